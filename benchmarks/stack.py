@@ -1,0 +1,241 @@
+"""The whole stack: first builds, start to healthy, memory at rest.
+
+Works in a copy of what git tracks, and takes all that came of it away. What is built is a project
+with a name of its own, since it would take the stack's own tags; what is started is an instance.
+The peer is Compose itself with the same files, one after the other in the same project.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+import smoke
+from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
+from benchmarks.scratch import Failed, run
+from tests.engine import busybox
+from tests.project import own_environment
+
+REST_SECONDS = 60
+"""How long the stack is left alone before its memory is read: what it does at rest is measured."""
+PLAIN = {"interval": "5s", "timeout": "10s", "retries": 60}
+"""A health check without start_period and start_interval; retries enough for the slowest start,
+since Compose gives up at the first unhealthy probe."""
+
+
+@dataclass
+class Stack:
+    """The stack in a copy of the repository. ``project`` is its Compose project, ``own`` are the
+    compose files that it has beside the stack's."""
+
+    folder: Path
+    project: str
+    environment: dict[str, str]
+    own: tuple[str, ...] = ()
+
+    def inv(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run a task as JSON; its lines."""
+        argv = (sys.executable, "-m", "invoke", *arguments, "--json")
+        said = run(*argv, folder=self.folder, environment=self.environment)
+        return [json.loads(line) for line in said.splitlines()]
+
+    @property
+    def files(self) -> list[str]:
+        """Its compose files."""
+        named = self.environment.get("COMPOSE_FILE", "compose/compose.yaml")
+        return [*named.split(":"), *self.own]
+
+    def compose(self, *arguments: str, files: list[str] | None = None) -> str:
+        named = [word for file in files or self.files for word in ("-f", file)]
+        argv = ("docker", "compose", "--project-directory", "compose", "-p", self.project, *named)
+        return run(*argv, *arguments, folder=self.folder, environment=self.environment)
+
+    def model(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.compose("config", "--format", "json"))
+        return found
+
+    def empty(self) -> None:
+        """Its containers and all its state gone."""
+        self.compose("down", "-v")
+        place = self.folder / Path(self.own[0]).parent / "state"
+        # The files belong to the containers' users: a container takes them away.
+        if place.is_dir():
+            which = ("/state", "-mindepth", "2", "-maxdepth", "2", "-not", "-path", "/state/ivy2/*")
+            helper = ("docker", "run", "--rm", "--network=none", "-v", f"{place}:/state")
+            busybox.image()
+            run(*helper, busybox.TAG, "find", *which, "-exec", "rm", "-rf", "{}", "+")
+
+
+@contextlib.contextmanager
+def copied() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A copy of the repository for the block, and an environment with this machine's image
+    source."""
+    own = dotenv_values(ROOT / ".env")
+    chosen = {name: str(own[name]) for name in smoke.FROM_DOTENV if own.get(name)}
+    with tempfile.TemporaryDirectory(prefix="ct-bench-", ignore_cleanup_errors=True) as place:
+        smoke.copy_tracked(Path(place))
+        yield Path(place), {**own_environment(), **chosen}
+
+
+@contextlib.contextmanager
+def renamed() -> Iterator[Stack]:
+    """The stack as a project of another name, to be built; its images go afterwards."""
+    name = f"ct-bench-stack-{os.getpid()}"
+    with copied() as (folder, environment):
+        try:
+            yield Stack(folder, name, {**environment, "COMPOSE_PROJECT_NAME": name})
+        finally:
+            reference = f"reference={name}-*"
+            made = run("docker", "image", "ls", "--filter", reference, "--format", TAGGED).split()
+            if made:
+                run("docker", "image", "rm", "-f", *made)
+
+
+TAGGED = "{{.Repository}}:{{.Tag}}"
+
+
+@contextlib.contextmanager
+def instance() -> Iterator[Stack]:
+    """An instance of the stack for the block; nothing of it runs yet."""
+    name = f"bench{os.getpid()}"
+    with copied() as (folder, environment):
+        own = f".composetasks/instances/{name}/compose.override.yaml"
+        lives = {"INVOKE_STACK_INSTANCE": name, "INVOKE_STACK_OWNER": str(os.getpid())}
+        named = {**environment, **lives}
+        made = Stack(folder, f"tiktok-safety-{name}", named, (own,))
+        try:
+            made.inv("up", "--plan")  # Writes the instance's own compose file.
+            yield made
+        finally:
+            smoke.take_away(smoke.Smoke(folder, name, folder, str(os.getpid())))
+
+
+def first_builds() -> Iterator[Figure]:
+    with renamed() as stack:
+        services = stack.model()["services"]
+        built = [name for name, one in sorted(services.items()) if "build" in one]
+        first = {services[name]["image"]: name for name in reversed(built)}
+        lines: list[dict[str, Any]] = []
+        alone: dict[str, float] = {}
+        jobs = os.cpu_count() or 2
+
+        def together(_: int) -> float:
+            return seconds(
+                lambda: lines.extend(stack.inv("build", "--no-cache", "--jobs", str(jobs)))
+            )
+
+        def in_a_row(_: int) -> float:
+            for image, name in sorted(first.items()):
+                alone[image] = seconds(partial(stack.compose, "build", "--no-cache", name))
+                say(f"  {name} alone: {alone[image]:.0f} s")
+            return sum(alone.values())
+
+        say("  a build of all, so that package caches are warm for both")
+        stack.compose("build", *first.values())
+        took = in_turns({"together": together, "in a row": in_a_row}, 1)
+    most = at_once(lines)
+    if most > jobs:
+        raise AssertionError(f"{most} builds at once, the limit is {jobs}")
+    beside = {
+        line["target"].removesuffix(":latest"): float(line["seconds"])
+        for line in lines
+        if line["event"] == "step-done"
+    }
+    yield Figure(
+        f"first build of all {len(first)} images, no cache, `inv build --jobs {jobs}`",
+        "`docker compose build --no-cache SERVICE`, one after another",
+        took["together"],
+        took["in a row"],
+        Target(0.7),
+        note=f"package caches warm; at most {most} builds ran at once",
+        parts={f"image of {first[image]}": spent for image, spent in beside.items()},
+    )
+    for image, name in sorted(first.items()):
+        yield Figure(f"first build of the image of {name}, alone", "", (alone[image],))
+        yield Figure(f"first build of the image of {name}, beside others", "", (beside[image],))
+
+
+def at_once(lines: list[dict[str, Any]]) -> int:
+    """How many steps ran at the same time, at most."""
+    running = most = 0
+    for line in lines:
+        running += {"step-started": 1, "step-done": -1}.get(line["event"], 0)
+        most = max(most, running)
+    return most
+
+
+def with_plain_checks(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The model with the same probes, asked every five seconds."""
+    services = {
+        name: {**one, "healthcheck": {"test": one["healthcheck"]["test"], **PLAIN}}
+        if "healthcheck" in one
+        else one
+        for name, one in model["services"].items()
+    }
+    return {**model, "services": services}
+
+
+def healthy() -> Iterator[Figure]:
+    with instance() as stack:
+        plain = stack.folder / "compose" / "plain.json"
+        plain.write_text(json.dumps(with_plain_checks(stack.model())))  # Its $ are doubled.
+        say("  images, and the connectors of a first start")
+        stack.inv("up")
+        rest = memory(stack)
+        ends: list[dict[str, Any]] = []
+
+        def ours(_: int) -> float:
+            stack.empty()
+            return seconds(lambda: ends.append(stack.inv("up")[-1]))
+
+        def theirs(_: int) -> float:
+            stack.empty()
+            return seconds(lambda: stack.compose("up", "-d", "--wait", files=[str(plain)]))
+
+        took = in_turns({"inv": ours, "compose": theirs}, FEW)
+        stack.empty()
+    yield Figure(
+        "cold start to healthy of the whole stack, from empty volumes",
+        "`docker compose up -d --wait` with `interval: 5s`",
+        took["inv"],
+        took["compose"],
+        Target(round(1 / 1.5, 3)),
+        parts={one["name"]: one["seconds"] for one in ends[-1]["services"] if one["seconds"]},
+    )
+    yield Figure("memory of the stack at rest", "", (sum(rest.values()),), unit="B")
+    for name, used in sorted(rest.items(), key=lambda item: -item[1]):
+        yield Figure(f"memory at rest: {name}", "", (used,), unit="B")
+
+
+def memory(stack: Stack) -> dict[str, int]:
+    """Bytes used by each service at rest, page cache left out as `docker stats` does."""
+    time.sleep(REST_SECONDS)
+    ids = run("docker", "ps", "-q", "--filter", f"label=com.docker.compose.project={stack.project}")
+    if not ids:
+        raise Failed(f"no container of {stack.project} runs")
+    shown = ("docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}")
+    units = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "B": 1}
+    found = {}
+    for line in run(*shown, *ids.split()).splitlines():
+        name, used = line.split()[:2]
+        unit = next(one for one in units if used.endswith(one))
+        service = name.removeprefix(f"{stack.project}-").removesuffix("-1")
+        found[service] = round(float(used.removesuffix(unit)) * units[unit])
+    return found
+
+
+CASES = (
+    Case("first-builds", "every image of the stack without cache", 20, first_builds, long=True),
+    Case("healthy", "cold start of the stack, and its memory at rest", 15, healthy, long=True),
+)

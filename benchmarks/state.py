@@ -1,0 +1,143 @@
+"""State: snapshot and restore of 1 GiB in 20,000 files beside plain `tar | zstd`, and its reset.
+
+Ours is timed as the whole command, from its start to its end; theirs from inside a container that
+has the same volume mounted, without the start of the container. Takes 4 GiB of disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.breakdown import by_room
+from benchmarks.framework import Case, Figure, Target, in_turns, say
+from benchmarks.images import base_image
+from benchmarks.scratch import Scratch, run, scratch
+from tests.engine import busybox
+
+FILES, BYTES = 20_000, 1 << 30
+SPEED = 0.7
+"""At least this part of the speed of tar and zstd is to be reached."""
+RESET_SECONDS = 3.0
+DOCKERFILE = """\
+FROM {base}
+RUN apt-get update -q && apt-get install -qy --no-install-recommends python3 zstd
+"""
+# Half words, half noise, as databases and logs are; every file another one.
+FILL = f"""
+import os, random
+random.seed(7)
+words = [random.randbytes(random.randint(2, 6)).hex().encode() for _ in range(4000)]
+size = {BYTES // FILES}
+for number in range({FILES}):
+    folder = "/data/%03d" % (number // 200)
+    os.makedirs(folder, exist_ok=True)
+    text = b" ".join(random.choices(words, k=size // 10))[: size * 2 // 3]
+    with open("%s/%d" % (folder, number), "wb") as stream:
+        stream.write(text + os.urandom(size - len(text)))
+"""
+
+
+@dataclass(frozen=True)
+class Full:
+    """A project with one full volume, an empty second one, and an image with tar and zstd."""
+
+    project: Scratch
+    volume: str
+    copy: str
+    image: str
+
+    def plain(self, volume: str, script: str) -> float:
+        """Seconds of a shell line in a container with the volume at /data and a folder at /out."""
+        timing = f"cat /proc/uptime; {script}; cat /proc/uptime"
+        mounts = ("-v", f"{volume}:/data", "-v", f"{self.project.folder}/out:/out")
+        lines = run("docker", "run", "--rm", *mounts, self.image, "sh", "-ec", timing).splitlines()
+        return float(lines[-1].split()[0]) - float(lines[0].split()[0])
+
+
+@contextlib.contextmanager
+def full() -> Iterator[Full]:
+    with scratch("state") as project:
+        made = Full(
+            project, f"{project.name}_data", f"{project.name}_copy", f"{project.name}-tar:latest"
+        )
+        say("  an image with tar and zstd, and a volume that is filled")
+        subprocess.run(
+            ["docker", "build", "-q", "--network=host", "-t", made.image, "-"],
+            input=DOCKERFILE.format(base=base_image()),
+            stdout=subprocess.DEVNULL,
+            text=True,
+            check=True,
+        )
+        service = {"image": busybox.TAG, "volumes": ["data:/data"], "command": ["true"]}
+        project.write({"app": service}, volumes={"data": {}})
+        (project.folder / "out").mkdir()
+        project.inv("up")
+        fill = (made.image, "python3", "-c", FILL)
+        run("docker", "run", "--rm", "-v", f"{made.volume}:/data", *fill)
+        run("docker", "volume", "create", made.copy)
+        try:
+            yield made
+        finally:
+            run("docker", "volume", "rm", made.copy)
+
+
+def state() -> Iterator[Figure]:
+    with full() as made:
+        project = made.project
+        kept = project.folder / ".composetasks" / "snapshots"
+
+        def forget(name: str) -> None:
+            shutil.rmtree(kept / name, ignore_errors=True)
+
+        def packed(_: int) -> float:
+            return made.plain(made.volume, "tar -C /data -c . | zstd -q -o /out/a -f")
+
+        def snapshot(_: int) -> float:
+            forget("now")
+            return project.timed_inv("snapshot", "now")
+
+        took = in_turns({"inv": snapshot, "plain": packed})
+        what, speed = "1 GiB in 20,000 files", Target(round(1 / SPEED, 3))
+        yield Figure(
+            f"snapshot of {what}",
+            "`tar -c \\| zstd` in a container",
+            took["inv"],
+            took["plain"],
+            speed,
+            note="the whole command, the helper container's start included; theirs without",
+        ).explained(lambda: by_room(project, "snapshot", "again", deep=True))
+        forget("again")
+
+        def unpacked(_: int) -> float:
+            seconds = made.plain(made.copy, "zstd -q -d -c /out/a | tar -C /data -x")
+            made.plain(made.copy, "rm -r /data/*")
+            return seconds
+
+        resets: list[float] = []
+        emptied = ("reset-state", "--yes", "--no-snapshot")
+        restored = ("restore", "now", "--yes", "--no-snapshot")
+
+        def restore(_: int) -> float:
+            resets.append(project.timed_inv(*emptied))
+            return project.timed_inv(*restored)
+
+        took = in_turns({"inv": restore, "plain": unpacked})
+        reset = Figure(
+            f"reset of {what}, no snapshot", "", tuple(resets), (), Target(0, RESET_SECONDS)
+        ).explained(lambda: by_room(project, *emptied, deep=True))
+        yield Figure(
+            f"restore of {what}",
+            "`zstd -d \\| tar -x` in a container",
+            took["inv"],
+            took["plain"],
+            speed,
+            note="verified first, and swapped in whole; theirs writes into an empty volume",
+        ).explained(lambda: by_room(project, *restored, deep=True))
+        yield reset
+
+
+CASES = (Case("state", "snapshot, restore, reset", 5, state),)

@@ -1,0 +1,1 @@
+"""What the DAG does, in modules that know nothing of Airflow."""

@@ -1,0 +1,89 @@
+"""The job's environment, read and checked once, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from processing.scoring import Policy
+
+TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off")
+
+
+class InvalidSetting(Exception):
+    """A variable the job can't work with. Its text is one line that names it."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Where the rows go."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment decides."""
+
+    kafka_bootstrap: str
+    spark_master: str
+    postgres: Postgres
+    policy: Policy
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in an environment. Raises InvalidSetting at the first one that is wrong."""
+    return Settings(
+        kafka_bootstrap=_text(environment, "KAFKA_BOOTSTRAP", "kafka:9092"),
+        spark_master=_text(environment, "SPARK_MASTER", "spark://spark-master:7077"),
+        postgres=Postgres(
+            host=_text(environment, "POSTGRES_HOST", "postgres"),
+            port=_port(environment, "POSTGRES_PORT", "5432"),
+            database=_text(environment, "POSTGRES_DB", "tiktok_safety_db"),
+            user=_text(environment, "POSTGRES_USER", "user"),
+            password=_text(environment, "POSTGRES_PASSWORD", None),
+        ),
+        policy=Policy(
+            fusion=_truth(environment, "USE_FUSION_MODEL", "true"),
+            text_weight=_share(environment, "TEXT_WEIGHT", "0.3"),
+            threshold=_share(environment, "DECISION_THRESHOLD", "0.5"),
+        ),
+    )
+
+
+def _text(environment: Mapping[str, str], name: str, default: str | None) -> str:
+    # Compose turns a variable that is not set into an empty one: both mean the default.
+    value = environment.get(name, "").strip() or default
+    if value is None:
+        raise InvalidSetting(f"{name} must be set")
+    return value
+
+
+def _port(environment: Mapping[str, str], name: str, default: str) -> int:
+    text = _text(environment, name, default)
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise InvalidSetting(f"{name} must be a port (1 to 65535), is {text!r}")
+    return int(text)
+
+
+def _truth(environment: Mapping[str, str], name: str, default: str) -> bool:
+    text = _text(environment, name, default)
+    if text.lower() not in TRUE + FALSE:
+        raise InvalidSetting(f"{name} must be true or false, is {text!r}")
+    return text.lower() in TRUE
+
+
+def _share(environment: Mapping[str, str], name: str, default: str) -> float:
+    text = _text(environment, name, default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= 1.0:  # also false for nan
+        raise InvalidSetting(f"{name} must be a number from 0 to 1, is {text!r}")
+    return number

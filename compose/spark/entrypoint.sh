@@ -1,0 +1,13 @@
+#!/bin/bash
+# Runs the command as the user spark. Root only for as long as it takes to hand that user the mounted state
+# folders, which the engine, or git, made for root.
+set -euo pipefail
+
+if [[ $(id -u) == 0 ]]; then
+    for folder in /tmp/.ivy2 /opt/spark/checkpoints; do
+        find "$folder" ! -user spark -exec chown -h spark:spark {} + \
+            || echo "$folder keeps its owner: if the job can't write there, look at its permissions" >&2
+    done
+    exec setpriv --reuid=spark --regid=spark --init-groups --inh-caps=-all -- env HOME=/home/spark "$@"
+fi
+exec "$@"

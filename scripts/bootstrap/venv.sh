@@ -1,0 +1,106 @@
+#!/bin/sh
+# .venv: the suite, Invoke and Nox in their locked versions, Compose's binary among them.
+#
+# Made beside its place and moved there whole. Its stamp is a digest of all it was made from, so
+# a changed lock, Python or folder makes it anew.
+. "$(dirname "$0")/lib.sh"
+
+venv=$root/.venv
+new=$root/.venv.new
+locks=$root/requirements
+# Behind a proxy with an authority of its own, uv trusts what the machine trusts.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}" UV_PYTHON_DOWNLOADS=never UV_LINK_MODE="${UV_LINK_MODE:-copy}"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
+
+clean_up() { rm -rf "$new"; }
+
+digest() {
+    {
+        echo "$root"
+        "$1" -VV
+        cat "$0" "$locks/dev.txt" "$locks/compose.txt" "$locks/uv.txt"
+    } | cksum
+}
+
+is_whole() {
+    [ -r "$venv/.stamp" ] && [ "$(digest "$venv/bin/python" 2>/dev/null)" = "$(cat "$venv/.stamp")" ]
+}
+
+# usable_python [MODULE]: a CPython from 3.10 that has the module. A version manager's shims answer
+# only for the versions it has switched on, so each one is asked.
+usable_python() {
+    for python_ in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python3.10 \
+        /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3; do
+        if "$python_" -c "
+import sys, ${1:-sys}
+sys.exit(sys.version_info < (3, 10) or sys.implementation.name != 'cpython')" >/dev/null 2>&1 </dev/null; then
+            "$python_" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    return 1
+}
+
+find_python() {
+    python=$(usable_python ensurepip) && return
+    found=$(usable_python) || fail 1 "no CPython from 3.10 is here" \
+        "none of python3, python3.10 ... python3.14 answers with such a version" \
+        "install one, or name it: PYTHON=/path/to/python3 make up"
+    if ! is_root || ! debian_family; then
+        fail 1 "$found can't make virtual environments" "its modules venv and ensurepip are missing" \
+            "install its venv package (on Debian, as root: apt-get install python3-venv)"
+    fi
+    packages=python3-venv
+    [ -s /etc/ssl/certs/ca-certificates.crt ] || packages="$packages ca-certificates"
+    # shellcheck disable=SC2086  # several words on purpose
+    apt_install $packages || fail 1 "apt-get could not install $packages" "$(last_words)" \
+        "see $log, then run it again"
+    note "installed $packages"
+    python=$(usable_python ensurepip) || fail 1 "$found still can't make virtual environments" \
+        "it is not the distribution's, which now can" "name that one: PYTHON=/usr/bin/python3 make up"
+}
+
+# attempt COMMAND...: a step of the installation, with the one advice that fits them all.
+attempt() {
+    quietly "$@" || fail 1 "the locked packages could not be installed" "$(last_words)" \
+        "check that the package index is reached (network, HTTPS_PROXY, disk), then run it again; all of it: $log"
+}
+
+make_venv() {
+    find_python
+    need_space "$root" 500
+    mkdir -p "$new"
+    uv=$venv/bin/uv
+    if ! "$uv" --version >/dev/null 2>&1; then
+        attempt "$python" -m venv "$new/uv"
+        attempt "$new/uv/bin/python" -m pip install --require-hashes -r "$locks/uv.txt"
+        uv=$new/uv/bin/uv
+    fi
+    attempt "$uv" venv --relocatable --python "$python" "$new/venv"
+    # Compiled here once: Invoke keeps Python from writing what it compiles, and would do it at each start.
+    attempt "$uv" pip install --compile-bytecode --python "$new/venv/bin/python" --require-hashes -r "$locks/dev.txt"
+    # The wheel wants Python 3.11 for its metadata's sake; what is in it is a program of its own.
+    attempt "$uv" pip install --python "$new/venv/bin/python" --python-version 3.11 --no-deps \
+        --require-hashes -r "$locks/compose.txt"
+    attempt "$uv" pip install --python "$new/venv/bin/python" --no-deps --no-build-isolation -e "$root"
+    digest "$new/venv/bin/python" >"$new/venv/.stamp"
+    rm -rf "$new/old"
+    [ ! -e "$venv" ] || mv "$venv" "$new/old"
+    mv "$new/venv" "$venv"
+}
+
+cd "$root"
+if is_whole; then
+    say ".venv is as locked"
+    exit
+fi
+mkdir -p "$kept"
+alone "$kept/venv.lock"
+if ! is_whole; then
+    : >"$log"
+    rm -rf "$new"
+    note "makes .venv from the locks"
+    make_venv
+fi
+say ".venv made with $("$venv/bin/python" -V) and the locked packages"

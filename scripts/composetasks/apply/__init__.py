@@ -1,0 +1,1 @@
+"""Apply: carries the steps of a plan out, and yields an event for everything that happens."""

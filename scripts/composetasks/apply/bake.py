@@ -1,0 +1,152 @@
+"""One image, built by ``docker buildx bake`` from the definition Compose itself would use:
+docs/decisions/building-with-bake.md."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from composetasks.apply.build_log import BuildLog, Vertex
+from composetasks.facts import ExitCode, Service, Shared
+from composetasks.run import process
+from composetasks.run.compose import PLUGIN_FOLDERS
+from composetasks.run.failure import TaskFailure
+
+SERVICE_LABEL = "com.docker.compose.service"
+
+
+Definitions = dict[str, dict[str, Any]]
+"""Bake targets by service."""
+
+
+def definition(
+    compose: Sequence[str], services: Sequence[str], cwd: Path, env: Mapping[str, str]
+) -> Definitions:
+    """Compose's bake targets by service. Raises TaskFailure, code 6, with Compose's message."""
+    try:
+        done = process.run([*compose, "build", "--print", *services], cwd=cwd, env=env)
+        return definition_of(done.stdout)
+    except (process.ProgramError, Unclear) as error:
+        raise TaskFailure(
+            "Compose does not say how to build " + ", ".join(services),
+            code=ExitCode.INVALID,
+            detail=getattr(error, "stderr", "") or str(error),
+            hint="`docker compose build --print` shows the same; correct the compose file",
+        ) from error
+
+
+class Unclear(Exception):
+    """What Compose printed is no definition of builds."""
+
+
+def definition_of(text: str) -> Definitions:
+    """The bake targets that Compose printed, by service. Raises Unclear."""
+    try:
+        targets = json.loads(text)["target"]
+        return {target["labels"][SERVICE_LABEL]: dict(target) for target in targets.values()}
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise Unclear(f"{type(error).__name__}: {error}") from error
+
+
+def buildx(env: Mapping[str, str]) -> list[str]:
+    """How to start Buildx: its binary directly, which saves the start of the docker client."""
+    home = env.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    for folder in (os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS):
+        path = os.path.join(folder, "docker-buildx")
+        if os.access(path, os.X_OK):
+            return [path]
+    return ["docker", "buildx"]
+
+
+@dataclass(frozen=True)
+class Bake:
+    """Everything one build needs. ``target`` is Compose's bake target of the service."""
+
+    service: Service
+    target: Mapping[str, Any]
+    services: Mapping[str, Service]
+    cwd: Path
+    env: Mapping[str, str]
+    no_cache: bool
+    shared: Shared | None = None
+
+    def document(self, places: Mapping[str, str]) -> dict[str, Any]:
+        """The bake file, with the context and the Dockerfile in other ``places``."""
+        # Compose has escaped bake's ${...}, and not its %{...} (seen with 5.6.1).
+        target: dict[str, Any] = _escaped(dict(self.target), "%{")
+        target |= _escaped(_escaped(dict(places), "%{"), "${")
+        if places:
+            target.pop("dockerfile-inline", None)
+        target["contexts"] = {
+            name: self._linked(str(value))
+            for name, value in (self.target.get("contexts") or {}).items()
+        }
+        if self.shared is not None:
+            # Inline is all that an engine without containerd's image store can export.
+            target["cache-to"] = [*(target.get("cache-to") or ()), "type=inline"]
+            if self.service.name in self.shared.caches:
+                reference = self.shared.caches[self.service.name]
+                mine = f"type=registry,ref={reference}"
+                target["cache-from"] = [*(target.get("cache-from") or ()), mine]
+        if self.no_cache:
+            target["no-cache"] = True
+        return {"target": {"image": target}}
+
+    def _linked(self, value: str) -> str:
+        """Another service's image by its tag instead of building it once more: it was built just
+        before where that was needed, and ``no-cache`` must not make a second one of it."""
+        if not value.startswith("target:"):
+            return value
+        name = value.removeprefix("target:")
+        for service in self.services.values():
+            if service.name == name or service.name.replace(".", "_") == name:
+                return f"docker-image://{service.image}"
+        return value
+
+    def argv(self) -> list[str]:
+        allowed = ["fs.read=*"]
+        if self.target.get("network") == "host" or "network.host" in self._entitlements():
+            allowed.append("network.host")
+        if "security.insecure" in self._entitlements():
+            allowed.append("security.insecure")
+        if self.target.get("ssh"):
+            allowed.append("ssh")
+        flags = [part for one in allowed for part in ("--allow", one)]
+        return [*buildx(self.env), "bake", *flags, "-f", "-", "--progress=rawjson", "image"]
+
+    def _entitlements(self) -> list[str]:
+        return list(self.target.get("entitlements") or ())
+
+
+def _escaped(value: Any, opening: str) -> Any:
+    """A value in whose texts bake sees no template that begins with ``opening``."""
+    if isinstance(value, str):
+        return value.replace(opening, opening[0] + opening)
+    if isinstance(value, list):
+        return [_escaped(one, opening) for one in value]
+    if isinstance(value, dict):
+        return {key: _escaped(one, opening) for key, one in value.items()}
+    return value
+
+
+def run_bake(
+    bake: Bake,
+    places: Mapping[str, str],
+    log: BuildLog,
+    started: Callable[[Vertex], None],
+    register: Callable[[process.Running], None],
+) -> int:
+    """Build, and return Buildx's exit code. ``started`` is told of each step that starts,
+    ``register`` of the program, so that it can be ended."""
+    env = {**bake.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_METADATA_WARNINGS": "0"}
+    document = json.dumps(bake.document(places))
+    with process.Running(bake.argv(), cwd=bake.cwd, env=env, stdin=document) as running:
+        register(running)
+        for line in running:
+            for vertex in log.feed(line.text):
+                started(vertex)
+        return running.wait()

@@ -1,0 +1,216 @@
+"""BuildKit's progress as it comes (``--progress=rawjson``), turned into steps, a log and a failure.
+
+The messages are moby/buildkit client.SolveStatus: vertexes (steps of the build), statuses
+(progress within one) and logs (its output, in base64).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, Any
+
+from composetasks.facts import BuildTime
+from composetasks.run.masking import safe
+
+LAST_LINES = 30
+BASE = re.compile(r"\bFROM (?P<name>\S+?)@(?P<digest>sha256:[0-9a-f]{64})$")
+STEP = re.compile(r"^\[(?!internal\])[^\]]*\]")
+TRIGGER = re.compile(r"^\[[^\]]*\] ONBUILD ")
+LOCKED = "sharing=locked"
+BEGINS = "[internal] load build definition"
+FIRST_WORD_SECONDS = 1.0
+"""What a step that need not wait for its cache mount takes, at the most, to its first word."""
+SNIPPET = re.compile(r"^(?P<file>\S.*):(?P<line>\d+)$")
+
+
+@dataclass
+class Vertex:
+    """One step of a build; times are seconds since the epoch."""
+
+    number: int
+    name: str
+    started: float | None = None
+    completed: float | None = None
+    cached: bool = False
+    error: str = ""
+    spoke: float | None = None
+    lines: list[str] = field(default_factory=list)
+    rest: str = ""
+
+    @property
+    def seconds(self) -> float:
+        if self.started is None or self.completed is None:
+            return 0.0
+        return max(0.0, self.completed - self.started)
+
+
+class BuildLog:
+    """Reads a build's messages line by line, and writes them as text to ``log``."""
+
+    def __init__(self, log: IO[str]) -> None:
+        self._log = log
+        self.vertexes: dict[str, Vertex] = {}
+        self.plain: list[str] = []
+
+    def feed(self, line: str) -> Iterator[Vertex]:
+        """Take in a line; yields each step of the Dockerfile that starts with it."""
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            self.plain.append(line)
+            self._log.write(safe(f"{line}\n"))
+            return
+        for raw in _mappings(message.get("vertexes")):
+            vertex = self._vertex(raw)
+            if vertex is not None:
+                yield vertex
+        for raw in _mappings(message.get("logs")):
+            self._output(raw)
+
+    def _vertex(self, raw: dict[str, Any]) -> Vertex | None:
+        """Take in a step's message; the step where it has just started."""
+        key = str(raw.get("digest", ""))
+        known = self.vertexes.get(key)
+        if known is None:
+            known = self.vertexes[key] = Vertex(len(self.vertexes) + 1, str(raw.get("name", "")))
+        new = known.started is None and raw.get("started") and not raw.get("cached")
+        if raw.get("started"):
+            known.started = _seconds(raw["started"])
+        if new:
+            self._log.write(safe(f"#{known.number} {known.name}\n"))
+        if (raw.get("completed") and known.completed is None) or raw.get("error"):
+            known.completed = _seconds(raw.get("completed") or raw.get("started"))
+            known.error = str(raw.get("error", ""))
+            said = f"ERROR: {known.error}" if known.error else f"DONE {known.seconds:.1f}s"
+            self._log.write(safe(f"#{known.number} {'CACHED' if raw.get('cached') else said}\n"))
+        known.cached = known.cached or bool(raw.get("cached"))
+        return known if new and STEP.match(known.name) else None
+
+    def _output(self, raw: dict[str, Any]) -> None:
+        vertex = self.vertexes.get(str(raw.get("vertex", "")))
+        text = _decoded(raw.get("data"))
+        if vertex is None:
+            self._log.write(safe(text))
+            return
+        if vertex.spoke is None and raw.get("timestamp"):
+            vertex.spoke = min(_seconds(raw["timestamp"]), vertex.completed or float("inf"))
+        *lines, vertex.rest = (vertex.rest + text).split("\n")
+        for line in lines:
+            self._log.write(safe(f"#{vertex.number} {line}\n"))
+        vertex.lines = [*vertex.lines, *lines][-LAST_LINES:]
+
+    # --- what it showed ---------------------------------------------------------------------
+
+    def failed(self) -> Vertex | None:
+        """The step that failed; what was merely cancelled with it is not meant."""
+        errors = [one for one in self.vertexes.values() if one.error]
+        real = [one for one in errors if "context canceled" not in one.error]
+        return next(iter(real or errors), None)
+
+    def last_lines(self) -> list[str]:
+        """The last lines of the step that failed."""
+        vertex = self.failed()
+        if vertex is None:
+            return []
+        return [line.rstrip("\r") for line in [*vertex.lines, vertex.rest] if line][-LAST_LINES:]
+
+    def dockerfile_line(self) -> tuple[str, int] | None:
+        """The file's name and the line in it that failed, as BuildKit points at it."""
+        for before, after in zip(self.plain, self.plain[1:], strict=False):
+            match = SNIPPET.match(before)
+            if match and after.startswith("-----"):
+                return match["file"], int(match["line"])
+        return None
+
+    def said(self) -> str:
+        """BuildKit's own last words."""
+        errors = [line for line in self.plain if line.startswith(("ERROR", "error"))]
+        return re.sub(r"^(ERROR|error): ", "", (errors or self.plain or [""])[-1])
+
+    def bases(self) -> dict[str, str]:
+        """Digests of base images that came from a registry, by the name BuildKit gives them."""
+        found = (BASE.search(one.name) for one in self.vertexes.values())
+        return {match["name"]: match["digest"] for match in found if match}
+
+    def has_triggers(self) -> bool:
+        """Whether ONBUILD instructions of a base were carried out."""
+        return any(TRIGGER.match(one.name) for one in self.vertexes.values())
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The Dockerfile's steps with their seconds, without what they waited for others."""
+        return [
+            {
+                "name": one.name,
+                "seconds": round(one.seconds - self._waited(one, one.started), 3),
+                "cached": not self._ran(one),
+            }
+            for one in self.vertexes.values()
+            if STEP.match(one.name) or one.name.startswith("exporting")
+        ]
+
+    def time(self, seconds: float) -> BuildTime:
+        """How long the build took, of which the caller knows the whole."""
+        ran = [one for one in self.vertexes.values() if STEP.match(one.name) and self._ran(one)]
+        ends = [one.completed for one in ran if one.completed]
+        begins = [max(one.started, self._began()) for one in ran if one.started and one.completed]
+        busy = max(ends) - min(begins) if begins else 0.0
+        exports = (v.seconds for v in self.vertexes.values() if v.name.startswith("exporting"))
+        return BuildTime(round(seconds, 3), round(max(0.0, busy), 3), round(sum(exports), 3))
+
+    def waited(self) -> float:
+        """The longest that a step of this build waited for other builds."""
+        ran = [one for one in self.vertexes.values() if one.started and self._ran(one)]
+        waits = (self._waited(one, max(one.started or 0.0, self._began())) for one in ran)
+        return max(waits, default=0.0)
+
+    def _began(self) -> float:
+        """When this build began, by the builder's clock; 0 where nothing tells."""
+        own = (one.started for one in self.vertexes.values() if one.name.startswith(BEGINS))
+        return min((started for started in own if started), default=0.0)
+
+    def _ran(self, vertex: Vertex) -> bool:
+        """Whether a step was carried out for this build. BuildKit shows what another build under
+        way has done before as it was then, and not as cached."""
+        done_before = vertex.completed is not None and vertex.completed <= self._began()
+        return not vertex.cached and not done_before
+
+    @staticmethod
+    def _waited(vertex: Vertex, since: float | None) -> float:
+        """The seconds that a step waited for a cache mount which another build had locked: it is
+        silent until it has it, and BuildKit counts that in."""
+        if LOCKED not in vertex.name or vertex.spoke is None or since is None:
+            return 0.0
+        silent = vertex.spoke - since
+        return silent if silent > FIRST_WORD_SECONDS else 0.0
+
+
+def _mappings(found: Any) -> list[dict[str, Any]]:
+    """What of a list is of the form that a message's parts have."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _decoded(data: Any) -> str:
+    """The text of a step's output; "" where it is not encoded as it should be."""
+    try:
+        return base64.b64decode(str(data or "")).decode(errors="replace")
+    except ValueError:
+        return ""
+
+
+def _seconds(stamp: Any) -> float:
+    """An RFC 3339 time with nanoseconds, which Python 3.10 can't read whole; 0 for what is none."""
+    match = re.match(r"([0-9T:-]+?)(\.[0-9]+)?(Z|[+-]\d\d:\d\d)$", str(stamp))
+    if not match:
+        return 0.0
+    zone = "+00:00" if match[3] == "Z" else match[3]
+    try:
+        return datetime.fromisoformat(match[1] + zone).timestamp() + float(match[2] or 0)
+    except (ValueError, OverflowError):
+        return 0.0

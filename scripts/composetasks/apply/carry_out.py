@@ -1,0 +1,152 @@
+"""Carries a plan out in its stages: orphans, images, what stands in the way, containers, checks.
+
+Images come first: where a build fails no container has been touched. Before anything is taken
+away or replaced, the containers the plan speaks of are looked at once more; what changed since
+the plan was shown stops the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from composetasks.apply import removal, teardown
+from composetasks.apply.build import build
+from composetasks.apply.checks import run_check
+from composetasks.apply.start import Start
+from composetasks.apply.tools import Tools
+from composetasks.facts import Action, Event, ExitCode, Plan, Step, World
+from composetasks.run.failure import TaskFailure
+
+IMAGES = (Action.BUILD_IMAGE, Action.PULL_IMAGE, Action.RETAG_IMAGE, Action.PUSH_IMAGE)
+CONTAINERS = (
+    Action.CREATE_CONTAINER,
+    Action.RECREATE_CONTAINER,
+    Action.START_CONTAINER,
+    Action.WAIT,
+)
+LAUNCHING = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+STATE = (Action.SNAPSHOT, Action.EMPTY_STATE, Action.RESTORE_STATE)
+AT_ONCE = 8
+"""How many containers are stopped or removed side by side; each may take its grace period."""
+
+
+def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
+    """Do what ``plan`` says and yield what happens; raises TaskFailure where a step fails."""
+    ends = [step for step in plan.steps if step.action is Action.END_INSTANCE]
+    images = [step for step in plan.steps if step.action in IMAGES]
+    state = [step for step in plan.steps if step.action in STATE]
+    started = {step.target for step in plan.steps if step.action in CONTAINERS and not state}
+    containers = [
+        step
+        for step in plan.steps
+        if step.action in CONTAINERS
+        or (step.action is Action.STOP_CONTAINER and step.target in started)
+    ]
+    checks = [step for step in plan.steps if step.action is Action.RUN_CHECK]
+    others = {step.id for step in (*ends, *images, *state, *containers, *checks)}
+    after_state = {step.id for step in state}
+    clearing = [step for step in plan.steps if step.id not in others]
+    left_over = [step for step in clearing if not after_state.isdisjoint(step.needs)]
+    for step in ends:
+        yield from teardown.carry_out(step, tools.client)
+    if images:
+        yield from build(
+            images,
+            world=world,
+            compose=tools.compose.argv(),
+            cwd=tools.compose.folder,
+            env=tools.compose.environment,
+            run_folder=tools.run_folder,
+            cache=tools.cache,
+            jobs=tools.jobs,
+            client=tools.client,
+            digest_now=tools.digest_now,
+            definitions=tools.definitions,
+        )
+    if clearing or containers:
+        check_unchanged(plan, world, tools)
+    yield from _clear([step for step in clearing if step not in left_over], world, tools)
+    if state:
+        yield from _change_state(state, containers, world, tools)
+        yield from _clear(left_over, world, tools)
+    if containers:
+        yield from Start(world.model, containers, tools).run()
+    for step in checks:
+        yield from run_check(step, tools)
+
+
+def _change_state(
+    state: Sequence[Step], containers: Sequence[Step], world: World, tools: Tools
+) -> Iterator[Event]:
+    """Do the state steps; where one fails, all state is what it was, and what was stopped for it
+    is started again before the failure is raised (not where it could not be made what it was)."""
+    from composetasks.apply.replacement import HalfReplaced
+    from composetasks.apply.state import change_state
+
+    try:
+        yield from change_state(state, world, tools)
+    except HalfReplaced:
+        raise
+    except TaskFailure:
+        ran = {one.id for one in world.engine.containers if one.running}
+        again = [step for step in containers if step.key in ran]
+        if again:
+            yield from Start(world.model, again, tools).run()
+        raise
+
+
+def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
+    """Raise TaskFailure, code 9, where a container the plan speaks of is not what it was when
+    the plan was made: gone, another one, in another state, or come to a name the plan needs; and
+    where a port it needs has been taken (a build may have taken minutes)."""
+    found = tools.client.containers(all=True)
+    now = {str(one["Id"]): str(one.get("State", "")) for one in found}
+    holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in found}
+    ended = [container for orphan in world.orphans for container in orphan.containers]
+    then = {container.id: container for container in (*world.engine.containers, *ended)}
+    for step in plan.steps:
+        seen = then.get(step.key)
+        state = now.get(step.key, "gone")
+        if seen is not None and state != seen.state:
+            raise _changed(seen.name, f"it was {seen.state} and is {state} now")
+        holder = holders.get(step.target) if step.action in CONTAINERS else None
+        if holder is not None and holder not in then:
+            raise _changed(step.target, "another one has come to its name")
+    starting = dict.fromkeys(step.service for step in plan.steps if step.action in LAUNCHING)
+    if starting and tools.taken_since is not None:
+        for difference in tools.taken_since(list(starting)):
+            raise _stopped(f"a port was taken after the plan was made: {difference}")
+
+
+def _changed(name: str, difference: str) -> TaskFailure:
+    return _stopped(f"container {name} changed after the plan was made: {difference}")
+
+
+def _stopped(message: str) -> TaskFailure:
+    return TaskFailure(
+        message,
+        code=ExitCode.CONFLICT,
+        hint="nothing was removed or replaced; run the task again to see the new plan",
+    )
+
+
+def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
+    """Carry clearing steps out side by side, each after the steps it needs."""
+    left = {step.id: step for step in steps}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        under_way: dict[Future[list[Event]], Step] = {}
+        while left or under_way:
+            pending = {*left, *(step.id for step in under_way.values())}
+            for step in list(left.values()):
+                if pending.isdisjoint(step.needs):
+                    del left[step.id]
+                    under_way[pool.submit(_clear_one, step, world, tools)] = step
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                del under_way[future]
+                yield from future.result()
+
+
+def _clear_one(step: Step, world: World, tools: Tools) -> list[Event]:
+    return list(removal.carry_out(step, tools.client, tools.run_folder, world.model))

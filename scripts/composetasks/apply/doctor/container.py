@@ -1,0 +1,179 @@
+"""A container that looks at the world from within, and is removed again.
+
+It needs nothing of its image but the certificate authorities, which are what is asked about:
+Python and the program are put into it (:mod:`composetasks.apply.interpreter`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply import interpreter
+from composetasks.apply.helper import empty_image
+from composetasks.apply.inside.reach import LONGEST_SECONDS
+from composetasks.facts import Daemon, Disk, Reach, Watching
+from composetasks.run.bounded import Unavailable
+from composetasks.run.failure import TaskFailure
+from composetasks.run.process import ProgramError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LABEL = "composetasks.doctor"
+PROGRAM, MODULES = "reach", "inside.reach"
+RESOLVER = "timeout:2 attempts:1"
+"""A name server that does not answer is not asked for long (resolv.conf(5))."""
+
+
+def usable_here(daemon: Daemon) -> None:
+    """Raise Unavailable where this machine's Python can't run in the engine's containers."""
+    import platform
+
+    same = daemon.architecture in (
+        platform.machine(),
+        platform.machine().replace("arm64", "aarch64"),
+    )
+    if sys.platform != "linux" or daemon.system != "linux" or not same:
+        raise Unavailable(
+            f"needs an engine for this machine's programs ({sys.platform} "
+            f"{platform.machine()}); this one is for {daemon.system} {daemon.architecture}"
+        )
+
+
+class Containers:
+    """The containers that this run made; :meth:`end` takes away what is left of them, and what
+    comes later."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, APIClient] = {}
+        self._ended = False
+
+    @contextlib.contextmanager
+    def made(self, client: APIClient, key: str) -> Iterator[None]:
+        """A container that was just made, which is removed after the block."""
+        with self._lock:
+            self._made[key] = client
+            ended = self._ended
+        try:
+            if ended:
+                raise Unavailable("the run has ended")
+            yield
+        finally:
+            self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        import requests
+        from docker import errors
+
+        with self._lock:
+            client = self._made.pop(key, None)
+        if client is not None:
+            with contextlib.suppress(errors.APIError, requests.exceptions.RequestException):
+                client.remove_container(key, v=True, force=True)
+
+    def end(self) -> None:
+        """Remove them now, whoever waits for one."""
+        with self._lock:
+            self._ended = True
+            left = list(self._made)
+        for key in left:
+            self._remove(key)
+
+
+def in_container(
+    client: APIClient, project: str, image: str, index: str, containers: Containers
+) -> Reach:
+    """What the program finds in a container of ``image``, or of an empty one where that is "".
+
+    Raises TaskFailure where no container runs.
+    """
+    import requests
+    from docker import errors
+
+    try:
+        with _image(client, image) as reference:
+            key = _created(client, project, reference, index)
+            with containers.made(client, key):
+                client.put_archive(key, "/", interpreter.archive(MODULES))
+                client.start(key)
+                code = int(client.wait(key, timeout=LONGEST_SECONDS + 2)["StatusCode"])
+                out = client.logs(key, stdout=True, stderr=False)
+                said = client.logs(key, stdout=False, stderr=True)
+    except (errors.DockerException, requests.exceptions.RequestException, ProgramError) as error:
+        why = str(getattr(error, "explanation", None) or error)
+        raise TaskFailure("a container can't be run", detail=why, hint=_hint(why)) from error
+    return read(
+        out.decode(errors="replace"), code, said.decode(errors="replace"), image, "container"
+    )
+
+
+def _hint(why: str) -> str:
+    if "no space left" in why.lower():
+        return "make room where the engine keeps its images: `docker system df` shows what it holds"
+    return "`docker run --rm IMAGE` shows the same; the words are the engine's"
+
+
+def read(out: str, code: int, said: str, image: str, place: str) -> Reach:
+    """The program's answer as a fact; raises TaskFailure where it gave none."""
+    try:
+        found: dict[str, Any] = json.loads(out)
+    except ValueError as error:
+        raise TaskFailure(
+            f"the program in a {place} ended with {code} and no answer",
+            detail=said.strip()[-500:],
+            hint="137 and 142 are kills: too little memory, or a name server that never answers",
+        ) from error
+    room, limits = found.pop("disk"), found.pop("watching")
+    return Reach(
+        place=place, image=image, disk=Disk("/", *room), watching=Watching(*limits), **found
+    )
+
+
+@contextlib.contextmanager
+def _image(client: APIClient, image: str) -> Iterator[str]:
+    if image:
+        yield image
+        return
+    with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as made:
+        yield made
+
+
+def _created(client: APIClient, project: str, image: str, index: str) -> str:
+    """A container with the proxies that the docker client is set to give to each."""
+    untyped: Any = client
+    host = untyped.create_host_config(
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges", "label=disable"],
+        log_config={"Type": "json-file", "Config": {}},
+    )
+    made = untyped.create_container(
+        image,
+        entrypoint=interpreter.entrypoint(),
+        command=[*interpreter.argv(PROGRAM), index],
+        name=f"{project}-doctor-{secrets.token_hex(4)}",
+        user="0:0",
+        working_dir="/",
+        labels={LABEL: project},
+        environment={"RES_OPTIONS": RESOLVER},
+        healthcheck={"Test": ["NONE"]},
+        host_config=host,
+    )
+    return str(made["Id"])
+
+
+def remove_left_over(client: APIClient, project: str) -> None:
+    """Remove the containers of doctors of this project that were killed; one that still runs ends
+    by itself."""
+    from docker import errors
+
+    filters = {"label": [f"{LABEL}={project}"], "status": ["created", "exited", "dead"]}
+    for one in client.containers(all=True, filters=filters):
+        with contextlib.suppress(errors.APIError):
+            client.remove_container(one["Id"], v=True)

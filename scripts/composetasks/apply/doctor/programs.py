@@ -1,0 +1,98 @@
+"""Looks for programs in the services' images, without starting anything: in the service's own
+container where there is one of its image, else in one that is created, asked and removed."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.doctor.container import LABEL, Containers
+from composetasks.facts import Service, World
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The engine's, where an image sets none."""
+
+
+def lacking(
+    client: APIClient, world: World, wanted: Mapping[str, Sequence[str]], containers: Containers
+) -> dict[str, str]:
+    """The services that lack one of the programs in ``wanted`` of them, and the first that each
+    lacks. What a mount may bring, and an image that is not here, is not judged."""
+    from docker import errors
+
+    found = {}
+    for name, programs in wanted.items():
+        service = world.model.services[name]
+        with contextlib.suppress(errors.NotFound), contextlib.ExitStack() as stack:
+            key = _own(world, service)
+            mounts = [] if key else [mount.target for mount in service.mounts]
+            if key is None and world.engine.image(service.image) is None:
+                continue
+            key = key or stack.enter_context(_created(client, world, service, containers))
+            place = _Place(client, key, service, mounts)
+            missing = next((one for one in programs if not place.has(one)), None)
+            if missing:
+                found[name] = missing
+    return found
+
+
+def _own(world: World, service: Service) -> str | None:
+    """The id of a container of the service that is made from the image of now."""
+    image = world.engine.image(service.image)
+    for one in world.engine.containers:
+        ours = one.project == world.model.project and one.service == service.name
+        if ours and not one.oneoff and image is not None and one.image_id == image.id:
+            return one.id
+    return None
+
+
+@contextlib.contextmanager
+def _created(
+    client: APIClient, world: World, service: Service, containers: Containers
+) -> Iterator[str]:
+    untyped: Any = client
+    project = world.model.project
+    made = untyped.create_container(
+        service.image,
+        command=["true"],
+        name=f"{project}-doctor-{secrets.token_hex(4)}",
+        labels={LABEL: project},
+        host_config=untyped.create_host_config(network_mode="none"),
+    )
+    with containers.made(client, str(made["Id"])):
+        yield str(made["Id"])
+
+
+class _Place:
+    """The file system of a container; what lies below ``mounts`` is not known."""
+
+    def __init__(
+        self, client: APIClient, key: str, service: Service, mounts: Sequence[str]
+    ) -> None:
+        self._client, self._key, self._mounts = client, key, mounts
+        config: Mapping[str, Any] = client.inspect_container(key).get("Config") or {}
+        environment = dict(one.partition("=")[::2] for one in config.get("Env") or ())
+        environment.update(service.config.get("environment") or {})
+        self._path = str(environment.get("PATH") or DEFAULT_PATH)
+        folder = service.config.get("working_dir") or config.get("WorkingDir") or "/"
+        self._folder = str(folder)
+
+    def has(self, program: str) -> bool:
+        """Whether the program is there, or may be."""
+        if "/" in program:
+            return self._exists(posixpath.join(self._folder, program))
+        return any(self._exists(posixpath.join(one, program)) for one in self._path.split(":"))
+
+    def _exists(self, path: str) -> bool:
+        if any(path == one or path.startswith(f"{one.rstrip('/')}/") for one in self._mounts):
+            return True
+        # What the SDK has for this fetches the file itself.
+        url = f"{self._client.base_url}/containers/{self._key}/archive"
+        with self._client.head(url, params={"path": path}, timeout=self._client.timeout) as answer:
+            return answer.status_code != 404

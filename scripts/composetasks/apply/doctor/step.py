@@ -1,0 +1,119 @@
+"""A step of a build that looks at the world from within; what it built is thrown away.
+
+It stands on the base image of the project's own builds, where the builder has that here, and else
+on nothing. The builder keeps the step in its cache, as it keeps every step (some kB, and once
+Python for all of them), until its own rules drop it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply import interpreter
+from composetasks.apply.bake import buildx
+from composetasks.apply.doctor.container import MODULES, PROGRAM, RESOLVER, read
+from composetasks.apply.inside.reach import LONGEST_SECONDS
+from composetasks.facts import Reach
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ANSWER = "composetasks-answer.json"
+BUILD_SECONDS = LONGEST_SECONDS + 15.0
+DOCKERFILE = """\
+FROM scratch AS tools
+ADD tools.tar /
+FROM {base} AS step
+USER 0:0
+ENV RES_OPTIONS="{resolver}"
+ARG ONCE
+RUN --mount=type=bind,from=tools,source=/{home},target=/{home} {command}
+FROM scratch
+COPY --from=step /{answer} /
+"""
+
+
+def base_of(client: APIClient, image: str) -> str:
+    """``image``, or "" where a build on it would do more than the step (``ONBUILD``), or it can't
+    be told."""
+    from docker import errors
+
+    if not image:
+        return ""
+    untyped: Any = client
+    try:
+        record: Mapping[str, Any] = untyped.inspect_image(image)
+    except errors.APIError:
+        return ""
+    return "" if (record.get("Config") or {}).get("OnBuild") else image
+
+
+def in_step(base: str, index: str, environment: Mapping[str, str]) -> Reach:
+    """What the program finds in a step on ``base``, an image that is here, "" for none.
+
+    Raises TaskFailure, with the builder's own words, where no build runs.
+    """
+    with tempfile.TemporaryDirectory(prefix="composetasks-doctor-") as temporary:
+        context, result = Path(temporary, "composetasks-doctor"), Path(temporary, "result")
+        context.mkdir()
+        try:
+            (context / "tools.tar").write_bytes(interpreter.archive(MODULES))
+            (context / "Dockerfile").write_text(_dockerfile(base or "scratch", index))
+            done = process.run(
+                _argv(context, result, environment),
+                timeout=BUILD_SECONDS,
+                env={**environment, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+            )
+        except process.ProgramError as error:
+            raise _failure(error) from error
+        answer = result / ANSWER
+        out = answer.read_text() if answer.exists() else ""
+        return read(out, done.code, done.stderr, base, "builder")
+
+
+def _dockerfile(base: str, index: str) -> str:
+    import json
+
+    program = [*interpreter.entrypoint(), *interpreter.argv(PROGRAM), f"/{ANSWER}", index]
+    return DOCKERFILE.format(
+        base=base,
+        resolver=RESOLVER,
+        home=interpreter.HOME,
+        command=json.dumps(program),
+        answer=ANSWER,
+    )
+
+
+def _argv(context: Path, result: Path, environment: Mapping[str, str]) -> list[str]:
+    return [
+        *buildx(environment),
+        "build",
+        "--progress=plain",
+        f"--build-arg=ONCE={secrets.token_hex(8)}",
+        f"--output=type=local,dest={result}",
+        os.fspath(context),
+    ]
+
+
+def _failure(error: process.ProgramError) -> TaskFailure:
+    said = [line for line in error.stderr.splitlines() if line.startswith("ERROR")]
+    why = said[-1] if said else error.stderr.strip()[-500:] or str(error)
+    if error.code == 127:
+        return TaskFailure(
+            "there is no Buildx to build with",
+            detail=why,
+            hint="install Buildx 0.17 or newer (package docker-buildx, or docker-buildx-plugin)",
+        )
+    return TaskFailure(
+        "a build can't be run" if error.code != 124 else f"a build did not end: {error.stderr}",
+        detail=why,
+        hint="`docker buildx inspect` shows the builder in force; `docker buildx use default` is "
+        "the engine's own",
+    )

@@ -1,0 +1,381 @@
+"""Single image steps: building, pulling, retagging, and what a registry is shared for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from composetasks.apply import sharing
+from composetasks.apply.bake import Bake, definition, run_bake
+from composetasks.apply.build_log import BuildLog, Vertex
+from composetasks.apply.events import event
+from composetasks.apply.sending import prepare
+from composetasks.facts import Action, BuildInputs, Event, ExitCode, Step, World
+from composetasks.run import lock, process, records
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+from composetasks.run.outside import LOOK
+
+LOCK_SECONDS = 60.0
+NEVER_SEEN = records.Base("")
+ENGINE_LOST = (
+    "code = Unavailable",
+    "error reading from server",
+    "Cannot connect to the Docker daemon",
+    "error during connect",
+)
+"""What Buildx says where its connection to the engine breaks off."""
+Tell = Callable[[Event], None]
+
+
+def errors() -> ModuleType:
+    """The SDK's errors; it is loaded by then."""
+    from docker import errors as module
+
+    return module
+
+
+@dataclass
+class ImageSteps:
+    """Carries out single image steps; what all of them share."""
+
+    world: World
+    compose: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    run_folder: Path
+    cache: Path
+    digest_now: Callable[[str], str] | None
+    client: Any  # an APIClient; its stubs leave inspect_image untyped
+    digests: dict[str, str | None] = field(default_factory=dict)
+    targets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    programs: set[process.Running] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def register(self, running: process.Running) -> None:
+        with self.lock:
+            self.programs.add(running)
+        if self.stopping.is_set():
+            running.end()
+
+    def stop(self) -> None:
+        """End what is under way, and let nothing more begin."""
+        self.stopping.set()
+        with self.lock:
+            running = list(self.programs)
+        for program in running:
+            program.end()
+
+    def carry_out(self, step: Step, tell: Tell) -> dict[str, Any]:
+        """Do one step; what is worth knowing of its outcome. Raises TaskFailure."""
+        if step.action is Action.BUILD_IMAGE:
+            return self._build(step, tell)
+        if step.action is Action.PUSH_IMAGE:
+            return self._push(step, tell)
+        if step.action is Action.RETAG_IMAGE:
+            return self._retag(step)
+        reference = next((one.name for one in step.because if one.kind == "shared-image"), None)
+        return self._take(step, reference, tell) if reference else self._pull(step)
+
+    def look_up(self, services: Sequence[str]) -> None:
+        """Ask Compose, once, how it would build these."""
+        self.targets.update(definition(self.compose, services, self.cwd, self.env))
+
+    def _target(self, service: str) -> Mapping[str, Any]:
+        with self.lock:
+            if service not in self.targets:
+                self.look_up([service])
+            return self.targets[service]
+
+    # --- building ---------------------------------------------------------------------------
+
+    def _build(self, step: Step, tell: Tell) -> dict[str, Any]:
+        service = self.world.model.services[step.service]
+        inputs = self.world.inputs[step.service]
+        target = self._target(step.service)
+        project = self.world.model.directory
+        sending = prepare(step.service, target, inputs, project, self.cache)
+        if any(one.kind == "pull" for one in step.because):
+            self._refresh(step, inputs, tell)
+        bake = Bake(
+            service=service,
+            target=target,
+            services=self.world.model.services,
+            cwd=self.cwd,
+            env=self.env,
+            no_cache=any(one.kind == "no-cache" for one in step.because),
+            shared=self.world.shared,
+        )
+        path = self.run_folder / f"build-{step.service}.log"
+        self.digests[step.service] = None
+
+        def started(vertex: Vertex) -> None:
+            tell(event("progress", step, vertex.name))
+
+        with path.open("w") as stream:
+            log = BuildLog(stream)
+            began = time.monotonic()
+            code = run_bake(bake, sending.changes, log, started, self.register)
+        took = log.time(time.monotonic() - began)
+        if code != 0:
+            raise self._failure(step, log, path)
+        image = self.client.inspect_image(service.image)
+        result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
+        if sending.touched() or self._differs(step.service, inputs):
+            # Which content BuildKit read can't be told: this image gets no digest.
+            return {**result, "touched": True}
+        digest = self._recorded(
+            image["Id"],
+            service.image,
+            inputs,
+            log,
+            anew=any(one.kind in ("no-cache", "pull") for one in step.because),
+        )
+        records.save_steps(self.cache, inputs.service, digest or "", log.steps(), took)
+        self.digests[step.service] = digest
+        return {**result, "digest": digest}
+
+    def _refresh(self, step: Step, inputs: BuildInputs, tell: Tell) -> None:
+        """Pull newer base images in place of those that are here and came from a registry. Those
+        that never were here BuildKit looks up itself, each time."""
+        for reference, identity in inputs.bases.items():
+            if identity.startswith("ct-"):
+                continue
+            try:
+                here = self.client.inspect_image(reference)
+            except errors().ImageNotFound:
+                continue
+            if here.get("RepoDigests"):
+                tell(event("progress", step, f"pulling {reference}"))
+                self._pull_base(step, reference)
+
+    def _pull_base(self, step: Step, reference: str) -> None:
+        try:
+            with self._log(step, "pull") as stream:
+                sharing.pull(self.client, reference, stream, self.stopping)
+        except sharing.Refused as refused:
+            raise TaskFailure(
+                f"the base image {reference} of {step.service} could not be pulled",
+                code=ExitCode.BUILD_FAILED,
+                detail=safe(str(refused)),
+                hint="see that its registry answers, or leave out --pull",
+                data={"service": step.service, "image": reference},
+            ) from refused
+
+    def _differs(self, service: str, inputs: BuildInputs) -> bool:
+        """Whether a service's inputs are others than those it was built for."""
+        if self.digest_now is None:
+            return False
+        with self.lock:
+            return self.digest_now(service) != inputs.digest
+
+    def _recorded(
+        self, image_id: str, tag: str, inputs: BuildInputs, log: BuildLog, *, anew: bool
+    ) -> str | None:
+        """Tag an image with the digest of what it was built from, and keep that; the digest.
+
+        None where a base image that only BuildKit has seen turns out to have triggers: those may
+        have read files that are not among the inputs. The next look counts with them.
+        """
+        seen = {_plain(name): digest for name, digest in log.bases().items()}
+        found, unread = self._learned(inputs, seen, triggers=log.has_triggers())
+        if unread:
+            return None
+        bases = {
+            name: found[_plain(name)].digest if _plain(name) in found else self._now(name, identity)
+            for name, identity in inputs.bases.items()
+        }
+        options = dict(inputs.options)
+        options.update({f"base-image.{name}": identity for name, identity in bases.items()})
+        digest = records.combined(inputs.core, bases)
+        records.save_inputs(
+            self.cache, replace(inputs, digest=digest, bases=bases, options=options)
+        )
+        self._shared_by_all(image_id, tag, f"ct-{digest}", anew=anew)
+        return digest
+
+    def _shared_by_all(self, image_id: str, tag: str, shared: str, *, anew: bool) -> None:
+        """Give an image the tag of its inputs; where another instance that built the same inputs
+        meanwhile was first, take its image, so that all have one."""
+        name = _repository(tag)
+        with lock.hold(self.cache / "images.lock", "inv build", LOCK_SECONDS):
+            first = image_id
+            if not anew:
+                with contextlib.suppress(errors().ImageNotFound):
+                    first = self.client.inspect_image(f"{name}:{shared}")["Id"]
+            if first == image_id:
+                self.client.tag(image_id, name, shared)
+            else:
+                self.client.tag(first, name, tag[len(name) + 1 :] or "latest")
+
+    def _learned(
+        self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool
+    ) -> tuple[dict[str, records.Base], bool]:
+        """Remember what the build showed of base images that are not here, and return it, with
+        whether one of them had triggers that nobody counted with."""
+        with self.lock:
+            known = records.load_bases(self.cache)
+            found = {}
+            for name in self._not_here(inputs):
+                was = known.get(name, NEVER_SEEN)
+                digest = seen.get(name, was.digest)
+                if triggers or name in seen:
+                    # Another service may use the same image without carrying its triggers out.
+                    found[name] = records.Base(
+                        digest, triggers or (was.triggers and was.digest == digest)
+                    )
+            records.save_bases(self.cache, found)
+        unread = triggers and any(not known.get(name, NEVER_SEEN).triggers for name in found)
+        return found, unread
+
+    def _not_here(self, inputs: BuildInputs) -> set[str]:
+        """The base images that are no local ones, by their plain names."""
+        names = set()
+        for reference, identity in inputs.bases.items():
+            if not identity.startswith("ct-"):
+                try:
+                    self.client.inspect_image(reference)
+                except errors().ImageNotFound:
+                    names.add(_plain(reference))
+        return names
+
+    def _now(self, reference: str, identity: str) -> str:
+        """What a base image is that may just have been pulled anew."""
+        if not identity.startswith("sha256:"):
+            return identity
+        try:
+            image = self.client.inspect_image(reference)
+        except errors().ImageNotFound:
+            return identity
+        return sharing.identity(reference, image)
+
+    def _failure(self, step: Step, log: BuildLog, path: Path) -> TaskFailure:
+        vertex = log.failed()
+        if vertex is None and any(words in log.said() for words in ENGINE_LOST):
+            return TaskFailure(
+                f"the engine went away while the image of {step.service} was built",
+                code=ExitCode.NO_ENGINE,
+                detail=log.said(),
+                hint=f"{LOOK}; no container was touched",
+                data={"service": step.service, "log": str(path)},
+            )
+        at = log.dockerfile_line()
+        what = vertex.name if vertex else "before its first step"
+        where = f" (line {at[1]} of {at[0]})" if at else ""
+        return TaskFailure(
+            f"the image of {step.service} could not be built: {what}{where}",
+            code=ExitCode.BUILD_FAILED,
+            detail="\n".join([*log.last_lines(), log.said()]),
+            hint="correct it and run the task again; no container was touched; "
+            f"the whole log is in {path}",
+            data={
+                "service": step.service,
+                "step": what,
+                "file": at[0] if at else None,
+                "line": at[1] if at else None,
+                "log": str(path),
+            },
+        )
+
+    # --- pulling and retagging --------------------------------------------------------------
+
+    def _pull(self, step: Step) -> dict[str, Any]:
+        """Pull a service's image by Compose, which knows its platform and credentials."""
+        argv = [*self.compose, "pull", step.service]
+        lines = []
+        with (
+            self._log(step, "pull") as stream,
+            process.Running(argv, cwd=self.cwd, env=self.env) as running,
+        ):
+            self.register(running)
+            for line in running:
+                stream.write(safe(f"{line.text}\n"))
+                lines.append(line.text)
+            code = running.wait()
+        if code != 0:
+            raise TaskFailure(
+                f"the image {step.target} of {step.service} could not be pulled",
+                detail=safe("\n".join(lines[-3:])),
+                hint="see that the name is right and its registry answers, then run this again",
+                data={"service": step.service, "image": step.target},
+            )
+        image = self.client.inspect_image(step.target)
+        return {"image": image["Id"], "same": image["Id"] == step.key}
+
+    # --- the shared registry ----------------------------------------------------------------
+
+    def _take(self, step: Step, reference: str, tell: Tell) -> dict[str, Any]:
+        """Take an image of the same inputs from the shared registry; build it where that fails."""
+        inputs = self.world.inputs[step.service]
+        try:
+            with self._log(step, "pull") as stream:
+                sharing.pull(self.client, reference, stream, self.stopping)
+        except sharing.Refused as refused:
+            message = f"{reference} could not be pulled ({refused}); it is built here"
+            tell(event("warning", step, message))
+            return self._build(step, tell)
+        image = self.client.inspect_image(reference)
+        for tag in (step.target, f"{_repository(step.target)}:ct-{inputs.digest}"):
+            self.client.tag(image["Id"], _repository(tag), tag[len(_repository(tag)) + 1 :])
+        self.client.remove_image(reference)
+        records.save_inputs(self.cache, inputs)
+        return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
+
+    def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
+        """Push a service's image under its digest, and as what other builds may begin with."""
+        service, shared = self.world.model.services[step.service], self.world.shared
+        digest = self.digests.get(step.service, self.world.inputs[step.service].digest)
+        if digest is None or shared is None:
+            return {"skipped": "nobody can say which files it was built from"}
+        image = self.client.inspect_image(service.image)["Id"]
+        references = (
+            shared.reference(step.service, digest),
+            shared.cache_reference(step.service),
+        )
+        try:
+            with self._log(step, "push") as stream:
+                for reference in references:
+                    sharing.push(self.client, image, reference, stream, self.stopping)
+        except sharing.Refused as refused:
+            raise TaskFailure(
+                f"the image of {step.service} could not be pushed to {references[0]}",
+                detail=safe(str(refused)),
+                hint="see that the registry answers and that you may push there (`docker login`)",
+                data={"service": step.service, "image": references[0]},
+            ) from refused
+        return {"image": image, "digest": digest}
+
+    def _log(self, step: Step, kind: str) -> IO[str]:
+        return (self.run_folder / f"{kind}-{step.service}.log").open("a")
+
+    def _retag(self, step: Step) -> dict[str, Any]:
+        name = _repository(step.target)
+        tag = step.target[len(name) + 1 :] or "latest"
+        digest = self.world.inputs[step.service].digest
+        try:
+            self.client.tag(step.key, name, tag)
+            self.client.tag(step.key, name, f"ct-{digest}")
+        except errors().ImageNotFound as error:
+            raise TaskFailure(
+                f"the image {step.key[:19]} was removed after the plan was made",
+                code=ExitCode.CONFLICT,
+                hint="run this again; the image will be built",
+            ) from error
+        return {"image": step.key}
+
+
+def _repository(reference: str) -> str:
+    name = reference.split("@", 1)[0]
+    return name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[-1] else name
+
+
+def _plain(name: str) -> str:
+    plain = name.removeprefix("index.").removeprefix("docker.io/")
+    return plain.removeprefix("library/").removesuffix(":latest")

@@ -1,0 +1,102 @@
+"""A compressed archive, read ahead and decompressed by a thread of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from typing import Any, Protocol
+
+from . import unpack
+
+READ = 1 << 17
+CHUNK = 1 << 18
+"""Bytes of content that are decompressed at once, however small they were."""
+CHUNKS_AHEAD = 8
+
+
+class Source(Protocol):
+    """Where an archive comes from."""
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes, none at the end."""
+
+
+class Ahead:
+    """A context manager; leaving the block ends the thread, wherever it is."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = _Digested(source)
+        self._content: queue.Queue[bytes | BaseException] = queue.Queue(CHUNKS_AHEAD)
+        self._stopped = False
+        self._now, self._at = b"", 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Ahead:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stopped = True
+        while self._thread.is_alive():
+            try:
+                self._content.get(timeout=0.01)
+            except queue.Empty:
+                continue
+
+    def read(self, count: int) -> bytes:
+        """Exactly ``count`` bytes of what is in it; raises BadArchive where there are not so many,
+        and what the source raises."""
+        parts = []
+        while True:
+            part = self._now[self._at : self._at + count]
+            self._at += len(part)
+            count -= len(part)
+            parts.append(part)
+            if not count:
+                return b"".join(parts)
+            self._now, self._at = self._next(), 0
+            if not self._now:
+                raise unpack.BadArchive("it ends too early")
+
+    def digest(self) -> str:
+        """The SHA-256 of the whole source, once all of it is read."""
+        while self._next():
+            pass
+        return self._source.sha.hexdigest()
+
+    def _next(self) -> bytes:
+        found = self._content.get()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _run(self) -> None:
+        import zstandard
+
+        decompressor: Any = zstandard.ZstdDecompressor()
+        stream = decompressor.stream_reader(self._source, read_size=READ)
+        try:
+            while not self._stopped and (content := stream.read(CHUNK)):
+                self._content.put(content)
+            # What follows the compressed content is part of the source all the same.
+            while not self._stopped and self._source.read(READ):
+                pass
+            self._content.put(b"")
+        except zstandard.ZstdError as error:
+            self._content.put(unpack.BadArchive(str(error)))
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that reads
+            self._content.put(error)
+
+
+class _Digested:
+    """A source, and the digest of what was read of it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.sha = hashlib.sha256()
+
+    def read(self, count: int) -> bytes:
+        content = self._source.read(count)
+        self.sha.update(content)
+        return content

@@ -1,0 +1,370 @@
+"""The helper's loop: it does what is asked for on its standard input, one thing after the other.
+
+When the asking side is gone, what was prepared and not exchanged is removed: the state that was
+there stays. An exchange once asked for is done to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import ahead, pack, replace, tree, unpack, wire
+
+OUT_CHUNK = 1 << 18
+PROGRESS_BYTES = 50_000_000
+
+
+def main() -> int:
+    """Serve until the other side closes; the exit code is 0."""
+    _widen_pipes()
+    helper = Helper()
+    try:
+        while True:
+            kind, payload = wire.receive(_read)
+            if kind == wire.JSON:
+                helper.answer(payload)
+    except wire.Closed:
+        return 0
+    finally:
+        helper.give_up()
+
+
+def _widen_pipes() -> None:
+    import fcntl
+
+    for descriptor in (0, 1):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, 1031, 1 << 20)  # F_SETPIPE_SZ
+
+
+def _read(count: int) -> bytes:
+    return os.read(0, count)
+
+
+def _send(record: bytes) -> None:
+    _write(1, record)
+
+
+def _write(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _send_data(content: bytes) -> None:
+    _still_asked()
+    _send(wire.encode(wire.DATA, content))
+
+
+def _still_asked() -> None:
+    """Raise wire.Closed where the asking side is gone: while it waits for an answer it says
+    nothing, so that whatever is to be read is its end."""
+    if select.select([0], [], [], 0)[0]:
+        raise wire.Closed
+
+
+class Helper:
+    """The places of one run. ``staged`` have something to be removed at the end: what was
+    prepared, or what it replaced; not while ``exchanging``, when it may be either."""
+
+    def __init__(self) -> None:
+        self.places: list[replace.Place] = []
+        self.staged: list[replace.Place] = []
+        self.exchanging = False
+        self.archives = -1
+        """The open folder of a snapshot, where that is mounted too."""
+        self._removal: threading.Thread | None = None
+        self._left: list[str] = []
+
+    def answer(self, payload: bytes) -> None:
+        import json
+
+        asked: dict[str, Any] = json.loads(payload)
+        do: Callable[..., dict[str, Any] | None] = getattr(self, "do_" + asked.pop("do"))
+        try:
+            said = do(**asked) or {}
+        except (OSError, unpack.BadArchive) as error:
+            said = {
+                "error": getattr(error, "strerror", None) or str(error),
+                "errno": getattr(error, "errno", None),
+                "path": _text(getattr(error, "filename", None)),
+            }
+        _send(wire.message(said))
+
+    def give_up(self) -> None:
+        """Remove what is prepared, or what was replaced where the exchange was done. What an
+        exchange left that could neither be done nor undone is for the next run."""
+        if not self.exchanging:
+            self._remove()
+
+    # --- what can be asked for --------------------------------------------------------------
+
+    def do_open(self, run: str, places: list[dict[str, Any]], archives: str = "") -> dict[str, Any]:
+        """Open the mounted folders; says which machine this is and what each place is."""
+        for one in places:
+            mount = os.open(one["mount"], tree.FOLDER)
+            stage = b"%b%b-%d" % (tree.STAGE, run.encode(), one["number"])
+            self.places.append(replace.Place(mount, os.fsencode(one["name"]), stage))
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot = file.read().strip()
+        said: dict[str, Any] = {"boot": boot, "places": [_identity(one) for one in self.places]}
+        if archives:
+            try:
+                self.archives = os.open(archives, tree.FOLDER)
+            except OSError:  # a file system that believes no root but its own
+                return said
+            status = os.fstat(self.archives)
+            said["archives"] = [status.st_dev, status.st_ino]
+        return said
+
+    def do_measure(self) -> dict[str, Any]:
+        found = []
+        for place in self.places:
+            root = place.open()
+            found.append(tree.measure(root))
+            os.close(root)
+        return {"places": found}
+
+    def do_clean(self, spare: list[str]) -> dict[str, Any]:
+        """Remove what earlier runs left, but not those of ``spare``, which see to it themselves."""
+        names = []
+        spared = tuple(b"%b%b-" % (tree.STAGE, run.encode()) for run in spare)
+        for place in self.places:
+            for name in replace.left_behind(place.mount):
+                if not name.startswith(spared):
+                    tree.remove(place.mount, name)
+                    names.append(_text(name))
+        return {"removed": names}
+
+    def do_pack(self, place: int, level: int, threads: int) -> dict[str, Any]:
+        """Send a place's archive, compressed, as data records; an empty one ends it."""
+        try:
+            return self._pack(place, level, threads, _send_data)
+        finally:
+            _send(wire.encode(wire.DATA, b""))
+
+    def do_pack_here(self, place: int, level: int, threads: int, file: str) -> dict[str, Any]:
+        """Write a place's archive, compressed, to a new file in the snapshot's folder, which then
+        belongs to the folder's owner; says on the way how many bytes are written."""
+        digest, size, told = hashlib.sha256(), 0, 0
+        opened = os.open(file, unpack.NEW_FILE, 0o600, dir_fd=self.archives)
+
+        def write(content: bytes) -> None:
+            nonlocal size, told
+            _still_asked()
+            digest.update(content)
+            _write(opened, content)
+            size += len(content)
+            if size - told >= PROGRESS_BYTES:
+                told = size
+                _send(wire.message({"written": size}))
+
+        try:
+            owner = os.fstat(self.archives)
+            os.fchown(opened, owner.st_uid, owner.st_gid)
+            said = self._pack(place, level, threads, write)
+        finally:
+            os.close(opened)
+        return {**said, "compressed": size, "sha256": digest.hexdigest()}
+
+    def _pack(
+        self, place: int, level: int, threads: int, send: Callable[[bytes], None]
+    ) -> dict[str, Any]:
+        import zstandard
+
+        compressor = zstandard.ZstdCompressor(
+            level=level, threads=threads, write_checksum=True
+        ).compressobj()
+        waiting: list[bytes] = []
+        size = 0
+
+        def compress(content: bytes) -> None:
+            compressed = compressor.compress(content)
+            if compressed:
+                send(compressed)
+
+        def write(content: bytes) -> None:
+            nonlocal size
+            waiting.append(content)
+            size += len(content)
+            if size >= OUT_CHUNK:
+                joined = b"".join(waiting)
+                waiting.clear()
+                size = 0
+                for start in range(0, len(joined), 1 << 22):
+                    compress(joined[start : start + (1 << 22)])
+
+        archive = pack.Pack(write)
+        root = self.places[place].open()
+        try:
+            archive.tree(root)
+            compress(b"".join(waiting))
+            send(compressor.flush())
+        finally:
+            os.close(root)
+        return {"files": archive.files, "bytes": archive.bytes, "left_out": archive.left_out}
+
+    def do_prepare_empty(self, place: int) -> None:
+        """Prepare an empty folder with the attributes of what is there."""
+        one = self.places[place]
+        self.staged.append(one)
+        content = one.prepare()
+        old = one.open()
+        tree.copy_attributes(old, content)
+        os.close(old)
+        os.close(content)
+
+    def do_prepare_content(self, place: int) -> dict[str, Any]:
+        """Unpack the data records that follow, up to an empty one, beside what is there; says the
+        digest of what was unpacked."""
+        source = _Records()
+        try:
+            return self._unpack(place, source)
+        finally:
+            source.drain()
+
+    def do_prepare_content_here(self, place: int, file: str) -> dict[str, Any]:
+        """The same with a file of the snapshot's folder."""
+        with _archive(self.archives, file) as source:
+            return self._unpack(place, source)
+
+    def _unpack(self, place: int, source: ahead.Source) -> dict[str, Any]:
+        one = self.places[place]
+        self.staged.append(one)
+        content = one.prepare()
+        try:
+            with ahead.Ahead(source) as archive:
+                unpack.Unpack(archive.read, content).run()
+                return {"sha256": archive.digest()}
+        finally:
+            os.close(content)
+
+    def do_commit(self) -> None:
+        """Exchange all that is prepared, or nothing."""
+        for place in self.staged:
+            place.arm()
+        self.exchanging = True
+        try:
+            for place in self.staged:
+                place.commit()
+            # One note for all: with it there is no way back, without it no other way.
+            self.staged[0].finished()
+        except OSError:
+            for place in reversed(self.staged):
+                place.undo()
+            self.exchanging = False
+            raise
+        self.exchanging = False
+
+    def do_settle(self, seconds: float) -> dict[str, Any]:
+        """Begin to remove what was replaced; says what could not be removed, and whether after
+        some seconds it is not done yet. It goes on after the asking side is gone."""
+        self._removal = threading.Thread(target=self._remove_staged)
+        self._removal.start()
+        self._removal.join(seconds)
+        return {"left": list(self._left), "unfinished": self._removal.is_alive()}
+
+    def _remove(self) -> None:
+        if self._removal is not None:
+            self._removal.join()
+        self._remove_staged()
+
+    def _remove_staged(self) -> None:
+        """The place that holds the note that all was exchanged comes last."""
+        while self.staged:
+            try:
+                self.staged[-1].settle()
+            except OSError as error:
+                self._left.append(f"{error.strerror}: {_text(error.filename)}")
+            self.staged.pop()
+
+    def do_recover(self, in_use: bool) -> dict[str, Any]:
+        """After a run that was killed: where every place was exchanged remove the old, else put
+        it back, but not under the feet of what uses it. The stages are those of the run that
+        :meth:`do_open` was told."""
+        finished = any(place.is_finished() for place in self.places)
+        exchanged = [place for place in self.places if place.is_exchanged()]
+        if exchanged and not finished:
+            if in_use:
+                raise OSError(errno.EBUSY, "a container runs on it")
+            for place in reversed(exchanged):
+                place.undo()
+        self.staged = list(self.places)
+        self._remove()
+        return {"undone": bool(exchanged) and not finished, "finished": finished}
+
+
+class _Records:
+    """The data records of a request as something to read from."""
+
+    def __init__(self) -> None:
+        self._left = memoryview(b"")
+        self._ended = False
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes, none at the end."""
+        if not self._left and not self._ended:
+            _, payload = wire.receive(_read)
+            self._left, self._ended = memoryview(payload), not payload
+        content = bytes(self._left[:count])
+        self._left = self._left[count:]
+        return content
+
+    def drain(self) -> None:
+        """Read what is left, so that the next request is found."""
+        while not self._ended:
+            _, payload = wire.receive(_read)
+            self._ended = not payload
+
+
+class _File:
+    """An open archive as something to read from, for as long as the asking side is there."""
+
+    def __init__(self, opened: int) -> None:
+        self._opened = opened
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes, none at the end."""
+        _still_asked()
+        return os.read(self._opened, count)
+
+
+@contextlib.contextmanager
+def _archive(folder: int, name: str) -> Iterator[_File]:
+    try:
+        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        raise unpack.BadArchive(f"{name} can't be read ({error.strerror})") from error
+    try:
+        yield _File(opened)
+    finally:
+        os.close(opened)
+
+
+def _identity(place: replace.Place) -> dict[str, Any]:
+    """What tells a folder from another on the same machine, and from itself elsewhere."""
+    try:
+        root = place.open()
+    except FileNotFoundError:
+        return {"exists": False}
+    status = os.fstat(root)
+    os.close(root)
+    return {"exists": True, "device": status.st_dev, "inode": status.st_ino}
+
+
+def _text(name: Any) -> str:
+    if isinstance(name, bytes):
+        return os.fsdecode(name)
+    return "" if name is None else str(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""A folder's tree: measured, and removed, without following a link."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+STAGE = b".composetasks-"
+"""How the name of a folder begins that holds what a replacement has not finished."""
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def walk(root: int) -> Iterator[tuple[int, bytes, os.stat_result, bytes]]:
+    """Everything below an open folder, each folder before what is in it, names in order.
+
+    Gives the open folder it lies in, its name, its status, and its path from the root. What
+    vanishes meanwhile is left out, and so is a replacement that was not finished.
+    """
+    names = [name for name in _names(root) if not name.startswith(STAGE)]
+    stack = [(os.dup(root), b"", names)]
+    try:
+        while stack:
+            folder, prefix, names = stack[-1]
+            if not names:
+                os.close(stack.pop()[0])
+                continue
+            name = names.pop()
+            try:
+                status = os.lstat(name, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            path = prefix + name
+            yield folder, name, status, path
+            if stat.S_ISDIR(status.st_mode):
+                try:
+                    inner = os.open(name, FOLDER, dir_fd=folder)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                stack.append((inner, path + b"/", _names(inner)))
+    finally:
+        for folder, _, _ in stack:
+            os.close(folder)
+
+
+def _names(folder: int) -> list[bytes]:
+    """The names in a folder, the first one last."""
+    return sorted((os.fsencode(name) for name in os.listdir(folder)), reverse=True)
+
+
+def measure(root: int) -> dict[str, float]:
+    """Bytes on disk (each hard-linked file once), the number of files and of folders, and the
+    latest modification (seconds since 1970) in a tree."""
+    own = os.fstat(root)
+    size, files, folders, modified = 0, 0, 0, own.st_mtime
+    linked: set[tuple[int, int]] = set()
+    for _, _, status, _ in walk(root):
+        modified = max(modified, status.st_mtime)
+        if stat.S_ISDIR(status.st_mode):
+            folders += 1
+            continue
+        files += 1
+        if status.st_nlink > 1:
+            if (status.st_dev, status.st_ino) in linked:
+                continue
+            linked.add((status.st_dev, status.st_ino))
+        if stat.S_ISREG(status.st_mode):
+            size += min(status.st_size, status.st_blocks * 512)
+    return {"bytes": size, "files": files, "folders": folders, "modified": modified}
+
+
+def remove(folder: int, name: bytes) -> None:
+    """Remove a file, or a folder with all that is in it, from an open folder."""
+    try:
+        inner = os.open(name, FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except OSError:
+        os.unlink(name, dir_fd=folder)
+        return
+    stack = [(folder, name, inner, _names(inner))]
+    while stack:
+        above, own, inner, names = stack[-1]
+        if not names:
+            stack.pop()
+            os.close(inner)
+            os.rmdir(own, dir_fd=above)
+            continue
+        child = names.pop()
+        try:
+            os.unlink(child, dir_fd=inner)
+        except IsADirectoryError:
+            opened = os.open(child, FOLDER, dir_fd=inner)
+            stack.append((inner, child, opened, _names(opened)))
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Give an open folder another one's owner, mode and extended attributes."""
+    status = os.fstat(source)
+    os.fchown(target, status.st_uid, status.st_gid)
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    for name in os.listxattr(source):
+        if not name.startswith("security.selinux"):
+            os.setxattr(target, name, os.getxattr(source, name))

@@ -1,0 +1,76 @@
+"""Images to and from a registry, through the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+from composetasks.run.masking import safe
+
+
+class Refused(Exception):
+    """A registry does not answer, does not have it, or does not want to."""
+
+
+def pull(client: Any, reference: str, log: IO[str], stopping: threading.Event) -> None:
+    """Pull an image, its progress into ``log``. Raises Refused."""
+    repository, tag = _divided(reference)
+    _follow(lambda: client.pull(repository, tag=tag, stream=True, decode=True), log, stopping)
+
+
+def push(client: Any, image: str, reference: str, log: IO[str], stopping: threading.Event) -> None:
+    """Push the image with the id ``image`` as ``reference``, a name that is not left behind
+    here. Raises Refused."""
+    repository, tag = _divided(reference)
+    client.tag(image, repository, tag)
+    try:
+        _follow(lambda: client.push(repository, tag=tag, stream=True, decode=True), log, stopping)
+    finally:
+        client.remove_image(reference)
+
+
+def identity(reference: str, image: Mapping[str, Any]) -> str:
+    """What an inspected base image is known by: its registry's digest, else its id."""
+    wanted = _plain(_divided(reference)[0])
+    for digest in sorted(image.get("RepoDigests") or ()):
+        name, _, value = str(digest).partition("@")
+        if _plain(name) == wanted:
+            return value
+    return str(image["Id"])
+
+
+def _follow(start: Any, log: IO[str], stopping: threading.Event) -> None:
+    import requests
+    from docker import errors
+
+    refusal = ""
+    try:
+        messages: Iterable[Mapping[str, Any]] = start()
+        for message in messages:
+            # It is the last message; reading to the end lets the connection go.
+            refusal = str(message.get("error") or refusal)
+            status = message.get("status", "")
+            if status and "progress" not in message:
+                log.write(safe(f"{message.get('id', '')} {status}".strip() + "\n"))
+            if stopping.is_set():
+                raise Refused("interrupted")
+    except errors.APIError as error:
+        raise Refused(str(error.explanation or error)) from error
+    except (errors.DockerException, requests.exceptions.RequestException) as error:
+        raise Refused(str(error)) from error
+    if refusal:
+        raise Refused(refusal)
+
+
+def _divided(reference: str) -> tuple[str, str]:
+    """Repository and tag (or digest)."""
+    name, at, digest = reference.partition("@")
+    if at:
+        return name, digest
+    head, colon, tag = reference.rpartition(":")
+    return (head, tag) if colon and "/" not in tag else (reference, "latest")
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")

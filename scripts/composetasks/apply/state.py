@@ -1,0 +1,82 @@
+"""Carries out the steps of a plan that keep, empty and restore state."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+from composetasks.apply import snapshot
+from composetasks.apply.events import event
+from composetasks.apply.helper import HelperFailed
+from composetasks.apply.replacement import Replacement
+from composetasks.apply.tools import Tools
+from composetasks.apply.words import failure
+from composetasks.facts import Action, Event, Step, World
+from composetasks.run.failure import TaskFailure
+from composetasks.run.process import ProgramError
+
+
+def change_state(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
+    """Do the state steps of a plan, the snapshot first.
+
+    Raises TaskFailure; then every piece of state is what it was.
+    """
+    for step in steps:
+        if step.action is Action.SNAPSHOT:
+            yield from _keep(step, world, tools)
+    replacing = [step for step in steps if step.action is not Action.SNAPSHOT]
+    if replacing:
+        yield from Replacement(replacing, world, tools).run()
+
+
+def _keep(step: Step, world: World, tools: Tools) -> Iterator[Event]:
+    names = {evidence.name for evidence in step.because if evidence.kind == "state-kept"}
+    state = [one for one in world.state if one.name in names]
+    began = time.monotonic()
+    yield event("step-started", step)
+    try:
+        still = _still(step, world, tools)
+        for progress in snapshot.write(step.target, state, world, tools, still):
+            yield event("progress", step, progress)
+    except HelperFailed as error:
+        raise failure(f"snapshot {step.target} could not be made", error) from error
+    except OSError as error:
+        raise TaskFailure(
+            f"snapshot {step.target} could not be written: {error.strerror or error}",
+            hint="the state is what it was before; make room in .composetasks/snapshots",
+        ) from error
+    yield event("step-done", step, "kept", time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def _still(step: Step, world: World, tools: Tools) -> Iterator[None]:
+    """Keep the containers that a step says are paused from writing while the block lasts, each
+    after its service's own command."""
+    names = {evidence.name for evidence in step.because if evidence.kind == "paused"}
+    containers = [one for one in world.engine.containers if one.name in names]
+    for one in containers:
+        command = tools.live.get(one.service, ())
+        if command:
+            _prepare(one.service, command, tools)
+    paused = []
+    try:
+        for one in containers:
+            tools.client.pause(one.id)
+            paused.append(one.id)
+        yield
+    finally:
+        for key in paused:
+            tools.client.unpause(key)
+
+
+def _prepare(service: str, command: Sequence[str], tools: Tools) -> None:
+    try:
+        tools.compose.run("exec", "-T", service, *command)
+    except ProgramError as error:
+        raise TaskFailure(
+            f"{service} could not be prepared for a snapshot (`{' '.join(command)}` ended with "
+            f"{error.code})",
+            detail=error.stderr.strip() or error.stdout.strip(),
+            hint=f"correct stack.services.{service}.live, or leave --live out",
+        ) from error

@@ -1,0 +1,86 @@
+"""The engine's event stream of one project, read in the background from before the first start."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class Watch:
+    """Container events of a project as they come.
+
+    A context manager. ``kinds`` limits it to events of these names. :meth:`changed` waits for
+    the next event; a cut stream is opened again from where it ended, so that no event is missed.
+    """
+
+    def __init__(self, client: APIClient, project: str, kinds: Sequence[str] = ()) -> None:
+        self._client = client
+        self._filters = {
+            "type": ["container"],
+            "label": [f"com.docker.compose.project={project}"],
+        }
+        if kinds:
+            self._filters["event"] = list(kinds)
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._stream: Any = None
+        self._closed = False
+        self._pause = threading.Event()
+        self._since: int | None = None
+
+    def __enter__(self) -> Watch:
+        self._connect()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._closed = True
+        if self._stream is not None:
+            with contextlib.suppress(OSError, AttributeError):
+                self._stream.close()
+
+    def _connect(self) -> None:
+        self._stream = self._client.events(decode=True, filters=self._filters, since=self._since)
+        threading.Thread(target=self._read, args=(self._stream,), daemon=True).start()
+
+    def _read(self, stream: Iterator[dict[str, Any]]) -> None:
+        import requests
+        from docker import errors
+
+        with contextlib.suppress(
+            requests.exceptions.RequestException, errors.DockerException, OSError, ValueError
+        ):
+            for event in stream:
+                self._events.put(event)
+        if not self._closed:
+            self._events.put(None)
+
+    def changed(self, seconds: float) -> set[str] | None:
+        """Wait up to ``seconds`` for events; the ids of the containers they were about, empty when
+        the time is over, None when the stream was cut (ask about everything then)."""
+        try:
+            event = self._events.get(timeout=max(seconds, 0.001))
+        except queue.Empty:
+            return set()
+        found: set[str] = set()
+        while True:
+            if event is None:
+                return None
+            found.add(str(event.get("id") or (event.get("Actor") or {}).get("ID", "")))
+            self._since = int(event["time"])
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                return found
+
+    def pause(self, seconds: float) -> None:
+        """Let ``seconds`` go by between two tries of an engine that is away."""
+        self._pause.wait(seconds)
+
+    def reconnect(self) -> None:
+        """Open a cut stream again; raises what the SDK raises while the engine is away."""
+        self._connect()

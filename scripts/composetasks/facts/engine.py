@@ -1,0 +1,132 @@
+"""What the engine holds: containers, images, networks and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+INSTANCE_LABEL = "composetasks.instance"
+"""On every container, network and volume of an instance: its name."""
+OWNER_LABEL = "composetasks.instance.owner"
+"""Beside it, where the instance lives for a process: which one."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A port the engine holds open on the host for a container."""
+
+    host_ip: str
+    published: int
+    target: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as the engine lists it. ``state`` is one of created, running, paused,
+    restarting, removing, exited, dead; ``health`` is "" without a health check, else starting,
+    healthy or unhealthy. ``networks`` maps names to ids; ``volumes`` maps destinations to volume
+    names; ``status`` is the engine's own sentence ("Up 3 minutes (healthy)"); ``since`` is when
+    it came into its state, known only where it was asked for ("" elsewhere)."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: str
+    status: str = ""
+    created: int = 0
+    since: str = ""
+    health: str = ""
+    exit_code: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    bindings: tuple[Binding, ...] = ()
+
+    def _label(self, name: str) -> str:
+        return self.labels.get(f"com.docker.compose.{name}", "")
+
+    @property
+    def project(self) -> str:
+        return self._label("project")
+
+    @property
+    def service(self) -> str:
+        return self._label("service")
+
+    @property
+    def number(self) -> int:
+        """The replica's number, from 1; 0 when Compose did not make it."""
+        label = self._label("container-number")
+        return int(label) if label.isascii() and label.isdigit() and len(label) < 10 else 0
+
+    @property
+    def oneoff(self) -> bool:
+        return self._label("oneoff").lower() == "true"
+
+    @property
+    def config_hash(self) -> str:
+        return self._label("config-hash")
+
+    @property
+    def working_dir(self) -> str:
+        return self._label("project.working_dir")
+
+    @property
+    def config_files(self) -> tuple[str, ...]:
+        return tuple(part for part in self._label("project.config_files").split(",") if part)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a process: running, paused or restarting."""
+        return self.state in ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the engine. ``tags`` are its full references, ``digests`` what registries call
+    it (``repository@sha256:...``)."""
+
+    id: str
+    tags: tuple[str, ...]
+    created: int = 0
+    size: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Network:
+    id: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    driver: str = ""
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Volume:
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    driver: str = ""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the engine holds, each kind read in one round trip."""
+
+    containers: tuple[Container, ...] = ()
+    images: tuple[Image, ...] = ()
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+
+    def image(self, reference: str) -> Image | None:
+        """The image that carries the tag ``reference`` (``:latest`` where it names none)."""
+        wanted = reference if ":" in reference.rsplit("/", 1)[-1] else f"{reference}:latest"
+        for image in self.images:
+            if wanted in image.tags or reference == image.id:
+                return image
+        return None

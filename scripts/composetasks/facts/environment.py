@@ -1,0 +1,82 @@
+"""The variables: where each comes from, what is wrong with it, who uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A statement of a dotenv file as one program reads it: ``value`` None is a name alone,
+    ``refused`` says why it can't be read, ``unset`` which variables it uses that nothing sets."""
+
+    name: str
+    line: int
+    value: str | None = None
+    refused: str = ""
+    unset: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EnvFile:
+    """A dotenv file as Compose and as python-dotenv read it. ``traits`` holds what is odd about
+    it as a whole: missing, open (others can read it), crlf, bom, utf-16, nul, not-utf-8; or that it
+    is plain, so that the two can't differ."""
+
+    path: Path
+    lines: tuple[str, ...] = ()
+    compose: tuple[Reading, ...] = ()
+    dotenv: tuple[Reading, ...] = ()
+    traits: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of ``.env.example``; ``type`` is the words of its notation, none for any text."""
+
+    name: str
+    line: int
+    default: str = ""
+    type: tuple[str, ...] = ()
+    required: bool = False
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where variables come from: the process, then ``files``, the first of them that has a name
+    winning. ``specification`` is the path of ``.env.example`` where it is one; ``demanded`` are
+    the variables that compose files require (name, file, line, Compose's message, whether empty
+    is refused too), ``used`` all names they use and where first."""
+
+    folder: Path
+    process: Mapping[str, str]
+    files: tuple[EnvFile, ...] = ()
+    specification: Path | None = None
+    variables: tuple[Variable, ...] = ()
+    demanded: tuple[tuple[str, Path, int, str, bool], ...] = ()
+    used: Mapping[str, tuple[Path, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with the environment: ``severity`` fatal or warning, ``file`` as the user
+    would write it, "" and 0 where it is the process environment's."""
+
+    severity: str
+    name: str
+    file: str
+    line: int
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Which variables each service uses and where (``environment.NAME``, or the section's key),
+    and the defaults that compose files have for variables that are not set."""
+
+    services: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,118 @@
+"""The Compose model: services with what they need, mount, publish and are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Port:
+    """One entry of a service's ``ports``. ``published`` is None for an ephemeral port, and
+    (first, last) otherwise; ``host_ip`` is "" for every address of the host."""
+
+    target: int
+    published: tuple[int, int] | None
+    host_ip: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One entry of ``depends_on``."""
+
+    service: str
+    condition: str = "service_started"
+    restart: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One entry of a service's ``volumes``. ``source`` is the key of a volume of the model, an
+    absolute path for a bind mount, or "" for an anonymous volume."""
+
+    type: str
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Build:
+    """A service's ``build`` section, as Compose resolved it.
+
+    ``context`` is an absolute path or a URL; ``dockerfile`` is relative to it unless absolute;
+    ``definition`` is the whole section, for what has no field of its own.
+    """
+
+    context: str
+    dockerfile: str
+    definition: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of the model. ``image`` is the tag its containers are made from, whether it is
+    pulled or built. ``config_hash`` is Compose's own (``docker compose config --hash``).
+    ``inline`` maps the paths of configs whose content stands in the model to its digest;
+    ``needs`` are the files and folders of the host that must be there, since nobody makes them."""
+
+    name: str
+    image: str
+    config_hash: str
+    container_names: tuple[str, ...]
+    config: Mapping[str, Any]
+    build: Build | None = None
+    ports: tuple[Port, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    networks: tuple[str, ...] = ()
+    restart: str = "no"
+    has_healthcheck: bool = False
+    inline: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+    @property
+    def replicas(self) -> int:
+        return len(self.container_names)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A network or volume of the model: its key there and its name on the engine.
+    ``config_hash`` is Compose's own, which it labels what it makes with ("" where unknown)."""
+
+    key: str
+    name: str
+    external: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+    config_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The Compose model with its active services in dependency order (what others wait for
+    comes first). ``directory`` is Compose's project directory, ``files`` its compose files.
+    ``inactive`` are services that only a profile would start."""
+
+    project: str
+    directory: Path
+    files: tuple[Path, ...]
+    services: Mapping[str, Service]
+    networks: Mapping[str, Resource] = field(default_factory=dict)
+    volumes: Mapping[str, Resource] = field(default_factory=dict)
+    instance: str | None = None
+    inactive: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def awaits_end_of(self, name: str) -> bool:
+        """Whether some service waits for the end of this one
+        (``service_completed_successfully``)."""
+        return any(
+            dependency.service == name and dependency.condition == "service_completed_successfully"
+            for other in self.services.values()
+            for dependency in other.depends_on
+        )

@@ -1,0 +1,103 @@
+"""Plans: steps with reasons and evidence, and what blocks them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from composetasks.facts.codes import ExitCode
+
+
+class Consent(str, enum.Enum):
+    """What a step needs before it may run: nothing, ``--yes``, or ``--force``."""
+
+    NONE = "none"
+    YES = "yes"
+    FORCE = "force"
+
+
+class Action(str, enum.Enum):
+    """What a step does; docs/reference/plan.md has a row for each."""
+
+    BUILD_IMAGE = "build-image"
+    PULL_IMAGE = "pull-image"
+    RETAG_IMAGE = "retag-image"
+    PUSH_IMAGE = "push-image"
+    REMOVE_CONTAINER = "remove-container"
+    RENAME_CONTAINER = "rename-container"
+    STOP_CONTAINER = "stop-container"
+    REMOVE_NETWORK = "remove-network"
+    REMOVE_IMAGE = "remove-image"
+    END_INSTANCE = "end-instance"
+    SNAPSHOT = "snapshot"
+    EMPTY_STATE = "empty-state"
+    RESTORE_STATE = "restore-state"
+    CREATE_CONTAINER = "create-container"
+    RECREATE_CONTAINER = "recreate-container"
+    START_CONTAINER = "start-container"
+    WAIT = "wait"
+    RUN_CHECK = "run-check"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a step is there, as data. Fields that do not belong to ``kind`` stay None and are
+    left out of JSON; secret values are masked before they get here."""
+
+    kind: str
+    path: str | None = None
+    change: str | None = None
+    field: str | None = None
+    old: str | None = None
+    new: str | None = None
+    name: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing a plan does. ``target`` is the engine's name for what it acts on (a container's
+    name, an image's tag ...), ``id`` is unique in the plan and says both. ``key`` is the id of
+    the very container or network meant ("" when it does not exist yet)."""
+
+    action: Action
+    target: str
+    reason: str
+    service: str = ""
+    services: tuple[str, ...] = ()
+    because: tuple[Evidence, ...] = ()
+    needs: tuple[str, ...] = ()
+    destroys: tuple[str, ...] = ()
+    consent: Consent = Consent.NONE
+    key: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.action.value}:{self.target}"
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """What makes a plan impossible. ``message`` says what and why, ``hint`` what to do;
+    ``because`` is what stands in the way, as data."""
+
+    kind: str
+    target: str
+    message: str
+    hint: str
+    code: ExitCode
+    service: str = ""
+    because: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a verb will do, in order, and nothing else."""
+
+    command: str
+    project: str
+    steps: tuple[Step, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[str, ...] = ()
+    instance: str | None = None

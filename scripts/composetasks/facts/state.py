@@ -1,0 +1,56 @@
+"""State of the project, and the snapshots that keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class State:
+    """A piece of state: a named volume of the project, or a folder below it that is mounted.
+
+    ``kind`` is ``volume`` (``source`` is its key in the model, ``place`` its name on the engine)
+    or ``folder`` (``source`` is relative to the project's folder, ``place`` its real path).
+    ``services`` mount it, ``containers`` (ids) have it mounted. ``bytes``, ``files``,
+    ``folders`` and ``modified`` (when something in it changed last) are what was measured; None
+    and "" before.
+    """
+
+    name: str
+    kind: str
+    source: str
+    place: str
+    services: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    group: str = ""
+    cache: bool = False
+    description: str = ""
+    exists: bool = True
+    bytes: int | None = None
+    files: int | None = None
+    folders: int | None = None
+    modified: str = ""
+
+
+@dataclass(frozen=True)
+class SnapshotPart:
+    """A piece of state as a snapshot holds it; ``bytes`` and ``files`` are its content's."""
+
+    name: str
+    kind: str
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot: ``bytes`` is what it takes on disk, ``images`` the id of the image each service
+    ran, ``problem`` why it can't be restored ("" where nothing is known against it)."""
+
+    name: str
+    created: str
+    bytes: int
+    state: tuple[SnapshotPart, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""

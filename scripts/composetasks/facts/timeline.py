@@ -1,0 +1,57 @@
+"""A start that was: when each service was created, started and ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ServiceStart:
+    """One service of a start, in seconds since that began: when it was launched, its container
+    was created and started, and it was ready; None for what did not come.
+
+    ``state`` is up, done, failed, starting, or waiting (it was never launched). ``waited_for``
+    are the services it waited for, ``asked_every`` the seconds between two health probes of its
+    start (None without a check). ``times`` are the same moments as RFC 3339.
+    """
+
+    name: str
+    state: str
+    launched: float | None = None
+    created: float | None = None
+    started: float | None = None
+    ready: float | None = None
+    waited_for: tuple[str, ...] = ()
+    asked_every: float | None = None
+    times: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A start: ``outcome`` is up, failed or interrupted; ``run`` is its run folder."""
+
+    project: str
+    run: str
+    began: str
+    ended: str
+    seconds: float
+    outcome: str
+    services: tuple[ServiceStart, ...] = ()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A service on the critical path, and the seconds of the start that are its own there."""
+
+    service: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shortening:
+    """What would make a start shorter, and by how many ``seconds`` at most."""
+
+    service: str
+    message: str
+    seconds: float

@@ -1,0 +1,121 @@
+"""Everything a plan is made from: the model, the engine, the host, build inputs, state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from composetasks.facts.engine import Container, Engine, Network, Volume
+from composetasks.facts.model import Model
+from composetasks.facts.state import Snapshot, State
+
+
+@dataclass(frozen=True)
+class PortHolder:
+    """A process of the host that listens on a port; pid None and name "" where the system does
+    not show us whose it is. ``container`` is the id of the container it runs in, "" for none;
+    ``ipv6_only`` says that it listens on "::" and leaves IPv4 to others."""
+
+    host_ip: str
+    port: int
+    protocol: str
+    pid: int | None = None
+    name: str = ""
+    user: str = ""
+    container: str = ""
+    ipv6_only: bool = False
+
+
+@dataclass(frozen=True)
+class BuildInputs:
+    """Everything an image is made from, and the digest over it (hex, 24 digits).
+
+    ``files`` maps a path relative to the project's folder (or a named context's ``name:path``)
+    to the digest of its content, mode and link; ``options`` maps what is not a file
+    (``build-arg.NAME``, ``base-image.REF``, ``target`` ...) to its value, masked where secret.
+    ``core`` is the digest of all but the base images, ``bases`` what each of those is: an id, a
+    registry's digest, another service's digest of inputs, or "" where it was never seen here.
+    """
+
+    service: str
+    digest: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    core: str = ""
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the registry that people share holds of this project's images.
+
+    ``images`` maps services to the reference of an image that was built from the very inputs they
+    have now, ``caches`` to that of an image whose layers a build may begin with.
+    """
+
+    registry: str
+    images: Mapping[str, str] = field(default_factory=dict)
+    caches: Mapping[str, str] = field(default_factory=dict)
+
+    def repository(self, service: str) -> str:
+        """The repository of a service's images. It does not name the project: two checkouts, and
+        two people, have other project names and the same inputs."""
+        return f"{self.registry.rstrip('/')}/{service.lower()}"
+
+    def reference(self, service: str, digest: str) -> str:
+        """The image that was built from these inputs."""
+        return f"{self.repository(service)}:ct-{digest}"
+
+    def cache_reference(self, service: str) -> str:
+        """The image that was pushed last, whose layers a build may begin with."""
+        return f"{self.repository(service)}:cache"
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """An instance whose owner has ended, and what is left of it. ``owner`` is the owner's text as
+    the labels have it; ``place`` is the instance's folder, "" where it is gone or another's."""
+
+    instance: str
+    project: str
+    owner: str
+    place: str = ""
+    containers: tuple[Container, ...] = ()
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+
+
+@dataclass(frozen=True)
+class World:
+    """All that was observed for one run of a verb; what a plan is made from.
+
+    ``inputs`` holds the build inputs of services that build, ``built`` the inputs recorded for
+    digests built before, ``made_from`` the resolved configuration recorded for a config hash.
+    ``paths`` gives the real path of the project's folder and of each that a container's labels
+    name, None where it is gone; one that was not looked up is taken as it is written.
+    ``missing`` are the mount sources that are not there.
+    ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``
+    and ``snapshots`` are there for the verbs that are about them; ``shared`` is None where no
+    registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
+    ``checkout`` is what the folder of the git work tree is called.
+    ``image_checks`` are the services whose health check is their image's own.
+    """
+
+    model: Model
+    engine: Engine
+    inputs: Mapping[str, BuildInputs] = field(default_factory=dict)
+    built: Mapping[str, BuildInputs] = field(default_factory=dict)
+    made_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ports: tuple[PortHolder, ...] = ()
+    paths: Mapping[str, str | None] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state: tuple[State, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    warnings: tuple[str, ...] = ()
+    shared: Shared | None = None
+    image_checks: Mapping[str, str] = field(default_factory=dict)
+    orphans: tuple[Orphan, ...] = ()
+    checkout: str = ""

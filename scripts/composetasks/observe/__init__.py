@@ -1,0 +1,1 @@
+"""Observe: turns the outside world into facts, and changes nothing."""

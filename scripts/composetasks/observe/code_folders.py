@@ -1,0 +1,63 @@
+"""Which folders hold code, and so are never state: those that git tracks anything in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from composetasks.run import process
+
+SEARCHED_DEPTH = 3
+"""How deep below a folder a git repository of its own is looked for."""
+
+
+def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
+    """Why a mounted folder (a real path) is no state; "" where it may be.
+
+    ``named`` says that the settings name it, which is needed where no git tells code from state:
+    where there is none, or where the repository around ``project`` tracks nothing in that (a copy
+    in a folder that git ignores, a fresh ``git init``).
+    """
+    if _holds_repository(folder):
+        return "a git repository is in it"
+    tracked = _tracked_below(folder, project)
+    if tracked:
+        return f"git tracks {tracked}"
+    if tracked is None and not named:
+        return "no git tells code from state here, and the settings do not name it"
+    return ""
+
+
+def _holds_repository(folder: Path) -> bool:
+    base = len(folder.parts)
+    for place, folders, files in os.walk(folder):
+        if ".git" in folders or ".git" in files:
+            return True
+        if len(Path(place).parts) - base >= SEARCHED_DEPTH - 1:
+            folders.clear()
+    return False
+
+
+def _tracked_below(folder: Path, project: Path) -> str | None:
+    """A path that git tracks in ``folder``, "" where there is none; None where git tracks nothing
+    in ``project`` (or in a repository within that, around the folder), and so can't tell.
+
+    Git is asked from above, by the index alone: the folder may be unreadable, or not there yet.
+    """
+    above = next((place for place in folder.parents if place.is_dir()), folder)
+    try:
+        found = _git(above, "ls-files", "-z", "--full-name", "--", str(folder))
+        if found is None or found:
+            return found and found.split("\0", 1)[0]
+        top = Path((_git(above, "rev-parse", "--show-toplevel") or "").strip())
+        around = top if project in top.parents else project
+        return "" if _git(around, "ls-files", "-z") else None
+    except process.ProgramError:
+        return None
+
+
+def _git(place: Path, *arguments: str) -> str | None:
+    """What git says in a folder, of that folder where nothing else is named; None where it
+    refuses, as it does without a repository."""
+    done = process.run(["git", "-C", str(place), *arguments], check=False)
+    return done.stdout if done.code == 0 else None

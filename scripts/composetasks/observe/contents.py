@@ -1,0 +1,71 @@
+"""Configs whose content stands in the model. Compose writes it into a container when it starts it,
+and leaves the content out of its hash: what a running container has is read from it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Container, Model
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+def inline_configs(config: Mapping[str, Any], key: bytes) -> dict[str, dict[str, str]]:
+    """By service, the paths of its inline configs and the digest of what each should hold."""
+    defined = config.get("configs") or {}
+    found: dict[str, dict[str, str]] = {}
+    for name, service in (config.get("services") or {}).items():
+        for one in service.get("configs") or ():
+            content = (defined.get(one.get("source")) or {}).get("content")
+            if content is not None:
+                target = str(one.get("target") or one["source"])
+                # Compose prints every dollar sign of a text twice.
+                text = str(content).replace("$$", "$")
+                path = target if target.startswith("/") else f"/{target}"
+                found.setdefault(name, {})[path] = digest(text.encode(), key)
+    return found
+
+
+def digest(content: bytes, key: bytes) -> str:
+    """A digest that tells nothing of a content that may be secret."""
+    return hashlib.blake2b(content, digest_size=12, key=key).hexdigest()
+
+
+def old_contents(
+    model: Model, containers: Iterable[Container], client: APIClient, key: bytes
+) -> dict[str, tuple[str, ...]]:
+    """By container id, the paths at which a running container has not what the model says."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in containers:
+        service = model.services.get(one.service)
+        if service is None or one.project != model.project or one.oneoff or not one.running:
+            continue
+        old = tuple(
+            path
+            for path, wanted in sorted(service.inline.items())
+            if digest(_read(client, one.id, path), key) != wanted
+        )
+        if old:
+            found[one.id] = old
+    return found
+
+
+def _read(client: APIClient, container: str, path: str) -> bytes:
+    """A file of a container; nothing where there is none."""
+    from docker import errors
+
+    try:
+        chunks, _ = client.get_archive(container, path)
+    except errors.NotFound:
+        return b""
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        for entry in archive:
+            file = archive.extractfile(entry)
+            if file is not None:
+                return file.read()
+    return b""

@@ -1,0 +1,161 @@
+"""The engine: how it is reached, what it says of itself, and why it can't be reached."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from composetasks.facts import Daemon, ExitCode
+from composetasks.observe.engine import chosen, connect
+from composetasks.observe.host import is_here
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import without_user
+from composetasks.run.moment import seconds
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ANSWER_SECONDS = 6
+SSH_SECONDS = 5
+
+
+def daemon() -> tuple[APIClient, Daemon]:
+    """The engine in force and what it says of itself; raises TaskFailure, code 5, which says where
+    on the way to it the fault is."""
+    import requests
+    from docker import errors
+
+    how, address = chosen()
+    where = f"{address} ({how})" if address else how
+    try:
+        client = connect(ANSWER_SECONDS)
+    except TaskFailure as failure:
+        raise _located(failure, where, address) from failure
+    try:
+        before = time.time()
+        said: dict[str, Any] = client.info()
+        after = time.time()
+    except (errors.DockerException, requests.exceptions.RequestException) as error:
+        raise _failure(f"the engine at {where} does not answer", str(error)) from error
+    return client, _described(said, where, is_here(client.base_url), before, after)
+
+
+def _described(said: dict[str, Any], where: str, here: bool, before: float, after: float) -> Daemon:
+    now = float(seconds(str(said["SystemTime"]), before)) if said.get("SystemTime") else before
+    # Its clock was read somewhere between the question and the answer.
+    ahead = max(now - after, 0.0) or min(now - before, 0.0)
+    proxies = {"http": "HttpProxy", "https": "HttpsProxy", "no": "NoProxy"}
+    security = " ".join(said.get("SecurityOptions") or ())
+    return Daemon(
+        where=where,
+        here=here,
+        version=str(said.get("ServerVersion", "")),
+        system=str(said.get("OSType", "")),
+        architecture=str(said.get("Architecture", "")),
+        root=str(said.get("DockerRootDir", "")),
+        memory=int(said.get("MemTotal", 0)),
+        ahead=ahead,
+        proxies={
+            name: without_user(str(said[key])) for name, key in proxies.items() if said.get(key)
+        },
+        shifted="name=rootless" in security or "name=userns" in security,
+    )
+
+
+# --- why it can't be reached ----------------------------------------------------------------
+
+
+def _failure(message: str, detail: str, hint: str = "see the engine's own log") -> TaskFailure:
+    return TaskFailure(message, code=ExitCode.NO_ENGINE, detail=detail, hint=hint)
+
+
+def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
+    """The failure with the place of the fault: the context, ssh, the socket or its owner."""
+    if not address:
+        return _failure(
+            f"there is no docker {where}",
+            "",
+            "`docker context ls` shows those there are; unset DOCKER_CONTEXT for the default",
+        )
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        return _at_socket(failure, where, parts.path)
+    if parts.scheme == "ssh":
+        return _by_ssh(failure, where, parts.netloc)
+    return _failure(
+        f"no engine answers at {where}",
+        failure.detail,
+        "start it there, or unset DOCKER_HOST (or `docker context use default`) to use this "
+        "machine's own",
+    )
+
+
+def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return _failure(
+            f"there is no socket at {where}: no engine is installed, or it was never started",
+            "",
+            "start Docker, or run `make up`, which installs and starts an engine where it may",
+        )
+    except PermissionError as error:
+        return _forbidden(where, str(error), "its folder")
+    except OSError as error:
+        return _failure(f"the socket {where} can't be looked at", str(error))
+    if not stat.S_ISSOCK(found.st_mode):
+        return _failure(f"what is at {where} is no socket", "", "unset DOCKER_HOST, or correct it")
+    if not os.access(path, os.R_OK | os.W_OK):
+        return _forbidden(where, "", f"group {_group(found.st_gid)}")
+    if "timed out" in failure.detail or "Timeout" in failure.detail:
+        return _failure(
+            f"the engine at {where} takes connections and does not answer",
+            "",
+            "it hangs: see its log (`journalctl -u docker`), and restart it",
+        )
+    return _failure(
+        f"the socket {where} is there, and no engine listens on it: it was stopped",
+        "",
+        "start Docker (`sudo systemctl start docker`, or `make up`)",
+    )
+
+
+def _forbidden(where: str, detail: str, owner: str) -> TaskFailure:
+    return _failure(
+        f"no permission to use the engine at {where}, which is for {owner}",
+        detail,
+        "add your user to the group that owns the socket (often docker), log in again",
+    )
+
+
+def _group(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _by_ssh(failure: TaskFailure, where: str, destination: str) -> TaskFailure:
+    """Whether ssh itself gets there, or the engine at its other end is missing."""
+    host, _, port = destination.rpartition(":") if ":" in destination else (destination, "", "")
+    options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={SSH_SECONDS}"]
+    options += ["-p", port] if port else []
+    try:
+        process.run(["ssh", *options, "--", host, "true"], timeout=SSH_SECONDS + 1)
+    except process.ProgramError as error:
+        return _failure(
+            f"ssh does not get to {where}",
+            error.stderr.strip() or str(error),
+            f"`ssh {host} true` must work without a question: see its key and known_hosts",
+        )
+    return _failure(
+        f"ssh gets to {where}, and no engine answers there",
+        failure.detail,
+        f"`ssh {host} docker version` shows why: Docker must run there, and your user may use it",
+    )

@@ -1,0 +1,99 @@
+"""This host: its disks, memory, limits, and which package index its builds ask."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from composetasks.facts import Disk, Watching
+from composetasks.run.masking import without_user
+
+DEFAULT_INDEX = "pypi.org"
+"""The host whose index pip and uv ask unless they are told otherwise."""
+INDEX_NAMES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
+PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
+INOTIFY = Path("/proc/sys/fs/inotify")
+LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
+
+
+def package_index(environment: Mapping[str, str]) -> str:
+    """The package index in force on this host, as pip and uv find it, without any password."""
+    settings = configparser.RawConfigParser(strict=False)
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        settings.read([os.path.expanduser(path) for path in PIP_FILES])
+    kept = settings.get("global", "index-url", fallback="")
+    for address in (*(environment.get(name, "") for name in INDEX_NAMES), kept):
+        if address.startswith(("http://", "https://")):
+            return without_user(address)
+    return f"https://{DEFAULT_INDEX}/simple/"
+
+
+def disk(place: str) -> Disk | None:
+    """The file system at a path; None where it can't be looked at."""
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return None
+    return Disk(
+        place,
+        found.f_blocks * found.f_frsize,
+        found.f_bavail * found.f_frsize,
+        found.f_files,
+        found.f_favail,
+    )
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that can still be had; None where the system does not say."""
+    try:
+        rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        return int(rows["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def watching() -> Watching | None:
+    """The kernel's inotify limits, and how many instances this user's processes have."""
+    try:
+        watches = int((INOTIFY / "max_user_watches").read_text())
+        instances = int((INOTIFY / "max_user_instances").read_text())
+    except (OSError, ValueError):
+        return None
+    return Watching(watches, instances, sum(_instances()))
+
+
+def _instances() -> Iterator[int]:
+    """The inotify instances of each process of this user."""
+    user = os.getuid()
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{name}").st_uid == user:
+                folder = f"/proc/{name}/fd"
+                links = (os.readlink(f"{folder}/{one}") for one in os.listdir(folder))
+                yield sum("inotify" in link for link in links)
+
+
+def local_ports() -> tuple[int, int] | None:
+    """The ports that outgoing connections of this host are given; None where it does not say."""
+    try:
+        first, last = LOCAL_PORTS.read_text().split()
+        return int(first), int(last)
+    except (OSError, ValueError):
+        return None
+
+
+def reserved_ports() -> frozenset[int]:
+    """The ports of that range that are never given away."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError, ValueError):
+        for part in RESERVED_PORTS.read_text().strip().split(","):
+            if part:
+                first, _, last = part.partition("-")
+                found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)

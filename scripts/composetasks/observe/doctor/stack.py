@@ -1,0 +1,92 @@
+"""What the doctor asks the engine about this project: who its processes are, and builders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Builder, Container, Engine, Model
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+BUILDKIT = "buildx_buildkit_"
+"""How Buildx names the containers and volumes of its builders."""
+
+
+def root_services(
+    client: APIClient, model: Model, containers: Iterable[Container]
+) -> tuple[str, ...]:
+    """The services whose processes are root's: by the processes themselves where the service
+    runs (a program that begins as root and then lays it down is fine), else by the model and the
+    image."""
+    running = {
+        one.service: one
+        for one in containers
+        if one.project == model.project and one.state == "running" and not one.oneoff
+    }
+    found = []
+    for name, service in model.services.items():
+        if name in running:
+            is_root = _all_root(client, running[name].id)
+        else:
+            user = service.config.get("user")
+            is_root = (
+                _is_root(str(user)) if user is not None else _image_root(client, service.image)
+            )
+        if is_root:
+            found.append(name)
+    return tuple(found)
+
+
+def _all_root(client: APIClient, key: str) -> bool:
+    from docker import errors
+
+    untyped: Any = client
+    try:
+        said: Mapping[str, Any] = untyped.top(key, ps_args="-eo pid,uid")
+    except errors.APIError:
+        return False  # It ended meanwhile.
+    column = said["Titles"].index("UID")
+    users = [row[column] for row in said.get("Processes") or ()]
+    return bool(users) and all(user == "0" for user in users)
+
+
+def _image_root(client: APIClient, image: str) -> bool:
+    from docker import errors
+
+    untyped: Any = client
+    try:
+        record: Mapping[str, Any] = untyped.inspect_image(image)
+    except errors.APIError:
+        return False  # It is not here: nobody knows yet.
+    return _is_root(str((record.get("Config") or {}).get("User") or ""))
+
+
+def _is_root(user: str) -> bool:
+    return user.partition(":")[0] in ("", "0", "root")
+
+
+def builders(engine: Engine) -> tuple[Builder, ...]:
+    """The containers and volumes of Buildx's builders on the engine."""
+    containers = [
+        Builder("container", one.name, one.state)
+        for one in engine.containers
+        if one.name.startswith(BUILDKIT)
+    ]
+    volumes = [
+        Builder("volume", one.name) for one in engine.volumes if one.name.startswith(BUILDKIT)
+    ]
+    return (*containers, *volumes)
+
+
+def known_builders(environment: Mapping[str, str]) -> frozenset[str]:
+    """The names of this user's builders, as Buildx keeps them."""
+    home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    folder = Path(environment.get("BUILDX_CONFIG") or Path(home, "buildx"), "instances")
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return frozenset()

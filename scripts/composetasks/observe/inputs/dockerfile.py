@@ -1,0 +1,203 @@
+"""A Dockerfile as instructions, read as BuildKit's own parser reads it.
+
+Follows moby/buildkit frontend/dockerfile/parser (parser.go, directives.go): continuation lines,
+comments within them, parser directives, heredocs, flags. Instructions this module does not know
+are kept as they are: what they mean is decided by who uses them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+DIRECTIVE = re.compile(r"^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
+COMMENT = re.compile(r"^[ \t]*#")
+HEREDOC = re.compile(r"^(\d*)<<(-?)([^<]*)$")
+TAKES_HEREDOC = ("ADD", "COPY", "RUN")
+DIRECTIVES = ("escape", "syntax", "check")
+
+
+class Instruction(NamedTuple):
+    """One instruction: its keyword in capitals, its ``--flags``, the text after them, and the
+    bodies of its heredocs by name. Lines count from 1."""
+
+    keyword: str
+    flags: tuple[str, ...]
+    text: str
+    first_line: int
+    last_line: int
+    heredocs: tuple[tuple[str, str], ...] = ()
+
+    def flag(self, name: str) -> str | None:
+        """The value of ``--name``, "" for one without a value, None where it is not there."""
+        for flag in self.flags:
+            key, _, value = flag[2:].partition("=")
+            if key == name:
+                return value
+        return None
+
+    def all_flags(self, name: str) -> list[str]:
+        """Every value of a flag that may be repeated."""
+        parts = (flag[2:].partition("=") for flag in self.flags)
+        return [value for key, _, value in parts if key == name]
+
+    def words(self) -> list[str]:
+        """The arguments: of the JSON form, or divided by white space. Quotes are kept."""
+        if self.text.startswith("["):
+            try:
+                listed = json.loads(self.text)
+            except ValueError:
+                listed = None
+            if isinstance(listed, list) and all(isinstance(word, str) for word in listed):
+                return list(listed)
+        return self.text.split()
+
+    def source(self) -> str:
+        """The instruction in one form whatever its layout was, heredocs included."""
+        head = " ".join((self.keyword, *self.flags, self.text))
+        bodies = "".join(f"\n<<{name}\n{body}" for name, body in self.heredocs)
+        return head + bodies
+
+
+class Dockerfile(NamedTuple):
+    """``directives`` are those of the first lines: syntax, escape, check."""
+
+    instructions: tuple[Instruction, ...]
+    directives: dict[str, str]
+
+    @property
+    def escape(self) -> str:
+        return self.directives.get("escape", "\\")
+
+
+def parse(text: str) -> Dockerfile:
+    """Read a Dockerfile. What is wrong in it is for BuildKit to say; nothing is raised."""
+    text = text.removeprefix("\ufeff")
+    lines = text.split("\n")
+    lines = [line.removesuffix("\r") for line in lines]
+    directives = _directives(lines)
+    escape = re.escape(directives.get("escape", "\\"))
+    # An escaped escape character at the end of a line continues nothing.
+    continued = re.compile(rf"(?:^|(?<=[^{escape}])){escape}[ \t]*$")
+    return Dockerfile(tuple(_instructions(lines, continued)), directives)
+
+
+def parse_one(text: str) -> Instruction | None:
+    """Read a single instruction, as an ONBUILD trigger holds it."""
+    found = parse(text).instructions
+    return found[0] if found else None
+
+
+def _directives(lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        if number == 0 and line.startswith("#!"):
+            continue
+        match = DIRECTIVE.match(line)
+        if not match or match[1].lower() not in DIRECTIVES:
+            break
+        found.setdefault(match[1].lower(), match[2])
+    return found
+
+
+def _instructions(lines: list[str], continued: re.Pattern[str]) -> Iterator[Instruction]:
+    at = 0
+    while at < len(lines):
+        first = at
+        line = "" if COMMENT.match(lines[at]) else lines[at].lstrip()
+        at += 1
+        text, more = _trimmed(line, continued)
+        while more and at < len(lines):
+            following = lines[at]
+            at += 1
+            if COMMENT.match(following) or not following.strip():
+                continue
+            part, more = _trimmed(following, continued)
+            text += part
+        if not text.strip():
+            continue
+        keyword, flags, rest = _divided(text.strip())
+        heredocs = []
+        if _may_hold_heredocs(keyword, rest):
+            for name, chomp in _heredoc_names(rest):
+                body, at = _body(lines, at, name, chomp)
+                heredocs.append((name, body))
+        yield Instruction(keyword, flags, rest, first + 1, at, tuple(heredocs))
+
+
+def _trimmed(line: str, continued: re.Pattern[str]) -> tuple[str, bool]:
+    match = continued.search(line)
+    return (line[: match.start()], True) if match else (line, False)
+
+
+def _divided(text: str) -> tuple[str, tuple[str, ...], str]:
+    keyword, _, rest = text.partition(" ")
+    if "\t" in keyword:
+        keyword, _, more = text.partition("\t")
+        rest = more
+    flags = []
+    rest = rest.strip()
+    while rest.startswith("--"):
+        flag, rest = _first_word(rest)
+        if flag == "--":
+            break
+        flags.append(flag)
+    return keyword.upper(), tuple(flags), rest
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """The first word with its quotes removed, and what follows it."""
+    word: list[str] = []
+    quote = ""
+    for place, char in enumerate(text):
+        if quote:
+            if char == quote:
+                quote = ""
+            else:
+                word.append(char)
+        elif char in "\"'":
+            quote = char
+        elif char.isspace():
+            return "".join(word), text[place:].strip()
+        else:
+            word.append(char)
+    return "".join(word), ""
+
+
+def _may_hold_heredocs(keyword: str, rest: str) -> bool:
+    if "<<" not in rest:
+        return False
+    if keyword == "ONBUILD":
+        keyword, _, rest = _divided(rest)
+    return keyword in TAKES_HEREDOC and not rest.startswith("[")
+
+
+def _heredoc_names(text: str) -> Iterator[tuple[str, bool]]:
+    """Name and chomp (``<<-``) of each heredoc that a line opens.
+
+    A word that begins with a quote is no heredoc; a quoted name is one whose body stays as it is.
+    """
+    for word in _shell_words(text):
+        match = HEREDOC.match(word)
+        name = re.sub(r"[\"'\\]", "", match[3]) if match else ""
+        if match and name:
+            yield name, match[2] == "-"
+
+
+def _shell_words(text: str) -> Iterator[str]:
+    """Words with their quotes left in, white space within quotes not dividing."""
+    for match in re.finditer(r"(?:[^\s\"'\\]|\\.|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\"'\\])+", text):
+        yield match[0]
+
+
+def _body(lines: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:
+    body = []
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        if (line.lstrip("\t") if chomp else line) == name:
+            break
+        body.append(line.lstrip("\t") if chomp else line)
+    return "\n".join(body), at

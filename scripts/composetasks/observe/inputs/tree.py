@@ -1,0 +1,454 @@
+"""The files of a context that a Dockerfile reads, and the memory of their digests.
+
+An unchanged tree costs a listing and an lstat per file. For each folder the memory keeps what the
+listing showed (name, mode, size, both times, inode) as one string of bytes; where it is the same
+as now, nothing of that folder is looked at again. Otherwise the files that differ are read. The
+change time is kept too (git's index does as much): it tells an edit that puts size and
+modification time back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from composetasks.observe.inputs.entries import attributes, folder_text, with_modes
+from composetasks.observe.inputs.ignore import Ignore, State
+from composetasks.observe.inputs.selection import Root
+from composetasks.observe.inputs.stages import Modes
+from composetasks.run.packing import load, pack, save, unpack
+
+VERSION = 3
+RACY_NS = 50_000_000
+"""A file changed this shortly before it was read may change again within the same tick of the
+file system's clock (10 ms at most on Linux), unseen: it is read again the next time."""
+COARSE_RACY_NS = 2_000_000_000
+"""The same where the file system's times are whole seconds."""
+FOLDER = 0o040000
+KIND = 0o170000
+TRIES = 5
+"""How often a folder is listed in which entries come and go meanwhile."""
+
+Subfolder = tuple[str, str, bool]
+"""Name, text, and whether it is ignored itself (its content may not be)."""
+
+
+Row = tuple[str, int, int, int, int, int, str]
+"""Name, mode, size, modification time, change time, inode; extended attributes of a folder."""
+
+
+class Unreadable(Exception):
+    """A file of the context can't be read. ``path`` is its place."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path, self.why = path, why
+
+
+class _Folder(NamedTuple):
+    """What is kept of one folder (or of one file that is a root): its listing, its files as name
+    and text, its subfolders as :data:`Subfolder`, the bytes of its files. Lists are marshalled,
+    so that loading the memory makes few objects."""
+
+    listing: bytes
+    files: bytes
+    subfolders: bytes
+    size: int
+
+
+_Key = tuple[int, str]
+"""A root's number and a folder's path in the context."""
+
+
+@dataclass
+class Files:
+    """The files of one context: a digest over them, their number and bytes, and the means to
+    list them."""
+
+    digest: str
+    size: int
+    biggest: tuple[tuple[str, int], ...]
+    changed: bool
+    _folders: Mapping[_Key, _Folder]
+    _roots: Sequence[Root]
+    _on_the_way: Mapping[str, str]
+
+    def entries(self) -> dict[str, str]:
+        """Path in the context to what is there, in words: ``f`` (file), its mode in octal, the
+        digest of its content; ``d`` (folder) and its mode; ``l`` (link) and its target. A last
+        word is the digest of extended attributes, where there are any."""
+        found = dict(self._on_the_way)
+        order = sorted(range(len(self._roots)), key=lambda number: self._roots[number].modes)
+        for number in order:
+            root = self._roots[number]
+            if (number, root.path) not in self._folders:
+                continue
+            if not root.is_folder:
+                for _, text in unpack(self._folders[number, root.path].files):
+                    found[root.path] = with_modes(text, root.modes)
+                continue
+            self._gather(number, root.path, root.modes, found)
+            if root.path:
+                found[root.path] = with_modes(root.text, root.modes)
+        return found
+
+    def _gather(self, number: int, path: str, modes: Modes, found: dict[str, str]) -> bool:
+        folder = self._folders[number, path]
+        prefix = f"{path}/" if path else ""
+        files = unpack(folder.files)
+        for name, text in files:
+            found[prefix + name] = with_modes(text, modes)
+        some = bool(files)
+        for name, text, ignored in unpack(folder.subfolders):
+            below = self._gather(number, prefix + name, modes, found)
+            if below or not ignored:
+                found[prefix + name] = with_modes(text, modes)
+                some = True
+        return some
+
+
+class Ahead(Protocol):
+    """Folders that someone else lists, from a time on."""
+
+    started_ns: int
+
+    def come(self) -> Iterable[tuple[str, bytes]]:
+        """Path and listing of the folders that came since this was asked last."""
+        ...
+
+
+class Listings:
+    """Folders listed during one run, so that services with the same context list them once;
+    those that came ``ahead`` are not listed again."""
+
+    def __init__(self, ahead: Ahead | None = None) -> None:
+        self.started_ns = ahead.started_ns if ahead else time.time_ns()
+        self._ahead = ahead
+        self._listed: dict[str, bytes] = {}
+        self._digests: dict[tuple[str, int, int, int], str] = {}
+
+    def listing(self, path: str) -> bytes:
+        """What a folder holds, as bytes that are equal when nothing changed."""
+        if self._ahead is not None:
+            self._listed.update(self._ahead.come())
+        known = self._listed.get(path)
+        if known is not None:
+            return known
+        for _ in range(TRIES):
+            try:
+                flat = list_folder(path)
+                break
+            except FileNotFoundError:
+                # An entry went while the folder was listed, or the folder itself.
+                flat = []
+            except OSError as error:
+                raise Unreadable(path, error.strerror or str(error)) from error
+        listed = pack(flat)
+        self._listed[path] = listed
+        return listed
+
+    def one(self, path: str) -> bytes:
+        """The listing of a single file, as a folder's that holds nothing else."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return pack([])
+        row = (
+            os.path.basename(path),
+            status.st_mode,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+        )
+        return pack(list(row))
+
+    def digest(self, path: str, size: int, mtime: int, ctime: int) -> str:
+        """The digest of a file's content."""
+        key = (path, size, mtime, ctime)
+        if key not in self._digests:
+            self._digests[key] = _content(path)
+        return self._digests[key]
+
+
+def list_folder(path: str) -> list[str | int]:
+    """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
+    folder name, mode and extended attributes."""
+    flat: list[str | int] = []
+    extend = flat.extend
+    # From an open folder, names are looked up without walking the path to it each time.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                mode = status.st_mode
+                name = entry.name
+                if mode & KIND == FOLDER:
+                    extend((name, mode, attributes(f"{path}/{name}")))
+                else:
+                    times = status.st_mtime_ns, status.st_ctime_ns
+                    extend((name, mode, status.st_size, *times, status.st_ino))
+    finally:
+        os.close(descriptor)
+    return flat
+
+
+def rows(listing: bytes) -> Iterator[Row]:
+    """The entries of a listing; a folder has no size, times and inode."""
+    flat = unpack(listing) if listing else []
+    at = 0
+    while at < len(flat):
+        if flat[at + 1] & KIND == FOLDER:
+            yield flat[at], flat[at + 1], 0, 0, 0, 0, flat[at + 2]
+            at += 3
+        else:
+            yield (*flat[at : at + 6], "")
+            at += 6
+
+
+def _content(path: str) -> str:
+    digest = hashlib.sha256()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        return "gone"
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from error
+    return digest.hexdigest()[:32]
+
+
+def memory_of(cache: Path, service: str, context: str) -> Path:
+    """The memory of a service's context; "" is the one its build section names."""
+    key = hashlib.sha256(json.dumps([service, context]).encode()).hexdigest()[:16]
+    return cache / f"files-{key}"
+
+
+def kept_folders(memory: Path) -> list[str]:
+    """The folders that a memory knows, in the order in which they were read."""
+    kept = load(memory) or {}
+    if kept.get("version") != VERSION:
+        return []
+    folder = kept.get("folder", "")
+    return [f"{folder}/{path}" if path else folder for _, path in kept["folders"] if folder]
+
+
+def read_files(
+    folder: str,
+    roots: Sequence[Root],
+    on_the_way: Mapping[str, str],
+    ignore: Ignore,
+    memory: Path,
+    listings: Listings,
+) -> Files:
+    """Everything under ``roots`` of the context ``folder`` that is not ignored, and the entries
+    ``on_the_way`` to them.
+
+    ``memory`` is the file to remember it in (its folder must exist). Raises Unreadable.
+    """
+    return _Reader(folder, roots, on_the_way, ignore, memory, listings).read()
+
+
+States = tuple[State, ...]
+"""A folder's state for the ignore file, and for a root's excludes where it has any."""
+
+
+def ignored_in(states: States) -> bool:
+    return any(state.ignored for state in states)
+
+
+class Sieve:
+    """What of a root is left out: by the ignore file, seen from the context, and by the root's
+    own excludes, seen from the root."""
+
+    def __init__(self, ignore: Ignore, root: Root) -> None:
+        self._ignore = ignore
+        self._excludes = Ignore(root.excludes) if root.excludes else None
+        self._skip = len(root.path) + 1 if root.path else 0
+
+    def start(self, state: State) -> States:
+        """The states of the root itself."""
+        return (state,) if self._excludes is None else (state, State())
+
+    def state(self, path: str, parent: States) -> States:
+        """The states of ``path``, whose folder has the states ``parent``."""
+        state = self._ignore.state(path, parent[0])
+        if self._excludes is None:
+            return (state,)
+        return state, self._excludes.state(path[self._skip :], parent[1])
+
+    def may_hold_exceptions(self, path: str) -> bool:
+        """Whether a folder that is left out may hold something that is not."""
+        if self._ignore.may_hold_exceptions(path):
+            return True
+        return self._excludes is not None and self._excludes.may_hold_exceptions(path[self._skip :])
+
+
+class _Reader:
+    def __init__(
+        self,
+        folder: str,
+        roots: Sequence[Root],
+        on_the_way: Mapping[str, str],
+        ignore: Ignore,
+        memory: Path,
+        listings: Listings,
+    ) -> None:
+        self.folder, self.roots, self.on_the_way = folder, roots, on_the_way
+        self.ignore, self.memory, self.listings = ignore, memory, listings
+        self.new: dict[_Key, _Folder] = {}
+        self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
+        kept = load(memory) or {}
+        self.kept: dict[str, Any] = kept if kept.get("version") == VERSION else {}
+        self.old: Mapping[_Key, tuple[bytes, bytes, bytes, int]] = self.kept.get("folders", {})
+        # Another selection of the same folders: digests still hold, selections don't.
+        self.same_view = self.kept.get("view") == self.view
+        self.differs = not self.same_view
+        self.sieve = Sieve(ignore, Root("", True, "", Modes.ALL))
+
+    def read(self) -> Files:
+        for number, root in enumerate(self.roots):
+            self._root(number, root)
+        if not self.differs and len(self.new) == len(self.old):
+            return self._files(self.kept["digest"], self.kept["size"], self.kept["biggest"], False)
+        size = sum(folder.size for folder in self.new.values())
+        files = self._files("", size, self._biggest(), True)
+        lines = "".join(f"{path}\0{text}\n" for path, text in sorted(files.entries().items()))
+        files.digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+        kept = {
+            "version": VERSION,
+            "folder": self.folder,
+            "view": self.view,
+            "folders": {key: tuple(folder) for key, folder in self.new.items()},
+            "digest": files.digest,
+            "size": files.size,
+            "biggest": files.biggest,
+        }
+        save(self.memory, kept)
+        return files
+
+    def _files(
+        self, digest: str, size: int, biggest: tuple[tuple[str, int], ...], changed: bool
+    ) -> Files:
+        return Files(digest, size, biggest, changed, self.new, self.roots, self.on_the_way)
+
+    def _biggest(self) -> tuple[tuple[str, int], ...]:
+        """The three largest entries right below the context, with their bytes."""
+        sizes: dict[str, int] = {}
+        for (_, path), folder in self.new.items():
+            top = path.split("/", 1)[0] or "."
+            sizes[top] = sizes.get(top, 0) + folder.size
+        return tuple(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:3])
+
+    def _root(self, number: int, root: Root) -> None:
+        state = State()
+        parts = root.path.split("/") if root.path else []
+        for count in range(1, len(parts) + 1):
+            state = self.ignore.state("/".join(parts[:count]), state)
+        if not root.is_folder:
+            if not state.ignored:
+                self._single(number, root.path)
+        elif not state.ignored or self.ignore.may_hold_exceptions(root.path):
+            self.sieve = Sieve(self.ignore, root)
+            self._walk(number, root.path, self.sieve.start(state))
+
+    def _walk(self, number: int, start: str, state: States) -> None:
+        todo = [(start, state)]
+        while todo:
+            path, state = todo.pop()
+            listing = self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
+            folder = self._take((number, path), listing, path, state)
+            prefix = f"{path}/" if path else ""
+            for name, _, _ in unpack(folder.subfolders):
+                todo.append((prefix + name, self.sieve.state(prefix + name, state)))
+
+    def _single(self, number: int, path: str) -> None:
+        listing = self.listings.one(f"{self.folder}/{path}")
+        parent = posixpath.dirname(path)
+        self._take((number, path), listing, parent, None)
+
+    def _take(self, key: _Key, listing: bytes, path: str, state: States | None) -> _Folder:
+        """The kept folder where its listing is the same, a new look at it otherwise."""
+        old = self.old.get(key)
+        if self.same_view and old is not None and old[0] == listing:
+            folder = _Folder(*old)
+        else:
+            self.differs = True
+            folder = self._look(listing, path, state, old)
+        self.new[key] = folder
+        return folder
+
+    def _look(
+        self,
+        listing: bytes,
+        path: str,
+        state: States | None,
+        old: tuple[bytes, bytes, bytes, int] | None,
+    ) -> _Folder:
+        """Read what differs from ``old``. ``state`` is None where nothing is to be ignored."""
+        known = _known(old) if old else {}
+        prefix = f"{path}/" if path else ""
+        racy = self.listings.started_ns - RACY_NS
+        coarse = self.listings.started_ns - COARSE_RACY_NS
+        files: list[tuple[str, str]] = []
+        subfolders: list[Subfolder] = []
+        flat: list[str | int] = []
+        size = 0
+        for row in rows(listing):
+            name, mode, length, mtime, ctime, inode, extended = row
+            place = prefix + name
+            if mode & KIND == FOLDER:
+                flat += (name, mode, extended)
+                ignored = state is not None and ignored_in(self.sieve.state(place, state))
+                if not ignored or self.sieve.may_hold_exceptions(place):
+                    subfolders.append((name, folder_text(mode, extended), ignored))
+                continue
+            newest = max(mtime, ctime)
+            again = newest > racy or (newest > coarse and not mtime % 1_000_000_000)
+            flat += (name, mode, length, mtime, 0 if again else ctime, inode)
+            if state is not None and ignored_in(self.sieve.state(place, state)):
+                continue
+            text = known.get(row)
+            if text is None:
+                text = self._text(place, row)
+            files.append((name, text))
+            size += length
+        files.sort()
+        subfolders.sort()
+        return _Folder(
+            pack(flat),
+            pack(files),
+            pack(subfolders),
+            size,
+        )
+
+    def _text(self, path: str, row: Row) -> str:
+        _, mode, size, mtime, ctime, _, _ = row
+        place = f"{self.folder}/{path}"
+        if stat.S_ISREG(mode):
+            digest = self.listings.digest(place, size, mtime, ctime)
+            extended = attributes(place)
+            return f"f {mode & 0o7777:o} {digest}{extended and ' '}{extended}"
+        if stat.S_ISLNK(mode):
+            try:
+                return f"l {os.readlink(place)}"
+            except OSError:
+                return "l"
+        return f"s {stat.S_IFMT(mode):o} {mode & 0o7777:o}"
+
+
+def _known(old: tuple[bytes, bytes, bytes, int]) -> dict[Row, str]:
+    """The texts of a kept folder by the row they were read for."""
+    texts = dict(unpack(old[1]))
+    return {row: texts[row[0]] for row in rows(old[0]) if row[0] in texts}

@@ -1,0 +1,112 @@
+"""Variables in a Dockerfile's words, expanded as BuildKit does where that can be told.
+
+Follows moby/buildkit frontend/dockerfile/shell (lex.go). What depends on something unknown, or on
+a form of expansion that is rare, raises :class:`Untold`; the caller then takes the safe side.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]")
+
+
+class Untold(Exception):
+    """A word's value can't be told without building."""
+
+
+@dataclass
+class Scope:
+    """The variables in force. Where ``open`` is true there may be others that we don't know of
+    (those of a base image); a value of None is unknown. ``used`` collects the names asked for."""
+
+    values: dict[str, str | None] = field(default_factory=dict)
+    open: bool = False
+    used: set[str] = field(default_factory=set)
+
+    def get(self, name: str) -> str | None:
+        """A variable's value, None where it is not set; raises Untold."""
+        self.used.add(name)
+        if name in self.values:
+            value = self.values[name]
+            if value is None:
+                raise Untold(name)
+            return value
+        if self.open:
+            raise Untold(name)
+        return None
+
+    def copy(self) -> Scope:
+        return Scope(dict(self.values), self.open)
+
+
+def expand(word: str, scope: Scope, escape: str = "\\") -> str:
+    """``word`` with quotes removed and variables replaced. Raises Untold."""
+    out: list[str] = []
+    at, quote = 0, ""
+    while at < len(word):
+        char = word[at]
+        if char == "'" and quote != '"':
+            end = word.find("'", at + 1)
+            if end < 0:
+                raise Untold(word)
+            out.append(word[at + 1 : end])
+            at = end + 1
+        elif char == '"':
+            quote = "" if quote else '"'
+            at += 1
+        elif char == escape and at + 1 < len(word):
+            following = word[at + 1]
+            keeps = bool(quote) and following not in ('"', "$", escape)
+            out.append(char + following if keeps else following)
+            at += 2
+        elif char == "$":
+            value, at = _variable(word, at + 1, scope, escape)
+            out.append(value)
+        else:
+            out.append(char)
+            at += 1
+    if quote:
+        raise Untold(word)
+    return "".join(out)
+
+
+def _variable(word: str, at: int, scope: Scope, escape: str) -> tuple[str, int]:
+    """The value of the variable whose ``$`` stands before ``at``, and the place after it."""
+    if word[at : at + 1] != "{":
+        match = NAME.match(word, at)
+        if not match:
+            return "$", at
+        return scope.get(match[0]) or "", match.end()
+    end = _closing(word, at + 1)
+    inner = word[at + 1 : end]
+    match = NAME.match(inner)
+    if not match:
+        raise Untold(word)
+    rest = inner[match.end() :]
+    return _modified(match[0], rest, scope, escape), end + 1
+
+
+def _closing(word: str, at: int) -> int:
+    depth = 1
+    for place in range(at, len(word)):
+        depth += {"{": 1, "}": -1}.get(word[place], 0)
+        if not depth:
+            return place
+    raise Untold(word)
+
+
+def _modified(name: str, rest: str, scope: Scope, escape: str) -> str:
+    if not rest:
+        return scope.get(name) or ""
+    match = re.match(r"(:?)([-+])(.*)", rest, re.DOTALL)
+    if not match:
+        # ${X#...}, ${X%...}, ${X/...}, ${X:?...}: rare, and told by BuildKit only.
+        scope.used.add(name)
+        raise Untold(name)
+    value = scope.get(name)
+    there = bool(value) if match[1] else value is not None
+    if match[2] == "-":
+        return (value or "") if there else expand(match[3], scope, escape)
+    return expand(match[3], scope, escape) if there else ""

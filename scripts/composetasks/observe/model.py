@@ -1,0 +1,355 @@
+"""The Compose model, as Compose itself resolves it, turned into facts.
+
+``docker compose config`` is asked once; its answer is kept in ``.composetasks/cache/`` under
+everything it was made from: the files, the values of every variable whose name stands in them,
+Compose's options and its binary. Where that can't be told, it is asked each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import (
+    Build,
+    Dependency,
+    ExitCode,
+    Model,
+    Mount,
+    Port,
+    Resource,
+    Service,
+)
+from composetasks.observe import compose_dotenv, sources
+from composetasks.observe.contents import inline_configs
+from composetasks.observe.hashes import resource_hashes
+from composetasks.run import made
+from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
+from composetasks.run.outside import understood
+from composetasks.run.process import ProgramError
+
+WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+ALWAYS_USED = ("HOME", "PWD")
+
+
+def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
+    """The model of the project that ``compose`` addresses.
+
+    With ``all_profiles`` every service is active. Raises TaskFailure, code 6, with Compose's own
+    message where the model is invalid, and where there is no compose file.
+    """
+    files = sources.compose_files(compose.folder, compose.files, compose.environment)
+    if not files:
+        raise TaskFailure(
+            f"no compose file in {compose.folder} or above",
+            code=ExitCode.INVALID,
+            hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
+        )
+    options = ("--profile", "*") if all_profiles else ()
+    answer = _remembered(compose, cache, options)
+    if answer is None:
+        answer = _asked(compose, options, made.digest_key(cache))
+        _remember(compose, cache, options, files, answer)
+    with understood("Compose's answer", ExitCode.INVALID):
+        return _model(answer, compose, files)
+
+
+# --- asking, and remembering the answer -----------------------------------------------------
+
+
+def _asked(compose: Compose, options: tuple[str, ...], key: bytes) -> dict[str, Any]:
+    spelled = None
+    try:
+        try:
+            done = compose.run(*options, "config", "--format", "json")
+            config = json.loads(done.stdout)
+        except (ProgramError, ValueError):
+            # Seen with Compose 5.6.1: JSON fails for build.ssh with a path, where YAML does not.
+            done = compose.run(*options, "config")
+            config = _yaml(done.stdout)
+            spelled = _as_json(compose, options, config)
+        hashes = compose.run(*options, "config", "--hash", "*")
+    except ProgramError as error:
+        raise TaskFailure(
+            "the Compose model is invalid",
+            code=ExitCode.INVALID,
+            detail=error.stderr.strip() or str(error),
+            hint="`docker compose config -q` shows the same; correct the file it names",
+        ) from error
+    # Where another profile's services are broken, they are no reason to fail.
+    every = compose.run("--profile", "*", "config", "--services", check=False)
+    with understood("Compose's answer", ExitCode.INVALID):
+        return _answer(config, key, hashes.stdout, every.stdout, done.stderr, spelled)
+
+
+def _answer(
+    config: dict[str, Any],
+    key: bytes,
+    hashes: str,
+    every: str,
+    said: str,
+    spelled: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What is kept of Compose's answers; ``spelled`` is the JSON form of one that came as YAML."""
+    return {
+        "inactive": sorted(set(every.split()) - set(config.get("services") or {})),
+        # Secrets end here: no fact, plan, cache or run folder ever holds one.
+        "config": made.mask(config, key),
+        "resource_hashes": resource_hashes(config if spelled is None else spelled),
+        "inline": inline_configs(config, key),
+        "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
+        "warnings": [_warning(line) for line in said.splitlines() if line.strip()],
+    }
+
+
+def _warning(line: str) -> str:
+    """Compose's warning without its logger's decoration."""
+    said = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+    return said[1].replace('\\"', '"') if said else line.strip()
+
+
+def _yaml(text: str) -> dict[str, Any]:
+    import yaml
+
+    loaded = yaml.safe_load(text)
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _as_json(compose: Compose, options: tuple[str, ...], config: Any) -> dict[str, Any]:
+    """A model that Compose printed as YAML, in its JSON without what that fails for: YAML leaves
+    out empty fields that count for the hashes of networks."""
+    services = {
+        name: {key: value for key, value in (section or {}).items() if key != "build"}
+        for name, section in (config.get("services") or {}).items()
+    }
+    # Without a build, an image that is only built has no name; it counts for no hash here.
+    named = {name: {"image": "none", **section} for name, section in services.items()}
+    resolved = json.dumps({**config, "services": named})
+    done = compose.run(*options, "-f", "-", "config", "--format", "json", stdin=resolved)
+    with understood("Compose's answer", ExitCode.INVALID):
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+
+def _place(cache: Path, options: tuple[str, ...], compose: Compose) -> Path:
+    asked = json.dumps([options, compose.files, compose.project])
+    return cache / f"model-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _words(path: Path) -> set[str]:
+    """The words of a file that may be names of variables. Of a dotenv file they are the names it
+    sets and refers to: its values may be secrets, and the words are kept."""
+    content = path.read_bytes()
+    if path.suffix in (".yaml", ".yml", ".json"):
+        return {word.decode() for word in WORD.findall(content)}
+    text = content.decode(errors="replace")
+    names = {one.name for one in compose_dotenv.read(text, lambda _name: None)}
+    referred = compose_dotenv.REFERENCE.finditer(text)
+    return names | {word for one in referred for word in re.findall(r"[A-Za-z_]\w*", one[0])}
+
+
+def _values(words: set[str], environment: Mapping[str, str]) -> str:
+    """A digest of the variables that may matter: those named in the files, and Compose's own.
+
+    A digest, because a value may be a secret and the cache is a plain file."""
+    used = sorted(
+        (name, value)
+        for name, value in environment.items()
+        if name in words or name in ALWAYS_USED or name.startswith(("COMPOSE_", "DOCKER_"))
+    )
+    return hashlib.sha256(json.dumps(used).encode()).hexdigest()
+
+
+def _remembered(compose: Compose, cache: Path, options: tuple[str, ...]) -> dict[str, Any] | None:
+    try:
+        kept = json.loads(_place(cache, options, compose).read_text())
+        same = (
+            kept["compose"] == list(compose.identity())
+            and kept["folder"] == str(compose.folder)
+            and kept["values"] == _values(set(kept["words"]), compose.environment)
+            and all(_content(Path(path)) == digest for path, digest in kept["files"].items())
+        )
+        answer: dict[str, Any] | None = kept["answer"] if same else None
+        whole = answer is not None and {"resource_hashes", "inline"} <= answer.keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return answer if whole else None
+
+
+def _remember(
+    compose: Compose,
+    cache: Path,
+    options: tuple[str, ...],
+    files: tuple[Path, ...],
+    answer: dict[str, Any],
+) -> None:
+    read = sources.reached(files, compose.folder, files[0].parent)
+    if read is None or not cache.is_dir():
+        return
+    words: set[str] = set()
+    for path in read:
+        if path.is_file():
+            words |= _words(path)
+    kept = {
+        "compose": compose.identity(),
+        "folder": str(compose.folder),
+        "words": sorted(words),
+        "values": _values(words, compose.environment),
+        "files": {str(path): _content(path) for path in read},
+        "answer": answer,
+    }
+    place = _place(cache, options, compose)
+    new = place.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(kept, stream)
+    new.replace(place)
+
+
+# --- from Compose's answer to facts ---------------------------------------------------------
+
+
+def _model(answer: dict[str, Any], compose: Compose, files: tuple[Path, ...]) -> Model:
+    config, hashes = answer["config"], answer["hashes"]
+    project = str(config.get("name", ""))
+    services = {
+        name: replace(
+            _service(name, section, project, hashes.get(name, "")),
+            inline=answer["inline"].get(name, {}),
+            needs=tuple(_needs(section, config)),
+        )
+        for name, section in (config.get("services") or {}).items()
+    }
+    return Model(
+        project=project,
+        directory=files[0].parent,
+        files=files,
+        services={name: services[name] for name in _ordered(services)},
+        networks=_resources(config, "networks", answer),
+        volumes=_resources(config, "volumes", answer),
+        inactive=tuple(answer["inactive"]),
+        warnings=tuple(answer["warnings"]),
+    )
+
+
+def _resources(config: Any, section: str, answer: Mapping[str, Any]) -> dict[str, Resource]:
+    hashes = answer["resource_hashes"][section]
+    return {
+        key: Resource(
+            key=key,
+            name=str((one or {}).get("name") or f"{config.get('name', '')}_{key}"),
+            external=bool((one or {}).get("external")),
+            config=one or {},
+            config_hash=hashes.get(key, ""),
+        )
+        for key, one in sorted((config.get(section) or {}).items())
+    }
+
+
+def _service(name: str, section: dict[str, Any], project: str, config_hash: str) -> Service:
+    deploy = section.get("deploy") or {}
+    replicas = int(deploy.get("replicas", section.get("scale", 1)))
+    fixed = section.get("container_name")
+    names = [str(fixed)] if fixed else [f"{project}-{name}-{n}" for n in range(1, replicas + 1)]
+    build = section.get("build")
+    check = section.get("healthcheck") or {}
+    return Service(
+        name=name,
+        image=str(section.get("image") or f"{project}-{name}"),
+        config_hash=config_hash,
+        container_names=tuple(names if replicas else ()),
+        config=section,
+        build=_build(build) if build else None,
+        ports=tuple(_port(entry) for entry in section.get("ports") or ()),
+        depends_on=tuple(
+            Dependency(
+                service=other,
+                condition=str(entry.get("condition", "service_started")),
+                restart=bool(entry.get("restart")),
+                required=bool(entry.get("required", True)),
+            )
+            for other, entry in sorted((section.get("depends_on") or {}).items())
+        ),
+        mounts=tuple(
+            Mount(
+                type=str(entry.get("type", "volume")),
+                source=_plain(entry.get("source") or ""),
+                target=str(entry.get("target", "")),
+                read_only=bool(entry.get("read_only")),
+            )
+            for entry in section.get("volumes") or ()
+        ),
+        networks=tuple(sorted(map(str, section.get("networks") or ()))),
+        restart=str(section.get("restart") or "no"),
+        has_healthcheck=bool(check.get("test")) and not check.get("disable"),
+    )
+
+
+def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    """The bind mounts' sources that Compose is told not to make, and the files of secrets and
+    configs."""
+    for entry in section.get("volumes") or ():
+        made = (entry.get("bind") or {}).get("create_host_path", True)
+        if entry.get("type") == "bind" and not made:
+            yield str(entry["source"])
+    for kind in ("secrets", "configs"):
+        for entry in section.get(kind) or ():
+            named = (config.get(kind) or {}).get(entry["source"]) or {}
+            if named.get("file"):
+                yield str(named["file"])
+
+
+def _build(section: dict[str, Any]) -> Build:
+    return Build(
+        context=_plain(section.get("context", ".")),
+        dockerfile=_plain(section.get("dockerfile") or "Dockerfile"),
+        definition=section,
+    )
+
+
+def _plain(path: Any) -> str:
+    """A path as it is: Compose prints every dollar sign of a text twice."""
+    return str(path).replace("$$", "$")
+
+
+def _port(entry: dict[str, Any]) -> Port:
+    published = str(entry.get("published") or "")
+    first, _, last = published.partition("-")
+    return Port(
+        target=int(entry["target"]),
+        published=(int(first), int(last or first)) if first and first != "0" else None,
+        host_ip=str(entry.get("host_ip") or ""),
+        protocol=str(entry.get("protocol") or "tcp"),
+    )
+
+
+def _ordered(services: Mapping[str, Service]) -> list[str]:
+    """Names with what others depend on first, by name where nothing decides (Compose refuses
+    cycles before we see them)."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order or name not in services:
+            return
+        for dependency in services[name].depends_on:
+            visit(dependency.service)
+        if name not in order:
+            order.append(name)
+
+    for name in sorted(services):
+        visit(name)
+    return order

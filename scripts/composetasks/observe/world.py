@@ -1,0 +1,131 @@
+"""The world, observed once for a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import BuildInputs, Engine, Model, Shared, World
+from composetasks.observe.checkout import checkout_name
+from composetasks.observe.contents import old_contents
+from composetasks.observe.engine import read_engine
+from composetasks.observe.host import is_here, missing_sources, port_holders, real_paths, unheld
+from composetasks.observe.image_checks import image_checks
+from composetasks.observe.inputs import build_inputs
+from composetasks.observe.inputs.stages import plain_name
+from composetasks.observe.inputs.tree import Ahead
+from composetasks.observe.references import with_resolved_hashes
+from composetasks.observe.since import with_since
+from composetasks.run import made, records
+from composetasks.run.compose import Compose
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+DIGEST_TAG = re.compile(r":ct-([0-9a-f]+)$")
+
+
+def observe_world(
+    model: Model,
+    client: APIClient,
+    compose: Compose,
+    cache: Path,
+    *,
+    inputs: bool = True,
+    registry: str = "",
+    push: bool = False,
+    ahead: Ahead | None = None,
+) -> World:
+    """Everything a plan for ``model`` is made from.
+
+    ``inputs`` says whether build inputs and the host's ports are read too (a verb that starts
+    nothing has no use for them); ``registry`` is asked for images that are not here, with
+    ``push`` for all; folders listed ``ahead`` are not listed again. Raises TaskFailure where the
+    engine does not answer or a build context is missing.
+    """
+    engine = with_since(client, read_engine(client), model)
+    model = with_resolved_hashes(model, engine.containers, compose, cache)
+    ours = [one for one in engine.containers if one.project == model.project]
+    made_from = made.load(cache, (container.config_hash for container in ours))
+    here = is_here(client.base_url)
+    paths = real_paths(model, engine.containers, here=here)
+    if not inputs:
+        return World(
+            model,
+            engine,
+            made_from=made_from,
+            paths=paths,
+            warnings=model.warnings,
+            checkout=checkout_name(model.directory),
+        )
+    wanted, shared, said = _inputs(model, engine, cache, client, registry, push=push, ahead=ahead)
+    return World(
+        model=model,
+        engine=engine,
+        inputs=wanted,
+        built=records.load_inputs(cache, _digests(engine)),
+        made_from=made_from,
+        ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
+        paths=paths,
+        missing=missing_sources(model) if here else frozenset(),
+        old_contents=old_contents(model, engine.containers, client, made.digest_key(cache)),
+        warnings=(*model.warnings, *said),
+        shared=shared,
+        checkout=checkout_name(model.directory),
+        # Asked for only where a plan has something to start.
+        image_checks=records.Lazy(partial(image_checks, client, model, engine)),
+    )
+
+
+def look_again(world: World, client: APIClient) -> World:
+    """``world`` with what is on the engine and who holds the host's ports at this moment."""
+    engine = read_engine(client)
+    here = is_here(client.base_url)
+    ports = port_holders(unheld(_published(world.model), engine.containers)) if here else ()
+    return replace(world, engine=engine, ports=ports)
+
+
+def _inputs(
+    model: Model,
+    engine: Engine,
+    cache: Path,
+    client: APIClient,
+    registry: str,
+    *,
+    push: bool,
+    ahead: Ahead | None,
+) -> tuple[Mapping[str, BuildInputs], Shared | None, tuple[str, ...]]:
+    """The build inputs, what the registry holds of them, and warnings."""
+    inputs = build_inputs(model, engine, cache, client=client, ahead=ahead)
+    if not registry or not inputs:
+        return inputs, None, ()
+    from composetasks.observe.registry import base_digests, look
+
+    # A digest is that of the base images too: one that was never here is asked for by its name.
+    unseen = {name for one in inputs.values() for name, base in one.bases.items() if not base}
+    found = base_digests(unseen, client)
+    if found:
+        bases = {plain_name(name): records.Base(digest) for name, digest in found.items()}
+        records.save_bases(cache, bases)
+        inputs = build_inputs(model, engine, cache, client=client)
+    shared, warnings = look(registry, engine, inputs, client, everything=push)
+    return inputs, shared, warnings
+
+
+def _digests(engine: Engine) -> list[str]:
+    """The input digests that images on the engine carry in their tags."""
+    found = (DIGEST_TAG.search(tag) for image in engine.images for tag in image.tags)
+    return sorted({match[1] for match in found if match})
+
+
+def _published(model: Model) -> Iterator[tuple[str, int, str]]:
+    for service in model.services.values():
+        for port in service.ports:
+            if port.published:
+                first, last = port.published
+                for number in range(first, last + 1):
+                    yield port.host_ip, number, port.protocol

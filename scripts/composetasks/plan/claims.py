@@ -1,0 +1,118 @@
+"""What a container has that a start needs: its name, a port, a place on a network."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from composetasks.facts import Blocker, Container, Evidence, ExitCode, Step
+
+
+class Kind(enum.Enum):
+    """What is claimed; the value stands in plans."""
+
+    NAME = "name"
+    PORT = "port"
+    NETWORK = "network"
+    SERVICE = "service"
+
+
+SENTENCES = {
+    Kind.NAME: "holds the name {what}, which {services} needs",
+    Kind.PORT: "holds port {what}, which {services} publishes",
+    Kind.NETWORK: "is on network {what}, which must be made anew for {services}",
+    Kind.SERVICE: "counts as {services} for Compose, which would take it for its own",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``container`` has ``what``, and ``service`` needs it."""
+
+    kind: Kind
+    what: str
+    service: str
+    container: Container
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(kind=self.kind.value, name=self.what)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found: steps that put it right, what can't be put right, and what to know."""
+
+    steps: tuple[Step, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(
+            self.steps + other.steps,
+            self.blockers + other.blockers,
+            self.warnings + other.warnings,
+        )
+
+
+@dataclass
+class Gathered:
+    """The claims on one container."""
+
+    container: Container
+    claims: list[Claim] = field(default_factory=list)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that need what it has, each once."""
+        return tuple(dict.fromkeys(claim.service for claim in self.claims))
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return tuple(dict.fromkeys(claim.evidence for claim in self.claims))
+
+    @property
+    def sentence(self) -> str:
+        """What it has that is needed: "holds the name db, which service db needs"."""
+        said: dict[Kind, dict[str, list[str]]] = {}
+        for claim in self.claims:
+            wanting = said.setdefault(claim.kind, {}).setdefault(claim.what, [])
+            if claim.service not in wanting:
+                wanting.append(claim.service)
+        return ", and it ".join(
+            SENTENCES[kind].format(what=what, services=f"service {', '.join(services)}")
+            for kind, wanted in said.items()
+            for what, services in wanted.items()
+        )
+
+
+def gather(claims: Iterable[Claim]) -> tuple[Gathered, ...]:
+    """Claims by the container they are about, in the order of the containers' names."""
+    found: dict[str, Gathered] = {}
+    for claim in claims:
+        known = found.setdefault(claim.container.id, Gathered(claim.container))
+        known.claims.append(claim)
+    return tuple(sorted(found.values(), key=lambda one: (one.container.name, one.container.id)))
+
+
+def conflict(
+    kind: Kind | str,
+    target: str,
+    message: str,
+    hint: str,
+    *,
+    service: str = "",
+    because: tuple[Evidence, ...] = (),
+) -> Blocker:
+    """A blocker with exit code 9."""
+    name = kind.value if isinstance(kind, Kind) else kind
+    return Blocker(
+        kind=name,
+        target=target,
+        message=message,
+        hint=hint,
+        code=ExitCode.CONFLICT,
+        service=service,
+        because=because,
+    )

@@ -1,0 +1,1 @@
+"""What the doctor makes of what was found: pure functions from facts to checks."""

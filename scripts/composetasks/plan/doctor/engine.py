@@ -1,0 +1,169 @@
+"""The engine and the programs beside it: versions, clock, memory, disk, and what builders left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from composetasks.facts import Builder, Check, Daemon, Disk, Plugin
+from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, size, skipped, warning
+
+OLDEST_ENGINE = (25, 0)
+"""Older ones do not know ``start_interval``."""
+OLDEST_COMPOSE = (2, 24)
+OLDEST_BUILDX = (0, 17)
+"""What Compose 5 needs to build."""
+BUILDKIT = "buildx_buildkit_"
+
+SKEW_SECONDS = 2.0
+"""From here on files that one side wrote are in the other's future."""
+SKEW_BREAKS_SECONDS = 60.0
+"""From here on signatures (TLS, apt's lists) may not be valid yet, or any more."""
+LITTLE_MEMORY, NO_MEMORY = 1_000_000_000, 200_000_000
+LITTLE_DISK, NO_DISK = 5_000_000_000, 500_000_000
+"""A build of a few large packages takes some GB; below the lower figure even a start may fail."""
+LITTLE_INODES, NO_INODES = 0.05, 0.005
+"""Shares of all inodes."""
+
+
+def engine(daemon: Daemon) -> Check:
+    """Reached, and new enough."""
+    if not at_least(daemon.version, OLDEST_ENGINE):
+        return failed(
+            "engine",
+            f"Docker {daemon.version or '(no version)'} at {daemon.where} is too old",
+            f"upgrade it to {dotted(OLDEST_ENGINE)} or newer: older ones can't probe health fast "
+            "while a service starts",
+        )
+    return ok("engine", f"Docker {daemon.version} at {daemon.where}")
+
+
+def compose(plugins: Collection[Plugin]) -> Check:
+    """The Compose that the tasks use, and older ones that a person would get."""
+    return _plugin("compose", "Compose", "docker compose", plugins, OLDEST_COMPOSE, falls_back=True)
+
+
+def buildx(plugins: Collection[Plugin]) -> Check:
+    """The Buildx that builds: the first that the docker client finds, whatever comes after it."""
+    return _plugin("buildx", "Buildx", "docker buildx", plugins, OLDEST_BUILDX, falls_back=False)
+
+
+def _plugin(
+    name: str,
+    word: str,
+    command: str,
+    plugins: Collection[Plugin],
+    oldest: tuple[int, int],
+    *,
+    falls_back: bool,
+) -> Check:
+    searched = [one for one in plugins if one.searched]
+    usable = [one for one in searched if at_least(one.version, oldest)]
+    old = [one for one in plugins if not at_least(one.version, oldest)]
+    named = "; ".join(f"{one.path} is {one.version or 'of no version it would say'}" for one in old)
+    needed = f"{dotted(oldest)} or newer"
+    if not usable:
+        return failed(
+            name,
+            f"no usable {word}: {named or 'none is installed'}",
+            f"install {word} {needed}, or run `make up`, which brings one where it may",
+        )
+    used = usable[0]
+    if old and old[0] is searched[0] and not falls_back:
+        return failed(
+            name,
+            f"`{command}` is too old: {named}",
+            f"remove {old[0].path}: behind it is {used.path}, which is {used.version}",
+        )
+    if old:
+        what = f"`{command}`" if old[0] is searched[0] else f"an old {word}"
+        return warning(
+            name,
+            f"{word} {used.version} is used ({used.path}), and {what} is another: {named}",
+            f"remove or upgrade {old[0].path} (needed: {needed})",
+        )
+    return ok(name, f"{word} {used.version} ({used.path})")
+
+
+def clock(daemon: Daemon) -> Check:
+    """Whether this host and the engine agree about the time."""
+    skew = abs(daemon.ahead)
+    side = "ahead of" if daemon.ahead > 0 else "behind"
+    if skew < SKEW_SECONDS:
+        return ok("clock", "the engine's clock is this host's, to the second")
+    words = f"the engine's clock is {skew:.0f} s {side} this host's"
+    hint = "set both by NTP; a virtual machine may have to be restarted after its host slept"
+    if skew < SKEW_BREAKS_SECONDS:
+        return warning("clock", f"{words}: edits may be taken for old", hint)
+    return failed("clock", f"{words}: certificates and package lists may be refused", hint)
+
+
+def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
+    """What is there and free. ``limits`` is what the model's services may take together, as far
+    as they say."""
+    words = f"{size(daemon.memory)}"
+    if available is not None:
+        words += f", {size(available)} of it free"
+    free = daemon.memory if available is None else available
+    if free < NO_MEMORY:
+        return failed("memory", f"too little memory: {words}", "end what takes it")
+    if free < LITTLE_MEMORY:
+        return warning(
+            "memory", f"little memory: {words}", "end what takes it, or give the engine more"
+        )
+    if limits > daemon.memory:
+        return warning(
+            "memory",
+            f"the services may take {size(limits)} together, and the engine has {words}",
+            "lower the limits, or give the engine more: what takes too much is killed (137)",
+        )
+    return ok("memory", words)
+
+
+def disk(found: Iterable[Disk | None], root: str) -> Check:
+    """Room where the engine keeps its images; the least of what was found counts."""
+    known = [one for one in found if one is not None]
+    if not known:
+        return skipped("disk", f"{root} can't be looked at, and no container runs")
+    least = min(known, key=lambda one: one.free)
+    words = f"{size(least.free)} of {size(least.bytes)} free where images live ({root})"
+    hint = "`docker system df` shows what takes the room; `inv clean-orphans` removes ours"
+    if least.free < NO_DISK:
+        return failed("disk", f"only {words}", hint)
+    if least.free < LITTLE_DISK:
+        return warning("disk", f"only {words}: a build may not fit", hint)
+    return ok("disk", words)
+
+
+def inodes(found: Iterable[Disk | None], root: str) -> Check:
+    """Files that can still be made where the engine keeps its images."""
+    known = [one for one in found if one is not None]
+    if not known:
+        return skipped("inodes", f"{root} can't be looked at, and no container runs")
+    counted = [one for one in known if one.inodes]
+    if not counted:
+        return ok("inodes", "as many as there is room for")
+    least = min(counted, key=lambda one: one.inodes_free / one.inodes)
+    share = least.inodes_free / least.inodes
+    words = f"{least.inodes_free:,} inodes free ({share:.1%}) in {root}"
+    hint = "images of many small files take them: remove images and build cache that nobody needs"
+    if share < NO_INODES:
+        return failed("inodes", f"only {words}", hint)
+    if share < LITTLE_INODES:
+        return warning("inodes", f"only {words}", hint)
+    return ok("inodes", words)
+
+
+def builders(parts: Iterable[Builder], known: Collection[str]) -> Check:
+    """Builders whose containers and volumes are there, and which Buildx does not know."""
+    own = {name: f"{BUILDKIT}{name}" for name in known}
+    left = [one for one in parts if not any(one.name.startswith(own[name]) for name in own)]
+    if not left:
+        return ok("builders", "no builder is left over")
+    named = ", ".join(f"{one.kind} {one.name}" for one in left)
+    first = left[0]
+    way = "docker rm -fv" if first.kind == "container" else "docker volume rm"
+    return warning(
+        "builders",
+        f"left over by builders that this user's Buildx does not know: {named}",
+        f"if nobody else uses it: `{way} {first.name}`",
+    )

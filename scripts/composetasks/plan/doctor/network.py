@@ -1,0 +1,127 @@
+"""Names, the package index, proxies and certificates: this host, a container and a step of a build
+held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from composetasks.facts import Check, Reach
+from composetasks.plan.doctor.verdict import failed, ok, warning
+
+PLACES = {"host": "this host", "container": "a container", "builder": "a build"}
+
+
+def ran(name: str, reach: Reach) -> Check:
+    """A container, or a build, that gave its answer."""
+    word = "a container ran" if reach.place == "container" else "a build ran"
+    return ok(name, f"{word}, made from {reach.image or 'an empty image'}")
+
+
+def dns(container: Reach, host: Reach | None) -> Check:
+    """Whether names are resolved in a container."""
+    if not container.resolved:
+        return ok("dns", f"a container resolves {container.asked}")
+    if host is not None and host.resolved:
+        return warning(
+            "dns",
+            f"neither a container nor this host resolves {container.asked} ({host.resolved})",
+            "without a network only what is here already can be built and started",
+        )
+    return failed(
+        "dns",
+        f"a container can't resolve {container.asked} ({container.resolved}), and this host can",
+        'give the engine a name server that containers reach: "dns" in its daemon.json',
+    )
+
+
+def package_index(reaches: Collection[Reach], missing: Collection[str]) -> Check:
+    """Whether the package index answers everywhere; ``missing`` are the places that could not be
+    asked."""
+    bad = [one for one in reaches if one.answer]
+    host = next((one for one in reaches if one.place == "host"), None)
+    asked = next((one.asked for one in reaches), "the package index")
+    if not bad:
+        lacks = f" (not asked from {_places(missing)})" if missing else ""
+        return ok("package-index", f"{asked} answers {_words(reaches)}{lacks}")
+    said = "; ".join(f"{PLACES[one.place]}: {one.answer}" for one in bad)
+    if host is None or host.answer:
+        return warning(
+            "package-index",
+            f"the package index does not answer ({said})",
+            "without it no image that installs packages can be built; see the network and proxies",
+        )
+    return failed(
+        "package-index",
+        f"this host reaches the package index, and not all others do ({said})",
+        "see the proxies and dns above; firewalls often let the host out and not its containers",
+    )
+
+
+def _words(reaches: Iterable[Reach]) -> str:
+    return _places(one.place for one in reaches)
+
+
+def _places(places: Iterable[str]) -> str:
+    words = [PLACES[one] for one in places]
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1] if words else ""]))
+
+
+def proxy(reaches: Collection[Reach], daemon: Mapping[str, str]) -> Check:
+    """The proxies of this host, the engine, a container and a build. That they differ matters
+    where something is not reached."""
+    seen = {PLACES[one.place]: _proxies(one.proxies) for one in reaches}
+    seen["the engine"] = _proxies(daemon)
+    different = set(seen.values())
+    said = "; ".join(f"{place}: {proxies}" for place, proxies in seen.items())
+    if different == {"none"}:
+        return ok("proxy", "none, neither here nor in the engine, a container or a build")
+    if len(different) == 1:
+        return ok("proxy", f"the same everywhere: {seen['the engine']}")
+    if not any(one.answer for one in reaches):
+        return ok("proxy", f"they differ, and all reach the package index ({said})")
+    return warning(
+        "proxy",
+        f"they differ, and not all reach the package index ({said})",
+        'containers and builds take theirs from "proxies" in ~/.docker/config.json, the engine '
+        "from its service's environment; 127.0.0.1 means another machine in each of them",
+    )
+
+
+def _proxies(found: Mapping[str, str]) -> str:
+    """The addresses of proxies, without passwords: they never got here."""
+    kept = sorted({value.rstrip("/") for name, value in found.items() if name in ("http", "https")})
+    return ", ".join(kept) or "none"
+
+
+def certificates(reaches: Collection[Reach]) -> Check:
+    """Whether the index's certificate is believed wherever there are certificate authorities."""
+    bad = [one for one in reaches if one.distrust]
+    host = next((one for one in reaches if one.place == "host"), None)
+    if bad:
+        said = "; ".join(
+            f"{PLACES[one.place]}{f' made from {one.image}' if one.image else ''}, by "
+            f"{one.authorities}: {one.distrust}"
+            for one in bad
+        )
+        if host is not None and host.distrust:
+            return failed(
+                "certificates",
+                f"the certificate of {host.asked} is not believed ({said})",
+                "see that the clock is right; where a proxy signs anew, its authority must be "
+                "among this host's (update-ca-certificates), and SSL_CERT_FILE name them",
+            )
+        return failed(
+            "certificates",
+            f"this host believes the certificate of {bad[0].asked}, and not all others do ({said})",
+            "bring this host's authorities into the image: copy them to "
+            "/usr/local/share/ca-certificates, run update-ca-certificates, and set PIP_CERT and "
+            "SSL_CERT_FILE",
+        )
+    believing = [one for one in reaches if one.authorities and not one.answer]
+    if not believing:
+        return ok("certificates", "nowhere asked: nothing has authorities, or nothing answers")
+    without = [one for one in reaches if not one.authorities]
+    lacks = f"; no authorities at all: {_words(without)}" if without else ""
+    return ok(
+        "certificates", f"that of {believing[0].asked} is believed by {_words(believing)}{lacks}"
+    )

@@ -1,0 +1,228 @@
+"""What the model, ``.env`` and this host mean for each other: ports, users, images, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from composetasks.facts import Check, Container, Daemon, Engine, Environment, Model, Watching, World
+from composetasks.plan import ports as published
+from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
+from composetasks.plan.environment import fatal, lines, problems
+from composetasks.plan.health_lint import health_warnings
+from composetasks.plan.images import find_image
+
+EVERY_ADDRESS = ("", "0.0.0.0", "::")
+FEW_WATCHES = 65_536
+"""What editors and development servers that watch a large tree ask for together."""
+FEW_INSTANCES = 128
+NEARLY_ALL = 0.9
+SHOWN = 6
+UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def model(found: Model) -> Check:
+    """A model that Compose could read."""
+    said = f"valid: {_count(len(found.services), 'active service')}"
+    if found.warnings:
+        return warning(
+            "model",
+            f"valid, and Compose warns: {'; '.join(found.warnings)}",
+            "`docker compose config -q` shows the same; correct what it names",
+        )
+    return ok("model", said)
+
+
+def env(environment: Environment) -> Check:
+    """``.env`` and the process, held to ``.env.example``."""
+    found = problems(environment)
+    wrong = fatal(found)
+    if wrong:
+        return failed(
+            "env",
+            f"{_count(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
+            "`inv env --check` shows all; .env.example says what each variable may be",
+        )
+    if found:
+        return warning(
+            "env",
+            f"valid, with {_count(len(found), 'warning')}: {_some(lines(found))}",
+            "`inv env --check` shows all",
+        )
+    if environment.specification is None:
+        return ok("env", "valid (no .env.example specifies it)")
+    return ok("env", f"valid: {_count(len(environment.variables), 'variable')} specified")
+
+
+def ports(
+    world: World, local: tuple[int, int] | None, reserved: Collection[int], *, here: bool
+) -> Check:
+    """Published ports: taken by something else, or where outgoing connections may take them."""
+    names = tuple(world.model.services)
+    wanted = published.demands(world.model, names)
+    if not wanted:
+        return ok("ports", "none is published on a number of its own")
+    found = [one.message for one in published.ours_against_ours(world.model, names)]
+    found += [one.message for one in published.blockers(world, names)]
+    found += [
+        f"port {claim.what}, which service {claim.service} publishes, is held by container "
+        f"{claim.container.name}"
+        for claim in published.claims(world, names)
+    ]
+    if found:
+        return failed("ports", _some(found), "`inv up --plan` says what it does about each")
+    if not here:
+        return ok("ports", "no container holds one; the processes of the engine's host are unseen")
+    inside = sorted(
+        {
+            number
+            for one in wanted
+            for number in range(one.first, one.last + 1)
+            if local and local[0] <= number <= local[1] and number not in reserved
+        }
+    )
+    if inside and local:
+        return warning(
+            "ports",
+            f"{_some(map(str, inside))} lie among the ports that outgoing connections are given "
+            f"({local[0]}-{local[1]}): one of those may hold it when the stack starts",
+            f"publish a port below {local[0]}, or reserve it: "
+            f"sysctl net.ipv4.ip_local_reserved_ports={','.join(map(str, inside[:SHOWN]))}",
+        )
+    return ok("ports", f"{_count(len(wanted), 'published port')}, none held by anybody else")
+
+
+def open_ports(found: Model, containers: Iterable[Container]) -> Check:
+    """Ports that every machine of the network reaches: by the model, and as they are right now."""
+    wide = {
+        f"{service.name}:{port.published[0] if port.published else port.target}"
+        for service in found.services.values()
+        if service.config.get("network_mode") != "host"
+        for port in service.ports
+        if port.host_ip in EVERY_ADDRESS
+    }
+    wide |= {
+        f"{one.service}:{binding.published}"
+        for one in containers
+        if one.project == found.project and one.running
+        for binding in one.bindings
+        if binding.host_ip in EVERY_ADDRESS
+    }
+    wide |= {
+        f"{service.name} (network_mode: host)"
+        for service in found.services.values()
+        if service.config.get("network_mode") == "host"
+    }
+    if wide:
+        return warning(
+            "open-ports",
+            f"open to the whole network, past the firewall: {_some(sorted(wide))}",
+            'publish on this host alone: "127.0.0.1:PORT:PORT"',
+        )
+    return ok("open-ports", "none: what is published is for this host alone")
+
+
+def root(services: Collection[str], daemon: Daemon) -> Check:
+    """Services whose processes are root's."""
+    if not services:
+        return ok("root", "no service runs as root")
+    if daemon.shifted:
+        return ok("root", "root in a container is an ordinary user of this engine's host")
+    return warning(
+        "root",
+        f"as root: {_some(services)}",
+        "name another user: `USER` in the Dockerfile, or `user:` in the compose file",
+    )
+
+
+def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
+    """What a start and a build need and the engine does not have, for when no registry answers.
+    ``bases`` are the base images of each service that builds, "" for one never seen here."""
+    engine, services = world.engine, world.model.services.values()
+    absent = [
+        one.image for one in services if one.build is None and find_image(engine, one.image) is None
+    ]
+    unbuilt = [one for one in services if one.build and find_image(engine, one.image) is None]
+    unseen = {name for one in bases.values() for name, base in one.items() if not base}
+    needed = sorted({*absent, *unseen})
+    if needed:
+        return warning(
+            "images",
+            f"not here, and without a registry not to be had: {_some(needed)}",
+            "while one answers: `inv up` brings them, `docker pull` each of them",
+        )
+    if unbuilt:
+        return ok(
+            "images", f"{_some(one.name for one in unbuilt)} still to build; its bases are here"
+        )
+    return ok("images", "all that a start and a build need is here: both work offline")
+
+
+def health(world: World, lacking: Mapping[str, str] | None = None) -> Check:
+    """Health checks that can't pass for what their image is ``lacking``, make a start slow, or
+    believe too early; and services without one."""
+    found = health_warnings(world, world.model.services, lacking)
+    if found:
+        return warning("health-checks", "; ".join(found), "see the compose file")
+    return ok("health-checks", "nothing to better")
+
+
+def watching(found: Watching | None) -> Check:
+    """The limits that hot reload meets first."""
+    if found is None or not found.watches:
+        return skipped("file-watching", "the kernel does not say its inotify limits here")
+    words = f"{found.watches:,} watches, {found.instances} instances, {found.used} of them in use"
+    hint = (
+        "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512, "
+        "and in /etc/sysctl.d to keep it"
+    )
+    if found.used >= NEARLY_ALL * found.instances:
+        return failed("file-watching", f"nearly all inotify instances are taken: {words}", hint)
+    if found.watches < FEW_WATCHES or found.instances < FEW_INSTANCES:
+        return warning("file-watching", f"few for hot reload: {words}", hint)
+    return ok("file-watching", words)
+
+
+def memory_limits(found: Model) -> int:
+    """Bytes that the services may take together, as far as they have a limit."""
+    return sum(one.replicas * _limit(one.config) for one in found.services.values())
+
+
+def _limit(config: Mapping[str, Any]) -> int:
+    limits = ((config.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    text = str(config.get("mem_limit") or limits.get("memory") or "0").lower().rstrip("ib")
+    unit = UNITS.get(text[-1:], 1)
+    number = text.rstrip("kmg")
+    return int(float(number) * unit) if number.replace(".", "", 1).isdigit() else 0
+
+
+def probed_image(found: Model | None, engine: Engine) -> str:
+    """The image to try a container with: one of the project's, those that build first; else the
+    smallest that the engine has, "" where it has none."""
+    services = sorted(found.services.values(), key=lambda one: one.build is None) if found else []
+    for service in services:
+        if find_image(engine, service.image) is not None:
+            return service.image
+    smallest = min(engine.images, key=lambda one: (one.size, one.id), default=None)
+    return smallest.id if smallest else ""
+
+
+def base_image(engine: Engine, bases: Mapping[str, Mapping[str, str]]) -> str:
+    """The base image to try a build with: one that the project's builds stand on and the engine
+    has under its name, "" where there is none."""
+    named = sorted({name for one in bases.values() for name in one})
+    return next((name for name in named if engine.image(name) is not None), "")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _some(words: Iterable[str]) -> str:
+    every = list(words)
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return (
+        "; ".join(every[:SHOWN]) + more
+        if any(" " in one for one in every)
+        else (", ".join(every[:SHOWN]) + more)
+    )

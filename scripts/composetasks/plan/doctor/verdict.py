@@ -1,0 +1,43 @@
+"""Words that checks share."""
+
+from __future__ import annotations
+
+import re
+
+from composetasks.facts import Check, Status
+
+
+def ok(name: str, message: str) -> Check:
+    return Check(name, Status.OK, message)
+
+
+def warning(name: str, message: str, hint: str) -> Check:
+    return Check(name, Status.WARNING, message, hint)
+
+
+def failed(name: str, message: str, hint: str) -> Check:
+    return Check(name, Status.FAILED, message, hint)
+
+
+def skipped(name: str, message: str) -> Check:
+    return Check(name, Status.SKIPPED, message)
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit in ("B", "kB", "MB") else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def at_least(version: str, oldest: tuple[int, int]) -> bool:
+    """Whether a version begins with two numbers that are ``oldest`` or later."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= oldest
+
+
+def dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,281 @@
+"""What is wrong with the lines of a dotenv file: where Compose and python-dotenv differ, where
+neither can read it, and what both read and hardly anybody means.
+
+Messages never quote a value: a line that can't be read may hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from composetasks.facts import EnvFile, Reading
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PRINTABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
+"""What may be shown as a name: a line that is none may hold anything."""
+ASSIGNED = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]")
+INVISIBLE = re.compile("[\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+SECOND = re.compile(r"\s(?:export\s+)?[A-Z_][A-Z0-9_]*=")
+PEM = "-----BEGIN "
+WRITE = "write NAME=value"
+UNREAD = (
+    (
+        r"<{7}|={7}|>{7}|\|{7}",
+        "a merge conflict was left in the file",
+        "resolve it, and remove its marks",
+    ),
+    (r"\s*(//|;|--\s|/\*)", "comments begin with '#'", "begin the line with '#'"),
+    (
+        r"\s*(?:(?:set|setx|let|const|var|declare)\s|\$env:|\$\s)",
+        "it is a command of a shell or a program",
+        f"{WRITE}, with nothing before the name",
+    ),
+    (r"\s*-\s", "it is an item of a YAML list", f"{WRITE}, without the '-'"),
+    (r"\s*[\[{}\]]|\s*\"[^\"]*\"\s*:", "it is JSON", WRITE),
+    (r"\s*['\"]", "the name is in quotes", f"{WRITE}, with quotes around the value only"),
+)
+"""What a line looks like that can't be read: a pattern for its beginning, why, and the way out."""
+UNREAD_VALUES = (
+    (r"\s*=", "there is no name before '='", WRITE),
+    (r"\s*[\w.-]+\s*:", "it has ':' after the name", f"{WRITE}, as dotenv has it"),
+    (
+        r"[^=]*=\s*(['\"]).*\1\s*[^\s#]",
+        "something follows the closing quote",
+        "put the whole value in one pair of quotes",
+    ),
+    (
+        r"[^=]*=\s*['\"]",
+        "a quote is opened and never closed",
+        "close the quote, or remove it",
+    ),
+    (r"[^=]*$", "it has no '='", f"{WRITE}, or begin the line with '#'"),
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``refused`` says that Compose itself ends with an error at it."""
+
+    fatal: bool
+    line: int
+    name: str
+    message: str
+    hint: str
+    refused: bool = False
+
+
+def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] = ()) -> list[Fault]:
+    """All faults of a file's lines; ``secrets`` are the variables that hold one."""
+    block = key_lines(file)
+    found = [
+        Fault(
+            True,
+            first,
+            _name_in(file, first),
+            "the value goes on over several lines, which only a quoted one may",
+            'put it in double quotes: NAME="-----BEGIN ... -----END ...-----"',
+            refused=any(one.refused and one.line in lines for one in file.compose),
+        )
+        for first, lines in block.items()
+    ]
+    taken = {line for lines in block.values() for line in lines}
+    found += _unread(file, taken)
+    taken |= {fault.line for fault in found}
+    found += _read_differently(file, process, taken)
+    taken |= {fault.line for fault in found}
+    found += (fault for fault in _suspicious(file, secrets) if fault.line not in taken)
+    return sorted(found, key=lambda fault: (fault.line, fault.name))
+
+
+def key_lines(file: EnvFile) -> dict[int, range]:
+    """Unquoted keys and certificates: the line each begins on, and all lines it takes."""
+    blocks = {}
+    for number, text in enumerate(file.lines, 1):
+        if re.match(r"[^'\"#]*=\s*" + PEM, text):
+            rest = enumerate(file.lines[number - 1 :], number)
+            last = next((n for n, line in rest if "-----END " in line), number)
+            if last > number:
+                blocks[number] = range(number, last + 1)
+    return blocks
+
+
+def _name_in(file: EnvFile, line: int) -> str:
+    match = ASSIGNED.match(file.lines[line - 1]) if line <= len(file.lines) else None
+    return match[1] if match else ""
+
+
+# --- lines that one of them, or both, can't read --------------------------------------------
+
+
+def _unread(file: EnvFile, taken: set[int]) -> Iterator[Fault]:
+    compose = {one.line: one.refused for one in file.compose if one.refused}
+    dotenv = {one.line for one in file.dotenv if one.refused}
+    starts = {one.line for one in file.compose}
+    for line in sorted(compose.keys() | dotenv):
+        # python-dotenv goes on inside a value that Compose reads to its end.
+        if line in taken or (line not in compose and line not in starts):
+            continue
+        text = file.lines[line - 1]
+        both = line in compose and line in dotenv
+        why, hint = _why_unread(text, compose.get(line, ""))
+        if both:
+            why = f"this line can't be read: {why}"
+        elif line in compose:
+            why = f"Compose refuses this line: {why}"
+        else:
+            why = f"Compose and python-dotenv read this differently: {why}"
+        yield Fault(True, line, _name_in(file, line), why, hint, refused=line in compose)
+
+
+def _why_unread(text: str, refused: str) -> tuple[str, str]:
+    """Why a line is unreadable to Compose (``refused``), to python-dotenv or to both."""
+    for pattern, why, hint in UNREAD:
+        if re.match(pattern, text, re.IGNORECASE):
+            return why, hint
+    if "never closed" in refused:
+        return refused, "close the quote, or remove it"
+    if "requires" in refused or "'${'" in refused:
+        return refused, "put the value in single quotes to keep '$' as text"
+    for pattern, why, hint in UNREAD_VALUES:
+        if re.match(pattern, text):
+            return why, hint
+    if "space" in refused:
+        return "the name has a space in it", f"{WRITE}, the name without spaces"
+    if refused.endswith("in a name"):
+        return f"there is {refused}", "names are made of letters, digits and '_'"
+    return refused or "it is no NAME=value", WRITE
+
+
+# --- lines that both read, each in its own way ----------------------------------------------
+
+
+def _read_differently(
+    file: EnvFile, process: Mapping[str, str], taken: set[int]
+) -> Iterator[Fault]:
+    compose, dotenv = _last(file.compose), _last(file.dotenv)
+    seen: set[int] = set()
+    for name in sorted(compose.keys() | dotenv.keys()):
+        one, other = compose.get(name), dotenv.get(name)
+        line = min(found.line for found in (one, other) if found)
+        if line in taken or line in seen:
+            continue
+        alone = other is not None and other.value is None
+        if (
+            one
+            and other
+            and (one.value == other.value or (alone and one.value == process.get(name)))
+        ):
+            continue
+        if alone and one is None:
+            continue  # a name alone that the process does not have either
+        seen.add(line)
+        text = _statement(file, line)
+        if not one and line not in {found.line for found in file.compose}:
+            continue  # inside a value that Compose reads over several lines
+        why, hint = _why_different(text, name)
+        yield Fault(
+            True,
+            line,
+            name if PRINTABLE.fullmatch(name) else "",
+            f"Compose and python-dotenv read this differently: {why}",
+            hint,
+        )
+
+
+def _last(readings: Iterable[Reading]) -> dict[str, Reading]:
+    return {one.name: one for one in readings if not one.refused}
+
+
+def _statement(file: EnvFile, line: int) -> str:
+    """A statement's text, up to the line before the next one."""
+    starts = [one.line for one in (*file.compose, *file.dotenv) if one.line > line]
+    return "\n".join(file.lines[line - 1 : min(starts, default=len(file.lines) + 1) - 1])
+
+
+def _why_different(text: str, name: str) -> tuple[str, str]:
+    value = text.partition("=")[2].strip(" \t\r\n")
+    quote = value[:1] if value[:1] in ("'", '"') else ""
+    if re.search(r"\r(?!\n|$)", text):
+        return "there is a lone carriage return in it", "save the file with line endings of LF"
+    if re.match(r"\s*(?:export\s+)?[\w.-]+\s*:", text):
+        return "it has ':' after the name", f"{WRITE}, as dotenv has it"
+    if "=" not in text:
+        return "the last line has neither '=' nor a line break", WRITE
+    if not NAME.fullmatch(name):
+        return "its name", "names are made of letters, digits and '_'"
+    if quote == "'" and "${" in value:
+        return (
+            "python-dotenv replaces ${...} in single quotes, Compose does not",
+            "choose a value without '${': no spelling of it means the same to both",
+        )
+    if quote != "'" and (fault := _dollar_fault(value)):
+        return fault
+    if quote and "\\" in value:
+        return "a backslash in quotes", "leave the quotes out, or the backslash"
+    if quote and "\r\n" in text:
+        return "a value of several lines with CRLF", "save the file with line endings of LF"
+    if not quote and re.search(r"^#|[^\S ]#", value):
+        return "'#' begins a comment for one of them", "put the comment on a line of its own"
+    if not quote and re.search(r"[^\S ]", value):
+        return "white space that is no plain space", "retype the spaces of this line"
+    return "its quotes or spaces", "put the value in single quotes"
+
+
+def _dollar_fault(value: str) -> tuple[str, str] | None:
+    rest = re.sub(r"\$\{[A-Za-z_]\w*(:-[^${}]*)?\}", "", value)
+    if "${" in rest:
+        return (
+            "only ${NAME} and ${NAME:-default} mean the same to both",
+            "use one of these, or single quotes to keep '$' as text",
+        )
+    if "$" in rest:
+        return (
+            "Compose takes '$' for a reference, python-dotenv for text",
+            "put the value in single quotes to keep '$' as text, or write ${NAME}",
+        )
+    if "${" in value:
+        return (
+            "they replace ${NAME:-default} differently where NAME is empty",
+            "give NAME a value, or none at all",
+        )
+    return None
+
+
+# --- lines that both read alike, and that look like a mistake -------------------------------
+
+
+def _suspicious(file: EnvFile, secrets: Collection[str]) -> Iterator[Fault]:
+    last = _last(file.compose)
+    alone = {one.line for one in file.dotenv if one.value is None and not one.refused}
+    for one in file.compose:
+        if one.refused:
+            continue
+        name = one.name if PRINTABLE.fullmatch(one.name) else ""
+        if last[one.name].line != one.line:
+            again = f"it is set again in line {last[one.name].line}, which wins"
+            yield Fault(False, one.line, name, again, "remove one of them")
+        elif one.line in alone:
+            yield Fault(False, one.line, name, "it has no '=' and sets nothing", WRITE)
+        elif one.unset:
+            unset = "a variable" if one.name in secrets else ", ".join(one.unset)
+            why = f"it uses {unset}, which nothing before this line sets"
+            yield Fault(False, one.line, name, why, "set it above, or remove it")
+        elif fault := _odd_value(file.lines[one.line - 1], one.value or ""):
+            yield Fault(False, one.line, name, *fault)
+
+
+def _odd_value(text: str, value: str) -> tuple[str, str] | None:
+    if value and value[0] in "“”‘’«„":
+        return "its typographic quotes are part of the value", "use straight quotes: \" or '"
+    if found := INVISIBLE.search(value):
+        code = f"U+{ord(found[0]):04X}"
+        return f"its value has an invisible character, {code}", "retype the value"
+    if re.match(r"[^=]*=\s*['\"]", text):
+        return None
+    if "$(" in value or value.startswith("`"):
+        return "its command is kept as text: neither program runs it", "write the result here"
+    if SECOND.search(value):
+        return "a second assignment is part of its value", "give each variable its own line"
+    return None

@@ -1,0 +1,82 @@
+"""Health checks that make a start slow or believe too early: at most one line for each service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from composetasks.facts import Service, World
+from composetasks.plan.services import is_job
+
+SLOW_SECONDS = 2.0
+"""Intervals up to here cost a start too little to speak of."""
+DEFAULT_INTERVAL = "30s"
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+def health_warnings(
+    world: World, names: Iterable[str], lacking: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """What to better in the health checks of ``names``: first those that can't pass, by the
+    program that each lacks, then those that say a service is up when it is not, then those that
+    say so late. Services without any check share a line."""
+    model = world.model
+    services = [model.services[name] for name in names if name in model.services]
+    missing = lacking or {}
+    lines = [_lacks(one.name, missing[one.name]) for one in services if one.name in missing]
+    lines += [line for service in services for line in _of_one(service)]
+    awaited = {
+        dependency.service
+        for service in services
+        for dependency in service.depends_on
+        if dependency.condition != "service_completed_successfully"
+    }
+    unasked = [
+        service.name
+        for service in services
+        if not service.has_healthcheck
+        and not is_job(model, service)
+        and service.name not in world.image_checks
+    ]
+    bare = [name for name in unasked if name in awaited]
+    others = [name for name in unasked if name not in awaited]
+    if bare:
+        lines.append(f"no health check, though others depend on it: {', '.join(bare)}")
+    if others:
+        lines.append(f"no health check, so a start can't tell that it works: {', '.join(others)}")
+    return tuple(lines)
+
+
+def _lacks(service: str, program: str) -> str:
+    return (
+        f"{service}: its check runs {program}, which its image lacks: put it there, or ask with "
+        "what is there"
+    )
+
+
+def _of_one(service: Service) -> Iterator[str]:
+    check = service.config.get("healthcheck") or {}
+    test = check.get("test") or ()
+    words = " ".join(map(str, test)) if isinstance(test, (list, tuple)) else str(test)
+    if not service.has_healthcheck or not words or words == "NONE":
+        return
+    if re.search(r"\bpg_isready\b", words) and not re.search(r"\s(-h|--host)\b", words):
+        yield (
+            f"{service.name}: pg_isready without -h also passes for the temporary server of a "
+            "first start: add -h 127.0.0.1"
+        )
+        return
+    interval = str(check.get("interval") or DEFAULT_INTERVAL)
+    if seconds(interval) > SLOW_SECONDS and not (
+        check.get("start_period") and check.get("start_interval")
+    ):
+        yield (
+            f"{service.name}: its health is asked about every {interval} only, which a start waits "
+            "for: add start_period: 60s and start_interval: 500ms"
+        )
+
+
+def seconds(duration: str) -> float:
+    """A duration as Compose writes it (``1m30s``)."""
+    parts = re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
+    return sum(float(number) * UNITS[unit] for number, unit in parts)

@@ -1,0 +1,93 @@
+"""Which programs a health check runs, as far as its words tell without doubt."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from composetasks.facts import Service
+
+SHELL = "/bin/sh"
+"""What runs a CMD-SHELL test."""
+SHELLS = ("sh", "ash", "bash", "dash")
+BUILT_IN = frozenset(
+    {":", ".", "[", "alias", "bg", "break", "cd", "command", "continue", "echo", "eval", "exit"}
+    | {"export", "false", "fg", "getopts", "hash", "jobs", "kill", "let", "local", "printf", "pwd"}
+    | {"read", "readonly", "return", "set", "shift", "source", "test", "times", "trap", "true"}
+    | {"type", "ulimit", "umask", "unset", "wait"}
+)
+BEFORE_A_COMMAND = ("exec", "!")
+KEYWORDS = frozenset(
+    {"if", "then", "else", "elif", "fi", "for", "in", "do", "done", "while", "until", "case"}
+    | {"esac", "function", "[["}
+)
+PLAIN = re.compile(r"[\w./+-]+")
+ASSIGNMENT = re.compile(r"\w+=")
+SEPARATORS = ("&&", ";", "|", "&")
+OR = "||"
+
+
+def programs(service: Service) -> tuple[str, ...]:
+    """The programs that the service's own check can't do without; none where it has no check, or
+    one that is not plain."""
+    if not service.has_healthcheck:
+        return ()
+    test = (service.config.get("healthcheck") or {}).get("test") or ["NONE"]
+    words = ["CMD-SHELL", test] if isinstance(test, str) else [str(word) for word in test]
+    if words[0] == "CMD-SHELL":
+        found = [SHELL, *_of_script(" ".join(words[1:]))]
+    elif words[0] == "CMD" and len(words) > 1 and PLAIN.fullmatch(words[1]):
+        found = [words[1], *_of_script(_script(words[1:]))]
+    else:
+        found = []
+    return tuple(dict.fromkeys(found))
+
+
+def _script(argv: Sequence[str]) -> str:
+    """The script of ``sh -c SCRIPT``, "" for any other command."""
+    shell = argv[0].rpartition("/")[2] in SHELLS
+    return argv[2] if shell and len(argv) > 2 and argv[1] == "-c" else ""
+
+
+def _of_script(script: str) -> list[str]:
+    """The programs of a shell script that is a line of plain commands. Where ``||`` stands between
+    two, none of them is needed for sure."""
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
+    lexer.commenters = ""
+    try:
+        tokens = list(lexer)
+    except ValueError:  # a quote that is not closed
+        return []
+    either = [found for found in map(_of_commands, _split(tokens)) if found]
+    return either[0] if len(either) == 1 else []
+
+
+def _split(tokens: Sequence[str]) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token == OR:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _of_commands(tokens: Sequence[str]) -> list[str]:
+    found = []
+    first = True
+    redirected = False
+    for token in tokens:
+        if token in SEPARATORS:
+            first = True
+        elif redirected:
+            redirected = False
+        elif token in KEYWORDS or set(token) & set("(){}`"):
+            break
+        elif set(token) <= set("<>&|"):
+            redirected = True
+        elif first and token not in BEFORE_A_COMMAND and not ASSIGNMENT.match(token):
+            first = False
+            if PLAIN.fullmatch(token) and token not in BUILT_IN:
+                found.append(token)
+    return found

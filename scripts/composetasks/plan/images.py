@@ -1,0 +1,464 @@
+"""Which images are built, retagged or pulled, and because of what.
+
+An image carries the digest of its inputs as a tag, ``<repository>:ct-<digest>``, beside its normal
+one. The digest that is wanted and the tags that are there decide; the files that differ are told
+from what was kept when the present image was built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from composetasks.facts import (
+    Action,
+    Blocker,
+    BuildInputs,
+    Consent,
+    Engine,
+    Evidence,
+    ExitCode,
+    Image,
+    Service,
+    Step,
+    World,
+)
+
+SHOWN_FILES = 10
+KEPT_TAGS = 5
+DIGEST_TAG = re.compile(r"(?P<repository>.+):ct-(?P<digest>[0-9a-f]{24})$")
+SHOWN_TEXT = 200
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """The image steps, and the image id each service's containers are to run: None where a step
+    of the plan makes it."""
+
+    steps: tuple[Step, ...] = ()
+    image_of: Mapping[str, str | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+
+
+def repository(reference: str) -> str:
+    """A reference without its tag or digest."""
+    name = reference.split("@", 1)[0]
+    return name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[-1] else name
+
+
+def digest_tag(service: Service, inputs: BuildInputs) -> str:
+    """The tag that says what a service's image was built from."""
+    return f"{repository(service.image)}:ct-{inputs.digest}"
+
+
+def find_image(engine: Engine, reference: str) -> Image | None:
+    """The local image of a reference, however much of it is left out."""
+    plain = plain_reference(reference)
+    if "@" in plain:
+        plain = f"{repository(plain)}@{plain.rsplit('@', 1)[1]}"
+        found = [one for one in engine.images if plain in map(plain_reference, one.digests)]
+        return found[0] if found else None
+    return engine.image(plain) or engine.image(reference)
+
+
+def plain_reference(reference: str) -> str:
+    """A reference as the engine lists it, without the default registry."""
+    name = reference.removeprefix("index.").removeprefix("docker.io/")
+    return name.removeprefix("library/")
+
+
+def plan_images(
+    world: World,
+    services: Iterable[str],
+    *,
+    no_cache: bool = False,
+    pull: bool = False,
+    push: bool = False,
+) -> ImagePlan:
+    """The image steps that ``services`` need.
+
+    With ``no_cache`` everything is built; with ``pull`` everything that stands on an image from
+    outside is looked at anew; with ``push`` the shared registry gets what it lacks.
+    """
+    asked = tuple(services)
+    planner = _Planner(world, asked if no_cache else (), asked if pull else ())
+    for name in asked:
+        planner.service(name)
+    if push:
+        planner.push(asked)
+    return ImagePlan(
+        steps=tuple(planner.steps.values()),
+        image_of=planner.image_of,
+        warnings=tuple(dict.fromkeys(planner.warnings)),
+        blockers=tuple(planner.blockers),
+    )
+
+
+class _Planner:
+    def __init__(self, world: World, anew: Sequence[str], pull: Sequence[str]) -> None:
+        self.world, self.anew, self.pull = world, anew, pull
+        self.steps: dict[str, Step] = {}
+        self.image_of: dict[str, str | None] = {}
+        self.warnings: list[str] = []
+        self.blockers: list[Blocker] = []
+        self.builders: dict[str, str] = {}
+        for name, service in world.model.services.items():
+            if service.build and name in world.inputs:
+                self.builders.setdefault(service.image, name)
+
+    def service(self, name: str) -> None:
+        """Plan what the service's image needs, and those it is built upon."""
+        if name in self.image_of:
+            return
+        service = self.world.model.services[name]
+        builder = self.builders.get(service.image)
+        if builder is not None:
+            self._built(builder)
+            self.image_of[name] = self.image_of[builder]
+        else:
+            self._pulled(service)
+
+    # --- built images -----------------------------------------------------------------------
+
+    def _built(self, name: str) -> None:
+        if name in self.image_of:
+            return
+        service, inputs = self.world.model.services[name], self.world.inputs[name]
+        present = find_image(self.world.engine, service.image)
+        same = self._with_digest(inputs.digest)
+        because = self._why_built(name, inputs, present, same)
+        shared = self._shared(name, because)
+        if shared is not None:
+            self._add(shared)
+            self.image_of[name] = None
+            return
+        if because:
+            self.warnings += inputs.warnings
+            self._add(
+                Step(
+                    action=Action.BUILD_IMAGE,
+                    target=service.image,
+                    reason=_build_reason(because),
+                    service=name,
+                    services=self._sharing(name),
+                    because=because,
+                    needs=tuple(dict.fromkeys(self._bases(inputs))),
+                    key=present.id if present else "",
+                )
+            )
+            self.image_of[name] = None
+            return
+        assert same is not None
+        self.image_of[name] = same.id
+        if present is None or present.id != same.id:
+            self._retag(service, inputs, present, same)
+
+    def _why_built(
+        self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
+    ) -> tuple[Evidence, ...]:
+        """The evidence for a build; none where an image with this digest is here."""
+        asked = []
+        if name in self.anew:
+            asked.append(Evidence(kind="no-cache"))
+        if name in self.pull and self._pulls(inputs):
+            asked.append(Evidence(kind="pull"))
+        if asked:
+            return tuple(asked)
+        if same is not None:
+            return tuple(self._anew_below(inputs))
+        if present is None:
+            return (Evidence(kind="no-image"),)
+        return self._differences(inputs, present) or (Evidence(kind="no-record"),)
+
+    def _shared(self, name: str, because: tuple[Evidence, ...]) -> Step | None:
+        """The step that takes a service's image from the shared registry instead of building it,
+        where that has one of the same inputs and no build was asked for."""
+        shared = self.world.shared
+        asked = name in self.anew or name in self.pull
+        if not because or asked or shared is None or name not in shared.images:
+            return None
+        service = self.world.model.services[name]
+        present = find_image(self.world.engine, service.image)
+        return Step(
+            action=Action.PULL_IMAGE,
+            target=service.image,
+            reason=f"{shared.registry} has an image of the same inputs",
+            service=name,
+            services=self._sharing(name),
+            because=(Evidence(kind="shared-image", name=shared.images[name]), *because),
+            key=present.id if present else "",
+        )
+
+    def push(self, names: Sequence[str]) -> None:
+        """Plan to push the images of ``names`` that the shared registry lacks."""
+        shared = self.world.shared
+        if shared is None:
+            return
+        for name in dict.fromkeys(
+            self.builders[self.world.model.services[name].image]
+            for name in names
+            if self.world.model.services[name].image in self.builders
+        ):
+            made = [step for step in self.steps.values() if name == step.service]
+            if name in shared.images and not any(
+                step.action is Action.BUILD_IMAGE for step in made
+            ):
+                continue
+            target = shared.reference(name, self.world.inputs[name].digest)
+            self._add(
+                Step(
+                    action=Action.PUSH_IMAGE,
+                    target=target,
+                    reason=f"{shared.registry} does not have it",
+                    service=name,
+                    services=(name,),
+                    because=(Evidence(kind="no-shared-image", name=target),),
+                    needs=tuple(step.id for step in made),
+                )
+            )
+
+    def _pulls(self, inputs: BuildInputs) -> bool:
+        """Whether a base image comes from a registry; one that was made here can't be pulled."""
+        for reference, identity in inputs.bases.items():
+            here = find_image(self.world.engine, reference)
+            if not identity.startswith("ct-") and (here is None or here.digests):
+                return True
+        return False
+
+    def _anew_below(self, inputs: BuildInputs) -> Iterator[Evidence]:
+        """The base images that this plan makes anew although their inputs are the same."""
+        for name in self._builders_of(inputs):
+            if name in self.anew or name in self.pull:
+                self._built(name)
+                if self.image_of[name] is None:
+                    yield Evidence(kind="base-image", name=self.world.model.services[name].image)
+
+    def _builders_of(self, inputs: BuildInputs) -> Iterator[str]:
+        """The services whose images this one is built upon."""
+        for reference, identity in inputs.bases.items():
+            if identity.startswith("ct-"):
+                for name, other in self.world.inputs.items():
+                    if f"service:{name}" == reference or f"ct-{other.digest}" == identity:
+                        yield self.builders.get(self.world.model.services[name].image, name)
+                        break
+
+    def _bases(self, inputs: BuildInputs) -> Iterator[str]:
+        """The ids of the steps that make what this image is built upon."""
+        for name in self._builders_of(inputs):
+            self._built(name)
+            image = self.world.model.services[name].image
+            yield from (step.id for step in self.steps.values() if step.target == image)
+
+    def _with_digest(self, digest: str) -> Image | None:
+        for image in self.world.engine.images:
+            if any(tag.endswith(f":ct-{digest}") for tag in image.tags):
+                return image
+        return None
+
+    def _differences(self, inputs: BuildInputs, present: Image) -> tuple[Evidence, ...]:
+        """What differs from what the present image was built from, as far as that is known."""
+        for tag in present.tags:
+            match = DIGEST_TAG.match(tag)
+            if match and match["digest"] in self.world.built:
+                return tuple(differences(self.world.built[match["digest"]], inputs))
+        return ()
+
+    def _retag(
+        self, service: Service, inputs: BuildInputs, present: Image | None, same: Image
+    ) -> None:
+        old = _short(present.id) if present else None
+        name = f"ct-{inputs.digest}"
+        self._add(
+            Step(
+                action=Action.RETAG_IMAGE,
+                target=service.image,
+                reason="an image made from the same inputs is here already",
+                service=service.name,
+                services=self._sharing(service.name),
+                because=(Evidence(kind="image", old=old, new=_short(same.id), name=name),),
+                key=same.id,
+            )
+        )
+
+    # --- pulled images ----------------------------------------------------------------------
+
+    def _pulled(self, service: Service) -> None:
+        present = find_image(self.world.engine, service.image)
+        policy = str(service.config.get("pull_policy") or "missing")
+        self.image_of[service.name] = present.id if present else None
+        if present is None and policy in ("never", "build"):
+            self.blockers.append(
+                Blocker(
+                    kind="image",
+                    target=service.image,
+                    message=f"{service.name}: its image {service.image} is not here, and its "
+                    f"pull_policy is {policy}",
+                    hint=f"`docker pull {service.image}`, or change pull_policy",
+                    code=ExitCode.INVALID,
+                    service=service.name,
+                )
+            )
+            return
+        because: Evidence | None = None
+        if present is None:
+            because, reason = Evidence(kind="no-image"), "it is not here"
+        elif policy == "always":
+            because = Evidence(kind="pull-policy", new="always")
+            reason = "its pull_policy is always"
+        elif service.name in self.pull and policy not in ("never", "build"):
+            because, reason = Evidence(kind="pull"), "a newer one is asked for"
+        if because is None:
+            return
+        self.image_of[service.name] = None
+        step = Step(
+            action=Action.PULL_IMAGE,
+            target=service.image,
+            reason=reason,
+            service=service.name,
+            services=(service.name,),
+            because=(because,),
+            key=present.id if present else "",
+        )
+        if step.id in self.steps:
+            known = self.steps[step.id]
+            step = replace(known, services=(*known.services, service.name))
+        self.steps[step.id] = step
+
+    def _add(self, step: Step) -> None:
+        self.steps[step.id] = step
+
+    def _sharing(self, builder: str) -> tuple[str, ...]:
+        """The services that run the image ``builder`` builds, itself first."""
+        image = self.world.model.services[builder].image
+        own = self.world.inputs[builder].digest
+        sharing = [builder]
+        for name, service in self.world.model.services.items():
+            if service.image != image or name == builder:
+                continue
+            sharing.append(name)
+            if name in self.world.inputs and self.world.inputs[name].digest != own:
+                self.warnings.append(
+                    f"{builder} and {name} build the same image {image} from different inputs; "
+                    f"that of {builder} is taken"
+                )
+        return tuple(sharing)
+
+
+def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
+    """What differs between two inputs: options first, then the first ten files and a count."""
+    for key in sorted({*old.options, *new.options}):
+        was, now = old.options.get(key), new.options.get(key)
+        if was == now:
+            continue
+        if key == "dockerfile":
+            yield _instruction_difference(was or "", now or "")
+            continue
+        kind, _, name = key.partition(".")
+        yield Evidence(kind=kind, name=name or None, old=_shown(was), new=_shown(now))
+    changed = []
+    for path in sorted({*old.files, *new.files}):
+        before, after = old.files.get(path), new.files.get(path)
+        if before != after:
+            change = "added" if before is None else "removed" if after is None else "modified"
+            changed.append(Evidence(kind="file", path=path, change=change))
+    yield from changed[:SHOWN_FILES]
+    if len(changed) > SHOWN_FILES:
+        yield Evidence(kind="files", detail=f"and {len(changed) - SHOWN_FILES} more")
+
+
+def _instruction_difference(old: str, new: str) -> Evidence:
+    """The first instruction that differs."""
+    before, after = old.split("\n"), new.split("\n")
+    at = 0
+    while at < min(len(before), len(after)) and before[at] == after[at]:
+        at += 1
+    was, now = before[at : at + 1], after[at : at + 1]
+    # One inserted or deleted line shows as itself alone.
+    if was and before[at:] == after[at + 1 :]:
+        was = []
+    elif now and before[at + 1 :] == after[at:]:
+        now = []
+    return Evidence(
+        kind="dockerfile",
+        old=_shown(was[0]) if was else None,
+        new=_shown(now[0]) if now else None,
+    )
+
+
+def _shown(value: str | None) -> str | None:
+    if value is None or len(value) <= SHOWN_TEXT:
+        return value
+    return value[: SHOWN_TEXT - 3] + "..."
+
+
+def _build_reason(because: tuple[Evidence, ...]) -> str:
+    first = because[0]
+    plain = {
+        "no-image": "it is not here",
+        "no-cache": "everything is built anew, as asked",
+        "pull": "newer base images are asked for",
+        "no-record": "what it was made from is not known",
+    }
+    if first.kind in plain:
+        return plain[first.kind]
+    files = [one for one in because if one.kind == "file"]
+    more = sum(int((one.detail or "and 0").split()[1]) for one in because if one.kind == "files")
+    parts = [_option_reason(one) for one in because if one.kind not in ("file", "files")]
+    if files:
+        count = len(files) + more
+        told = f"{files[0].path} was {files[0].change}"
+        parts.append(told if count == 1 else f"{count} files changed, {files[0].path} among them")
+    return "; ".join(parts)
+
+
+def _option_reason(one: Evidence) -> str:
+    if one.kind == "base-image":
+        return f"its base image {one.name} {'changed' if one.new else 'is made anew'}"
+    if one.kind == "build-arg":
+        return f"its build arg {one.name} changed"
+    if one.kind == "dockerfile":
+        return "its Dockerfile changed"
+    return f"its {one.kind} changed"
+
+
+def _short(identity: str) -> str:
+    return identity.removeprefix("sha256:")[:12]
+
+
+def old_tags(world: World) -> tuple[Step, ...]:
+    """Steps that remove digest tags of this project's images beyond the last five of each
+    service. What a container runs or a normal tag names is never among them."""
+    used = {container.image_id for container in world.engine.containers}
+    wanted = {f"ct-{inputs.digest}" for inputs in world.inputs.values()}
+    steps = []
+    for service in world.model.services.values():
+        if not service.build:
+            continue
+        own = repository(service.image)
+        found: list[tuple[int, str, Image]] = []
+        for image in world.engine.images:
+            for tag in image.tags:
+                match = DIGEST_TAG.match(tag)
+                if match and match["repository"] == own:
+                    found.append((image.created, tag, image))
+        found.sort(key=lambda entry: (-entry[0], entry[1]))
+        for _, tag, image in found[KEPT_TAGS:]:
+            others = [other for other in image.tags if not DIGEST_TAG.match(other)]
+            if others or image.id in used or tag.rsplit(":", 1)[1] in wanted:
+                continue
+            steps.append(
+                Step(
+                    action=Action.REMOVE_IMAGE,
+                    target=tag,
+                    reason=f"{service.name} has {KEPT_TAGS} newer builds, which are kept",
+                    service=service.name,
+                    services=(service.name,),
+                    because=(Evidence(kind="old-image", name=tag),),
+                    destroys=(tag,),
+                    consent=Consent.YES,
+                    key=image.id,
+                )
+            )
+    return tuple({step.id: step for step in steps}.values())

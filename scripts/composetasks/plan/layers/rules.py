@@ -1,0 +1,373 @@
+"""The rules of advice. Each yields what it found in one image, with the seconds a week that this
+would save: what is not made again, times how often it was for nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from composetasks.facts import Layer
+from composetasks.plan.layers.commands import (
+    INSTALLS,
+    cache_folder,
+    commands,
+    has_cache,
+    mentions,
+    words,
+)
+from composetasks.plan.layers.commands import (
+    Kind as Does,
+)
+from composetasks.plan.layers.ground import LAYER_SECONDS, Advice, Ground, Kind, Remedy, names
+from composetasks.plan.layers.predict import files_below
+
+SHARE = 0.5
+"""What of an install is its download, and of a mixed RUN its install: nothing tells them apart."""
+FLOATS_PER_WEEK = 0.25
+"""How often a floating tag gets another image: official images are made anew about monthly."""
+LISTS_BYTES = 20e6
+"""What the package lists of Debian take in a layer, about."""
+CHEAP_SECONDS = 1.0
+VOLATILE = re.compile(
+    r"(?:^|_)(?:COMMIT|SHA|REVISION|VCS_REF|BUILD_(?:DATE|TIME|NUMBER|ID|REF)|GIT_\w+|TIMESTAMP)"
+    r"(?:_|=|$)"
+)
+UNNEEDED = re.compile(
+    r"(?:^|/)(?:\.git|\.github|\.gitlab|\.idea|\.vscode|\.venv|venv|node_modules|__pycache__|docs?"
+    r"|\.pytest_cache|\.mypy_cache|\.tox|\.nox|tests?|__tests__|spec)/"
+    r"|(?:^|/)(?:Dockerfile[^/]*|\.dockerignore|(?:docker-)?compose[^/]*\.ya?ml|\.env"
+    r"|[^/]*\.(?:md|rst|log))$"
+)
+CLEANS = re.compile(
+    r"rm -\w+ [^&;]*/var/lib/apt/lists|rm -\w+ [^&;]*/var/cache|\bclean all\b|--no-cache\b"
+)
+LEAVES_LISTS = re.compile(r"(?:apt-get|apt) (?:.* )?update\b|apk (?:.* )?(?:add|update)\b")
+
+
+def lock_first(ground: Ground) -> Iterator[Advice]:
+    """An install from a manifest that was copied together with code."""
+    for at in ground.runs():
+        kinds = [kind for kind, _ in commands(ground.layers[at])]
+        if Does.LISTED not in kinds or Does.OPAQUE in kinds:
+            continue
+        copied = ground.copies(ground.before(at))
+        listed = {path for one in copied for path in one.files if path in ground.manifests}
+        mixed = [one for one in copied if not ground.manifests.issuperset(one.files)]
+        together = [one for one in mixed if listed.intersection(one.files)]
+        if not together or not listed:
+            continue
+        files = {path for one in mixed for path in one.files}
+        rate = ground.rate(files | listed) - ground.rate(listed)
+        remedy = None
+        if len(mixed) == 1 and _adjoin(ground, mixed[0], at):
+            added = copy_of(ground, mixed[0], sorted(listed.intersection(mixed[0].files)))
+            path = ground.predictor.typical(set(mixed[0].files) - listed, ground.commits)
+            remedy = Remedy(mixed[0].line, (at,), path, rate, added) if added else None
+        yield Advice(
+            Kind.LOCK_FIRST,
+            (mixed[0].line, ground.layers[at].last_line),
+            f"copy {names(sorted(listed))} alone before this install and the rest after it: "
+            "an edit of the code then installs nothing again",
+            rate * ground.seconds(at),
+            remedy,
+        )
+
+
+def _adjoin(ground: Ground, copy: Layer, at: int) -> bool:
+    """Whether nothing but COPY and RUN stands between a COPY and a later RUN of its stage."""
+    between = [ground.layers[one] for one in ground.before(at)]
+    return all(one.keyword in ("COPY", "RUN") for one in between if copy.line <= one.line)
+
+
+def copy_of(ground: Ground, copy: Layer, paths: list[str]) -> tuple[str, ...]:
+    """The COPY that brings ``paths`` alone to where ``copy`` brings them; none where they lie
+    deeper in it."""
+    *sources, target = words(copy)
+    context = ground.image.context
+    inner = [path[len(context) :] for path in paths if path.startswith(context)]
+    folders = {source.strip("./") for source in sources}
+    if len(folders) != 1 or {path.rpartition("/")[0] for path in inner} != folders:
+        return ()
+    return (" ".join(("COPY", *copy.flags, *inner, f"{target.rstrip('/')}/")),)
+
+
+def split(ground: Ground) -> Iterator[Advice]:
+    """An install in one RUN with what needs the code."""
+    for at in ground.runs():
+        layer = ground.layers[at]
+        kinds = [kind for kind, _ in commands(layer)]
+        if Does.OPAQUE not in kinds or not _installs(layer):
+            continue
+        copied = {path for one in ground.copies(ground.before(at)) for path in one.files}
+        needed = copied & ground.manifests if Does.LISTED in kinds else set()
+        rate = ground.rate(copied) - ground.rate(needed)
+        yield Advice(
+            Kind.SPLIT,
+            (layer.line, layer.last_line),
+            "split this RUN: install in one of its own, before the code is copied, and keep here "
+            "only what needs the code",
+            rate * ground.seconds(at) * SHARE,
+        )
+
+
+def merge(ground: Ground) -> Iterator[Advice]:
+    """Package lists that are fetched in one layer and used in another, and rows of small RUNs."""
+    for at in ground.runs():
+        row = [at]
+        for following in ground.after(at):
+            if ground.layers[following].keyword != "RUN":
+                break
+            row.append(following)
+        if _only_updates(ground.layers[at]) and len(row) > 1:
+            other = ground.layers[row[1]]
+            yield Advice(
+                Kind.MERGE,
+                (ground.layers[at].line, other.last_line),
+                "merge these two: lists that are fetched in a layer of their own are stale when "
+                "the install is carried out again",
+                max(ground.rerun_rate(row[1]) * LAYER_SECONDS, 0.0),
+            )
+            continue
+        preceding = ground.before(at)
+        if (
+            preceding
+            and ground.layers[preceding[-1]].keyword == "RUN"
+            and not _only_updates(ground.layers[preceding[-1]])
+        ):
+            continue  # its row was seen already
+        small = [
+            one
+            for one in row
+            if ground.seconds(one) < CHEAP_SECONDS and not _installs(ground.layers[one])
+        ]
+        if len(small) == len(row) > 1 and all(ground.layers[one].time for one in row):
+            yield Advice(
+                Kind.MERGE,
+                (ground.layers[at].line, ground.layers[row[-1]].last_line),
+                f"merge these {len(row)} RUNs: each is a container and a layer of its own",
+                ground.rerun_rate(at) * LAYER_SECONDS * (len(row) - 1),
+            )
+
+
+def _installs(layer: Layer) -> bool:
+    return any(kind in INSTALLS for kind, _ in commands(layer))
+
+
+def _only_updates(layer: Layer) -> bool:
+    texts = [text for _, text in commands(layer)]
+    return bool(texts) and all(
+        re.match(r"(?:apt-get|apt|apk|yum|dnf)\b.*\b(?:update|makecache)\b", text)
+        and not re.search(r"\b(?:install|add)\b", text)
+        for text in texts
+    )
+
+
+def order(ground: Ground) -> Iterator[Advice]:
+    """What needs nothing of the project, after what changes."""
+    for stage in dict.fromkeys(layer.stage for layer in ground.layers):
+        own = [at for at, layer in enumerate(ground.layers) if layer.stage == stage]
+        saved, last, volatile = 0.0, 0, set()
+        moved: list[int] = []
+        paths: set[str] = set()
+        for at in own:
+            layer = ground.layers[at]
+            if layer.keyword != "RUN" or not _apart(layer):
+                continue
+            copied = ground.copies(ground.before(at))
+            if any(mentions(layer.text, one) for one in copied):
+                continue
+            gain = ground.rate({path for one in copied for path in one.files}) * ground.seconds(at)
+            if gain:
+                saved, last = saved + gain, layer.last_line
+                volatile |= {one.line for one in copied if ground.rate(one.files)}
+                moved.append(at)
+                paths |= {path for one in copied for path in one.files}
+        if saved:
+            first = min(volatile)
+            path = ground.predictor.typical(paths, ground.commits)
+            matters = ("USER", "ARG", "ENV", "SHELL")
+            users = [at for at in own if ground.layers[at].keyword in matters]
+            plain = not any(first <= ground.layers[at].line <= last for at in users)
+            remedy = Remedy(first, tuple(moved), path, ground.rate(paths)) if plain else None
+            yield Advice(
+                Kind.ORDER,
+                (first, last),
+                "put what needs nothing of the project (packages, users) before the first COPY "
+                "that changes",
+                saved,
+                remedy,
+            )
+
+
+def _apart(layer: Layer) -> bool:
+    """Whether a RUN needs nothing of the project."""
+    kinds = [kind for kind, _ in commands(layer)]
+    apart = (Does.SYSTEM, Does.NAMED, Does.APART)
+    return bool(kinds) and all(kind in apart for kind in kinds)
+
+
+def volatile_value(ground: Ground) -> Iterator[Advice]:
+    """A build argument that is another with every commit, before what does not use it."""
+    for at, layer in enumerate(ground.layers):
+        if layer.keyword not in ("ARG", "ENV") or not VOLATILE.search(layer.text.split("=")[0]):
+            continue
+        name = re.split(r"[=\s]", layer.text.strip())[0]
+        follow = ground.after(at)
+        runs = [one for one in follow if ground.layers[one].keyword == "RUN"]
+        idle = [one for one in runs if name not in ground.layers[one].text]
+        if idle:
+            yield Advice(
+                Kind.ORDER,
+                (layer.line, ground.layers[idle[-1]].last_line),
+                f"declare {name} after these RUNs: it is another with every commit, and they are "
+                "carried out again for it",
+                ground.commit_rate * sum(map(ground.seconds, idle)),
+            )
+
+
+def cache_mount(ground: Ground) -> Iterator[Advice]:
+    """An install that fetches everything again whenever it is carried out again."""
+    for at in ground.runs():
+        layer = ground.layers[at]
+        installs = [text for kind, text in commands(layer) if kind in INSTALLS]
+        folders = dict.fromkeys(filter(None, map(cache_folder, installs)))
+        if not folders or has_cache(layer) or _only_updates(layer):
+            continue
+        mixed = any(kind is Does.OPAQUE for kind, _ in commands(layer))
+        share = SHARE * SHARE if mixed else SHARE
+        mounts = " ".join(f"--mount=type=cache,target={folder}" for folder in folders)
+        yield Advice(
+            Kind.CACHE_MOUNT,
+            (layer.line, layer.last_line),
+            f"keep what it fetches between builds: RUN {mounts} ...",
+            ground.rerun_rate(at) * ground.seconds(at) * share,
+            Remedy(layer.line, (at,), _reached_by(ground, at), ground.rerun_rate(at), (), mounts),
+        )
+
+
+def _reached_by(ground: Ground, at: int) -> str:
+    """The file whose edit most often has a layer made again; the Dockerfile where none does."""
+    files = files_below(ground.layers, at)
+    return ground.predictor.typical(files, ground.commits) or ground.image.dockerfile
+
+
+def lists(ground: Ground) -> Iterator[Advice]:
+    """Package lists that stay in a layer of the image."""
+    for at in ground.runs():
+        layer = ground.layers[at]
+        mounted = any("/var/lib/apt" in flag or "/var/cache/apk" in flag for flag in layer.flags)
+        found = [text for _, text in commands(layer) if LEAVES_LISTS.search(text)]
+        if at not in ground.image.chain or not found or mounted or CLEANS.search(layer.text):
+            continue
+        yield Advice(
+            Kind.LISTS,
+            (layer.line, layer.last_line),
+            "leave no package lists in the layer: a cache mount on /var/lib/apt, or `rm -rf "
+            "/var/lib/apt/lists/*` in the same RUN (apk: --no-cache)",
+            ground.rerun_rate(at) * ground.export_seconds(LISTS_BYTES),
+        )
+
+
+def wide(ground: Ground) -> Iterator[Advice]:
+    """A copy of a whole folder, with what no build needs."""
+    for at, layer in enumerate(ground.layers):
+        if layer not in ground.copies([at]) or (layer.flags and "--from" in " ".join(layer.flags)):
+            continue
+        later = " ".join(ground.layers[one].text for one in ground.after(at))
+        sources = words(layer)[:-1]
+        extra = {
+            path
+            for path in layer.files
+            if UNNEEDED.search(path)
+            and path.rsplit("/", 1)[-1] not in sources
+            and not mentions(later, _only(layer, path))
+        }
+        if not extra:
+            continue
+        rate = ground.rate(layer.files) - ground.rate(set(layer.files) - extra)
+        if any(re.search(r"(?:^|/)\.git/", path) for path in extra):
+            rate = ground.commit_rate - ground.rate(set(layer.files) - extra)
+        yield Advice(
+            Kind.WIDE,
+            (layer.line, layer.last_line),
+            f"leave out of the context what no step needs, by .dockerignore: {_places(extra)}",
+            rate * ground.cost_from(at),
+        )
+
+
+def _only(layer: Layer, path: str) -> Layer:
+    """A COPY of one file alone, of no particular place."""
+    folder = next((part for part in path.split("/")[:-1] if UNNEEDED.search(f"{part}/")), "")
+    name = folder or path.rsplit("/", 1)[-1]
+    return Layer(layer.line, layer.last_line, "COPY", (), f"{name} .", layer.stage, files=(path,))
+
+
+def _places(paths: set[str]) -> str:
+    """What to name in an ignore file."""
+    found: dict[str, None] = {}
+    for path in sorted(paths):
+        match = UNNEEDED.search(path)
+        assert match is not None
+        found[match[0].strip("/")] = None
+    return names(list(found), 5)
+
+
+def unread(ground: Ground) -> Iterator[Advice]:
+    """Files that go into a stage of which nothing reads them."""
+    for at, layer in enumerate(ground.layers):
+        if at in ground.image.chain or layer not in ground.copies([at]):
+            continue
+        follow = [ground.layers[one] for one in ground.after(at)]
+        opaque = [
+            one
+            for one in follow
+            if one.keyword == "RUN" and any(kind is Does.OPAQUE for kind, _ in commands(one))
+        ]
+        target = words(layer)[-1].rstrip("/") if words(layer) else ""
+        taken = [
+            " ".join((*one.flags, one.text))
+            for one in ground.layers
+            if any("from=" in flag for flag in one.flags)
+        ]
+        named = any(mentions(one.text, layer) for one in follow if one.keyword == "RUN")
+        if opaque or named or len(target) < 2 or any(_covers(text, target) for text in taken):
+            continue
+        yield Advice(
+            Kind.UNREAD,
+            (layer.line, layer.last_line),
+            f"do not copy {names(layer.files)} into this stage: nothing of it reads them",
+            ground.rate(layer.files) * ground.cost_from(at),
+        )
+
+
+def _covers(text: str, target: str) -> bool:
+    """Whether a COPY or mount from a stage takes ``target``, a part of it or a folder above."""
+    paths = re.findall(r"(?:^|[\s=])(/[^\s,]*)", text)
+    return any(
+        path.rstrip("/") == ""
+        or f"{target}/".startswith(f"{path.rstrip('/')}/")
+        or path.startswith(f"{target}/")
+        for path in paths
+    )
+
+
+def floating(ground: Ground) -> Iterator[Advice]:
+    """A base image whose tag moves."""
+    for at, layer in enumerate(ground.layers):
+        image = layer.image
+        tag = image.rsplit("/", 1)[-1].partition(":")[2]
+        if not image or layer.ours or "@" in image or tag not in ("", "latest"):
+            continue
+        yield Advice(
+            Kind.FLOATING,
+            (layer.line, layer.last_line),
+            f"name a version of {image.partition(':')[0]}: the tag {tag or 'latest'} moves, and "
+            "everything is built again when it does",
+            FLOATS_PER_WEEK * ground.cost_from(at),
+        )
+
+
+RULES: tuple[Callable[[Ground], Iterator[Advice]], ...] = (
+    *(lock_first, split, merge, order, volatile_value),
+    *(cache_mount, lists, wide, unread, floating),
+)

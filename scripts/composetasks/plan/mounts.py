@@ -1,0 +1,47 @@
+"""Mount sources that are not there: what a start can't do without, and what it makes by mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+
+from composetasks.facts import Action, Blocker, ExitCode, Step, World
+
+STARTED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+
+
+def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
+    """A blocker for each file or folder that a container to be started mounts and nobody makes."""
+    for name in _started(steps):
+        for path in world.model.services[name].needs:
+            if path in world.missing:
+                yield Blocker(
+                    kind="mount",
+                    target=path,
+                    message=f"{name}: {path}, which is mounted into it, does not exist",
+                    hint="create it, or correct the path in the compose file",
+                    code=ExitCode.INVALID,
+                    service=name,
+                )
+
+
+def made_as_folders(world: World, steps: Iterable[Step]) -> Iterator[str]:
+    """Warnings: Compose makes a missing source as an empty folder, also where a file was meant, as
+    the name of the place in the container says."""
+    for name in _started(steps):
+        service = world.model.services[name]
+        for mount in service.mounts:
+            if (
+                mount.type == "bind"
+                and mount.source in world.missing
+                and mount.source not in service.needs
+                and PurePath(mount.target).suffix
+            ):
+                yield (
+                    f"{name}: {mount.source} does not exist, and Compose makes it a folder: where "
+                    f"{mount.target} is to be a file, create it first"
+                )
+
+
+def _started(steps: Iterable[Step]) -> Iterator[str]:
+    yield from dict.fromkeys(step.service for step in steps if step.action in STARTED)

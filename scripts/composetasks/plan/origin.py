@@ -1,0 +1,87 @@
+"""Who made a container, seen from this project's checkout, and how alive it is."""
+
+from __future__ import annotations
+
+import enum
+
+from composetasks.facts import Container, World
+
+
+class Origin(enum.Enum):
+    """Who made a container. The order is that of docs/reference/conflicts.md."""
+
+    BY_HAND = "made by hand (`docker run`) or by a tool"
+    OTHER_PROJECT = "made by another Compose project"
+    OTHER_CHECKOUT = "made by another checkout with this project's name"
+    GONE_CHECKOUT = "made by a checkout of this project whose folder is gone"
+    OTHER_FILES = "made by other Compose files of this project"
+    ONE_OFF = "a one-off of `docker compose run`"
+    NO_SERVICE = "of a service that is no longer in the model"
+    INACTIVE = "of a service whose profile is not active"
+    OURS = "of a service of this model"
+
+
+class Stage(enum.Enum):
+    """How alive a container is; what a policy tells apart."""
+
+    STOPPED = "stopped (created, exited)"
+    DEAD = "dead"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+
+
+STAGES = {
+    "created": Stage.STOPPED,
+    "exited": Stage.STOPPED,
+    "dead": Stage.DEAD,
+    "running": Stage.RUNNING,
+    "paused": Stage.PAUSED,
+    "restarting": Stage.RESTARTING,
+    "removing": Stage.REMOVING,
+}
+
+
+def stage(container: Container) -> Stage:
+    """The stage of a container; a state we do not know counts as running, which spares it."""
+    return STAGES.get(container.state, Stage.RUNNING)
+
+
+def origin(world: World, container: Container) -> Origin:
+    """Who made ``container``. Checkouts are compared by real path."""
+    model = world.model
+    if not container.project:
+        return Origin.BY_HAND
+    if container.project != model.project:
+        return Origin.OTHER_PROJECT
+    if container.working_dir:
+        folder = real_path(world, container.working_dir)
+        if folder is None:
+            return Origin.GONE_CHECKOUT
+        if folder != here(world):
+            return Origin.OTHER_CHECKOUT
+    if container.oneoff:
+        return Origin.ONE_OFF
+    if container.service in model.services:
+        return Origin.OURS
+    if container.service in model.inactive:
+        return Origin.INACTIVE
+    return Origin.OTHER_FILES if _other_files(world, container) else Origin.NO_SERVICE
+
+
+def real_path(world: World, path: str) -> str | None:
+    """``path`` as it was observed: links resolved, None where nothing is there any more."""
+    return world.paths.get(path, path)
+
+
+def here(world: World) -> str:
+    """The real path of the project's folder."""
+    return real_path(world, str(world.model.directory)) or str(world.model.directory)
+
+
+def _other_files(world: World, container: Container) -> bool:
+    """Whether a Compose file that the container was made from exists and is none of ours."""
+    ours = {real_path(world, str(path)) for path in world.model.files}
+    theirs = {real_path(world, path) for path in container.config_files}
+    return bool(theirs - ours - {None})

@@ -1,0 +1,65 @@
+"""Which state is meant by names, groups and what is to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from composetasks.facts import Snapshot, State
+
+
+class UnknownState(Exception):
+    """A name that is no state; ``known`` are those there are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, tuple(known)
+
+
+class SplitGroup(Exception):
+    """A name that is to be kept is in one group with one that was named."""
+
+
+def select(state: Sequence[State], names: Iterable[str], keep: Iterable[str]) -> tuple[State, ...]:
+    """The state that ``reset-state`` means: what is named, or all but caches, with the groups it
+    is in (a group's caches stay all the same), without what is to be kept and its groups.
+
+    Raises UnknownState, and SplitGroup where what is named and what is kept are in one group.
+    """
+    named = {one.name for name in names for one in _called(state, name)}
+    kept = {one.name for name in keep for one in _called(state, name)}
+    chosen = named or {one.name for one in state if not one.cache}
+    if named & kept:
+        raise SplitGroup(f"{min(named & kept)} is named both to be reset and to be kept")
+    kept_groups = {one.group: one.name for one in state if one.group and one.name in kept}
+    groups = {one.group for one in state if one.group and one.name in chosen}
+    for one in state:
+        if one.name in named and one.group in kept_groups:
+            raise SplitGroup(
+                f"{one.name} and {kept_groups[one.group]} are in one group ({one.group}), "
+                "which is reset together"
+            )
+    return tuple(
+        one
+        for one in state
+        if (one.name in chosen or (one.group in groups and not one.cache))
+        and one.name not in kept
+        and one.group not in kept_groups
+    )
+
+
+def _called(state: Sequence[State], name: str) -> list[State]:
+    found = [one for one in state if name in (one.name, one.source, one.place)]
+    found = found or [one for one in state if one.group == name]
+    if not found:
+        raise UnknownState(name, [one.name for one in state])
+    return found
+
+
+def next_name(snapshots: Sequence[Snapshot], stem: str) -> str:
+    """The first free name ``<stem>-<number>``, above all numbers in use."""
+    numbers = [
+        int(one.name.removeprefix(f"{stem}-"))
+        for one in snapshots
+        if one.name.removeprefix(f"{stem}-").isdigit()
+    ]
+    return f"{stem}-{max(numbers, default=0) + 1}"

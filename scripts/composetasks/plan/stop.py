@@ -1,0 +1,82 @@
+"""The plan of ``down``: this project's containers and networks, never its state."""
+
+from __future__ import annotations
+
+from composetasks.facts import Action, Container, Evidence, Plan, Step, World
+from composetasks.plan.card import made_by
+from composetasks.plan.origin import Origin, origin
+from composetasks.plan.start import finished
+
+SPARED = (Origin.OTHER_CHECKOUT, Origin.OTHER_FILES)
+
+
+def plan_stop(world: World) -> Plan:
+    """Remove what this checkout's project has on the engine, dependents first.
+
+    One-offs and containers of services no longer in the model go with it; containers that another
+    checkout or other Compose files of the project made are spared, and so is every network that
+    is still in use.
+    """
+    model = world.model
+    ours: list[Container] = []
+    spared: list[Container] = []
+    for container in world.engine.containers:
+        if container.project == model.project:
+            (spared if origin(world, container) in SPARED else ours).append(container)
+    order = {name: place for place, name in enumerate(model.services)}
+    ours.sort(key=lambda one: (-order.get(one.service, -1), one.name))
+    steps: list[Step] = []
+    by_service: dict[str, list[str]] = {}
+    for container in ours:
+        dependents = [
+            step_id
+            for name, service in model.services.items()
+            if any(dependency.service == container.service for dependency in service.depends_on)
+            for step_id in by_service.get(name, ())
+        ]
+        step = Step(
+            action=Action.REMOVE_CONTAINER,
+            target=container.name,
+            reason=f"it is {container.state}; its volumes stay",
+            service=container.service if container.service in model.services else "",
+            services=(container.service,) if container.service in model.services else (),
+            because=(Evidence(kind="state", old=container.state, new="removed"),),
+            needs=tuple(dependents),
+            key=container.id,
+        )
+        by_service.setdefault(container.service, []).append(step.id)
+        steps.append(step)
+    steps += _networks(world, spared, tuple(step.id for step in steps))
+    warnings = [f"container {one.name} stays: made {made_by(world, one)}" for one in spared]
+    return finished(
+        Plan(
+            command="down",
+            project=model.project,
+            instance=model.instance,
+            steps=tuple(steps),
+            warnings=(*world.warnings, *warnings),
+        ),
+        model,
+    )
+
+
+def _networks(world: World, spared: list[Container], needs: tuple[str, ...]) -> list[Step]:
+    in_use = {
+        name
+        for one in world.engine.containers
+        if one in spared or one.project != world.model.project
+        for name in one.networks
+    }
+    return [
+        Step(
+            action=Action.REMOVE_NETWORK,
+            target=network.name,
+            reason="it belongs to this project and nothing uses it then",
+            because=(Evidence(kind="network", name=network.name, detail="of this project"),),
+            needs=needs,
+            key=network.id,
+        )
+        for network in world.engine.networks
+        if network.labels.get("com.docker.compose.project") == world.model.project
+        and network.name not in in_use
+    ]

@@ -1,0 +1,1 @@
+"""Report: turns plans and events into what people read and machines parse."""

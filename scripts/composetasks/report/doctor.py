@@ -1,0 +1,63 @@
+"""The page of ``doctor``: what is fine in a line each, and below it what is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from composetasks.report.page import Page
+from composetasks.report.text import clean
+
+STYLES = {"ok": "green", "skipped": "bright_black", "warning": "yellow", "failed": "bold red"}
+"""How each status is shown, in the order of the page."""
+QUIET = "bright_black"
+NARROWEST = 40
+
+
+def show(page: Page, document: Mapping[str, Any]) -> None:
+    """Show the document of ``doctor``."""
+    checks: Sequence[Mapping[str, Any]] = document["checks"]
+    width = max(len(str(one["name"])) for one in checks)
+    for status in STYLES:
+        for one in checks:
+            if one["status"] == status:
+                _show(page, one, width)
+    _verdict(page, Counter(str(one["status"]) for one in checks))
+
+
+def _show(page: Page, one: Mapping[str, Any], width: int) -> None:
+    status = str(one["status"])
+    quiet = status in ("ok", "skipped")
+    head = Text(f"{status:<7}  ", style=STYLES[status])
+    head.append(f"{one['name']:<{width}}  ", style="" if quiet else "bold")
+    indent = head.cell_len
+    message = " ".join(clean(str(one["message"])).split())
+    if quiet:
+        room = max(NARROWEST, page.out.width) - indent
+        cut = message if len(message) <= room else f"{message[: room - 1]}…"
+        page.out.print(head.append(cut, style=QUIET), no_wrap=True, overflow="ignore", crop=False)
+        return
+    words = Text(message)
+    for text, style in ((words, ""), (Text(f"-> {clean(str(one['hint']))}"), "cyan")):
+        text.stylize(style)
+        shown = text if page.out.is_terminal else Text(text.plain)
+        first = head if text is words else Text(" " * indent)
+        _hanging(page, first, shown, indent)
+
+
+def _hanging(page: Page, first: Text, text: Text, indent: int) -> None:
+    """A paragraph whose lines stand below each other, after what stands before the first."""
+    lines = text.wrap(page.out, max(NARROWEST, page.out.width - indent))
+    for number, line in enumerate(lines):
+        before = first if number == 0 else Text(" " * indent)
+        line.rstrip()
+        page.out.print(before + line, no_wrap=True, overflow="ignore", crop=False)
+
+
+def _verdict(page: Page, counted: Mapping[str, int]) -> None:
+    parts = [f"{counted[status]} {status}" for status in reversed(STYLES) if counted.get(status)]
+    worst = next(status for status in reversed(STYLES) if counted.get(status))
+    page.line(", ".join(parts), STYLES[worst])

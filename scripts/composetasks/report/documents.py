@@ -1,0 +1,135 @@
+"""Plans, events and failures as JSON documents, by the schemas in docs/reference/schemas/."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from composetasks.facts import Event, Evidence, Link, Plan, Shortening, Step, Timeline
+from composetasks.run.failure import TaskFailure
+
+MOMENTS = ("launched", "created", "started", "ready")
+
+
+def schema(name: str) -> str:
+    return f"composetasks.{name}/1"
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """A plan; the same world gives the same document, byte for byte."""
+    return {
+        "schema": schema("plan"),
+        "command": plan.command,
+        "project": plan.project,
+        "instance": plan.instance,
+        "steps": [step_document(step) for step in plan.steps],
+        "unchanged": list(plan.unchanged),
+        "blockers": [
+            {
+                "kind": blocker.kind,
+                "target": blocker.target,
+                "service": blocker.service,
+                "message": blocker.message,
+                "hint": blocker.hint,
+                "code": int(blocker.code),
+            }
+            for blocker in plan.blockers
+        ],
+        "warnings": list(plan.warnings),
+    }
+
+
+def step_document(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "action": step.action.value,
+        "target": step.target,
+        "service": step.service,
+        "services": list(step.services or ((step.service,) if step.service else ())),
+        "reason": step.reason,
+        "because": [evidence_document(evidence) for evidence in step.because],
+        "needs": list(step.needs),
+        "destroys": list(step.destroys),
+        "consent": step.consent.value,
+    }
+
+
+def evidence_document(evidence: Evidence) -> dict[str, Any]:
+    """Evidence without the fields its kind does not have; a change keeps both its sides."""
+    found = dataclasses.asdict(evidence)
+    paired = evidence.old is not None or evidence.new is not None
+    return {
+        key: value
+        for key, value in found.items()
+        if value is not None or (paired and key in ("old", "new"))
+    }
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "schema": schema("event"),
+        "event": event.kind,
+        "time": event.time,
+    }
+    for key in ("step", "service", "target", "message", "seconds"):
+        value = getattr(event, key)
+        if value not in ("", None):
+            document[key] = value
+    return {**document, **event.data}
+
+
+def timeline_document(
+    timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
+) -> dict[str, Any]:
+    """A start as it went; a moment that did not come is null."""
+    return {
+        "schema": schema("timeline"),
+        "project": timeline.project,
+        "run": timeline.run,
+        "began": timeline.began,
+        "ended": timeline.ended,
+        "seconds": timeline.seconds,
+        "outcome": timeline.outcome,
+        "services": [
+            {
+                "name": one.name,
+                "state": one.state,
+                **{moment: one.times.get(moment) for moment in MOMENTS},
+                "waited_for": list(one.waited_for),
+            }
+            for one in timeline.services
+        ],
+        "critical_path": [link.service for link in path],
+        "critical_seconds": [link.seconds for link in path],
+        "advice": [
+            {"service": one.service, "message": one.message, "saves_seconds": one.seconds}
+            for one in shortenings
+        ],
+    }
+
+
+def error_event(failure: TaskFailure) -> dict[str, Any]:
+    """The last line of a stream that failed."""
+    return {"schema": schema("error"), "event": "error", **_failure_fields(failure)}
+
+
+def error_document(failure: TaskFailure) -> dict[str, Any]:
+    """The one document of a result task that failed."""
+    return {"schema": schema("error"), **_failure_fields(failure)}
+
+
+def _failure_fields(failure: TaskFailure) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "code": int(failure.code),
+        "message": failure.message,
+        "hint": failure.hint,
+    }
+    if failure.detail:
+        fields["detail"] = failure.detail
+    return {**fields, **failure.data}
+
+
+def result_event(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The last line of a stream that came to its end."""
+    return {"event": "result", **document}

@@ -1,0 +1,78 @@
+"""The page of ``env``: the variables as a table, and below it what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from composetasks.report.page import Page
+from composetasks.report.text import clean
+
+HEADER = ["variable", "value", "from", "used by", ""]
+QUIET = "bright_black"
+
+
+def show(page: Page, document: Mapping[str, Any], *, check: bool) -> None:
+    """Show the document of ``env``; with ``check`` its problems alone, and the verdict."""
+    problems = document["problems"]
+    if not check:
+        if document["variables"]:
+            page.table([_row(one) for one in document["variables"]], HEADER)
+            _show_old(page, document["variables"])
+        else:
+            page.line("no variables")
+    for one in problems:
+        _show_problem(page, one)
+    if check and not problems:
+        page.line("the environment is valid", "green")
+    count = sum(one["severity"] == "fatal" for one in problems)
+    if check and count:
+        page.note(f"error: the environment is invalid: {count} to correct", "bold red")
+        page.note("next: correct them; .env.example says what each variable may be")
+
+
+def _row(one: Mapping[str, Any]) -> list[Text | str]:
+    value = one["value"]
+    source = str(one["source"])
+    overridden = ", ".join(_place(entry) for entry in one["overrides"])
+    return [
+        str(one["name"]),
+        Text("(unset)", style=QUIET) if value is None else Text(clean(value)),
+        source + (f" over {overridden}" if overridden else ""),
+        ", ".join(one["services"]),
+        _containers(one["containers"]),
+    ]
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    line = f":{entry['line']}" if entry["line"] else ""
+    return f"{entry['source']}{line}"
+
+
+def _containers(held: Mapping[str, bool | None]) -> Text:
+    """Which running containers do not have the value, or may not."""
+    old = sorted(name for name, has in held.items() if has is False)
+    unsure = sorted(name for name, has in held.items() if has is None)
+    said: Sequence[str] = [
+        *([f"not yet in {', '.join(old)}"] if old else ()),
+        *([f"perhaps not in {', '.join(unsure)}"] if unsure else ()),
+    ]
+    return Text(clean("; ".join(said)), style="yellow")
+
+
+def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
+    """What makes the running containers have the present values."""
+    old = {name for one in variables for name, has in one["containers"].items() if has is False}
+    if old:
+        page.line(f"`inv up` recreates {', '.join(sorted(old))} with the present values", QUIET)
+
+
+def _show_problem(page: Page, one: Mapping[str, Any]) -> None:
+    where = one["file"] or "environment"
+    place = f"{where}:{one['line']}" if one["line"] else where
+    name = f" {one['name']}" if one["name"] else ""
+    style = "bold red" if one["severity"] == "fatal" else "yellow"
+    page.line(f"{one['severity']}  {place}{name}: {one['message']}", style)
+    page.line(f"         {one['hint']}", QUIET)

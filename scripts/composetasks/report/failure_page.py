@@ -1,0 +1,176 @@
+"""The page of a start that failed: what, why, what changed, what next, on one screen; the same with
+nothing left out is kept in the run folder as ``failure.txt``, and as data in ``failure.json``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import Action, Plan
+from composetasks.report.text import clean
+from composetasks.run.failure import TaskFailure
+from composetasks.run.folder import read_json, write_json
+
+NARROWEST = 40
+SHOWN_CHANGES = 4
+SHOWN_LOG = 7
+ROOM = 8
+"""Lines of the terminal left to the rest: the prompt, the plan's last lines."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the page; ``style`` is rich's."""
+
+    text: str
+    style: str = ""
+
+
+def lines(failure: TaskFailure, width: int, height: int = 24) -> list[Line]:
+    """The page between the error's line and the next command: at most ``width`` columns and,
+    but for what can't be left out, ``height`` lines."""
+    told = list(_page(failure.data, log=SHOWN_LOG, changes=SHOWN_CHANGES, whole=False))
+    for log in range(SHOWN_LOG, 1, -1):
+        told = list(_page(failure.data, log=log, changes=SHOWN_CHANGES, whole=False))
+        if len(told) <= height - ROOM:
+            break
+    return [Line(_cut(line.text, max(NARROWEST, width)), line.style) for line in told]
+
+
+def whole(failure: TaskFailure) -> str:
+    """The page with nothing left out, as it is kept."""
+    count = len(failure.data["diagnosis"]["log"])
+    body = _page(failure.data, log=count, changes=None, whole=True)
+    text = [f"error: {failure.message}", *(line.text for line in body), f"next: {failure.hint}"]
+    return "".join(f"{clean(line)}\n" for line in text)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _page(data: Mapping[str, Any], *, log: int, changes: int | None, whole: bool) -> Iterator[Line]:
+    found = data["diagnosis"]
+    for also in found["what"][1:]:
+        yield Line(f"  {clean(also)}")
+    if whole and found["said"]:
+        yield Line(f"  said: {clean(found['said'])}")
+    yield from _probes(found, whole)
+    yield from _log(found, log, whole)
+    yield from _changes(data, changes)
+    yield from _others(data, whole)
+    if found.get("kept"):
+        yield Line(f"  kept whole  {found['kept']}", "bright_black")
+
+
+def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[Line]:
+    if not found["probes"] or (found["exit_code"] is not None and not whole):
+        return
+    yield Line(f"  health check  {clean(found['check'])}", "bold")
+    for probe in found["probes"]:
+        said = clean(probe["output"]).strip().splitlines() or ["(no output)"]
+        when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
+        yield Line(f"    {when}  {said[0]}")
+        if whole:
+            yield from (Line(f"      {line}") for line in said[1:])
+
+
+def _log(found: Mapping[str, Any], count: int, whole: bool) -> Iterator[Line]:
+    name = clean(found["container"])
+    last = [clean(line).rstrip() for line in found["log"]][-count:]
+    telling = clean(found["telling"]).strip()
+    if not last:
+        if name:
+            yield Line(f"  log  {name} said nothing", "bold")
+        return
+    yield Line(f"  log  {name}", "bold")
+    if telling:
+        yield Line(f"    > {telling}", "red")
+    rest = [line for line in last if line.strip() != telling or whole]
+    yield from (Line(f"      {line}") for line in rest)
+
+
+def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[Line]:
+    changed = [clean(str(one)) for one in data.get("changed", ())]
+    if not changed:
+        yield Line("  changed  nothing in its image and configuration since the start before")
+        return
+    head, rest = changed[0], changed[1:count]
+    yield Line(f"  changed  {head}", "yellow")
+    yield from (Line(f"           {one}", "yellow") for one in rest)
+    if count is not None and len(changed) > count:
+        yield Line(f"           and {len(changed) - count} more", "yellow")
+
+
+def _others(data: Mapping[str, Any], whole: bool) -> Iterator[Line]:
+    if data["waiting"]:
+        yield Line(f"  only waits for it  {', '.join(data['waiting'])}")
+    standing: dict[str, list[str]] = {}
+    for name, state in data["diagnosis"]["standing"].items():
+        standing.setdefault(state, []).append(name)
+    good = standing.pop("up", []) + standing.pop("done", [])
+    if good:
+        yield Line(f"  stays up  {', '.join(good)}")
+    if standing:
+        told = "; ".join(f"{state}: {', '.join(names)}" for state, names in standing.items())
+        yield Line(f"  others  {told}")
+
+
+# --- what changed ---------------------------------------------------------------------------
+
+
+def completed(failure: TaskFailure, plan: Plan, run_folder: Path) -> TaskFailure:
+    """The failure with what changed since its service last worked; both forms are kept."""
+    service = str(failure.data["service"])
+    changed = [*changes_of(plan, service), *_changed_before(run_folder, service)]
+    untouched = dict.fromkeys(plan.unchanged, "up")
+    diagnosis = {
+        **failure.data["diagnosis"],
+        "standing": {**untouched, **failure.data["diagnosis"]["standing"]},
+        "kept": _relative(run_folder / "failure.txt"),
+    }
+    data = {**failure.data, "changed": list(dict.fromkeys(changed)), "diagnosis": diagnosis}
+    full = TaskFailure(failure.message, code=failure.code, hint=failure.hint, data=data)
+    write_json(run_folder / "failure.json", {"message": full.message, "hint": full.hint, **data})
+    (run_folder / "failure.txt").write_text(whole(full))
+    return full
+
+
+def _relative(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative
+
+
+def changes_of(plan: Plan, service: str) -> list[str]:
+    """Why this plan touched a service: files, options and configuration, or its reason."""
+    from composetasks.report.page import evidence_line
+
+    made = (Action.BUILD_IMAGE, Action.PULL_IMAGE, Action.RECREATE_CONTAINER)
+    told = []
+    for step in plan.steps:
+        if step.action is Action.CREATE_CONTAINER and step.service == service:
+            told.append("everything: this is its first start, or it was taken down before")
+        elif any(one.kind == "no-image" for one in step.because):
+            continue  # Its first, or one that went: nothing to compare it with.
+        elif step.action in made and service in (step.service, *step.services):
+            found = [evidence_line(one) for one in step.because]
+            told += [line for line in found if line] or [step.reason]
+    return told
+
+
+def _changed_before(run_folder: Path, service: str) -> Sequence[str]:
+    """What the failed starts before this one changed: a service that still fails has not worked
+    since, and the change that broke it is not in this plan any more."""
+    for run in sorted(run_folder.parent.iterdir(), reverse=True):
+        if run.name >= run_folder.name or not run.name.endswith("-up"):
+            continue
+        before = read_json(run / "failure.json")
+        if before is None or before.get("service") != service:
+            return ()
+        changed = before.get("changed")
+        return [str(one) for one in changed] if isinstance(changed, list) else ()
+    return ()

@@ -1,0 +1,132 @@
+"""What a person sees while a plan is carried out: live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from composetasks.facts import Action, Event
+from composetasks.report.text import clean, duration
+
+DOING = {
+    Action.BUILD_IMAGE: ("building", "built"),
+    Action.PULL_IMAGE: ("pulling", "pulled"),
+    Action.RETAG_IMAGE: ("retagging", "retagged"),
+    Action.PUSH_IMAGE: ("pushing", "pushed"),
+    Action.REMOVE_CONTAINER: ("removing", "removed"),
+    Action.RENAME_CONTAINER: ("renaming", "renamed"),
+    Action.STOP_CONTAINER: ("stopping", "stopped"),
+    Action.REMOVE_NETWORK: ("removing", "removed"),
+    Action.REMOVE_IMAGE: ("removing", "removed"),
+    Action.END_INSTANCE: ("ending", "ended"),
+    Action.SNAPSHOT: ("keeping a copy", "kept"),
+    Action.EMPTY_STATE: ("emptying", "emptied"),
+    Action.RESTORE_STATE: ("restoring", "restored"),
+    Action.RUN_CHECK: ("checking", "passed"),
+}
+"""What a step is called while and after it is done, where its events have no word of their own."""
+
+STYLES = {
+    "waiting": "bright_black",
+    "starting": "cyan",
+    "working": "cyan",
+    "up": "green",
+    "done": "green",
+    "failed": "bold red",
+}
+
+
+def message_of(event: Event) -> str:
+    """What an event says, or the words for its step's action where it says nothing itself."""
+    action = next((one for one in DOING if event.step.startswith(f"{one.value}:")), None)
+    if event.message or action is None or event.kind not in ("step-started", "step-done"):
+        return event.message
+    return DOING[action][0 if event.kind == "step-started" else 1]
+
+
+class Progress:
+    """Shows events as they come."""
+
+    def event(self, event: Event) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is held open by plain lines."""
+
+
+class Lines(Progress):
+    """One plain line for each thing that happened, for a pipe or a log."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def event(self, event: Event) -> None:
+        message = message_of(event)
+        if event.kind == "progress" or not message:
+            return
+        if event.kind not in ("log", "warning"):
+            name = event.target if event.step else event.service
+            took = f" in {duration(event.seconds)}" if event.seconds is not None else ""
+            message = f"{name}: {message}{took}"
+        self._console.print(Text(clean(message)))
+
+
+@dataclass
+class _Row:
+    state: str
+    message: str
+    began: float
+    seconds: float | None = None
+
+
+class LiveLines(Progress):
+    """One line for each image and service, kept up to date in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._rows: dict[str, _Row] = {}
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=8)
+        self._live.start()
+
+    def event(self, event: Event) -> None:
+        if event.kind in ("log", "warning"):
+            style = "yellow" if event.kind == "warning" else ""
+            self._live.console.print(Text(clean(event.message), style=style))
+        elif event.kind == "service-state":
+            self._service(event)
+        elif not (event.kind == "step-done" and event.service in self._rows):
+            self._step(event)
+
+    def _service(self, event: Event) -> None:
+        state = str(event.data.get("state", "starting"))
+        known = self._rows.get(event.service)
+        began = known.began if known and state in ("up", "done") else time.monotonic()
+        self._rows[event.service] = _Row(state, event.message, began, event.seconds)
+
+    def _step(self, event: Event) -> None:
+        known = self._rows.get(event.target)
+        state = {"step-done": "done", "step-skipped": "done", "step-failed": "failed"}.get(
+            event.kind, "working"
+        )
+        began = known.began if known else time.monotonic()
+        self._rows[event.target] = _Row(state, message_of(event), began, event.seconds)
+
+    def _render(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        now = time.monotonic()
+        for name, row in self._rows.items():
+            shown = clean(row.message).splitlines()[0] if row.message else row.state
+            took = duration(row.seconds if row.seconds is not None else now - row.began)
+            table.add_row(
+                Text("  " + clean(name)),
+                Text(shown, style=STYLES.get(row.state, ""), overflow="ellipsis", no_wrap=True),
+                Text("" if row.state == "waiting" else took, style="bright_black"),
+            )
+        return table
+
+    def close(self) -> None:
+        self._live.stop()

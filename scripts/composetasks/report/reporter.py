@@ -1,0 +1,284 @@
+"""Who is told: a person at a terminal, or a program that reads JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from composetasks.facts import Event, ExitCode, Link, Plan, Shortening, Timeline
+from composetasks.report import documents
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe, safe_data
+
+if TYPE_CHECKING:
+    from composetasks.report.logs import LogPrinter
+    from composetasks.report.page import Page
+
+IDLE_SECONDS = 2.0
+
+
+class Reporter:
+    """Tells a person. ``stream`` says whether this task's JSON form is lines or one document."""
+
+    def __init__(self, *, stream: bool) -> None:
+        self.stream = stream
+        self._record: IO[str] | None = None
+        self._run: tuple[Path, Plan] | None = None
+        self._done: set[str] = set()
+
+    @cached_property
+    def page(self) -> Page:
+        """The terminal page; rich is loaded only once there is something to show."""
+        from composetasks.report.page import Page
+
+        return Page()
+
+    def record_in(self, run_folder: Path, plan: Plan) -> None:
+        """Keep the plan and all events of this run."""
+        self._run = run_folder, plan
+        document = json.dumps(documents.plan_document(plan), indent=1, ensure_ascii=False)
+        (run_folder / "plan.json").write_text(document + "\n")
+        self._record = (run_folder / "events.jsonl").open("a")
+
+    def forget(self) -> None:
+        """Keep nothing more of this run: its folder can't be written to."""
+        self._run = None
+
+    def standing(self) -> tuple[list[str], list[str]]:
+        """The ids of the plan's steps that are known to be done, and of the others."""
+        steps = [step.id for step in self._run[1].steps] if self._run else []
+        done = [one for one in steps if one in self._done]
+        return done, [one for one in steps if one not in self._done]
+
+    def plan(self, plan: Plan, *, announced: bool) -> None:
+        """Show a plan: as the result, or (``announced``) as what is about to be done."""
+        self.page.plan(plan, announced=announced)
+
+    def event(self, event: Event) -> None:
+        """Show and keep something that happened."""
+        event = replace(event, message=safe(event.message), data=safe_data(event.data))
+        if event.kind == "step-done":
+            self._done.add(event.step)
+        if self._record is not None:
+            self._record.write(json.dumps(documents.event_document(event)) + "\n")
+            self._record.flush()
+        self._show(event)
+
+    def _show(self, event: Event) -> None:
+        self.page.event(event)
+
+    def result(self, document: Mapping[str, Any], lines: list[str]) -> None:
+        """End a stream: the document for programs, the lines for people."""
+        self.close()
+        for line in lines:
+            print(line)
+
+    def services(self, services: Sequence[Mapping[str, Any]]) -> None:
+        """The services as a table."""
+        from composetasks.report.status import services_page
+
+        self.page.show(services_page(services))
+
+    def refreshed(self, document: Mapping[str, Any]) -> None:
+        """The services as they are now, in the place of how they were."""
+        from composetasks.report.status import services_page
+
+        self.page.refresh(services_page(document["services"]))
+
+    def idle_seconds(self) -> float | None:
+        """How often what is watched is shown anew where nothing happens, for the sake of its
+        figures; None for never, which is so everywhere but on a terminal."""
+        return IDLE_SECONDS if self.page.in_place else None
+
+    def timeline(
+        self, timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
+    ) -> None:
+        """A start as a waterfall."""
+        from composetasks.report.timeline import show
+
+        show(self.page, timeline, path, shortenings)
+
+    def started(
+        self,
+        sentence: str,
+        services: Sequence[Mapping[str, Any]],
+        path: Sequence[Link] = (),
+    ) -> None:
+        """The end of a start: each service, how long it took, and where it is reached; its critical
+        path where that is worth a line. Plain, so that a start with nothing to do need not load
+        what draws pages."""
+        from composetasks.report.text import aligned, clean, duration, state_of
+
+        rows = [
+            [
+                str(one["name"]),
+                state_of(one),
+                f"in {duration(one['seconds'])}" if one["seconds"] is not None else "",
+                " ".join(one["urls"] or one["ports"]),
+            ]
+            for one in services
+        ]
+        print(clean(sentence))
+        for line in aligned(rows):
+            print(f"  {clean(line)}")
+        if path:
+            from composetasks.report.timeline import path_line
+
+            print(path_line(path))
+
+    def environment(self, document: Mapping[str, Any], *, check: bool) -> None:
+        """The variables as a table, and what is wrong; with ``check`` that alone."""
+        from composetasks.report.environment import show
+
+        show(self.page, document, check=check)
+
+    def checks(self, document: Mapping[str, Any]) -> None:
+        """The doctor's checks, as a page."""
+        from composetasks.report.doctor import show
+
+        show(self.page, document)
+
+    def layers(self, document: Mapping[str, Any]) -> None:
+        """The images' layers, what edits cost, and advice, as a page."""
+        from composetasks.report.layers import show
+
+        show(self.page, document)
+
+    def failure(self, failure: TaskFailure) -> None:
+        """What failed, why, and what to do next, in that order, to stderr."""
+        from composetasks.report.text import clean
+
+        failure = self._told(failure)
+        self.close()
+        print(f"error: {clean(failure.message)}", file=sys.stderr)
+        for line in clean(failure.detail).splitlines():
+            print(f"  {line}", file=sys.stderr)
+        if "diagnosis" in failure.data:
+            self.page.failure(failure)
+        if failure.hint:
+            print(f"next: {clean(failure.hint)}", file=sys.stderr)
+
+    def _told(self, failure: TaskFailure) -> TaskFailure:
+        """A failure as it is shown: without secrets, one of a start with what changed before."""
+        failure = _safe(failure)
+        if "diagnosis" in failure.data and "changed" not in failure.data and self._run:
+            from composetasks.report.failure_page import completed
+
+            run_folder, plan = self._run
+            return completed(failure, plan, run_folder)
+        return failure
+
+    def note(self, text: str) -> None:
+        """A line beside the result, to stderr."""
+        self.page.note(text)
+
+    def log_printer(self, services: Sequence[str], **shape: Any) -> LogPrinter:
+        """What writes log lines; ``shape`` as LogPrinter has it."""
+        from composetasks.report.logs import LogPrinter
+
+        return LogPrinter(services, **shape)
+
+    def interrupted(self, verb: str, code: ExitCode) -> None:
+        """End what goes on until it is interrupted: for people, without a word."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+        if "page" in self.__dict__:
+            self.page.close()
+
+
+def _safe(failure: TaskFailure) -> TaskFailure:
+    """A failure without secrets: it often quotes what another program said."""
+    return TaskFailure(
+        safe(failure.message),
+        code=failure.code,
+        hint=safe(failure.hint),
+        detail=safe(failure.detail),
+        data=safe_data(failure.data),
+    )
+
+
+class JsonReporter(Reporter):
+    """Tells a program: nothing but JSON goes to stdout."""
+
+    @staticmethod
+    def write(document: Mapping[str, Any]) -> None:
+        """One document on a line of its own."""
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+
+    def services(self, services: Sequence[Mapping[str, Any]]) -> None:
+        """The document holds them already."""
+
+    def idle_seconds(self) -> float | None:
+        return None
+
+    def refreshed(self, document: Mapping[str, Any]) -> None:
+        self.write({"event": "status", **document})
+
+    def timeline(
+        self, timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
+    ) -> None:
+        """The document is all."""
+
+    def started(
+        self,
+        sentence: str,
+        services: Sequence[Mapping[str, Any]],
+        path: Sequence[Link] = (),
+    ) -> None:
+        """The result says it."""
+
+    def environment(self, document: Mapping[str, Any], *, check: bool) -> None:
+        """The document is all."""
+
+    def checks(self, document: Mapping[str, Any]) -> None:
+        """The document is all."""
+
+    def layers(self, document: Mapping[str, Any]) -> None:
+        """The document is all."""
+
+    def plan(self, plan: Plan, *, announced: bool) -> None:
+        document = documents.plan_document(plan)
+        self.write({"event": "plan", **document} if announced else document)
+
+    def _show(self, event: Event) -> None:
+        self.write(documents.event_document(event))
+
+    def result(self, document: Mapping[str, Any], lines: list[str]) -> None:
+        self.write(documents.result_event(document) if self.stream else document)
+
+    def log_printer(self, services: Sequence[str], **shape: Any) -> LogPrinter:
+        from composetasks.report.logs import JsonLogPrinter
+
+        return JsonLogPrinter(services, **shape)
+
+    def interrupted(self, verb: str, code: ExitCode) -> None:
+        ended = "terminated" if code is ExitCode.TERMINATED else "interrupted"
+        failure = TaskFailure(f"`inv {verb}` was {ended}", code=code)
+        self.write(documents.error_event(failure))
+
+    def failure(self, failure: TaskFailure) -> None:
+        failure = self._told(failure)
+        if self.stream:
+            self.write(documents.error_event(failure))
+        else:
+            self.write(documents.error_document(failure))
+        super().failure(failure)
+
+
+def reporter(*, as_json: bool, stream: bool) -> Reporter:
+    """The reporter a task asked for. Whatever a name or a message holds can be printed then: what
+    the terminal's encoding lacks is shown as its number."""
+    for out in (sys.stdout, sys.stderr):
+        if isinstance(out, io.TextIOWrapper):
+            # JSON is UTF-8; in it the number of a lone surrogate is the way to write that.
+            encoding = "utf-8" if as_json and out is sys.stdout else None
+            out.reconfigure(encoding=encoding, errors="backslashreplace")
+    return JsonReporter(stream=stream) if as_json else Reporter(stream=stream)

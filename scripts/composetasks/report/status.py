@@ -1,0 +1,76 @@
+"""The services as a page: how each is, for how long, what it takes, and whether it is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from composetasks.report.text import age, clean, size, state_of
+
+QUIET = "bright_black"
+WAITING = ("starting", "created", "paused", "restarting", "removing")
+HEADER = ("service", "state", "for", "cpu", "memory", "reached at")
+RIGHT = ("for", "cpu", "memory")
+
+
+def style_of(service: Mapping[str, Any]) -> str:
+    """The colour of a state: green for what is as it should be."""
+    word = str(service["health"] or service["state"])
+    if word in ("healthy", "running"):
+        return "green"
+    if service["state"] == "exited" and service["exit_code"] == 0 and service["job"]:
+        return "green"
+    return QUIET if word == "missing" else "yellow" if word in WAITING else "red"
+
+
+def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """A row for each service, and below them what is stale, and why."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in HEADER:
+        last = name == HEADER[-1]
+        table.add_column(
+            name,
+            header_style=QUIET,
+            justify="right" if name in RIGHT else "left",
+            no_wrap=not last,
+            overflow="fold" if last else "ellipsis",
+        )
+    now = datetime.now(timezone.utc)
+    for one in services:
+        table.add_row(*_row(one, now))
+    stale = [_stale(one) for one in services if one["stale"]]
+    return Group(table, *([Text(), *stale] if stale else []))
+
+
+def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
+    state = Text(clean(state_of(one)), style=style_of(one))
+    if one["restarts"]:
+        many = f"{one['restarts']} restart{'' if one['restarts'] == 1 else 's'}"
+        state.append(f", {many}", style="yellow")
+    memory, cpu = one.get("memory_bytes"), one.get("cpu_percent")
+    return [
+        Text(clean(str(one["name"]))),
+        state,
+        Text(_age(str(one["since"]), now)),
+        Text("" if cpu is None else f"{cpu:.1f} %"),
+        Text("" if memory is None else size(memory)),
+        Text(clean(", ".join(one["urls"] or one["ports"]))),
+    ]
+
+
+def _age(since: str, now: datetime) -> str:
+    """How long ago a time of the engine's was."""
+    if not since:
+        return ""
+    began = datetime.fromisoformat(f"{since[:19]}+00:00")
+    return age(max(0.0, (now - began).total_seconds()))
+
+
+def _stale(one: Mapping[str, Any]) -> Text:
+    words = f"{one['name']} is stale: {'; '.join(one['stale_because'])}"
+    return Text(clean(words), style="yellow")

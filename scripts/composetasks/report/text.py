@@ -1,0 +1,63 @@
+"""Small things of text: durations, sizes, and names that can't fool a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"|[\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""Escapes, control characters, and what makes a line run backwards or end where it does not."""
+
+
+def clean(text: str) -> str:
+    """``text`` without terminal escapes and control characters (tab and newline stay)."""
+    return CONTROL.sub("", text)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: ``0.4 s``, ``12.3 s``, ``2 min 05 s``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def age(seconds: float) -> str:
+    """How long something has gone on, in the two units that say most: ``12 s``, ``3 h 05 min``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours:02d} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def state_of(service: Mapping[str, Any]) -> str:
+    """A service's state in a word or two: its health, or how it ended."""
+    if service["state"] == "exited" and service["exit_code"] is not None:
+        return f"ended with {service['exit_code']}"
+    return str(service["health"] or service["state"])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that keeps the number short: ``12.3 MB`` (powers of 1000)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError

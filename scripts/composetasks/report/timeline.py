@@ -1,0 +1,109 @@
+"""The last start as a waterfall of text, and its critical path in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from composetasks.facts import Link, ServiceStart, Shortening, Timeline
+from composetasks.report.text import clean, duration
+
+if TYPE_CHECKING:
+    from composetasks.report.page import Page
+
+WIDEST, NARROWEST = 60, 16
+"""Columns of the bars."""
+LONGEST_NAME = 24
+CHARACTERS = {"waiting": "·", "creating": "░", "starting": "▒", "getting ready": "█"}
+STYLES = {
+    "waiting": "bright_black",
+    "creating": "cyan",
+    "starting": "cyan",
+    "getting ready": "blue",
+}
+
+
+def path_line(path: Sequence[Link]) -> str:
+    """The critical path in one line: each service and the time that is its own."""
+    words = [f"{link.service} {duration(link.seconds)}" for link in path]
+    return clean(f"critical path: {' > '.join(words)}")
+
+
+def show(
+    page: Page, timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
+) -> None:
+    """The whole page."""
+    took = f"{timeline.outcome} after {duration(timeline.seconds)}"
+    page.line(f"{timeline.project}: {took}, began {timeline.began}", "bold")
+    critical = {link.service for link in path}
+    names = [_cut(clean(one.name), LONGEST_NAME) for one in timeline.services]
+    ends = [ending(timeline, one) for one in timeline.services]
+    before, middle = max(map(len, names)) + 4, max(map(len, ends))
+    room = page.out.width - before - 2 - middle
+    width = max(NARROWEST, min(WIDEST, room * 2 // 3))
+    for one, name, end in zip(timeline.services, names, ends, strict=True):
+        hot = one.name in critical
+        line = Text(f"{'*' if hot else ' '} {name}".ljust(before - 2) + "  ")
+        line.stylize("bold" if hot else "", 0, before)
+        line.append_text(bar(timeline, one, width, hot=hot))
+        line.append(f"  {end:>{middle}}", style="red" if one.state == "failed" else "")
+        if one.waited_for:
+            after = f"  after {', '.join(map(clean, one.waited_for))}"
+            line.append(_cut(after, room - width), style="bright_black")
+        line.rstrip()
+        page.out.print(line, no_wrap=True, overflow="ignore", crop=False)
+    legend = "   ".join(f"{sign} {word}" for word, sign in CHARACTERS.items())
+    page.line(f"  {legend}   * critical path", "bright_black")
+    page.line(path_line(path))
+    if shortenings:
+        page.line("what would shorten it most:")
+        page.table([[f"  up to {duration(one.seconds)}", one.message] for one in shortenings])
+
+
+def ending(timeline: Timeline, one: ServiceStart) -> str:
+    """How a service's bar ends, and when."""
+    if one.launched is None:
+        return "never started"
+    word = {"failed": "failed ", "starting": "not ready "}.get(one.state, "")
+    return word + duration(timeline.seconds if one.ready is None else one.ready)
+
+
+def phases(timeline: Timeline, one: ServiceStart) -> list[tuple[str, float, float]]:
+    """What a service was about, from when to when, in seconds since the start began."""
+    end = timeline.seconds if one.ready is None else one.ready
+    moments = [0.0, one.launched, one.created, one.started, end]
+    found = []
+    for index, word in enumerate(CHARACTERS):
+        begin = moments[index]
+        if begin is None:
+            continue
+        until = next(at for at in moments[index + 1 :] if at is not None)
+        if until > begin:
+            found.append((word, begin, until))
+    return found
+
+
+def bar(timeline: Timeline, one: ServiceStart, width: int, *, hot: bool) -> Text:
+    """A service's way to its end, ``width`` columns for the whole start."""
+    cells = [(" ", "")] * width
+    total = max(timeline.seconds, 0.001)
+    for word, begin, until in phases(timeline, one):
+        style = STYLES[word]
+        if word == "getting ready" and (one.state == "failed" or hot):
+            style = "red" if one.state == "failed" else "yellow"
+        first = min(round(begin / total * width), width - 1)
+        last = max(first + 1, min(round(until / total * width), width))
+        cells[first:last] = [(CHARACTERS[word], style)] * (last - first)
+    runs = ((style, "".join(sign for sign, _ in run)) for style, run in groupby(cells, _style))
+    return Text.assemble(*((signs, style) for style, signs in runs))
+
+
+def _style(cell: tuple[str, str]) -> str:
+    return cell[1]
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: max(0, length - 1)]}…"

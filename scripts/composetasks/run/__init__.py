@@ -1,0 +1,1 @@
+"""Run: mechanisms that any room may need: programs, failures, the lock, the run folder."""

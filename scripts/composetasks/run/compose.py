@@ -1,0 +1,140 @@
+"""Compose as a program: where it is, and the argument list that addresses this project.
+
+The plugin's binary is run directly (it also works on its own), which saves the start of the
+``docker`` client before it; where the machine has none that is new enough, the one that came
+with this package's dependencies serves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from composetasks.facts import ExitCode
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+
+OLDEST = (2, 24)
+PLUGIN_FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+"""Where the docker client looks for plugins, after its own configuration folder."""
+
+
+@dataclass(frozen=True)
+class Compose:
+    """Compose, addressing one project.
+
+    ``folder`` is where it runs (the folder of ``tasks.py``); ``files`` and ``project`` are given
+    to it only where they are not what Compose would find by itself; ``environment`` names the
+    files.
+    """
+
+    binary: Path
+    folder: Path
+    files: tuple[str, ...] = ()
+    project: str | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def argv(self, *arguments: str) -> list[str]:
+        """The argument list of a Compose command in this project."""
+        options = ["-p", self.project] if self.project else []
+        return [str(self.binary), *options, *arguments]
+
+    def run(
+        self, *arguments: str, check: bool = True, stdin: str | None = None
+    ) -> process.Completed:
+        """Run a Compose command quietly; raises ProgramError where it fails and ``check``."""
+        return process.run(
+            self.argv(*arguments), cwd=self.folder, env=self.environment, check=check, stdin=stdin
+        )
+
+    def start(self, *arguments: str) -> process.Running:
+        """Start a Compose command whose output is read as it comes."""
+        return process.Running(self.argv(*arguments), cwd=self.folder, env=self.environment)
+
+    def identity(self) -> tuple[str, int, int]:
+        """What tells this binary from another version of it without running it."""
+        status = self.binary.stat()
+        return str(self.binary.resolve()), status.st_size, status.st_mtime_ns
+
+    def with_files(self, files: Sequence[str], project: str | None) -> Compose:
+        environment = _naming(files, self.environment)
+        return replace(self, files=tuple(files), project=project, environment=environment)
+
+
+def _naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` with the files to use. By option (``-f``) Compose would read the ``.env``
+    beside the first of them alone, and not that of the folder it runs in (seen with 5.6.1)."""
+    if not files:
+        return dict(environment)
+    named = {"COMPOSE_FILE": os.pathsep.join(files), "COMPOSE_PATH_SEPARATOR": os.pathsep}
+    return {**environment, **named}
+
+
+def candidates(environment: Mapping[str, str]) -> list[Path]:
+    """The Compose binaries of this machine, the docker client's own order first."""
+    home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
+    found = [Path(folder, "docker-compose") for folder in folders]
+    found.append(Path(sys.executable).parent / "docker-compose")
+    return [path for path in found if os.access(path, os.X_OK)]
+
+
+def version(binary: Path) -> str:
+    """The version a Compose binary says it has, without a leading v; "" where it says none."""
+    try:
+        said = process.run([str(binary), "version", "--short"], timeout=20).stdout
+    except process.ProgramError:
+        return ""
+    return said.strip().removeprefix("v")
+
+
+def new_enough(text: str) -> bool:
+    """Whether a version is at least OLDEST."""
+    numbers = re.match(r"(\d+)\.(\d+)", text)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= OLDEST
+
+
+def find(folder: Path, files: Sequence[str] = ()) -> Compose:
+    """The Compose to use, the newest-enough one of the machine first.
+
+    Its version is asked for only where there is a choice to make: the binary of this package's
+    dependencies needs no check. Raises TaskFailure (code 5) where there is none.
+    """
+    environment = dict(os.environ)
+    own = Path(sys.executable).parent / "docker-compose"
+    seen = []
+    for path in candidates(environment):
+        if path.resolve() == own.resolve() or new_enough(_remembered_version(folder, path)):
+            return Compose(path, folder, tuple(files), None, _naming(files, environment))
+        seen.append(str(path))
+    raise TaskFailure(
+        f"no usable Compose: {'too old: ' + ', '.join(seen) if seen else 'none installed'}",
+        code=ExitCode.NO_ENGINE,
+        hint=f"install Compose {OLDEST[0]}.{OLDEST[1]} or newer, or run `make up`: it brings one",
+    )
+
+
+def _remembered_version(folder: Path, path: Path) -> str:
+    """The version of a binary, kept beside the caches under its path, size and time."""
+    status = path.stat()
+    key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    memory = folder / ".composetasks" / "cache" / "compose-version"
+    try:
+        known_key, _, known = memory.read_text().strip().rpartition(" ")
+    except OSError:
+        known_key = known = ""
+    if known_key == key:
+        return known
+    said = version(path)
+    if said and memory.parent.is_dir():
+        memory.write_text(f"{key} {said}\n")
+    return said

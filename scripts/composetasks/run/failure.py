@@ -1,0 +1,30 @@
+"""Expected failures: what failed, why, and what to do next, with an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from composetasks.facts import ExitCode
+
+
+class TaskFailure(Exception):
+    """A failure a user can do something about.
+
+    ``message`` says what failed and why in a sentence, ``detail`` holds the evidence (another
+    program's own words, log lines), ``hint`` the next thing to do. ``data`` goes into the JSON
+    form as it is.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: ExitCode = ExitCode.FAILED,
+        hint: str = "",
+        detail: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.code, self.hint, self.detail = message, code, hint, detail
+        self.data: Mapping[str, Any] = data or {}

@@ -1,0 +1,94 @@
+"""What containers were made from: each resolved service configuration, kept by its hash.
+
+Secret values are replaced by digests as soon as Compose has answered: enough to see that one
+changed, and never what it is. The digests are keyed, so that nobody can try a guessed password
+against one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from composetasks.run import folder, masking
+
+KEY_BYTES = 32
+FREE_TEXT = frozenset(
+    [
+        "annotations",
+        "args",
+        "command",
+        "configs",
+        "entrypoint",
+        "environment",
+        "healthcheck",
+        "labels",
+    ]
+)
+"""The sections in which a secret's value is looked for under every name. Elsewhere a value is a
+name of something (an image, a path, a port), which must stay what it is."""
+
+
+def digest_key(cache: Path) -> bytes:
+    """The key of this project's digests: random, made once, readable by its owner only."""
+    place = cache / "digest-key"
+    with contextlib.suppress(FileNotFoundError):
+        return place.read_bytes()
+    new = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(os.urandom(KEY_BYTES))
+        with contextlib.suppress(FileExistsError):
+            os.link(new, place)
+        new.unlink()
+        return place.read_bytes()
+    return os.urandom(KEY_BYTES)
+
+
+def _digest(value: str, key: bytes) -> str:
+    return f"***{hashlib.blake2b(value.encode(), digest_size=6, key=key).hexdigest()}"
+
+
+def mask(config: Any, key: bytes, name: str = "") -> Any:
+    """``config`` with every secret replaced by a digest: by its name, inside a URL, and, in free
+    text, each value that this run must not show."""
+    return _mask(config, partial(_digest, key=key), name, False)
+
+
+def _mask(config: Any, digest: Callable[[str], str], name: str, free: bool) -> Any:
+    if isinstance(config, Mapping):
+        return {
+            key: _mask(value, digest, str(key), free or str(key) in FREE_TEXT)
+            for key, value in config.items()
+        }
+    if isinstance(config, list):
+        return [_mask(value, digest, name, free) for value in config]
+    return masking.masked(config, masking.hidden() if free else (), digest, name)
+
+
+def _place(cache: Path, config_hash: str) -> Path:
+    return cache / "made-from" / f"{config_hash}.json"
+
+
+def save(cache: Path, config_hash: str, config: Mapping[str, Any]) -> None:
+    """Keep a (masked) configuration under its hash."""
+    place = _place(cache, config_hash)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_json(place, config)
+
+
+def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The kept configurations of ``hashes``, those that are there."""
+    found = {}
+    for config_hash in set(hashes):
+        document = folder.read_json(_place(cache, config_hash)) if config_hash else None
+        if document is not None:
+            found[config_hash] = document
+    return found

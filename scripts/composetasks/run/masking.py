@@ -1,0 +1,199 @@
+"""Secrets out of sight: which names hold one, and text without their values.
+
+A secret is known by its variable's name, by its value wherever that turns up, and as the password
+of a URL. A run says once with :func:`hide` what it must not show; whoever writes words that are
+not our own (another program's error, a container's record or log) passes them through
+:func:`safe` or :func:`safe_data`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from composetasks.facts import Environment
+
+MASK = "***"
+SHORTEST = 4
+"""A shorter secret is masked under its name only: as text it is found in every other word."""
+SURE = 6
+"""A secret this long is masked inside words too, a shorter one only where it stands alone."""
+
+SECRET_NAME = re.compile(
+    r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|_KEY\d*$|(?:^|_)PASS\d*$|\w_PWD$",
+    re.IGNORECASE,
+)
+ABOUT_A_SECRET = re.compile(
+    r"(?:^|_)(?:FILE|PATH|DIR|NAME|ID|URL|TTL|TIMEOUT|EXPIRY|LENGTH|ENABLED|REQUIRED|LIMIT|COUNT)$"
+    r"|PUBLIC_?KEY|TOKENI[SZ]|(?:MAX|MIN|NUM)_TOKENS",
+    re.IGNORECASE,
+)
+WELL_KNOWN = frozenset(
+    re.findall(
+        r"\S+",
+        "admin change-me change_me changeme default docker dummy example guest localhost"
+        " minioadmin mysql none null pass password postgres redis root secret test user true false",
+    )
+)
+"""Passwords that everybody tries first. They are masked under their names and not looked for in
+text, where they are names of services and users, and words."""
+URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@?#\"']*):([^\s/\"']+)@")
+IN_QUERY = re.compile(
+    r"(?<=[?&;])((?:[\w.-]*(?:password|passwd|secret|token|api_?key))=)([^&\s\"';]+)", re.IGNORECASE
+)
+
+
+def secret_name(name: str) -> bool:
+    """Whether a variable's name says that its value is a secret (``DB_PASSWORD``, ``API_KEY``;
+    not ``PASSWORD_FILE``, ``PWD`` or ``MAX_TOKENS``)."""
+    return bool(SECRET_NAME.search(name)) and not ABOUT_A_SECRET.search(name)
+
+
+def spellings(value: str) -> frozenset[str]:
+    """A secret as it may appear in other programs' words: as it is, in JSON, in a URL, with the
+    ``$$`` that Compose writes, and line by line. Empty for one too short or too well known to be
+    looked for."""
+    if value.lower() in WELL_KNOWN:
+        return frozenset()
+    parts = [value, *(line for line in map(str.strip, value.splitlines()) if len(line) > SURE)]
+    found = {
+        spelled
+        for part in parts
+        for spelled in (
+            part,
+            json.dumps(part)[1:-1],
+            json.dumps(part, ensure_ascii=False)[1:-1],
+            quote(part, safe="", errors="replace"),
+            quote_plus(part, errors="replace"),
+            part.replace("$", "$$"),
+            part.replace("'", "''"),
+        )
+    }
+    return frozenset(one for one in found if len(one.strip()) >= SHORTEST)
+
+
+def secret(environment: Environment, name: str) -> bool:
+    """Whether a variable holds a secret: as specified, else by its name."""
+    for one in environment.variables:
+        if one.name == name and one.type:
+            return one.type == ("secret",)
+    return secret_name(name)
+
+
+def secrets(environment: Environment, public: Collection[str] = ()) -> frozenset[str]:
+    """The values that must appear nowhere, in every spelling, for ``mask``.
+
+    Not among them: the example values of ``.env.example``, values that a variable which is no
+    secret has too, and ``public`` ones (names of services, say): masking those would hide
+    nothing and make every page unreadable.
+    """
+    known = set(public) | {one.default for one in environment.variables}
+    hidden: set[str] = set()
+    for name, value in _every_value(environment):
+        if secret(environment, name):
+            hidden.add(value)
+        else:
+            known.add(value)
+            hidden.update(match[2] for match in URL_PASSWORD.finditer(value))
+    return frozenset(one for value in hidden - known for one in spellings(value))
+
+
+def _every_value(environment: Environment) -> Iterator[tuple[str, str]]:
+    yield from environment.process.items()
+    for file in environment.files:
+        for one in (*file.compose, *file.dotenv):
+            if one.value:
+                yield one.name, one.value
+
+
+def _stars(_secret: str) -> str:
+    return MASK
+
+
+def mask(text: str, secrets: Collection[str], stand_in: Callable[[str], str] = _stars) -> str:
+    """``text`` with every one of ``secrets``, and the passwords of URLs, replaced by MASK, or by
+    what ``stand_in`` makes of them."""
+    if "://" in text:
+        text = URL_PASSWORD.sub(lambda found: f"{found[1]}:{stand_in(found[2])}@", text)
+    if "=" in text:
+        text = IN_QUERY.sub(lambda found: f"{found[1]}{stand_in(found[2])}", text)
+    if secrets:
+        text = _pattern(frozenset(secrets)).sub(lambda found: stand_in(found[0]), text)
+    return text
+
+
+def masked(
+    data: Any, secrets: Collection[str], stand_in: Callable[[str], str] = _stars, name: str = ""
+) -> Any:
+    """A copy of nested mappings, lists and strings with every secret masked: those of
+    ``secrets``, and whole values under a key (or in a ``KEY=value``) whose name is a secret's."""
+    if isinstance(data, Mapping):
+        return {key: masked(value, secrets, stand_in, str(key)) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [masked(value, secrets, stand_in, name) for value in data]
+    if not isinstance(data, str) or not data:
+        return data
+    if secret_name(name):
+        return stand_in(data)
+    key, equals, value = data.partition("=")
+    if equals and value and secret_name(key):
+        return f"{key}={stand_in(value)}"
+    return mask(data, secrets, stand_in)
+
+
+def without_user(address: str) -> str:
+    """An address, with a scheme or without, and no user and password in it."""
+    scheme, separator, rest = address.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+# --- what this run must not show ------------------------------------------------------------
+
+_hidden: set[str] = set()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """From now on these are masked by :func:`safe`."""
+    _hidden.update(secrets)
+
+
+def unhide(words: Iterable[str]) -> None:
+    """These are names that everybody sees (services, images), whoever chose one as a password."""
+    _hidden.difference_update(words)
+
+
+def hidden() -> frozenset[str]:
+    """What :func:`hide` was told, in this process."""
+    return frozenset(_hidden)
+
+
+def safe(text: str) -> str:
+    """``text`` with all that must not be shown masked."""
+    return mask(text, _hidden)
+
+
+def safe_data(data: Any) -> Any:
+    """Nested data with all that must not be shown masked."""
+    return masked(data, _hidden)
+
+
+_patterns: dict[frozenset[str], re.Pattern[str]] = {}
+
+
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
+    """One pattern for all, the longest first, so that a secret in another leaves no rest."""
+    if secrets not in _patterns:
+        _patterns.clear()
+        _patterns[secrets] = re.compile("|".join(_alternatives(secrets)) or r"(?!)")
+    return _patterns[secrets]
+
+
+def _alternatives(secrets: Iterable[str]) -> list[str]:
+    ordered = sorted(filter(None, secrets), key=lambda one: (-len(one), one))
+    return [
+        re.escape(one) if len(one) >= SURE else rf"(?<![0-9A-Za-z]){re.escape(one)}(?![0-9A-Za-z])"
+        for one in ordered
+    ]

@@ -1,0 +1,80 @@
+"""Points in time as docker's flags take them: ``10m``, RFC 3339, or Unix seconds."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from datetime import datetime, timezone
+
+UNITS = {
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ns": 1e-9,
+    "d": 86400.0,
+}
+_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|us|µs|ns|[dhms])")
+_UNIX = re.compile(r"\d+(?:\.\d{1,9})?")
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?"
+)
+
+
+def seconds(text: str, now: float) -> str:
+    """The moment ``text`` means, in Unix seconds with nine digits after the point.
+
+    A duration (``90s``, ``1h30m``, ``2d``) lies before ``now``; a time without a zone is in the
+    machine's own, as docker takes it. Raises ValueError, saying what may be written.
+    """
+    text = text.strip()
+    if text and not _DURATION.sub("", text):
+        back = sum(_length(part) for part in _DURATION.findall(text))
+        return f"{max(0.0, now - back):.9f}"
+    if _UNIX.fullmatch(text):
+        whole, _, part = text.partition(".")
+        return f"{whole}.{part.ljust(9, '0')}"
+    found = _RFC3339.fullmatch(text)
+    try:
+        if found:
+            return _absolute(found)
+    except ValueError as error:
+        raise _unreadable(text) from error
+    raise _unreadable(text)
+
+
+def _unreadable(text: str) -> ValueError:
+    return ValueError(f"{text!r} is no time: write 10m, 2026-01-31T12:00:00Z or Unix seconds")
+
+
+def _length(part: str) -> float:
+    number = part.rstrip("dhmnsuµ")
+    return float(number) * UNITS[part[len(number) :]]
+
+
+def _absolute(found: re.Match[str]) -> str:
+    day, clock, fraction, zone = found.groups()
+    zone = (zone or "").upper().replace("Z", "+00:00")
+    clock = clock or "00:00"
+    if len(clock) == 5:
+        clock += ":00"
+    if zone and ":" not in zone:
+        zone = f"{zone[:3]}:{zone[3:]}"
+    whole = int(datetime.fromisoformat(f"{day}T{clock}{zone}").timestamp())
+    return f"{whole}.{(fraction or '.')[1:].ljust(9, '0')}"
+
+
+def rfc3339(moment: str) -> str:
+    """Unix seconds with nine digits after the point, written as the engine writes times."""
+    whole, _, part = moment.partition(".")
+    stamp = datetime.fromtimestamp(int(whole), timezone.utc)
+    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{part.ljust(9, '0')}Z"
+
+
+def unix(stamp: str) -> str:
+    """The other way: the engine's time (RFC 3339, UTC) as Unix seconds."""
+    whole = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
+    return f"{whole}.{stamp[20:].rstrip('Z').ljust(9, '0')}"

@@ -1,0 +1,131 @@
+"""The process that an instance lives for, told apart from every other one there has been.
+
+A process id alone is given again; with the time of its start, the boot and the machine it names
+one process for good, and can be written down: into labels, and beside the instance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+PID = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """``started`` is in clock ticks since the boot ``boot`` on Linux, else seconds since the epoch,
+    with "-" for a boot. ``host`` is the machine and, on Linux, its process id namespace."""
+
+    pid: int
+    started: str
+    boot: str
+    host: str
+
+    @property
+    def text(self) -> str:
+        """The owner as a label has it."""
+        return f"{self.pid} {self.started} {self.boot} {self.host}"
+
+
+def parse(text: str) -> Owner | None:
+    """The owner that a text names, None where it names none."""
+    parts = text.split(" ")
+    if len(parts) != 4 or not PID.fullmatch(parts[0]):
+        return None
+    return Owner(int(parts[0]), parts[1], parts[2], parts[3])
+
+
+def of(pid: int) -> Owner | None:
+    """The owner that the running process ``pid`` is, None where there is none."""
+    started = _started(pid)
+    return Owner(pid, started, _boot(), here()) if started else None
+
+
+def alive(owner: Owner) -> bool:
+    """Whether the process runs. One of another machine always counts as running: it can't be
+    seen from here."""
+    if owner.host != here():
+        return True
+    return owner.boot == _boot() and _started(owner.pid) == owner.started
+
+
+def wait_for_end(owner: Owner, seconds: float | None = None) -> bool:
+    """Wait until the process has ended; False where it still runs after ``seconds``."""
+    if not hasattr(os, "pidfd_open"):
+        return _poll_for_end(owner, seconds)
+    try:
+        descriptor = os.pidfd_open(owner.pid)
+    except ProcessLookupError:
+        return True
+    except OSError:  # a kernel, or a sandbox, without it
+        return _poll_for_end(owner, seconds)
+    try:
+        if not alive(owner):  # else another process may have got its id before it was opened
+            return True
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        return bool(waiting.poll(None if seconds is None else seconds * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _poll_for_end(owner: Owner, seconds: float | None) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(owner.pid)
+        if alive(owner):
+            process.wait(seconds)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+def here() -> str:
+    """This machine, as owners name it. Containers that share a host's name, and even its boot,
+    number their processes differently: hence the namespace."""
+    name = socket.gethostname().replace(" ", "_")
+    with contextlib.suppress(OSError):
+        name += f"/{(PROC / 'self/ns/pid').readlink().name}"
+    with contextlib.suppress(OSError):
+        name += f"/{Path('/etc/machine-id').read_text().strip()[:12]}"
+    return name
+
+
+def _boot() -> str:
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "-"
+
+
+def _started(pid: int) -> str:
+    """When a process started, "" where none has this id or it has ended and is yet to be reaped."""
+    if not (PROC / "self/stat").exists():
+        return _started_elsewhere(pid)
+    try:
+        # The name, in parentheses, may hold anything (proc_pid_stat(5)).
+        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return ""
+    return "" if len(fields) < 20 or fields[0] in "ZX" else fields[19]
+
+
+def _started_elsewhere(pid: int) -> str:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return "" if ended else f"{process.create_time():.2f}"
+    except psutil.Error:
+        return ""

@@ -1,0 +1,250 @@
+"""The one place that starts a program: argument lists, never a shell.
+
+Every child runs in a session of its own, so that an interrupt typed at a terminal reaches this
+program alone and children are ended in order by :func:`end_all`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+GRACE_SECONDS = 10.0
+"""How long a child may take to end after SIGTERM (or SIGINT) before it is killed."""
+
+_children: set[subprocess.Popen[bytes]] = set()
+_children_lock = threading.Lock()
+_detached: list[subprocess.Popen[bytes]] = []
+
+
+class ProgramError(Exception):
+    """A program could not be started, ended with another code than 0, or took too long.
+
+    ``code`` is its exit code: 127 when it could not be started, 124 when it took too long.
+    """
+
+    def __init__(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> None:
+        super().__init__(f"{argv[0]} ended with {code}: {stderr.strip() or stdout.strip()}")
+        self.argv, self.code, self.stdout, self.stderr = tuple(argv), code, stdout, stderr
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a finished program left: its exit code and both outputs, decoded as UTF-8."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a running program's output, without its line ending."""
+
+    stream: str
+    text: str
+
+
+def _start(
+    argv: Sequence[str],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: int,
+) -> subprocess.Popen[bytes]:
+    try:
+        with _children_lock:
+            child = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=None if env is None else dict(env),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            _children.add(child)
+    except OSError as error:
+        raise ProgramError(argv, 127, "", f"{argv[0]}: {error.strerror}") from error
+    return child
+
+
+def detach(argv: Sequence[str], *, log: Path, holding: int) -> None:
+    """Start a program that outlives this one: in a session of its own, with nothing of ours open
+    but the descriptor ``holding``, its output in ``log``. :func:`end_all` does not end it."""
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            list(argv),
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=(holding,),
+        )
+    _detached.append(child)
+
+
+def _ended(child: subprocess.Popen[bytes]) -> None:
+    with _children_lock:
+        _children.discard(child)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run a program to its end, quietly.
+
+    ``env`` replaces the whole environment where given; ``timeout`` is in seconds. Raises
+    :class:`ProgramError` when it can't be started or takes too long, and, with ``check``, when
+    it ends with another code than 0.
+    """
+    child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    data = None if stdin is None else stdin.encode()
+    try:
+        out, err = child.communicate(data, timeout)
+    except subprocess.TimeoutExpired as error:
+        _end(child, signal.SIGTERM)
+        message = f"no answer within {timeout:g} s"
+        raise ProgramError(argv, 124, "", message) from error
+    except BaseException:
+        _end(child, signal.SIGTERM)
+        raise
+    finally:
+        _ended(child)
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+    done = Completed(
+        tuple(argv), child.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+    )
+    if check and done.code != 0:
+        raise ProgramError(argv, done.code, done.stdout, done.stderr)
+    return done
+
+
+class Running:
+    """A program under way, whose output is read line by line while it works.
+
+    Iterating yields :class:`Line` from both outputs as they come and ends when both are closed.
+    Used as a context manager, leaving the block ends the program.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> None:
+        self.argv = tuple(argv)
+        self._child = _start(
+            argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE
+        )
+        self._lines: queue.Queue[Line | None] = queue.Queue(maxsize=10_000)
+        self._threads = [
+            threading.Thread(target=self._read, args=(name,), daemon=True)
+            for name in ("stdout", "stderr")
+        ]
+        for thread in self._threads:
+            thread.start()
+        if stdin is not None and self._child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.write(stdin.encode())
+                self._child.stdin.close()
+
+    def _read(self, name: str) -> None:
+        pipe = self._child.stdout if name == "stdout" else self._child.stderr
+        assert pipe is not None
+        with pipe:
+            for raw in pipe:
+                self._lines.put(Line(name, raw.decode(errors="replace").rstrip("\r\n")))
+        self._lines.put(None)
+
+    def __iter__(self) -> Iterator[Line]:
+        open_streams = len(self._threads)
+        while open_streams:
+            line = self._lines.get()
+            if line is None:
+                open_streams -= 1
+            else:
+                yield line
+
+    def wait(self) -> int:
+        """The exit code, once it ended."""
+        code = self._child.wait()
+        _ended(self._child)
+        return code
+
+    def end(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end, kill it after GRACE_SECONDS, and return its exit code."""
+        _end(self._child, with_signal)
+        _ended(self._child)
+        while any(thread.is_alive() for thread in self._threads):
+            # A reader may stand before a full queue that nobody empties any more.
+            with contextlib.suppress(queue.Empty):
+                self._lines.get(timeout=0.01)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._lines.get_nowait()
+        # Another thread may be reading, and what tells it the end may just have been taken away.
+        for _ in self._threads:
+            self._lines.put(None)
+        return self._child.returncode
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.end()
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def _end(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if child.poll() is None:
+        _signal_group(child, number)
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(child, signal.SIGKILL)
+            child.wait()
+
+
+def end_all() -> None:
+    """End every child still running, politely first: for the way out after an interrupt."""
+    with _children_lock:
+        children = list(_children)
+    for child in children:
+        if child.poll() is None:
+            _signal_group(child, signal.SIGINT)
+    for child in children:
+        _end(child, signal.SIGTERM)
+        _ended(child)
+
+
+def kill_all() -> None:
+    """Kill every child still running, at once: for the way out after a second interrupt."""
+    for child in list(_children):  # without the lock, which the interrupted thread may hold
+        _signal_group(child, signal.SIGKILL)

@@ -1,0 +1,252 @@
+"""What images were built from, kept in ``.composetasks/cache/`` by the digest of the inputs.
+
+Safe to delete: what is lost is the reason of the next build, and where a base image was only ever
+pulled by BuildKit, one build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import BuildInputs, BuildTime, StepTime
+
+DIGITS = 24
+KEPT_BUILDS = 20
+KEPT_RUNS = 5
+OWN_FOLDER = ".composetasks"
+COUNTED = re.compile(r"^\[[^\]]*\] ")
+"""Where BuildKit says which of how many steps this is; an inserted line changes it for all."""
+
+
+def combined(core: str, bases: Mapping[str, str]) -> str:
+    """The digest of inputs: that of everything but the base images, and what those are."""
+    text = json.dumps([core, sorted(bases.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def own_pattern(context: str, cache: Path) -> str:
+    """The pattern of an ignore file that leaves our own folder out of a build context; "" where
+    it is not in there. It changes with every run, and holds what is nobody's business."""
+    own = next((one for one in (cache, *cache.parents) if one.name == OWN_FOLDER), cache)
+    path = os.path.relpath(os.path.realpath(own), os.path.realpath(context))
+    if path.startswith(os.pardir) or path == os.curdir:
+        return ""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
+
+
+class Lazy(Mapping[str, Any]):
+    """A mapping that is made when it is first looked into."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make: Callable[[], Mapping[str, Any]] | None = make
+        self._made: Mapping[str, Any] = {}
+
+    def _all(self) -> Mapping[str, Any]:
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, key: str) -> Any:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+class _Kept(Mapping[str, BuildInputs]):
+    """Kept inputs by digest; each is read when it is asked for."""
+
+    def __init__(self, cache: Path, digests: Iterable[str]) -> None:
+        self._cache = cache
+        self._there = {one: None for one in digests if _place(cache, one).exists()}
+        self._read: dict[str, BuildInputs] = {}
+
+    def __getitem__(self, digest: str) -> BuildInputs:
+        if digest not in self._there:
+            raise KeyError(digest)
+        if digest not in self._read:
+            self._read[digest] = _inputs(digest, _load(_place(self._cache, digest)))
+        return self._read[digest]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._there)
+
+    def __len__(self) -> int:
+        return len(self._there)
+
+
+def _place(cache: Path, digest: str) -> Path:
+    return cache / "built" / f"{digest}.json"
+
+
+def load_inputs(cache: Path, digests: Iterable[str]) -> Mapping[str, BuildInputs]:
+    """What was kept of ``digests``, where it was."""
+    return _Kept(cache, digests)
+
+
+def save_inputs(cache: Path, inputs: BuildInputs) -> None:
+    """Keep what an image was built from."""
+    document = {
+        "service": inputs.service,
+        "core": inputs.core,
+        "bases": dict(inputs.bases),
+        "options": dict(inputs.options),
+        "files": dict(inputs.files),
+    }
+    _save(_place(cache, inputs.digest), document)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base image that is no local one: the registry's digest of it as of its last use, and
+    whether it has ONBUILD triggers, which can't be read then."""
+
+    digest: str
+    triggers: bool = False
+
+
+def load_bases(cache: Path) -> dict[str, Base]:
+    """What is known of base images that were never local, by their plain names."""
+    return {
+        name: Base(str(known.get("digest", "")), bool(known.get("triggers")))
+        for name, known in _load(cache / "bases.json").items()
+        if isinstance(known, dict)
+    }
+
+
+def save_bases(cache: Path, found: Mapping[str, Base]) -> None:
+    """Remember base images beside those that are known."""
+    known = load_bases(cache)
+    if {**known, **found} != known:
+        everything = {name: asdict(base) for name, base in {**known, **found}.items()}
+        _save(cache / "bases.json", everything)
+
+
+def save_steps(
+    cache: Path,
+    service: str,
+    digest: str,
+    steps: Iterable[Mapping[str, Any]],
+    took: BuildTime | None = None,
+) -> None:
+    """Keep how long each step of an image's build took (``name``, ``seconds``, ``cached``), and
+    the build as a whole. A step that was cached is given the seconds it takes when it runs,
+    where that is known. An image whose ``digest`` is "" has none."""
+    place = cache / "steps" / f"{service}.json"
+    document = _load(place)
+    ran = _step_times(document)
+    kept = []
+    for step in steps:
+        name = COUNTED.sub("", str(step["name"]))
+        known = ran.get(name)
+        if step["cached"]:
+            kept.append({**step, "seconds": known.last if known else step["seconds"]})
+            continue
+        seconds = float(step["seconds"])
+        ran[name] = known_again(known, seconds) if known else StepTime(seconds, seconds)
+        kept.append(dict(step))
+    builds = [[one.seconds, one.busy, one.export] for one in _build_times(document)]
+    if took is not None:
+        builds.append([took.seconds, took.busy, took.export])
+    times = {name: [one.first, one.last, one.runs, *one.recent] for name, one in ran.items()}
+    _save(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
+    if digest:
+        _save(cache / "steps" / f"{digest}.json", {"steps": kept})
+
+
+def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[BuildTime]]:
+    """How long the steps of a service's builds took, by their text, and its last builds, the
+    latest at the end."""
+    document = _load(cache / "steps" / f"{service}.json")
+    return _step_times(document), _build_times(document)
+
+
+def load_steps(cache: Path, digest: str) -> list[dict[str, Any]]:
+    """The steps of one image's build, as :func:`save_steps` kept them."""
+    steps = _load(cache / "steps" / f"{digest}.json").get("steps")
+    return [one for one in steps if isinstance(one, dict)] if isinstance(steps, list) else []
+
+
+def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
+    steps = document.get("steps", document)
+    if not isinstance(steps, dict):
+        return {}
+    times = {}
+    for name, found in steps.items():
+        # A number alone is what earlier versions kept.
+        numbers = _numbers([found] * 2 + [1] if _is_number(found) else found, 3)
+        if numbers:
+            first, last, runs, *recent = numbers
+            times[name] = StepTime(first, last, max(1, int(runs)), tuple(recent[-KEPT_RUNS:]))
+    return times
+
+
+def known_again(known: StepTime, seconds: float) -> StepTime:
+    """A step's times after it ran once more. One run on a busy machine is no habit: what it takes
+    is the median of the last."""
+    recent = (*known.recent, seconds)[-KEPT_RUNS:]
+    return StepTime(known.first, statistics.median(recent), known.runs + 1, recent)
+
+
+def _build_times(document: Mapping[str, Any]) -> list[BuildTime]:
+    builds = document.get("builds")
+    rows = [_numbers(row, 3) for row in builds] if isinstance(builds, list) else []
+    return [BuildTime(row[0], row[1], row[2]) for row in rows if row]
+
+
+def _numbers(found: Any, count: int) -> list[float]:
+    """A list of at least so many durations; an empty one for anything else."""
+    whole = isinstance(found, list) and len(found) >= count and all(map(_is_number, found))
+    return [float(one) for one in found] if whole else []
+
+
+def _is_number(found: Any) -> bool:
+    """Whether it is a duration: more than a century is none."""
+    return isinstance(found, (int, float)) and type(found) is not bool and 0 <= found < 4e9
+
+
+def _inputs(digest: str, document: Mapping[str, Any]) -> BuildInputs:
+    return BuildInputs(
+        service=str(document.get("service", "")),
+        digest=digest,
+        files=_texts(document.get("files")),
+        options=_texts(document.get("options")),
+        core=str(document.get("core", "")),
+        bases=_texts(document.get("bases")),
+    )
+
+
+def _texts(found: Any) -> dict[str, str]:
+    """A mapping of texts, whatever else a damaged record holds in its place."""
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def _load(place: Path) -> dict[str, Any]:
+    try:
+        loaded = json.loads(place.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _save(place: Path, document: Mapping[str, Any]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        # Not indented: that is another, much slower encoder.
+        stream.write(json.dumps(document))
+    new.replace(place)

@@ -1,0 +1,168 @@
+"""The settings under ``stack`` in Invoke's configuration, checked and turned into facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+
+ENGINE_SECONDS = 60.0
+"""How long the engine may take for one answer, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One of the stack's own end-to-end checks: ``command`` is run in ``service``'s container."""
+
+    name: str
+    service: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """What the settings say of one piece of state (a volume's key, or a name for ``path``)."""
+
+    group: str = ""
+    cache: bool = False
+    description: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of ``stack``; every field is optional. Timeouts are seconds, ``engine_timeout`` that of
+    one answer of the engine; ``live`` holds the services
+    that may be paused for a snapshot, with the command that each runs before (none for most);
+    ``owner`` is the id of the process that the instance lives for."""
+
+    files: tuple[str, ...] = ()
+    state: Mapping[str, State] = field(default_factory=dict)
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    jobs: int | None = None
+    registry: str = ""
+    instance: str = ""
+    owner: str = ""
+    engine_timeout: float = ENGINE_SECONDS
+
+
+DEFAULTS: dict[str, Any] = {
+    "files": [],
+    "state": {},
+    "services": {},
+    "checks": [],
+    "jobs": "",
+    "registry": "",
+    "instance": "",
+    "owner": "",
+    "engine_timeout": "",
+}
+"""Every setting exists in the collection's own configuration, so that ``INVOKE_STACK_*`` works
+(Invoke reads an environment variable only for a setting it knows)."""
+
+
+def read_settings(raw: Mapping[str, Any]) -> Settings:
+    """Settings from Invoke's configuration; raises TaskFailure, code 2, for a bad value."""
+    unknown = sorted(set(raw) - set(DEFAULTS))
+    if unknown:
+        raise _bad(unknown[0], f"there is no such setting (there are {', '.join(DEFAULTS)})")
+    return Settings(
+        files=_words("files", _given(raw, "files")),
+        state={name: _state(name, one) for name, one in _mapping("state", raw).items()},
+        timeouts={
+            name: _number(f"services.{name}.timeout", one["timeout"])
+            for name, one in _mapping("services", raw).items()
+            if isinstance(one, Mapping) and one.get("timeout") is not None
+        },
+        live={
+            name: () if one["live"] == "pause" else _words(f"services.{name}.live", one["live"])
+            for name, one in _mapping("services", raw).items()
+            if isinstance(one, Mapping) and one.get("live")
+        },
+        checks=tuple(_check(one) for one in _given(raw, "checks") or ()),
+        jobs=jobs(raw.get("jobs")),
+        registry=str(raw.get("registry") or ""),
+        instance=str(raw.get("instance") or ""),
+        owner=str(raw.get("owner") or ""),
+        engine_timeout=_number("engine_timeout", raw.get("engine_timeout") or ENGINE_SECONDS),
+    )
+
+
+def jobs(value: Any, flag: str = "") -> int | None:
+    """A number of jobs from a setting or, where it is named, a flag; None for an empty one."""
+    if value in (None, ""):
+        return None
+    if str(value).isdigit() and int(value) >= 1:
+        return int(value)
+    if flag:
+        message = f"{flag} takes a whole number from 1, not {value!r}"
+        raise TaskFailure(message, code=ExitCode.USAGE, hint=f"for example `{flag} 2`")
+    raise _bad("jobs", f"{value!r} is not a whole number from 1")
+
+
+def _bad(name: str, why: str) -> TaskFailure:
+    return TaskFailure(
+        f"setting stack.{name}: {why}",
+        code=ExitCode.USAGE,
+        hint="correct it in tasks.py, invoke.yaml or the INVOKE_STACK_* variable",
+    )
+
+
+def _given(raw: Mapping[str, Any], name: str) -> Any:
+    """A setting's value; one that came from the environment is JSON where it is not a word."""
+    value = raw.get(name)
+    if isinstance(value, str) and value[:1] in "[{":
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise _bad(name, str(error)) from error
+    return value
+
+
+def _mapping(name: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = _given(raw, name) or {}
+    if not hasattr(value, "items"):
+        raise _bad(name, "is not a mapping")
+    return dict(value.items())
+
+
+def _words(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    if not isinstance(value, (list, tuple)):
+        raise _bad(name, "is not a list")
+    return tuple(str(one) for one in value)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if number <= 0:
+        raise _bad(name, f"{value!r} is not a number of seconds above 0")
+    return number
+
+
+def _state(name: str, raw: Any) -> State:
+    known = {"group", "cache", "description", "path"}
+    if not hasattr(raw, "items") or set(raw) - known:
+        raise _bad(f"state.{name}", f"takes {', '.join(sorted(known))}")
+    return State(
+        group=str(raw.get("group") or ""),
+        cache=bool(raw.get("cache")),
+        description=str(raw.get("description") or ""),
+        path=str(raw.get("path") or ""),
+    )
+
+
+def _check(raw: Any) -> Check:
+    if not hasattr(raw, "items") or not {"name", "service", "command"} <= set(raw):
+        raise _bad("checks", "each needs name, service and command (a list)")
+    return Check(str(raw["name"]), str(raw["service"]), _words("checks", raw["command"]))

@@ -1,0 +1,86 @@
+"""What ends a run from outside: Ctrl-C, SIGTERM, the loss of the terminal, an engine that does not
+answer any more. Each ends it in the same way: children first, and said what was done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+SAME_SECONDS = 0.1
+"""Signals closer together are one: a Ctrl-C reaches a whole process group, in which another
+program may pass it on, and ``timeout`` sends its signal twice."""
+SHOW_CURSOR = b"\x1b[?25h\n"
+SILENCE = signal.SIGUSR1
+"""What the thread that watches the engine wakes the main thread with, whatever that waits for."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; not an Exception, so that nothing on the way mistakes it for a failure."""
+
+
+class EngineSilent(BaseException):
+    """The engine does not answer any more; not an Exception, as :class:`Terminated`."""
+
+
+_RAISED: dict[int, type[BaseException]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Terminated,
+    signal.SIGHUP: Terminated,
+    SILENCE: EngineSilent,
+}
+
+
+@contextlib.contextmanager
+def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
+    """For the block, turn the first signal into its exception: KeyboardInterrupt, Terminated or
+    EngineSilent. A second one calls ``at_once`` and ends the process there and then.
+
+    After a block that was ended so, signals are ignored: the way out is short, and another one
+    would only cut the last words off.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    first: list[tuple[int, float]] = []
+
+    def handler(number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not first:
+            first.append((number, now))
+            raise _RAISED[number]
+        if number == SILENCE or now - first[0][1] < SAME_SECONDS:
+            return
+        at_once()
+        if os.isatty(2):
+            os.write(2, SHOW_CURSOR)
+        os.write(2, b"error: interrupted a second time; what was under way was cut short\n")
+        os._exit(143 if number != signal.SIGINT else 130)
+
+    before = {number: signal.signal(number, handler) for number in _RAISED}
+    try:
+        yield
+    finally:
+        if first:
+            last_signal()
+        else:
+            for number, previous in before.items():
+                signal.signal(number, previous)
+
+
+def engine_silent() -> None:
+    """Raise :class:`EngineSilent` in the main thread."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, SILENCE)
+
+
+def last_signal() -> None:
+    """Be deaf from here on."""
+    for number in _RAISED:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,100 @@
+"""Teaches Invoke's parser what it cannot do by itself, in one place, held by tests to 3.0.
+
+Invoke has no optional positional arguments: after a task's name it expects flags or another
+task's name. Here a word that names no task is given to the task before it, where that takes any
+(:data:`WORDS`); the verb, which reads the model anyway, refuses a word that is no service before
+it does anything. Usage errors end with 2 instead of 1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke import Context
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.parser import ParseMachine
+
+from composetasks.facts import ExitCode
+
+WORDS = ("service", "name")
+"""The list arguments that bare words go to: ``-s/--service`` and ``-n/--name``."""
+
+known_tasks: set[str] = set()
+"""The names of all tasks of this run, for the message about a word that is nothing."""
+
+_installed = False
+
+
+def install() -> None:
+    """Change Invoke's parser, once per process."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    # Invoke turns this off so that no tasks.pyc is left beside tasks.py; for a package it means
+    # to compile it anew at every start, a third of a second here.
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    handle: Callable[[Any, str], None] = ParseMachine.handle
+
+    def handle_words(machine: Any, token: str) -> None:
+        known_tasks.update(machine.contexts)
+        argument = _takes_word(machine, token)
+        if argument is None:
+            handle(machine, token)
+        else:
+            machine.context.args[argument].value = token
+
+    def usage_error(machine: Any, message: str) -> None:
+        said = _plain(message)
+        raise Exit(
+            f"error: {said}\nnext: {_closest(said)}`inv --list` shows the tasks, "
+            f"`inv --help TASK` its flags",
+            code=int(ExitCode.USAGE),
+        )
+
+    for name, method in (("handle", handle_words), ("error", usage_error)):
+        setattr(ParseMachine, name, method)
+
+
+def _plain(message: str) -> str:
+    return str(ParseError(message))
+
+
+def _closest(message: str) -> str:
+    """The tasks closest to a word that Invoke knows as none, as a question; "" for others."""
+    import difflib
+
+    word = re.fullmatch(r"No idea what '([^-].*)' is!", message)
+    close = difflib.get_close_matches(word[1], sorted(known_tasks)) if word else []
+    return f"did you mean {' or '.join(close)}? " if close else ""
+
+
+def _takes_word(machine: Any, token: str) -> str | None:
+    """The list argument that a bare word belongs to, None where Invoke knows what it is."""
+    context = machine.context
+    if (
+        machine.current_state == "unknown"
+        or context is None
+        or context.name is None
+        or token.startswith("-")
+        or token in machine.contexts
+        or machine.waiting_for_flag_value
+        or context.missing_positional_args
+    ):
+        return None
+    return next((word for word in WORDS if word in context.args and _is_list(context, word)), None)
+
+
+def _is_list(context: Any, word: str) -> bool:
+    return context.args[word].kind is list
+
+
+def project_folder(context: Context) -> Path:
+    """The folder of the ``tasks.py`` this task came from (Invoke keeps it for itself)."""
+    prefix = context.config._project_prefix
+    return Path(prefix).resolve() if prefix else Path.cwd()

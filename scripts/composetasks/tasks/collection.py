@@ -1,0 +1,49 @@
+"""``collection()``: the tasks as an Invoke namespace with their default settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from invoke import Collection, Task
+
+from composetasks.run.settings import DEFAULTS
+from composetasks.tasks import definitions
+
+TASKS: tuple[Task[Any], ...] = (
+    definitions.up,
+    definitions.down,
+    definitions.build,
+    definitions.clean_orphans,
+    definitions.logs,
+    definitions.status,
+    definitions.timeline,
+    definitions.verify,
+    definitions.doctor,
+    definitions.env,
+    definitions.layers,
+    definitions.reset_state,
+    definitions.snapshot,
+    definitions.snapshots,
+    definitions.restore,
+)
+
+
+def collection(
+    tasks: Iterable[str] | None = None, config: Mapping[str, Any] | None = None
+) -> Collection:
+    """An Invoke collection of every task, or of those named in ``tasks``.
+
+    ``config`` is Invoke configuration laid over the defaults (``{"stack": {...}}``). Raises
+    ValueError for a name that is no task.
+    """
+    known = {task.name.replace("_", "-"): task for task in TASKS}
+    wanted = [name.replace("_", "-") for name in tasks] if tasks is not None else list(known)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ValueError(f"no task is called {unknown[0]!r}; there are {', '.join(known)}")
+    namespace = Collection(*[known[name] for name in wanted])
+    namespace.configure({"stack": dict(DEFAULTS)})
+    if config:
+        namespace.configure(dict(config))
+    return namespace

@@ -1,0 +1,148 @@
+"""From a task's arguments to a verb, and from what it raises to an exit code: the one place
+where a failure becomes visible."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke import Context
+from invoke.exceptions import Exit
+
+from composetasks.facts import ExitCode
+from composetasks.report.reporter import Reporter, reporter
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+from composetasks.run.folder import Folder
+from composetasks.run.masking import safe
+from composetasks.run.outside import from_outside, silent
+from composetasks.run.settings import read_settings
+from composetasks.run.signals import EngineSilent, Terminated, ended_politely
+from composetasks.tasks.adapter import known_tasks, project_folder
+
+if TYPE_CHECKING:
+    from composetasks.verbs.session import Options, Session
+
+
+def run_verb(
+    context: Context,
+    verb: Callable[[Session], ExitCode],
+    name: str,
+    *,
+    as_json: bool,
+    stream: bool,
+    options: Callable[[], Options],
+) -> None:
+    """Run a verb; raises Invoke's Exit where it does not end with 0."""
+    from composetasks.verbs.session import Session
+
+    told = reporter(as_json=as_json, stream=stream)
+    folder = project_folder(context)
+    session: Session | None = None
+    code = ExitCode.OK
+    with ended_politely(process.kill_all):
+        try:
+            settings = read_settings(context.config.get("stack", {}))
+            session = Session(name, folder, settings, told, options(), frozenset(known_tasks))
+            code = verb(session)
+        except TaskFailure as failure:
+            code = _told(told, failure)
+        except (KeyboardInterrupt, Terminated) as error:
+            process.end_all()
+            code = _told(told, _interrupted(name, error, session, told))
+        except EngineSilent:
+            process.end_all()
+            code = _told(told, _left(silent(settings.engine_timeout), session, told))
+        except Exception as error:
+            if isinstance(error, BrokenPipeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            outside = from_outside(error)
+            told_as = _left(outside, session, told) if outside else _bug(folder, session, error)
+            code = _told(told, told_as)
+        finally:
+            process.end_all()
+            if session is not None:
+                session.close()
+            told.close()
+            # Python looks through all that is left when it ends, which took 65 ms of processor
+            # time, and 9 ms so.
+            gc.freeze()
+    if code != ExitCode.OK:
+        raise Exit(code=int(code))
+
+
+def _told(told: Reporter, failure: TaskFailure) -> ExitCode:
+    """Make a failure visible; a run folder on a full disk must not keep it from being shown."""
+    try:
+        told.failure(failure)
+    except OSError:
+        told.forget()
+        with contextlib.suppress(OSError):  # nobody to tell it to either
+            told.failure(failure)
+    return failure.code
+
+
+def _interrupted(
+    name: str, error: BaseException, session: Session | None, told: Reporter
+) -> TaskFailure:
+    ended = isinstance(error, Terminated)
+    return _left(
+        TaskFailure(
+            f"`inv {name}` was {'terminated' if ended else 'interrupted'}",
+            code=ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED,
+            hint=f"`inv {name} --plan` shows what is left to do",
+        ),
+        session,
+        told,
+    )
+
+
+def _left(failure: TaskFailure, session: Session | None, told: Reporter) -> TaskFailure:
+    """A failure that came from outside, with what of the plan was done by then and what was not."""
+    kept = session.run_folder if session else None
+    if kept is None:
+        lines, data = ["nothing was changed"], {}
+    else:
+        done, not_done = told.standing()
+        lines = [
+            f"done: {', '.join(done) or 'nothing'}",
+            f"not done: {', '.join(not_done) or 'nothing'}",
+            f"what happened is in {kept}",
+        ]
+        data = {"done": done, "not_done": not_done}
+    detail = "\n".join([*([failure.detail] if failure.detail else []), *lines])
+    return TaskFailure(
+        failure.message, code=failure.code, hint=failure.hint, detail=detail, data=data
+    )
+
+
+def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure:
+    """One line for the user, the traceback in the run folder."""
+    text = safe("".join(traceback.format_exception(error)))
+    kept = session.run_folder if session and session.run_folder else None
+    try:
+        if kept is None:
+            place = Folder(folder / ".composetasks", folder / ".composetasks" / "cache")
+            place.make()
+            kept = place.new_run("bug")
+        (kept / "traceback.txt").write_text(text)
+    except OSError as unkept:
+        return TaskFailure(
+            f"a bug in composetasks: {type(error).__name__}: {error}",
+            code=ExitCode.BUG,
+            detail=f"its traceback could not be kept: {unkept}",
+            hint="please report it; run the task again where its folder can be written to",
+        )
+    said: dict[str, Any] = {"traceback": str(kept / "traceback.txt")}
+    return TaskFailure(
+        f"a bug in composetasks: {type(error).__name__}: {error}",
+        code=ExitCode.BUG,
+        hint=f"please report it with {kept / 'traceback.txt'}",
+        data=said,
+    )

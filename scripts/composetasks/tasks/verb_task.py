@@ -1,0 +1,142 @@
+"""Makes an Invoke task of a function that takes a session: adds the flags that tasks share, and
+runs it where every failure finds its exit code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from invoke import Argument, Context, Task
+
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+from composetasks.tasks.run_verb import run_verb
+
+if TYPE_CHECKING:
+    from composetasks.verbs.session import Options
+
+JSON = {"json": (False, "JSON on stdout instead of a page")}
+INSTANCE = {"instance": ("", "act on the copy of the stack that has this name")}
+CHANGING = {
+    "plan": (False, "print the plan and change nothing"),
+    "yes": (False, "consent to what ends or empties something of ours"),
+    "force": (False, "consent also to what is not ours"),
+    "exit_code": (False, "with --plan: end with 10 where there is something to do"),
+    "wait_lock": ("", "seconds to wait for another run to end"),
+}
+
+
+SHORT = {"service": "s", "name": "n", "yes": "y", "follow": "f", "tail": "t"}
+"""The flags with a short form: the same letter in every task, where Invoke would give each flag
+the first letter that is free."""
+
+
+class VerbTask(Task[Any]):
+    """A task whose short flags are those of :data:`SHORT` and no others, and that can tell its
+    arguments more than once (Invoke uses their help up)."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        texts = dict(self.help)
+        try:
+            return list(super().get_arguments(ignore_unknown_help))
+        finally:
+            self.help = texts
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        opts: dict[str, Any] = super().arg_opts(name, default, taken_names)
+        if name in SHORT:
+            opts["names"] = [*opts["names"], SHORT[name]]
+        return opts
+
+
+def verb_task(
+    *, changing: bool = False, stream: bool | str = False, help: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., ExitCode]], Task[Any]]:
+    """A decorator. ``changing`` tasks get the flags of a plan; ``stream`` says that their JSON
+    form is lines, or names the flag with which it is. Parameters that default to an empty tuple
+    become repeatable flags."""
+    shared = {**(CHANGING if changing else {}), **INSTANCE, **JSON}
+
+    def decorate(function: Callable[..., ExitCode]) -> Task[Any]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+
+        @functools.wraps(function)
+        def body(context: Context, **given: Any) -> None:
+            flags = {name: given.pop(name) for name in shared}
+            arguments = {
+                p.name: tuple(given[p.name] or ()) if p.default == () else given[p.name]
+                for p in own
+            }
+            only_plan = bool(flags.get("plan"))
+            lines = bool(arguments[stream]) if isinstance(stream, str) else stream
+            run_verb(
+                context,
+                lambda session: function(session, **arguments),
+                function.__name__.replace("_", "-"),
+                as_json=flags["json"],
+                stream=lines and not only_plan,
+                options=lambda: _options(flags),
+            )
+
+        signature = inspect.Signature(
+            [_parameter("context", inspect.Parameter.empty)]
+            + [_parameter(p.name, None if p.default == () else p.default) for p in own]
+            + [_parameter(name, default) for name, (default, _) in shared.items()]
+        )
+        setattr(body, "__signature__", signature)  # noqa: B010 (mypy knows no such attribute)
+        return VerbTask(
+            body,
+            name=function.__name__,
+            iterable=[p.name for p in own if p.default == ()],
+            help={**(help or {}), **{name: text for name, (_, text) in shared.items()}},
+            auto_shortflags=False,
+        )
+
+    return decorate
+
+
+def _parameter(name: str, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+
+
+def _options(flags: Mapping[str, Any]) -> Options:
+    from composetasks.verbs.session import Options
+
+    return Options(
+        plan=bool(flags.get("plan")),
+        yes=bool(flags.get("yes")),
+        force=bool(flags.get("force")),
+        exit_code=bool(flags.get("exit_code")),
+        wait_lock=number("wait-lock", flags.get("wait_lock")) or 0.0,
+        instance=str(flags.get("instance") or ""),
+    )
+
+
+def number(flag: str, value: Any) -> float | None:
+    """A flag's number of seconds, None where it was not given; raises TaskFailure, code 2."""
+    if value in (None, ""):
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise TaskFailure(
+            f"--{flag} takes a number of seconds, not {value!r}",
+            code=ExitCode.USAGE,
+            hint=f"for example `--{flag} 60`",
+        )
+    return seconds
+
+
+def one_name(names: tuple[str, ...]) -> str:
+    """The one name that was given, "" for none; raises TaskFailure, code 2, for several."""
+    if len(names) > 1:
+        raise TaskFailure(
+            f"one name is enough, not {', '.join(names)}",
+            code=ExitCode.USAGE,
+            hint="`inv snapshots` shows those there are",
+        )
+    return names[0] if names else ""

@@ -1,0 +1,1 @@
+"""Verbs: one file each; observe, plan, (ask), apply, report, in that order, on one screen."""

@@ -1,0 +1,41 @@
+"""``build``: builds the images whose inputs changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+
+def build(
+    session: Session,
+    services: Sequence[str],
+    *,
+    no_cache: bool = False,
+    pull: bool = False,
+    jobs: int | None = None,
+    push: bool = False,
+) -> ExitCode:
+    """Build what changed among the services, or all; no container is touched. With ``push`` the
+    shared registry gets what it lacks of them."""
+    from composetasks.plan.build import plan_build
+
+    registry = session.settings.registry
+    if push and not registry:
+        raise TaskFailure(
+            "there is no registry to push to",
+            code=ExitCode.USAGE,
+            hint="name one in stack.registry or INVOKE_STACK_REGISTRY, as host/path",
+        )
+    with session.changing():
+        world = session.observe(services, registry=registry, push=push)
+        plan = plan_build(world, services, no_cache=no_cache, pull=pull, push=push)
+        ended = session.carry_through(
+            plan, world, no_cache=no_cache, pull=pull, jobs=jobs or session.settings.jobs
+        )
+        if ended is not None:
+            return ended
+        session.report_done(plan, "every image is what its files say")
+    return ExitCode.OK

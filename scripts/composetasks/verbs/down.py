@@ -1,0 +1,20 @@
+"""``down``: stops and removes this project's containers and networks; state stays."""
+
+from __future__ import annotations
+
+from composetasks.facts import ExitCode
+from composetasks.verbs.session import Session
+
+
+def down(session: Session) -> ExitCode:
+    """End the project on the engine, dependents first; volumes and folders are not touched."""
+    from composetasks.plan.stop import plan_stop
+
+    with session.changing():
+        world = session.observe(inputs=False)
+        plan = plan_stop(world)
+        ended = session.carry_through(plan, world)
+        if ended is not None:
+            return ended
+        session.report_done(plan, f"{world.model.project} is down")
+    return ExitCode.OK

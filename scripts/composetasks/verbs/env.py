@@ -1,0 +1,163 @@
+"""``env``: every variable, its value, where that is from, and who uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from composetasks.facts import Environment, ExitCode, Problem, Usage
+from composetasks.plan.environment import fatal, problems
+from composetasks.plan.specification import Value, shown, values
+from composetasks.report.documents import schema
+from composetasks.run import made
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import MASK, mask, secret, secrets
+from composetasks.verbs.session import Session
+
+
+def env(session: Session, *, check: bool = False) -> ExitCode:
+    """Show the environment; with ``check`` only what is wrong with it, ending with 6 if that is
+    fatal."""
+    from composetasks.observe.usage import interpolated, read_usage
+
+    environment = session.environment
+    wrong = problems(environment)
+    usage = read_usage(session.compose, environment.files)
+    names = _names(environment, usage)
+    held = {} if check else _held(session, usage)
+    expected = {name: found[0].value for name in names if (found := values(environment, name))}
+    asked = interpolated(session.compose, expected)
+    hidden = secrets(environment)
+    document = {
+        "schema": schema("env"),
+        "variables": [
+            _variable(environment, name, asked.get(name), usage, held, hidden) for name in names
+        ],
+        "problems": [_problem(one, hidden) for one in wrong],
+    }
+    session.reporter.result(document, [])
+    session.reporter.environment(document, check=check)
+    return ExitCode.INVALID if check and fatal(wrong) else ExitCode.OK
+
+
+def _names(environment: Environment, usage: Usage) -> list[str]:
+    """The specification's variables in its order, then those of files and compose files."""
+    own = {one.name for file in environment.files for one in file.compose if not one.refused}
+    used = {name for places in usage.services.values() for name in places}
+    specified = [one.name for one in environment.variables]
+    return [*dict.fromkeys(specified), *sorted((own | used) - {*specified, ""})]
+
+
+def _variable(
+    environment: Environment,
+    name: str,
+    asked: str | None,
+    usage: Usage,
+    held: Mapping[str, Mapping[str, bool | None]],
+    hidden: Collection[str],
+) -> dict[str, Any]:
+    specified = next((one for one in environment.variables if one.name == name), None)
+    is_secret = secret(environment, name)
+
+    def visible(value: str) -> str:
+        return MASK if is_secret and value else mask(value, hidden)
+
+    setters = values(environment, name)
+    source, value = "unset", None
+    if setters:
+        # Compose has the last word on what it read.
+        own = setters[0].value
+        source, value = _source(environment, setters[0]), own if asked is None else asked
+    elif name in usage.defaults:
+        source, value = "compose", usage.defaults[name]
+    elif specified is not None and specified.default:
+        source, value = ".env.example", specified.default
+    users = [service for service, places in usage.services.items() if name in places]
+    return {
+        "name": name,
+        "value": None if value is None else visible(value),
+        "source": source,
+        "overrides": [
+            {
+                "source": _source(environment, one),
+                "line": one.line or None,
+                "value": visible(one.value),
+            }
+            for one in setters[1:]
+        ],
+        "secret": is_secret,
+        "services": users,
+        "containers": {user: held[user][name] for user in users if name in held.get(user, {})},
+        "type": " ".join(specified.type) if specified else "",
+        "meaning": specified.meaning if specified else "",
+    }
+
+
+def _source(environment: Environment, one: Value) -> str:
+    return shown(environment, one.file.path) if one.file else "process"
+
+
+def _problem(one: Problem, hidden: Collection[str]) -> dict[str, Any]:
+    return {
+        "severity": one.severity,
+        "name": one.name,
+        "file": one.file or None,
+        "line": one.line or None,
+        "message": mask(one.message, hidden),
+        "hint": mask(one.hint, hidden),
+    }
+
+
+# --- whether the running containers have it -------------------------------------------------
+
+
+def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
+    """For each service that runs and each variable it uses: whether all its containers were made
+    with the present value; None where only a change of the whole configuration can be told.
+
+    Empty where no engine answers or the model is invalid, which other tasks report.
+    """
+    from composetasks.observe.engine import inspect_container, read_containers
+
+    try:
+        model = session.model()
+        client = session.client
+        containers = [one for one in read_containers(client) if one.project == model.project]
+    except TaskFailure:
+        return {}
+    key = made.digest_key(session.kept.cache)
+    held: dict[str, dict[str, bool | None]] = {}
+    for name, service in model.services.items():
+        ours = [one for one in containers if one.service == name and one.running and not one.oneoff]
+        wanted = dict(service.config.get("environment") or {})
+        for container in ours:
+            current = container.config_hash == service.config_hash
+            actual = {} if current else _environment(inspect_container(client, container.id), key)
+            known = held.setdefault(name, {})
+            for variable, places in usage.services.get(name, {}).items():
+                has = True if current else _has(places, wanted, actual)
+                known[variable] = _worse(known.get(variable, True), has)
+    return held
+
+
+def _environment(record: Mapping[str, Any], key: bytes) -> dict[str, str]:
+    """A container's variables, with digests in place of secrets, as the model has them."""
+    entries = (record.get("Config") or {}).get("Env") or ()
+    found = dict(str(entry).partition("=")[::2] for entry in entries)
+    masked: dict[str, str] = made.mask({"environment": found}, key)["environment"]
+    return masked
+
+
+def _has(
+    places: Collection[str], wanted: Mapping[str, Any], actual: Mapping[str, str]
+) -> bool | None:
+    """Whether a container of an older configuration has a variable's present value."""
+    keys = [place.partition(".")[2] for place in places if place.startswith("environment.")]
+    for key in keys:
+        if key in wanted and str(wanted[key] or "") != actual.get(key, ""):
+            return False
+    return True if len(keys) == len(places) else None
+
+
+def _worse(one: bool | None, other: bool | None) -> bool | None:
+    return min(one, other, key=[False, None, True].index)

@@ -1,0 +1,23 @@
+"""The check of ``.env`` and the process environment that stands before every start."""
+
+from __future__ import annotations
+
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+
+def check_environment(session: Session) -> None:
+    """Raise TaskFailure, code 6, naming every fatal problem at once; warnings are noted."""
+    from composetasks.plan.environment import fatal, lines, problems
+
+    found = problems(session.environment)
+    wrong = fatal(found)
+    if wrong:
+        raise TaskFailure(
+            f"the environment is invalid: {len(wrong)} thing{'s' * (len(wrong) > 1)} to correct",
+            code=ExitCode.INVALID,
+            detail="\n".join(lines(wrong)),
+            hint="correct these; .env.example says what each variable may be",
+        )
+    session.warnings += lines(found)

@@ -1,0 +1,313 @@
+"""All that the doctor looks at, each thing in a thread of its own and within a bound, and the
+checks that are made of it.
+
+What a check can't do without is either had, or the check is skipped and says what it lacked. What
+fails in one is seen in that one: an error nobody expected becomes that check's own failure, with
+its traceback kept, because the page of all other checks is what a person needs just then. That is
+why this module, beside ``tasks/run_verb.py``, may catch every Exception.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.doctor.container import (
+    Containers,
+    in_container,
+    remove_left_over,
+    usable_here,
+)
+from composetasks.facts import Check, Daemon, Engine, Model, Reach, Status, World
+from composetasks.observe.doctor import machine, plugins, stack
+from composetasks.plan.doctor import engine as of_engine
+from composetasks.plan.doctor import network as of_network
+from composetasks.plan.doctor import stack as of_stack
+from composetasks.plan.doctor.verdict import skipped
+from composetasks.plan.health_programs import programs
+from composetasks.run import process
+from composetasks.run.bounded import Bounded, Late, Unavailable
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+from composetasks.verbs.session import Session
+
+if TYPE_CHECKING:
+    from composetasks.observe.engine import APIClient
+
+PROGRAM_SECONDS = 12.0
+ENGINE_SECONDS = 15.0
+CONTAINER_SECONDS = 30.0
+BUILD_SECONDS = 45.0
+END_SECONDS = 15.0
+"""How long what was begun may take to be taken away."""
+
+
+class Examination:
+    """What is being looked at; every field is on its way from the start."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._environment = dict(os.environ)
+        self._containers = Containers()
+        index = machine.package_index(self._environment)
+        self.compose = Bounded(lambda: plugins.compose_plugins(self._environment), PROGRAM_SECONDS)
+        self.buildx = Bounded(lambda: plugins.buildx_plugins(self._environment), PROGRAM_SECONDS)
+        self.host = Bounded(lambda: _on_host(index), PROGRAM_SECONDS)
+        self.model = Bounded(session.model, PROGRAM_SECONDS)
+        self.engine: Bounded[tuple[APIClient, Daemon]] = Bounded(_daemon, PROGRAM_SECONDS)
+        self.held = Bounded(self._held, ENGINE_SECONDS)
+        self.world = Bounded(self._world, ENGINE_SECONDS)
+        self.bases = Bounded(self._bases, ENGINE_SECONDS)
+        self.roots = Bounded(self._roots, ENGINE_SECONDS)
+        self.cleared = Bounded(self._clear, ENGINE_SECONDS)
+        self.asked = Bounded(self._asked, CONTAINER_SECONDS)
+        self.container = Bounded(lambda: self._in_container(index), CONTAINER_SECONDS)
+        self.build = Bounded(lambda: self._in_step(index), BUILD_SECONDS)
+
+    def end(self) -> None:
+        """Take away what is still there of a container and a build."""
+        self._containers.end()
+        process.end_all()
+        for made in (self.container, self.build):
+            made.join(END_SECONDS)
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def daemon(self) -> Daemon:
+        return self.engine.needed("the engine")[1]
+
+    def _held(self) -> Engine:
+        from composetasks.observe.engine import read_engine
+
+        return read_engine(self.engine.needed("the engine")[0])
+
+    def _world(self) -> World:
+        """The model and the engine, with the processes that hold the model's ports."""
+        from composetasks.observe.host import port_holders, real_paths, unheld
+        from composetasks.plan.ports import demands
+
+        model, held = self.model.needed("a valid model"), self.held.needed("the engine")
+        here = self.daemon().here
+        wanted = [
+            (one.host_ip, number, one.protocol)
+            for one in demands(model, model.services)
+            for number in range(one.first, one.last + 1)
+        ]
+        ports = port_holders(unheld(wanted, held.containers)) if here else ()
+        paths = real_paths(model, held.containers, here=here)
+        return World(model, held, ports=ports, paths=paths)
+
+    def _bases(self) -> Mapping[str, Mapping[str, str]]:
+        """The base images of each service that builds."""
+        from composetasks.observe.inputs import build_inputs
+
+        world, cache = self.world.needed("the engine and a valid model"), self.session.kept.cache
+        client = self.engine.needed("the engine")[0]
+        found = build_inputs(world.model, world.engine, cache, client=client)
+        return {name: one.bases for name, one in found.items()}
+
+    def _roots(self) -> tuple[str, ...]:
+        world = self.world.needed("the engine and a valid model")
+        client = self.engine.needed("the engine")[0]
+        return stack.root_services(client, world.model, world.engine.containers)
+
+    def _clear(self) -> str:
+        """Take away what doctors that were killed left; the project that containers carry."""
+        model = self.model_or_none()
+        project = model.project if model else "composetasks"
+        remove_left_over(self.engine.needed("the engine")[0], project)
+        return project
+
+    def _asked(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The services whose check is their image's own, and the program that a check lacks."""
+        from composetasks.apply.doctor.programs import lacking
+        from composetasks.observe.image_checks import image_checks
+
+        world = self.world.needed("the engine and a valid model")
+        client = self.engine.needed("the engine")[0]
+        services = world.model.services.items()
+        wanted = {name: found for name, one in services if (found := programs(one))}
+        self.cleared.value()
+        own = image_checks(client, world.model, world.engine)
+        return own, lacking(client, world, wanted, self._containers)
+
+    def _in_container(self, index: str) -> Reach:
+        client, daemon = self.engine.needed("the engine")
+        usable_here(daemon)
+        model, project = self.model_or_none(), self.cleared.value()
+        image = of_stack.probed_image(model, self.held.needed("the engine"))
+        return in_container(client, project, image, index, self._containers)
+
+    def _in_step(self, index: str) -> Reach:
+        from composetasks.apply.doctor.step import base_of, in_step
+
+        client, daemon = self.engine.needed("the engine")
+        usable_here(daemon)
+        base = base_of(client, of_stack.base_image(self._held_now(), self._bases_or_none()))
+        return in_step(base, index, self._environment)
+
+    def _held_now(self) -> Engine:
+        return self.held.needed("the engine")
+
+    def model_or_none(self) -> Model | None:
+        try:
+            return self.model.needed("a model")
+        except Unavailable:
+            return None
+
+    def engine_or_none(self) -> APIClient | None:
+        try:
+            return self.engine.needed("the engine")[0]
+        except Unavailable:
+            return None
+
+    def _bases_or_none(self) -> Mapping[str, Mapping[str, str]]:
+        try:
+            return self.bases.needed("bases")
+        except Unavailable:
+            return {}
+
+    # --- judging ----------------------------------------------------------------------------
+
+    def checks(self) -> list[Check]:
+        """Every check, in the order of the page."""
+        return [self._made(name, judge) for name, judge in CHECKS.items()]
+
+    def _made(self, name: str, judge: Callable[[Examination], Check]) -> Check:
+        try:
+            return judge(self)
+        except Unavailable as lacking:
+            return skipped(name, str(lacking))
+        except Late as late:
+            hint = "what it asks hangs; see the other checks, and run it again"
+            return Check(name, Status.FAILED, str(late), hint)
+        except TaskFailure as failure:
+            first = failure.detail.strip().splitlines()[-1:]
+            said = ": ".join([failure.message, *first])
+            return Check(name, Status.FAILED, said, failure.hint)
+        except Exception as error:
+            return self._bug(name, error)
+
+    def _bug(self, name: str, error: Exception) -> Check:
+        kept = self.session.kept.new_run(f"doctor-{name}") / "traceback.txt"
+        kept.write_text(safe("".join(traceback.format_exception(error))))
+        words = f"a bug in this check: {type(error).__name__}: {error}"
+        return Check(name, Status.FAILED, words, f"please report it with {kept}")
+
+    def reaches(self) -> tuple[list[Reach], list[str]]:
+        """What was found in each place, and the places where nothing was."""
+        found, missing = [], []
+        for name in ("host", "container", "build"):
+            one: Bounded[Reach] = getattr(self, name)
+            try:
+                found.append(one.needed(name))
+            except Unavailable:
+                missing.append("builder" if name == "build" else name)
+        return found, missing
+
+
+def _daemon() -> Any:
+    from composetasks.observe.doctor.daemon import daemon
+
+    return daemon()
+
+
+def _on_host(index: str) -> Reach:
+    from composetasks.apply.doctor.here import on_host
+
+    return on_host(index)
+
+
+def _disks(found: Examination) -> tuple[list[Any], str]:
+    """The file systems where images live: as this host and as a container see it."""
+    daemon = found.daemon()
+    disks = [machine.disk(daemon.root) if daemon.here else None]
+    with contextlib.suppress(Unavailable):
+        disks.append(found.container.needed("a container").disk)
+    return disks, daemon.root
+
+
+def _memory(found: Examination) -> Check:
+    daemon, model = found.daemon(), found.model_or_none()
+    available = machine.available_memory() if daemon.here else None
+    return of_engine.memory(daemon, available, of_stack.memory_limits(model) if model else 0)
+
+
+def _dns(found: Examination) -> Check:
+    container = found.container.needed("a container that runs")
+    hosts = [one for one in found.reaches()[0] if one.place == "host"]
+    return of_network.dns(container, hosts[0] if hosts else None)
+
+
+def _proxy(found: Examination) -> Check:
+    return of_network.proxy(found.reaches()[0], found.daemon().proxies)
+
+
+def _ports(found: Examination) -> Check:
+    world, here = found.world.needed("the engine and a valid model"), found.daemon().here
+    return of_stack.ports(world, machine.local_ports(), machine.reserved_ports(), here=here)
+
+
+def _watching(found: Examination) -> Check:
+    """Of the kernel that the containers run on: this host's, where they run here."""
+    if found.daemon().here:
+        own = machine.watching()
+        if own is not None:
+            return of_stack.watching(own)
+    return of_stack.watching(found.container.needed("a container that runs").watching)
+
+
+def _builders(found: Examination) -> Check:
+    held = found.held.needed("the engine")
+    return of_engine.builders(stack.builders(held), stack.known_builders(os.environ))
+
+
+def _images(found: Examination) -> Check:
+    world = found.world.needed("the engine and a valid model")
+    return of_stack.images(world, found.bases.value())
+
+
+def _open_ports(found: Examination) -> Check:
+    model, held = found.model.needed("a valid model"), Engine()
+    with contextlib.suppress(Unavailable):
+        held = found.held.needed("the engine")
+    return of_stack.open_ports(model, held.containers)
+
+
+def _health(found: Examination) -> Check:
+    """By the model, and by the images where there is an engine that has them."""
+    model = found.model.needed("a valid model")
+    # Without an engine any image may have a check of its own.
+    unknown = dict.fromkeys(model.services, "")
+    own, lacking = (unknown, {}) if found.engine_or_none() is None else found.asked.value()
+    return of_stack.health(World(model, Engine(), image_checks=own), lacking)
+
+
+CHECKS: dict[str, Callable[[Examination], Check]] = {
+    "engine": lambda found: of_engine.engine(found.engine.value()[1]),
+    "compose": lambda found: of_engine.compose(found.compose.value()),
+    "buildx": lambda found: of_engine.buildx(found.buildx.value()),
+    "container": lambda found: of_network.ran("container", found.container.value()),
+    "build": lambda found: of_network.ran("build", found.build.value()),
+    "dns": _dns,
+    "package-index": lambda found: of_network.package_index(*found.reaches()),
+    "proxy": _proxy,
+    "certificates": lambda found: of_network.certificates(found.reaches()[0]),
+    "disk": lambda found: of_engine.disk(*_disks(found)),
+    "inodes": lambda found: of_engine.inodes(*_disks(found)),
+    "memory": _memory,
+    "clock": lambda found: of_engine.clock(found.daemon()),
+    "file-watching": _watching,
+    "builders": _builders,
+    "model": lambda found: of_stack.model(found.model.value()),
+    "env": lambda found: of_stack.env(found.session.environment),
+    "images": _images,
+    "ports": _ports,
+    "open-ports": _open_ports,
+    "root": lambda found: of_stack.root(found.roots.value(), found.daemon()),
+    "health-checks": _health,
+}
+"""Every check by its name, in the order of the page."""

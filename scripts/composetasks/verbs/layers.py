@@ -1,0 +1,84 @@
+"""``layers``: what each layer of the images costs, and what an edit would build again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import ExitCode
+from composetasks.plan.layers.predict import Tried
+from composetasks.report.layers import document
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+from composetasks.verbs.validate import try_edits
+
+
+def layers(
+    session: Session,
+    services: Sequence[str],
+    *,
+    edit: str = "",
+    validate: bool = False,
+    svg: str = "",
+) -> ExitCode:
+    """The layers of the images that ``services`` (or all) build, predictions and advice.
+
+    ``edit`` is a file whose edit is predicted too; with ``validate`` each edit is made on a copy
+    and built; ``svg`` is a file to write a picture to.
+    """
+    from composetasks.observe.commits import last_commits
+    from composetasks.observe.engine import read_engine
+    from composetasks.observe.layers import layered_images
+    from composetasks.plan.layers.costs import costs
+
+    model = session.model(services)
+    engine = read_engine(session.client)
+    wanted = services or tuple(model.services)
+    images = layered_images(model, engine, session.kept.cache, wanted, session.client)
+    if not images:
+        raise TaskFailure(
+            "none of these services builds an image from a folder of this machine",
+            code=ExitCode.USAGE,
+            hint="name one that has a build section",
+        )
+    path = _edited(edit, model.directory) if edit else ""
+    commits = last_commits(model.directory)
+    found = costs(images, commits, path)
+    tried: list[Tried] | None = None
+    if validate:
+        found, tried = try_edits(session, model, found)
+    told = document(found, tried)
+    if commits is None:
+        session.reporter.note("no git here: how often files change is not known")
+    if svg:
+        _write(Path(svg), told)
+    session.reporter.result(told, [])
+    session.reporter.layers(told)
+    return ExitCode.OK
+
+
+def _write(place: Path, told: Mapping[str, Any]) -> None:
+    """Write the picture. Raises TaskFailure where that can't be done."""
+    from composetasks.report.layers_svg import picture
+
+    try:
+        place.write_text(picture(told), "utf-8")
+    except OSError as error:
+        raise TaskFailure(
+            f"the picture can't be written to {place}: {error.strerror}",
+            code=ExitCode.USAGE,
+            hint="name a file in a folder that is there and can be written to",
+        ) from error
+
+
+def _edited(edit: str, directory: Path) -> str:
+    """A file that is to be edited, relative to the project's folder. Raises TaskFailure, code 2."""
+    if not os.path.isfile(edit):
+        raise TaskFailure(
+            f"--edit takes a file that is there, not {edit!r}",
+            code=ExitCode.USAGE,
+            hint="give its path as seen from here",
+        )
+    return os.path.relpath(os.path.realpath(edit), os.path.realpath(directory))

@@ -1,0 +1,197 @@
+"""``logs``: what the services wrote, merged by time, across restarts and recreation."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from composetasks.apply.watch import Watch
+from composetasks.facts import Container, ExitCode, LogLine
+from composetasks.observe.http_body import EngineAway
+from composetasks.observe.logs import Cursor, LogRange, by_time, history
+from composetasks.report.documents import schema
+from composetasks.run import moment
+from composetasks.run.failure import TaskFailure
+from composetasks.run.signals import Terminated, last_signal
+from composetasks.verbs.session import Session
+
+CHANGES = ("create", "start", "destroy")
+"""The events after which there may be more to read."""
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """What is wanted of the logs, as the flags say it: ``tail`` is a number or ``all``, ``since``
+    and ``until`` are moments, ``grep`` and ``exclude`` regular expressions."""
+
+    follow: bool = False
+    since: str = ""
+    until: str = ""
+    tail: str = "all"
+    grep: str = ""
+    exclude: str = ""
+    timestamps: bool = False
+
+
+def logs(session: Session, services: Sequence[str], options: LogOptions) -> ExitCode:
+    """Write the log lines of the services, or of all, in the order they were written.
+
+    Without ``follow`` these are the lines that the containers of now have written. A following
+    ends when it is interrupted (130, without a word), or at ``until``.
+    """
+    wanted = LogRange(
+        _moment("since", options.since), _moment("until", options.until), _tail(options.tail)
+    )
+    shown = line_filter(options.grep, options.exclude)
+    model = session.model(services)
+    names = list(services) or list(model.services)
+    printer = session.reporter.log_printer(
+        names,
+        numbered=[name for name in names if model.services[name].replicas > 1],
+        timestamps=options.timestamps,
+    )
+    reading = _Reading(session, model.project, names, wanted, shown)
+    try:
+        for batch in reading.following() if options.follow else reading.written():
+            printer.write(batch)
+            printer.flush()
+    except (KeyboardInterrupt, Terminated) as end:
+        last_signal()
+        code = ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
+        session.reporter.interrupted(session.verb, code)
+        return code
+    except EngineAway as error:
+        raise TaskFailure(
+            "the engine went away while its logs were read",
+            code=ExitCode.NO_ENGINE,
+            detail=str(error),
+            hint="`docker version` shows whether it is back",
+        ) from error
+    except BrokenPipeError:  # whoever reads us has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    document = {"schema": schema("result"), "command": session.verb, "lines": printer.count}
+    session.reporter.result(document, [])
+    return ExitCode.OK
+
+
+@dataclass
+class _Reading:
+    """Reads the logs of ``names``: what was written, and, following, what will be."""
+
+    session: Session
+    project: str
+    names: Sequence[str]
+    wanted: LogRange
+    shown: Callable[[str], bool] | None
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+
+    def find(self) -> list[Container]:
+        """The services' containers as they are now, in the services' order."""
+        from composetasks.observe.engine import read_containers
+
+        found = [
+            one
+            for one in read_containers(self.session.client)
+            if one.project == self.project and one.service in self.names and not one.oneoff
+        ]
+        return sorted(found, key=lambda one: (self.names.index(one.service), one.number))
+
+    def written(self, *, follow: bool = False) -> Iterator[Sequence[LogLine]]:
+        """The lines there are now."""
+        containers = self.find()
+        if not containers:
+            self.session.reporter.note(f"{', '.join(self.names)}: no containers yet")
+        # The last lines that match, not those of the last lines that match.
+        sift = self.shown is not None and self.wanted.tail is not None
+        batches = history(
+            self.session.client,
+            containers,
+            replace(self.wanted, tail=None) if sift else self.wanted,
+            cursors=self.cursors if follow else None,
+            warn=self.session.reporter.note,
+        )
+        matching = (self._matching(batch) for batch in batches)
+        if sift:
+            yield _last_of_each(matching, self.wanted.tail or 0)
+        else:
+            yield from matching
+
+    def following(self) -> Iterator[Sequence[LogLine]]:
+        """The lines there are, and those that come."""
+        from composetasks.observe.log_follow import Follow
+
+        client = self.session.client
+        with Watch(client, self.project, CHANGES) as watch:
+            yield from self.written(follow=True)
+            follow = Follow(
+                client, watch, self.find, self.wanted, self.cursors, self.session.reporter.note
+            )
+            try:
+                end = float(self.wanted.until) if self.wanted.until else None
+                for batch in follow.batches(end):
+                    yield self._matching(batch)
+            finally:
+                follow.close()
+
+    def _matching(self, lines: Sequence[LogLine]) -> Sequence[LogLine]:
+        shown = self.shown
+        return lines if shown is None else [line for line in lines if shown(line.line)]
+
+
+def _last_of_each(batches: Iterable[Sequence[LogLine]], count: int) -> Sequence[LogLine]:
+    kept: dict[str, deque[LogLine]] = defaultdict(lambda: deque(maxlen=count))
+    for lines in batches:
+        for line in lines:
+            kept[line.container].append(line)
+    return sorted((line for lines in kept.values() for line in lines), key=by_time)
+
+
+def _moment(flag: str, text: str) -> str:
+    try:
+        return moment.seconds(text, time.time()) if text else ""
+    except ValueError as error:
+        raise TaskFailure(
+            f"--{flag}: {error}", code=ExitCode.USAGE, hint=f"for example `--{flag} 10m`"
+        ) from error
+
+
+def _tail(text: str) -> int | None:
+    if text in ("", "all"):
+        return None
+    if not text.isdigit():
+        raise TaskFailure(
+            f"--tail takes a number of lines or all, not {text!r}",
+            code=ExitCode.USAGE,
+            hint="for example `--tail 100`",
+        )
+    return int(text)
+
+
+def line_filter(grep: str, exclude: str) -> Callable[[str], bool] | None:
+    """Whether a line is wanted; None where all are. Raises TaskFailure, code 2, for what is no
+    regular expression."""
+    keep, drop = _pattern("grep", grep), _pattern("exclude", exclude)
+    if keep is None and drop is None:
+        return None
+
+    def wanted(line: str) -> bool:
+        return (keep is None or bool(keep.search(line))) and not (drop and drop.search(line))
+
+    return wanted
+
+
+def _pattern(flag: str, text: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        raise TaskFailure(
+            f"--{flag}: {text!r} is no regular expression: {error}",
+            code=ExitCode.USAGE,
+            hint="quote what is meant literally with a backslash: \\( \\[ \\*",
+        ) from error

@@ -1,0 +1,39 @@
+"""``reset-state``: empties state, after a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from composetasks.facts import Action, ExitCode
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+from composetasks.verbs.state import observe_with_state, unknown_state
+
+
+def reset_state(
+    session: Session, names: Sequence[str], *, snapshot: bool = True, keep: Sequence[str] = ()
+) -> ExitCode:
+    """Empty the named state, or all but caches; what used it is stopped, and started again."""
+    from composetasks.plan.state import plan_reset
+    from composetasks.plan.state_names import SplitGroup, UnknownState, select
+
+    with session.changing():
+        world = observe_with_state(session)
+        try:
+            chosen = select(world.state, names, keep)
+        except UnknownState as error:
+            raise unknown_state(error) from error
+        except SplitGroup as error:
+            raise TaskFailure(
+                str(error), code=ExitCode.USAGE, hint="name both, or keep both"
+            ) from error
+        plan = plan_reset(world, chosen, snapshot=snapshot)
+        ended = session.carry_through(plan, world)
+        if ended is not None:
+            return ended
+        emptied = [step.target for step in plan.steps if step.action is Action.EMPTY_STATE]
+        kept = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
+        said = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
+        back = f"; `inv restore {kept[0]}` brings it back" if kept else ""
+        session.report_done(plan, f"{said}{back}")
+    return ExitCode.OK

@@ -1,0 +1,66 @@
+"""``restore``: puts back the state that a snapshot holds."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from composetasks.facts import ExitCode, Snapshot
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+from composetasks.verbs.state import observe_with_state
+
+
+def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
+    """Verify a snapshot, keep what it replaces, and put its content in place, all or nothing."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from composetasks.plan.state import plan_restore
+
+    with session.changing():
+        place = _place_of(session, name)
+        with ThreadPoolExecutor(1) as aside:
+            # Reading all of it takes as long as looking at the engine and the state does.
+            verified = aside.submit(_verified, place, name)
+            world = observe_with_state(session)
+            wanted = verified.result()
+        plan = plan_restore(world, wanted, snapshot=snapshot)
+        ended = session.carry_through(plan, world)
+        if ended is not None:
+            return ended
+        session.report_done(plan, f"the state is that of snapshot {name}")
+    return ExitCode.OK
+
+
+def _place_of(session: Session, name: str) -> Path:
+    """The folder of snapshots, which has one of that name.
+
+    Raises TaskFailure, code 2, where it has not.
+    """
+    from composetasks.run import snapshot_folder
+
+    place = session.kept.root / snapshot_folder.SNAPSHOTS
+    known = [one.name for one in snapshot_folder.load_all(place)]
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3)
+        there = f"there are {', '.join(known)}" if known else "there is none yet: `inv snapshot`"
+        raise TaskFailure(
+            f"no snapshot is called {name!r}" if name else "which snapshot?",
+            code=ExitCode.USAGE,
+            hint=f"did you mean {' or '.join(close)}?" if close else there,
+        )
+    return place
+
+
+def _verified(place: Path, name: str) -> Snapshot:
+    """The snapshot, once every byte of it is seen to be what was written; raises TaskFailure."""
+    from composetasks.run import snapshot_folder
+
+    try:
+        snapshot_folder.verify(place, name)
+    except snapshot_folder.Damaged as error:
+        raise TaskFailure(
+            f"snapshot {name} is damaged: {error}",
+            hint="nothing was changed; `inv snapshots` lists the others",
+        ) from error
+    return snapshot_folder.load(place, name)

@@ -1,0 +1,423 @@
+"""What every verb starts from: the project's folder, its settings, Compose, the engine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.tools import Tools
+from composetasks.facts import Action, Consent, Environment, ExitCode, Link, Model, Plan, World
+from composetasks.report.documents import schema
+from composetasks.report.reporter import Reporter
+from composetasks.run import instance_folder, lock, made, masking, signals
+from composetasks.run.compose import Compose, find
+from composetasks.run.failure import TaskFailure
+from composetasks.run.folder import Folder
+from composetasks.run.settings import Settings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from composetasks.apply.bake import Definitions
+    from composetasks.observe.engine import APIClient
+    from composetasks.observe.pulse import Pulse
+    from composetasks.run.owner import Owner
+
+
+LONG_SECONDS = 5.0
+"""A start that took longer says what its time was spent on."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The flags that changing tasks share."""
+
+    plan: bool = False
+    yes: bool = False
+    force: bool = False
+    exit_code: bool = False
+    wait_lock: float = 0.0
+    instance: str = ""
+
+
+@dataclass
+class Session:
+    """One run of one verb. ``folder`` is that of ``tasks.py``."""
+
+    verb: str
+    folder: Path
+    settings: Settings
+    reporter: Reporter
+    options: Options = field(default_factory=Options)
+    tasks: frozenset[str] = frozenset()
+    run_folder: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    pulse: Pulse | None = None
+
+    def __post_init__(self) -> None:
+        # First of all, so that nothing shown or kept later can hold one.
+        masking.hide(masking.secrets(self.environment))
+
+    @cached_property
+    def kept(self) -> Folder:
+        """``.composetasks/``, made where it is missing."""
+        root = self.folder / ".composetasks"
+        if not self.instance:
+            kept = Folder(root, root / "cache")
+            kept.make()
+            return kept
+        from composetasks.verbs.instance import check_name
+
+        check_name(self.instance)
+        kept = Folder(root / "instances" / self.instance, root / "cache")
+        kept.make()
+        self._watch_over(kept.root)
+        return kept
+
+    @cached_property
+    def _owner(self) -> Owner | None:
+        """The process that the settings name for the instance."""
+        return instance_folder.given(self.settings.owner) if self.instance else None
+
+    def _watch_over(self, place: Path) -> None:
+        """See that an instance that lives for a process ends with it, whatever ends us."""
+        from composetasks.verbs.watcher import COMMAND
+
+        if self._owner is not None:
+            instance_folder.claim_new(place, self._owner.text)
+        if instance_folder.lives_here(instance_folder.recorded(place)):
+            instance_folder.ensure_watched(place, COMMAND)
+
+    def _claim(self) -> None:
+        """Make sure, under the lock, that the instance is ours to change."""
+        place, mine = self.kept.root, self._owner.text if self._owner else instance_folder.BY_HAND
+        text = instance_folder.recorded(place)
+        if text is None or instance_folder.ended(text):
+            instance_folder.take_over(place, mine)
+        else:
+            instance_folder.refuse_other(self.instance, text, self._owner)
+        self._watch_over(place)
+
+    @property
+    def instance(self) -> str:
+        """The name of the copy this run is about; "" for the stack itself."""
+        return self.options.instance or self.settings.instance
+
+    @cached_property
+    def compose(self) -> Compose:
+        """Compose addressing this project, or the instance of it that was asked for."""
+        if not self.instance:
+            return self._base_compose
+        from composetasks.observe.model import load_model
+        from composetasks.observe.state import state_folders
+        from composetasks.verbs.instance import instance_compose
+
+        place = self.kept.root
+        model = load_model(self._base_compose, self.kept.cache, all_profiles=True)
+        state = state_folders(model, self.folder, self.settings.state)
+        owner = instance_folder.recorded(place)
+        if owner is None or instance_folder.ended(owner):
+            owner = self._owner.text if self._owner else instance_folder.BY_HAND
+        return instance_compose(self._base_compose, model, self.instance, place, state, owner)
+
+    @cached_property
+    def _base_compose(self) -> Compose:
+        return find(self.folder, self.files)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The compose files of the settings, where no COMPOSE_FILE is set."""
+        from composetasks.observe.sources import dotenv_value
+
+        named = os.environ.get("COMPOSE_FILE") or dotenv_value(self.folder, "COMPOSE_FILE")
+        return () if named else self.settings.files
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The variables and where they come from, as they were when first asked for."""
+        from composetasks.observe.dotenv import read_environment
+        from composetasks.observe.sources import compose_files
+
+        models = compose_files(self.folder, self.files, os.environ)
+        return read_environment(self.folder, models, os.environ, self.files)
+
+    @cached_property
+    def client(self) -> APIClient:
+        """A client for the engine, which is watched from then on: where it falls silent, the run
+        ends whatever it waits for."""
+        from composetasks.observe.engine import connect
+        from composetasks.observe.pulse import Pulse
+
+        seconds = self.settings.engine_timeout
+        client = connect(seconds)
+        self.pulse = Pulse(client, seconds, signals.engine_silent)
+        return client
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        if self.pulse is not None:
+            self.pulse.end()
+
+    def model(self, names: Iterable[str] = ()) -> Model:
+        """The model; a named service that only a profile would start brings all profiles in.
+
+        Raises TaskFailure, code 2, for a name that is no service at all.
+        """
+        model = self._load()
+        missing = [name for name in names if name not in model.services]
+        if missing:
+            every = self._load(all_profiles=True)
+            for name in missing:
+                if name not in every.services:
+                    raise unknown_service(name, every.services, self.tasks)
+            return every
+        if not model.services:
+            raise TaskFailure(
+                "the model has no active service",
+                code=ExitCode.INVALID,
+                hint="choose a profile with COMPOSE_PROFILES, or name a service",
+            )
+        return model
+
+    def _load(self, *, all_profiles: bool = False) -> Model:
+        from composetasks.observe.model import load_model
+
+        model = load_model(self.compose, self.kept.cache, all_profiles=all_profiles)
+        masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
+        return replace(model, instance=self.instance or None)
+
+    def observe(
+        self,
+        names: Sequence[str] = (),
+        *,
+        inputs: bool = True,
+        registry: str = "",
+        push: bool = False,
+    ) -> World:
+        """Everything a plan is made from, build inputs only where they are asked for; what is in
+        ``registry`` where one is named, with ``push`` of what is here too."""
+        from composetasks.observe.inputs.ahead import listed_ahead
+        from composetasks.observe.orphans import with_orphans
+        from composetasks.observe.world import observe_world
+
+        model, cache = self.model(names), self.kept.cache
+        what: dict[str, Any] = {"inputs": inputs, "registry": registry, "push": push}
+        with listed_ahead(model, cache) if inputs else contextlib.nullcontext() as ahead:
+            world = observe_world(model, self.client, self.compose, cache, **what, ahead=ahead)
+        return with_orphans(world, self.folder / ".composetasks" / "instances")
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the project's lock for the block, unless only the plan is wanted."""
+        if self.options.plan:
+            yield
+            return
+        with contextlib.ExitStack() as stack:
+            while True:
+                with contextlib.suppress(FileNotFoundError):  # it was ended while we waited
+                    held = lock.hold(self.kept.lock, f"inv {self.verb}", self.options.wait_lock)
+                    stack.enter_context(held)
+                    break
+                self.kept.make()
+            if self.instance:
+                self.kept.make()
+                self._claim()
+            yield
+
+    def tools(self, world: World, **limits: Any) -> Tools:
+        assert self.run_folder is not None
+        return Tools(
+            compose=self.compose,
+            client=self.client,
+            run_folder=self.run_folder,
+            cache=self.kept.cache,
+            timeouts=self.settings.timeouts,
+            live=self.settings.live,
+            digest_now=partial(self._digest_now, world),
+            taken_since=partial(self._taken_since, world),
+            **limits,
+        )
+
+    def _taken_since(self, world: World, services: Sequence[str]) -> tuple[str, ...]:
+        """Who has come to a port of ``services`` since ``world`` was observed."""
+        from composetasks.observe.world import look_again
+        from composetasks.plan.ports import taken_since
+
+        return tuple(taken_since(world, look_again(world, self.client), services))
+
+    def _digest_now(self, world: World, service: str) -> str:
+        """The digest of a service's build inputs as they are at this moment."""
+        from composetasks.observe.inputs import build_inputs
+
+        now = build_inputs(world.model, world.engine, self.kept.cache, [service], self.client)
+        return now[service].digest
+
+    def carry_through(self, plan: Plan, world: World, **limits: Any) -> ExitCode | None:
+        """Show the plan, ask, and do it: the part that is the same for every changing verb.
+
+        Returns the exit code where the run ends with the plan, None where it was carried out.
+        Raises TaskFailure for blockers, missing consent and failed steps.
+        """
+        from composetasks.plan.orphans import with_ends
+
+        plan = with_ends(plan, world)
+        if self.options.plan:
+            self.reporter.plan(plan, announced=False)
+            if plan.blockers:
+                return plan.blockers[0].code
+            return ExitCode.CHANGES if plan.steps and self.options.exit_code else ExitCode.OK
+        definitions = self._definitions(plan)
+        if plan.steps or plan.blockers or plan.warnings:
+            self.reporter.plan(plan, announced=True)
+        if plan.blockers:
+            first = plan.blockers[0]
+            raise TaskFailure(
+                first.message,
+                code=first.code,
+                hint=first.hint,
+                data={"blockers": [blocker.target for blocker in plan.blockers]},
+            )
+        if not plan.steps:
+            return None
+        self._consent(plan)
+        self.run_folder = self.kept.new_run(self.verb)
+        self.reporter.record_in(self.run_folder, plan)
+        self._remember_configurations(plan, world)
+        from composetasks.apply.carry_out import carry_out
+
+        try:
+            tools = self.tools(world, definitions=definitions, **limits)
+            for event in carry_out(plan, world, tools):
+                if event.kind == "service-state" and event.seconds is not None:
+                    self.seconds[event.service] = event.seconds
+                self.reporter.event(event)
+        except TaskFailure as failure:
+            if NO_SUBNET in failure.detail:
+                raise _no_subnet(failure, world) from failure
+            raise
+        return None
+
+    def _definitions(self, plan: Plan) -> Future[Definitions] | None:
+        """How Compose would build what is to be built: it is asked while the plan is shown."""
+        built = [step.service for step in plan.steps if step.action is Action.BUILD_IMAGE]
+        if not built or plan.blockers:
+            return None
+        from concurrent.futures import ThreadPoolExecutor
+
+        from composetasks.apply.bake import definition
+
+        compose = self.compose
+        pool = ThreadPoolExecutor(1)
+        asked = pool.submit(definition, compose.argv(), built, compose.folder, compose.environment)
+        pool.shutdown(wait=False)
+        return asked
+
+    def report_services(self, services: Sequence[Mapping[str, Any]], plan: Plan) -> None:
+        """End a start: the services with their URLs, how long the steps took, and what a long
+        one's time was spent on."""
+        timed = [{**one, "seconds": self.seconds.get(one["name"])} for one in services]
+        path = self._long_path()
+        document = {
+            "schema": schema("result"),
+            "command": plan.command,
+            "services": timed,
+            **({"critical_path": [link.service for link in path]} if path else {}),
+        }
+        self.reporter.result(document, [])
+        took = f" after {time.monotonic() - self.began:.1f} s" if plan.steps else ", nothing to do"
+        self.reporter.started(f"{plan.project} is up{took}", timed, path)
+
+    def _long_path(self) -> tuple[Link, ...]:
+        """The critical path of this run's start, where that took long."""
+        if self.run_folder is None:
+            return ()
+        from composetasks.observe.timeline import read_start
+        from composetasks.plan.timeline import critical_path
+
+        found = read_start(self.run_folder)
+        return critical_path(found) if found and found.seconds > LONG_SECONDS else ()
+
+    def report_done(self, plan: Plan, sentence: str) -> None:
+        """End a verb whose result is that it is done."""
+        count = len(plan.steps)
+        did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
+        done = f"{sentence} ({did})"
+        document = {"schema": schema("result"), "command": plan.command, "message": done}
+        self.reporter.result(document, [done])
+
+    def _remember_configurations(self, plan: Plan, world: World) -> None:
+        from composetasks.plan.services import comparable
+
+        made_now = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
+        for step in plan.steps:
+            if step.action in made_now:
+                service = world.model.services[step.service]
+                made.save(self.kept.cache, service.config_hash, comparable(service.config))
+
+    def _consent(self, plan: Plan) -> None:
+        """Raise TaskFailure, code 4, where a step needs consent that was not given."""
+        given = {Consent.NONE}
+        if self.options.yes or self.options.force:
+            given.add(Consent.YES)
+        if self.options.force:
+            given.add(Consent.FORCE)
+        asked = [step for step in plan.steps if step.consent not in given]
+        if not asked:
+            return
+        flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
+        if flag == "--yes" and sys.stdin.isatty() and sys.stderr.isatty():
+            question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
+            if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in asked):
+                yes = plan.project
+                question = f"This replaces state. Type the project's name ({yes}) to go on:"
+            print(question, end=" ", file=sys.stderr, flush=True)
+            said = sys.stdin.readline().strip()
+            if said == yes or (yes == "y" and said.lower() in ("y", "yes")):
+                return
+        raise TaskFailure(
+            "refused: "
+            + "; ".join(f"{step.action.value} {step.target} ({step.reason})" for step in asked),
+            code=ExitCode.REFUSED,
+            hint=f"nothing was changed; give {flag} to consent",
+        )
+
+
+NO_SUBNET = "non-overlapping IPv4 address pool"
+"""What the engine says when every subnet of its address pools is taken."""
+
+
+def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
+    """The failure with the networks that hold the subnets, in place of the engine's one line."""
+    from composetasks.plan.networks import pool_report
+
+    return TaskFailure(
+        failure.message,
+        code=failure.code,
+        detail=pool_report(world),
+        hint="nothing of others is removed here: free a network, then run it again",
+        data=failure.data,
+    )
+
+
+def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:
+    """The failure for a word that names no service (nor task), with the closest ones."""
+    import difflib
+
+    known = sorted({*services, *others})
+    close = difflib.get_close_matches(name, known, n=3)
+    return TaskFailure(
+        f"no service is called {name!r}"
+        if not others
+        else f"no service or task is called {name!r}",
+        code=ExitCode.USAGE,
+        hint=f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}",
+    )

@@ -1,0 +1,38 @@
+"""``snapshot``: keeps all state but caches under a name."""
+
+from __future__ import annotations
+
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+from composetasks.verbs.state import observe_with_state
+
+
+def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCode:
+    """Keep the state as it is now; what writes to it is stopped meanwhile, or with ``live``
+    paused where the settings allow it."""
+    from composetasks.plan.state import plan_snapshot
+    from composetasks.plan.state_names import next_name
+    from composetasks.run.snapshot_folder import NAME
+
+    if name and not NAME.fullmatch(name):
+        raise TaskFailure(
+            f"a snapshot can't be called {name!r}",
+            code=ExitCode.USAGE,
+            hint="use letters, digits, dots, - and _, a letter or digit first, at most 100",
+        )
+    with session.changing():
+        world = observe_with_state(session)
+        if any(one.name == name for one in world.snapshots):
+            raise TaskFailure(
+                f"there is a snapshot {name} already",
+                code=ExitCode.USAGE,
+                hint=f"choose another name, or remove {session.kept.root / 'snapshots' / name}",
+            )
+        paused = session.settings.live if live else {}
+        plan = plan_snapshot(world, name or next_name(world.snapshots, "snapshot"), paused)
+        ended = session.carry_through(plan, world)
+        if ended is not None:
+            return ended
+        session.report_done(plan, "the state is kept" if plan.steps else "there is no state")
+    return ExitCode.OK

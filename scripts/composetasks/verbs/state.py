@@ -1,0 +1,71 @@
+"""What the verbs about state start from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from composetasks.facts import ExitCode, World
+from composetasks.plan.state_names import UnknownState
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+
+def observe_with_state(session: Session) -> World:
+    """The world with its state, measured, and the snapshots there are. What a killed run left
+    half done is put right first, unless only the plan is wanted."""
+    from composetasks.apply.measure import measure
+    from composetasks.apply.replacement import recover
+
+    world = _observe(session)
+    if not session.options.plan:
+        said = recover(world, session.client, session.kept.root)
+        world = replace(world, warnings=(*world.warnings, *([said] if said else [])))
+    return replace(world, state=measure(world, session.client))
+
+
+def put_right(session: Session) -> None:
+    """Put right what a killed run left half replaced, before anything is started on it."""
+    from composetasks.run.folder import JOURNAL
+
+    if session.options.plan or not (session.kept.root / JOURNAL).exists():
+        return
+    from composetasks.apply.replacement import recover
+
+    said = recover(_observe(session), session.client, session.kept.root)
+    if said:
+        session.reporter.note(said)
+
+
+def _observe(session: Session) -> World:
+    from composetasks.observe.state import observe_state
+    from composetasks.run.snapshot_folder import SNAPSHOTS, load_all
+
+    world = session.observe(inputs=False)
+    root = session.kept.root
+    found = observe_state(
+        world.model,
+        world.engine,
+        session.client,
+        session.folder,
+        session.settings.state,
+        root / "state" if session.instance else None,
+    )
+    return replace(
+        world,
+        state=found.state,
+        snapshots=load_all(root / SNAPSHOTS),
+        warnings=(*world.warnings, *found.warnings),
+    )
+
+
+def unknown_state(error: UnknownState) -> TaskFailure:
+    """The failure for a name that is no state, with the closest ones."""
+    import difflib
+
+    close = difflib.get_close_matches(error.name, error.known, n=3)
+    there = f"there is {', '.join(error.known)}" if error.known else "the model has no state"
+    return TaskFailure(
+        f"no state is called {error.name!r}",
+        code=ExitCode.USAGE,
+        hint=f"did you mean {' or '.join(close)}?" if close else there,
+    )

@@ -1,0 +1,50 @@
+"""``timeline``: the last start as a waterfall, and what its time was spent on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from composetasks.facts import ExitCode
+from composetasks.report.documents import timeline_document
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+
+def timeline(session: Session, svg: str = "") -> ExitCode:
+    """Show the last start that a run of ``up`` made, and draw it into the file ``svg``. No engine
+    is needed: it is told by what that run kept."""
+    from composetasks.observe.timeline import last_start
+    from composetasks.plan.timeline import critical_path, shortenings
+
+    if session.instance:
+        from composetasks.verbs.instance import check_name
+
+        check_name(session.instance)
+    found = last_start(session.kept.runs)
+    if found is None:
+        raise TaskFailure(
+            "no start is known yet",
+            hint="`inv up` keeps how it went; a start with nothing to do keeps nothing",
+        )
+    path, advice = critical_path(found), shortenings(found)
+    if svg:
+        from composetasks.report.timeline_svg import picture
+
+        _write(Path(svg), picture(found, path))
+    session.reporter.result(timeline_document(found, path, advice), [])
+    session.reporter.timeline(found, path, advice)
+    if svg:
+        session.reporter.note(f"drawn into {svg}")
+    return ExitCode.OK
+
+
+def _write(place: Path, text: str) -> None:
+    try:
+        place.write_text(text, encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise TaskFailure(
+            f"--svg: {place} can't be written",
+            code=ExitCode.USAGE,
+            detail=str(error.strerror),
+            hint="name a file in a folder that is there",
+        ) from error

@@ -1,0 +1,43 @@
+"""``up``: conflicts away, changed images built, containers started, and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from composetasks.facts import ExitCode
+from composetasks.verbs.environment import check_environment
+from composetasks.verbs.session import Session
+from composetasks.verbs.state import put_right
+from composetasks.verbs.status import service_documents
+
+
+def up(
+    session: Session,
+    services: Sequence[str],
+    *,
+    build: bool = True,
+    wait: bool = True,
+    timeout: float | None = None,
+    jobs: int | None = None,
+    pull: bool = False,
+    rerun: Sequence[str] = (),
+) -> ExitCode:
+    """Bring the services, or all, up; ends when they work, with their URLs and times."""
+    from composetasks.plan.start import StartOptions, plan_start
+
+    with session.changing():
+        check_environment(session)
+        put_right(session)
+        registry = session.settings.registry if build else ""
+        world = session.observe([*services, *rerun], registry=registry)
+        options = StartOptions(
+            build=build, wait=wait, force=session.options.force, rerun=tuple(rerun), pull=pull
+        )
+        plan = plan_start(world, services, options)
+        ended = session.carry_through(
+            plan, world, wait=wait, timeout=timeout, jobs=jobs or session.settings.jobs, pull=pull
+        )
+        if ended is not None:
+            return ended
+        session.report_services(service_documents(session, world.model), plan)
+    return ExitCode.OK

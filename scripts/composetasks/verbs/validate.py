@@ -1,0 +1,130 @@
+"""``layers --validate``: each edit made on a copy of the project, and built."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from composetasks.apply.bake import definition
+from composetasks.apply.trial import Outcome, Trial
+from composetasks.facts import LayeredImage, Model
+from composetasks.plan.layers.costs import ImageCosts
+from composetasks.plan.layers.edits import (
+    edited,
+    edited_dockerfile,
+    followed,
+    with_other_bases,
+)
+from composetasks.plan.layers.ground import Advice
+from composetasks.plan.layers.predict import Edit, Prediction, Predictor, Tried
+from composetasks.report.layers import tried_line
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+FOLLOWED_FROM = 1.0
+"""The seconds a week from which on advice is worth the builds that measure it."""
+
+
+def try_edits(
+    session: Session, model: Model, found: Sequence[ImageCosts]
+) -> tuple[list[ImageCosts], list[Tried]]:
+    """Make every predicted edit but the first build, which would have to empty the builder's
+    cache, and build; follow the advice that can be followed blindly, and build again. The costs
+    with what advice saved, and the edits. What could not be tried is told beside the result."""
+    names = [one.image.service for one in found]
+    compose = session.compose
+    targets = definition(compose.argv(), names, compose.folder, compose.environment)
+    tried, measured = [], []
+    with Trial(
+        model.directory,
+        model.services,
+        targets,
+        compose.environment,
+        session.client,
+        session.kept.cache,
+    ) as trial:
+        for one in found:
+            edits = _chosen(one)
+            if not edits:
+                measured.append(one)
+                continue
+            session.reporter.note(f"{one.image.service}: building the copy as it is")
+            trial.build(one.image)
+            for result in _tried(session, trial, one.image, edits):
+                session.reporter.note(tried_line(result))
+                tried.append(result)
+            if edits[0].edit is Edit.PATH:
+                measured.append(one)
+                continue
+            advice = tuple(_followed(session, trial, one.image, each) for each in one.advice)
+            measured.append(replace(one, advice=advice))
+    return measured, tried
+
+
+def _chosen(costs: ImageCosts) -> list[Prediction]:
+    """The edits to make: of the file that was named, or of each kind; none that builds nothing."""
+    named = [one for one in costs.predictions if one.edit is Edit.PATH]
+    return [one for one in named or costs.predictions if one.layers and one.edit is not Edit.FIRST]
+
+
+def _tried(
+    session: Session, trial: Trial, image: LayeredImage, edits: Sequence[Prediction]
+) -> Iterator[Tried]:
+    for prediction in edits:
+        built = _built(trial, image, prediction)
+        if built is None:
+            what = prediction.path or prediction.edit.value
+            session.reporter.note(f"{image.service}: no edit of {what} can be made on a copy")
+            continue
+        yield Tried(image.service, prediction, built.seconds, built.ran)
+
+
+def _built(trial: Trial, image: LayeredImage, prediction: Prediction) -> Outcome | None:
+    """The build after an edit; None where that can't be made."""
+    token = secrets.randbelow(10**9)
+    text = trial.dockerfile(image.service)
+    if prediction.edit is Edit.BASE:
+        names = {one.image for one in image.layers if one.image}
+        bases = {name: trial.other_base(name) for name in names}
+        here = {name: base for name, base in bases.items() if base is not None}
+        if not here or len(here) < len(bases):
+            return None
+        return trial.build(image, with_other_bases(text, image.layers, here))
+    if prediction.path == image.dockerfile:
+        layer = image.layers[Predictor(image).edited_in_dockerfile()]
+        return trial.build(image, edited_dockerfile(text, layer, token))
+    return _edited(trial, image, prediction.path, text)
+
+
+def _edited(trial: Trial, image: LayeredImage, path: str, dockerfile: str) -> Outcome | None:
+    """The build after an edit of a file; None where that is not in the copy."""
+    place = trial.place(path)
+    if place is None:
+        return None
+    before = place.read_bytes()
+    place.write_bytes(edited(path, before, secrets.randbelow(10**9)))
+    try:
+        return trial.build(image, dockerfile)
+    finally:
+        place.write_bytes(before)
+
+
+def _followed(session: Session, trial: Trial, image: LayeredImage, advice: Advice) -> Advice:
+    """Advice with what it saved when it was followed, where that could be tried."""
+    remedy, worth = advice.remedy, advice.saves_seconds_per_week
+    if remedy is None or remedy.path == image.dockerfile or worth < FOLLOWED_FROM:
+        return advice
+    text = trial.dockerfile(image.service)
+    better = followed(text, image, remedy)
+    session.reporter.note(f"{image.service}: following the advice on line {advice.lines[0]}")
+    try:
+        trial.build(image, better)
+    except TaskFailure:
+        session.reporter.note(f"{image.service}: it does not build that way")
+        return advice
+    before = _edited(trial, image, remedy.path, text)
+    after = _edited(trial, image, remedy.path, better)
+    if before is None or after is None:
+        return advice
+    return replace(advice, measured=(before.seconds - after.seconds) * remedy.rate)

@@ -1,0 +1,66 @@
+"""Projects in which a test runs Compose by hand and `inv` as a user, for what only looks."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.engine import busybox
+from tests.project import TASKS, Project, own_environment
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """The standard output of a docker command."""
+    done = subprocess.run(
+        ["docker", *arguments], check=check, capture_output=True, text=True, timeout=120
+    )
+    return done.stdout.strip()
+
+
+def compose(project: Project, *arguments: str, check: bool = True, **environment: str) -> str:
+    """The standard output of a Compose command in the project's folder."""
+    done = subprocess.run(
+        ["docker", "compose", *arguments],
+        cwd=project.folder,
+        env={**project.environment, **environment},
+        check=check,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for what nothing announces."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def own_project(tmp_path: Path) -> Iterator[Project]:
+    """A project with a name of its own, of which nothing stays."""
+    busybox.image()
+    name = f"ct-test-{uuid.uuid4().hex[:8]}"
+    folder = tmp_path / "project"
+    folder.mkdir()
+    made = Project(folder, own_environment(), name)
+    made.write("tasks.py", TASKS)
+    try:
+        yield made
+    finally:
+        label = f"label=com.docker.compose.project={name}"
+        for kind, listing, force in (
+            ("container", ["-aq"], ["-fv"]),
+            ("network", ["-q"], []),
+            ("volume", ["-q"], ["-f"]),
+        ):
+            found = docker(kind, "ls", *listing, "--filter", label).split()
+            if found:
+                docker(kind, "rm", *force, *found, check=False)

@@ -1,0 +1,256 @@
+"""Instances end with the process they live for, whatever ends that, and with no other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from composetasks.apply.teardown import empty_as_root
+from composetasks.observe.engine import connect
+from tests.engine.conftest import docker, remove_project
+from tests.engine.stacks import wait_until
+from tests.project import Project
+
+SECONDS = 30.0
+"""How long an instance may outlive its owner."""
+STACK = """
+services:
+  db:
+    image: ct-test/busybox
+    init: true
+    command: [sleep, "1000"]
+    volumes: ["data:/data", "./state:/state"]
+  web:
+    image: ct-test/busybox
+    init: true
+    command: [httpd, -f, -p, "80"]
+    ports: ["127.0.0.1:18099:80"]
+    networks: [default, extra]
+volumes: {data: {}}
+networks: {extra: {}}
+"""
+TASKS = """
+from composetasks import collection
+ns = collection(config={"stack": {"state": {"state": {"path": "state"}}}})
+"""
+SLOW = """
+services:
+  first:
+    image: ct-test/busybox
+    init: true
+    command: [sleep, "1000"]
+  slow:
+    image: ct-test/busybox
+    init: true
+    command: [sleep, "1000"]
+    healthcheck: {test: [CMD, "false"], start_period: 600s}
+    depends_on: {first: {condition: service_started}}
+"""
+LAUNCHER = """
+import os, subprocess, sys
+subprocess.run(sys.argv[1:], env={**os.environ, "INVOKE_STACK_OWNER": str(os.getpid())})
+"""
+
+
+@pytest.fixture
+def stack(project: Project) -> Iterator[Project]:
+    project.compose(STACK)
+    project.write("tasks.py", TASKS)
+    yield project
+    for name in ("one", "two", "three"):
+        remove_project(f"{project.name}-{name}")
+
+
+@contextlib.contextmanager
+def owner() -> Iterator[subprocess.Popen[bytes]]:
+    """A process to live for."""
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    try:
+        yield child
+    finally:
+        end(child)
+
+
+def traces(project: Project, name: str) -> list[str]:
+    """All there is of an instance: on the engine, on disk, in the process table."""
+    label = f"label=com.docker.compose.project={project.name}-{name}"
+    found = []
+    for kind, listing in (("container", "-aq"), ("network", "-q"), ("volume", "-q")):
+        found += [f"{kind} {one}" for one in docker(kind, "ls", listing, "--filter", label).split()]
+    found += [f"image {one}" for one in docker("image", "ls", "-q", f"*:{name}").split() if one]
+    found += [str(path) for path in folder(project, name).parent.glob(f"*{name}*")]
+    return found + [f"process {one}" for one in watchers(project, name)]
+
+
+def containers(project: Project, name: str) -> list[str]:
+    label = f"label=com.docker.compose.project={project.name}-{name}"
+    return docker("container", "ls", "-aq", "--filter", label).split()
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+
+
+def folder(project: Project, name: str) -> Path:
+    return project.folder / ".composetasks" / "instances" / name
+
+
+def watchers(project: Project, name: str) -> list[int]:
+    """The processes whose last argument is the instance's folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[-1:] == [str(folder(project, name))]:
+                found.append(process.pid)
+    return found
+
+
+def ran(project: Project, name: str, *words: str, pid: int | None = None) -> None:
+    lives = {} if pid is None else {"INVOKE_STACK_OWNER": str(pid)}
+    done = project.inv(*words, INVOKE_STACK_INSTANCE=name, **lives)
+    assert done.code == 0, done.err
+
+
+def test_a_killed_owner_leaves_nothing_of_its_instance(stack: Project) -> None:
+    with owner() as one:
+        ran(stack, "one", "up", pid=one.pid)
+        ran(stack, "one", "up")
+        assert len(watchers(stack, "one")) == 1
+        end(one)
+        wait_until(lambda: traces(stack, "one") == [], SECONDS)
+
+
+def test_an_instance_ends_with_its_owner_and_no_other(stack: Project) -> None:
+    with owner() as one, owner() as two:
+        ran(stack, "one", "up", pid=one.pid)
+        ran(stack, "two", "up", pid=two.pid)
+        ran(stack, "three", "up")
+        stays = {name: traces(stack, name) for name in ("two", "three")}
+        end(one)
+        wait_until(lambda: traces(stack, "one") == [], SECONDS)
+        ran(stack, "", "clean-orphans", "--yes", "--force")
+        assert {name: traces(stack, name) for name in ("two", "three")} == stays
+    assert traces(stack, "three") == stays["three"]
+    wait_until(lambda: traces(stack, "two") == [], SECONDS)
+
+
+def test_a_whole_process_group_that_is_killed_in_the_middle_leaves_nothing(
+    project: Project,
+) -> None:
+    project.compose(SLOW)
+    command = [sys.executable, "-m", "invoke", "up", "--instance", "one"]
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, *command],
+        cwd=project.folder,
+        env=project.environment,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: len(containers(project, "one")) == 2)
+        os.killpg(launcher.pid, signal.SIGKILL)
+        launcher.wait()
+        wait_until(lambda: traces(project, "one") == [], SECONDS)
+    finally:
+        remove_project(f"{project.name}-one")
+
+
+def test_a_task_at_work_on_the_instance_is_ended_with_it(project: Project) -> None:
+    project.compose(SLOW)
+    with owner() as one:
+        child = project.start("up", "--instance", "one", INVOKE_STACK_OWNER=str(one.pid))
+        wait_until(lambda: len(containers(project, "one")) == 2)
+        end(one)
+        _, err = child.communicate(timeout=SECONDS)
+        assert child.returncode == 143, err
+        assert "Traceback" not in err
+        wait_until(lambda: traces(project, "one") == [], SECONDS)
+
+
+@pytest.mark.parametrize("words", [("up",), ("clean-orphans",), ("down",)])
+def test_where_no_watcher_lives_the_next_run_of_a_task_ends_it(
+    stack: Project, words: tuple[str, ...]
+) -> None:
+    with owner() as one:
+        ran(stack, "one", "up", pid=one.pid)
+        for watcher in watchers(stack, "one"):
+            os.kill(watcher, signal.SIGKILL)
+        wait_until(lambda: watchers(stack, "one") == [])
+    assert len(containers(stack, "one")) == 2
+    assert "instance one is left over" in stack.inv("status").err
+    planned = stack.plan(*words)
+    assert planned[0] == ("end-instance", f"{stack.name}-one")
+    assert len(containers(stack, "one")) == 2
+    ran(stack, "", *words)
+    assert traces(stack, "one") == []
+    assert stack.plan(*words) == []
+
+
+def test_a_name_whose_owner_has_ended_is_begun_anew(stack: Project) -> None:
+    with owner() as one:
+        ran(stack, "one", "up", pid=one.pid)
+        docker("exec", f"{stack.name}-one-db-1", "touch", "/data/old", "/state/old")
+        for watcher in watchers(stack, "one"):
+            os.kill(watcher, signal.SIGKILL)
+        wait_until(lambda: watchers(stack, "one") == [])
+    with owner() as two:
+        ran(stack, "one", "up", pid=two.pid)
+        there = docker("exec", f"{stack.name}-one-db-1", "ls", "/data", "/state")
+        assert "old" not in there
+        assert not (stack.folder / "state" / "old").exists()
+        assert len(watchers(stack, "one")) == 1
+    wait_until(lambda: traces(stack, "one") == [], SECONDS)
+
+
+def test_an_instance_of_somebody_else_is_not_adopted(stack: Project) -> None:
+    ran(stack, "one", "up")
+    with owner() as one, owner() as two:
+        ran(stack, "two", "up", pid=two.pid)
+        for name, whose in (("one", "nobody"), ("two", f"process {two.pid}")):
+            refused = stack.inv("up", "--instance", name, INVOKE_STACK_OWNER=str(one.pid))
+            assert refused.code == 9, refused.err
+            assert f"lives for {whose}" in refused.err
+        end(one)
+        assert len(containers(stack, "one")) == len(containers(stack, "two")) == 2
+
+
+def test_an_owner_that_does_not_run_is_refused(stack: Project) -> None:
+    with owner() as one:
+        end(one)
+    refused = stack.inv("up", "--instance", "one", INVOKE_STACK_OWNER=str(one.pid))
+    assert refused.code == 2
+    assert "is not the id of a process that runs" in refused.err
+
+
+def test_an_owner_can_end_its_instance_itself(stack: Project) -> None:
+    with owner() as one:
+        ran(stack, "one", "up", pid=one.pid)
+        command = [sys.executable, "-m", "composetasks.verbs.watcher", "--now"]
+        done = subprocess.run([*command, str(folder(stack, "one"))], check=False)
+        assert done.returncode == 0
+        left = [trace for trace in traces(stack, "one") if not trace.startswith("process")]
+        assert left == []
+    wait_until(lambda: traces(stack, "one") == [], SECONDS)
+
+
+def test_what_containers_wrote_as_root_is_emptied_by_way_of_the_engine(tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    (place / "deep").mkdir(parents=True)
+    (place / "deep" / "file").write_text("content")
+    client = connect()
+    try:
+        empty_as_root(client, "ct-test-emptied", place)
+    finally:
+        client.close()
+    assert list(place.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [place]

@@ -1,0 +1,131 @@
+"""How real containers are, what they take, and whether they are those of the tree on disk."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import docker
+from tests.engine.stacks import wait_until
+from tests.project import Project
+from tests.schemas import validate
+
+COMPOSE = """
+services:
+  busy:
+    image: ct-test/busybox
+    init: true
+    command: [sh, -c, "while :; do :; done"]
+    cpus: 0.2
+  holds:
+    image: ct-test/busybox
+    init: true
+    command: [sh, -c, "head -c 40000000 /dev/zero | tail -c 40000000 | (sleep 1000; cat)"]
+  job: {image: ct-test/busybox, command: ["true"]}
+  web:
+    build: web
+    init: true
+    command: [sleep, "1000"]
+    environment: {WEIGHT: "${WEIGHT:-0.3}"}
+"""
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.compose(COMPOSE)
+    project.write("web/Dockerfile", "FROM ct-test/busybox\nCOPY . /web\n")
+    for name in "ab":
+        project.write(f"web/{name}", "one")
+    ran = project.inv("up")
+    assert ran.code == 0, ran.err
+    return project
+
+
+def status(project: Project, **environment: str) -> dict[str, Any]:
+    ran = project.inv("status", "--json", **environment)
+    assert ran.code == 0, ran.err
+    return {one["name"]: one for one in ran.document["services"]}
+
+
+def test_what_containers_take_is_what_they_do(shop: Project) -> None:
+    services = status(shop)
+    assert services["busy"]["cpu_percent"] > 1
+    assert services["web"]["cpu_percent"] < services["busy"]["cpu_percent"]
+    wait_until(lambda: status(shop)["holds"]["memory_bytes"] > 40_000_000)
+    assert 0 < services["web"]["memory_bytes"] < 10_000_000
+
+
+def test_what_does_not_run_takes_nothing_that_is_known(shop: Project) -> None:
+    docker("stop", "-t", "0", f"{shop.name}-web-1")
+    services = status(shop)
+    for name in ("job", "web"):
+        taken = services[name]["memory_bytes"], services[name]["cpu_percent"]
+        assert taken == (None, None)
+    assert (services["job"]["exit_code"], services["job"]["job"]) == (0, True)
+    assert services["web"]["state"] == "exited"
+
+
+def test_restarts_and_since_when_are_the_engines(shop: Project) -> None:
+    before = status(shop)["web"]
+    docker("restart", "-t", "0", f"{shop.name}-web-1")
+    after = status(shop)["web"]
+    assert after["since"] > before["since"]
+    assert after["restarts"] == 0, "by hand is none of the engine's"
+
+
+def test_what_is_not_that_of_the_tree_is_stale_and_why(shop: Project) -> None:
+    assert [name for name, one in status(shop).items() if one["stale"]] == []
+    for name in "ab":
+        shop.write(f"web/{name}", "two")
+    web = status(shop)["web"]
+    assert (web["stale"], web["stale_because"][0]) == (True, "2 files changed, web/a among them")
+    for name in "ab":
+        shop.write(f"web/{name}", "one")
+    services = status(shop, WEIGHT="0.9")
+    assert [name for name, one in services.items() if one["stale"]] == ["web"]
+    assert "environment.WEIGHT" in services["web"]["stale_because"][0]
+    assert "web is stale: " in shop.inv("status", WEIGHT="0.9").out
+
+
+def test_what_happens_is_a_line_until_it_is_interrupted(shop: Project) -> None:
+    child = shop.start("status", "--watch", "--json")
+    assert child.stdout is not None
+
+    def states() -> dict[str, str]:
+        assert child.stdout is not None
+        line = validate(json.loads(child.stdout.readline()))
+        assert line["event"] == "status"
+        return {one["name"]: one["state"] for one in line["services"]}
+
+    try:
+        assert states()["web"] == "running"
+        docker("pause", f"{shop.name}-web-1")
+        while states()["web"] != "paused":
+            pass
+        docker("rm", "-f", f"{shop.name}-web-1")
+        while states()["web"] != "missing":
+            pass
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert (child.returncode, err) == (130, "")
+    last = validate(json.loads(out.splitlines()[-1]))
+    assert (last["event"], last["code"]) == ("error", 130)
+
+
+def test_a_watch_for_people_ends_without_a_word(shop: Project) -> None:
+    child = shop.start("status", "--watch")
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            if line.startswith("web "):
+                break
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert (child.returncode, err) == (143, "")

@@ -1,0 +1,212 @@
+"""An engine of the tests' own, which they may stop, kill and starve.
+
+It lives in namespaces of its own (network, mounts, processes), so nothing of it reaches the
+machine's engine, and nothing of it stays: when the process that made it ends, however it ends,
+the first process of its namespace does too, and the kernel ends all others and takes the mounts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from tests.engine.stacks import wait_until
+
+# Reaps what is left to it, as the first process must, and lives as long as its standard input.
+INIT = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.stdin.read()"
+APART = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+UP_SECONDS = 60.0
+STOP_SECONDS = 25.0
+
+
+def missing() -> str:
+    """Why no such engine can be had here; "" where one can."""
+    for program in ("dockerd", "containerd", "unshare", "nsenter", "ip"):
+        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+            return f"there is no {program}"
+    tried = ["unshare", *APART, "true"]
+    done = subprocess.run(tried, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stderr.strip() or "unshare failed"
+
+
+class OwnEngine:
+    """A dockerd with a data root, an exec root and a socket of its own; a context manager.
+
+    ``store_bytes`` puts its data root on a disk of that size (in memory).
+    """
+
+    def __init__(self, store_bytes: int = 0) -> None:
+        # Not below pytest's folder: a socket's path has 107 bytes at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="ct-engine-"))
+        self.address = f"unix://{self.folder}/sock"
+        self._store_bytes = store_bytes
+        self._holder: subprocess.Popen[bytes] | None = None
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> OwnEngine:
+        self._holder = subprocess.Popen(
+            ["unshare", *APART, sys.executable, "-c", INIT],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        wait_until(lambda: self._first() is not None)
+        self._inside("ip", "link", "set", "lo", "up")
+        (self.folder / "data").mkdir()
+        if self._store_bytes:
+            size = f"size={self._store_bytes}"
+            self._inside("mount", "-t", "tmpfs", "-o", size, "store", f"{self.folder}/data")
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(AssertionError, subprocess.SubprocessError):
+            if not self.answers():
+                self.kill()
+                self.start()
+            self.clear()
+            self.stop()
+        assert self._holder is not None
+        assert self._holder.stdin is not None
+        self._holder.stdin.close()
+        self._holder.wait(UP_SECONDS)
+        if self._daemon is not None:
+            self._daemon.wait(UP_SECONDS)
+        shutil.rmtree(self.folder)
+
+    # --- its life ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        (self.folder / "pid").unlink(missing_ok=True)
+        here = str(self.folder)
+        with (self.folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(
+                [
+                    *(*self._enter("-p"), "dockerd", "--data-root", f"{here}/data"),
+                    *("--exec-root", f"{here}/exec", "--pidfile", f"{here}/pid"),
+                    *("--host", self.address),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        daemon = self._daemon
+        wait_until(lambda: self.answers() or daemon.poll() is not None, UP_SECONDS)
+        assert daemon.poll() is None, (self.folder / "log").read_text()[-2000:]
+
+    def stop(self) -> None:
+        """End it as the system does: its containers are stopped, and it is killed where that takes
+        too long."""
+        try:
+            self._end(signal.SIGTERM)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it as a crash does: its containers are left without it."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop it, and start it again."""
+        self.stop()
+        self.start()
+
+    def freeze(self) -> None:
+        """Let it accept connections and say nothing."""
+        self._dockerd().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._daemon is not None
+        self._dockerd().send_signal(signal.SIGCONT)
+        self._daemon.send_signal(signal.SIGCONT)  # nsenter stops when its child does
+
+    def answers(self) -> bool:
+        asked = ["docker", "--host", self.address, "version"]
+        try:
+            done = subprocess.run(asked, capture_output=True, timeout=5, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def clear(self) -> None:
+        """Remove every container (its control groups would outlive it), volume and network."""
+        listed = self._docker("ps", "-aq").split()
+        if listed:
+            self._docker("rm", "-fv", *listed)
+        self._docker("volume", "prune", "-af")
+        self._docker("network", "prune", "-f")
+
+    def _docker(self, *arguments: str) -> str:
+        argv = ["docker", "--host", self.address, *arguments]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
+
+    # --- its processes ----------------------------------------------------------------------
+
+    def works_on(self, mark: str) -> bool:
+        """Whether a process in it (a container's, or one of a build) has ``mark`` in its
+        arguments."""
+        # Builds are the daemon's children; what runs a container is left to the first process.
+        for parent in (self._dockerd(), self._first()):
+            for one in parent.children(recursive=True) if parent else ():
+                with contextlib.suppress(psutil.Error):
+                    if any(mark in argument for argument in one.cmdline()):
+                        return True
+        return False
+
+    def fill(self) -> None:
+        """Fill the disk of its data root to the last byte."""
+        target = f"of={self.folder}/data/filling"
+        # It ends with an error when the disk is full.
+        argv = [*self._enter(), "dd", "if=/dev/zero", target, "bs=64k"]
+        assert subprocess.run(argv, capture_output=True, check=False).returncode != 0
+
+    def empty(self) -> None:
+        """Take away what filled it."""
+        self._inside("rm", f"{self.folder}/data/filling")
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._daemon is not None and self._daemon.poll() is None:
+            daemon = self._dockerd()
+            daemon.send_signal(number)
+            self._daemon.wait(STOP_SECONDS)
+
+    def _dockerd(self) -> psutil.Process:
+        assert self._daemon is not None
+        [daemon] = psutil.Process(self._daemon.pid).children()
+        return daemon
+
+    def _first(self) -> psutil.Process | None:
+        """The first process of its namespace."""
+        assert self._holder is not None
+        assert self._holder.poll() is None
+        for one in psutil.Process(self._holder.pid).children():
+            with contextlib.suppress(psutil.Error):
+                # Before that, it still is unshare itself, and may not have mounted anything yet.
+                if INIT in one.cmdline():
+                    return one
+        return None
+
+    def _enter(self, *more: str) -> list[str]:
+        first = self._first()
+        assert first is not None
+        return ["nsenter", "-t", str(first.pid), "-n", "-m", *more]
+
+    def _inside(self, *argv: str) -> None:
+        subprocess.run([*self._enter(), *argv], check=True, capture_output=True)

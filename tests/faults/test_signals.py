@@ -1,0 +1,162 @@
+"""Interrupted and terminated runs, by the process table: none of their programs stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from tests.engine.stacks import wait_until
+from tests.faults.own_engine import OwnEngine
+from tests.faults.runs import BOUND_SECONDS, failed, heals, under_way
+from tests.faults.test_engine_lost import (
+    BUILT,
+    MANY,
+    SLOW_BUILD,
+    WAITED_FOR,
+    containers,
+    make_ready,
+)
+from tests.project import Project
+
+MARK = "CT_FAULT_RUN"
+
+
+@pytest.fixture
+def mark(project: Project) -> str:
+    """What every process that a run of the project starts has in its environment."""
+    project.environment[MARK] = uuid.uuid4().hex
+    return project.environment[MARK]
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes of a run, wherever in the table they are."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if one.environ().get(MARK) == mark and one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one)
+    return found
+
+
+def program(mark: str, name: str) -> psutil.Process | None:
+    """The process of a run that is this program."""
+    for one in marked(mark):
+        with contextlib.suppress(psutil.Error):
+            if name in os.path.basename(one.cmdline()[0]):
+                return one
+    return None
+
+
+Moment = Callable[[Project, OwnEngine, str], None]
+
+
+def building(project: Project, engine: OwnEngine, mark: str) -> None:
+    wait_until(lambda: engine.works_on(project.name))
+    assert program(mark, "buildx") is not None
+
+
+def creating(project: Project, engine: OwnEngine, mark: str) -> None:
+    wait_until(lambda: program(mark, "docker-compose") is not None and bool(containers(project)))
+
+
+def waiting(project: Project, engine: OwnEngine, mark: str) -> None:
+    wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
+
+
+STACKS: dict[Moment, str] = {building: BUILT, creating: MANY, waiting: WAITED_FOR}
+
+
+@pytest.fixture(params=[building, creating, waiting], ids=["building", "creating", "waiting"])
+def moment(request: pytest.FixtureRequest, project: Project) -> Moment:
+    found: Moment = request.param
+    project.compose(STACKS[found])
+    if found is building:
+        project.write("web/Dockerfile", SLOW_BUILD % project.name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["SIGINT", "SIGTERM"],
+)
+def test_once_it_ends_its_programs_and_says_what_was_done(
+    project: Project,
+    engine: OwnEngine,
+    mark: str,
+    moment: Moment,
+    number: signal.Signals,
+    code: int,
+    word: str,
+) -> None:
+    with under_way(project, "up") as run:
+        moment(project, engine, mark)
+        run.child.send_signal(number)
+    failed(run.ran, code, f"`inv up` was {word}", "done:", "not done:")
+    assert marked(mark) == []
+    if moment is waiting:
+        make_ready(project)
+    heals(project)
+
+
+def test_twice_it_ends_at_once(project: Project, engine: OwnEngine, mark: str) -> None:
+    """The first one waits for a program that does not end; the second waits for nothing."""
+    project.compose(BUILT)
+    project.write("web/Dockerfile", SLOW_BUILD % project.name)
+    with under_way(project, "up") as run:
+        building(project, engine, mark)
+        stuck = program(mark, "buildx")
+        assert stuck is not None
+        stuck.suspend()
+
+        def ended() -> bool:
+            run.child.send_signal(signal.SIGINT)
+            return run.child.poll() is not None
+
+        wait_until(ended)
+    assert run.ran.code == 130
+    assert "interrupted a second time; what was under way was cut short" in run.ran.err
+    wait_until(lambda: marked(mark) == [])
+    heals(project)
+
+
+@contextlib.contextmanager
+def through(project: Project, *argv: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that runs ``inv``, in a process group as a terminal's job is."""
+    child = subprocess.Popen(
+        argv,
+        cwd=project.folder,
+        env={**project.environment, "PATH": f"{os.path.dirname(sys.executable)}:/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+
+
+def test_through_make(project: Project, engine: OwnEngine, mark: str, moment: Moment) -> None:
+    project.write("Makefile", "up: ; @inv up\n")
+    with through(project, "make", "up") as child:
+        moment(project, engine, mark)
+        os.killpg(child.pid, signal.SIGINT)
+        out, _ = child.communicate(timeout=BOUND_SECONDS)
+    assert "Traceback" not in out
+    assert "error: `inv up` was interrupted" in out
+    # Make ends itself by the signal then, which is 130 to a shell.
+    assert child.returncode == -signal.SIGINT
+    assert marked(mark) == []

@@ -1,0 +1,220 @@
+"""What a user gets on the command line: words, flags, exit codes, and nothing changed by a plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.scripted_engine import ScriptedEngine
+from tests.project import Project
+
+COMPOSE = """
+name: shop
+services:
+  db:
+    image: db:1
+  web:
+    image: web:1
+    depends_on: [db]
+    environment: {WEIGHT: "${WEIGHT:-0.3}"}
+"""
+DB = {"Id": "sha256:db", "RepoTags": ["db:1"], "Created": 1, "Size": 2}
+WEB = {"Id": "sha256:web", "RepoTags": ["web:1"], "Created": 1, "Size": 2}
+NETWORKS = [{"Id": "n1", "Name": "bridge"}]
+
+
+@pytest.fixture
+def shop(project: Project, engine: ScriptedEngine) -> Project:
+    """Two services whose images are there, and no container."""
+    project.write("compose.yaml", COMPOSE)
+    engine.images = [DB, WEB]
+    engine.networks = NETWORKS
+    return project
+
+
+def test_the_tasks_are_listed_without_an_engine(project: Project) -> None:
+    ran = project.inv("--list")
+    assert ran.code == 0
+    for task in ("up", "down", "build", "clean-orphans", "logs", "reset-state", "status", "verify"):
+        assert task in ran.out
+
+
+def test_a_plan_names_every_service_and_changes_nothing(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    ran = shop.inv("up", "--plan", "--json")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert document["schema"] == "composetasks.plan/1"
+    assert [(step["action"], step["target"]) for step in document["steps"]] == [
+        ("create-container", "shop-db-1"),
+        ("create-container", "shop-web-1"),
+    ]
+    assert document["steps"][1]["needs"] == ["create-container:shop-db-1"]
+    assert engine.changes == []
+
+
+def test_the_same_world_gives_the_same_plan_byte_for_byte(shop: Project) -> None:
+    assert shop.inv("up", "--plan", "--json").out == shop.inv("up", "--plan", "--json").out
+
+
+def test_a_plan_for_people_names_the_steps(shop: Project) -> None:
+    ran = shop.inv("up", "--plan")
+    assert ran.code == 0
+    assert "create-container" in ran.out
+    assert "it does not exist yet" in ran.out
+
+
+def test_bare_words_are_services(shop: Project) -> None:
+    document = shop.inv("up", "db", "--plan", "--json").document
+    assert [step["service"] for step in document["steps"]] == ["db"]
+    assert document == shop.inv("up", "-s", "db", "--plan", "--json").document
+    assert document["unchanged"] == ["web"]
+
+
+def test_what_is_mounted_and_missing_is_said_before_anything_starts(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    shop.write(
+        "compose.yaml",
+        COMPOSE
+        + """
+    secrets: [token]
+    volumes:
+      - {type: bind, source: ./models, target: /models, bind: {create_host_path: false}}
+      - ./nginx.conf:/etc/nginx/nginx.conf
+      - ./data:/data
+secrets: {token: {file: ./token.txt}}
+""",
+    )
+    for arguments in (["up", "--plan"], ["up"]):
+        ran = shop.inv(*arguments)
+        assert ran.code == 6
+        for name in ("token.txt", "models"):
+            assert f"{shop.folder / name}, which is mounted into it, does not exist" in ran.err
+        told = ran.out if "--plan" in arguments else ran.err
+        assert f"{shop.folder}/nginx.conf does not exist" in told
+        assert f"{shop.folder}/data" not in told
+    assert engine.changes == []
+    assert shop.inv("up", "db", "--plan").code == 0
+    shop.write("token.txt", "x")
+    (shop.folder / "models").mkdir()
+    assert shop.inv("up", "--plan").code == 0
+
+
+def test_exit_code_says_that_there_is_something_to_do(shop: Project) -> None:
+    assert shop.inv("up", "--plan", "--exit-code").code == 10
+
+
+def test_an_unknown_word_names_the_closest(shop: Project) -> None:
+    ran = shop.inv("up", "wbe", "--plan")
+    assert ran.code == 2
+    assert "'wbe'" in ran.err
+    assert "web" in ran.err
+
+
+def test_an_unknown_task_is_wrong_usage(shop: Project) -> None:
+    ran = shop.inv("upp")
+    assert ran.code == 2
+    assert "upp" in ran.err
+    assert "next: did you mean up?" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("up", "--timeout", "soon"), ("up", "--jobs", "0"), ("up", "--nonsense")]
+)
+def test_bad_flags_are_wrong_usage(shop: Project, arguments: tuple[str, ...]) -> None:
+    ran = shop.inv(*arguments)
+    assert ran.code == 2
+    assert arguments[1] in ran.err
+    assert "next: " in ran.err
+
+
+def test_a_bad_setting_is_named(shop: Project) -> None:
+    shop.write("invoke.yaml", "stack: {nonsense: 1}\n")
+    ran = shop.inv("status")
+    assert ran.code == 2
+    assert "stack.nonsense" in ran.err
+
+
+def test_no_engine(project: Project) -> None:
+    project.write("compose.yaml", COMPOSE)
+    ran = project.inv("up")
+    assert ran.code == 5
+    assert "next:" in ran.err
+
+
+def test_no_engine_as_json_is_one_error_document(project: Project) -> None:
+    project.write("compose.yaml", COMPOSE)
+    ran = project.inv("status", "--json")
+    assert ran.code == 5
+    assert ran.document["schema"] == "composetasks.error/1"
+    assert ran.document["code"] == 5
+    assert ran.document["hint"]
+
+
+def test_no_compose_file(project: Project, engine: ScriptedEngine) -> None:
+    ran = project.inv("up")
+    assert ran.code == 6
+    assert "no compose file" in ran.err
+
+
+def test_an_invalid_model_shows_composes_own_message(
+    project: Project, engine: ScriptedEngine
+) -> None:
+    project.write("compose.yaml", "services: {web: {image: a, ports: [x:y:z]}}\n")
+    ran = project.inv("up", "--json")
+    assert ran.code == 6
+    last = ran.lines[-1]
+    assert (last["event"], last["code"]) == ("error", 6)
+    assert "invalid" in last["detail"]
+
+
+def test_a_model_without_active_services_is_invalid(
+    project: Project, engine: ScriptedEngine
+) -> None:
+    project.write("compose.yaml", "services: {web: {image: a, profiles: [x]}}\n")
+    assert project.inv("up").code == 6
+
+
+def test_a_service_of_an_inactive_profile_can_be_named(
+    project: Project, engine: ScriptedEngine
+) -> None:
+    project.write(
+        "compose.yaml",
+        "name: shop\nservices: {db: {image: 'db:1'}, web: {image: 'web:1', profiles: [x]}}\n",
+    )
+    engine.images = [DB, WEB]
+    engine.networks = NETWORKS
+    document = project.inv("up", "web", "--plan", "--json").document
+    assert [step["service"] for step in document["steps"]] == ["web"]
+
+
+def test_a_kept_model_follows_its_files_and_variables(shop: Project) -> None:
+    def weight(**environment: str) -> str:
+        document = shop.inv("status", "--json", **environment).document
+        return str(document["services"][0]["name"])
+
+    assert weight() == "db"
+    shop.write("compose.yaml", COMPOSE.replace("  db:", "  base:").replace("[db]", "[base]"))
+    assert weight() == "base"
+
+
+def test_status_of_nothing(shop: Project) -> None:
+    document = shop.inv("status", "--json").document
+    assert document["schema"] == "composetasks.status/1"
+    assert [one["state"] for one in document["services"]] == ["missing", "missing"]
+
+
+def test_verify_without_checks_says_so(shop: Project) -> None:
+    ran = shop.inv("verify")
+    assert ran.code == 1
+    assert "stack.checks" in ran.err
+
+
+def test_an_engine_that_goes_away_again_and_again_ends_a_start_at_its_deadline(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    engine.ping = "not now"
+    ran = shop.inv("up", "--timeout", "2", "--json")
+    assert ran.code == 8, ran.err
+    assert "the engine went away and was not back after" in ran.err

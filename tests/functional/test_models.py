@@ -1,0 +1,141 @@
+"""Compose files of strangers load as Compose loads them, or fail with Compose's own message."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from composetasks.facts import ExitCode, Model
+from composetasks.observe.model import load_model
+from composetasks.run.compose import find
+from composetasks.run.failure import TaskFailure
+from tests.project import Project
+
+CORPUS = Path(__file__).parent.parent / "corpus" / "compose"
+LOADED = sorted(path.name for path in CORPUS.iterdir() if path.name != "refused")
+REFUSED = sorted(path.name for path in (CORPUS / "refused").iterdir())
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "PG_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def copied(tmp_path: Path, name: str) -> Path:
+    """A case of the corpus in a folder of its own, with a place for its cache."""
+    folder = tmp_path / "case"
+    shutil.copytree(CORPUS / name, folder)
+    (folder / "cache").mkdir()
+    return folder
+
+
+def by_compose(folder: Path, *arguments: str) -> str:
+    compose = find(folder)
+    return compose.run(*arguments).stdout
+
+
+def document(folder: Path) -> dict[str, Any]:
+    """The model as Compose prints it, in YAML, which never fails where `config -q` passes."""
+    import yaml
+
+    loaded = yaml.safe_load(by_compose(folder, "config"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def load(folder: Path, *, all_profiles: bool = False) -> Model:
+    return load_model(find(folder), folder / "cache", all_profiles=all_profiles)
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_model_is_what_compose_says(tmp_path: Path, name: str) -> None:
+    folder = copied(tmp_path, name)
+    model, said = load(folder), document(folder)
+    hashes = dict(line.split() for line in by_compose(folder, "config", "--hash", "*").splitlines())
+    assert model.project == said["name"]
+    assert set(model.services) == set(said["services"])
+    assert {one.name: one.config_hash for one in model.services.values()} == hashes
+    for key, section in said["services"].items():
+        service = model.services[key]
+        assert service.image == section.get("image", f"{model.project}-{key}")
+        assert {one.service for one in service.depends_on} == set(section.get("depends_on", ()))
+        assert set(service.networks) == set(section.get("networks", ()))
+        assert len(service.ports) == len(section.get("ports", ()))
+        assert [one.target for one in service.mounts] == [
+            one["target"] for one in section.get("volumes", ())
+        ]
+        assert bool(service.build) == ("build" in section)
+        scale = section.get("deploy", {}).get("replicas", section.get("scale", 1))
+        assert service.replicas == scale
+    order = list(model.services)
+    for service in model.services.values():
+        for dependency in service.depends_on:
+            if dependency.service in order:
+                assert order.index(dependency.service) < order.index(service.name)
+    for kind, found in (("networks", model.networks), ("volumes", model.volumes)):
+        assert {one.key: one.name for one in found.values()} == {
+            key: (one or {}).get("name", f"{model.project}_{key}")
+            for key, one in said.get(kind, {}).items()
+        }
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_model_is_the_same_from_the_cache_and_holds_no_secret(tmp_path: Path, name: str) -> None:
+    folder = copied(tmp_path, name)
+    assert load(folder) == load(folder)
+    for kept in (folder / "cache").rglob("*"):
+        assert not kept.is_file() or b"opensesame" not in kept.read_bytes()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_compose_refuses_is_refused_in_its_words(tmp_path: Path, name: str) -> None:
+    folder = copied(tmp_path, f"refused/{name}")
+    compose = find(folder)
+    refused = compose.run("config", "-q", check=False)
+    assert refused.code != 0
+    with pytest.raises(TaskFailure) as raised:
+        load(folder)
+    assert raised.value.code == ExitCode.INVALID
+    words = refused.stderr.strip().splitlines()[-1]
+    assert words in raised.value.detail
+
+
+def test_a_refused_model_ends_a_task_with_6_and_composes_message(project: Project) -> None:
+    shutil.copytree(CORPUS / "refused" / "required-variable", project.folder, dirs_exist_ok=True)
+    ran = project.inv("up", "--plan", "--json")
+    assert ran.code == ExitCode.INVALID
+    assert "set the version of postgres" in ran.out + ran.err
+
+
+def test_what_a_profile_would_start_is_inactive_until_it_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(tmp_path, "profiles")
+    assert (set(load(folder).services), load(folder).inactive) == ({"app"}, ("debug", "load"))
+    assert set(load(folder, all_profiles=True).services) == {"app", "debug", "load"}
+    monkeypatch.setenv("COMPOSE_PROFILES", "debug")
+    assert set(load(folder).services) == {"app", "debug", "load"}
+
+
+def test_an_edit_of_any_file_reached_is_seen(tmp_path: Path) -> None:
+    folder = copied(tmp_path, "includes")
+    assert load(folder).services["cache"].image == "redis:7.2"
+    (folder / "parts" / "cache.env").write_text("CACHE_VERSION=8\n")
+    assert load(folder).services["cache"].image == "redis:8"
+    (folder / "parts" / "database.yaml").write_text("services: {db: {image: 'postgres:16'}}\n")
+    assert load(folder).services["db"].image == "postgres:16"
+
+
+def test_json_fails_where_build_names_a_key_and_yaml_serves(tmp_path: Path) -> None:
+    folder = copied(tmp_path, "ssh")
+    argv = find(folder).argv("config", "--format", "json")
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode == 0 and json.loads(done.stdout):
+        pytest.skip("this Compose prints build.ssh as JSON")
+    assert load(folder).services["app"].build is not None

@@ -1,0 +1,44 @@
+"""``inv timeline`` needs no engine: it is told by what the last `inv up` kept."""
+
+from __future__ import annotations
+
+import json
+
+from tests.project import Project
+from tests.unit.observe.test_timeline import RECORD
+from tests.unit.report.test_timeline import parsed
+
+
+def keep(project: Project) -> None:
+    place = ".composetasks/runs/20260131T120000.000000Z-up/timeline.json"
+    project.write(place, json.dumps(RECORD))
+
+
+def test_a_start_is_one_document(project: Project) -> None:
+    keep(project)
+    ran = project.inv("timeline", "--json")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert [one["name"] for one in document["services"]] == ["db", "web", "late"]
+    assert document["services"][1]["waited_for"] == ["db"]
+    assert document["services"][2]["ready"] is None
+    assert document["critical_path"] == ["db", "web", "late"]
+
+
+def test_a_start_is_drawn(project: Project) -> None:
+    keep(project)
+    ran = project.inv("timeline", "--svg", "start.svg")
+    assert ran.code == 0, ran.err
+    assert "* web" in ran.out
+    assert parsed((project.folder / "start.svg").read_text()).tag.endswith("svg")
+
+
+def test_a_picture_needs_a_folder_that_is_there(project: Project) -> None:
+    keep(project)
+    ran = project.inv("timeline", "--svg", "nowhere/start.svg", "--json")
+    assert (ran.code, ran.document["code"]) == (2, 2)
+
+
+def test_no_start_is_known_before_the_first(project: Project) -> None:
+    ran = project.inv("timeline", "--json")
+    assert (ran.code, ran.document["schema"]) == (1, "composetasks.error/1")

@@ -1,0 +1,177 @@
+"""Secrets planted in a project, and the search for them in everything a run leaves.
+
+``plant`` gives a project secrets of every kind that is a secret to composetasks: by their name, by
+``# type: secret``, inside a URL, of several lines, with characters that are written differently in
+JSON, YAML and URLs, in ``.env`` and in the process. ``leaks`` looks for each of them, in every
+spelling, in texts and in all files below a folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tarfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from tests.project import Project, Ran
+
+IMAGE = "planted:1"
+SHOWN = 12
+"""How many characters of a digest tell a guessed secret from another."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Secrets by the variable that holds them. ``sources`` are the files they were written to on
+    purpose, where they are not looked for."""
+
+    values: Mapping[str, str]
+    sources: Collection[Path] = ()
+
+    def leaks(self, *runs: Ran | str, folder: Path | None = None) -> list[str]:
+        """Where a secret is to be seen, and how it is spelled there; empty where nowhere."""
+        texts: list[tuple[str, bytes]] = []
+        for number, run in enumerate(runs, 1):
+            if isinstance(run, Ran):
+                texts.append((f"stdout of run {number}", run.out.encode()))
+                texts.append((f"stderr of run {number}", run.err.encode()))
+            else:
+                texts.append((f"text {number}", run.encode()))
+        if folder is not None:
+            texts += self._files(folder)
+        return [
+            f"{where}: {name}, {spelling}"
+            for where, content in texts
+            for name, value in self.values.items()
+            for spelling, spelled in spellings(value).items()
+            if spelled in content
+        ]
+
+    def _files(self, folder: Path) -> Iterator[tuple[str, bytes]]:
+        for path in sorted(folder.rglob("*")):
+            where = str(path.relative_to(folder))
+            yield f"name of {where}", where.encode()
+            if path.is_file() and not path.is_symlink() and path not in self.sources:
+                content = path.read_bytes()
+                yield where, content
+                yield from _unpacked(path, content)
+
+
+def _unpacked(path: Path, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """What is inside a compressed file or an archive: its names and contents."""
+    if content[:4] == b"\x28\xb5\x2f\xfd":
+        import zstandard
+
+        content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+        yield f"{path.name} unpacked", content
+    elif content[:2] == b"\x1f\x8b":
+        content = zlib.decompress(content, wbits=31)
+        yield f"{path.name} unpacked", content
+    elif tarfile.is_tarfile(path):
+        yield f"{path.name} unpacked", content
+
+
+def spellings(value: str) -> dict[str, bytes]:
+    """The forms in which a value may be found; its digests too: who guesses a password can try it
+    against one."""
+    forms = {
+        "as it is": value,
+        "in JSON": json.dumps(value)[1:-1],
+        "in JSON in JSON": json.dumps(json.dumps(value)[1:-1])[1:-1],
+        "in Python": repr(value)[1:-1],
+        "in a URL": quote(value, safe=""),
+        "in a form": quote_plus(value),
+        "as Compose escapes it": value.replace("$", "$$"),
+        "in YAML": value.replace("'", "''"),
+        "for a shell": value.replace("'", "'\"'\"'"),
+        "in base64": base64.b64encode(value.encode()).decode().rstrip("="),
+        "in hexadecimal": value.encode().hex(),
+        "reversed": value[::-1],
+    }
+    for line in value.splitlines()[:-1]:
+        if len(line) > 12 and not line.startswith("-----"):
+            forms["one line of it"] = line
+    for name in ("md5", "sha1", "sha256"):
+        digest = hashlib.new(name, value.encode(), usedforsecurity=False).hexdigest()
+        forms[f"its {name}"] = digest[:SHOWN]
+    first: dict[bytes, str] = {}
+    for form, text in forms.items():
+        first.setdefault(text.encode(), form)
+    return {form: text for text, form in first.items()}
+
+
+KEY = """-----BEGIN PRIVATE KEY-----
+MIIEvQIBADANplantedBgkqhkiG9w0BAQEFAASC
+Uu3plantedQm7xDk1c9FzWv0yT2sJ8aLhRbN4eK
+-----END PRIVATE KEY-----"""
+
+EXAMPLE = """\
+# composetasks: env
+# type: secret
+DB_PASSWORD=dev
+# A word for those who know, whose name does not say that it is a secret.
+# type: secret
+WATCHWORD=open-sesame
+# type: url
+DATABASE_URL=postgres://shop@db/shop
+API_TOKEN=
+PRIVATE_KEY=
+# type: int 1..9
+WORKERS=1
+"""
+
+SERVICES = """\
+services:
+  db:
+    image: {image}
+    command: [sleep, "3600"]
+    init: true
+    stop_grace_period: 1s
+    environment:
+      DB_PASSWORD: ${{DB_PASSWORD}}
+      PRIVATE_KEY: ${{PRIVATE_KEY}}
+      SESSION_SECRET:
+    labels:
+      watchword: ${{WATCHWORD}}
+  web:
+    image: {image}
+    command: [sh, -c, "sleep 360${{WORKERS:-1}}", "--password=${{DB_PASSWORD}}"]
+    init: true
+    stop_grace_period: 1s
+    environment:
+      - DATABASE_URL=${{DATABASE_URL}}
+      - GREETING=the word is ${{WATCHWORD}}
+      - API_TOKEN=${{API_TOKEN}}
+    depends_on: [db]
+"""
+
+
+def plant(project: Project, image: str = IMAGE) -> Planted:
+    """Give a project a compose file, ``.env.example`` and ``.env`` with secrets in them, and its
+    process another one."""
+    values = {
+        "DB_PASSWORD": "planted'\"x\\1 ü&p",
+        "WATCHWORD": "planted-watchword-7F",
+        "API_TOKEN": "planted_token_9Qm7xDk1",
+        "PRIVATE_KEY": KEY,
+    }
+    in_url = "planted-in-url-4eK"
+    process = {"SESSION_SECRET": "planted session $ecret 5"}
+    written = [
+        'DB_PASSWORD="planted\'\\"x\\\\1 ü&p"',
+        f"WATCHWORD={values['WATCHWORD']}",
+        f"DATABASE_URL=postgres://shop:{in_url}@db/shop",
+        f"API_TOKEN={values['API_TOKEN']}",
+        f'PRIVATE_KEY="{KEY}"',
+    ]
+    project.compose(SERVICES.format(image=image))
+    project.write(".env.example", EXAMPLE)
+    env_file = project.write(".env", "\n".join(written) + "\n")
+    env_file.chmod(0o600)
+    project.environment.update(process)
+    return Planted({**values, "DATABASE_URL": in_url, **process}, (env_file,))

@@ -1,0 +1,92 @@
+"""A project in a temporary folder, and `inv` run in it as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.schemas import validate
+
+TASKS = "from composetasks import collection\nns = collection()\n"
+LONGEST_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of ``inv`` left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return validate(json.loads(self.out))
+
+    @property
+    def lines(self) -> list[Any]:
+        """The JSON lines on stdout."""
+        return [validate(json.loads(line)) for line in self.out.splitlines()]
+
+
+@dataclass
+class Project:
+    """A folder with a compose file and the three lines of ``tasks.py``."""
+
+    folder: Path
+    environment: dict[str, str]
+    name: str = "shop"
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def compose(self, text: str) -> None:
+        """Write the compose file, under this project's own name."""
+        self.write("compose.yaml", f"name: {self.name}\n{text}")
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start ``inv`` with these arguments, for a test that does something meanwhile."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "invoke", *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def inv(self, *arguments: str, **environment: str) -> Ran:
+        """Run ``inv`` with these arguments to its end."""
+        child = self.start(*arguments, **environment)
+        try:
+            out, err = child.communicate(timeout=LONGEST_SECONDS)
+        except BaseException:
+            child.kill()
+            child.communicate()
+            raise
+        assert "Traceback" not in err + out, err
+        return Ran(child.returncode, out, err)
+
+    def plan(self, *arguments: str, **environment: str) -> list[tuple[str, str]]:
+        """The steps of a plan, as (action, target)."""
+        ran = self.inv(*arguments, "--plan", "--json", **environment)
+        return [(step["action"], step["target"]) for step in ran.document["steps"]]
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without what would lead Compose, the engine or Invoke elsewhere."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COMPOSE_", "INVOKE_")) and name != "NO_COLOR"
+    } | {"NO_COLOR": "1"}
