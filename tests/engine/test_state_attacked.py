@@ -146,7 +146,8 @@ def test_the_helper_has_the_listed_places_and_nothing_else(tmp_path: Path) -> No
 @pytest.mark.parametrize("read_only", [True, False])
 def test_of_snapshots_the_helper_has_the_one_at_hand(tmp_path: Path, read_only: bool) -> None:
     client = connect()
-    world = World(Model("ct-test-at-hand", tmp_path, (), {}), read_engine(client))
+    project = f"ct-test-at-hand-{read_only}".lower()
+    world = World(Model(project, tmp_path, (), {}), read_engine(client))
     for name in ("state", "snapshots/one", "snapshots/other"):
         (tmp_path / name).mkdir(parents=True)
     state = State("state", "folder", "state", str(tmp_path / "state"))
@@ -154,7 +155,7 @@ def test_of_snapshots_the_helper_has_the_one_at_hand(tmp_path: Path, read_only: 
     try:
         with Helper(client, world, [helper.for_reading(state, 0)], archives=one) as at_work:
             sees = at_work.sees_archives
-            label = "label=composetasks.helper=ct-test-at-hand"
+            label = f"label=composetasks.helper={project}"
             record = json.loads(docker("inspect", docker("ps", "-q", "--filter", label)))[0]
     finally:
         client.close()
