@@ -15,7 +15,6 @@ from tests.project import Project
 
 POINTS = 7
 FILES = 400
-pytestmark = pytest.mark.slow
 
 
 def both(project: Project) -> tuple[str, str]:
