@@ -242,6 +242,28 @@ def test_a_container_removed_by_someone_else(project: Project, tmp_path: Path) -
     assert (code, last["kind"], last["service"]) == (8, "removed", "one")
 
 
+def test_a_container_that_the_engine_was_asked_to_kill(project: Project, tmp_path: Path) -> None:
+    waiting = Waiting(project, tmp_path)
+    docker("update", "--memory", "64m", "--memory-swap", "64m", waiting.name)
+    docker("kill", waiting.name)
+    code, last = waiting.end()
+    assert (code, last["kind"]) == (8, "killed")
+    assert "someone asked the engine for it" in last["diagnosis"]["what"][1]
+
+
+def test_a_kernel_that_kills_for_memory_and_tells_the_engine_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    """As happens on cgroup v1: the program is gone before the kernel's notice can be read."""
+    waiting = Waiting(project, tmp_path)
+    docker("update", "--memory", "64m", "--memory-swap", "64m", waiting.name)
+    process = docker("inspect", "--format", "{{.State.Pid}}", waiting.name)
+    docker("run", "--rm", "--pid", "host", "ct-test/busybox", "kill", "-KILL", process)
+    code, last = waiting.end()
+    assert (code, last["kind"]) == (8, "out-of-memory")
+    assert "most likely it used up its memory limit of 64 MiB" in last["diagnosis"]["what"][1]
+
+
 def test_the_event_stream_is_cut(project: Project, tmp_path: Path) -> None:
     waiting = Waiting(project, tmp_path)
     waiting.proxy.cut()

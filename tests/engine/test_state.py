@@ -357,6 +357,20 @@ def test_a_live_service_goes_on_running(project: Project) -> None:
     assert "Paused" not in states
 
 
+def test_a_live_service_that_can_t_be_prepared_is_no_snapshot(project: Project) -> None:
+    live = {"services": {"db": {"live": ["sh", "-c", "echo no room >&2; exit 3"]}}}
+    toy = make_toy(project, **live)
+    before = running(toy)
+    ran = toy.inv("snapshot", "mine", "--live")
+    assert ran.code == 1
+    assert "db could not be prepared for a snapshot" in ran.err
+    assert "no room" in ran.err
+    assert "next: correct stack.services.db.live, or leave --live out" in ran.err
+    assert running(toy)["db"] == before["db"]
+    assert set(running(toy)) == set(before)
+    assert toy.inv("snapshots", "--json").document["snapshots"] == []
+
+
 def test_down_leaves_all_state(toy: Project) -> None:
     data, points = digest(volume(toy, "data")), digest(f"{toy.folder}/state/points")
     assert toy.inv("down").code == 0

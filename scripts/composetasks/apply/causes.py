@@ -30,7 +30,8 @@ class Cause:
 class Case:
     """What a diagnosis is made from. ``record`` is the inspect record, empty where there is no
     container; ``said`` the engine's or Compose's own words; ``limit`` the deadline in seconds;
-    ``was_up`` for how many seconds the service had been up, None where it never was."""
+    ``was_up`` for how many seconds the service had been up, None where it never was;
+    ``asked_to_end`` whether the engine was asked to kill it, None where nobody knows."""
 
     service: str
     container: str
@@ -41,6 +42,7 @@ class Case:
     limit: float = 0.0
     was_up: float | None = None
     awaited: bool = False
+    asked_to_end: bool | None = None
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -218,7 +220,7 @@ def _ended(case: Case) -> Cause:
     after = f" after it had been up for {case.was_up:.1f} s" if case.was_up is not None else ""
     denied = _denied(case)
     if case.state.get("OOMKilled"):
-        return _out_of_memory(case, after)
+        return _out_of_memory(case, f"it was killed for memory: it used up {_limit(case)}{after}")
     if denied:
         return denied
     if code in (126, 127):
@@ -227,9 +229,7 @@ def _ended(case: Case) -> Cause:
         return Cause(kind, (f"a command {word}{after}: it ended with {code}",), _look(case))
     signal = signal_of(code)
     if signal:
-        words = f"it was killed by {signal} (it ended with {code}){after}"
-        sender = "nothing says who sent it: someone by hand, or the host short of memory"
-        return Cause("killed", (words, sender) if code == 137 else (words,), _look(case))
+        return _killed(case, f"it was killed by {signal} (it ended with {code}){after}")
     if case.was_up is not None:
         return Cause(
             "died", (f"it ended with {code}{after}, while others were waited for",), _look(case)
@@ -250,11 +250,28 @@ def _usual(code: int) -> str:
     return f" ({known[code]})" if code in known else ""
 
 
-def _out_of_memory(case: Case, after: str) -> Cause:
+def _killed(case: Case, words: str) -> Cause:
+    """A signal ended it. An engine on cgroup v1 does not always learn that the kernel killed for
+    memory, but it knows what it was asked for itself."""
+    if signal_of(int(case.state.get("ExitCode", 0))) != "SIGKILL":
+        return Cause("killed", (words,), _look(case))
+    if case.asked_to_end:
+        sender = "someone asked the engine for it, as `docker kill` and `docker stop` do"
+        return Cause("killed", (words, sender), _look(case))
+    if case.asked_to_end is False and case.host.get("Memory"):
+        sender = f"the engine was not asked for it: most likely it used up {_limit(case)}"
+        return _out_of_memory(case, words, sender)
+    sender = "nothing says who sent it: someone by hand, or the host short of memory"
+    return Cause("killed", (words, sender), _look(case))
+
+
+def _out_of_memory(case: Case, *words: str) -> Cause:
+    return Cause("out-of-memory", words, f"raise `mem_limit` of {case.service}; {_look(case)}")
+
+
+def _limit(case: Case) -> str:
     limit = int(case.host.get("Memory") or 0)
-    has = f" of {limit / 1_048_576:.0f} MiB" if limit else ""
-    words = f"it was killed for memory: it used up its limit{has}{after}"
-    return Cause("out-of-memory", (words,), f"raise `mem_limit` of {case.service}; {_look(case)}")
+    return f"its memory limit of {limit / 1_048_576:.0f} MiB" if limit else "its memory limit"
 
 
 def _loop(case: Case) -> Cause:

@@ -65,6 +65,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailu
     _keep(run_folder, seen.values())
     one = seen.get(trouble.key) or _Seen("", {}, ())
     lines = _last_run(one)
+    killed = trouble.verdict.kind == "killed"
     case = Case(
         service=trouble.service,
         container=one.name or trouble.containers.get(trouble.service, {}).get(trouble.key, ""),
@@ -75,6 +76,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailu
         limit=trouble.limit,
         was_up=trouble.was_up,
         awaited=trouble.awaited,
+        asked_to_end=_asked_to_end(client, trouble.key, one.record) if killed else None,
     )
     found = cause(case)
     at = telling(lines)
@@ -124,6 +126,33 @@ def _gather(client: APIClient, trouble: Trouble) -> Iterator[tuple[str, _Seen]]:
                 record: Mapping[str, Any] = client.inspect_container(key)
                 hide(_secrets(record))
                 yield key, _Seen(name, record, _log(client, key, trouble.since))
+
+
+def _asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool | None:
+    """Whether the engine was asked to kill the last run of a container (with SIGKILL); None where
+    its events do not reach back so far, as after a restart."""
+    import requests
+    from docker import errors
+
+    state = record.get("State") or {}
+    began, ended = (moment_of(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
+    if ended < began:
+        return None
+    told: set[str] = set()
+    with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
+        # The engine's own times. In the same moment still something may be noted.
+        found = client.events(
+            since=f"{began.timestamp():f}",
+            until=f"{ended.timestamp() + 1:f}",
+            filters={"container": [key], "event": ["kill", "die"]},
+            decode=True,
+        )
+        told = {
+            (str(event.get("Action")), event.get("Actor", {}).get("Attributes", {}).get("signal"))
+            for event in found
+        }
+    ended_then = any(action == "die" for action, _ in told)
+    return ("kill", "9") in told if ended_then else None
 
 
 def _secrets(record: Mapping[str, Any]) -> Iterator[str]:

@@ -59,15 +59,11 @@ def _still(step: Step, world: World, tools: Tools) -> Iterator[None]:
         command = tools.live.get(one.service, ())
         if command:
             _prepare(one.service, command, tools)
-    paused = []
-    try:
+    with contextlib.ExitStack() as woken:
         for one in containers:
             tools.client.pause(one.id)
-            paused.append(one.id)
+            woken.callback(tools.client.unpause, one.id)
         yield
-    finally:
-        for key in paused:
-            tools.client.unpause(key)
 
 
 def _prepare(service: str, command: Sequence[str], tools: Tools) -> None:
