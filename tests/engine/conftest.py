@@ -22,11 +22,10 @@ from tests.project import TASKS, Project, own_environment
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives each worker one scope after another: a test, or all tests of images."""
+    """Gives each worker one scope after another: a test, or all tests of builds."""
 
     def _split_scope(self, nodeid: str) -> str:
-        module = Path(self.config.rootpath, nodeid.partition("::")[0])
-        return "images" if "Dockerfile" in module.read_text() else nodeid
+        return "builds" if "/test_build" in nodeid else nodeid
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -46,8 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Side by side, each test by itself; but those that build one after another: an image of the
-    same inputs serves every project, so they would take each other's, and each other's away."""
+    """Side by side, each test by itself; but those of builds one after another: an image of the
+    same inputs serves every project, so they would take each other's, and each other's away. What
+    others build is labelled with their project's name."""
     return Scheduling(config, log)
 
 

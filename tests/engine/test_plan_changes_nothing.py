@@ -43,7 +43,9 @@ def client() -> Iterator[APIClient]:
 @pytest.fixture
 def stack(project: Project) -> Project:
     project.compose(STACK)
-    project.write("web/Dockerfile", "FROM ct-test/busybox\nCOPY index.html /\n")
+    project.write(
+        "web/Dockerfile", f"FROM ct-test/busybox\nCOPY index.html /\nLABEL of={project.name}\n"
+    )
     project.write("web/index.html", "one")
     return project
 

@@ -55,7 +55,9 @@ class Running:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.values = {"port": free_port(), "weight": "0.3", "name": project.name, "more": OLD}
-        project.write("web/Dockerfile", "FROM ct-test/busybox\nCOPY index.html /\n")
+        project.write(
+            "web/Dockerfile", f"FROM ct-test/busybox\nCOPY index.html /\nLABEL of={project.name}\n"
+        )
         project.write("web/index.html", "one")
         project.write("web/.dockerignore", "notes.txt\n")
         project.write("web/notes.txt", "one")

@@ -235,6 +235,7 @@ volumes: {seeded: {}, bare: {}}
     dockerfile = (
         "FROM ct-test/busybox\nCOPY seed /seeded/\nCOPY seed /bare/\n"
         "RUN chown -R 1234:1234 /seeded && chmod 750 /seeded\n"
+        f"LABEL of={project.name}\n"
     )
     project.write("app/Dockerfile", dockerfile)
     assert project.inv("up").code == 0

@@ -36,7 +36,7 @@ services:
 @pytest.fixture
 def shop(project: Project) -> Project:
     project.compose(COMPOSE)
-    project.write("web/Dockerfile", "FROM ct-test/busybox\nCOPY . /web\n")
+    project.write("web/Dockerfile", f"FROM ct-test/busybox\nCOPY . /web\nLABEL of={project.name}\n")
     for name in "ab":
         project.write(f"web/{name}", "one")
     ran = project.inv("up")

@@ -35,7 +35,9 @@ volumes: {data: {}}
 @pytest.fixture
 def two(project: Project) -> Project:
     project.compose(TWO)
-    project.write("web/Dockerfile", "FROM ct-test/busybox\nCOPY index.html /\n")
+    project.write(
+        "web/Dockerfile", f"FROM ct-test/busybox\nCOPY index.html /\nLABEL of={project.name}\n"
+    )
     project.write("web/index.html", "one")
     return project
 

@@ -138,21 +138,18 @@ def _asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> boo
     began, ended = (moment_of(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
     if ended < began:
         return None
-    told: set[str] = set()
+    told: list[Mapping[str, Any]] = []
     with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
-        # The engine's own times. In the same moment still something may be noted.
-        found = client.events(
-            since=f"{began.timestamp():f}",
-            until=f"{ended.timestamp() + 1:f}",
+        # By the engine's own clock, and until what happened then is noted.
+        told += client.events(
+            since=int(began.timestamp()),
+            until=int(ended.timestamp()) + 2,
             filters={"container": [key], "event": ["kill", "die"]},
             decode=True,
         )
-        told = {
-            (str(event.get("Action")), event.get("Actor", {}).get("Attributes", {}).get("signal"))
-            for event in found
-        }
-    ended_then = any(action == "die" for action, _ in told)
-    return ("kill", "9") in told if ended_then else None
+    if all(event.get("Action") != "die" for event in told):
+        return None
+    return any((event["Actor"].get("Attributes") or {}).get("signal") == "9" for event in told)
 
 
 def _secrets(record: Mapping[str, Any]) -> Iterator[str]:
