@@ -7,6 +7,7 @@ again until nothing is left: what was being made a moment ago may have come to l
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ ROUNDS = 5
 AT_ONCE = 8
 EMPTYING_SECONDS = 600.0
 """How long the engine's root may take to remove what containers wrote."""
+LAST = ("lock", instance_folder.RECORD)
 HOLDER_SECONDS = 8.0
 """How long a task that works on the instance may take to end after SIGTERM."""
 
@@ -132,21 +134,24 @@ def _untag(client: APIClient, tags: Iterable[str]) -> None:
 
 
 def _remove_folder(client: APIClient, name: str, place: Path) -> None:
-    """Remove the folder. The record of its owner goes last: until then its end is due."""
+    """Remove the folder. The record of its owner goes last: until then its end is due. The lock
+    goes with the folder, in one move: in its place a new run would hold another one."""
     try:
         _remove_content(place)
     except PermissionError:  # what containers wrote there is theirs: often root's
         empty_as_root(client, name, place / "state")
         _remove_content(place)
-    (place / instance_folder.RECORD).unlink()
-    place.rmdir()
+    ended = place.rename(place.with_name(f".{name}.{os.getpid()}.ended"))
+    for last in LAST:
+        (ended / last).unlink()
+    ended.rmdir()
 
 
 def _remove_content(place: Path) -> None:
     for entry in place.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
-        elif entry.name != instance_folder.RECORD:
+        elif entry.name not in LAST:
             entry.unlink()
 
 

@@ -40,6 +40,8 @@ LINE_OVERHEAD = 200
 RESUMED_LINES = 10_000
 """Lines asked for when reading is taken up again. The engine finds the last ones at once, and any
 other place by reading the whole log up to it; where they do not reach back, that it must do."""
+FIRST_LOOK = ""
+"""Stands among the logs being opened until it is known which ones there are."""
 EVENT_SECONDS = 3600.0
 RECONNECT_SECONDS = 0.2
 """Between two tries to reach an engine that went away; nothing announces its return."""
@@ -73,6 +75,8 @@ class Follow:
     _happened: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _readers: dict[str, threading.Thread] = field(default_factory=dict)
     _streams: dict[str, CancellableStream[list[LogLine]]] = field(default_factory=dict)
+    _opening: set[str] = field(default_factory=lambda: {FIRST_LOOK})
+    _opened: float = 0.0
     _lines: list[LogLine] = field(default_factory=list)
     _size: int = 0
     _failure: Exception | None = None
@@ -84,7 +88,7 @@ class Follow:
         ``until`` is when to end (``time.time()``), None for never.
         """
         self._thread(self._supervise)
-        order = Ordering()
+        order, postponed = Ordering(), 0.0
         while True:
             due = order.due()
             patience = None if due is None else max(0.0, due - time.monotonic())
@@ -94,12 +98,17 @@ class Follow:
                     break
                 patience = left if patience is None else min(patience, left)
             taken = self._take(patience)
-            if len(self._readers) == 1 and due is None:
+            now = time.monotonic()
+            opening = self._opened_after(postponed)
+            if len(self._readers) == 1 and due is None and not opening:
                 if taken:
                     yield taken
                 continue
-            order.add(taken, time.monotonic())
-            ready = order.ready(time.monotonic())
+            order.add(taken, now)
+            if opening:
+                order.postpone(now)
+                postponed = now
+            ready = order.ready(now)
             if ready:
                 yield ready
         yield order.rest() + self._take(0)
@@ -147,6 +156,20 @@ class Follow:
 
     # --- one container ----------------------------------------------------------------------
 
+    def _opened_after(self, moment: float) -> bool:
+        """Whether a log is being opened, or was after ``moment``."""
+        with self._changed:
+            return bool(self._opening) or self._opened > moment
+
+    def _open(self, *keys: str) -> None:
+        with self._changed:
+            self._opening.update(keys)
+
+    def _open_done(self, key: str) -> None:
+        with self._changed:
+            self._opening.discard(key)
+            self._opened = time.monotonic()
+
     def _read(self, container: Container) -> None:
         cursor = self.cursors.setdefault(container.id, Cursor())
         while not self._closed:
@@ -179,7 +202,11 @@ class Follow:
             wanted = LogRange(since, self.wanted.until, tail)
         else:
             wanted = LogRange(self.wanted.since, self.wanted.until)
-        response = open_log(self.client, container, wanted, follow=True)
+        self._open(container.id)
+        try:
+            response = open_log(self.client, container, wanted, follow=True)
+        finally:
+            self._open_done(container.id)
         found = resumed(response, container, cursor, all_of_it=wanted.tail is None)
         stream = CancellableStream(found, response)
         with self._changed:
@@ -197,9 +224,11 @@ class Follow:
     # --- all of them ------------------------------------------------------------------------
 
     def _find_new(self) -> None:
-        for container in self.find():
-            if container.id not in self._readers:
-                self._readers[container.id] = self._thread(partial(self._read, container))
+        new = [one for one in self.find() if one.id not in self._readers]
+        self._open(*(one.id for one in new))
+        self._open_done(FIRST_LOOK)
+        for container in new:
+            self._readers[container.id] = self._thread(partial(self._read, container))
 
     def _supervise(self) -> None:
         import requests

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composetasks.facts import LogLine
-from composetasks.observe.log_order import HOLD_SECONDS, MOST_HELD, Ordering
+from composetasks.observe.log_order import HOLD_SECONDS, LONGEST_SECONDS, MOST_HELD, Ordering
 
 
 def line(time: int, container: str = "a", text: str = "") -> LogLine:
@@ -27,6 +27,23 @@ def test_later_lines_are_kept_for_their_own_time() -> None:
     assert order.due() == 0.05 + HOLD_SECONDS
     assert order.ready(now=0.05 + HOLD_SECONDS) == [line(3)]
     assert order.due() is None
+
+
+def test_while_a_log_is_opened_lines_wait_for_what_it_holds() -> None:
+    order = Ordering()
+    order.add([line(2, "a")], now=0.0)
+    order.postpone(now=HOLD_SECONDS)
+    assert order.ready(now=HOLD_SECONDS) == []
+    order.add([line(1, "b")], now=2 * HOLD_SECONDS)
+    assert order.ready(now=2 * HOLD_SECONDS) == [line(1, "b"), line(2, "a")]
+
+
+def test_a_log_that_does_not_open_holds_nothing_up_for_long() -> None:
+    order = Ordering()
+    order.add([line(1)], now=0.0)
+    order.postpone(now=LONGEST_SECONDS - HOLD_SECONDS / 2)
+    assert order.due() == LONGEST_SECONDS
+    assert order.ready(now=LONGEST_SECONDS) == [line(1)]
 
 
 def test_a_flood_is_not_held() -> None:

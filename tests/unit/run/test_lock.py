@@ -30,7 +30,8 @@ from composetasks.run import lock
 with lock.hold(Path(sys.argv[1]), "inv up"):
     print("held", flush=True)
     sys.stdin.read()
-    shutil.rmtree(Path(sys.argv[1]).parent)
+    place = Path(sys.argv[1]).parent
+    shutil.rmtree(place.rename(place.with_name("ended")))
 """
 
 
