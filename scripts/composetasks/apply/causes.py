@@ -100,6 +100,8 @@ def _not_started(case: Case, said: str) -> Cause:
         return Cause("command-not-executable", (words,), f"make it executable; {shell}")
     if "port is already allocated" in said or "address already in use" in said:
         return Cause("port-taken", (short,), "`inv status` here and there shows who has the port")
+    if "address pool" in said:
+        return Cause("no-subnet", (short,), "free a network, then run `inv up` again")
     if "mount" in said:
         return _mount(case, said, short)
     if "No such image" in said or "pull access denied" in said:

@@ -45,7 +45,9 @@ def whole(failure: TaskFailure) -> str:
     """The page with nothing left out, as it is kept."""
     count = len(failure.data["diagnosis"]["log"])
     body = _page(failure.data, log=count, changes=None, whole=True)
-    text = [f"error: {failure.message}", *(line.text for line in body), f"next: {failure.hint}"]
+    detail = [f"  {line}" for line in failure.detail.splitlines()]
+    told = [f"error: {failure.message}", *detail, *(line.text for line in body)]
+    text = [*told, f"next: {failure.hint}"]
     return "".join(f"{clean(line)}\n" for line in text)
 
 
@@ -134,7 +136,9 @@ def completed(failure: TaskFailure, plan: Plan, run_folder: Path) -> TaskFailure
         "kept": _relative(run_folder / "failure.txt"),
     }
     data = {**failure.data, "changed": list(dict.fromkeys(changed)), "diagnosis": diagnosis}
-    full = TaskFailure(failure.message, code=failure.code, hint=failure.hint, data=data)
+    full = TaskFailure(
+        failure.message, code=failure.code, hint=failure.hint, detail=failure.detail, data=data
+    )
     write_json(run_folder / "failure.json", {"message": full.message, "hint": full.hint, **data})
     (run_folder / "failure.txt").write_text(whole(full))
     return full

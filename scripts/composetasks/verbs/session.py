@@ -301,7 +301,7 @@ class Session:
                     self.seconds[event.service] = event.seconds
                 self.reporter.event(event)
         except TaskFailure as failure:
-            if NO_SUBNET in failure.detail:
+            if failure.data.get("kind") == "no-subnet":
                 raise _no_subnet(failure, world) from failure
             raise
         return None
@@ -391,12 +391,8 @@ class Session:
         )
 
 
-NO_SUBNET = "non-overlapping IPv4 address pool"
-"""What the engine says when every subnet of its address pools is taken."""
-
-
 def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
-    """The failure with the networks that hold the subnets, in place of the engine's one line."""
+    """The failure with the networks that hold the subnets, beside the engine's one line."""
     from composetasks.plan.networks import pool_report
 
     return TaskFailure(
