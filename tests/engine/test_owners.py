@@ -85,7 +85,8 @@ def traces(project: Project, name: str) -> list[str]:
     found = []
     for kind, listing in (("container", "-aq"), ("network", "-q"), ("volume", "-q")):
         found += [f"{kind} {one}" for one in docker(kind, "ls", listing, "--filter", label).split()]
-    found += [f"image {one}" for one in docker("image", "ls", "-q", f"*:{name}").split() if one]
+    tags = f"{project.name}-*:{name}"
+    found += [f"image {one}" for one in docker("image", "ls", "-q", tags).split()]
     found += [str(path) for path in folder(project, name).parent.glob(f"*{name}*")]
     return found + [f"process {one}" for one in watchers(project, name)]
 
