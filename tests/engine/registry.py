@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.engine.busybox import cache_folder
+from tests.engine.stacks import free_port
 
 SETTINGS = """\
 version: 0.1
@@ -33,7 +33,7 @@ class RegistryMissing(Exception):
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[str]:
     """A registry that keeps its images in ``folder`` for the block; its address."""
-    port = _free_port()
+    port = free_port()
     settings = folder / "config.yml"
     settings.write_text(SETTINGS.format(folder=folder / "data", port=port))
     log = folder / "log"
@@ -61,11 +61,6 @@ def running(folder: Path) -> Iterator[str]:
         finally:
             child.terminate()
             reader.join()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _program() -> str:

@@ -15,16 +15,9 @@ import pytest
 from composetasks.facts import Consent, ExitCode, Plan
 from composetasks.observe.host import port_holders
 from tests.engine.planned import Planned
+from tests.engine.stacks import free_port
 
 pytestmark = pytest.mark.engine
-
-
-def free_port() -> int:
-    """A port that is free on every address at this moment."""
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

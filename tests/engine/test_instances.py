@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.engine.conftest import docker, remove_project
-from tests.engine.stacks import wait_until
+from tests.engine.stacks import free_port, wait_until
 from tests.engine.state_project import git
 from tests.engine.test_owners import owner
 from tests.project import TASKS, Project, Ran
@@ -59,14 +59,6 @@ def shop(project: Project) -> Iterator[Project]:
     yield project
     for name in (*NAMES, *EIGHT):
         remove_project(f"{project.name}-{name}")
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def done(ran: Ran) -> Ran:

@@ -16,7 +16,7 @@ import pytest
 from composetasks.apply.teardown import empty_as_root
 from composetasks.observe.engine import connect
 from tests.engine.conftest import docker, remove_project
-from tests.engine.stacks import wait_until
+from tests.engine.stacks import free_port, wait_until
 from tests.project import Project
 
 SECONDS = 30.0
@@ -32,7 +32,7 @@ services:
     image: ct-test/busybox
     init: true
     command: [httpd, -f, -p, "80"]
-    ports: ["127.0.0.1:18099:80"]
+    ports: ["127.0.0.1:PORT:80"]
     networks: [default, extra]
 volumes: {data: {}}
 networks: {extra: {}}
@@ -62,7 +62,7 @@ subprocess.run(sys.argv[1:], env={**os.environ, "INVOKE_STACK_OWNER": str(os.get
 
 @pytest.fixture
 def stack(project: Project) -> Iterator[Project]:
-    project.compose(STACK)
+    project.compose(STACK.replace("PORT", str(free_port())))
     project.write("tasks.py", TASKS)
     yield project
     for name in ("one", "two", "three"):

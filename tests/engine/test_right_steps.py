@@ -16,6 +16,7 @@ from composetasks.facts import Action, ExitCode
 from tests.engine.busybox import TAG
 from tests.engine.conftest import docker
 from tests.engine.planned import Planned
+from tests.engine.stacks import free_port
 from tests.engine.test_up import ids
 from tests.project import Project
 
@@ -41,12 +42,6 @@ OLD = """  old:
     init: true
     command: [sleep, "3600"]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Running:

@@ -98,7 +98,8 @@ def test_a_folder_replaced_after_it_was_looked_at_is_refused(
 ) -> None:
     """Between the plan and the mount somebody puts a link, or another folder, in its place."""
     client = connect()
-    world = World(Model("ct-test-attack", tmp_path, (), {}), read_engine(client))
+    project = f"ct-test-attack-{writable}".lower()
+    world = World(Model(project, tmp_path, (), {}), read_engine(client))
     place = tmp_path / "state"
     place.symlink_to(outside)
     state = State("state", "folder", "state", str(place))
@@ -109,7 +110,7 @@ def test_a_folder_replaced_after_it_was_looked_at_is_refused(
     finally:
         client.close()
     assert untouched(outside)
-    assert not docker("ps", "-aq", "--filter", "label=composetasks.helper=ct-test-attack")
+    assert not docker("ps", "-aq", "--filter", f"label=composetasks.helper={project}")
 
 
 def test_links_put_where_unfinished_work_lies_are_removed_as_links(
