@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import secrets
 import shutil
 import tarfile
@@ -94,11 +95,12 @@ def _walked(directory: Path) -> Iterator[str]:
 
 @dataclass
 class Trial:
-    """Builds images of the project in ``directory`` from a copy, while used as a context manager.
+    """Builds images of ``project`` in ``directory`` from a copy, while used as a context manager.
 
     ``targets`` are Compose's bake targets by service, ``cache`` is where step times are kept.
     """
 
+    project: str
     directory: Path
     services: Mapping[str, Service]
     targets: Mapping[str, Mapping[str, Any]]
@@ -109,7 +111,9 @@ class Trial:
 
     def __enter__(self) -> Trial:
         self._folder = Path(tempfile.mkdtemp(prefix="composetasks-trial-"))
-        self._name = f"{REPOSITORY}-{secrets.token_hex(4)}"
+        # A project's name may hold what a repository's may not.
+        owner = re.sub("[^a-z0-9]+", "-", self.project).strip("-")
+        self._name = f"{REPOSITORY}/{owner}-{secrets.token_hex(4)}"
         try:
             self.copy = copy_project(self.directory, self._folder / "project")
         except BaseException:

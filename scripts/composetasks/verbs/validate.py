@@ -37,6 +37,7 @@ def try_edits(
     targets = definition(compose.argv(), names, compose.folder, compose.environment)
     tried, measured = [], []
     with Trial(
+        model.project,
         model.directory,
         model.services,
         targets,
