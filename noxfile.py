@@ -206,7 +206,13 @@ def smoke(session: nox.Session) -> None:
     wheel = next(folder.glob("*.whl"))
     session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
     owner = {"COMPOSETASKS_SMOKE_OWNER": str(os.getpid())}
-    session.run("python", "scripts/smoke.py", *session.posargs, env=owner)
+    # Long enough for a task to end its programs and say so, and for the instance to be taken away.
+    session.run(
+        *("python", "scripts/smoke.py", *session.posargs),
+        env=owner,
+        interrupt_timeout=60,
+        terminate_timeout=30,
+    )
 
 
 @nox.session(default=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.engine.conftest import docker
+from tests.engine.conftest import docker, remove_project
 from tests.project import Project
 
 STAYS = 'image: ct-test/busybox, init: true, command: [sleep, "1000"]'
@@ -85,3 +85,30 @@ services:
     [advice] = told(project)[0]["advice"]
     assert (advice["service"], advice["saves_seconds"]) == ("slow", 5.5)
     assert "every 6 s only" in advice["message"]
+
+
+def test_what_is_long_has_its_critical_path_in_the_result(project: Project) -> None:
+    project.compose(f"""
+services:
+  job: {{image: ct-test/busybox, command: [sleep, "6"]}}
+  web: {{{STAYS}, depends_on: {{job: {{condition: service_completed_successfully}}}}}}
+  by: {{{STAYS}}}
+""")
+    ran = project.inv("up", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.lines[-1]["critical_path"] == ["job", "web"]
+    again = project.inv("up", "--json")
+    assert "critical_path" not in again.lines[-1]
+
+
+def test_an_instance_has_a_timeline_of_its_own(project: Project) -> None:
+    project.compose(CHAIN)
+    assert project.inv("up", "--instance", "one").code == 0
+    try:
+        ran = project.inv("timeline", "--instance", "one", "--json")
+        assert ran.code == 0, ran.err
+        assert ran.document["critical_path"] == ["base", "job", "web"]
+        # The project itself was never started.
+        assert project.inv("timeline").code == 2
+    finally:
+        remove_project(f"{project.name}-one")

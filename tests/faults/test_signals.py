@@ -83,11 +83,24 @@ def moment(request: pytest.FixtureRequest, project: Project) -> Moment:
     return found
 
 
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """As a terminal starts programs: without ignored hang-ups, which `nohup` may have given us."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
-    ids=["SIGINT", "SIGTERM"],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )
+@pytest.mark.usefixtures("terminal")
 def test_once_it_ends_its_programs_and_says_what_was_done(
     project: Project,
     engine: OwnEngine,
@@ -105,6 +118,19 @@ def test_once_it_ends_its_programs_and_says_what_was_done(
     if moment is waiting:
         make_ready(project)
     heals(project)
+
+
+def test_nohup_outlives_the_terminal(project: Project, engine: OwnEngine, mark: str) -> None:
+    project.compose(WAITED_FOR)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with under_way(project, "up") as run:
+            waiting(project, engine, mark)
+            run.child.send_signal(signal.SIGHUP)
+            make_ready(project)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert run.ran.code == 0, run.ran.err
 
 
 def test_twice_it_ends_at_once(project: Project, engine: OwnEngine, mark: str) -> None:
@@ -160,3 +186,33 @@ def test_through_make(project: Project, engine: OwnEngine, mark: str, moment: Mo
     # Make ends itself by the signal then, which is 130 to a shell.
     assert child.returncode == -signal.SIGINT
     assert marked(mark) == []
+
+
+SESSION = """
+import nox
+@nox.session(venv_backend="none")
+def up(session):
+    session.run(*{command!r}, external=True{options})
+"""
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["patient", "as it comes"])
+def test_through_nox(
+    project: Project, engine: OwnEngine, mark: str, moment: Moment, patient: bool
+) -> None:
+    """Nox gives its programs 0.3 s to end, and 0.2 s more, where a session says nothing else."""
+    options = ", interrupt_timeout=60, terminate_timeout=10" if patient else ""
+    command = [sys.executable, "-m", "invoke", "up"]
+    project.write("noxfile.py", SESSION.format(command=command, options=options))
+    with through(project, sys.executable, "-m", "nox", "-s", "up") as child:
+        moment(project, engine, mark)
+        os.killpg(child.pid, signal.SIGINT)
+        out, _ = child.communicate(timeout=BOUND_SECONDS)
+    assert "Traceback" not in out
+    assert child.returncode == 130
+    if patient:
+        assert "error: `inv up` was interrupted" in out
+    wait_until(lambda: marked(mark) == [])
+    if moment is waiting:
+        make_ready(project)
+    heals(project)

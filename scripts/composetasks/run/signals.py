@@ -41,6 +41,8 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
     """For the block, turn the first signal into its exception: KeyboardInterrupt, Terminated or
     EngineSilent. A second one calls ``at_once`` and ends the process there and then.
 
+    A terminal's loss that is ignored stays so (``nohup inv up``).
+
     After a block that was ended so, signals are ignored: the way out is short, and another one
     would only cut the last words off.
     """
@@ -62,7 +64,10 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
         os.write(2, b"error: interrupted a second time; what was under way was cut short\n")
         os._exit(143 if number != signal.SIGINT else 130)
 
-    before = {number: signal.signal(number, handler) for number in _RAISED}
+    heard = set(_RAISED)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        heard.remove(signal.SIGHUP)
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from composetasks.run.outside import from_outside
 
 COMMAND = ("-m", "composetasks.verbs.watcher")
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 10.0
 GIVE_UP_SECONDS = 1800.0
 """An engine may be on its way up again; after that the next task of the project does it."""
 
