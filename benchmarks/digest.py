@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from composetasks.observe.inputs.ignore import Ignore
+from composetasks.observe.inputs.needs import Modes
 from composetasks.observe.inputs.selection import Root
-from composetasks.observe.inputs.stages import Modes
 from composetasks.observe.inputs.tree import Listings, read_files
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from composetasks.facts import Engine, Layer, LayeredImage, Model, StepTime
 from composetasks.observe.inputs.dockerfile import Instruction
 from composetasks.observe.inputs.ignore import Ignore
+from composetasks.observe.inputs.needs import Part, plain_name
 from composetasks.observe.inputs.observer import Looked, Observer, without_secrets
 from composetasks.observe.inputs.selection import select
-from composetasks.observe.inputs.stages import Part, plain_name
 from composetasks.run import records
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from composetasks.observe.engine import read_engine
 from composetasks.observe.host import is_here, missing_sources, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
 from composetasks.observe.inputs import build_inputs
-from composetasks.observe.inputs.stages import plain_name
+from composetasks.observe.inputs.needs import plain_name
 from composetasks.observe.inputs.tree import Ahead
 from composetasks.observe.references import with_resolved_hashes
 from composetasks.observe.since import with_since

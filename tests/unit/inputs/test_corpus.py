@@ -10,7 +10,7 @@ import pytest
 
 from composetasks.facts import BuildInputs, Engine, Image
 from composetasks.observe.inputs import build_inputs
-from composetasks.observe.inputs.stages import plain_name
+from composetasks.observe.inputs.needs import plain_name
 from composetasks.run import records
 from tests.dockerfiles import Case, cases, context, model, service
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.observe.inputs.dockerfile import parse_one
-from composetasks.observe.inputs.stages import ImageConfig
+from composetasks.observe.inputs.needs import ImageConfig
 
 if TYPE_CHECKING:
     from docker import APIClient

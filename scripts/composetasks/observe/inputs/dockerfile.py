@@ -7,6 +7,7 @@ are kept as they are: what they mean is decided by who uses them.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -201,3 +202,18 @@ def _body(lines: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:
             break
         body.append(line.lstrip("\t") if chomp else line)
     return "\n".join(body), at
+
+
+def mount_options(mount: str) -> dict[str, str]:
+    """The options of a RUN's ``--mount``, which are a line of CSV."""
+    options = {}
+    for field_text in next(csv.reader([mount]), []):
+        key, _, value = field_text.partition("=")
+        options[key.strip().lower()] = value
+    return options
+
+
+def with_heredocs(one: Instruction) -> str:
+    """An instruction's text with its flags and the bodies of its heredocs."""
+    bodies = "".join(f"\n{body}\n{name}" for name, body in one.heredocs)
+    return " ".join((*one.flags, one.text)) + bodies

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from composetasks.observe.inputs.stages import Modes
+from composetasks.observe.inputs.needs import Modes
 from composetasks.run.packing import pack
 
 SENT_ALONG = ("user.", "security.capability")

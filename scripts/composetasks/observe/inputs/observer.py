@@ -15,16 +15,16 @@ from composetasks.observe.inputs import care
 from composetasks.observe.inputs.configs import Configs
 from composetasks.observe.inputs.dockerfile import Dockerfile, Instruction, parse
 from composetasks.observe.inputs.ignore import Ignore, read_patterns
-from composetasks.observe.inputs.selection import select
-from composetasks.observe.inputs.stages import (
+from composetasks.observe.inputs.needs import (
     ImageConfig,
     Needs,
     Source,
     UnknownTarget,
-    find_needs,
     is_folder,
     plain_name,
 )
+from composetasks.observe.inputs.selection import select
+from composetasks.observe.inputs.stages import find_needs
 from composetasks.observe.inputs.tree import (
     Ahead,
     Files,

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from composetasks.observe.inputs.entries import attributes, folder_text, with_modes
-from composetasks.observe.inputs.stages import Modes, Source
+from composetasks.observe.inputs.needs import Modes, Source
 
 WILDCARD = re.compile(r"[*?\[\\]")
 MOST_LINKS = 255

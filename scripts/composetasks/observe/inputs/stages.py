@@ -8,16 +8,31 @@ costs seconds, a stale one costs trust.
 from __future__ import annotations
 
 import contextlib
-import csv
-import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from composetasks.observe.inputs.dockerfile import HEREDOC, Dockerfile, Instruction, parse_one
+from composetasks.observe.inputs.dockerfile import (
+    HEREDOC,
+    Dockerfile,
+    Instruction,
+    mount_options,
+    parse_one,
+    with_heredocs,
+)
 from composetasks.observe.inputs.ignore import cleaned
-from composetasks.observe.inputs.words import Scope, Untold, expand
+from composetasks.observe.inputs.needs import (
+    ImageConfig,
+    Modes,
+    Needs,
+    Part,
+    Source,
+    UnknownTarget,
+    is_folder,
+    modes_after,
+    plain_name,
+)
+from composetasks.observe.inputs.words import Scope, Untold, expand, quoted_words, set_env, told
 
 MEANS_NO_FILE = frozenset({"CMD", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"}) | {
     *("MAINTAINER", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
@@ -29,69 +44,6 @@ OFFICIAL_SYNTAX = re.compile(
 )
 REMOTE = re.compile(r"(https?|git|ssh)://|git@[\w.-]+:")
 MASKED = "***"
-
-
-class Modes(enum.IntEnum):
-    """What of a file's mode reaches the image: a ``--chmod`` may leave less than all of it."""
-
-    NONE = 0
-    EXECUTABLE = 1
-    ALL = 2
-
-
-class Source(NamedTuple):
-    """Files that an instruction reads. ``context`` is "" for the build context, else the name of
-    a named one; ``path`` is "" for all of it, and may hold wildcards where ``pattern``."""
-
-    context: str
-    path: str
-    modes: Modes = Modes.ALL
-    excludes: tuple[str, ...] = ()
-    parents: bool = False
-    pattern: bool = True
-
-
-class ImageConfig(NamedTuple):
-    """What matters of a base image's configuration: its environment, None where that is unknown,
-    and its triggers, None where it has some that are unknown."""
-
-    env: Mapping[str, str] | None = None
-    onbuild: tuple[Instruction, ...] | None = ()
-
-
-class Part(NamedTuple):
-    """An instruction that the target needs: the stage it stands in, what it reads of contexts,
-    the stages it is made from or copies from, and the image that a FROM names ("" for none)."""
-
-    stage: int
-    instruction: Instruction
-    sources: tuple[Source, ...] = ()
-    stages: tuple[int, ...] = ()
-    image: str = ""
-
-
-class Needs(NamedTuple):
-    """What the target needs.
-
-    ``images`` are references of images outside, ``contexts`` names of named contexts, ``args``
-    names of build args that count, ``text`` the needed instructions in one form, ``untold`` the
-    reasons why a whole context is needed, ``remote`` what ADD fetches, ``onbuild`` the triggers
-    that the image will have, ``parts`` the needed instructions, each after those it needs.
-    """
-
-    sources: tuple[Source, ...]
-    images: tuple[str, ...]
-    contexts: tuple[str, ...]
-    args: frozenset[str]
-    text: str
-    untold: tuple[str, ...] = ()
-    remote: tuple[str, ...] = ()
-    onbuild: tuple[Instruction, ...] = ()
-    parts: tuple[Part, ...] = ()
-
-
-class UnknownTarget(Exception):
-    """The Dockerfile has no such stage, or none at all."""
 
 
 @dataclass
@@ -135,12 +87,6 @@ def find_needs(
     ``image_config`` tells an image's configuration. Raises UnknownTarget.
     """
     return _Finder(dockerfile, args, contexts, platform, image_config).find(target)
-
-
-def plain_name(reference: str) -> str:
-    """An image's or context's name without what may be left out of it."""
-    name = reference.removeprefix("docker.io/").removeprefix("index.docker.io/")
-    return name.removeprefix("library/").removesuffix(":latest")
 
 
 class _Finder:
@@ -223,7 +169,7 @@ class _Finder:
                 self._global_arg(one)
 
     def _global_arg(self, one: Instruction) -> None:
-        for word in _quoted_words(one.text):
+        for word in quoted_words(one.text):
             name, equals, default = word.partition("=")
             seen = Scope(self.globals.values)
             value: str | None = None
@@ -305,7 +251,7 @@ class _Finder:
     def _start(self, stage: _Stage) -> list[Instruction]:
         """Take over what the stage is made from, and return its triggers."""
         asked = Scope(self.globals.values)
-        platform = _told(stage.platform, asked, self.escape) or stage.platform
+        platform = told(stage.platform, asked, self.escape) or stage.platform
         try:
             base = expand(stage.base, asked, self.escape)
         except Untold:
@@ -356,26 +302,26 @@ class _Finder:
         if one.keyword == "ARG":
             self._arg(stage, one)
         elif one.keyword == "ENV":
-            _env(stage.scope, one.text, self.escape)
+            set_env(stage.scope, one.text, self.escape)
         elif one.keyword in ("COPY", "ADD"):
             self._copy(stage, one)
         elif one.keyword == "RUN":
             self._run(stage, one)
         elif one.keyword == "ONBUILD":
-            inner = parse_one(_with_heredocs(one))
+            inner = parse_one(with_heredocs(one))
             if inner:
                 stage.onbuild.append(inner)
         elif one.keyword not in MEANS_NO_FILE:
             self._whole(f"line {one.first_line}: {one.keyword} is not known")
 
     def _arg(self, stage: _Stage, one: Instruction) -> None:
-        for word in _quoted_words(one.text):
+        for word in quoted_words(one.text):
             name, equals, default = word.partition("=")
             self.args.add(name)
             if name in self.passed:
                 stage.scope.values[name] = _known(self.passed[name])
             elif equals:
-                stage.scope.values[name] = _told(default, stage.scope, self.escape)
+                stage.scope.values[name] = told(default, stage.scope, self.escape)
             elif name in self.globals.values:
                 stage.scope.values[name] = self.globals.values[name]
 
@@ -419,7 +365,7 @@ class _Finder:
 
     def _run(self, stage: _Stage, one: Instruction) -> None:
         for mount in one.all_flags("mount"):
-            options = _mount_options(mount)
+            options = mount_options(mount)
             kind = options.get("type", "bind")
             if kind not in ("bind", "cache"):
                 continue
@@ -476,30 +422,6 @@ class _Finder:
         self._reads(Source(context, ""))
 
 
-def is_folder(context: str) -> bool:
-    """Whether a context is a folder of this machine, by what Compose says it is."""
-    return not re.match(r"[a-z][a-z0-9+.-]*:|git@", context)
-
-
-def modes_after(chmod: str) -> Modes:
-    """What of a file's mode is left to see after ``--chmod``."""
-    if not chmod:
-        return Modes.ALL
-    if re.fullmatch(r"[0-7]{3,4}", chmod):
-        return Modes.NONE
-    seen: set[str] = set()
-    executable = False
-    for clause in chmod.split(","):
-        match = re.fullmatch(r"([ugoa]*)=([rwxX]*)", clause)
-        if not match:
-            return Modes.ALL
-        seen |= set("ugo") if not match[1] or "a" in match[1] else set(match[1])
-        executable |= "X" in match[2]
-    if seen != set("ugo"):
-        return Modes.ALL
-    return Modes.EXECUTABLE if executable else Modes.NONE
-
-
 def _platform_args(platform: str) -> dict[str, str | None]:
     parts = [*platform.split("/"), "", ""]
     values = {"PLATFORM": platform, "OS": parts[0], "ARCH": parts[1], "VARIANT": parts[2]}
@@ -513,41 +435,3 @@ def _platform_args(platform: str) -> dict[str, str | None]:
 
 def _known(value: str) -> str | None:
     return None if MASKED in value else value
-
-
-def _told(word: str, scope: Scope, escape: str) -> str | None:
-    try:
-        return expand(word, scope, escape)
-    except Untold:
-        return None
-
-
-def _env(scope: Scope, text: str, escape: str) -> None:
-    words = list(_quoted_words(text))
-    before = scope.copy()
-    if words and "=" not in words[0]:
-        name, _, value = text.strip().partition(words[0])[2].partition("\0")
-        scope.values[words[0]] = _told(name.strip(), before, escape)
-        return
-    for word in words:
-        name, _, value = word.partition("=")
-        scope.values[name] = _told(value, before, escape)
-
-
-def _quoted_words(text: str) -> Iterator[str]:
-    """Words divided by white space outside of quotes, with their quotes."""
-    for match in re.finditer(r"(?:[^\s\"'\\]|\\.|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\"'\\])+", text):
-        yield match[0]
-
-
-def _mount_options(mount: str) -> dict[str, str]:
-    options = {}
-    for field_text in next(csv.reader([mount]), []):
-        key, _, value = field_text.partition("=")
-        options[key.strip().lower()] = value
-    return options
-
-
-def _with_heredocs(one: Instruction) -> str:
-    bodies = "".join(f"\n{body}\n{name}" for name, body in one.heredocs)
-    return " ".join((*one.flags, one.text)) + bodies

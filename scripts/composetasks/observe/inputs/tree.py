@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, Protocol
 
 from composetasks.observe.inputs.entries import attributes, folder_text, with_modes
 from composetasks.observe.inputs.ignore import Ignore, State
+from composetasks.observe.inputs.needs import Modes
 from composetasks.observe.inputs.selection import Root
-from composetasks.observe.inputs.stages import Modes
 from composetasks.run.packing import load, pack, save, unpack
 
 VERSION = 3

@@ -7,6 +7,7 @@ a form of expansion that is rare, raises :class:`Untold`; the caller then takes 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]")
@@ -110,3 +111,30 @@ def _modified(name: str, rest: str, scope: Scope, escape: str) -> str:
     if match[2] == "-":
         return (value or "") if there else expand(match[3], scope, escape)
     return expand(match[3], scope, escape) if there else ""
+
+
+def told(word: str, scope: Scope, escape: str) -> str | None:
+    """``word`` expanded, None where that can't be told."""
+    try:
+        return expand(word, scope, escape)
+    except Untold:
+        return None
+
+
+def set_env(scope: Scope, text: str, escape: str) -> None:
+    """Set the variables of an ENV instruction, in either of its forms."""
+    words = list(quoted_words(text))
+    before = scope.copy()
+    if words and "=" not in words[0]:
+        name, _, value = text.strip().partition(words[0])[2].partition("\0")
+        scope.values[words[0]] = told(name.strip(), before, escape)
+        return
+    for word in words:
+        name, _, value = word.partition("=")
+        scope.values[name] = told(value, before, escape)
+
+
+def quoted_words(text: str) -> Iterator[str]:
+    """Words divided by white space outside of quotes, with their quotes."""
+    for match in re.finditer(r"(?:[^\s\"'\\]|\\.|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\"'\\])+", text):
+        yield match[0]
