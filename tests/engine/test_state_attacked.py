@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.apply import helper
+from composetasks.apply import helper, left_over, mounts
 from composetasks.apply.helper import Helper
 from composetasks.facts import Model, State, World
 from composetasks.observe.engine import connect, read_engine
@@ -103,7 +103,7 @@ def test_a_folder_replaced_after_it_was_looked_at_is_refused(
     place = tmp_path / "state"
     place.symlink_to(outside)
     state = State("state", "folder", "state", str(place))
-    how = helper.for_replacing(client, state, 0) if writable else helper.for_reading(state, 0)
+    how = mounts.for_replacing(client, state, 0) if writable else mounts.for_reading(state, 0)
     try:
         with pytest.raises((TaskFailure, helper.HelperFailed)), Helper(client, world, [how]):
             pytest.fail("the helper was let in")
@@ -128,15 +128,15 @@ def test_the_helper_has_the_listed_places_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "state").mkdir()
     state = State("state", "folder", "state", str(tmp_path / "state"))
     try:
-        with Helper(client, world, [helper.for_reading(state, 0)]):
+        with Helper(client, world, [mounts.for_reading(state, 0)]):
             [key] = docker(
                 "ps", "-q", "--filter", "label=composetasks.helper=ct-test-listed"
             ).split()
             record = json.loads(docker("inspect", key))[0]
     finally:
         client.close()
-    mounts = [(one["Source"], one["RW"]) for one in record["Mounts"]]
-    assert mounts == [(str(tmp_path / "state"), False)]
+    mounted = [(one["Source"], one["RW"]) for one in record["Mounts"]]
+    assert mounted == [(str(tmp_path / "state"), False)]
     host = record["HostConfig"]
     assert host["NetworkMode"] == "none"
     assert host["CapDrop"] == ["ALL"]
@@ -152,9 +152,9 @@ def test_of_snapshots_the_helper_has_the_one_at_hand(tmp_path: Path, read_only: 
     for name in ("state", "snapshots/one", "snapshots/other"):
         (tmp_path / name).mkdir(parents=True)
     state = State("state", "folder", "state", str(tmp_path / "state"))
-    one = helper.Archives(tmp_path / "snapshots" / "one", read_only=read_only)
+    one = mounts.Archives(tmp_path / "snapshots" / "one", read_only=read_only)
     try:
-        with Helper(client, world, [helper.for_reading(state, 0)], archives=one) as at_work:
+        with Helper(client, world, [mounts.for_reading(state, 0)], archives=one) as at_work:
             sees = at_work.sees_archives
             label = f"label=composetasks.helper={project}"
             record = json.loads(docker("inspect", docker("ps", "-q", "--filter", label)))[0]
@@ -183,15 +183,15 @@ def test_a_removal_goes_on_after_the_run_and_its_helper_ends_by_itself(tmp_path:
         (tmp_path / "state" / str(number)).touch()
     state = State("state", "folder", "state", str(tmp_path / "state"))
     try:
-        place = helper.for_replacing(client, state, 0)
+        place = mounts.for_replacing(client, state, 0)
         with Helper(client, world, [place]) as at_work:
             at_work.ask("prepare_empty", place=0)
             at_work.ask("commit")
             if at_work.ask("settle", seconds=0)["unfinished"]:
                 at_work.leave_alone()
-                assert helper.still_removing(client, "ct-test-alone") in ([at_work.run], [])
+                assert left_over.still_removing(client, "ct-test-alone") in ([at_work.run], [])
         assert list((tmp_path / "state").iterdir()) == []
-        wait_until(lambda: helper.still_removing(client, "ct-test-alone") == [])
+        wait_until(lambda: left_over.still_removing(client, "ct-test-alone") == [])
         label = "label=composetasks.helper=ct-test-alone"
         wait_until(lambda: not docker("ps", "-aq", "--filter", label))
     finally:

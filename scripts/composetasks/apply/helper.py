@@ -11,13 +11,12 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply import interpreter
 from composetasks.apply.inside import wire
-from composetasks.facts import ExitCode, State, World
+from composetasks.apply.mounts import ARCHIVES, Archives, Mounted, bind
+from composetasks.facts import ExitCode, World
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 LABEL = "composetasks.helper"
 RUN = "composetasks.helper.run"
-TARGET = "/.composetasks-state"
-ARCHIVES = f"{TARGET}/archives"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
 LONG_SECONDS = 3600
 END_SECONDS = 60
@@ -41,63 +38,6 @@ class HelperFailed(Exception):
     def __init__(self, why: str, errno: int | None = None, path: str = "") -> None:
         super().__init__(f"{why}: {path}" if path else why)
         self.why, self.errno, self.path = why, errno, path
-
-
-@dataclass(frozen=True)
-class Mounted:
-    """How a piece of state is mounted: ``mount`` in the engine's words, and the ``name`` of its
-    folder within what is mounted, "" where it is that itself. ``number`` tells the places of a
-    run apart."""
-
-    state: State
-    number: int
-    mount: Mapping[str, Any]
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Archives:
-    """The folder of a snapshot, which the helper writes or reads itself where the engine runs on
-    this machine: all that is in it need not go through the engine then."""
-
-    folder: Path
-    read_only: bool
-
-
-def for_reading(state: State, number: int) -> Mounted:
-    """The state itself, and not to be written to."""
-    return Mounted(state, number, _mount(state.kind, state.place, number, read_only=True))
-
-
-def for_replacing(client: APIClient, state: State, number: int) -> Mounted:
-    """What holds the state's folder, so that it can be replaced as a whole by one rename: a
-    volume's own folder on the engine, or the folder around a folder.
-
-    Where that can't be (a volume of another driver or with options, a folder that is a mount
-    point), the state itself.
-    """
-    if state.kind == "folder":
-        if os.path.ismount(state.place):
-            return Mounted(state, number, _mount("bind", state.place, number))
-        around, name = os.path.split(state.place)
-        return Mounted(state, number, _mount("bind", around, number), name)
-    record = client.inspect_volume(state.place)
-    around, name = os.path.split(str(record.get("Mountpoint", "")))
-    if record.get("Driver") == "local" and not record.get("Options") and name == "_data":
-        return Mounted(state, number, _mount("bind", around, number), name)
-    return Mounted(state, number, _mount("volume", state.place, number))
-
-
-def _mount(kind: str, source: str, number: int, *, read_only: bool = False) -> dict[str, Any]:
-    mount = _bind(source, f"{TARGET}/{number}", read_only=read_only)
-    if kind == "volume":
-        # Else the engine would fill an empty volume with what the helper's image has there.
-        mount |= {"Type": "volume", "VolumeOptions": {"NoCopy": True}}
-    return mount
-
-
-def _bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
-    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only}
 
 
 def is_here(client: APIClient) -> bool:
@@ -173,7 +113,7 @@ class Helper:
         mounts = [dict(one.mount) for one in self.places]
         if self._archives is not None:
             source = os.path.realpath(self._archives.folder)
-            archives = _bind(source, ARCHIVES, read_only=self._archives.read_only)
+            archives = bind(source, ARCHIVES, read_only=self._archives.read_only)
             try:
                 return self._created_with(image, [*mounts, archives])
             except errors.APIError:
@@ -397,40 +337,3 @@ def end(client: APIClient, key: str) -> None:
         except requests.exceptions.RequestException:
             return
         return
-
-
-def end_left_over(client: APIClient, project: str) -> None:
-    """End the helpers of runs that were killed: one that runs is cleaning up, and is given time
-    for that; one that was never started is removed."""
-    import requests
-    from docker import errors
-
-    for one in _left_over(client, project):
-        with contextlib.suppress(errors.APIError, requests.exceptions.ReadTimeout):
-            if one["State"] == "running":
-                client.wait(one["Id"], timeout=END_SECONDS, condition="removed")
-        with contextlib.suppress(errors.APIError):
-            client.remove_container(one["Id"], v=True, force=True)
-
-
-def remove_stopped(client: APIClient, project: str) -> None:
-    """Remove the helpers that were never started: their runs were killed before."""
-    from docker import errors
-
-    for one in _left_over(client, project):
-        if one["State"] != "running":
-            with contextlib.suppress(errors.APIError):
-                client.remove_container(one["Id"], v=True)
-
-
-def still_removing(client: APIClient, project: str) -> list[str]:
-    """The runs whose helpers still remove what those runs replaced."""
-    running = [one for one in _left_over(client, project) if one["State"] == "running"]
-    return [one["Labels"][RUN] for one in running if RUN in one["Labels"]]
-
-
-def _left_over(client: APIClient, project: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.containers(
-        all=True, filters={"label": [f"{LABEL}={project}"]}
-    )
-    return found

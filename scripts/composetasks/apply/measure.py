@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from composetasks.apply import helper
+from composetasks.apply import helper, mounts
 from composetasks.apply.helper import Helper, HelperFailed
 from composetasks.apply.inside import tree
 from composetasks.apply.words import failure
@@ -63,7 +63,7 @@ def _from_here(state: list[State], client: APIClient) -> dict[str, Mapping[str, 
 def _by_helper(
     state: list[State], world: World, client: APIClient
 ) -> dict[str, Mapping[str, float]]:
-    places = [helper.for_reading(one, number) for number, one in enumerate(state)]
+    places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
     try:
         with Helper(client, world, places) as at_work:
             found = at_work.ask("measure")["places"]

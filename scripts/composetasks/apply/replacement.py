@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply import helper, snapshot
+from composetasks.apply import helper, left_over, mounts, snapshot
 from composetasks.apply.events import event
-from composetasks.apply.helper import Archives, Helper, HelperFailed, Mounted
+from composetasks.apply.helper import Helper, HelperFailed
+from composetasks.apply.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools
 from composetasks.apply.words import failure
 from composetasks.facts import Action, Event, ExitCode, State, Step, World
@@ -51,10 +52,10 @@ class Replacement:
             if not one.exists:
                 self._make(one)
         places = [
-            helper.for_replacing(self.tools.client, one, number)
+            mounts.for_replacing(self.tools.client, one, number)
             for number, one in enumerate(self.state)
         ]
-        removing = helper.still_removing(self.tools.client, self.world.model.project)
+        removing = left_over.still_removing(self.tools.client, self.world.model.project)
         archives = self._archives()
         with Helper(self.tools.client, self.world, places, archives=archives) as at_work:
             self._note(at_work.run)
@@ -91,7 +92,7 @@ class Replacement:
         except HelperFailed as error:
             raise failure("the state could not be replaced", error) from error
         except TaskFailure:
-            helper.end_left_over(self.tools.client, self.world.model.project)
+            left_over.end(self.tools.client, self.world.model.project)
             world, client = self.world, self.tools.client
             if not _recovered(world, client, at_work.places, at_work.run)["finished"]:
                 raise
@@ -207,12 +208,12 @@ def recover(world: World, client: APIClient, root: Path) -> str:
     place = root / JOURNAL
     journal = folder.read_json(place)
     if journal is None:
-        helper.remove_stopped(client, world.model.project)
+        left_over.remove_stopped(client, world.model.project)
         return ""
-    helper.end_left_over(client, world.model.project)
+    left_over.end(client, world.model.project)
     by_name = {one.name: one for one in world.state if one.exists}
     places = [
-        helper.for_replacing(client, by_name[name], number)
+        mounts.for_replacing(client, by_name[name], number)
         for number, name in enumerate(journal["state"])
         if name in by_name
     ]

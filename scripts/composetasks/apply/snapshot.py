@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from composetasks.apply import helper
-from composetasks.apply.helper import Archives, Helper, HelperFailed
+from composetasks.apply import mounts
+from composetasks.apply.helper import Helper, HelperFailed
 from composetasks.apply.inside import wire
+from composetasks.apply.mounts import Archives
 from composetasks.apply.tools import Tools
 from composetasks.facts import State, World
 from composetasks.run import folder, snapshot_folder
@@ -36,7 +37,7 @@ def write(
 
     Raises HelperFailed and OSError; then nothing of it stays.
     """
-    places = [helper.for_reading(one, number) for number, one in enumerate(state)]
+    places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
     with snapshot_folder.writing(tools.root / SNAPSHOTS, name) as new:
         parts = []
         archives = Archives(new, read_only=False)

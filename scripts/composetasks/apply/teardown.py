@@ -157,7 +157,8 @@ def _remove_content(place: Path) -> None:
 
 def empty_as_root(client: APIClient, name: str, place: Path) -> None:
     """Empty a folder by way of the engine. Raises TaskFailure where that can't be."""
-    from composetasks.apply.helper import Helper, HelperFailed, for_replacing
+    from composetasks.apply.helper import Helper, HelperFailed
+    from composetasks.apply.mounts import for_replacing
 
     world = World(Model(name, place.parent, (), {}), Engine())
     state = State(name=place.name, kind="folder", source=str(place), place=str(place))
