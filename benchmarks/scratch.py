@@ -102,11 +102,11 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def scratch(word: str) -> Iterator[Scratch]:
-    """A project for the block. Its folder is below the one named so by ``TMPDIR``."""
+def scratch(word: str, below: Path | None = None) -> Iterator[Scratch]:
+    """A project for the block. Its folder is below ``below``, else the one named by ``TMPDIR``."""
     busybox.image()
     name = f"ct-bench-{word}-{uuid.uuid4().hex[:6]}"
-    with tempfile.TemporaryDirectory(prefix=f"{name}-") as place:
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=below) as place:
         made = Scratch(Path(place), name)
         try:
             yield made

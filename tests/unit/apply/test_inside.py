@@ -16,7 +16,6 @@ import zstandard
 from composetasks.apply.inside import main, tree, wire
 from composetasks.apply.inside.ahead import CHUNK, CHUNKS_AHEAD, READ, Ahead
 from composetasks.apply.inside.main import Helper
-from composetasks.apply.inside.makers import Makers
 from composetasks.apply.inside.unpack import BadArchive
 from tests.unit.apply import trees
 
@@ -96,23 +95,6 @@ def test_what_the_source_raises_is_raised_where_it_is_read() -> None:
 
     with Ahead(Broken()) as archive, pytest.raises(wire.Closed):
         archive.read(1)
-
-
-# --- makers ---------------------------------------------------------------------------------
-
-
-def test_all_that_was_asked_for_is_made_and_the_first_error_is_raised(tmp_path: Path) -> None:
-    before = threading.active_count()
-    with Makers() as makers:
-        for number in range(100):
-            makers.make(10, (tmp_path / str(number)).touch)
-        makers.wait()
-        assert len(list(tmp_path.iterdir())) == 100
-        makers.make(10, (tmp_path / "last").touch)
-    assert (tmp_path / "last").exists()
-    with pytest.raises(FileNotFoundError), Makers() as makers:
-        makers.make(10, (tmp_path / "no" / "where").touch)
-    assert threading.active_count() == before
 
 
 # --- archives of its own --------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from . import makers, tree
+from . import tree
 
 BLOCK = 512
 CHUNK = 1 << 20
@@ -42,26 +42,18 @@ class Member:
 
 
 class Unpack:
-    """One archive being read; ``read(n)`` gives exactly n bytes or raises.
-
-    Small files are made by threads, those of one folder at a time: what comes after them waits.
-    """
+    """One archive being read; ``read(n)`` gives exactly n bytes or raises."""
 
     def __init__(self, read: Callable[[int], bytes], root: int) -> None:
         self._read, self._root = read, root
         self._folder: tuple[tuple[bytes, ...], int] = ((), os.dup(root))
         self._folders: list[Member] = []
-        self._makers = makers.Makers()
 
     def run(self) -> None:
         """Read to the archive's end; raises BadArchive, and OSError as the file system does."""
         try:
-            with self._makers:
-                while True:
-                    member = self._next()
-                    if member is None:
-                        break
-                    self._make(member)
+            while (member := self._next()) is not None:
+                self._make(member)
             for folder in reversed(self._folders):
                 self._finish_folder(folder)
         except (KeyError, OverflowError, ValueError) as error:
@@ -100,7 +92,6 @@ class Unpack:
         if member.kind == b"0":
             self._file(folder, name, member)
             return
-        self._makers.wait()
         if member.kind == b"1":
             target = _parts(member.link)
             source = self._walk(target[:-1])
@@ -133,7 +124,6 @@ class Unpack:
     def _open(self, path: tuple[bytes, ...]) -> int:
         """The folder at ``path``, kept open for the next member that lies in it."""
         if self._folder[0] != path:
-            self._makers.wait()
             opened = self._walk(path)
             os.close(self._folder[1])
             self._folder = (path, opened)
@@ -150,10 +140,6 @@ class Unpack:
         return folder
 
     def _file(self, folder: int, name: bytes, member: Member) -> None:
-        if member.real_size is None and member.size <= CHUNK:
-            padded = self._read(member.size + -member.size % BLOCK)
-            self._makers.make(len(padded), lambda: _small_file(folder, name, member, padded))
-            return
         file = os.open(name, NEW_FILE, 0o600, dir_fd=folder)
         try:
             if member.real_size is not None:
@@ -192,15 +178,6 @@ class Unpack:
             _finish(folder, member)
         finally:
             os.close(folder)
-
-
-def _small_file(folder: int, name: bytes, member: Member, padded: bytes) -> None:
-    file = os.open(name, NEW_FILE, 0o600, dir_fd=folder)
-    try:
-        _write(file, memoryview(padded)[: member.size])
-        _finish(file, member)
-    finally:
-        os.close(file)
 
 
 def _finish(opened: int, member: Member) -> None:
