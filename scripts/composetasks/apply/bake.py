@@ -23,12 +23,17 @@ Definitions = dict[str, dict[str, Any]]
 """Bake targets by service."""
 
 
+def asking(services: Sequence[str]) -> list[str]:
+    """What Compose is asked for the definition of builds."""
+    return ["build", "--print", *services]
+
+
 def definition(
     compose: Sequence[str], services: Sequence[str], cwd: Path, env: Mapping[str, str]
 ) -> Definitions:
     """Compose's bake targets by service. Raises TaskFailure, code 6, with Compose's message."""
     try:
-        done = process.run([*compose, "build", "--print", *services], cwd=cwd, env=env)
+        done = process.run([*compose, *asking(services)], cwd=cwd, env=env)
         return definition_of(done.stdout)
     except (process.ProgramError, Unclear) as error:
         raise TaskFailure(

@@ -1,15 +1,12 @@
 """The Compose model, as Compose itself resolves it, turned into facts.
 
-``docker compose config`` is asked once; its answer is kept in ``.composetasks/cache/`` under
-everything it was made from: the files, the values of every variable whose name stands in them,
-Compose's options and its binary. Where that can't be told, it is asked each time.
+``docker compose config`` is asked once, and its answer is remembered for as long as nothing that
+it was made from has changed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -26,7 +23,7 @@ from composetasks.facts import (
     Resource,
     Service,
 )
-from composetasks.observe import compose_dotenv, sources
+from composetasks.observe import remembered, sources
 from composetasks.observe.contents import inline_configs
 from composetasks.observe.hashes import resource_hashes
 from composetasks.run import made
@@ -34,9 +31,6 @@ from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside import understood
 from composetasks.run.process import ProgramError
-
-WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-ALWAYS_USED = ("HOME", "PWD")
 
 
 def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
@@ -53,15 +47,16 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
             hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
         )
     options = ("--profile", "*") if all_profiles else ()
-    answer = _remembered(compose, cache, options)
-    if answer is None:
+    asked = (*options, "config")
+    answer = remembered.recall(compose, cache, asked)
+    if answer is None or not {"resource_hashes", "inline"} <= answer.keys():
         answer = _asked(compose, options, made.digest_key(cache))
-        _remember(compose, cache, options, files, answer)
+        remembered.remember(compose, cache, asked, answer)
     with understood("Compose's answer", ExitCode.INVALID):
         return _model(answer, compose, files)
 
 
-# --- asking, and remembering the answer -----------------------------------------------------
+# --- asking -----------------------------------------------------------------------------------
 
 
 def _asked(compose: Compose, options: tuple[str, ...], key: bytes) -> dict[str, Any]:
@@ -136,88 +131,6 @@ def _as_json(compose: Compose, options: tuple[str, ...], config: Any) -> dict[st
     with understood("Compose's answer", ExitCode.INVALID):
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
-
-
-def _place(cache: Path, options: tuple[str, ...], compose: Compose) -> Path:
-    asked = json.dumps([options, compose.files, compose.project])
-    return cache / f"model-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.json"
-
-
-def _content(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-def _words(path: Path) -> set[str]:
-    """The words of a file that may be names of variables. Of a dotenv file they are the names it
-    sets and refers to: its values may be secrets, and the words are kept."""
-    content = path.read_bytes()
-    if path.suffix in (".yaml", ".yml", ".json"):
-        return {word.decode() for word in WORD.findall(content)}
-    text = content.decode(errors="replace")
-    names = {one.name for one in compose_dotenv.read(text, lambda _name: None)}
-    referred = compose_dotenv.REFERENCE.finditer(text)
-    return names | {word for one in referred for word in re.findall(r"[A-Za-z_]\w*", one[0])}
-
-
-def _values(words: set[str], environment: Mapping[str, str]) -> str:
-    """A digest of the variables that may matter: those named in the files, and Compose's own.
-
-    A digest, because a value may be a secret and the cache is a plain file."""
-    used = sorted(
-        (name, value)
-        for name, value in environment.items()
-        if name in words or name in ALWAYS_USED or name.startswith(("COMPOSE_", "DOCKER_"))
-    )
-    return hashlib.sha256(json.dumps(used).encode()).hexdigest()
-
-
-def _remembered(compose: Compose, cache: Path, options: tuple[str, ...]) -> dict[str, Any] | None:
-    try:
-        kept = json.loads(_place(cache, options, compose).read_text())
-        same = (
-            kept["compose"] == list(compose.identity())
-            and kept["folder"] == str(compose.folder)
-            and kept["values"] == _values(set(kept["words"]), compose.environment)
-            and all(_content(Path(path)) == digest for path, digest in kept["files"].items())
-        )
-        answer: dict[str, Any] | None = kept["answer"] if same else None
-        whole = answer is not None and {"resource_hashes", "inline"} <= answer.keys()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return answer if whole else None
-
-
-def _remember(
-    compose: Compose,
-    cache: Path,
-    options: tuple[str, ...],
-    files: tuple[Path, ...],
-    answer: dict[str, Any],
-) -> None:
-    read = sources.reached(files, compose.folder, files[0].parent)
-    if read is None or not cache.is_dir():
-        return
-    words: set[str] = set()
-    for path in read:
-        if path.is_file():
-            words |= _words(path)
-    kept = {
-        "compose": compose.identity(),
-        "folder": str(compose.folder),
-        "words": sorted(words),
-        "values": _values(words, compose.environment),
-        "files": {str(path): _content(path) for path in read},
-        "answer": answer,
-    }
-    place = _place(cache, options, compose)
-    new = place.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(kept, stream)
-    new.replace(place)
 
 
 # --- from Compose's answer to facts ---------------------------------------------------------

@@ -313,13 +313,23 @@ class Session:
             return None
         from concurrent.futures import ThreadPoolExecutor
 
-        from composetasks.apply.bake import definition
-
-        compose = self.compose
         pool = ThreadPoolExecutor(1)
-        asked = pool.submit(definition, compose.argv(), built, compose.folder, compose.environment)
+        asked = pool.submit(self._definition, built)
         pool.shutdown(wait=False)
         return asked
+
+    def _definition(self, services: Sequence[str]) -> Definitions:
+        """Compose's definition of these builds; remembered, unless it holds a secret."""
+        from composetasks.apply.bake import asking, definition
+        from composetasks.observe.remembered import recall, remember
+
+        compose, cache = self.compose, self.kept.cache
+        found = recall(compose, cache, asking(services))
+        if not found or not all(isinstance(found.get(name), dict) for name in services):
+            found = definition(compose.argv(), services, compose.folder, compose.environment)
+            if made.mask(found, made.digest_key(cache)) == found:
+                remember(compose, cache, asking(services), found)
+        return found
 
     def report_services(self, services: Sequence[Mapping[str, Any]], plan: Plan) -> None:
         """End a start: the services with their URLs, how long the steps took, and what a long

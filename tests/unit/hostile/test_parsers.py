@@ -92,7 +92,7 @@ def test_what_compose_says(folder: Path, fuzz_seconds: float) -> None:
 def test_the_remembered_model(folder: Path, fuzz_seconds: float) -> None:
     said = compose_in(folder).answering(json.dumps(documents.MODEL), "web abc\ndb def\n")
     load_model(said, folder / "cache")
-    [place] = (folder / "cache").glob("model-*.json")
+    [place] = (folder / "cache").glob("compose-*.json")
     kept = json.loads(place.read_text())
 
     def check(document: Any) -> None:
