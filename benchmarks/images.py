@@ -65,6 +65,8 @@ def dashboard(project: Scratch, dockerfile: str = "") -> Path:
         "network_mode": "host",
         "init": True,
         "stop_grace_period": "0s",
+        # It sleeps, and nobody listens on the port that the image names.
+        "healthcheck": {"test": ["CMD", "true"], "start_period": "60s", "start_interval": "100ms"},
     }
     project.write({"dashboard": one})
     return folder
