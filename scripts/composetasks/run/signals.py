@@ -4,6 +4,7 @@ answer any more. Each ends it in the same way: children first, and said what was
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -76,6 +77,8 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
         else:
             for number, previous in before.items():
                 signal.signal(number, previous)
+            # What is left is the interpreter's own end, which would answer with a traceback.
+            atexit.register(last_signal)
 
 
 def engine_silent() -> None:

@@ -37,6 +37,7 @@ def run_verb(
     *,
     as_json: bool,
     stream: bool,
+    changing: bool,
     options: Callable[[], Options],
 ) -> None:
     """Run a verb; raises Invoke's Exit where it does not end with 0."""
@@ -55,7 +56,7 @@ def run_verb(
             code = _told(told, failure)
         except (KeyboardInterrupt, Terminated) as error:
             process.end_all()
-            code = _told(told, _interrupted(name, error, session, told))
+            code = _told(told, _interrupted(name, error, session, told, changing=changing))
         except EngineSilent:
             process.end_all()
             code = _told(told, _left(silent(settings.engine_timeout), session, told))
@@ -89,14 +90,15 @@ def _told(told: Reporter, failure: TaskFailure) -> ExitCode:
 
 
 def _interrupted(
-    name: str, error: BaseException, session: Session | None, told: Reporter
+    name: str, error: BaseException, session: Session | None, told: Reporter, *, changing: bool
 ) -> TaskFailure:
     ended = isinstance(error, Terminated)
+    left = f"`inv {name} --plan` shows what is left to do"
     return _left(
         TaskFailure(
             f"`inv {name}` was {'terminated' if ended else 'interrupted'}",
             code=ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED,
-            hint=f"`inv {name} --plan` shows what is left to do",
+            hint=left if changing else "run it again",
         ),
         session,
         told,

@@ -77,6 +77,7 @@ def verb_task(
                 function.__name__.replace("_", "-"),
                 as_json=flags["json"],
                 stream=lines and not only_plan,
+                changing=changing,
                 options=lambda: _options(flags),
             )
 

@@ -1,0 +1,68 @@
+"""What signals do to a run, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+BLOCK = """
+import atexit, os, signal
+from composetasks.run.signals import ended_politely
+
+interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+
+
+def run(text: str) -> tuple[int, str, str]:
+    argv = [sys.executable, "-c", BLOCK + text]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_first_is_raised_and_what_follows_the_block_is_left_alone() -> None:
+    code, out, err = run("""
+try:
+    with ended_politely(lambda: None):
+        interrupt()
+except KeyboardInterrupt:
+    interrupt()
+    print("ended")
+""")
+    assert (code, out, err) == (0, "ended\n", "")
+
+
+def test_one_at_the_interpreter_s_own_end_says_nothing() -> None:
+    code, out, err = run("""
+atexit.register(interrupt)
+with ended_politely(lambda: None):
+    print("done")
+""")
+    assert (code, out, err) == (0, "done\n", "")
+
+
+def test_between_two_blocks_it_is_as_it_was_before() -> None:
+    code, _, err = run("""
+with ended_politely(lambda: None):
+    pass
+interrupt()
+""")
+    assert code in (1, -signal.SIGINT)
+    assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_hang_up_that_is_ignored_stays_so(ignored: bool) -> None:
+    code, out, _ = run(f"""
+signal.signal(signal.SIGHUP, signal.SIG_IGN if {ignored} else signal.SIG_DFL)
+try:
+    with ended_politely(lambda: None):
+        os.kill(os.getpid(), signal.SIGHUP)
+        print("went on")
+except BaseException as error:
+    print(type(error).__name__)
+""")
+    assert (code, out) == (0, "went on\n" if ignored else "Terminated\n")
