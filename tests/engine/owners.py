@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.engine.conftest import docker
+from tests.engine.stacks import docker, free_port
 from tests.project import Project
 
 SECONDS = 30.0
@@ -35,6 +35,12 @@ TASKS = """
 from composetasks import collection
 ns = collection(config={"stack": {"state": {"state": {"path": "state"}}}})
 """
+
+
+def write_stack(project: Project) -> None:
+    """Write a stack with state of both kinds and a port."""
+    project.compose(STACK.replace("PORT", str(free_port())))
+    project.write("tasks.py", TASKS)
 
 
 @contextlib.contextmanager

@@ -57,8 +57,10 @@ def test_one_that_holds_a_secret_is_asked_for_each_time(project: Project) -> Non
 def test_one_that_was_damaged_is_asked_for_again(project: Project) -> None:
     write(project, "WORD", "one")
     edit(project, "first")
-    for path, _ in kept(project):
-        if '"config"' not in path.read_text():
-            path.write_text(path.read_text().replace('"web": {', '"other": {'))
+    [place] = [path for path, _ in kept(project) if '"config"' not in path.read_text()]
+    whole = place.read_text()
+    place.write_text(whole.replace('"web": {', '"other": {'))
+    assert place.read_text() != whole
     edit(project, "second")
+    assert place.read_text() == whole
     assert label(project) == "one"

@@ -16,8 +16,6 @@ from composetasks.observe.engine import connect
 from tests.engine.conftest import docker, remove_project
 from tests.engine.owners import (
     SECONDS,
-    STACK,
-    TASKS,
     containers,
     end,
     folder,
@@ -25,8 +23,9 @@ from tests.engine.owners import (
     ran,
     traces,
     watchers,
+    write_stack,
 )
-from tests.engine.stacks import free_port, wait_until
+from tests.engine.stacks import wait_until
 from tests.project import Project
 
 SLOW = """
@@ -50,8 +49,7 @@ subprocess.run(sys.argv[1:], env={**os.environ, "INVOKE_STACK_OWNER": str(os.get
 
 @pytest.fixture
 def stack(project: Project) -> Iterator[Project]:
-    project.compose(STACK.replace("PORT", str(free_port())))
-    project.write("tasks.py", TASKS)
+    write_stack(project)
     yield project
     for name in ("one", "two", "three"):
         remove_project(f"{project.name}-{name}")

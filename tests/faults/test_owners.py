@@ -9,8 +9,6 @@ import pytest
 
 from tests.engine.owners import (
     SECONDS,
-    STACK,
-    TASKS,
     containers,
     end,
     folder,
@@ -18,16 +16,16 @@ from tests.engine.owners import (
     ran,
     traces,
     watchers,
+    write_stack,
 )
-from tests.engine.stacks import free_port, wait_until
+from tests.engine.stacks import wait_until
 from tests.faults.own_engine import OwnEngine
 from tests.project import Project
 
 
 @pytest.fixture
 def stack(project: Project) -> Project:
-    project.compose(STACK.replace("PORT", str(free_port())))
-    project.write("tasks.py", TASKS)
+    write_stack(project)
     return project
 
 
