@@ -28,11 +28,12 @@ def own_disk(size: int) -> Iterator[Path | None]:
         try:
             run("mkfs.ext4", "-q", str(image))
             run("mount", "-o", "loop", str(image), str(folder))
+            mounted = True
         except (Failed, OSError) as error:
             say(f"  no disk of its own: {error}")
-            yield None
-            return
+            mounted = False
         try:
-            yield folder
+            yield folder if mounted else None
         finally:
-            run("umount", str(folder))
+            if mounted:
+                run("umount", str(folder))

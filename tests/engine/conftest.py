@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from composetasks.observe.engine import connect
 from tests.engine import busybox
 from tests.engine.planned import Planned
+from tests.engine.stacks import docker
 from tests.project import TASKS, Project, own_environment
 
 
@@ -26,14 +27,6 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "builds" if "/test_build" in nodeid else nodeid
-
-
-def docker(*arguments: str, check: bool = True) -> str:
-    """The standard output of a docker command."""
-    done = subprocess.run(
-        ["docker", *arguments], check=check, capture_output=True, text=True, timeout=120
-    )
-    return done.stdout.strip()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

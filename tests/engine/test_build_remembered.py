@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.engine.busybox import TAG
-from tests.engine.conftest import docker
+from tests.engine.stacks import docker
 from tests.project import Project
 
 WEB = "services: {{web: {{build: {{context: web, args: {{{name}: {value}}}}}}}}}\n"

@@ -15,7 +15,8 @@ from composetasks.facts import Mount, Service, World
 from composetasks.observe.engine import connect, read_engine
 from composetasks.observe.image_checks import image_checks
 from tests.engine.busybox import TAG
-from tests.engine.conftest import docker, remove_project
+from tests.engine.conftest import remove_project
+from tests.engine.stacks import docker
 from tests.unit.worlds import model, service
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.engine.conftest import docker, remove_project
+from tests.engine.conftest import remove_project
 from tests.engine.owners import owner
-from tests.engine.stacks import free_port, wait_until
+from tests.engine.stacks import docker, free_port, wait_until
 from tests.engine.state_project import git
 from tests.project import TASKS, Project, Ran
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.busybox import TAG
-from tests.engine.conftest import docker
+from tests.engine.stacks import docker
 from tests.project import Project
 
 DOCKERFILE = f"""ARG WORD=one

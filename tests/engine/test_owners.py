@@ -13,7 +13,7 @@ import pytest
 
 from composetasks.apply.teardown import empty_as_root
 from composetasks.observe.engine import connect
-from tests.engine.conftest import docker, remove_project
+from tests.engine.conftest import remove_project
 from tests.engine.owners import (
     SECONDS,
     containers,
@@ -25,7 +25,7 @@ from tests.engine.owners import (
     watchers,
     write_stack,
 )
-from tests.engine.stacks import wait_until
+from tests.engine.stacks import docker, wait_until
 from tests.project import Project
 
 SLOW = """

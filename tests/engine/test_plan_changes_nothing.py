@@ -9,7 +9,7 @@ import pytest
 from docker import APIClient
 
 from composetasks.observe.engine import connect
-from tests.engine.conftest import docker
+from tests.engine.stacks import docker
 from tests.engine.world_state import differences, files_below, world_state
 from tests.project import Project
 

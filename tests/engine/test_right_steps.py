@@ -14,9 +14,8 @@ import pytest
 
 from composetasks.facts import Action, ExitCode
 from tests.engine.busybox import TAG
-from tests.engine.conftest import docker
 from tests.engine.planned import Planned
-from tests.engine.stacks import free_port
+from tests.engine.stacks import docker, free_port
 from tests.engine.test_up import ids
 from tests.project import Project
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import docker
 from tests.engine.engine_proxy import EngineProxy
+from tests.engine.stacks import docker
 from tests.project import Project, Ran
 
 STAYS = 'init: true, command: [sleep, "1000"]'

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import docker
-from tests.engine.stacks import own_project
+from tests.engine.stacks import docker, own_project
 from tests.engine.state_project import (
     TASKS,
     content,

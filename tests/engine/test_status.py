@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import docker
-from tests.engine.stacks import wait_until
+from tests.engine.stacks import docker, wait_until
 from tests.project import Project
 from tests.schemas import validate
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.engine.conftest import docker, remove_project
+from tests.engine.conftest import remove_project
+from tests.engine.stacks import docker
 from tests.project import Project
 
 STAYS = 'image: ct-test/busybox, init: true, command: [sleep, "1000"]'

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.engine.conftest import docker
+from tests.engine.stacks import docker
 from tests.project import Project
 
 TWO = """
