@@ -17,11 +17,13 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from benchmarks.breakdown import by_step
+from benchmarks.disk import own_disk
 from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
 from benchmarks.scratch import Failed, Scratch, run, scratch
 from tests.engine import registry
 
 BASE = "BASE_IMAGE"
+ENGINE_BYTES = 16 << 30
 ADDED = ("iniconfig", "pluggy", "sortedcontainers")
 """Packages that need no others, one for each round; their lines stand in the suite's own locks."""
 LAYERED = """\
@@ -134,15 +136,19 @@ def requirement() -> Iterator[Figure]:
 def empty_engine() -> Iterator[str]:
     """An engine of our own without images, for the block; its address. Builds and containers use
     the host's network; its bridge is its own (without any, it would take the host's docker0 away),
-    and so are its mounts, which end with it.
+    and so are its mounts, which end with it, and its disk.
     """
-    with tempfile.TemporaryDirectory(prefix="ct-bench-engine-") as place, _bridge() as bridge:
+    with (
+        tempfile.TemporaryDirectory(prefix="ct-bench-engine-") as place,
+        own_disk(ENGINE_BYTES) as disk,
+        _bridge() as bridge,
+    ):
         folder = Path(place)
-        address = f"unix://{folder}/docker.sock"
+        address, data = f"unix://{folder}/docker.sock", (disk or folder) / "data"
         argv = [
             *("unshare", "--mount", "dockerd"),
             *(f"--bridge={bridge}", "--iptables=false", "--ip6tables=false"),
-            *("--host", address, "--data-root", f"{place}/data", "--exec-root", f"{place}/exec"),
+            *("--host", address, "--data-root", str(data), "--exec-root", f"{place}/exec"),
             *("--pidfile", f"{place}/pid"),
         ]
         with (folder / "log").open("w") as log:

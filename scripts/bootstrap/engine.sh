@@ -113,7 +113,7 @@ install() {
                 "install $by_hand"
         suite_added=
     fi
-    packages="docker.io docker-buildx iptables ca-certificates"
+    packages="docker.io docker-buildx iptables ca-certificates pigz"
     have docker || packages="$packages docker-cli"
     # shellcheck disable=SC2086  # several words on purpose
     apt_get install --no-install-recommends $packages ||
