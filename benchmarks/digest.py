@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from composetasks.observe.inputs.ignore import Ignore
+from composetasks.observe.inputs.listings import Listings
 from composetasks.observe.inputs.needs import Modes
 from composetasks.observe.inputs.selection import Root
-from composetasks.observe.inputs.tree import Listings, read_files
+from composetasks.observe.inputs.tree import read_files
 
 if __name__ == "__main__":
     folder, memory = sys.argv[1:]

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.bake import Definitions
+from composetasks.apply.build_order import longest_first
 from composetasks.apply.events import event
 from composetasks.apply.image_steps import ImageSteps
 from composetasks.facts import Action, Event, Step, World
+from composetasks.run import records
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -71,11 +73,18 @@ def build(
         run.targets.update(definitions.result())
     elif builds:
         run.look_up(builds)
-    yield from _Schedule(plan_steps, run, jobs or default_jobs()).events()
+    ordered = longest_first(plan_steps, _longest(cache, builds))
+    yield from _Schedule(ordered, run, jobs or default_jobs()).events()
+
+
+def _longest(cache: Path, services: Sequence[str]) -> dict[str, float]:
+    """Seconds of the longest of the last builds of each service's image, where there was one."""
+    took = {name: records.load_times(cache, name)[1] for name in services}
+    return {name: max(one.seconds for one in builds) for name, builds in took.items() if builds}
 
 
 class _Schedule:
-    """Steps in the order of their needs, so many at once."""
+    """Steps in the order given, each after its needs, so many at once."""
 
     def __init__(self, steps: Sequence[Step], run: ImageSteps, limit: int) -> None:
         self.waiting = {step.id: step for step in steps}

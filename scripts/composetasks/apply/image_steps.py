@@ -17,6 +17,7 @@ from composetasks.apply.build_log import BuildLog, Vertex
 from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
 from composetasks.facts import Action, BuildInputs, Event, ExitCode, Step, World
+from composetasks.facts.references import divided, plain, registry_digest
 from composetasks.run import lock, process, records
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -184,12 +185,12 @@ class ImageSteps:
         None where a base image that only BuildKit has seen turns out to have triggers: those may
         have read files that are not among the inputs. The next look counts with them.
         """
-        seen = {_plain(name): digest for name, digest in log.bases().items()}
+        seen = {plain(name): digest for name, digest in log.bases().items()}
         found, unread = self._learned(inputs, seen, triggers=log.has_triggers())
         if unread:
             return None
         bases = {
-            name: found[_plain(name)].digest if _plain(name) in found else self._now(name, identity)
+            name: found[plain(name)].digest if plain(name) in found else self._now(name, identity)
             for name, identity in inputs.bases.items()
         }
         options = dict(inputs.options)
@@ -204,7 +205,7 @@ class ImageSteps:
     def _shared_by_all(self, image_id: str, tag: str, shared: str, *, anew: bool) -> None:
         """Give an image the tag of its inputs; where another instance that built the same inputs
         meanwhile was first, take its image, so that all have one."""
-        name = _repository(tag)
+        name, own, _ = divided(tag)
         with lock.hold(self.cache / "images.lock", "inv build", LOCK_SECONDS):
             first = image_id
             if not anew:
@@ -213,7 +214,7 @@ class ImageSteps:
             if first == image_id:
                 self.client.tag(image_id, name, shared)
             else:
-                self.client.tag(first, name, tag[len(name) + 1 :] or "latest")
+                self.client.tag(first, name, own or "latest")
 
     def _learned(
         self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool
@@ -243,7 +244,7 @@ class ImageSteps:
                 try:
                     self.client.inspect_image(reference)
                 except errors().ImageNotFound:
-                    names.add(_plain(reference))
+                    names.add(plain(reference))
         return names
 
     def _now(self, reference: str, identity: str) -> str:
@@ -254,7 +255,7 @@ class ImageSteps:
             image = self.client.inspect_image(reference)
         except errors().ImageNotFound:
             return identity
-        return sharing.identity(reference, image)
+        return registry_digest(reference, image.get("RepoDigests") or ()) or str(image["Id"])
 
     def _failure(self, step: Step, log: BuildLog, path: Path) -> TaskFailure:
         vertex = log.failed()
@@ -322,8 +323,9 @@ class ImageSteps:
             tell(event("warning", step, message))
             return self._build(step, tell)
         image = self.client.inspect_image(reference)
-        for tag in (step.target, f"{_repository(step.target)}:ct-{inputs.digest}"):
-            self.client.tag(image["Id"], _repository(tag), tag[len(_repository(tag)) + 1 :])
+        name, tag, _ = divided(step.target)
+        for one in (tag or "latest", f"ct-{inputs.digest}"):
+            self.client.tag(image["Id"], name, one)
         self.client.remove_image(reference)
         records.save_inputs(self.cache, inputs)
         return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
@@ -356,11 +358,10 @@ class ImageSteps:
         return (self.run_folder / f"{kind}-{step.service}.log").open("a")
 
     def _retag(self, step: Step) -> dict[str, Any]:
-        name = _repository(step.target)
-        tag = step.target[len(name) + 1 :] or "latest"
+        name, tag, _ = divided(step.target)
         digest = self.world.inputs[step.service].digest
         try:
-            self.client.tag(step.key, name, tag)
+            self.client.tag(step.key, name, tag or "latest")
             self.client.tag(step.key, name, f"ct-{digest}")
         except errors().ImageNotFound as error:
             raise TaskFailure(
@@ -369,13 +370,3 @@ class ImageSteps:
                 hint="run this again; the image will be built",
             ) from error
         return {"image": step.key}
-
-
-def _repository(reference: str) -> str:
-    name = reference.split("@", 1)[0]
-    return name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[-1] else name
-
-
-def _plain(name: str) -> str:
-    plain = name.removeprefix("index.").removeprefix("docker.io/")
-    return plain.removeprefix("library/").removesuffix(":latest")

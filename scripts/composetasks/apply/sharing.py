@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
+from composetasks.facts.references import divided
 from composetasks.run.masking import safe
 
 
@@ -15,29 +16,20 @@ class Refused(Exception):
 
 def pull(client: Any, reference: str, log: IO[str], stopping: threading.Event) -> None:
     """Pull an image, its progress into ``log``. Raises Refused."""
-    repository, tag = _divided(reference)
-    _follow(lambda: client.pull(repository, tag=tag, stream=True, decode=True), log, stopping)
+    name, tag, digest = divided(reference)
+    wanted = digest or tag or "latest"
+    _follow(lambda: client.pull(name, tag=wanted, stream=True, decode=True), log, stopping)
 
 
 def push(client: Any, image: str, reference: str, log: IO[str], stopping: threading.Event) -> None:
     """Push the image with the id ``image`` as ``reference``, a name that is not left behind
     here. Raises Refused."""
-    repository, tag = _divided(reference)
-    client.tag(image, repository, tag)
+    name, tag, _ = divided(reference)
+    client.tag(image, name, tag)
     try:
-        _follow(lambda: client.push(repository, tag=tag, stream=True, decode=True), log, stopping)
+        _follow(lambda: client.push(name, tag=tag, stream=True, decode=True), log, stopping)
     finally:
         client.remove_image(reference)
-
-
-def identity(reference: str, image: Mapping[str, Any]) -> str:
-    """What an inspected base image is known by: its registry's digest, else its id."""
-    wanted = _plain(_divided(reference)[0])
-    for digest in sorted(image.get("RepoDigests") or ()):
-        name, _, value = str(digest).partition("@")
-        if _plain(name) == wanted:
-            return value
-    return str(image["Id"])
 
 
 def _follow(start: Any, log: IO[str], stopping: threading.Event) -> None:
@@ -61,16 +53,3 @@ def _follow(start: Any, log: IO[str], stopping: threading.Event) -> None:
         raise Refused(str(error)) from error
     if refusal:
         raise Refused(refusal)
-
-
-def _divided(reference: str) -> tuple[str, str]:
-    """Repository and tag (or digest)."""
-    name, at, digest = reference.partition("@")
-    if at:
-        return name, digest
-    head, colon, tag = reference.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (reference, "latest")
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")

@@ -1,9 +1,9 @@
 """Starts containers in dependency order and waits until they are up.
 
-Compose makes and starts every container (``docker compose up --no-build --no-deps``), service by
-service as what each depends on becomes ready; we decide when that is, from the engine's events
-and inspect records. So a job that is done is not run again, an unhealthy probe before the
-deadline is not the end, and every wait can be explained.
+Compose makes and starts every container, service by service as what each depends on becomes
+ready; we decide when that is, from the engine's events and inspect records. So a job that is done
+is not run again, an unhealthy probe before the deadline is not the end, and every wait can be
+explained.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from composetasks.apply.diagnosis import Trouble, diagnose
+from composetasks.apply.launch import (
+    EngineGone,
+    NotLaunched,
+    by_compose,
+    culprit,
+    engine_away,
+    launch,
+)
 from composetasks.apply.probe import Probe, Seen, probe, removed_soon
 from composetasks.apply.readiness import Phase, Readiness
 from composetasks.apply.start_record import StartRecord
@@ -24,18 +32,12 @@ from composetasks.facts import Action, Event, Model, Step
 from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
-from composetasks.run.process import ProgramError
 
-LAUNCHED_BY_COMPOSE = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
 PORT_INTERVAL = 0.2
 """Seconds between two tries of a port; nothing announces that a program listens."""
 TELLING = ("start", "die", "oom", "stop", "destroy", "pause", "unpause", "health_status")
 """The events after which a container may stand otherwise than before; without those of every
 single health probe."""
-
-
-class EngineGone(Exception):
-    """The engine does not answer."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Start:
         with Watch(self.client, self.model.project, TELLING) as watch:
             self._find_containers()
             for name, progress in self.services.items():
-                if not any(step.action in LAUNCHED_BY_COMPOSE for step in progress.steps):
+                if not by_compose(progress.steps):
                     progress.launched = time.monotonic()
                     self.record.launched(name)
             changed: set[str] | None = None
@@ -146,8 +148,11 @@ class Start:
             elif progress.said != (said := f"waiting for {', '.join(waits_for)}"):
                 progress.said = said
                 yield self._event("service-state", name, said, data={"state": "waiting"})
-        if not ready:
-            return False
+        if ready:
+            yield from self._launch_these(ready)
+        return bool(ready)
+
+    def _launch_these(self, ready: Sequence[str]) -> Iterator[Event]:
         for name in ready:
             yield self._event("service-state", name, "starting", data={"state": "starting"})
         began = time.monotonic()
@@ -157,8 +162,7 @@ class Start:
             progress.tried = progress.tried or began
             self.record.launched(name)
         try:
-            self._start_by_hand(ready)
-            self._compose_up(ready)
+            self._do_steps(ready)
         except engine_away():
             for name in ready:
                 self.services[name].launched = None
@@ -175,7 +179,6 @@ class Start:
                     message=_done(step.action),
                     seconds=round(time.monotonic() - began, 3),
                 )
-        return True
 
     def _waits_for(self, name: str) -> list[str]:
         waits = []
@@ -192,77 +195,17 @@ class Start:
                 waits.append(dependency.service)
         return waits
 
-    def _start_by_hand(self, names: Sequence[str]) -> None:
-        """What Compose's up does not do: wake a paused container, stop one that must restart."""
-        for name in names:
-            for step in self.services[name].steps:
-                if step.action is Action.STOP_CONTAINER:
-                    self.client.stop(step.key)
-                elif step.action is Action.START_CONTAINER and any(
-                    evidence.old == "paused" for evidence in step.because
-                ):
-                    self.client.unpause(step.key)
-
-    def _compose_up(self, names: Sequence[str]) -> None:
-        wanted = [
-            name
-            for name in names
-            if any(step.action in LAUNCHED_BY_COMPOSE for step in self.services[name].steps)
-        ]
-        # Compose starts a stopped container off its network, or fails to start it where that is
-        # gone, and recreates neither by itself.
-        # Nor does it see an edit of an inline config.
-        moved = [name for name in wanted if _unseen_by_compose(self.services[name].steps)]
-        if moved:
-            self._run_compose(moved, ["--force-recreate"])
-        others = [name for name in wanted if name not in moved]
-        if others:
-            self._run_compose(others, [])
-
-    def _run_compose(self, wanted: Sequence[str], options: Sequence[str]) -> None:
-        arguments = ("up", "-d", "--no-build", "--no-deps", "--pull", "never", *options)
+    def _do_steps(self, names: Sequence[str]) -> None:
+        """Have the containers of services started; raises the failure of one that can't be."""
         try:
-            self.tools.compose.run(*arguments, *wanted)
-        except ProgramError as error:
-            said = safe(error.stdout + error.stderr)
-            (self.tools.run_folder / "compose-up.log").write_text(said)
-            if not self._engine_answers():
-                raise EngineGone from error
-            raise self._not_started(wanted, error) from error
-
-    def _not_started(self, wanted: Sequence[str], error: ProgramError) -> TaskFailure:
-        """The failure of the service that Compose could not start."""
-        said = [line.strip() for line in error.stderr.splitlines() if line.strip()]
-        why = next((line for line in reversed(said) if "rror" in line), said[-1] if said else "")
-        self._find_containers()
-        name = self._culprit(wanted, said, why)
-        progress = self.services[name]
-        verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-        return self._failure(name, progress, verdict, said=safe(why))
-
-    def _culprit(self, wanted: Sequence[str], said: Sequence[str], why: str) -> str:
-        """Which service an error of Compose is about: one whose container the engine keeps an
-        error of, one that is named, or the first."""
-        import requests
-        from docker import errors
-
-        for name in wanted:
-            for key in self.services[name].containers:
-                with contextlib.suppress(
-                    requests.exceptions.RequestException, errors.DockerException
-                ):
-                    if self.client.inspect_container(key)["State"].get("Error"):
-                        return name
-        for name in wanted:
-            for container in self.model.services[name].container_names:
-                if container in why or any(
-                    line.startswith(f"Container {container} ") and line.endswith("Error")
-                    for line in said
-                ):
-                    return name
-            if any(line.startswith(f"service:{name}:") for line in said):
-                return name
-        return wanted[0]
+            launch(self.tools, {name: self.services[name].steps for name in names})
+        except NotLaunched as error:
+            self._find_containers()
+            containers = {name: list(self.services[name].containers) for name in error.services}
+            name = culprit(self.tools, self.model, error, containers)
+            verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
+            said = safe(error.why)
+            raise self._failure(name, self.services[name], verdict, said=said) from error
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -425,12 +368,6 @@ class Start:
             if name not in apart
         }
 
-    def _engine_answers(self) -> bool:
-        try:
-            return bool(self.client.ping())
-        except engine_away():
-            return False
-
     def _await_engine(self, watch: Watch) -> None:
         """Wait until an engine that went away is there again, and watch on from where it went."""
         began = self.away_since = self.away_since or time.monotonic()
@@ -466,22 +403,6 @@ class Start:
             seconds=seconds,
             data=data or {},
         )
-
-
-def engine_away() -> tuple[type[Exception], ...]:
-    """What is raised where the engine does not answer."""
-    import requests
-
-    return (EngineGone, requests.exceptions.RequestException)
-
-
-def _unseen_by_compose(steps: Sequence[Step]) -> bool:
-    """Whether a container is recreated because of its networks or an inline config."""
-    return any(
-        step.action is Action.RECREATE_CONTAINER
-        and any(evidence.kind in ("network", "content") for evidence in step.because)
-        for step in steps
-    )
 
 
 def _done(action: Action) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from composetasks.facts.references import divided, plain
+
 INSTANCE_LABEL = "composetasks.instance"
 """On every container, network and volume of an instance: its name."""
 OWNER_LABEL = "composetasks.instance.owner"
@@ -124,9 +126,13 @@ class Engine:
     volumes: tuple[Volume, ...] = ()
 
     def image(self, reference: str) -> Image | None:
-        """The image that carries the tag ``reference`` (``:latest`` where it names none)."""
-        wanted = reference if ":" in reference.rsplit("/", 1)[-1] else f"{reference}:latest"
+        """The image of an id or a reference, however much of it is left out."""
+        name, _, digest = divided(wanted := plain(reference))
         for image in self.images:
-            if wanted in image.tags or reference == image.id:
+            if digest:
+                found = f"{name}@{digest}" in map(plain, image.digests)
+            else:
+                found = reference == image.id or wanted in map(plain, image.tags)
+            if found:
                 return image
         return None

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Engine, Layer, LayeredImage, Model, StepTime
+from composetasks.facts.references import plain
 from composetasks.observe.inputs.dockerfile import Instruction
 from composetasks.observe.inputs.ignore import Ignore
-from composetasks.observe.inputs.needs import Part, plain_name
+from composetasks.observe.inputs.needs import Part
 from composetasks.observe.inputs.observer import Looked, Observer, without_secrets
 from composetasks.observe.inputs.selection import select
 from composetasks.run import records
@@ -43,7 +44,7 @@ def layered_images(
         if name in observer.looked:
             looked = observer.looked[name]
             # Builds are recorded for the first of the services that share an image.
-            builder = observer.builders[plain_name(service.image)]
+            builder = observer.builders[plain(service.image)]
             files = [path for path, text in inputs.files.items() if not text.startswith("d ")]
             image = _Image(observer, builder, name, looked, files)
             found[service.image] = image.layered(engine, client)
@@ -92,7 +93,7 @@ class _Image:
             one = part.instruction
             needs = [last[stage] for stage in (part.stage, *part.stages) if stage in last]
             last[part.stage] = at
-            ours = plain_name(part.image) in self.observer.builders
+            ours = plain(part.image) in self.observer.builders
             yield Layer(
                 line=one.first_line,
                 last_line=one.last_line,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import BuildInputs, Engine, Model, Shared, World
+from composetasks.facts.references import DIGEST_TAG, plain
 from composetasks.observe.checkout import checkout_name
 from composetasks.observe.contents import old_contents
 from composetasks.observe.engine import read_engine
 from composetasks.observe.host import is_here, missing_sources, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
 from composetasks.observe.inputs import build_inputs
-from composetasks.observe.inputs.needs import plain_name
-from composetasks.observe.inputs.tree import Ahead
+from composetasks.observe.inputs.listings import Ahead
 from composetasks.observe.references import with_resolved_hashes
 from composetasks.observe.since import with_since
 from composetasks.run import made, records
@@ -25,8 +24,6 @@ from composetasks.run.compose import Compose
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-DIGEST_TAG = re.compile(r":ct-([0-9a-f]+)$")
 
 
 def observe_world(
@@ -109,7 +106,7 @@ def _inputs(
     unseen = {name for one in inputs.values() for name, base in one.bases.items() if not base}
     found = base_digests(unseen, client)
     if found:
-        bases = {plain_name(name): records.Base(digest) for name, digest in found.items()}
+        bases = {plain(name): records.Base(digest) for name, digest in found.items()}
         records.save_bases(cache, bases)
         inputs = build_inputs(model, engine, cache, client=client)
     shared, warnings = look(registry, engine, inputs, client, everything=push)
@@ -118,8 +115,8 @@ def _inputs(
 
 def _digests(engine: Engine) -> list[str]:
     """The input digests that images on the engine carry in their tags."""
-    found = (DIGEST_TAG.search(tag) for image in engine.images for tag in image.tags)
-    return sorted({match[1] for match in found if match})
+    found = (DIGEST_TAG.match(tag) for image in engine.images for tag in image.tags)
+    return sorted({match["digest"] for match in found if match})
 
 
 def _published(model: Model) -> Iterator[tuple[str, int, str]]:

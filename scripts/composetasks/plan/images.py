@@ -7,7 +7,6 @@ from what was kept when the present image was built.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,8 +14,6 @@ from composetasks.facts import (
     Action,
     Blocker,
     BuildInputs,
-    Consent,
-    Engine,
     Evidence,
     ExitCode,
     Image,
@@ -24,11 +21,8 @@ from composetasks.facts import (
     Step,
     World,
 )
-
-SHOWN_FILES = 10
-KEPT_TAGS = 5
-DIGEST_TAG = re.compile(r"(?P<repository>.+):ct-(?P<digest>[0-9a-f]{24})$")
-SHOWN_TEXT = 200
+from composetasks.facts.references import DIGEST_TAG
+from composetasks.plan.why_built import build_reason, differences
 
 
 @dataclass(frozen=True)
@@ -40,33 +34,6 @@ class ImagePlan:
     image_of: Mapping[str, str | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     blockers: tuple[Blocker, ...] = ()
-
-
-def repository(reference: str) -> str:
-    """A reference without its tag or digest."""
-    name = reference.split("@", 1)[0]
-    return name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[-1] else name
-
-
-def digest_tag(service: Service, inputs: BuildInputs) -> str:
-    """The tag that says what a service's image was built from."""
-    return f"{repository(service.image)}:ct-{inputs.digest}"
-
-
-def find_image(engine: Engine, reference: str) -> Image | None:
-    """The local image of a reference, however much of it is left out."""
-    plain = plain_reference(reference)
-    if "@" in plain:
-        plain = f"{repository(plain)}@{plain.rsplit('@', 1)[1]}"
-        found = [one for one in engine.images if plain in map(plain_reference, one.digests)]
-        return found[0] if found else None
-    return engine.image(plain) or engine.image(reference)
-
-
-def plain_reference(reference: str) -> str:
-    """A reference as the engine lists it, without the default registry."""
-    name = reference.removeprefix("index.").removeprefix("docker.io/")
-    return name.removeprefix("library/")
 
 
 def plan_images(
@@ -126,7 +93,7 @@ class _Planner:
         if name in self.image_of:
             return
         service, inputs = self.world.model.services[name], self.world.inputs[name]
-        present = find_image(self.world.engine, service.image)
+        present = self.world.engine.image(service.image)
         same = self._with_digest(inputs.digest)
         because = self._why_built(name, inputs, present, same)
         shared = self._shared(name, because)
@@ -140,7 +107,7 @@ class _Planner:
                 Step(
                     action=Action.BUILD_IMAGE,
                     target=service.image,
-                    reason=_build_reason(because),
+                    reason=build_reason(because),
                     service=name,
                     services=self._sharing(name),
                     because=because,
@@ -180,7 +147,7 @@ class _Planner:
         if not because or asked or shared is None or name not in shared.images:
             return None
         service = self.world.model.services[name]
-        present = find_image(self.world.engine, service.image)
+        present = self.world.engine.image(service.image)
         return Step(
             action=Action.PULL_IMAGE,
             target=service.image,
@@ -222,7 +189,7 @@ class _Planner:
     def _pulls(self, inputs: BuildInputs) -> bool:
         """Whether a base image comes from a registry; one that was made here can't be pulled."""
         for reference, identity in inputs.bases.items():
-            here = find_image(self.world.engine, reference)
+            here = self.world.engine.image(reference)
             if not identity.startswith("ct-") and (here is None or here.digests):
                 return True
         return False
@@ -285,7 +252,7 @@ class _Planner:
     # --- pulled images ----------------------------------------------------------------------
 
     def _pulled(self, service: Service) -> None:
-        present = find_image(self.world.engine, service.image)
+        present = self.world.engine.image(service.image)
         policy = str(service.config.get("pull_policy") or "missing")
         self.image_of[service.name] = present.id if present else None
         if present is None and policy in ("never", "build"):
@@ -346,119 +313,5 @@ class _Planner:
         return tuple(sharing)
 
 
-def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
-    """What differs between two inputs: options first, then the first ten files and a count."""
-    for key in sorted({*old.options, *new.options}):
-        was, now = old.options.get(key), new.options.get(key)
-        if was == now:
-            continue
-        if key == "dockerfile":
-            yield _instruction_difference(was or "", now or "")
-            continue
-        kind, _, name = key.partition(".")
-        yield Evidence(kind=kind, name=name or None, old=_shown(was), new=_shown(now))
-    changed = []
-    for path in sorted({*old.files, *new.files}):
-        before, after = old.files.get(path), new.files.get(path)
-        if before != after:
-            change = "added" if before is None else "removed" if after is None else "modified"
-            changed.append(Evidence(kind="file", path=path, change=change))
-    yield from changed[:SHOWN_FILES]
-    if len(changed) > SHOWN_FILES:
-        yield Evidence(kind="files", detail=f"and {len(changed) - SHOWN_FILES} more")
-
-
-def _instruction_difference(old: str, new: str) -> Evidence:
-    """The first instruction that differs."""
-    before, after = old.split("\n"), new.split("\n")
-    at = 0
-    while at < min(len(before), len(after)) and before[at] == after[at]:
-        at += 1
-    was, now = before[at : at + 1], after[at : at + 1]
-    # One inserted or deleted line shows as itself alone.
-    if was and before[at:] == after[at + 1 :]:
-        was = []
-    elif now and before[at + 1 :] == after[at:]:
-        now = []
-    return Evidence(
-        kind="dockerfile",
-        old=_shown(was[0]) if was else None,
-        new=_shown(now[0]) if now else None,
-    )
-
-
-def _shown(value: str | None) -> str | None:
-    if value is None or len(value) <= SHOWN_TEXT:
-        return value
-    return value[: SHOWN_TEXT - 3] + "..."
-
-
-def _build_reason(because: tuple[Evidence, ...]) -> str:
-    first = because[0]
-    plain = {
-        "no-image": "it is not here",
-        "no-cache": "everything is built anew, as asked",
-        "pull": "newer base images are asked for",
-        "no-record": "what it was made from is not known",
-    }
-    if first.kind in plain:
-        return plain[first.kind]
-    files = [one for one in because if one.kind == "file"]
-    more = sum(int((one.detail or "and 0").split()[1]) for one in because if one.kind == "files")
-    parts = [_option_reason(one) for one in because if one.kind not in ("file", "files")]
-    if files:
-        count = len(files) + more
-        told = f"{files[0].path} was {files[0].change}"
-        parts.append(told if count == 1 else f"{count} files changed, {files[0].path} among them")
-    return "; ".join(parts)
-
-
-def _option_reason(one: Evidence) -> str:
-    if one.kind == "base-image":
-        return f"its base image {one.name} {'changed' if one.new else 'is made anew'}"
-    if one.kind == "build-arg":
-        return f"its build arg {one.name} changed"
-    if one.kind == "dockerfile":
-        return "its Dockerfile changed"
-    return f"its {one.kind} changed"
-
-
 def _short(identity: str) -> str:
     return identity.removeprefix("sha256:")[:12]
-
-
-def old_tags(world: World) -> tuple[Step, ...]:
-    """Steps that remove digest tags of this project's images beyond the last five of each
-    service. What a container runs or a normal tag names is never among them."""
-    used = {container.image_id for container in world.engine.containers}
-    wanted = {f"ct-{inputs.digest}" for inputs in world.inputs.values()}
-    steps = []
-    for service in world.model.services.values():
-        if not service.build:
-            continue
-        own = repository(service.image)
-        found: list[tuple[int, str, Image]] = []
-        for image in world.engine.images:
-            for tag in image.tags:
-                match = DIGEST_TAG.match(tag)
-                if match and match["repository"] == own:
-                    found.append((image.created, tag, image))
-        found.sort(key=lambda entry: (-entry[0], entry[1]))
-        for _, tag, image in found[KEPT_TAGS:]:
-            others = [other for other in image.tags if not DIGEST_TAG.match(other)]
-            if others or image.id in used or tag.rsplit(":", 1)[1] in wanted:
-                continue
-            steps.append(
-                Step(
-                    action=Action.REMOVE_IMAGE,
-                    target=tag,
-                    reason=f"{service.name} has {KEPT_TAGS} newer builds, which are kept",
-                    service=service.name,
-                    services=(service.name,),
-                    because=(Evidence(kind="old-image", name=tag),),
-                    destroys=(tag,),
-                    consent=Consent.YES,
-                    key=image.id,
-                )
-            )
-    return tuple({step.id: step for step in steps}.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from composetasks.facts import Action, Blocker, ExitCode, World
-from composetasks.plan.images import ImagePlan, find_image
+from composetasks.plan.images import ImagePlan
 
 
 def without_builds(world: World, images: ImagePlan) -> ImagePlan:
@@ -16,7 +16,7 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
     for step in images.steps:
         if step.action is not Action.BUILD_IMAGE:
             continue
-        present = find_image(world.engine, step.target)
+        present = world.engine.image(step.target)
         if present is None:
             blockers.append(
                 Blocker(

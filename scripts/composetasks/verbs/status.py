@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start import engine_away
+from composetasks.apply.launch import engine_away
 from composetasks.apply.watch import Watch
 from composetasks.facts import Action, Container, ExitCode, Model, Service, World
 from composetasks.report.documents import schema

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import Build, BuildInputs, Engine, Model
-from composetasks.observe.inputs import build_inputs, tree
+from composetasks.observe.inputs import build_inputs, listings
 from composetasks.observe.inputs.ahead import listed_ahead
+from composetasks.observe.inputs.tree import kept_folders, memory_of
 from composetasks.run.packing import pack
 from tests.dockerfiles import model, service
 
@@ -24,7 +25,7 @@ class Came:
 
     def __init__(self, folders: list[str]) -> None:
         self.started_ns = time.time_ns()
-        self.listings = [(path, pack(tree.list_folder(path))) for path in folders]
+        self.listings = [(path, pack(listings.list_folder(path))) for path in folders]
 
     def come(self) -> Iterator[tuple[str, bytes]]:
         while self.listings:
@@ -48,9 +49,9 @@ class Context:
 
     @property
     def memory(self) -> Path:
-        return tree.memory_of(self.cache, "app", "")
+        return memory_of(self.cache, "app", "")
 
-    def inputs(self, ahead: tree.Ahead | None = None) -> BuildInputs:
+    def inputs(self, ahead: listings.Ahead | None = None) -> BuildInputs:
         return build_inputs(self.model, Engine(), self.cache, ahead=ahead)["app"]
 
 
@@ -60,24 +61,26 @@ def context(tmp_path: Path) -> Context:
 
 
 def test_a_memory_knows_its_folders_in_the_order_of_reading(context: Context) -> None:
-    assert tree.kept_folders(context.memory) == []
+    assert kept_folders(context.memory) == []
     context.inputs()
     inner = [str(context.folder / path) for path in ("sub", "sub/deep")]
-    assert tree.kept_folders(context.memory) == [str(context.folder), *inner]
+    assert kept_folders(context.memory) == [str(context.folder), *inner]
 
 
 def test_what_was_listed_ahead_is_not_listed_again(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = context.inputs()
-    came = Came(tree.kept_folders(context.memory))
-    monkeypatch.setattr(tree, "list_folder", lambda path: pytest.fail(f"{path} is listed again"))
+    came = Came(kept_folders(context.memory))
+    monkeypatch.setattr(
+        listings, "list_folder", lambda path: pytest.fail(f"{path} is listed again")
+    )
     assert context.inputs(came).digest == before.digest
 
 
 def test_what_did_not_come_is_listed(context: Context) -> None:
     before = context.inputs()
-    some = Came(tree.kept_folders(context.memory)[1:2])
+    some = Came(kept_folders(context.memory)[1:2])
     (context.folder / "sub/deep/c").write_text("another")
     now = context.inputs(some)
     assert now.digest != before.digest
@@ -87,7 +90,7 @@ def test_what_did_not_come_is_listed(context: Context) -> None:
 def test_an_edit_that_was_there_when_it_was_listed_is_seen(context: Context) -> None:
     before = context.inputs()
     (context.folder / "sub/b").write_text("another")
-    assert context.inputs(Came(tree.kept_folders(context.memory))).digest != before.digest
+    assert context.inputs(Came(kept_folders(context.memory))).digest != before.digest
 
 
 def test_a_small_context_is_not_worth_a_fork(context: Context) -> None:
@@ -108,12 +111,12 @@ folder, cache = {str(context.folder)!r}, pathlib.Path({str(context.cache)!r})
 build = Build(folder, "Dockerfile", {{}})
 app = Service(name="app", image="app", config_hash="", container_names=(), config={{}}, build=build)
 model = Model("p", cache.parent, (), {{"app": app}})
-wanted = set(tree.kept_folders(tree.memory_of(cache, "app", "")))
+wanted = set(kept_folders(tree.memory_of(cache, "app", "")))
 with ahead.listed_ahead(model, cache) as listed:
     came = {{}}
     while came.keys() != wanted:
         came.update(listed.come())
-    assert all(tree.pack(tree.list_folder(path)) == found for path, found in came.items())
+    assert all(pack(listings.list_folder(path)) == found for path, found in came.items())
 with ahead.listed_ahead(model, cache) as listed:
     print(build_inputs(model, Engine(), cache, ahead=listed)["app"].digest)
 """

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from composetasks.facts import BuildInputs, Engine, Image
+from composetasks.facts.references import plain
 from composetasks.observe.inputs import build_inputs
-from composetasks.observe.inputs.needs import plain_name
 from composetasks.run import records
 from tests.dockerfiles import Case, cases, context, model, service
 
@@ -23,7 +23,7 @@ def known_images(case: Case, cache: Path) -> Engine:
     images, configs = [], {}
     for name, triggers in case.expected.get("onbuild", {}).items():
         if triggers is None:
-            records.save_bases(cache, {plain_name(name): records.Base("sha256:0", triggers=True)})
+            records.save_bases(cache, {plain(name): records.Base("sha256:0", triggers=True)})
             continue
         tag = name if ":" in name else f"{name}:latest"
         images.append(Image(f"sha256:{name}", (tag,)))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Build, BuildInputs, Engine, Service
-from composetasks.observe.inputs import build_inputs, tree
+from composetasks.observe.inputs import build_inputs, listings
 from composetasks.run import packing
 from composetasks.run.failure import TaskFailure
 from tests.dockerfiles import model, service
@@ -166,13 +166,13 @@ def test_an_unchanged_file_is_not_read_again(
     monkeypatch.setattr(time, "time_ns", lambda: LONG_AFTER_NS)
     context.inputs()
     read: list[str] = []
-    content = tree._content
+    content = listings._content
 
     def noted(path: str) -> str:
         read.append(path)
         return content(path)
 
-    monkeypatch.setattr(tree, "_content", noted)
+    monkeypatch.setattr(listings, "_content", noted)
     context.inputs()
     assert read == []
     _content(context.folder)
@@ -191,7 +191,7 @@ def test_a_file_changed_just_before_it_was_read_is_read_again(
     context.cache.mkdir()
     context.inputs()
     kept = packing.load(next(context.cache.glob("files-*")))
-    rows = [row for row in tree.rows(kept["folders"][0, ""][0]) if row[0] == "a"]
+    rows = [row for row in listings.rows(kept["folders"][0, ""][0]) if row[0] == "a"]
     assert [row[4] for row in rows] == [0]
     assert context.inputs().digest == before.digest
 

@@ -20,7 +20,9 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.plan.images import differences, find_image, old_tags, plan_images, repository
+from composetasks.plan.images import plan_images
+from composetasks.plan.old_tags import old_tags
+from composetasks.plan.why_built import differences
 from composetasks.run.records import combined
 from tests.unit.worlds import built, container, model, service
 
@@ -345,38 +347,6 @@ def test_an_image_that_must_not_be_pulled_and_is_not_here_blocks() -> None:
     plan = plan_images(world([db]), ["db"])
     assert plan.steps == ()
     assert [(one.target, one.code) for one in plan.blockers] == [("postgres:15", ExitCode.INVALID)]
-
-
-@pytest.mark.parametrize(
-    ("reference", "found"),
-    [
-        ("postgres:15", True),
-        ("docker.io/library/postgres:15", True),
-        ("index.docker.io/library/postgres:15", True),
-        ("postgres", False),
-        (f"postgres@sha256:{'1' * 64}", True),
-        (f"postgres:15@sha256:{'1' * 64}", True),
-        (f"postgres@sha256:{'2' * 64}", False),
-        ("registry.local:5000/postgres:15", False),
-    ],
-)
-def test_an_image_is_found_by_any_spelling_of_its_name(reference: str, found: bool) -> None:
-    here = image("pg", "postgres:15", digests=(f"postgres@sha256:{'1' * 64}",))
-    assert (find_image(Engine(images=(here,)), reference) is not None) is found
-
-
-@pytest.mark.parametrize(
-    ("reference", "expected"),
-    [
-        ("a", "a"),
-        ("a:1", "a"),
-        ("host:5000/a/b", "host:5000/a/b"),
-        ("host:5000/a/b:1", "host:5000/a/b"),
-        ("a:1@sha256:2", "a"),
-    ],
-)
-def test_a_repository_is_a_reference_without_its_tag(reference: str, expected: str) -> None:
-    assert repository(reference) == expected
 
 
 # --- old images -----------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import BuildInputs, Engine, Model
+from composetasks.observe.inputs.listings import Ahead
 from composetasks.observe.inputs.observer import Observer
-from composetasks.observe.inputs.tree import Ahead
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from composetasks.facts import Model
-from composetasks.observe.inputs.tree import kept_folders, list_folder, memory_of
+from composetasks.observe.inputs.listings import list_folder
+from composetasks.observe.inputs.tree import kept_folders, memory_of
 from composetasks.run.ahead import Ahead
 from composetasks.run.packing import pack
 

@@ -95,9 +95,3 @@ def modes_after(chmod: str) -> Modes:
 def is_folder(context: str) -> bool:
     """Whether a context is a folder of this machine, by what Compose says it is."""
     return not re.match(r"[a-z][a-z0-9+.-]*:|git@", context)
-
-
-def plain_name(reference: str) -> str:
-    """An image's or context's name without what may be left out of it."""
-    name = reference.removeprefix("docker.io/").removeprefix("index.docker.io/")
-    return name.removeprefix("library/").removesuffix(":latest")

@@ -11,28 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Model, Service
+from composetasks.facts.references import plain, registry_digest
 from composetasks.observe.inputs import care
 from composetasks.observe.inputs.configs import Configs
 from composetasks.observe.inputs.dockerfile import Dockerfile, Instruction, parse
 from composetasks.observe.inputs.ignore import Ignore, read_patterns
+from composetasks.observe.inputs.listings import Ahead, Listings, Unreadable
 from composetasks.observe.inputs.needs import (
     ImageConfig,
     Needs,
     Source,
     UnknownTarget,
     is_folder,
-    plain_name,
 )
 from composetasks.observe.inputs.selection import select
 from composetasks.observe.inputs.stages import find_needs
-from composetasks.observe.inputs.tree import (
-    Ahead,
-    Files,
-    Listings,
-    Unreadable,
-    memory_of,
-    read_files,
-)
+from composetasks.observe.inputs.tree import Files, memory_of, read_files
 from composetasks.run import masking, records
 from composetasks.run.failure import TaskFailure
 
@@ -84,7 +78,7 @@ class Observer:
         self.builders: dict[str, str] = {}
         for name, service in model.services.items():
             if service.build:
-                self.builders.setdefault(plain_name(service.image), name)
+                self.builders.setdefault(plain(service.image), name)
         self.made: dict[str, BuildInputs] = {}
         self.looked: dict[str, Looked] = {}
         self.triggers: dict[str, tuple[Instruction, ...] | None] = {}
@@ -207,18 +201,18 @@ class Observer:
             ) from error
 
     def _image_config(self, reference: str) -> ImageConfig:
-        plain = plain_name(reference)
+        name = plain(reference)
         builder = reference.removeprefix("service:")
         if builder == reference:
-            builder = self.builders.get(plain, "")
+            builder = self.builders.get(name, "")
         if builder and builder not in self.under_way:
             # Its environment is that of an image that may not be built yet.
             self.inputs(builder)
             return ImageConfig(onbuild=self.triggers[builder])
-        image = self.engine.image(plain) or self.engine.image(reference)
+        image = self.engine.image(reference)
         if image is not None:
             return self.configs.get(image.id)
-        recorded = self.recorded.get(plain)
+        recorded = self.recorded.get(name)
         return ImageConfig(onbuild=None if recorded and recorded.triggers else ())
 
     def _files(
@@ -256,17 +250,13 @@ class Observer:
 
     def _identity(self, reference: str) -> str:
         """What a base image is: see :class:`BuildInputs`."""
-        plain = plain_name(reference)
-        if plain in self.builders and self.builders[plain] not in self.under_way:
-            return f"ct-{self.inputs(self.builders[plain]).digest}"
-        image = self.engine.image(plain) or self.engine.image(reference)
+        name = plain(reference)
+        if name in self.builders and self.builders[name] not in self.under_way:
+            return f"ct-{self.inputs(self.builders[name]).digest}"
+        image = self.engine.image(reference)
         if image is None:
-            return self.recorded[plain].digest if plain in self.recorded else ""
-        repository = plain_name(reference).rsplit("@", 1)[0].rsplit(":", 1)[0]
-        for digest in image.digests:
-            if plain_name(digest.split("@")[0]) == repository:
-                return digest.split("@", 1)[1]
-        return image.id
+            return self.recorded[name].digest if name in self.recorded else ""
+        return registry_digest(reference, image.digests) or image.id
 
     def _listed(self, files: Mapping[str, Files], folders: Mapping[str, str]) -> dict[str, str]:
         listed = {}

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from composetasks.facts.references import plain
 from composetasks.observe.inputs.dockerfile import (
     HEREDOC,
     Dockerfile,
@@ -30,7 +31,6 @@ from composetasks.observe.inputs.needs import (
     UnknownTarget,
     is_folder,
     modes_after,
-    plain_name,
 )
 from composetasks.observe.inputs.words import Scope, Untold, expand, quoted_words, set_env, told
 
@@ -101,7 +101,7 @@ class _Finder:
         self.dockerfile = dockerfile
         self.escape = dockerfile.escape
         self.passed = dict(args)
-        self.contexts = {plain_name(name): name for name in contexts}
+        self.contexts = {plain(name): name for name in contexts}
         self.kinds = contexts
         self.image_config = image_config
         self.platform = _platform_args(platform)
@@ -260,8 +260,8 @@ class _Finder:
         self.args |= asked.used - set(self.platform)
         self.text[stage.index] = [f"FROM {platform} {base}"]
         earlier = self._earlier(stage, base)
-        if plain_name(base) in self.contexts:
-            name = self.contexts[plain_name(base)]
+        if plain(base) in self.contexts:
+            name = self.contexts[plain(base)]
             self._context(name, "")
             reference = re.sub(r"^docker-image:(//)?", "", self.kinds[name])
             if reference != self.kinds[name] or reference.startswith("service:"):
@@ -396,8 +396,8 @@ class _Finder:
                 self._context(other_name, "")
             return None
         self.args |= {used for used in scope.used if used in self.refers}
-        if plain_name(name) in self.contexts:
-            return self._context(self.contexts[plain_name(name)], None)
+        if plain(name) in self.contexts:
+            return self._context(self.contexts[plain(name)], None)
         earlier = self._earlier(stage, name, by_index=True)
         if earlier is None:
             self.images[name] = None

@@ -14,16 +14,17 @@ import json
 import os
 import posixpath
 import stat
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from composetasks.observe.inputs.entries import attributes, folder_text, with_modes
 from composetasks.observe.inputs.ignore import Ignore, State
+from composetasks.observe.inputs.listings import FOLDER, KIND, Listings, Row, rows
 from composetasks.observe.inputs.needs import Modes
 from composetasks.observe.inputs.selection import Root
+from composetasks.observe.inputs.sieve import Sieve, States, ignored_in
 from composetasks.run.packing import load, pack, save, unpack
 
 VERSION = 3
@@ -32,25 +33,8 @@ RACY_NS = 50_000_000
 file system's clock (10 ms at most on Linux), unseen: it is read again the next time."""
 COARSE_RACY_NS = 2_000_000_000
 """The same where the file system's times are whole seconds."""
-FOLDER = 0o040000
-KIND = 0o170000
-TRIES = 5
-"""How often a folder is listed in which entries come and go meanwhile."""
-
 Subfolder = tuple[str, str, bool]
 """Name, text, and whether it is ignored itself (its content may not be)."""
-
-
-Row = tuple[str, int, int, int, int, int, str]
-"""Name, mode, size, modification time, change time, inode; extended attributes of a folder."""
-
-
-class Unreadable(Exception):
-    """A file of the context can't be read. ``path`` is its place."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path}: {why}")
-        self.path, self.why = path, why
 
 
 class _Folder(NamedTuple):
@@ -115,120 +99,6 @@ class Files:
         return some
 
 
-class Ahead(Protocol):
-    """Folders that someone else lists, from a time on."""
-
-    started_ns: int
-
-    def come(self) -> Iterable[tuple[str, bytes]]:
-        """Path and listing of the folders that came since this was asked last."""
-        ...
-
-
-class Listings:
-    """Folders listed during one run, so that services with the same context list them once;
-    those that came ``ahead`` are not listed again."""
-
-    def __init__(self, ahead: Ahead | None = None) -> None:
-        self.started_ns = ahead.started_ns if ahead else time.time_ns()
-        self._ahead = ahead
-        self._listed: dict[str, bytes] = {}
-        self._digests: dict[tuple[str, int, int, int], str] = {}
-
-    def listing(self, path: str) -> bytes:
-        """What a folder holds, as bytes that are equal when nothing changed."""
-        if self._ahead is not None:
-            self._listed.update(self._ahead.come())
-        known = self._listed.get(path)
-        if known is not None:
-            return known
-        for _ in range(TRIES):
-            try:
-                flat = list_folder(path)
-                break
-            except FileNotFoundError:
-                # An entry went while the folder was listed, or the folder itself.
-                flat = []
-            except OSError as error:
-                raise Unreadable(path, error.strerror or str(error)) from error
-        listed = pack(flat)
-        self._listed[path] = listed
-        return listed
-
-    def one(self, path: str) -> bytes:
-        """The listing of a single file, as a folder's that holds nothing else."""
-        try:
-            status = os.lstat(path)
-        except OSError:
-            return pack([])
-        row = (
-            os.path.basename(path),
-            status.st_mode,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-        )
-        return pack(list(row))
-
-    def digest(self, path: str, size: int, mtime: int, ctime: int) -> str:
-        """The digest of a file's content."""
-        key = (path, size, mtime, ctime)
-        if key not in self._digests:
-            self._digests[key] = _content(path)
-        return self._digests[key]
-
-
-def list_folder(path: str) -> list[str | int]:
-    """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
-    folder name, mode and extended attributes."""
-    flat: list[str | int] = []
-    extend = flat.extend
-    # From an open folder, names are looked up without walking the path to it each time.
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with os.scandir(descriptor) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                mode = status.st_mode
-                name = entry.name
-                if mode & KIND == FOLDER:
-                    extend((name, mode, attributes(f"{path}/{name}")))
-                else:
-                    times = status.st_mtime_ns, status.st_ctime_ns
-                    extend((name, mode, status.st_size, *times, status.st_ino))
-    finally:
-        os.close(descriptor)
-    return flat
-
-
-def rows(listing: bytes) -> Iterator[Row]:
-    """The entries of a listing; a folder has no size, times and inode."""
-    flat = unpack(listing) if listing else []
-    at = 0
-    while at < len(flat):
-        if flat[at + 1] & KIND == FOLDER:
-            yield flat[at], flat[at + 1], 0, 0, 0, 0, flat[at + 2]
-            at += 3
-        else:
-            yield (*flat[at : at + 6], "")
-            at += 6
-
-
-def _content(path: str) -> str:
-    digest = hashlib.sha256()
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0) as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    except FileNotFoundError:
-        return "gone"
-    except OSError as error:
-        raise Unreadable(path, error.strerror or str(error)) from error
-    return digest.hexdigest()[:32]
-
-
 def memory_of(cache: Path, service: str, context: str) -> Path:
     """The memory of a service's context; "" is the one its build section names."""
     key = hashlib.sha256(json.dumps([service, context]).encode()).hexdigest()[:16]
@@ -258,41 +128,6 @@ def read_files(
     ``memory`` is the file to remember it in (its folder must exist). Raises Unreadable.
     """
     return _Reader(folder, roots, on_the_way, ignore, memory, listings).read()
-
-
-States = tuple[State, ...]
-"""A folder's state for the ignore file, and for a root's excludes where it has any."""
-
-
-def ignored_in(states: States) -> bool:
-    return any(state.ignored for state in states)
-
-
-class Sieve:
-    """What of a root is left out: by the ignore file, seen from the context, and by the root's
-    own excludes, seen from the root."""
-
-    def __init__(self, ignore: Ignore, root: Root) -> None:
-        self._ignore = ignore
-        self._excludes = Ignore(root.excludes) if root.excludes else None
-        self._skip = len(root.path) + 1 if root.path else 0
-
-    def start(self, state: State) -> States:
-        """The states of the root itself."""
-        return (state,) if self._excludes is None else (state, State())
-
-    def state(self, path: str, parent: States) -> States:
-        """The states of ``path``, whose folder has the states ``parent``."""
-        state = self._ignore.state(path, parent[0])
-        if self._excludes is None:
-            return (state,)
-        return state, self._excludes.state(path[self._skip :], parent[1])
-
-    def may_hold_exceptions(self, path: str) -> bool:
-        """Whether a folder that is left out may hold something that is not."""
-        if self._ignore.may_hold_exceptions(path):
-            return True
-        return self._excludes is not None and self._excludes.may_hold_exceptions(path[self._skip :])
 
 
 class _Reader:

@@ -10,7 +10,6 @@ from composetasks.plan import ports as published
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
 from composetasks.plan.environment import fatal, lines, problems
 from composetasks.plan.health_lint import health_warnings
-from composetasks.plan.images import find_image
 
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 FEW_WATCHES = 65_536
@@ -140,9 +139,9 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
     ``bases`` are the base images of each service that builds, "" for one never seen here."""
     engine, services = world.engine, world.model.services.values()
     absent = [
-        one.image for one in services if one.build is None and find_image(engine, one.image) is None
+        one.image for one in services if one.build is None and engine.image(one.image) is None
     ]
-    unbuilt = [one for one in services if one.build and find_image(engine, one.image) is None]
+    unbuilt = [one for one in services if one.build and engine.image(one.image) is None]
     unseen = {name for one in bases.values() for name, base in one.items() if not base}
     needed = sorted({*absent, *unseen})
     if needed:
@@ -201,7 +200,7 @@ def probed_image(found: Model | None, engine: Engine) -> str:
     smallest that the engine has, "" where it has none."""
     services = sorted(found.services.values(), key=lambda one: one.build is None) if found else []
     for service in services:
-        if find_image(engine, service.image) is not None:
+        if engine.image(service.image) is not None:
             return service.image
     smallest = min(engine.images, key=lambda one: (one.size, one.id), default=None)
     return smallest.id if smallest else ""

@@ -1,0 +1,123 @@
+"""Starting the containers of some services: by Compose (``docker compose up --no-build
+--no-deps``), and by hand what its up does not do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from composetasks.apply.tools import Tools
+from composetasks.facts import Action, Model, Step
+from composetasks.run.masking import safe
+from composetasks.run.process import ProgramError
+
+LAUNCHED_BY_COMPOSE = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+
+
+class EngineGone(Exception):
+    """The engine does not answer."""
+
+
+class NotLaunched(Exception):
+    """Compose could not start one of ``services``; ``said`` is what it printed on stderr."""
+
+    def __init__(self, services: Sequence[str], said: str) -> None:
+        super().__init__(said)
+        self.services = services
+        self.lines = [line.strip() for line in said.splitlines() if line.strip()]
+
+    @property
+    def why(self) -> str:
+        """The line that tells the reason: the last one that speaks of an error."""
+        errors = [line for line in self.lines if "rror" in line]
+        return (errors or self.lines or [""])[-1]
+
+
+def engine_away() -> tuple[type[Exception], ...]:
+    """What is raised where the engine does not answer."""
+    import requests
+
+    return (EngineGone, requests.exceptions.RequestException)
+
+
+def engine_answers(tools: Tools) -> bool:
+    try:
+        return bool(tools.client.ping())
+    except engine_away():
+        return False
+
+
+def by_compose(steps: Sequence[Step]) -> bool:
+    """Whether Compose makes or starts a container in one of these steps."""
+    return any(step.action in LAUNCHED_BY_COMPOSE for step in steps)
+
+
+def launch(tools: Tools, services: Mapping[str, Sequence[Step]]) -> None:
+    """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_away`."""
+    for steps in services.values():
+        _by_hand(tools, steps)
+    wanted = {name: steps for name, steps in services.items() if by_compose(steps)}
+    forced = [name for name, steps in wanted.items() if _unseen_by_compose(steps)]
+    if forced:
+        _compose_up(tools, forced, "--force-recreate")
+    others = [name for name in wanted if name not in forced]
+    if others:
+        _compose_up(tools, others)
+
+
+def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
+    """What Compose's up does not do: wake a paused container, stop one that must restart."""
+    for step in steps:
+        if step.action is Action.STOP_CONTAINER:
+            tools.client.stop(step.key)
+        elif step.action is Action.START_CONTAINER and any(
+            evidence.old == "paused" for evidence in step.because
+        ):
+            tools.client.unpause(step.key)
+
+
+def _unseen_by_compose(steps: Sequence[Step]) -> bool:
+    """Whether a container is recreated because of its networks or an inline config: Compose
+    starts a stopped container off its network, or fails to start it where that is gone, does not
+    see an edit of an inline config, and recreates for none of them by itself."""
+    return any(
+        step.action is Action.RECREATE_CONTAINER
+        and any(evidence.kind in ("network", "content") for evidence in step.because)
+        for step in steps
+    )
+
+
+def _compose_up(tools: Tools, services: Sequence[str], *options: str) -> None:
+    arguments = ("up", "-d", "--no-build", "--no-deps", "--pull", "never", *options)
+    try:
+        tools.compose.run(*arguments, *services)
+    except ProgramError as error:
+        (tools.run_folder / "compose-up.log").write_text(safe(error.stdout + error.stderr))
+        if not engine_answers(tools):
+            raise EngineGone from error
+        raise NotLaunched(services, error.stderr) from error
+
+
+def culprit(
+    tools: Tools, model: Model, failed: NotLaunched, containers: Mapping[str, Sequence[str]]
+) -> str:
+    """Which service Compose's error is about: one with a container the engine keeps an error of,
+    one that is named, or the first. ``containers``: ids by service."""
+    import requests
+    from docker import errors
+
+    for name in failed.services:
+        for key in containers[name]:
+            with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
+                if tools.client.inspect_container(key)["State"].get("Error"):
+                    return name
+    for name in failed.services:
+        for container in model.services[name].container_names:
+            if container in failed.why or any(
+                line.startswith(f"Container {container} ") and line.endswith("Error")
+                for line in failed.lines
+            ):
+                return name
+        if any(line.startswith(f"service:{name}:") for line in failed.lines):
+            return name
+    return failed.services[0]

@@ -1,0 +1,87 @@
+"""What differs between the inputs of two builds, and how that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from composetasks.facts import BuildInputs, Evidence
+
+SHOWN_FILES = 10
+SHOWN_TEXT = 200
+
+
+def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
+    """What differs between two inputs: options first, then the first ten files and a count."""
+    for key in sorted({*old.options, *new.options}):
+        was, now = old.options.get(key), new.options.get(key)
+        if was == now:
+            continue
+        if key == "dockerfile":
+            yield _instruction_difference(was or "", now or "")
+            continue
+        kind, _, name = key.partition(".")
+        yield Evidence(kind=kind, name=name or None, old=_shown(was), new=_shown(now))
+    changed = []
+    for path in sorted({*old.files, *new.files}):
+        before, after = old.files.get(path), new.files.get(path)
+        if before != after:
+            change = "added" if before is None else "removed" if after is None else "modified"
+            changed.append(Evidence(kind="file", path=path, change=change))
+    yield from changed[:SHOWN_FILES]
+    if len(changed) > SHOWN_FILES:
+        yield Evidence(kind="files", detail=f"and {len(changed) - SHOWN_FILES} more")
+
+
+def _instruction_difference(old: str, new: str) -> Evidence:
+    """The first instruction that differs."""
+    before, after = old.split("\n"), new.split("\n")
+    at = 0
+    while at < min(len(before), len(after)) and before[at] == after[at]:
+        at += 1
+    was, now = before[at : at + 1], after[at : at + 1]
+    # One inserted or deleted line shows as itself alone.
+    if was and before[at:] == after[at + 1 :]:
+        was = []
+    elif now and before[at + 1 :] == after[at:]:
+        now = []
+    return Evidence(
+        kind="dockerfile",
+        old=_shown(was[0]) if was else None,
+        new=_shown(now[0]) if now else None,
+    )
+
+
+def _shown(value: str | None) -> str | None:
+    if value is None or len(value) <= SHOWN_TEXT:
+        return value
+    return value[: SHOWN_TEXT - 3] + "..."
+
+
+def build_reason(because: tuple[Evidence, ...]) -> str:
+    first = because[0]
+    plain = {
+        "no-image": "it is not here",
+        "no-cache": "everything is built anew, as asked",
+        "pull": "newer base images are asked for",
+        "no-record": "what it was made from is not known",
+    }
+    if first.kind in plain:
+        return plain[first.kind]
+    files = [one for one in because if one.kind == "file"]
+    more = sum(int((one.detail or "and 0").split()[1]) for one in because if one.kind == "files")
+    parts = [_option_reason(one) for one in because if one.kind not in ("file", "files")]
+    if files:
+        count = len(files) + more
+        told = f"{files[0].path} was {files[0].change}"
+        parts.append(told if count == 1 else f"{count} files changed, {files[0].path} among them")
+    return "; ".join(parts)
+
+
+def _option_reason(one: Evidence) -> str:
+    if one.kind == "base-image":
+        return f"its base image {one.name} {'changed' if one.new else 'is made anew'}"
+    if one.kind == "build-arg":
+        return f"its build arg {one.name} changed"
+    if one.kind == "dockerfile":
+        return "its Dockerfile changed"
+    return f"its {one.kind} changed"
