@@ -49,7 +49,7 @@ DEEP = {
     "apply: Compose's definition of the build": ("composetasks.apply.image_steps.definition",),
     "apply: Buildx builds": ("composetasks.apply.image_steps.run_bake",),
     "apply: digests once more": ("composetasks.apply.image_steps.ImageSteps._differs",),
-    "apply: Compose starts containers": ("composetasks.apply.start.Start._run_compose",),
+    "apply: Compose starts containers": ("composetasks.apply.launch._compose_up",),
     "apply: the helper container's start": ("composetasks.apply.helper.Helper.__enter__",),
     "apply: the helper container's end": ("composetasks.apply.helper.Helper.__exit__",),
     "apply: waiting for the helper container": (

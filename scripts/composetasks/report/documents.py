@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Event, Evidence, Link, Plan, Shortening, Step, Timeline
-from composetasks.run.failure import TaskFailure
+if TYPE_CHECKING:
+    from composetasks.facts import Event, Evidence, Link, Plan, Shortening, Step, Timeline
+    from composetasks.run.failure import TaskFailure
 
 MOMENTS = ("launched", "created", "started", "ready")
 

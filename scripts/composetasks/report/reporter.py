@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from composetasks.facts import Event, ExitCode, Link, Plan, Shortening, Timeline
+from composetasks.facts import ExitCode
 from composetasks.report import documents
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
 
 if TYPE_CHECKING:
+    from composetasks.facts import Event, Link, Plan, Shortening, Timeline
     from composetasks.report.logs import LogPrinter
     from composetasks.report.page import Page
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from composetasks.facts import Environment
+if TYPE_CHECKING:
+    from composetasks.facts import Environment
 
 MASK = "***"
 SHORTEST = 4

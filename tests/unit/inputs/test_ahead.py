@@ -105,13 +105,15 @@ def test_a_fork_lists_what_the_memory_knows(context: Context) -> None:
 import os, pathlib, sys
 os.cpu_count = lambda: 2
 from composetasks.facts import Build, Engine, Model, Service
-from composetasks.observe.inputs import ahead, build_inputs, tree
+from composetasks.observe.inputs import ahead, build_inputs, listings
+from composetasks.observe.inputs.tree import kept_folders, memory_of
+from composetasks.run.packing import pack
 ahead.WORTHWHILE = 0
 folder, cache = {str(context.folder)!r}, pathlib.Path({str(context.cache)!r})
 build = Build(folder, "Dockerfile", {{}})
 app = Service(name="app", image="app", config_hash="", container_names=(), config={{}}, build=build)
 model = Model("p", cache.parent, (), {{"app": app}})
-wanted = set(kept_folders(tree.memory_of(cache, "app", "")))
+wanted = set(kept_folders(memory_of(cache, "app", "")))
 with ahead.listed_ahead(model, cache) as listed:
     came = {{}}
     while came.keys() != wanted:
