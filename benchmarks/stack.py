@@ -24,6 +24,7 @@ from dotenv import dotenv_values
 import smoke
 from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
 from benchmarks.scratch import Failed, run
+from composetasks.apply.build import default_jobs
 from tests.engine import busybox
 from tests.project import own_environment
 
@@ -128,12 +129,9 @@ def first_builds() -> Iterator[Figure]:
         first = {services[name]["image"]: name for name in reversed(built)}
         lines: list[dict[str, Any]] = []
         alone: dict[str, float] = {}
-        jobs = os.cpu_count() or 2
 
         def together(_: int) -> float:
-            return seconds(
-                lambda: lines.extend(stack.inv("build", "--no-cache", "--jobs", str(jobs)))
-            )
+            return seconds(lambda: lines.extend(stack.inv("build", "--no-cache")))
 
         def in_a_row(_: int) -> float:
             for image, name in sorted(first.items()):
@@ -144,7 +142,7 @@ def first_builds() -> Iterator[Figure]:
         say("  a build of all, so that package caches are warm for both")
         stack.compose("build", *first.values())
         took = in_turns({"together": together, "in a row": in_a_row}, 1)
-    most = at_once(lines)
+    most, jobs = at_once(lines), default_jobs()
     if most > jobs:
         raise AssertionError(f"{most} builds at once, the limit is {jobs}")
     beside = {
@@ -153,12 +151,12 @@ def first_builds() -> Iterator[Figure]:
         if line["event"] == "step-done"
     }
     yield Figure(
-        f"first build of all {len(first)} images, no cache, `inv build --jobs {jobs}`",
+        f"first build of all {len(first)} images, no cache, `inv build`",
         "`docker compose build --no-cache SERVICE`, one after another",
         took["together"],
         took["in a row"],
         Target(0.7),
-        note=f"package caches warm; at most {most} builds ran at once",
+        note=f"package caches warm; {most} builds ran at once, the limit is {jobs}",
         parts={f"image of {first[image]}": spent for image, spent in beside.items()},
     )
     for image, name in sorted(first.items()):

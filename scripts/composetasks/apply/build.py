@@ -25,15 +25,16 @@ BYTES_PER_BUILD = 2 * 1024**3
 
 
 def default_jobs() -> int:
-    """How many images are built at once: as many as there are cores, and memory for."""
-    cores = os.cpu_count() or 1
+    """How many images are built at once: one more than there are cores, since a build waits for
+    the network and the disk as well, and no more than there is memory for."""
+    most = (os.cpu_count() or 1) + 1
     try:
         with open("/proc/meminfo") as stream:
             rows = dict(line.split(":", 1) for line in stream)
         free = int(rows["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return cores
-    return max(1, min(cores, free // BYTES_PER_BUILD))
+        return most
+    return max(1, min(most, free // BYTES_PER_BUILD))
 
 
 def build(
