@@ -23,7 +23,7 @@ from benchmarks.scratch import Failed, Scratch, run, scratch
 from tests.engine import registry
 
 BASE = "BASE_IMAGE"
-ENGINE_BYTES = 16 << 30
+ENGINE_BYTES = 32 << 30
 ADDED = ("iniconfig", "pluggy", "sortedcontainers")
 """Packages that need no others, one for each round; their lines stand in the suite's own locks."""
 LAYERED = """\
@@ -195,15 +195,15 @@ def load_base(address: str) -> None:
 
 
 @contextlib.contextmanager
-def elsewhere(project: Scratch) -> Iterator[None]:
-    """The project on an engine that has the base image alone, for the block."""
+def elsewhere(environment: dict[str, str]) -> Iterator[None]:
+    """``environment`` speaks for the block of an engine that has the base image alone."""
     with empty_engine() as address:
         load_base(address)
-        project.environment["DOCKER_HOST"] = address
+        environment["DOCKER_HOST"] = address
         try:
             yield
         finally:
-            del project.environment["DOCKER_HOST"]
+            del environment["DOCKER_HOST"]
 
 
 def shared() -> Iterator[Figure]:
@@ -214,13 +214,13 @@ def shared() -> Iterator[Figure]:
         dashboard(first)
         first.environment["INVOKE_STACK_REGISTRY"] = where
         say("  filling the registry")
-        with elsewhere(first):
+        with elsewhere(first.environment):
             first.inv("build", "--push")
 
         steps: dict[str, dict[str, float]] = {}
 
         def start(registry: str) -> float:
-            with elsewhere(first):
+            with elsewhere(first.environment):
                 first.environment["INVOKE_STACK_REGISTRY"] = registry
                 shutil.rmtree(first.folder / ".composetasks")
                 said: list[str] = []

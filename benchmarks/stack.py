@@ -1,7 +1,7 @@
 """The whole stack: first builds, start to healthy, memory at rest.
 
-Works in a copy of what git tracks, and takes all that came of it away. What is built is a project
-with a name of its own, since it would take the stack's own tags; what is started is an instance.
+Works in a copy of what git tracks, and takes all that came of it away. What is built is built on an engine of
+its own; what is started is an instance.
 The peer is Compose itself with the same files, one after the other in the same project.
 """
 
@@ -23,6 +23,7 @@ from dotenv import dotenv_values
 
 import smoke
 from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
+from benchmarks.images import elsewhere
 from benchmarks.scratch import Failed, run
 from composetasks.apply.build import default_jobs
 from tests.engine import busybox
@@ -90,20 +91,17 @@ def copied() -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 @contextlib.contextmanager
-def renamed() -> Iterator[Stack]:
-    """The stack as a project of another name, to be built; its images go afterwards."""
-    name = f"ct-bench-stack-{os.getpid()}"
+def to_build() -> Iterator[Stack]:
+    """The stack for the block, to be built on an engine that has the host's network alone."""
     with copied() as (folder, environment):
-        try:
-            yield Stack(folder, name, {**environment, "COMPOSE_PROJECT_NAME": name})
-        finally:
-            reference = f"reference={name}-*"
-            made = run("docker", "image", "ls", "--filter", reference, "--format", TAGGED).split()
-            if made:
-                run("docker", "image", "rm", "-f", *made)
-
-
-TAGGED = "{{.Repository}}:{{.Tag}}"
+        stack = Stack(folder, f"ct-bench-stack-{os.getpid()}", environment)
+        built = [name for name, one in stack.model()["services"].items() if "build" in one]
+        own = "compose/network.json"
+        network = {"services": {name: {"build": {"network": "host"}} for name in built}}
+        (folder / own).write_text(json.dumps(network))
+        environment["COMPOSE_FILE"] = ":".join([*stack.files, own])
+        environment["COMPOSE_PROJECT_NAME"] = stack.project
+        yield stack
 
 
 @contextlib.contextmanager
@@ -123,7 +121,7 @@ def instance() -> Iterator[Stack]:
 
 
 def first_builds() -> Iterator[Figure]:
-    with renamed() as stack:
+    with to_build() as stack:
         services = stack.model()["services"]
         built = [name for name, one in sorted(services.items()) if "build" in one]
         first = {services[name]["image"]: name for name in reversed(built)}
@@ -131,16 +129,16 @@ def first_builds() -> Iterator[Figure]:
         alone: dict[str, float] = {}
 
         def together(_: int) -> float:
-            return seconds(lambda: lines.extend(stack.inv("build", "--no-cache")))
+            with elsewhere(stack.environment):
+                return seconds(lambda: lines.extend(stack.inv("build")))
 
         def in_a_row(_: int) -> float:
-            for image, name in sorted(first.items()):
-                alone[image] = seconds(partial(stack.compose, "build", "--no-cache", name))
-                say(f"  {name} alone: {alone[image]:.0f} s")
+            with elsewhere(stack.environment):
+                for image, name in sorted(first.items()):
+                    alone[image] = seconds(partial(stack.compose, "build", name))
+                    say(f"  {name} alone: {alone[image]:.0f} s")
             return sum(alone.values())
 
-        say("  a build of all, so that package caches are warm for both")
-        stack.compose("build", *first.values())
         took = in_turns({"together": together, "in a row": in_a_row}, 1)
     most, jobs = at_once(lines), default_jobs()
     if most > jobs:
@@ -151,12 +149,12 @@ def first_builds() -> Iterator[Figure]:
         if line["event"] == "step-done"
     }
     yield Figure(
-        f"first build of all {len(first)} images, no cache, `inv build`",
-        "`docker compose build --no-cache SERVICE`, one after another",
+        f"first build of all {len(first)} images, `inv build`",
+        "`docker compose build SERVICE`, one after another",
         took["together"],
         took["in a row"],
         Target(0.7),
-        note=f"package caches warm; {most} builds ran at once, the limit is {jobs}",
+        note=f"an engine with no images but the base, started for each run; {most} builds ran at once, the limit is {jobs}",
         parts={f"image of {first[image]}": spent for image, spent in beside.items()},
     )
     for image, name in sorted(first.items()):
@@ -234,6 +232,8 @@ def memory(stack: Stack) -> dict[str, int]:
 
 
 CASES = (
-    Case("first-builds", "every image of the stack without cache", 20, first_builds, long=True),
+    Case(
+        "first-builds", "every image of the stack on an empty engine", 20, first_builds, long=True
+    ),
     Case("healthy", "cold start of the stack, and its memory at rest", 15, healthy, long=True),
 )
