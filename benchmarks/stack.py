@@ -1,8 +1,8 @@
 """The whole stack: first builds, start to healthy, memory at rest.
 
-Works in a copy of what git tracks, and takes all that came of it away. What is built is built on an engine of
-its own; what is started is an instance.
-The peer is Compose itself with the same files, one after the other in the same project.
+Works in a copy of what git tracks, and takes all that came of it away. Images are built on an
+engine of their own; what is started is an instance. The peer is Compose itself with the same
+files, one after the other in the same project.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def first_builds() -> Iterator[Figure]:
         took["together"],
         took["in a row"],
         Target(0.7),
-        note=f"an engine with no images but the base, started for each run; {most} builds ran at once, the limit is {jobs}",
+        note="an engine with no images but the base, started for each side; "
+        f"{most} builds ran at once, the limit is {jobs}",
         parts={f"image of {first[image]}": spent for image, spent in beside.items()},
     )
     for image, name in sorted(first.items()):
@@ -232,8 +233,6 @@ def memory(stack: Stack) -> dict[str, int]:
 
 
 CASES = (
-    Case(
-        "first-builds", "every image of the stack on an empty engine", 20, first_builds, long=True
-    ),
+    Case("first-builds", "all images of the stack, on an empty engine", 8, first_builds, long=True),
     Case("healthy", "cold start of the stack, and its memory at rest", 15, healthy, long=True),
 )
