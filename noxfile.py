@@ -184,7 +184,7 @@ def engine(session: nox.Session) -> None:
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """An engine of their own for tests that stop it, kill it and starve it; then many runs at
-    once, and sequences of tasks and faults (`--sequences N` for more of them).
+    once, and sequences of tasks and faults (FAULT_SEQUENCES says how many).
     """
     install(session, "test")
     install_compose(session)

@@ -101,7 +101,7 @@ def test_in_the_image_store_while_building(project: Project, small_engine: OwnEn
     project.compose(BUILT)
     too_much = "RUN dd if=/dev/zero of=/big bs=64k count=2000\n"
     project.write("web/Dockerfile", f"FROM ct-test/busybox\n{too_much}")
-    failed(project.inv("up"), 7, "No space left on device")
+    failed(project.inv("up"), 7, "No space left on device", "docker system df")
     assert containers(project) == []
     project.write("web/Dockerfile", "FROM ct-test/busybox\n")
     heals(project)

@@ -18,7 +18,7 @@ from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
 from composetasks.facts import Action, BuildInputs, Event, ExitCode, Step, World
 from composetasks.facts.references import divided, plain, registry_digest
-from composetasks.run import lock, process, records
+from composetasks.run import lock, outside, process, records
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.outside import LOOK
@@ -268,14 +268,17 @@ class ImageSteps:
                 data={"service": step.service, "log": str(path)},
             )
         at = log.dockerfile_line()
+        detail = "\n".join([*log.last_lines(), log.said()])
+        cure = "correct it and run the task again"
+        if outside.speaks_of_full_disk(detail):
+            cure = outside.FREE_ENGINE
         what = vertex.name if vertex else "before its first step"
         where = f" (line {at[1]} of {at[0]})" if at else ""
         return TaskFailure(
             f"the image of {step.service} could not be built: {what}{where}",
             code=ExitCode.BUILD_FAILED,
-            detail="\n".join([*log.last_lines(), log.said()]),
-            hint="correct it and run the task again; no container was touched; "
-            f"the whole log is in {path}",
+            detail=detail,
+            hint=f"{cure}; no container was touched; the whole log is in {path}",
             data={
                 "service": step.service,
                 "step": what,

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from composetasks.apply.bake import Bake, run_bake
 from composetasks.apply.build_log import BuildLog
 from composetasks.facts import ExitCode, LayeredImage, Service
-from composetasks.run import process, records
+from composetasks.run import outside, process, records
 from composetasks.run.failure import TaskFailure
 
 REPOSITORY = "composetasks-trial"
@@ -168,11 +168,15 @@ class Trial:
         took = log.time(time.monotonic() - began)
         if code != 0:
             failed = log.failed()
+            detail = "\n".join([*log.last_lines(), log.said()])
+            cure = f"see that `inv build {service}` builds it"
+            if outside.speaks_of_full_disk(detail):
+                cure = outside.FREE_ENGINE
             raise TaskFailure(
                 f"the copy of {service} could not be built: {failed.name if failed else 'at all'}",
                 code=ExitCode.BUILD_FAILED,
-                detail="\n".join([*log.last_lines(), log.said()]),
-                hint=f"see that `inv build {service}` builds it; the project was not touched",
+                detail=detail,
+                hint=f"{cure}; the project was not touched",
             )
         records.save_steps(self.cache, service, "", log.steps(), took)
         return Outcome(took.seconds - log.waited(), tuple(ran(log.steps())))

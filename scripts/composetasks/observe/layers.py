@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,17 @@ class _Image:
             context=self._context(),
         )
 
+    @cached_property
+    def _times_of_others(self) -> dict[str, StepTime]:
+        """The steps of the other images: BuildKit runs one that reads nothing of the project once
+        for all of them, and it is recorded with the image that came first."""
+        others = dict.fromkeys(self.observer.builders.values())
+        others.pop(self.builder, None)
+        found: dict[str, StepTime] = {}
+        for name in others:
+            found.update(records.load_times(self.observer.cache, name)[0])
+        return found
+
     def _context(self) -> str:
         """What stands before the paths of the build context; "" where it is not looked into."""
         folder = self.looked.folders.get("")
@@ -89,8 +101,14 @@ class _Image:
         self, parts: Sequence[Part], times: Mapping[str, StepTime], sizes: Mapping[int, int]
     ) -> Iterator[Layer]:
         last: dict[int, int] = {}
+        own: set[int] = set()
         for at, part in enumerate(parts):
             one = part.instruction
+            if part.sources or not own.isdisjoint(part.stages):
+                own.add(part.stage)
+            time = time_of(one, times)
+            if time is None and part.stage not in own:
+                time = time_of(one, self._times_of_others)
             needs = [last[stage] for stage in (part.stage, *part.stages) if stage in last]
             last[part.stage] = at
             ours = plain(part.image) in self.observer.builders
@@ -105,7 +123,7 @@ class _Image:
                 files=tuple(self._files(part)),
                 image=part.image,
                 ours=ours,
-                time=time_of(one, times),
+                time=time,
                 bytes=sizes.get(at),
             )
 

@@ -17,6 +17,9 @@ from composetasks.run.failure import TaskFailure
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 NO_SPACE = ("no space left on device", "disk quota exceeded")
+FREE_ENGINE = (
+    "free some space where the engine keeps its data (`docker system df`), then run the task again"
+)
 SILENT = (
     "requests.exceptions.Timeout",
     "urllib3.exceptions.TimeoutError",
@@ -69,6 +72,11 @@ def from_outside(error: BaseException) -> TaskFailure | None:
     return None
 
 
+def speaks_of_full_disk(said: str) -> bool:
+    """Whether the engine, or a program that ran in it, says that its disk is full."""
+    return any(words in said.lower() for words in NO_SPACE)
+
+
 def _of_disk(error: OSError) -> TaskFailure:
     where = f": {error.filename}" if error.filename else ""
     if error.errno in FULL:
@@ -86,13 +94,8 @@ def _of_disk(error: OSError) -> TaskFailure:
 
 def _refused(error: BaseException) -> TaskFailure:
     said = str(getattr(error, "explanation", None) or error)
-    if any(words in said.lower() for words in NO_SPACE):
-        return TaskFailure(
-            "the engine's disk is full",
-            detail=said,
-            hint="free some space where the engine keeps its data (`docker system df`), "
-            "then run the task again",
-        )
+    if speaks_of_full_disk(said):
+        return TaskFailure("the engine's disk is full", detail=said, hint=FREE_ENGINE)
     return TaskFailure(
         "the engine refused what it was asked for",
         detail=said,

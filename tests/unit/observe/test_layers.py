@@ -69,6 +69,36 @@ def test_a_layer_has_the_seconds_its_step_took(tmp_path: Path) -> None:
     ]
 
 
+SHARED = """FROM debian
+RUN make ready
+COPY . /app
+RUN make all
+"""
+
+
+def test_a_step_that_reads_nothing_of_the_project_is_known_from_another_image(
+    tmp_path: Path,
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    services = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text(SHARED)
+        build = Build(str(tmp_path / name), "Dockerfile", {})
+        services.append(service(build, name))
+    steps = [
+        {"name": f"[2/3] RUN make {what}", "seconds": 2.0, "cached": False}
+        for what in ("ready", "all")
+    ]
+    records.save_steps(cache, "first", "", steps)
+    (found,) = layered_images(model(tmp_path, *services), Engine(), cache, ["second"], None)
+    assert {one.text: one.time for one in found.layers if one.keyword == "RUN"} == {
+        "make ready": StepTime(2, 2),
+        "make all": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("instruction", "step"),
     [
