@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 adapter.install()
 
 SERVICE = "a service (repeatable; bare words do the same)"
-JOBS = "how many images are built at once"
+JOBS = "how many images are built at once (one more than there are cores, if memory allows)"
 
 
 @verb_task(
