@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from benchmarks.breakdown import by_step
-from benchmarks.disk import own_disk
+from benchmarks.empty_engine import elsewhere
 from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
-from benchmarks.scratch import Failed, Scratch, run, scratch
+from benchmarks.scratch import BASE, Failed, Scratch, base_image, scratch
 from tests.engine import registry
 
-BASE = "BASE_IMAGE"
-ENGINE_BYTES = 32 << 30
 ADDED = ("iniconfig", "pluggy", "sortedcontainers")
 """Packages that need no others, one for each round; their lines stand in the suite's own locks."""
 LAYERED = """\
@@ -46,11 +38,6 @@ COPY requirements.txt /opt/requirements/
 RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /opt/requirements/requirements.txt
 """
 CODE = "COPY *.py page.css /app/\n"
-
-
-def base_image() -> str:
-    """The base image this machine's images are made from."""
-    return os.environ.get(BASE) or dotenv_values(ROOT / ".env").get(BASE) or "debian:bookworm-slim"
 
 
 def dashboard(project: Scratch, dockerfile: str = "") -> Path:
@@ -130,80 +117,6 @@ def requirement() -> Iterator[Figure]:
         took["two layers"],
         note="for orientation: that layer is no part of what the target speaks of",
     )
-
-
-@contextlib.contextmanager
-def empty_engine() -> Iterator[str]:
-    """An engine of our own without images, for the block; its address. Builds and containers use
-    the host's network; its bridge is its own (without any, it would take the host's docker0 away),
-    and so are its mounts, which end with it, and its disk.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="ct-bench-engine-") as place,
-        own_disk(ENGINE_BYTES) as disk,
-        _bridge() as bridge,
-    ):
-        folder = Path(place)
-        address, data = f"unix://{folder}/docker.sock", (disk or folder) / "data"
-        argv = [
-            *("unshare", "--mount", "dockerd"),
-            *(f"--bridge={bridge}", "--iptables=false", "--ip6tables=false"),
-            *("--host", address, "--data-root", str(data), "--exec-root", f"{place}/exec"),
-            *("--pidfile", f"{place}/pid"),
-        ]
-        with (folder / "log").open("w") as log:
-            child = subprocess.Popen(argv, stdout=log, stderr=log)
-        try:
-            _answers(address, child, folder / "log")
-            yield address
-        finally:
-            child.send_signal(signal.SIGTERM)
-            child.wait(60)
-
-
-@contextlib.contextmanager
-def _bridge() -> Iterator[str]:
-    """A bridge for the block; its name."""
-    name = f"ctbench{os.getpid() % 100_000}"
-    run("ip", "link", "add", name, "type", "bridge")
-    try:
-        run("ip", "address", "add", "192.168.211.1/24", "dev", name)
-        run("ip", "link", "set", name, "up")
-        yield name
-    finally:
-        run("ip", "link", "delete", name)
-
-
-def _answers(address: str, child: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        if child.poll() is not None:
-            raise Failed(f"dockerd ended with {child.returncode}:\n{log.read_text()[-2000:]}")
-        asked = ["docker", "--host", address, "version"]
-        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
-            return
-        time.sleep(0.1)
-    raise Failed(f"dockerd does not answer:\n{log.read_text()[-2000:]}")
-
-
-def load_base(address: str) -> None:
-    """Give an engine the base image of this one."""
-    with subprocess.Popen(["docker", "save", base_image()], stdout=subprocess.PIPE) as saved:
-        argv = ["docker", "--host", address, "load", "-q"]
-        subprocess.run(argv, stdin=saved.stdout, stdout=subprocess.DEVNULL, check=True)
-    if saved.returncode:
-        raise Failed(f"docker save {base_image()} ended with {saved.returncode}")
-
-
-@contextlib.contextmanager
-def elsewhere(environment: dict[str, str]) -> Iterator[None]:
-    """``environment`` speaks for the block of an engine that has the base image alone."""
-    with empty_engine() as address:
-        load_base(address)
-        environment["DOCKER_HOST"] = address
-        try:
-            yield
-        finally:
-            del environment["DOCKER_HOST"]
 
 
 def shared() -> Iterator[Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from dotenv import dotenv_values
 
 from benchmarks.framework import ROOT, seconds
 from tests.engine import busybox
@@ -25,6 +28,14 @@ GIT = (
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
 """git, which leaves nothing running that would be in the way when its folder is removed."""
+
+
+BASE = "BASE_IMAGE"
+
+
+def base_image() -> str:
+    """The base image this machine's images are made from."""
+    return os.environ.get(BASE) or dotenv_values(ROOT / ".env").get(BASE) or "debian:bookworm-slim"
 
 
 class Failed(Exception):

@@ -22,8 +22,8 @@ from typing import Any
 from dotenv import dotenv_values
 
 import smoke
+from benchmarks.empty_engine import elsewhere
 from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
-from benchmarks.images import elsewhere
 from benchmarks.scratch import Failed, run
 from composetasks.apply.build import default_jobs
 from tests.engine import busybox

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from benchmarks.breakdown import by_room
 from benchmarks.disk import own_disk
 from benchmarks.framework import Case, Figure, Target, in_turns, say
-from benchmarks.images import base_image
-from benchmarks.scratch import Scratch, run, scratch
+from benchmarks.scratch import Scratch, base_image, run, scratch
 from tests.engine import busybox
 
 FILES, BYTES = 20_000, 1 << 30

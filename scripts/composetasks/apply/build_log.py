@@ -121,6 +121,10 @@ class BuildLog:
             return []
         return [line.rstrip("\r") for line in [*vertex.lines, vertex.rest] if line][-LAST_LINES:]
 
+    def detail(self) -> str:
+        """The end of a build that failed: the step's last lines, and what Buildx says of it."""
+        return "\n".join([*self.last_lines(), self.said()])
+
     def dockerfile_line(self) -> tuple[str, int] | None:
         """The file's name and the line in it that failed, as BuildKit points at it."""
         for before, after in zip(self.plain, self.plain[1:], strict=False):

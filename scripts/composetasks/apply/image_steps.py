@@ -268,16 +268,13 @@ class ImageSteps:
                 data={"service": step.service, "log": str(path)},
             )
         at = log.dockerfile_line()
-        detail = "\n".join([*log.last_lines(), log.said()])
-        cure = "correct it and run the task again"
-        if outside.speaks_of_full_disk(detail):
-            cure = outside.FREE_ENGINE
+        cure = outside.cure(log.detail(), "correct it and run the task again")
         what = vertex.name if vertex else "before its first step"
         where = f" (line {at[1]} of {at[0]})" if at else ""
         return TaskFailure(
             f"the image of {step.service} could not be built: {what}{where}",
             code=ExitCode.BUILD_FAILED,
-            detail=detail,
+            detail=log.detail(),
             hint=f"{cure}; no container was touched; the whole log is in {path}",
             data={
                 "service": step.service,

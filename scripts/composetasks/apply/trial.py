@@ -168,14 +168,11 @@ class Trial:
         took = log.time(time.monotonic() - began)
         if code != 0:
             failed = log.failed()
-            detail = "\n".join([*log.last_lines(), log.said()])
-            cure = f"see that `inv build {service}` builds it"
-            if outside.speaks_of_full_disk(detail):
-                cure = outside.FREE_ENGINE
+            cure = outside.cure(log.detail(), f"see that `inv build {service}` builds it")
             raise TaskFailure(
                 f"the copy of {service} could not be built: {failed.name if failed else 'at all'}",
                 code=ExitCode.BUILD_FAILED,
-                detail=detail,
+                detail=log.detail(),
                 hint=f"{cure}; the project was not touched",
             )
         records.save_steps(self.cache, service, "", log.steps(), took)

@@ -20,6 +20,13 @@ NO_SPACE = ("no space left on device", "disk quota exceeded")
 FREE_ENGINE = (
     "free some space where the engine keeps its data (`docker system df`), then run the task again"
 )
+LOST_LAYER = "layer does not exist"
+"""What BuildKit says where its cache has records of layers that are gone, which happens when a
+part of it was pruned: https://github.com/moby/moby/issues/41595."""
+EMPTY_CACHE = (
+    "the engine's build cache has lost a layer: empty it with `docker builder prune -a`, "
+    "then run the task again"
+)
 SILENT = (
     "requests.exceptions.Timeout",
     "urllib3.exceptions.TimeoutError",
@@ -72,8 +79,15 @@ def from_outside(error: BaseException) -> TaskFailure | None:
     return None
 
 
-def speaks_of_full_disk(said: str) -> bool:
-    """Whether the engine, or a program that ran in it, says that its disk is full."""
+def cure(said: str, otherwise: str) -> str:
+    """What to do about a build that ended with these words: ``otherwise``, unless it is the engine
+    that is in trouble and not what was to be built."""
+    if _is_full(said):
+        return FREE_ENGINE
+    return EMPTY_CACHE if LOST_LAYER in said else otherwise
+
+
+def _is_full(said: str) -> bool:
     return any(words in said.lower() for words in NO_SPACE)
 
 
@@ -94,7 +108,7 @@ def _of_disk(error: OSError) -> TaskFailure:
 
 def _refused(error: BaseException) -> TaskFailure:
     said = str(getattr(error, "explanation", None) or error)
-    if speaks_of_full_disk(said):
+    if _is_full(said):
         return TaskFailure("the engine's disk is full", detail=said, hint=FREE_ENGINE)
     return TaskFailure(
         "the engine refused what it was asked for",
