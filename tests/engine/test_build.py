@@ -166,7 +166,7 @@ def test_an_edit_of_what_does_not_builds_nothing_and_rightly_so(web: Built, edit
         ({"labels": {"more": "1"}}, [("build-image", "web")]),
         ({"target": "unneeded"}, [("build-image", "web")]),
         ({"secrets": ["token"]}, []),
-        ({"tags": ["elsewhere:1"]}, []),
+        ({"tags": ["elsewhere:1"]}, [("retag-image", "web")]),
     ],
 )
 def test_the_build_section_counts_as_far_as_it_reaches_the_image(

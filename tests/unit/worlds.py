@@ -43,7 +43,8 @@ def service(name: str, **changes: Any) -> Service:
 def built(name: str, **changes: Any) -> Service:
     """A service whose image is built from its folder."""
     context = str(HERE / name)
-    return service(name, build=Build(context, "Dockerfile", {"context": context}), **changes)
+    build = Build(context, "Dockerfile", {"context": context})
+    return service(name, **{"build": build, **changes})
 
 
 def model(*services: Service, **changes: Any) -> Model:

@@ -16,8 +16,8 @@ from composetasks.apply.bake import Bake, definition, run_bake
 from composetasks.apply.build_log import BuildLog, Vertex
 from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
-from composetasks.facts import Action, BuildInputs, Event, ExitCode, Step, World
-from composetasks.facts.references import divided, plain, registry_digest
+from composetasks.facts import Action, BuildInputs, Event, ExitCode, Service, Step, World
+from composetasks.facts.references import divided, plain, registry_digest, repository
 from composetasks.run import lock, outside, process, records
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -131,17 +131,24 @@ class ImageSteps:
         result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
         if sending.touched() or self._differs(step.service, inputs):
             # Which content BuildKit read can't be told: this image gets no digest.
+            self._undigested(image["Id"])
             return {**result, "touched": True}
         digest = self._recorded(
             image["Id"],
-            service.image,
+            service,
             inputs,
             log,
             anew=any(one.kind in ("no-cache", "pull") for one in step.because),
         )
+        if digest is None:
+            self._undigested(image["Id"])
         records.save_steps(self.cache, inputs.service, digest or "", log.steps(), took)
         self.digests[step.service] = digest
         return {**result, "digest": digest}
+
+    def _undigested(self, image: str) -> None:
+        with self.lock:
+            records.save_undigested(self.cache, image)
 
     def _refresh(self, step: Step, inputs: BuildInputs, tell: Tell) -> None:
         """Pull newer base images in place of those that are here and came from a registry. Those
@@ -178,7 +185,7 @@ class ImageSteps:
             return self.digest_now(service) != inputs.digest
 
     def _recorded(
-        self, image_id: str, tag: str, inputs: BuildInputs, log: BuildLog, *, anew: bool
+        self, image_id: str, service: Service, inputs: BuildInputs, log: BuildLog, *, anew: bool
     ) -> str | None:
         """Tag an image with the digest of what it was built from, and keep that; the digest.
 
@@ -199,13 +206,13 @@ class ImageSteps:
         records.save_inputs(
             self.cache, replace(inputs, digest=digest, bases=bases, options=options)
         )
-        self._shared_by_all(image_id, tag, f"ct-{digest}", anew=anew)
+        self._shared_by_all(image_id, service, f"ct-{digest}", anew=anew)
         return digest
 
-    def _shared_by_all(self, image_id: str, tag: str, shared: str, *, anew: bool) -> None:
+    def _shared_by_all(self, image_id: str, service: Service, shared: str, *, anew: bool) -> None:
         """Give an image the tag of its inputs; where another instance that built the same inputs
         meanwhile was first, take its image, so that all have one."""
-        name, own, _ = divided(tag)
+        name = repository(service.image)
         with lock.hold(self.cache / "images.lock", "inv build", LOCK_SECONDS):
             first = image_id
             if not anew:
@@ -214,7 +221,7 @@ class ImageSteps:
             if first == image_id:
                 self.client.tag(image_id, name, shared)
             else:
-                self.client.tag(first, name, own or "latest")
+                self._named(first, service)
 
     def _learned(
         self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool
@@ -229,8 +236,11 @@ class ImageSteps:
                 digest = seen.get(name, was.digest)
                 if triggers or name in seen:
                     # Another service may use the same image without carrying its triggers out.
+                    same = was.digest == digest
                     found[name] = records.Base(
-                        digest, triggers or (was.triggers and was.digest == digest)
+                        digest,
+                        triggers or (was.triggers and same),
+                        was.image if same else "",
                     )
             records.save_bases(self.cache, found)
         unread = triggers and any(not known.get(name, NEVER_SEEN).triggers for name in found)
@@ -323,12 +333,18 @@ class ImageSteps:
             tell(event("warning", step, message))
             return self._build(step, tell)
         image = self.client.inspect_image(reference)
-        name, tag, _ = divided(step.target)
-        for one in (tag or "latest", f"ct-{inputs.digest}"):
-            self.client.tag(image["Id"], name, one)
+        service = self.world.model.services[step.service]
+        self._named(image["Id"], service)
+        self.client.tag(image["Id"], repository(service.image), f"ct-{inputs.digest}")
         self.client.remove_image(reference)
         records.save_inputs(self.cache, inputs)
         return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
+
+    def _named(self, image_id: str, service: Service) -> None:
+        """Give an image the names that a service's build gives it."""
+        for reference in (service.image, *(service.build.tags if service.build else ())):
+            name, tag, _ = divided(reference)
+            self.client.tag(image_id, name, tag or "latest")
 
     def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
         """Push a service's image under its digest, and as what other builds may begin with."""
@@ -336,7 +352,8 @@ class ImageSteps:
         digest = self.digests.get(step.service, self.world.inputs[step.service].digest)
         if digest is None or shared is None:
             return {"skipped": "nobody can say which files it was built from"}
-        image = self.client.inspect_image(service.image)["Id"]
+        # Somebody may have put another image on the service's own tag.
+        image = self.client.inspect_image(self._digest_tag(service, digest))["Id"]
         references = (
             shared.reference(step.service, digest),
             shared.cache_reference(step.service),
@@ -357,12 +374,22 @@ class ImageSteps:
     def _log(self, step: Step, kind: str) -> IO[str]:
         return (self.run_folder / f"{kind}-{step.service}.log").open("a")
 
+    def _digest_tag(self, service: Service, digest: str) -> str:
+        """What an image of a service with these inputs is called on this engine."""
+        tagged = f"{repository(service.image)}:ct-{digest}"
+        try:
+            self.client.inspect_image(tagged)
+        except errors().ImageNotFound:
+            return service.image
+        return tagged
+
     def _retag(self, step: Step) -> dict[str, Any]:
         name, tag, _ = divided(step.target)
         digest = self.world.inputs[step.service].digest
         try:
             self.client.tag(step.key, name, tag or "latest")
-            self.client.tag(step.key, name, f"ct-{digest}")
+            if step.target == self.world.model.services[step.service].image:
+                self.client.tag(step.key, name, f"ct-{digest}")
         except errors().ImageNotFound as error:
             raise TaskFailure(
                 f"the image {step.key[:19]} was removed after the plan was made",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from composetasks.facts.references import plain
+
 
 @dataclass(frozen=True)
 class Port:
@@ -52,6 +54,11 @@ class Build:
     dockerfile: str
     definition: Mapping[str, Any]
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the image is called beside its service's ``image``."""
+        return tuple(str(tag) for tag in self.definition.get("tags") or ())
+
 
 @dataclass(frozen=True)
 class Service:
@@ -74,6 +81,11 @@ class Service:
     has_healthcheck: bool = False
     inline: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+
+    @property
+    def mounted_images(self) -> tuple[str, ...]:
+        """The images that it mounts (``type: image``)."""
+        return tuple(mount.source for mount in self.mounts if mount.type == "image")
 
     @property
     def replicas(self) -> int:
@@ -107,6 +119,18 @@ class Model:
     instance: str | None = None
     inactive: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def builders(self) -> dict[str, str]:
+        """The service that builds each image, by all of the image's plain names: the first one
+        whose ``image`` it is, or else the first that names it among its ``build.tags``."""
+        building = [(one.name, one.image, one.build) for one in self.services.values() if one.build]
+        found: dict[str, str] = {}
+        for name, image, _ in building:
+            found.setdefault(plain(image), name)
+        for name, _, build in building:
+            for tag in build.tags:
+                found.setdefault(plain(tag), name)
+        return found
 
     def awaits_end_of(self, name: str) -> bool:
         """Whether some service waits for the end of this one

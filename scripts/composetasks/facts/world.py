@@ -100,6 +100,7 @@ class World:
     and ``snapshots`` are there for the verbs that are about them; ``shared`` is None where no
     registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
     ``checkout`` is what the folder of the git work tree is called.
+    ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is their image's own.
     """
 
@@ -111,6 +112,7 @@ class World:
     ports: tuple[PortHolder, ...] = ()
     paths: Mapping[str, str | None] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    undigested: frozenset[str] = frozenset()
     old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: tuple[State, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()

@@ -65,6 +65,7 @@ def observe_world(
         engine=engine,
         inputs=wanted,
         built=records.load_inputs(cache, _digests(engine)),
+        undigested=records.load_undigested(cache),
         made_from=made_from,
         ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
         paths=paths,

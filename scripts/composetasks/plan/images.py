@@ -21,7 +21,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.facts.references import DIGEST_TAG
+from composetasks.facts.references import DIGEST_TAG, plain, repository
 from composetasks.plan.why_built import build_reason, differences
 
 
@@ -70,22 +70,25 @@ class _Planner:
         self.image_of: dict[str, str | None] = {}
         self.warnings: list[str] = []
         self.blockers: list[Blocker] = []
-        self.builders: dict[str, str] = {}
-        for name, service in world.model.services.items():
-            if service.build and name in world.inputs:
-                self.builders.setdefault(service.image, name)
+        self.builders = {
+            image: name for image, name in world.model.builders().items() if name in world.inputs
+        }
 
     def service(self, name: str) -> None:
         """Plan what the service's image needs, and those it is built upon."""
         if name in self.image_of:
             return
         service = self.world.model.services[name]
-        builder = self.builders.get(service.image)
+        builder = self.builders.get(plain(service.image))
         if builder is not None:
             self._built(builder)
             self.image_of[name] = self.image_of[builder]
         else:
             self._pulled(service)
+        # A mounted image from outside is pulled by Compose, when it makes the container.
+        for reference in map(plain, service.mounted_images):
+            if reference in self.builders:
+                self._built(self.builders[reference])
 
     # --- built images -----------------------------------------------------------------------
 
@@ -118,9 +121,33 @@ class _Planner:
             self.image_of[name] = None
             return
         assert same is not None
-        self.image_of[name] = same.id
-        if present is None or present.id != same.id:
-            self._retag(service, inputs, present, same)
+        kept = present if present and self._by_hand(service, present, same) else None
+        self.image_of[name] = kept.id if kept else same.id
+        if kept:
+            self.warnings.append(
+                f"{name}: somebody else put an image on {service.image} after the last build here: "
+                f"it is used as it is; `inv build --no-cache {name}` builds another"
+            )
+        elif present is None or present.id != same.id:
+            self._retag(service, service.image, present, same)
+        assert service.build is not None
+        for tag in service.build.tags:
+            on_it = self.world.engine.image(tag)
+            if on_it and (on_it.id == same.id or not self._ours(on_it)):
+                continue
+            if self.builders[plain(tag)] == name:
+                self._retag(service, tag, on_it, same)
+
+    def _by_hand(self, service: Service, present: Image, same: Image) -> bool:
+        """Whether the image on a service's tag was put there by somebody else after we had put
+        ``same`` there: it is none that was built here, and ``same`` was built for this very tag."""
+        own = f"{repository(service.image)}:ct-"
+        for_this = any(tag.startswith(own) for tag in same.tags)
+        return present.id != same.id and for_this and not self._ours(present)
+
+    def _ours(self, image: Image) -> bool:
+        """Whether an image was built here, or by another checkout of the project."""
+        return image.id in self.world.undigested or any(map(DIGEST_TAG.match, image.tags))
 
     def _why_built(
         self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
@@ -164,9 +191,9 @@ class _Planner:
         if shared is None:
             return
         for name in dict.fromkeys(
-            self.builders[self.world.model.services[name].image]
+            self.builders[image]
             for name in names
-            if self.world.model.services[name].image in self.builders
+            if (image := plain(self.world.model.services[name].image)) in self.builders
         ):
             made = [step for step in self.steps.values() if name == step.service]
             if name in shared.images and not any(
@@ -208,7 +235,8 @@ class _Planner:
             if identity.startswith("ct-"):
                 for name, other in self.world.inputs.items():
                     if f"service:{name}" == reference or f"ct-{other.digest}" == identity:
-                        yield self.builders.get(self.world.model.services[name].image, name)
+                        image = plain(self.world.model.services[name].image)
+                        yield self.builders.get(image, name)
                         break
 
     def _bases(self, inputs: BuildInputs) -> Iterator[str]:
@@ -232,15 +260,13 @@ class _Planner:
                 return tuple(differences(self.world.built[match["digest"]], inputs))
         return ()
 
-    def _retag(
-        self, service: Service, inputs: BuildInputs, present: Image | None, same: Image
-    ) -> None:
+    def _retag(self, service: Service, tag: str, present: Image | None, same: Image) -> None:
         old = _short(present.id) if present else None
-        name = f"ct-{inputs.digest}"
+        name = f"ct-{self.world.inputs[service.name].digest}"
         self._add(
             Step(
                 action=Action.RETAG_IMAGE,
-                target=service.image,
+                target=tag,
                 reason="an image made from the same inputs is here already",
                 service=service.name,
                 services=self._sharing(service.name),
@@ -297,15 +323,20 @@ class _Planner:
         self.steps[step.id] = step
 
     def _sharing(self, builder: str) -> tuple[str, ...]:
-        """The services that run the image ``builder`` builds, itself first."""
+        """The services that run or mount the image ``builder`` builds, itself first."""
         image = self.world.model.services[builder].image
         own = self.world.inputs[builder].digest
         sharing = [builder]
         for name, service in self.world.model.services.items():
-            if service.image != image or name == builder:
+            uses = map(plain, (service.image, *service.mounted_images))
+            if name == builder or builder not in map(self.builders.get, uses):
                 continue
             sharing.append(name)
-            if name in self.world.inputs and self.world.inputs[name].digest != own:
+            if (
+                plain(service.image) == plain(image)
+                and name in self.world.inputs
+                and self.world.inputs[name].digest != own
+            ):
                 self.warnings.append(
                     f"{builder} and {name} build the same image {image} from different inputs; "
                     f"that of {builder} is taken"

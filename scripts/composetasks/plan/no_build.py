@@ -30,7 +30,8 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
             )
             continue
         warnings.append(f"{step.target} is taken as it is, though {step.reason}")
-        image_of.update(dict.fromkeys(step.services, present.id))
+        runs = [name for name in step.services if image_of.get(name, "") is None]
+        image_of.update(dict.fromkeys(runs, present.id))
     kept = tuple(step for step in images.steps if step.action is not Action.BUILD_IMAGE)
     return replace(
         images,

@@ -21,6 +21,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan import networks
+from composetasks.plan.mounts import mounted_images
 
 NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attach")
 """Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
@@ -120,7 +121,7 @@ def _service_steps(
     present = containers_of(world, service.name)
     for container in present:
         because = (
-            *_differences(world, service, container, image_of.get(service.name)),
+            *_differences(world, service, container, image_of),
             *(Evidence(kind="dependency", name=name) for name in recreated),
         )
         # A job that is done needs its networks when it runs again, and not before.
@@ -260,6 +261,7 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
     parts += [
         {
             "image": "its image changed",
+            "mounted-image": f"the image {e.name} that it mounts changed",
             "network": f"it is not on its network {e.name}"
             if e.old == networks.NOT_ATTACHED
             else f"its network {e.name} changed",
@@ -268,7 +270,7 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
             "dependency": f"it shares what {e.name} has, which is recreated",
         }[e.kind]
         for e in because
-        if e.kind in ("image", "network", "volume", "content", "dependency")
+        if e.kind in ("image", "mounted-image", "network", "volume", "content", "dependency")
     ]
     return ", ".join(dict.fromkeys(parts)) or "its configuration changed"
 
@@ -277,8 +279,9 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
 
 
 def _differences(
-    world: World, service: Service, container: Container, image_id: str | None
+    world: World, service: Service, container: Container, image_of: Mapping[str, str | None]
 ) -> Iterator[Evidence]:
+    image_id = image_of.get(service.name)
     if container.config_hash != service.config_hash:
         yield from _config_differences(world, service, container)
     made_of = container.labels.get("com.docker.compose.image") or container.image_id
@@ -286,6 +289,7 @@ def _differences(
         yield Evidence(kind="image", old=_short(made_of), new="made by this plan")
     elif image_id != made_of:
         yield Evidence(kind="image", old=_short(made_of), new=_short(image_id))
+    yield from mounted_images(world, service, container, image_of)
     if container.state in ("created", "running", "paused", "restarting", "exited"):
         for path in world.old_contents.get(container.id, ()):
             yield Evidence(kind="content", name=path)

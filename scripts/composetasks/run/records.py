@@ -21,6 +21,7 @@ from composetasks.facts import BuildInputs, BuildTime, StepTime
 DIGITS = 24
 KEPT_BUILDS = 20
 KEPT_RUNS = 5
+KEPT_UNDIGESTED = 50
 OWN_FOLDER = ".composetasks"
 COUNTED = re.compile(r"^\[[^\]]*\] ")
 """Where BuildKit says which of how many steps this is; an inserted line changes it for all."""
@@ -109,17 +110,23 @@ def save_inputs(cache: Path, inputs: BuildInputs) -> None:
 
 @dataclass(frozen=True)
 class Base:
-    """A base image that is no local one: the registry's digest of it as of its last use, and
-    whether it has ONBUILD triggers, which can't be read then."""
+    """What a base image was when it was last seen: the registry's digest of it, or the id of one
+    that was made here. ``image`` is its id where it was a local image; of one that only BuildKit
+    knows, ``triggers`` says whether it has ONBUILD triggers, which can't be read then."""
 
     digest: str
     triggers: bool = False
+    image: str = ""
 
 
 def load_bases(cache: Path) -> dict[str, Base]:
-    """What is known of base images that were never local, by their plain names."""
+    """What is known of base images that may not be here, by their plain names."""
     return {
-        name: Base(str(known.get("digest", "")), bool(known.get("triggers")))
+        name: Base(
+            str(known.get("digest", "")),
+            bool(known.get("triggers")),
+            str(known.get("image", "")),
+        )
         for name, known in _load(cache / "bases.json").items()
         if isinstance(known, dict)
     }
@@ -131,6 +138,17 @@ def save_bases(cache: Path, found: Mapping[str, Base]) -> None:
     if {**known, **found} != known:
         everything = {name: asdict(base) for name, base in {**known, **found}.items()}
         _save(cache / "bases.json", everything)
+
+
+def load_undigested(cache: Path) -> frozenset[str]:
+    """The ids of images that were built here and got no digest, as far back as they matter."""
+    return frozenset(_load(cache / "undigested.json"))
+
+
+def save_undigested(cache: Path, image: str) -> None:
+    """Remember that an image was built here and that nobody knows from which files."""
+    known = [*_load(cache / "undigested.json"), image]
+    _save(cache / "undigested.json", dict.fromkeys(known[-KEPT_UNDIGESTED:], True))
 
 
 def save_steps(

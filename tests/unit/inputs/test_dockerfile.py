@@ -27,6 +27,11 @@ def sources(text: str) -> list[str]:
         pytest.param("\ufeffFROM a\r\nRUN b\r\n", ["FROM a", "RUN b"], id="bom-and-crlf"),
         pytest.param("RUN <<E\nFROM x\nE\nRUN y", ["RUN <<E\n<<E\nFROM x", "RUN y"], id="heredoc"),
         pytest.param("RUN <<-E\n\tx\n\tE\n", ["RUN <<-E\n<<E\nx"], id="heredoc-with-tabs"),
+        pytest.param(
+            "RUN <<-E\r\n\tx\r\n\tE\r\nRUN y\r\n",
+            ["RUN <<-E\n<<E\nx\r", "RUN y"],
+            id="the-line-ends-of-a-heredoc-are-its-own",
+        ),
         pytest.param("RUN <<'E'\nx\nE\n", ["RUN <<'E'\n<<E\nx"], id="quoted-heredoc"),
         pytest.param('RUN echo "<<E"\nRUN y', ['RUN echo "<<E"', "RUN y"], id="quoted-text"),
         pytest.param("RUN a <<<x\nRUN y", ["RUN a <<<x", "RUN y"], id="here-string"),

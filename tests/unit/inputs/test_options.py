@@ -71,6 +71,8 @@ PLAIN = "FROM scratch\nARG A\nARG HTTP_PROXY_NOT=\nLABEL a=$A\n"
         {"privileged": True},
         {"entitlements": ["network.host"]},
         {"x-cachebust": "1"},
+        {"isolation": "hyperv"},
+        {"what_compose_learns_next": "1"},
         {"args": {"BUILDKIT_INLINE_CACHE": "1"}},
         {"args": {"SOURCE_DATE_EPOCH": "1"}},
     ],
@@ -92,7 +94,7 @@ def test_an_option_that_reaches_the_build_counts(
         {"ssh": ["default"]},
         {"cache_from": ["a/b"], "cache_to": ["type=inline"]},
         {"tags": ["more/tags:1"]},
-        {"pull": True, "no_cache": True},
+        {"pull": True, "no_cache": True, "no_cache_filter": ["base"]},
         {"additional_contexts": {"unneeded": "/nowhere"}},
         {"provenance": True, "sbom": True},
         {"dockerfile": "./Dockerfile"},
@@ -180,6 +182,12 @@ def test_one_that_only_the_builder_pulled_is_known_by_what_was_recorded(contexts
     assert known.core == unknown.core
     assert known.digest == records.combined(unknown.core, known.bases) != unknown.digest
     assert contexts.inputs(PULLED)["app"].digest == known.digest
+
+
+def test_one_that_was_removed_is_still_what_it_was(contexts: Contexts) -> None:
+    contexts.add("app", "FROM python:3.11\n")
+    before = contexts.inputs(LOCAL)["app"]
+    assert contexts.inputs()["app"].digest == before.digest
 
 
 def test_another_base_image_is_another_digest(contexts: Contexts) -> None:

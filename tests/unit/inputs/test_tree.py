@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -239,6 +240,15 @@ def test_what_is_neither_file_nor_folder_nor_link_is_not_read(context: Context) 
     before = context.inputs()
     os.mkfifo(context.folder / "pipe")
     assert context.inputs().digest != before.digest
+
+
+def test_a_socket_comes_and_goes_unseen(context: Context) -> None:
+    before = context.inputs()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(context.folder / "sub/app.sock"))
+    context.settle()
+    after = context.inputs()
+    assert (after.digest, dict(after.files)) == (before.digest, dict(before.files))
 
 
 def test_names_that_are_no_text_are_read_all_the_same(context: Context) -> None:

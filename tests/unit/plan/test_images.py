@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import pytest
 
 from composetasks.facts import (
     Action,
+    Build,
     BuildInputs,
     Consent,
     Engine,
     Evidence,
     ExitCode,
     Image,
+    Mount,
     Service,
     Shared,
-    Step,
     World,
 )
 from composetasks.plan.images import plan_images
+from composetasks.plan.no_build import without_builds
 from composetasks.plan.old_tags import old_tags
 from composetasks.plan.why_built import differences
 from composetasks.run.records import combined
 from tests.unit.worlds import built, container, model, service
 
+T = TypeVar("T")
 A, B, C = "a" * 24, "b" * 24, "c" * 24
 
 
@@ -57,9 +61,9 @@ WEB = built("web")
 PRESENT = image("web", "shop-web:latest", f"shop-web:ct-{A}")
 
 
-def only(steps: Sequence[Step]) -> Step:
-    (step,) = steps
-    return step
+def only(found: Sequence[T]) -> T:
+    (one,) = found
+    return one
 
 
 # --- built images ---------------------------------------------------------------------------
@@ -310,6 +314,75 @@ def test_a_newer_base_is_looked_for_where_it_came_from_a_registry(
 # --- images that are pulled -----------------------------------------------------------------
 
 DB = service("db", image="postgres:15")
+
+
+# --- what somebody else put on a tag ----------------------------------------------------------
+
+OURS, HIS = image("ours", f"shop-web:ct-{A}"), image("his", "shop-web:latest")
+
+
+def test_what_somebody_put_on_the_tag_after_us_is_used() -> None:
+    plan = plan_images(world([WEB], [OURS, HIS]), ["web"])
+    assert plan.steps == ()
+    assert plan.image_of == {"web": HIS.id}
+    assert "inv build --no-cache web" in only(plan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("ours", "his", "undigested"),
+    [
+        (OURS, image("his", "shop-web:latest", f"shop-web:ct-{B}"), ()),
+        (OURS, image("his", "shop-web:latest", f"other-web:ct-{B}"), ()),
+        (OURS, HIS, (HIS.id,)),
+        (image("ours", f"other-web:ct-{A}"), HIS, ()),
+    ],
+    ids=["another branch", "another checkout", "built while files changed", "never ours here"],
+)
+def test_what_was_built_here_makes_way(
+    ours: Image, his: Image, undigested: tuple[str, ...]
+) -> None:
+    seen = replace(world([WEB], [ours, his]), undigested=frozenset(undigested))
+    step = only(plan_images(seen, ["web"]).steps)
+    assert (step.action, step.key) == (Action.RETAG_IMAGE, ours.id)
+
+
+def test_once_the_inputs_changed_it_is_built_over() -> None:
+    seen = world([WEB], [OURS, HIS], {"web": inputs("web", B)})
+    assert only(plan_images(seen, ["web"]).steps).action is Action.BUILD_IMAGE
+
+
+# --- more names for an image ------------------------------------------------------------------
+
+
+def tagged(name: str, *tags: str) -> Service:
+    """A service that builds its image and names ``tags`` in its build section."""
+    return built(name, build=Build("/srv", "Dockerfile", {"tags": list(tags)}))
+
+
+def test_a_tag_of_two_services_is_the_first_ones() -> None:
+    services = [tagged("web", "all:1"), tagged("api", "all:1")]
+    wanted = {"web": inputs("web", A), "api": inputs("api", B)}
+    api = image("api", "shop-api:latest", f"shop-api:ct-{B}")
+    seen = world(services, [PRESENT, api], wanted)
+    step = only(plan_images(seen, ["api", "web"]).steps)
+    assert (step.target, step.service, step.key) == ("all:1", "web", PRESENT.id)
+
+
+def test_who_runs_a_tag_of_another_ones_build_waits_for_that() -> None:
+    services = [tagged("base", "stone:1"), service("web", image="docker.io/library/stone:1")]
+    plan = plan_images(world(services), ["web"])
+    step = only(plan.steps)
+    assert (step.action, step.services) == (Action.BUILD_IMAGE, ("base", "web"))
+    assert plan.image_of["web"] is None
+
+
+def test_what_mounts_an_image_waits_for_it_and_goes_on_running_its_own() -> None:
+    mount = Mount("image", "shop-data", "/data")
+    seen = world([built("data"), service("web", mounts=(mount,))], [image("w", "shop-web")])
+    plan = plan_images(seen, ["web"])
+    assert only(plan.steps).services == ("data", "web")
+    assert plan.image_of == {"web": "sha256:w", "data": None}
+    assert without_builds(seen, plan).image_of["web"] == "sha256:w"
 
 
 def test_an_image_that_is_here_is_not_pulled() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from composetasks.facts import Action, Dependency, Step, World
+from composetasks.facts import Action, Dependency, Mount, Step, World
 from composetasks.plan.services import changed_fields, closure, plan_services
-from tests.unit.worlds import container, model, service, world
+from tests.unit.worlds import built, container, model, service, world
 
 IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
 
@@ -55,6 +55,31 @@ def test_another_image_recreates(desired: str | None, new: str) -> None:
     [step] = steps(world(model(service("web")), [container("web")]), images={"web": desired})
     assert step.action is Action.RECREATE_CONTAINER
     assert (step.because[0].kind, step.because[0].new) == ("image", new)
+
+
+VOLUME_DIGESTS = "com.docker.compose.image-volume-digest"
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "new"),
+    [
+        ({VOLUME_DIGESTS: "/d=sha256:old,/e=sha256:e"}, {"data": "sha256:new"}, ["new"]),
+        ({VOLUME_DIGESTS: "/d=sha256:old,/e=sha256:e"}, {"data": None}, ["made by this plan"]),
+        ({VOLUME_DIGESTS: "/d=sha256:new,/e=sha256:e"}, {"data": "sha256:new"}, []),
+        ({}, {"data": "sha256:new"}, []),
+    ],
+    ids=["built since", "built now", "the same", "an older Compose"],
+)
+def test_a_container_that_mounts_another_image_is_recreated(
+    labels: dict[str, str], images: dict[str, str | None], new: list[str]
+) -> None:
+    mounts = (Mount("image", "shop-data", "/d"), Mount("image", "elsewhere:1", "/e"))
+    web = service("web", mounts=mounts)
+    there = container("web")
+    there = replace(there, labels={**there.labels, **labels})
+    seen = world(model(built("data", container_names=()), web), [there])
+    found = steps(seen, images={"web": "sha256:web", **images})
+    assert [one.new for step in found for one in step.because] == new
 
 
 def test_another_network_of_the_same_name_recreates() -> None:

@@ -31,4 +31,6 @@ def build_inputs(
     """
     observer = Observer(model, engine, cache, client, ahead)
     wanted = model.services if services is None else services
-    return {name: observer.inputs(name) for name in wanted if model.services[name].build}
+    found = {name: observer.inputs(name) for name in wanted if model.services[name].build}
+    observer.remember()
+    return found

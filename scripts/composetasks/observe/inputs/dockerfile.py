@@ -76,13 +76,13 @@ class Dockerfile(NamedTuple):
 def parse(text: str) -> Dockerfile:
     """Read a Dockerfile. What is wrong in it is for BuildKit to say; nothing is raised."""
     text = text.removeprefix("\ufeff")
-    lines = text.split("\n")
-    lines = [line.removesuffix("\r") for line in lines]
+    raw = text.split("\n")
+    lines = [line.rstrip("\r") for line in raw]
     directives = _directives(lines)
     escape = re.escape(directives.get("escape", "\\"))
     # An escaped escape character at the end of a line continues nothing.
     continued = re.compile(rf"(?:^|(?<=[^{escape}])){escape}[ \t]*$")
-    return Dockerfile(tuple(_instructions(lines, continued)), directives)
+    return Dockerfile(tuple(_instructions(lines, raw, continued)), directives)
 
 
 def parse_one(text: str) -> Instruction | None:
@@ -103,7 +103,10 @@ def _directives(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def _instructions(lines: list[str], continued: re.Pattern[str]) -> Iterator[Instruction]:
+def _instructions(
+    lines: list[str], raw: list[str], continued: re.Pattern[str]
+) -> Iterator[Instruction]:
+    """The instructions of ``lines``; the bodies of heredocs are ``raw``, as they were written."""
     at = 0
     while at < len(lines):
         first = at
@@ -123,7 +126,7 @@ def _instructions(lines: list[str], continued: re.Pattern[str]) -> Iterator[Inst
         heredocs = []
         if _may_hold_heredocs(keyword, rest):
             for name, chomp in _heredoc_names(rest):
-                body, at = _body(lines, at, name, chomp)
+                body, at = _body(raw, at, name, chomp)
                 heredocs.append((name, body))
         yield Instruction(keyword, flags, rest, first + 1, at, tuple(heredocs))
 
@@ -193,14 +196,15 @@ def _shell_words(text: str) -> Iterator[str]:
         yield match[0]
 
 
-def _body(lines: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:
+def _body(raw: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:
     body = []
-    while at < len(lines):
-        line = lines[at]
+    while at < len(raw):
+        line = raw[at].lstrip("\t") if chomp else raw[at]
         at += 1
-        if (line.lstrip("\t") if chomp else line) == name:
+        # A carriage return at the end of a line belongs to the body, and not to its end.
+        if line.rstrip("\r") == name:
             break
-        body.append(line.lstrip("\t") if chomp else line)
+        body.append(line)
     return "\n".join(body), at
 
 

@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Of what the digest is made from; a change here builds every image once."""
-OPTIONS = (
-    "entitlements",
-    "extra_hosts",
-    "isolation",
-    "labels",
-    "network",
-    "privileged",
-    "shm_size",
-    "target",
-    "ulimits",
+WITH_RULES = frozenset(
+    {"additional_contexts", "args", "context", "dockerfile", "dockerfile_inline", "platforms"}
+    | {"tags"}
 )
-"""Fields of a build section that reach the image or its steps and have no rule of their own."""
+"""Fields of a build section that count by rules of their own."""
+REACH_NO_IMAGE = frozenset(
+    {"cache_from", "cache_to", "no_cache", "no_cache_filter", "pull", "secrets", "ssh"}
+    | {"provenance", "sbom"}
+)
+"""Fields that say how a build goes about it, or what is said about its image. BuildKit leaves
+secrets and SSH agents out of what it knows a step by, too. Any other field counts, those that
+Compose will yet learn among them."""
 ASSIGNED = re.compile(r"\b([A-Za-z_]\w*)=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"']+)")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7"}
 
@@ -75,10 +75,8 @@ class Observer:
         self.listings = Listings(ahead)
         self.configs = Configs(cache, client)
         self.recorded = records.load_bases(cache)
-        self.builders: dict[str, str] = {}
-        for name, service in model.services.items():
-            if service.build:
-                self.builders.setdefault(plain(service.image), name)
+        self.seen: dict[str, records.Base] = {}
+        self.builders = model.builders()
         self.made: dict[str, BuildInputs] = {}
         self.looked: dict[str, Looked] = {}
         self.triggers: dict[str, tuple[Instruction, ...] | None] = {}
@@ -213,6 +211,8 @@ class Observer:
         if image is not None:
             return self.configs.get(image.id)
         recorded = self.recorded.get(name)
+        if recorded and recorded.image:
+            return self.configs.get(recorded.image)
         return ImageConfig(onbuild=None if recorded and recorded.triggers else ())
 
     def _files(
@@ -256,7 +256,13 @@ class Observer:
         image = self.engine.image(reference)
         if image is None:
             return self.recorded[name].digest if name in self.recorded else ""
-        return registry_digest(reference, image.digests) or image.id
+        identity = registry_digest(reference, image.digests) or image.id
+        self.seen[name] = records.Base(identity, image=image.id)
+        return identity
+
+    def remember(self) -> None:
+        """Keep what the base images are: one that is removed later is still what it was."""
+        records.save_bases(self.cache, self.seen)
 
     def _listed(self, files: Mapping[str, Files], folders: Mapping[str, str]) -> dict[str, str]:
         listed = {}
@@ -277,7 +283,7 @@ def declared_options(build: Build, service: Service) -> Iterator[tuple[str, str]
     """What the build section says that is neither a file nor a build arg."""
     section: Mapping[str, Any] = build.definition
     for name in sorted(section):
-        if section[name] and (name in OPTIONS or name.startswith("x-")):
+        if section[name] and name not in WITH_RULES | REACH_NO_IMAGE:
             yield name, _text(section[name])
     platforms = section.get("platforms")
     platforms = platforms if isinstance(platforms, list) else []

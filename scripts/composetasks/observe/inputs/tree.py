@@ -27,7 +27,7 @@ from composetasks.observe.inputs.selection import Root
 from composetasks.observe.inputs.sieve import Sieve, States, ignored_in
 from composetasks.run.packing import load, pack, save, unpack
 
-VERSION = 3
+VERSION = 4
 RACY_NS = 50_000_000
 """A file changed this shortly before it was read may change again within the same tick of the
 file system's clock (10 ms at most on Linux), unseen: it is read again the next time."""
@@ -252,6 +252,8 @@ class _Reader:
             newest = max(mtime, ctime)
             again = newest > racy or (newest > coarse and not mtime % 1_000_000_000)
             flat += (name, mode, length, mtime, 0 if again else ctime, inode)
+            if stat.S_ISSOCK(mode):
+                continue  # It comes and goes with the program that listens on it.
             if state is not None and ignored_in(self.sieve.state(place, state)):
                 continue
             text = known.get(row)
