@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from composetasks.store import memory
 from tests.engine.busybox import TAG
 from tests.engine.stacks import docker
 from tests.project import Project
@@ -126,7 +126,7 @@ def test_validation_builds_each_edit_and_touches_nothing_of_the_project(shop: Pr
 def times(project: Project) -> dict[str, list[float]]:
     """What is kept of the steps: their first and last seconds, and how often they ran."""
     kept = project.folder / ".composetasks/cache/steps/web.json"
-    found: dict[str, list[float]] = json.loads(kept.read_text())["steps"]
+    found: dict[str, list[float]] = (memory.recall(kept, dict) or {})["steps"]
     return found
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import BuildInputs
-from composetasks.run import packing, records
+from composetasks.run import records
+from composetasks.store import memory
 
+TOKEN_BYTES = 4
+TOKEN = re.compile(f"[0-9a-f]{{{2 * TOKEN_BYTES}}}")
 Seen = dict[str, tuple[int, int, str]]
 """Path to size, modification time and what was there."""
 
@@ -90,18 +94,28 @@ def _read(place: str) -> str | None:
     return None
 
 
-def _token(memory: Path, now: Seen) -> str:
+def _token(place: Path, now: Seen) -> str:
     """The end of the context's name: the last one, or a new one where BuildKit would not see
     everything that changed since."""
-    kept: tuple[str, Seen] = packing.load(memory) or ("", {})
-    token, before = kept
+    token, before = memory.recall(place, _sent) or ("", {})
     if not token or any(
         path in before and before[path][:2] == row[:2] and before[path][2] != row[2]
         for path, row in now.items()
     ):
-        token = secrets.token_hex(4)
-    packing.save(memory, (token, now))
+        token = secrets.token_hex(TOKEN_BYTES)
+    memory.keep(place, (token, now))
     return token
+
+
+def _sent(kept: Any) -> tuple[str, Seen]:
+    token, before = kept
+    seen = {
+        path: (int(size), int(time), str(text))
+        for path, (size, time, text) in memory.as_mapping(before).items()
+    }
+    if not TOKEN.fullmatch(token):
+        raise ValueError(token)
+    return token, seen
 
 
 def _places(target: Mapping[str, Any], inputs: BuildInputs, project: Path) -> dict[str, str]:

@@ -13,8 +13,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from composetasks.facts import EnvFile, Environment, Reading, Variable
-from composetasks.observe import compose_dotenv
+from composetasks.facts import EnvFile, Environment, ExitCode, Reading, Variable
+from composetasks.observe import compose_dotenv, project_files, sources
+from composetasks.run.failure import TaskFailure
 
 MARKER = re.compile(r"#\s*composetasks:\s*env\s*$")
 DIRECTIVE = re.compile(r"#\s*(type:|required\s*$)\s*(.*)")
@@ -23,8 +24,6 @@ REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{([A-Za-z_]\w*)(?:(:?\?)([^}]*))?
 PLAIN = r"(?:(?:[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_./:@%+,=-]*|#[^\r\n\0]*)?(?:\n|\Z))*"
 """A file in which each line is empty, a comment, or a name and a value without anything that two
 programs could read in two ways."""
-TRUE = ("1", "t", "T", "TRUE", "true", "True")
-"""What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
 
 
 def read_environment(
@@ -69,14 +68,11 @@ def read_environment(
 
 
 def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
-    """The files by Compose's rules; of those in COMPOSE_ENV_FILES a later one wins."""
-    named = process.get("COMPOSE_ENV_FILES", "")
-    if named:
-        return [folder / name for name in named.split(",")]
-    default = folder / ".env"
-    if process.get("COMPOSE_DISABLE_ENV_FILE") in TRUE or not default.is_file():
-        return []
-    return [default]
+    """The files by Compose's rules; only one that is named is missed where it is not there."""
+    found = sources.env_files(folder, process)
+    if process.get("COMPOSE_ENV_FILES"):
+        return found
+    return [path for path in found if path.exists() and not path.is_dir()]
 
 
 def _second_file(folder: Path, known: Mapping[str, str], files: Sequence[str]) -> Path | None:
@@ -84,7 +80,7 @@ def _second_file(folder: Path, known: Mapping[str, str], files: Sequence[str]) -
     it fills what the first leaves."""
     names = [*known.get("COMPOSE_FILE", "").split(os.pathsep), *files]
     first = next(filter(None, names), "")
-    chosen = known.get("COMPOSE_ENV_FILES") or known.get("COMPOSE_DISABLE_ENV_FILE") in TRUE
+    chosen = known.get("COMPOSE_ENV_FILES") or known.get("COMPOSE_DISABLE_ENV_FILE") in sources.TRUE
     found = (folder / first).parent / ".env"
     if not first or chosen or not found.is_file() or found.parent.resolve() == folder.resolve():
         return None
@@ -99,8 +95,14 @@ def _values(file: EnvFile) -> dict[str, str]:
 
 
 def _read_file(path: Path, outer: Mapping[str, str]) -> EnvFile:
+    if project_files.is_pipe(path):
+        raise TaskFailure(
+            f"{path} is a named pipe: it can be read once, and is needed more often",
+            code=ExitCode.INVALID,
+            hint="put its content into a regular file, or name another in COMPOSE_ENV_FILES",
+        )
     try:
-        raw = path.read_bytes()
+        raw = project_files.read(path)
         mode = path.stat().st_mode
     except OSError:
         return EnvFile(path, traits=frozenset({"missing"}))
@@ -154,10 +156,7 @@ def _python_dotenv(text: str, outer: Mapping[str, str]) -> Iterator[Reading]:
 
 def _specification(path: Path) -> tuple[Variable, ...] | None:
     """The variables of ``.env.example``; None where the file does not say it specifies them."""
-    try:
-        text = path.read_text(errors="replace")
-    except OSError:
-        return None
+    text = project_files.text(path)
     lines = text.split("\n")
     if not any(MARKER.match(line) for line in lines):
         return None
@@ -212,10 +211,7 @@ def _references(
     demanded = []
     used: dict[str, tuple[Path, int]] = {}
     for file in files:
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue
+        text = project_files.text(file)
         if "$" not in text:
             continue
         nearby = _names_beside(file) if file.parent != folder else frozenset()
@@ -234,8 +230,5 @@ def _references(
 def _names_beside(file: Path) -> frozenset[str]:
     """The names in the ``.env`` beside a compose file that another may include: Compose reads it
     for that file alone."""
-    try:
-        text = (file.parent / ".env").read_text(errors="replace")
-    except OSError:
-        return frozenset()
+    text = project_files.text(file.parent / ".env")
     return frozenset(one.name for one in compose_dotenv.read(text, _nothing))

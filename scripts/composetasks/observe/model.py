@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,14 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
         )
     options = ("--profile", "*") if all_profiles else ()
     asked = (*options, "config")
-    answer = remembered.recall(compose, cache, asked)
-    if answer is None or not {"resource_hashes", "inline"} <= answer.keys():
-        answer = _asked(compose, options, made.digest_key(cache))
-        remembered.remember(compose, cache, asked, answer)
+    known = remembered.recall(compose, cache, asked, partial(_model, compose=compose, files=files))
+    if known is not None:
+        return known
+    answer = _asked(compose, options, made.digest_key(cache))
     with understood("Compose's answer", ExitCode.INVALID):
-        return _model(answer, compose, files)
+        model = _model(answer, compose, files)
+    remembered.remember(compose, cache, asked, answer)
+    return model
 
 
 # --- asking -----------------------------------------------------------------------------------

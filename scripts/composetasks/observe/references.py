@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Container, Model, Service
-from composetasks.run import folder, made
+from composetasks.run import made
 from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
+from composetasks.store import memory
 
 SHARED = ("network_mode", "ipc", "pid")
 """Fields whose value may be ``service:NAME``."""
@@ -81,42 +82,41 @@ def _hashes(
     model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose, cache: Path
 ) -> dict[str, str]:
     place = cache / "resolved-hashes.json"
-    known = folder.read_json(place) or {}
-    keys = {name: _key(model.services[name], fields) for name, fields in filled.items()}
+    known = memory.recall(place, memory.as_texts) or {}
+    keys = {name: _key(compose, model.services[name], fields) for name, fields in filled.items()}
     missing = {name: filled[name] for name, key in keys.items() if key not in known}
     if missing:
-        answered = _asked(model, missing, compose, cache)
+        answered = _asked(model, missing, compose)
         known = {keys[name]: answered[name] for name in missing if name in answered} | {
             key: known[key] for key in keys.values() if key in known
         }
-        folder.write_json(place, known)
-    return {name: str(known[key]) for name, key in keys.items() if key in known}
+        memory.keep(place, known)
+    return {name: known[key] for name, key in keys.items() if key in known}
 
 
-def _key(service: Service, fields: Mapping[str, Any]) -> str:
-    text = json.dumps([service.config_hash, fields])
+def _key(compose: Compose, service: Service, fields: Mapping[str, Any]) -> str:
+    text = json.dumps([compose.identity(), service.config_hash, fields])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _asked(
-    model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose, cache: Path
+    model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose
 ) -> dict[str, str]:
     """Compose's hashes with an override file that fills the ids in."""
-    override = cache / f"resolved-{os.getpid()}.yaml"
     lines = ["services:"]
     for name, fields in filled.items():
         lines.append(f"  {json.dumps(name)}:")
         for field, value in fields.items():
             tag = "!override " if isinstance(value, list) else ""
             lines.append(f"    {field}: {tag}{json.dumps(value)}")
-    override.write_text("\n".join(lines) + "\n")
     try:
-        asking = compose.with_files([*map(str, model.files), str(override)], compose.project)
-        # Without the check for consistency, which knows no service by a container's id.
-        arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
-        said = asking.run(*arguments).stdout
+        with tempfile.TemporaryDirectory(prefix="composetasks-") as place:
+            override = Path(place, "ids.yaml")
+            override.write_text("\n".join(lines) + "\n", "utf-8")
+            asking = compose.with_files([*map(str, model.files), str(override)], compose.project)
+            # Without the check for consistency, which knows no service by a container's id.
+            arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
+            said = asking.run(*arguments).stdout
     except ProgramError:
         return {}
-    finally:
-        override.unlink(missing_ok=True)
     return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)

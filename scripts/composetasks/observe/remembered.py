@@ -1,68 +1,89 @@
 """Compose's answers, remembered: in ``.composetasks/cache/``, each with everything it was made
-from: the files, the values of every variable whose name stands in them, what was asked, and
-Compose's binary. Where that can't be told, an answer is not kept. Nor may one be that holds a
-secret: who remembers it sees to that.
+from: the files, those that are not there and would be read if they were, the values of every
+variable whose name stands in them, what was asked, and Compose's binary. Where that can't be told,
+an answer is not kept. Nor may one be that holds a secret: who remembers it sees to that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from composetasks.observe import compose_dotenv, sources
+from composetasks.observe import compose_dotenv, project_files, sources
+from composetasks.run import made
 from composetasks.run.compose import Compose
+from composetasks.store import memory
 
+T = TypeVar("T")
 WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 ALWAYS_USED = ("HOME", "PWD")
 
 
-def recall(compose: Compose, cache: Path, asked: Sequence[str]) -> dict[str, Any] | None:
-    """What Compose answered to ``asked``, where nothing has changed since; else None."""
-    try:
-        kept = json.loads(_place(compose, cache, asked).read_text())
-        same = (
-            kept["compose"] == list(compose.identity())
-            and kept["folder"] == str(compose.folder)
-            and kept["values"] == _values(set(kept["words"]), compose.environment)
-            and all(_content(Path(path)) == digest for path, digest in kept["files"].items())
-        )
-        answer = kept["answer"] if same else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
+class _Changed(ValueError):
+    """What an answer was made from is no more what it was."""
+
+
+def recall(
+    compose: Compose,
+    cache: Path,
+    asked: Sequence[str],
+    understand: Callable[[dict[str, Any]], T],
+) -> T | None:
+    """What Compose answered to ``asked``, as ``understand`` reads it, where nothing has changed
+    since; else None."""
+
+    def unchanged(kept: Any) -> T:
+        digest = partial(_digest, made.digest_key(cache))
+        if (
+            kept["compose"] != list(compose.identity())
+            or kept["folder"] != str(compose.folder)
+            or kept["values"] != digest(_values(set(kept["words"]), compose.environment))
+            or any(_state(Path(path), digest) != state for path, state in kept["files"].items())
+        ):
+            raise _Changed
+        return understand(kept["answer"])
+
+    return memory.recall(_place(compose, cache, asked), unchanged)
 
 
 def remember(
     compose: Compose, cache: Path, asked: Sequence[str], answer: Mapping[str, Any]
 ) -> None:
     """Keep what Compose answered to ``asked``."""
-    files = sources.compose_files(compose.folder, compose.files, compose.environment)
-    read = sources.reached(files, compose.folder, files[0].parent) if files else None
-    if read is None or not cache.is_dir():
+    read = _read(compose)
+    if read is None:
         return
     words: set[str] = set()
     for path in read:
-        if path.is_file():
-            words |= _words(path)
+        words |= _words(path)
+    digest = partial(_digest, made.digest_key(cache))
     kept = {
         "compose": compose.identity(),
         "folder": str(compose.folder),
         "words": sorted(words),
-        "values": _values(words, compose.environment),
-        "files": {str(path): _content(path) for path in read},
+        "values": digest(_values(words, compose.environment)),
+        "files": {str(path): _state(path, digest) for path in read},
         "answer": answer,
     }
-    place = _place(compose, cache, asked)
-    new = place.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(kept, stream)
-    new.replace(place)
+    memory.keep(_place(compose, cache, asked), kept)
+
+
+def _read(compose: Compose) -> tuple[Path, ...] | None:
+    """Every file that Compose reads for an answer, or would read if it were there; None where that
+    can't be told, as of a pipe, which says something else each time."""
+    files = sources.compose_files(compose.folder, compose.files, compose.environment)
+    if not files:
+        return None
+    read = sources.reached(files, compose.folder, compose.environment)
+    looked_for = sources.looked_for(compose.folder, compose.files, compose.environment)
+    found = (*looked_for, *read) if read is not None else ()
+    tellable = all(path.is_file() or path.is_dir() or not path.exists() for path in found)
+    return tuple(dict.fromkeys(found)) if found and tellable else None
 
 
 def _place(compose: Compose, cache: Path, asked: Sequence[str]) -> Path:
@@ -70,17 +91,21 @@ def _place(compose: Compose, cache: Path, asked: Sequence[str]) -> Path:
     return cache / f"compose-{hashlib.sha256(what.encode()).hexdigest()[:12]}.json"
 
 
-def _content(path: Path) -> str | None:
+def _state(path: Path, digest: Callable[[bytes], str]) -> str | None:
+    """What a file holds, or that there is a folder; None where nothing can be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return digest(project_files.read(path))
     except OSError:
-        return None
+        return "folder" if path.is_dir() else None
 
 
 def _words(path: Path) -> set[str]:
     """The words of a file that may be names of variables. Of a dotenv file they are the names it
     sets and refers to: its values may be secrets, and the words are kept."""
-    content = path.read_bytes()
+    try:
+        content = project_files.read(path)
+    except OSError:
+        return set()
     if path.suffix in (".yaml", ".yml", ".json"):
         return {word.decode() for word in WORD.findall(content)}
     text = content.decode(errors="replace")
@@ -89,13 +114,16 @@ def _words(path: Path) -> set[str]:
     return names | {word for one in referred for word in re.findall(r"[A-Za-z_]\w*", one[0])}
 
 
-def _values(words: set[str], environment: Mapping[str, str]) -> str:
-    """A digest of the variables that may matter: those named in the files, and Compose's own.
-
-    A digest, because a value may be a secret and the cache is a plain file."""
+def _values(words: set[str], environment: Mapping[str, str]) -> bytes:
+    """The variables that may matter: those named in the files, and Compose's own."""
     used = sorted(
         (name, value)
         for name, value in environment.items()
         if name in words or name in ALWAYS_USED or name.startswith(("COMPOSE_", "DOCKER_"))
     )
-    return hashlib.sha256(json.dumps(used).encode()).hexdigest()
+    return json.dumps(used).encode("ascii")
+
+
+def _digest(key: bytes, content: bytes) -> str:
+    """A keyed digest: the content may be a secret that is short enough to be guessed."""
+    return hashlib.blake2b(content, digest_size=16, key=key).hexdigest()

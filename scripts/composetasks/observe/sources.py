@@ -8,11 +8,11 @@ model is not kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from composetasks.observe import compose_dotenv
+from composetasks.observe import compose_dotenv, project_files
 
 DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_NAMES = (
@@ -23,56 +23,92 @@ OVERRIDE_NAMES = (
 )
 
 
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
+"""What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
+
+
 def compose_files(
     folder: Path, files: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[Path, ...]:
     """The compose files by Compose's own rules: given ones, COMPOSE_FILE of the environment or
     of ``.env``, or the default names in ``folder`` and above. Empty where there are none."""
-    names = list(files)
-    if not names:
-        named = environment.get("COMPOSE_FILE") or dotenv_value(folder, "COMPOSE_FILE")
-        separator = (
-            environment.get("COMPOSE_PATH_SEPARATOR")
-            or dotenv_value(folder, "COMPOSE_PATH_SEPARATOR")
-            or os.pathsep
-        )
-        names = [name for name in named.split(separator) if name]
+    names = _named(folder, files, environment)
     if names:
         return tuple(Path(os.path.normpath(folder / name)) for name in names)
     for place in (folder, *folder.parents):
         for name in DEFAULT_NAMES:
-            if (place / name).is_file():
+            if (place / name).exists():
                 overrides = [place / other for other in OVERRIDE_NAMES]
-                return (place / name, *[path for path in overrides if path.is_file()][:1])
+                return (place / name, *[path for path in overrides if path.exists()][:1])
     return ()
 
 
-def dotenv_value(folder: Path, name: str) -> str:
-    """A value of ``.env`` as Compose reads it, "" where it has none; the file is parsed only if
-    the name stands in it."""
-    try:
-        text = (folder / ".env").read_text(errors="replace")
-    except OSError:
-        return ""
-    if name not in text:
-        return ""
-    found = [one.value for one in compose_dotenv.read(text, os.environ.get) if one.name == name]
-    return (found[-1] or "") if found else ""
+def looked_for(
+    folder: Path, files: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """Every place, empty or not, that decides which are the compose files."""
+    if _named(folder, files, environment):
+        return ()
+    places: list[Path] = []
+    for place in (folder, *folder.parents):
+        names = [place / name for name in DEFAULT_NAMES]
+        places += names
+        if any(path.exists() for path in names):
+            return (*places, *(place / name for name in OVERRIDE_NAMES))
+    return tuple(places)
+
+
+def _named(folder: Path, files: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The compose files by name, none where Compose looks for them."""
+    if files:
+        return list(files)
+    named = variable("COMPOSE_FILE", folder, environment)
+    separator = variable("COMPOSE_PATH_SEPARATOR", folder, environment) or os.pathsep
+    return [name for name in named.split(separator) if name]
+
+
+def env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
+    """The dotenv files by Compose's rules, there or not; of those in COMPOSE_ENV_FILES a later
+    one wins."""
+    named = environment.get("COMPOSE_ENV_FILES", "")
+    if named:
+        return [folder / name for name in named.split(",")]
+    if environment.get("COMPOSE_DISABLE_ENV_FILE") in TRUE:
+        return []
+    return [folder / ".env"]
+
+
+def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """A variable of the environment or else of the dotenv files, as Compose reads them, "" where
+    it has no value; a file is parsed only if the name stands in it."""
+    if environment.get(name):
+        return environment[name]
+    for path in reversed(env_files(folder, environment)):
+        text = project_files.text(path)
+        if name in text:
+            read = compose_dotenv.read(text, environment.get)
+            found = [one.value for one in read if one.name == name]
+            if found and found[-1]:
+                return found[-1]
+    return ""
 
 
 class _Untellable(Exception):
     """A path that can't be told from the raw files."""
 
 
-def reached(files: Iterable[Path], folder: Path, directory: Path) -> tuple[Path, ...] | None:
-    """Every file the model is read from, present or not (an absent ``.env`` may appear later);
-    None where that can't be told."""
+def reached(
+    files: Sequence[Path], folder: Path, environment: Mapping[str, str]
+) -> tuple[Path, ...] | None:
+    """Every file the model of these compose files is read from, present or not (an absent ``.env``
+    may appear later); None where that can't be told."""
+    directory = files[0].parent
     found: dict[Path, None] = {}
     for place in (folder, directory):
         found[place / ".env"] = None
     try:
-        for name in filter(None, os.environ.get("COMPOSE_ENV_FILES", "").split(",")):
-            found[_path(folder, name)] = None
+        for path in env_files(folder, environment):
+            found[Path(os.path.normpath(path))] = None
         for file in files:
             _follow(file, directory, found)
     except _Untellable:
@@ -140,8 +176,8 @@ def _load(file: Path) -> dict[str, Any]:
 
     Loader.add_multi_constructor("!", plain)
     try:
-        with file.open("rb") as stream:
-            documents = [one for one in yaml.load_all(stream, Loader) if isinstance(one, dict)]
+        loaded = yaml.load_all(project_files.read(file), Loader)
+        documents = [one for one in loaded if isinstance(one, dict)]
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise _Untellable from error
     if len(documents) > 1:

@@ -7,6 +7,7 @@ is through, and with :meth:`Ahead.end`.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import tempfile
@@ -14,15 +15,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from composetasks.run.packing import pack, unpack
-
 LENGTH = 4
 """Bytes that say how long the next value is."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ahead:
-    """The values of ``make``, of plain types, as a fork makes them one after another.
+    """The values of ``make``, of JSON's types, as a fork makes them one after another.
 
     Where none can be had there are none: a fork of a process with threads is not safe, and one
     core does nothing ahead.
@@ -44,7 +43,7 @@ class Ahead:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             for value in make():
-                data = pack(value)
+                data = json.dumps(value).encode("ascii")
                 self._file.write(len(data).to_bytes(LENGTH, "big") + data)
         finally:
             os._exit(0)
@@ -60,7 +59,7 @@ class Ahead:
             end = start + LENGTH + int.from_bytes(data[start : start + LENGTH], "big")
             if end > len(data):
                 break
-            yield unpack(data[start + LENGTH : end])
+            yield json.loads(data[start + LENGTH : end])
             start = end
         self._at += start
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from composetasks.facts import ExitCode
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
+from composetasks.store import memory
 
 OLDEST = (2, 24)
 PLUGIN_FOLDERS = (
@@ -127,14 +128,12 @@ def _remembered_version(folder: Path, path: Path) -> str:
     """The version of a binary, kept beside the caches under its path, size and time."""
     status = path.stat()
     key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
-    memory = folder / ".composetasks" / "cache" / "compose-version"
-    try:
-        known_key, _, known = memory.read_text().strip().rpartition(" ")
-    except OSError:
-        known_key = known = ""
-    if known_key == key:
-        return known
-    said = version(path)
-    if said and memory.parent.is_dir():
-        memory.write_text(f"{key} {said}\n")
-    return said
+    place = folder / ".composetasks" / "cache" / "compose-version"
+    known = memory.recall(place, memory.as_texts) or {}
+    if key not in known:
+        said = version(path)
+        if not said:
+            return ""
+        known = {key: said}
+        memory.keep(place, known)
+    return known[key]

@@ -8,6 +8,7 @@ against one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from composetasks.run import folder, masking
+from composetasks.run import masking
+from composetasks.store import memory
 
 KEY_BYTES = 32
 FREE_TEXT = frozenset(
@@ -35,19 +37,27 @@ name of something (an image, a path, a port), which must stay what it is."""
 
 
 def digest_key(cache: Path) -> bytes:
-    """The key of this project's digests: random, made once, readable by its owner only."""
+    """The key of this project's digests: random, made once, readable by its owner only. Where none
+    can be kept, this run has one of its own."""
     place = cache / "digest-key"
-    with contextlib.suppress(FileNotFoundError):
-        return place.read_bytes()
-    new = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-    with contextlib.suppress(OSError):
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(os.urandom(KEY_BYTES))
-        with contextlib.suppress(FileExistsError):
-            os.link(new, place)
-        new.unlink()
-        return place.read_bytes()
+    key = _kept_key(place)
+    if key is None:
+        if os.path.lexists(place) and _kept_key(place) is None:
+            # It is none, or not ours: it must not keep another from being made.
+            with contextlib.suppress(OSError):
+                place.unlink()
+        memory.keep_first(place, _own_key().hex())
+        key = _kept_key(place) or _own_key()
+    return key
+
+
+def _kept_key(place: Path) -> bytes | None:
+    key = memory.recall(place, bytes.fromhex)
+    return key if key is not None and len(key) == KEY_BYTES else None
+
+
+@functools.cache
+def _own_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
@@ -79,16 +89,15 @@ def _place(cache: Path, config_hash: str) -> Path:
 def save(cache: Path, config_hash: str, config: Mapping[str, Any]) -> None:
     """Keep a (masked) configuration under its hash."""
     place = _place(cache, config_hash)
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        folder.write_json(place, config)
+    if memory.recall(place, memory.as_mapping) is None:
+        memory.keep(place, config)
 
 
 def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The kept configurations of ``hashes``, those that are there."""
     found = {}
     for config_hash in set(hashes):
-        document = folder.read_json(_place(cache, config_hash)) if config_hash else None
-        if document is not None:
-            found[config_hash] = document
+        kept = memory.recall(_place(cache, config_hash), memory.as_mapping) if config_hash else None
+        if kept is not None:
+            found[config_hash] = kept
     return found

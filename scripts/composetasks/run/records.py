@@ -13,10 +13,12 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import BuildInputs, BuildTime, StepTime
+from composetasks.store import memory
 
 DIGITS = 24
 KEPT_BUILDS = 20
@@ -71,14 +73,18 @@ class _Kept(Mapping[str, BuildInputs]):
     def __init__(self, cache: Path, digests: Iterable[str]) -> None:
         self._cache = cache
         self._there = {one: None for one in digests if _place(cache, one).exists()}
-        self._read: dict[str, BuildInputs] = {}
+        self._read: dict[str, BuildInputs | None] = {}
 
     def __getitem__(self, digest: str) -> BuildInputs:
         if digest not in self._there:
             raise KeyError(digest)
         if digest not in self._read:
-            self._read[digest] = _inputs(digest, _load(_place(self._cache, digest)))
-        return self._read[digest]
+            place = _place(self._cache, digest)
+            self._read[digest] = memory.recall(place, partial(_inputs, digest))
+        found = self._read[digest]
+        if found is None:
+            raise KeyError(digest)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._there)
@@ -105,7 +111,7 @@ def save_inputs(cache: Path, inputs: BuildInputs) -> None:
         "options": dict(inputs.options),
         "files": dict(inputs.files),
     }
-    _save(_place(cache, inputs.digest), document)
+    memory.keep(_place(cache, inputs.digest), document)
 
 
 @dataclass(frozen=True)
@@ -121,14 +127,13 @@ class Base:
 
 def load_bases(cache: Path) -> dict[str, Base]:
     """What is known of base images that may not be here, by their plain names."""
+    return memory.recall(cache / "bases.json", _bases) or {}
+
+
+def _bases(kept: Any) -> dict[str, Base]:
     return {
-        name: Base(
-            str(known.get("digest", "")),
-            bool(known.get("triggers")),
-            str(known.get("image", "")),
-        )
-        for name, known in _load(cache / "bases.json").items()
-        if isinstance(known, dict)
+        name: Base(str(known["digest"]), bool(known["triggers"]), str(known["image"]))
+        for name, known in memory.as_mapping(kept).items()
     }
 
 
@@ -137,18 +142,22 @@ def save_bases(cache: Path, found: Mapping[str, Base]) -> None:
     known = load_bases(cache)
     if {**known, **found} != known:
         everything = {name: asdict(base) for name, base in {**known, **found}.items()}
-        _save(cache / "bases.json", everything)
+        memory.keep(cache / "bases.json", everything)
 
 
 def load_undigested(cache: Path) -> frozenset[str]:
     """The ids of images that were built here and got no digest, as far back as they matter."""
-    return frozenset(_load(cache / "undigested.json"))
+    return frozenset(_undigested(cache))
 
 
 def save_undigested(cache: Path, image: str) -> None:
     """Remember that an image was built here and that nobody knows from which files."""
-    known = [*_load(cache / "undigested.json"), image]
-    _save(cache / "undigested.json", dict.fromkeys(known[-KEPT_UNDIGESTED:], True))
+    known = [*_undigested(cache), image]
+    memory.keep(cache / "undigested.json", known[-KEPT_UNDIGESTED:])
+
+
+def _undigested(cache: Path) -> list[str]:
+    return memory.recall(cache / "undigested.json", memory.as_names) or []
 
 
 def save_steps(
@@ -162,7 +171,7 @@ def save_steps(
     the build as a whole. A step that was cached is given the seconds it takes when it runs,
     where that is known. An image whose ``digest`` is "" has none."""
     place = cache / "steps" / f"{service}.json"
-    document = _load(place)
+    document = _document(place)
     ran = _step_times(document)
     kept = []
     for step in steps:
@@ -178,32 +187,35 @@ def save_steps(
     if took is not None:
         builds.append([took.seconds, took.busy, took.export])
     times = {name: [one.first, one.last, one.runs, *one.recent] for name, one in ran.items()}
-    _save(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
+    memory.keep(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
     if digest:
-        _save(cache / "steps" / f"{digest}.json", {"steps": kept})
+        memory.keep(cache / "steps" / f"{digest}.json", {"steps": kept})
 
 
 def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[BuildTime]]:
     """How long the steps of a service's builds took, by their text, and its last builds, the
     latest at the end."""
-    document = _load(cache / "steps" / f"{service}.json")
+    document = _document(cache / "steps" / f"{service}.json")
     return _step_times(document), _build_times(document)
 
 
 def load_steps(cache: Path, digest: str) -> list[dict[str, Any]]:
     """The steps of one image's build, as :func:`save_steps` kept them."""
-    steps = _load(cache / "steps" / f"{digest}.json").get("steps")
+    steps = _document(cache / "steps" / f"{digest}.json").get("steps")
     return [one for one in steps if isinstance(one, dict)] if isinstance(steps, list) else []
 
 
+def _document(place: Path) -> dict[str, Any]:
+    return memory.recall(place, memory.as_mapping) or {}
+
+
 def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
-    steps = document.get("steps", document)
+    steps = document.get("steps")
     if not isinstance(steps, dict):
         return {}
     times = {}
     for name, found in steps.items():
-        # A number alone is what earlier versions kept.
-        numbers = _numbers([found] * 2 + [1] if _is_number(found) else found, 3)
+        numbers = _numbers(found, 3)
         if numbers:
             first, last, runs, *recent = numbers
             times[name] = StepTime(first, last, max(1, int(runs)), tuple(recent[-KEPT_RUNS:]))
@@ -234,37 +246,12 @@ def _is_number(found: Any) -> bool:
     return isinstance(found, (int, float)) and type(found) is not bool and 0 <= found < 4e9
 
 
-def _inputs(digest: str, document: Mapping[str, Any]) -> BuildInputs:
+def _inputs(digest: str, kept: Any) -> BuildInputs:
     return BuildInputs(
-        service=str(document.get("service", "")),
+        service=str(kept["service"]),
         digest=digest,
-        files=_texts(document.get("files")),
-        options=_texts(document.get("options")),
-        core=str(document.get("core", "")),
-        bases=_texts(document.get("bases")),
+        files=memory.as_texts(kept["files"]),
+        options=memory.as_texts(kept["options"]),
+        core=str(kept["core"]),
+        bases=memory.as_texts(kept["bases"]),
     )
-
-
-def _texts(found: Any) -> dict[str, str]:
-    """A mapping of texts, whatever else a damaged record holds in its place."""
-    if not isinstance(found, dict):
-        return {}
-    return {key: value for key, value in found.items() if isinstance(value, str)}
-
-
-def _load(place: Path) -> dict[str, Any]:
-    try:
-        loaded = json.loads(place.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
-
-
-def _save(place: Path, document: Mapping[str, Any]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    new = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        # Not indented: that is another, much slower encoder.
-        stream.write(json.dumps(document))
-    new.replace(place)

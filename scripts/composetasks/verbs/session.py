@@ -136,10 +136,9 @@ class Session:
     @property
     def files(self) -> tuple[str, ...]:
         """The compose files of the settings, where no COMPOSE_FILE is set."""
-        from composetasks.observe.sources import dotenv_value
+        from composetasks.observe.sources import variable
 
-        named = os.environ.get("COMPOSE_FILE") or dotenv_value(self.folder, "COMPOSE_FILE")
-        return () if named else self.settings.files
+        return () if variable("COMPOSE_FILE", self.folder, os.environ) else self.settings.files
 
     @cached_property
     def environment(self) -> Environment:
@@ -324,8 +323,12 @@ class Session:
         from composetasks.observe.remembered import recall, remember
 
         compose, cache = self.compose, self.kept.cache
-        found = recall(compose, cache, asking(services))
-        if not found or not all(isinstance(found.get(name), dict) for name in services):
+
+        def understood(kept: Mapping[str, Any]) -> Definitions:
+            return {name: dict(kept[name]) for name in services}
+
+        found = recall(compose, cache, asking(services), understood)
+        if found is None:
             found = definition(compose.argv(), services, compose.folder, compose.environment)
             if made.mask(found, made.digest_key(cache)) == found:
                 remember(compose, cache, asking(services), found)

@@ -14,7 +14,6 @@ from composetasks.facts import Build, BuildInputs, Engine, Model
 from composetasks.observe.inputs import build_inputs, listings
 from composetasks.observe.inputs.ahead import listed_ahead
 from composetasks.observe.inputs.tree import kept_folders, memory_of
-from composetasks.run.packing import pack
 from tests.dockerfiles import model, service
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
@@ -25,9 +24,9 @@ class Came:
 
     def __init__(self, folders: list[str]) -> None:
         self.started_ns = time.time_ns()
-        self.listings = [(path, pack(listings.list_folder(path))) for path in folders]
+        self.listings = [(path, listings.list_folder(path)) for path in folders]
 
-    def come(self) -> Iterator[tuple[str, bytes]]:
+    def come(self) -> Iterator[tuple[str, str]]:
         while self.listings:
             yield self.listings.pop()
 
@@ -107,7 +106,6 @@ os.cpu_count = lambda: 2
 from composetasks.facts import Build, Engine, Model, Service
 from composetasks.observe.inputs import ahead, build_inputs, listings
 from composetasks.observe.inputs.tree import kept_folders, memory_of
-from composetasks.run.packing import pack
 ahead.WORTHWHILE = 0
 folder, cache = {str(context.folder)!r}, pathlib.Path({str(context.cache)!r})
 build = Build(folder, "Dockerfile", {{}})
@@ -118,7 +116,7 @@ with ahead.listed_ahead(model, cache) as listed:
     came = {{}}
     while came.keys() != wanted:
         came.update(listed.come())
-    assert all(pack(listings.list_folder(path)) == found for path, found in came.items())
+    assert all(listings.list_folder(path) == found for path, found in came.items())
 with ahead.listed_ahead(model, cache) as listed:
     print(build_inputs(model, Engine(), cache, ahead=listed)["app"].digest)
 """

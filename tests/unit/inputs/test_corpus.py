@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from composetasks.facts import BuildInputs, Engine, Image
 from composetasks.facts.references import plain
 from composetasks.observe.inputs import build_inputs
 from composetasks.run import records
+from composetasks.store import memory
 from tests.dockerfiles import Case, cases, context, model, service
 
 CASES = cases()
@@ -29,7 +29,7 @@ def known_images(case: Case, cache: Path) -> Engine:
         images.append(Image(f"sha256:{name}", (tag,)))
         env = case.expected.get("env", {}).get(name, {})
         configs[f"sha256:{name}"] = {"env": env, "onbuild": triggers}
-    (cache / "image-configs.json").write_text(json.dumps(configs))
+    memory.keep(cache / "image-configs.json", configs)
     return Engine(images=tuple(images))
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from composetasks.facts import Build, BuildInputs, Engine, Service
 from composetasks.observe.inputs import build_inputs, listings
-from composetasks.run import packing
 from composetasks.run.failure import TaskFailure
+from composetasks.store import memory
 from tests.dockerfiles import model, service
 
 LONG_AFTER_NS = 4_700_000_000_000_000_000
@@ -191,8 +191,9 @@ def test_a_file_changed_just_before_it_was_read_is_read_again(
     context.cache = context.folder.parent / "cache2"
     context.cache.mkdir()
     context.inputs()
-    kept = packing.load(next(context.cache.glob("files-*")))
-    rows = [row for row in listings.rows(kept["folders"][0, ""][0]) if row[0] == "a"]
+    kept = memory.recall(next(context.cache.glob("files-*")), dict) or {}
+    listing = next(row[2] for row in kept["folders"] if row[:2] == [0, ""])
+    rows = [row for row in listings.rows(listing) if row[0] == "a"]
     assert [row[4] for row in rows] == [0]
     assert context.inputs().digest == before.digest
 
@@ -231,8 +232,8 @@ def test_our_own_folder_is_no_input(context: Context) -> None:
 
 def test_a_damaged_memory_is_made_anew(context: Context) -> None:
     before = context.inputs()
-    for memory in context.cache.glob("files-*"):
-        memory.write_bytes(b"\x00damaged")
+    for place in context.cache.glob("files-*"):
+        place.write_bytes(b"\x00damaged")
     assert context.inputs().digest == before.digest
 
 

@@ -31,7 +31,7 @@ def ran(program: str) -> str:
 def test_values_come_in_order_and_once_while_something_else_is_done() -> None:
     said = ran(
         """
-        values = [("a" * number, number, b"x" * number) for number in range(3000)]
+        values = [["a" * number, number, {"x": None}] for number in range(3000)]
         ahead, found = Ahead(lambda: values), []
         while len(found) < len(values):
             found += ahead.come()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import BuildInputs, BuildTime, StepTime
-from composetasks.run import packing, records
+from composetasks.run import records
 
 INPUTS = BuildInputs(
     service="web",
@@ -27,11 +27,11 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     assert "0" * 24 not in loaded
 
 
-def test_a_damaged_record_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_damaged_record_is_none(tmp_path: Path) -> None:
     records.save_inputs(tmp_path, INPUTS)
     for path in tmp_path.rglob("*.json"):
         path.write_text("{")
-    assert records.load_inputs(tmp_path, [INPUTS.digest])[INPUTS.digest].files == {}
+    assert INPUTS.digest not in records.load_inputs(tmp_path, [INPUTS.digest])
 
 
 def test_records_are_the_owners_alone(tmp_path: Path) -> None:
@@ -90,19 +90,6 @@ def test_a_lazy_mapping_is_made_once_and_only_when_it_is_looked_into() -> None:
     assert made == [1]
 
 
-@pytest.mark.parametrize("value", [None, 1, "x", b"x", [1, ("a", b"b")], {"a": {1: 2}}])
-def test_packed_values_come_back(tmp_path: Path, value: object) -> None:
-    assert packing.unpack(packing.pack(value)) == value
-    packing.save(tmp_path / "x", value)
-    assert packing.load(tmp_path / "x") == value
-
-
-@pytest.mark.parametrize("data", [b"", b"\x00", b"garbage", packing.pack([1, 2, 3])[:-1]])
-def test_what_was_not_packed_is_nothing(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "x").write_bytes(data)
-    assert packing.load(tmp_path / "x") is None
-
-
 def test_a_steps_first_and_last_time_are_kept_and_the_builds_as_a_whole(tmp_path: Path) -> None:
     for seconds in (9.0, 4.0, 5.0):
         took = BuildTime(seconds + 2, seconds, 0.5)
@@ -124,10 +111,3 @@ def test_the_last_builds_are_kept(tmp_path: Path) -> None:
         records.save_steps(tmp_path, "web", "", [], BuildTime(number, 0, 0))
     _, builds = records.load_times(tmp_path, "web")
     assert [one.seconds for one in builds] == list(range(10, 30))
-
-
-@pytest.mark.parametrize("kept", ['{"RUN a": 2.5}', '{"steps": {"RUN a": 2.5}, "builds": 3}'])
-def test_a_number_alone_is_a_steps_first_and_last_time(tmp_path: Path, kept: str) -> None:
-    (tmp_path / "steps").mkdir()
-    (tmp_path / "steps/web.json").write_text(kept)
-    assert records.load_times(tmp_path, "web") == ({"RUN a": StepTime(2.5, 2.5)}, [])

@@ -16,7 +16,6 @@ from composetasks.facts import Model
 from composetasks.observe.inputs.listings import list_folder
 from composetasks.observe.inputs.tree import kept_folders, memory_of
 from composetasks.run.ahead import Ahead
-from composetasks.run.packing import pack
 
 WORTHWHILE = 1 << 22
 """Bytes of memories from which on a fork saves more than it costs: some 30,000 files."""
@@ -29,7 +28,7 @@ class ListedAhead:
         self.started_ns = time.time_ns()
         self._ahead = Ahead(lambda: _listings(memories))
 
-    def come(self) -> Iterator[tuple[str, bytes]]:
+    def come(self) -> Iterator[tuple[str, str]]:
         """Path and listing of the folders that were listed since this was asked last."""
         yield from self._ahead.come()
 
@@ -38,11 +37,11 @@ class ListedAhead:
         self._ahead.end()
 
 
-def _listings(memories: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+def _listings(memories: Sequence[Path]) -> Iterator[tuple[str, str]]:
     folders = [path for memory in memories for path in kept_folders(memory)]
     for path in dict.fromkeys(reversed(folders)):
         with contextlib.suppress(OSError):
-            yield path, pack(list_folder(path))
+            yield path, list_folder(path)
 
 
 @contextlib.contextmanager

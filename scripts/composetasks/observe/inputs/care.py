@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from composetasks.facts import Model
 from composetasks.observe.code_folders import why_no_state
 from composetasks.observe.inputs.tree import Files
-from composetasks.run import packing
+from composetasks.store import memory
 
 LARGE_BYTES = 100_000_000
 
@@ -46,10 +48,12 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
     within = [path for path in mounts if path.split("/")[0] not in (os.curdir, os.pardir)]
     if not within:
         return []
-    # Git is asked, and all names are gone through, once for each state of the files.
-    memory = cache / "state-in-contexts"
-    key = json.dumps([folder, within, files.digest])
-    known: dict[str, list[str]] = packing.load(memory) or {}
+    # Git is asked, and all names are gone through, once for each state of the files and of what
+    # git tracks.
+    place = cache / "state-in-contexts"
+    tracked = [_index(Path(folder)), _index(model.directory)]
+    key = json.dumps([folder, within, files.digest, tracked])
+    known = memory.recall(place, _lists) or {}
     if key not in known:
         paths = files.entries()
         found = [
@@ -59,5 +63,24 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
             and not why_no_state(Path(folder, path), project=model.directory, named=False)
         ]
         known = {**known, key: found} if len(known) < 50 else {key: found}
-        packing.save(memory, known)
+        memory.keep(place, known)
     return known[key]
+
+
+def _lists(kept: Any) -> dict[str, list[str]]:
+    return {key: memory.as_names(value) for key, value in memory.as_mapping(kept).items()}
+
+
+def _index(folder: Path) -> tuple[int, ...]:
+    """What tells that git's index of the repository around a folder is as it was."""
+    for place in (folder, *folder.parents):
+        git = place / ".git"
+        with contextlib.suppress(OSError):
+            # That of a linked work tree is where its file says.
+            if git.is_file():
+                git = Path(place, git.read_text("utf-8").removeprefix("gitdir:").strip())
+            status = (git / "index").stat()
+            return status.st_ino, status.st_size, status.st_mtime_ns
+        if git.exists():
+            break
+    return ()

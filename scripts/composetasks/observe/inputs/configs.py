@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.observe.inputs.dockerfile import parse_one
 from composetasks.observe.inputs.needs import ImageConfig
+from composetasks.store import memory
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -24,28 +23,23 @@ class Configs:
     def get(self, image_id: str) -> ImageConfig:
         """What is known of an image; nothing where it can't be asked for."""
         if self._known is None:
-            self._known = self._load()
+            self._known = memory.recall(self._place, _understood) or {}
         found = self._known.get(image_id)
         if found is None:
             found = _asked(self._client, image_id) if self._client is not None else None
             if found is None:
                 return ImageConfig()
             self._known[image_id] = found
-            self._save()
+            memory.keep(self._place, self._known)
         triggers = (parse_one(text) for text in found["onbuild"])
         return ImageConfig(env=found["env"], onbuild=tuple(one for one in triggers if one))
 
-    def _load(self) -> dict[str, Any]:
-        try:
-            loaded = json.loads(self._place.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return loaded if isinstance(loaded, dict) else {}
 
-    def _save(self) -> None:
-        new = self._place.with_name(f"{self._place.name}.{os.getpid()}.tmp")
-        new.write_text(json.dumps(self._known))
-        new.replace(self._place)
+def _understood(kept: Any) -> dict[str, dict[str, Any]]:
+    return {
+        image_id: {"env": memory.as_texts(one["env"]), "onbuild": memory.as_names(one["onbuild"])}
+        for image_id, one in memory.as_mapping(kept).items()
+    }
 
 
 def _asked(client: Any, image_id: str) -> dict[str, Any] | None:

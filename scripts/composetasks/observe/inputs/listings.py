@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from composetasks.observe.inputs.entries import attributes
-from composetasks.run.packing import pack, unpack
 
 FOLDER = 0o040000
 KIND = 0o170000
+SEPARATOR = "/"
 TRIES = 5
 """How often a folder is listed in which entries come and go meanwhile."""
 
@@ -34,7 +34,7 @@ class Ahead(Protocol):
 
     started_ns: int
 
-    def come(self) -> Iterable[tuple[str, bytes]]:
+    def come(self) -> Iterable[tuple[str, str]]:
         """Path and listing of the folders that came since this was asked last."""
         ...
 
@@ -46,11 +46,11 @@ class Listings:
     def __init__(self, ahead: Ahead | None = None) -> None:
         self.started_ns = ahead.started_ns if ahead else time.time_ns()
         self._ahead = ahead
-        self._listed: dict[str, bytes] = {}
+        self._listed: dict[str, str] = {}
         self._digests: dict[tuple[str, int, int, int], str] = {}
 
-    def listing(self, path: str) -> bytes:
-        """What a folder holds, as bytes that are equal when nothing changed."""
+    def listing(self, path: str) -> str:
+        """What a folder holds, as a text that is equal when nothing changed."""
         if self._ahead is not None:
             self._listed.update(self._ahead.come())
         known = self._listed.get(path)
@@ -58,32 +58,23 @@ class Listings:
             return known
         for _ in range(TRIES):
             try:
-                flat = list_folder(path)
+                listed = list_folder(path)
                 break
             except FileNotFoundError:
                 # An entry went while the folder was listed, or the folder itself.
-                flat = []
+                listed = ""
             except OSError as error:
                 raise Unreadable(path, error.strerror or str(error)) from error
-        listed = pack(flat)
         self._listed[path] = listed
         return listed
 
-    def one(self, path: str) -> bytes:
+    def one(self, path: str) -> str:
         """The listing of a single file, as a folder's that holds nothing else."""
         try:
             status = os.lstat(path)
         except OSError:
-            return pack([])
-        row = (
-            os.path.basename(path),
-            status.st_mode,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-        )
-        return pack(list(row))
+            return ""
+        return _file(os.path.basename(path), status)
 
     def digest(self, path: str, size: int, mtime: int, ctime: int) -> str:
         """The digest of a file's content."""
@@ -93,40 +84,57 @@ class Listings:
         return self._digests[key]
 
 
-def list_folder(path: str) -> list[str | int]:
+def list_folder(path: str) -> str:
     """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
-    folder name, mode and extended attributes."""
-    flat: list[str | int] = []
-    extend = flat.extend
+    folder name, mode and extended attributes. What separates them stands in no name."""
+    listed: list[str] = []
     # From an open folder, names are looked up without walking the path to it each time.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
-                mode = status.st_mode
                 name = entry.name
-                if mode & KIND == FOLDER:
-                    extend((name, mode, attributes(f"{path}/{name}")))
+                if status.st_mode & KIND == FOLDER:
+                    listed.append(f"{name}/{status.st_mode}/{attributes(f'{path}/{name}')}")
                 else:
-                    times = status.st_mtime_ns, status.st_ctime_ns
-                    extend((name, mode, status.st_size, *times, status.st_ino))
+                    listed.append(_file(name, status))
     finally:
         os.close(descriptor)
-    return flat
+    return SEPARATOR.join(listed)
 
 
-def rows(listing: bytes) -> Iterator[Row]:
-    """The entries of a listing; a folder has no size, times and inode."""
-    flat = unpack(listing) if listing else []
+def _file(name: str, status: os.stat_result) -> str:
+    return (
+        f"{name}/{status.st_mode}/{status.st_size}"
+        f"/{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
+    )
+
+
+def rows(listing: str) -> Iterator[Row]:
+    """The entries of a listing; a folder has no size, times and inode. Raises ValueError or
+    IndexError for a text that is no listing."""
+    fields = listing.split(SEPARATOR) if listing else []
     at = 0
-    while at < len(flat):
-        if flat[at + 1] & KIND == FOLDER:
-            yield flat[at], flat[at + 1], 0, 0, 0, 0, flat[at + 2]
+    while at < len(fields):
+        name, mode = fields[at], int(fields[at + 1])
+        if mode & KIND == FOLDER:
+            yield name, mode, 0, 0, 0, 0, fields[at + 2]
             at += 3
         else:
-            yield (*flat[at : at + 6], "")
+            size, mtime, ctime, inode = map(int, fields[at + 2 : at + 6])
+            yield name, mode, size, mtime, ctime, inode, ""
             at += 6
+
+
+def joined(found: Iterable[Row]) -> str:
+    """The listing of these entries."""
+    return SEPARATOR.join(
+        f"{name}/{mode}/{extended}"
+        if mode & KIND == FOLDER
+        else f"{name}/{mode}/{size}/{mtime}/{ctime}/{inode}"
+        for name, mode, size, mtime, ctime, inode, extended in found
+    )
 
 
 def _content(path: str) -> str:

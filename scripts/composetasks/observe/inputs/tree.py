@@ -1,10 +1,10 @@
 """The files of a context that a Dockerfile reads, and the memory of their digests.
 
 An unchanged tree costs a listing and an lstat per file. For each folder the memory keeps what the
-listing showed (name, mode, size, both times, inode) as one string of bytes; where it is the same
-as now, nothing of that folder is looked at again. Otherwise the files that differ are read. The
-change time is kept too (git's index does as much): it tells an edit that puts size and
-modification time back.
+listing showed (name, mode, size, both times, inode) as one text; where it is the same as now,
+nothing of that folder is looked at again. Otherwise the files that differ are read. The change
+time is kept too (git's index does as much): it tells an edit that puts size and modification time
+back.
 """
 
 from __future__ import annotations
@@ -17,15 +17,24 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from composetasks.observe.inputs.entries import attributes, folder_text, with_modes
 from composetasks.observe.inputs.ignore import Ignore, State
-from composetasks.observe.inputs.listings import FOLDER, KIND, Listings, Row, rows
+from composetasks.observe.inputs.listings import (
+    FOLDER,
+    KIND,
+    SEPARATOR,
+    Listings,
+    Row,
+    joined,
+    rows,
+)
 from composetasks.observe.inputs.needs import Modes
 from composetasks.observe.inputs.selection import Root
 from composetasks.observe.inputs.sieve import Sieve, States, ignored_in
-from composetasks.run.packing import load, pack, save, unpack
+from composetasks.store import memory as memories
 
 VERSION = 4
 RACY_NS = 50_000_000
@@ -35,21 +44,37 @@ COARSE_RACY_NS = 2_000_000_000
 """The same where the file system's times are whole seconds."""
 Subfolder = tuple[str, str, bool]
 """Name, text, and whether it is ignored itself (its content may not be)."""
+IGNORED = {False: "-", True: "ignored"}
 
 
 class _Folder(NamedTuple):
     """What is kept of one folder (or of one file that is a root): its listing, its files as name
-    and text, its subfolders as :data:`Subfolder`, the bytes of its files. Lists are marshalled,
-    so that loading the memory makes few objects."""
+    and text, its subfolders as :data:`Subfolder`, the bytes of its files. Lists are kept as one
+    text each, so that loading the memory makes few objects."""
 
-    listing: bytes
-    files: bytes
-    subfolders: bytes
+    listing: str
+    files: str
+    subfolders: str
     size: int
 
 
 _Key = tuple[int, str]
 """A root's number and a folder's path in the context."""
+
+
+class _Memory(NamedTuple):
+    """What is remembered of a context: for which folder and selection of its files, and what came
+    of it."""
+
+    folder: str = ""
+    view: str = ""
+    folders: Mapping[_Key, _Folder] = MappingProxyType({})
+    digest: str = ""
+    size: int = 0
+    biggest: tuple[tuple[str, int], ...] = ()
+
+
+NOTHING = _Memory()
 
 
 @dataclass
@@ -76,7 +101,7 @@ class Files:
             if (number, root.path) not in self._folders:
                 continue
             if not root.is_folder:
-                for _, text in unpack(self._folders[number, root.path].files):
+                for _, text in _files(self._folders[number, root.path]):
                     found[root.path] = with_modes(text, root.modes)
                 continue
             self._gather(number, root.path, root.modes, found)
@@ -87,11 +112,11 @@ class Files:
     def _gather(self, number: int, path: str, modes: Modes, found: dict[str, str]) -> bool:
         folder = self._folders[number, path]
         prefix = f"{path}/" if path else ""
-        files = unpack(folder.files)
+        files = _files(folder)
         for name, text in files:
             found[prefix + name] = with_modes(text, modes)
         some = bool(files)
-        for name, text, ignored in unpack(folder.subfolders):
+        for name, text, ignored in _subfolders(folder):
             below = self._gather(number, prefix + name, modes, found)
             if below or not ignored:
                 found[prefix + name] = with_modes(text, modes)
@@ -107,11 +132,39 @@ def memory_of(cache: Path, service: str, context: str) -> Path:
 
 def kept_folders(memory: Path) -> list[str]:
     """The folders that a memory knows, in the order in which they were read."""
-    kept = load(memory) or {}
-    if kept.get("version") != VERSION:
-        return []
-    folder = kept.get("folder", "")
-    return [f"{folder}/{path}" if path else folder for _, path in kept["folders"] if folder]
+    kept = memories.recall(memory, _understood) or NOTHING
+    folder = kept.folder
+    return [f"{folder}/{path}" if path else folder for _, path in kept.folders]
+
+
+def _understood(kept: Any) -> _Memory:
+    """A memory as it was read; raises for one of another form or version."""
+    folders = {
+        (number, path): _Folder(listing, files, subfolders, size)
+        for number, path, listing, files, subfolders, size in kept["folders"]
+    }
+    texts = (kept["folder"], kept["view"], kept["digest"])
+    biggest = tuple((name, int(size)) for name, size in kept["biggest"])
+    if kept["version"] != VERSION or not all(isinstance(one, str) for one in texts):
+        raise ValueError("another version")
+    if not all(map(_whole, folders.values())):
+        raise ValueError("lists of another form")
+    return _Memory(kept["folder"], kept["view"], folders, kept["digest"], kept["size"], biggest)
+
+
+def _whole(folder: _Folder) -> bool:
+    """Whether the lists of a folder can be taken apart."""
+    return (folder.files.count(SEPARATOR) % 2 == 1 if folder.files else True) and (
+        folder.subfolders.count(SEPARATOR) % 3 == 2 if folder.subfolders else True
+    )
+
+
+def _kept(memory: _Memory) -> dict[str, Any]:
+    return {
+        **memory._asdict(),
+        "version": VERSION,
+        "folders": [(*key, *folder) for key, folder in memory.folders.items()],
+    }
 
 
 def read_files(
@@ -144,11 +197,10 @@ class _Reader:
         self.ignore, self.memory, self.listings = ignore, memory, listings
         self.new: dict[_Key, _Folder] = {}
         self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
-        kept = load(memory) or {}
-        self.kept: dict[str, Any] = kept if kept.get("version") == VERSION else {}
-        self.old: Mapping[_Key, tuple[bytes, bytes, bytes, int]] = self.kept.get("folders", {})
+        self.kept = memories.recall(memory, _understood) or NOTHING
+        self.old = self.kept.folders
         # Another selection of the same folders: digests still hold, selections don't.
-        self.same_view = self.kept.get("view") == self.view
+        self.same_view = self.kept.view == self.view
         self.differs = not self.same_view
         self.sieve = Sieve(ignore, Root("", True, "", Modes.ALL))
 
@@ -156,21 +208,13 @@ class _Reader:
         for number, root in enumerate(self.roots):
             self._root(number, root)
         if not self.differs and len(self.new) == len(self.old):
-            return self._files(self.kept["digest"], self.kept["size"], self.kept["biggest"], False)
+            return self._files(self.kept.digest, self.kept.size, self.kept.biggest, False)
         size = sum(folder.size for folder in self.new.values())
         files = self._files("", size, self._biggest(), True)
         lines = "".join(f"{path}\0{text}\n" for path, text in sorted(files.entries().items()))
         files.digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-        kept = {
-            "version": VERSION,
-            "folder": self.folder,
-            "view": self.view,
-            "folders": {key: tuple(folder) for key, folder in self.new.items()},
-            "digest": files.digest,
-            "size": files.size,
-            "biggest": files.biggest,
-        }
-        save(self.memory, kept)
+        kept = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
+        memories.keep(self.memory, _kept(kept))
         return files
 
     def _files(
@@ -205,7 +249,7 @@ class _Reader:
             listing = self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
             folder = self._take((number, path), listing, path, state)
             prefix = f"{path}/" if path else ""
-            for name, _, _ in unpack(folder.subfolders):
+            for name, _, _ in _subfolders(folder):
                 todo.append((prefix + name, self.sieve.state(prefix + name, state)))
 
     def _single(self, number: int, path: str) -> None:
@@ -213,24 +257,18 @@ class _Reader:
         parent = posixpath.dirname(path)
         self._take((number, path), listing, parent, None)
 
-    def _take(self, key: _Key, listing: bytes, path: str, state: States | None) -> _Folder:
+    def _take(self, key: _Key, listing: str, path: str, state: States | None) -> _Folder:
         """The kept folder where its listing is the same, a new look at it otherwise."""
         old = self.old.get(key)
-        if self.same_view and old is not None and old[0] == listing:
-            folder = _Folder(*old)
+        if self.same_view and old is not None and old.listing == listing:
+            folder = old
         else:
             self.differs = True
             folder = self._look(listing, path, state, old)
         self.new[key] = folder
         return folder
 
-    def _look(
-        self,
-        listing: bytes,
-        path: str,
-        state: States | None,
-        old: tuple[bytes, bytes, bytes, int] | None,
-    ) -> _Folder:
+    def _look(self, listing: str, path: str, state: States | None, old: _Folder | None) -> _Folder:
         """Read what differs from ``old``. ``state`` is None where nothing is to be ignored."""
         known = _known(old) if old else {}
         prefix = f"{path}/" if path else ""
@@ -238,20 +276,20 @@ class _Reader:
         coarse = self.listings.started_ns - COARSE_RACY_NS
         files: list[tuple[str, str]] = []
         subfolders: list[Subfolder] = []
-        flat: list[str | int] = []
+        listed: list[Row] = []
         size = 0
         for row in rows(listing):
             name, mode, length, mtime, ctime, inode, extended = row
             place = prefix + name
             if mode & KIND == FOLDER:
-                flat += (name, mode, extended)
+                listed.append(row)
                 ignored = state is not None and ignored_in(self.sieve.state(place, state))
                 if not ignored or self.sieve.may_hold_exceptions(place):
                     subfolders.append((name, folder_text(mode, extended), ignored))
                 continue
             newest = max(mtime, ctime)
             again = newest > racy or (newest > coarse and not mtime % 1_000_000_000)
-            flat += (name, mode, length, mtime, 0 if again else ctime, inode)
+            listed.append((name, mode, length, mtime, 0, inode, "") if again else row)
             if stat.S_ISSOCK(mode):
                 continue  # It comes and goes with the program that listens on it.
             if state is not None and ignored_in(self.sieve.state(place, state)):
@@ -263,12 +301,7 @@ class _Reader:
             size += length
         files.sort()
         subfolders.sort()
-        return _Folder(
-            pack(flat),
-            pack(files),
-            pack(subfolders),
-            size,
-        )
+        return _Folder(joined(listed), _as_text(files), _as_text(subfolders), size)
 
     def _text(self, path: str, row: Row) -> str:
         _, mode, size, mtime, ctime, _, _ = row
@@ -285,7 +318,40 @@ class _Reader:
         return f"s {stat.S_IFMT(mode):o} {mode & 0o7777:o}"
 
 
-def _known(old: tuple[bytes, bytes, bytes, int]) -> dict[Row, str]:
+def _known(old: _Folder) -> dict[Row, str]:
     """The texts of a kept folder by the row they were read for."""
-    texts = dict(unpack(old[1]))
-    return {row: texts[row[0]] for row in rows(old[0]) if row[0] in texts}
+    texts = dict(_files(old))
+    try:
+        return {row: texts[row[0]] for row in rows(old.listing) if row[0] in texts}
+    except (ValueError, IndexError):
+        return {}
+
+
+# --- lists as texts -------------------------------------------------------------------------
+
+
+def _as_text(entries: Sequence[tuple[str, str] | Subfolder]) -> str:
+    """Entries one after the other, what may hold the separator (the target of a link) quoted."""
+    return SEPARATOR.join(
+        SEPARATOR.join((name, _quoted(text), *(IGNORED[one is True] for one in ignored)))
+        for name, text, *ignored in entries
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("%", "%25").replace(SEPARATOR, "%2F") if text[:1] == "l" else text
+
+
+def _unquoted(text: str) -> str:
+    return text.replace("%2F", SEPARATOR).replace("%25", "%") if text[:1] == "l" else text
+
+
+def _files(folder: _Folder) -> list[tuple[str, str]]:
+    parts = folder.files.split(SEPARATOR) if folder.files else []
+    return [(name, _unquoted(text)) for name, text in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _subfolders(folder: _Folder) -> list[Subfolder]:
+    parts = folder.subfolders.split(SEPARATOR) if folder.subfolders else []
+    rows_of = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return [(name, text, ignored == IGNORED[True]) for name, text, ignored in rows_of]

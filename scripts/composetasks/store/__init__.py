@@ -1,0 +1,1 @@
+"""Store: what is kept on disk, in ``.composetasks/``."""
