@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from composetasks.apply.bake import buildx
 from composetasks.facts import Event
 from composetasks.observe.engine import connect
 from composetasks.run.failure import TaskFailure
@@ -396,11 +398,38 @@ def test_a_step_that_fails_is_shown_with_its_last_lines_and_its_place(shop: Buil
     assert raised.code == 7
     assert "web" in raised.message
     assert "RUN --network=none for" in raised.message
-    assert raised.data["line"] == 2
+    assert raised.message.endswith("(web/Dockerfile:2)")
+    assert (raised.data["file"], raised.data["line"]) == ("web/Dockerfile", 2)
     lines = raised.detail.splitlines()
     assert lines[:30] == [f"line {number}" for number in range(11, 41)]
     assert "exit code: 3" in lines[30]
     assert Path(raised.data["log"]).read_text().count("line ") >= 40
+
+
+LOSES_A_LAYER = """#!/bin/sh
+asked=$(cat)
+case $asked in
+  *no-cache*) printf %s "$asked" | {buildx} "$@"; exit ;;
+esac
+echo "ERROR: target image: failed to solve: layer does not exist" >&2
+exit 1
+"""
+
+
+def test_a_layer_that_the_cache_has_lost_is_built_without_it(
+    shop: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "docker/cli-plugins/docker-buildx"
+    program.parent.mkdir(parents=True)
+    program.write_text(LOSES_A_LAYER.format(buildx=shlex.join(buildx(os.environ))))
+    program.chmod(0o755)
+    shop.dockerfile("web", "LABEL a=1\n")
+    shop.services(web={})
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    events = shop.build()
+    assert "lost a layer" in one(events, "warning").message
+    assert shop.inspect(shop.image("web"))["Config"]["Labels"]["a"] == "1"
+    assert shop.steps() == []
 
 
 def test_what_is_under_way_is_ended_and_what_is_done_stays(shop: Built) -> None:

@@ -25,7 +25,7 @@ LOCKED = "sharing=locked"
 BEGINS = "[internal] load build definition"
 FIRST_WORD_SECONDS = 1.0
 """What a step that need not wait for its cache mount takes, at the most, to its first word."""
-SNIPPET = re.compile(r"^(?P<file>\S.*):(?P<line>\d+)$")
+SNIPPET = re.compile(r"^\S.*:(?P<line>\d+)$")
 
 
 @dataclass
@@ -125,12 +125,12 @@ class BuildLog:
         """The end of a build that failed: the step's last lines, and what Buildx says of it."""
         return "\n".join([*self.last_lines(), self.said()])
 
-    def dockerfile_line(self) -> tuple[str, int] | None:
-        """The file's name and the line in it that failed, as BuildKit points at it."""
+    def dockerfile_line(self) -> int | None:
+        """The line of the Dockerfile that failed, as BuildKit points at it."""
         for before, after in zip(self.plain, self.plain[1:], strict=False):
             match = SNIPPET.match(before)
             if match and after.startswith("-----"):
-                return match["file"], int(match["line"])
+                return int(match["line"])
         return None
 
     def said(self) -> str:

@@ -13,25 +13,18 @@ from typing import IO, Any
 
 from composetasks.apply import sharing
 from composetasks.apply.bake import Bake, definition, run_bake
+from composetasks.apply.build_failure import LOST_LAYER, build_failure, lost_layer
 from composetasks.apply.build_log import BuildLog, Vertex
 from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
 from composetasks.facts import Action, BuildInputs, Event, ExitCode, Service, Step, World
 from composetasks.facts.references import divided, plain, registry_digest, repository
-from composetasks.run import lock, outside, process, records
+from composetasks.run import lock, process, records
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
-from composetasks.run.outside import LOOK
 
 LOCK_SECONDS = 60.0
 NEVER_SEEN = records.Base("")
-ENGINE_LOST = (
-    "code = Unavailable",
-    "error reading from server",
-    "Cannot connect to the Docker daemon",
-    "error during connect",
-)
-"""What Buildx says where its connection to the engine breaks off."""
 Tell = Callable[[Event], None]
 
 
@@ -124,9 +117,14 @@ class ImageSteps:
             log = BuildLog(stream)
             began = time.monotonic()
             code = run_bake(bake, sending.changes, log, started, self.register)
+            if code != 0 and lost_layer(log) and not bake.no_cache:
+                tell(event("warning", step, LOST_LAYER))
+                log = BuildLog(stream)
+                again = replace(bake, no_cache=True)
+                code = run_bake(again, sending.changes, log, started, self.register)
         took = log.time(time.monotonic() - began)
         if code != 0:
-            raise self._failure(step, log, path)
+            raise build_failure(service, self.world.model.directory, log, path)
         image = self.client.inspect_image(service.image)
         result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
         if sending.touched() or self._differs(step.service, inputs):
@@ -266,34 +264,6 @@ class ImageSteps:
         except errors().ImageNotFound:
             return identity
         return registry_digest(reference, image.get("RepoDigests") or ()) or str(image["Id"])
-
-    def _failure(self, step: Step, log: BuildLog, path: Path) -> TaskFailure:
-        vertex = log.failed()
-        if vertex is None and any(words in log.said() for words in ENGINE_LOST):
-            return TaskFailure(
-                f"the engine went away while the image of {step.service} was built",
-                code=ExitCode.NO_ENGINE,
-                detail=log.said(),
-                hint=f"{LOOK}; no container was touched",
-                data={"service": step.service, "log": str(path)},
-            )
-        at = log.dockerfile_line()
-        cure = outside.cure(log.detail(), "correct it and run the task again")
-        what = vertex.name if vertex else "before its first step"
-        where = f" (line {at[1]} of {at[0]})" if at else ""
-        return TaskFailure(
-            f"the image of {step.service} could not be built: {what}{where}",
-            code=ExitCode.BUILD_FAILED,
-            detail=log.detail(),
-            hint=f"{cure}; no container was touched; the whole log is in {path}",
-            data={
-                "service": step.service,
-                "step": what,
-                "file": at[0] if at else None,
-                "line": at[1] if at else None,
-                "log": str(path),
-            },
-        )
 
     # --- pulling and retagging --------------------------------------------------------------
 

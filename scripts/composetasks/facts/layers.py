@@ -73,6 +73,15 @@ class LayeredImage:
     bytes: int | None = None
     context: str = ""
 
+    def place(self, line: int) -> str:
+        """A line of its Dockerfile, as editors open it."""
+        return place(self.dockerfile, line)
+
+
+def place(dockerfile: str, line: int) -> str:
+    """A line of a Dockerfile, as editors open it; of one in the compose file its number alone."""
+    return f"{dockerfile}:{line}" if dockerfile else f"line {line}"
+
 
 @dataclass(frozen=True)
 class Commits:

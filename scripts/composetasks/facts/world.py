@@ -101,7 +101,7 @@ class World:
     registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
     ``checkout`` is what the folder of the git work tree is called.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
-    ``image_checks`` are the services whose health check is their image's own.
+    ``image_checks`` are the services whose health check is, or may be, their image's own.
     """
 
     model: Model

@@ -1,4 +1,5 @@
-"""Which services have a health check of their image's own, which the model does not show."""
+"""Which services have, or may have, a health check of their image's own, which the model does not
+show."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def image_checks(client: APIClient, model: Model, engine: Engine) -> dict[str, str]:
-    """The services whose image brings the check they have, and the image."""
+    """The services whose image brings the check they have, and the image. One that is not here
+    may bring it."""
     healthy = {
         one.service for one in engine.containers if one.project == model.project and one.health
     }
@@ -19,7 +21,11 @@ def image_checks(client: APIClient, model: Model, engine: Engine) -> dict[str, s
         name: service.image
         for name, service in model.services.items()
         if _none_of_its_own(service)
-        and (name in healthy or (engine.image(service.image) and _has_one(client, service.image)))
+        and (
+            name in healthy
+            or engine.image(service.image) is None
+            or _has_one(client, service.image)
+        )
     }
 
 

@@ -60,7 +60,7 @@ def _of_one(service: Service) -> Iterator[str]:
     words = " ".join(map(str, test)) if isinstance(test, (list, tuple)) else str(test)
     if not service.has_healthcheck or not words or words == "NONE":
         return
-    if re.search(r"\bpg_isready\b", words) and not re.search(r"\s(-h|--host)\b", words):
+    if re.search(r"\bpg_isready\b", words) and not _names_host(service, words):
         yield (
             f"{service.name}: pg_isready without -h also passes for the temporary server of a "
             "first start: add -h 127.0.0.1"
@@ -74,6 +74,12 @@ def _of_one(service: Service) -> Iterator[str]:
             f"{service.name}: its health is asked about every {interval} only, which a start waits "
             "for: add start_period: 60s and start_interval: 500ms"
         )
+
+
+def _names_host(service: Service, words: str) -> bool:
+    """Whether pg_isready is told a host: by an option, a connection string, or its environment."""
+    environment = service.config.get("environment") or {}
+    return "PGHOST" in environment or bool(re.search(r"\s-q?h|--host\b|PGHOST=|host=|://", words))
 
 
 def seconds(duration: str) -> float:

@@ -16,11 +16,13 @@ BUILT_IN = frozenset(
     | {"export", "false", "fg", "getopts", "hash", "jobs", "kill", "let", "local", "printf", "pwd"}
     | {"read", "readonly", "return", "set", "shift", "source", "test", "times", "trap", "true"}
     | {"type", "ulimit", "umask", "unset", "wait"}
+    | {"builtin", "declare", "enable", "mapfile", "popd", "pushd", "readarray", "shopt", "typeset"}
 )
+"""What a shell runs without a program; the last line is bash's alone."""
 BEFORE_A_COMMAND = ("exec", "!")
 KEYWORDS = frozenset(
     {"if", "then", "else", "elif", "fi", "for", "in", "do", "done", "while", "until", "case"}
-    | {"esac", "function", "[["}
+    | {"esac", "function", "[[", "select", "coproc", "time"}
 )
 PLAIN = re.compile(r"[\w./+-]+")
 ASSIGNMENT = re.compile(r"\w+=")
@@ -73,19 +75,25 @@ def _split(tokens: Sequence[str]) -> list[list[str]]:
     return parts
 
 
+def _redirects(token: str) -> bool:
+    return token != "" and token not in SEPARATORS and set(token) <= set("<>&|")
+
+
 def _of_commands(tokens: Sequence[str]) -> list[str]:
     found = []
     first = True
     redirected = False
-    for token in tokens:
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
         if token in SEPARATORS:
             first = True
         elif redirected:
             redirected = False
         elif token in KEYWORDS or set(token) & set("(){}`"):
             break
-        elif set(token) <= set("<>&|"):
+        elif _redirects(token):
             redirected = True
+        elif token.isdigit() and _redirects(following):
+            continue  # The number of a file descriptor.
         elif first and token not in BEFORE_A_COMMAND and not ASSIGNMENT.match(token):
             first = False
             if PLAIN.fullmatch(token) and token not in BUILT_IN:

@@ -3,6 +3,7 @@ mistake), and images."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
@@ -18,6 +19,8 @@ from composetasks.facts import (
 )
 from composetasks.facts.references import plain
 
+FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
+"""A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
 STARTED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
 
 
@@ -46,7 +49,7 @@ def made_as_folders(world: World, steps: Iterable[Step]) -> Iterator[str]:
                 mount.type == "bind"
                 and mount.source in world.missing
                 and mount.source not in service.needs
-                and PurePath(mount.target).suffix
+                and FILE_NAME.search(PurePath(mount.target).name)
             ):
                 yield (
                     f"{name}: {mount.source} does not exist, and Compose makes it a folder: where "

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.layers import place
 from composetasks.report.documents import schema
 from composetasks.report.text import clean, duration, size
 from composetasks.run.masking import safe
@@ -115,7 +116,7 @@ def show(page: Page, found: Mapping[str, Any]) -> None:
     page.table(rows, header)
     for image in found["images"]:
         for one in image["edits"]:
-            page.line(edit_line(image["service"], one))
+            page.line(edit_line(image, one))
     if "validation" in found:
         _show_validation(page, found["validation"])
 
@@ -157,7 +158,7 @@ def _show_image(page: Page, image: Mapping[str, Any]) -> None:
     page.table(rows, ["  line", "instruction", "took", "size", "changes", "made again"])
     for one in image["advice"]:
         first, last = one["lines"]
-        where = f"line {first}" if first == last else f"lines {first} to {last}"
+        where = place(image["dockerfile"], first) + ("" if first == last else f" to {last}")
         saves = f"{duration(one['saves_seconds_per_week'])} a week"
         if one["measured_seconds_per_week"] is not None:
             saves += f", measured {duration(one['measured_seconds_per_week'])}"
@@ -171,12 +172,14 @@ def _seconds(prediction: Mapping[str, Any] | None) -> str:
     return UNKNOWN if prediction["seconds"] is None else duration(prediction["seconds"])
 
 
-def edit_line(service: str, one: Mapping[str, Any]) -> str:
-    """What an edit of one file costs a service, in a sentence."""
+def edit_line(image: Mapping[str, Any], one: Mapping[str, Any]) -> str:
+    """What an edit of one file costs an image, in a sentence."""
+    service = image["service"]
     if not one["layers"]:
         return f"{service}: an edit of {one['path']} builds nothing again"
     took = "seconds unknown" if one["seconds"] is None else duration(one["seconds"])
-    return f"{service}: an edit of {one['path']} builds all again from line {one['line']}: {took}"
+    where = place(image["dockerfile"], one["line"])
+    return f"{service}: an edit of {one['path']} builds all again from {where}: {took}"
 
 
 def tried_line(one: Tried) -> str:

@@ -118,7 +118,9 @@ def _followed(session: Session, trial: Trial, image: LayeredImage, advice: Advic
         return advice
     text = trial.dockerfile(image.service)
     better = followed(text, image, remedy)
-    session.reporter.note(f"{image.service}: following the advice on line {advice.lines[0]}")
+    session.reporter.note(
+        f"{image.service}: following the advice on {image.place(advice.lines[0])}"
+    )
     try:
         trial.build(image, better)
     except TaskFailure:

@@ -82,7 +82,7 @@ def test_a_failure_is_the_step_that_failed_and_not_those_cancelled_with_it() -> 
     assert failed is not None
     assert failed.name == RUN
     assert log.last_lines() == [*(f"line {number}" for number in range(11, 40)), "no newline"]
-    assert log.dockerfile_line() == ("Dockerfile", 7)
+    assert log.dockerfile_line() == 7
     assert log.said() == "failed to solve: exit code: 2"
 
 

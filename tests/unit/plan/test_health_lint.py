@@ -41,7 +41,17 @@ def test_a_check_that_can_be_better_has_one_line(check: dict[str, Any], tells: s
     [
         {"test": ["CMD", "true"], "interval": "1s"},
         {"test": ["CMD", "true"], "start_period": "1m0s", "start_interval": "500ms"},
-        {"test": ["CMD", "pg_isready", "-h", "127.0.0.1"], "interval": "1.5s"},
+        *(
+            {"test": ["CMD-SHELL", test], "interval": "1.5s"}
+            for test in (
+                "pg_isready -h 127.0.0.1",
+                "pg_isready -hlocalhost",
+                "pg_isready -U user -qh localhost",
+                "pg_isready --host=localhost",
+                "PGHOST=localhost pg_isready",
+                "pg_isready -d postgresql://user@localhost/db",
+            )
+        ),
     ],
 )
 def test_a_good_check_has_none(check: dict[str, Any]) -> None:

@@ -41,6 +41,10 @@ def test_a_command(test: list[str], found: tuple[str, ...]) -> None:
         ("test -e /tmp/ok", ()),
         ("PGPASSWORD=x psql -c 'select 1; drop' > /dev/null 2>&1", ("psql",)),
         ("! exec redis-cli ping >/tmp/out && cat /tmp/out", ("redis-cli", "cat")),
+        ("exec 3<>/dev/tcp/localhost/9092", ()),
+        ("exec 3<> /dev/tcp/localhost/9092 && echo ruok >&3 && cat <&3", ("cat",)),
+        ("2>/dev/null curl localhost", ("curl",)),
+        ("shopt -s nullglob; nc -z localhost 80", ("nc",)),
         # Either is enough, so neither is needed.
         ("curl localhost || wget localhost", ()),
         # What is not a line of plain commands is not judged from there on.
