@@ -160,6 +160,17 @@ how alive it is, by the tables below; the code decides on the same tables.
 A container that is removed leaves its inspect record and its last 200 log lines in the run's
 folder (`.composetasks/runs/.../removed/`), and all its volumes, anonymous ones too; they are named.
 
+## Whose a container is
+
+A container is a service's where Compose made it as one: it has `container-number` and `config-hash`
+among its `com.docker.compose.` labels, `oneoff=False`, and no `hook`. Images that Compose builds
+carry the labels of project and service, and what is made of them inherits those, by `docker run`,
+by Swarm or by a tool: without the others it is made by hand, and no task counts, shows or removes
+it as a service's. So is a container made of a commit (`docker commit`) of a service's container:
+it has all its labels, and the id of the image among them is not its own. Compose itself takes it
+for the service's, and removes one of the two when it next starts that service; a plan that does
+is refused (exit 9), or removes it where it does not run.
+
 """
 CONFLICTS_PORTS = """A container that has a needed name and a needed port is one step. A name that
 moved from one of our services to another is taken by renaming its container, which Compose then

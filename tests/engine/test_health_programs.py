@@ -85,6 +85,8 @@ def test_the_services_own_container_is_asked_where_there_is_one(
         "com.docker.compose.project": project,
         "com.docker.compose.service": "web",
         "com.docker.compose.oneoff": "False",
+        "com.docker.compose.container-number": "1",
+        "com.docker.compose.config-hash": "abc",
     }
     options = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     key = docker("create", *options, TAG, "true")

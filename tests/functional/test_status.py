@@ -32,6 +32,8 @@ def container(service: str, state: str, status: str, **inspected: Any) -> dict[s
             "com.docker.compose.project": "shop",
             "com.docker.compose.service": service,
             "com.docker.compose.container-number": "1",
+            "com.docker.compose.config-hash": "abc",
+            "com.docker.compose.oneoff": "False",
         },
         "inspect": {"Id": f"id-{service}", "RestartCount": 0, "State": {}, **inspected},
     }

@@ -71,7 +71,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from _change_state(state, containers, world, tools)
         yield from _clear(left_over, world, tools)
     if containers:
-        yield from Start(world.model, containers, tools).run()
+        yield from Start(world, containers, tools).run()
     for step in checks:
         yield from run_check(step, tools)
 
@@ -92,7 +92,7 @@ def _change_state(
         ran = {one.id for one in world.engine.containers if one.running}
         again = [step for step in containers if step.key in ran]
         if again:
-            yield from Start(world.model, again, tools).run()
+            yield from Start(world, again, tools).run()
         raise
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.events import event
-from composetasks.facts import Action, Consent, Event, ExitCode, Model, Step
+from composetasks.facts import Action, Consent, Event, ExitCode, Model, Role, Step, role
+from composetasks.facts.engine import COMPOSE
 from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
@@ -28,9 +29,6 @@ DEFAULT_GRACE_SECONDS = 10
 """The engine's own, for containers without a ``stop_grace_period``."""
 STOPPED = ("created", "exited", "dead")
 ANONYMOUS = "com.docker.volume.anonymous"
-PROJECT = "com.docker.compose.project"
-SERVICE = "com.docker.compose.service"
-ONE_OFF = "com.docker.compose.oneoff"
 
 
 def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> Iterator[Event]:
@@ -256,9 +254,9 @@ def _leave(
 
 def _of_a_service(labels: Mapping[str, str], model: Model) -> bool:
     return (
-        labels.get(PROJECT) == model.project
-        and labels.get(ONE_OFF) != "True"
-        and labels.get(SERVICE) in (*model.services, *model.inactive)
+        role(labels) is Role.REPLICA
+        and labels[f"{COMPOSE}project"] == model.project
+        and labels.get(f"{COMPOSE}service") in (*model.services, *model.inactive)
     )
 
 

@@ -28,7 +28,8 @@ from composetasks.apply.readiness import Phase, Readiness
 from composetasks.apply.start_record import StartRecord
 from composetasks.apply.tools import Tools
 from composetasks.apply.watch import Watch
-from composetasks.facts import Action, Event, Model, Step
+from composetasks.facts import Action, Event, Role, Step, World, role
+from composetasks.facts.engine import COMPOSE
 from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -61,8 +62,9 @@ class _Progress:
 class Start:
     """One start of some services; :meth:`run` yields what happens."""
 
-    def __init__(self, model: Model, steps: Sequence[Step], tools: Tools) -> None:
-        self.model, self.tools, self.client = model, tools, tools.client
+    def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
+        self.model, self.tools, self.client = (model := world.model), tools, tools.client
+        self.copies = {one.id for one in world.engine.containers if one.copied}
         self.services: dict[str, _Progress] = {}
         for step in steps:
             self.services.setdefault(step.service, _Progress([])).steps.append(step)
@@ -210,13 +212,13 @@ class Start:
     # --- looking ----------------------------------------------------------------------------
 
     def _find_containers(self) -> None:
-        label = f"com.docker.compose.project={self.model.project}"
+        label = f"{COMPOSE}project={self.model.project}"
         found = self.client.containers(all=True, filters={"label": [label]})
         now: dict[str, dict[str, str]] = {}
         for one in found:
             labels = one.get("Labels") or {}
-            if labels.get("com.docker.compose.oneoff", "").lower() != "true":
-                of_service = now.setdefault(labels.get("com.docker.compose.service", ""), {})
+            if role(labels) is Role.REPLICA and one["Id"] not in self.copies:
+                of_service = now.setdefault(labels[f"{COMPOSE}service"], {})
                 of_service[one["Id"]] = min(one["Names"], key=len).lstrip("/")
         for name, progress in self.services.items():
             # One that had a container and has none was robbed of it: it is looked at once more.

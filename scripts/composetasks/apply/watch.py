@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.engine import COMPOSE
+
 if TYPE_CHECKING:
     from docker import APIClient
 
@@ -23,7 +25,8 @@ class Watch:
         self._client = client
         self._filters = {
             "type": ["container"],
-            "label": [f"com.docker.compose.project={project}"],
+            # What inherited the labels of its image has no hash: it is none of the project's.
+            "label": [f"{COMPOSE}project={project}", f"{COMPOSE}config-hash"],
         }
         if kinds:
             self._filters["event"] = list(kinds)

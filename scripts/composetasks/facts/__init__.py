@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         Engine,
         Image,
         Network,
+        Role,
         Volume,
+        role,
     )
     from composetasks.facts.environment import (
         EnvFile,
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "codes": "ExitCode",
     "doctor": "Builder Check Daemon Disk Plugin Reach Status Watching",
-    "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Volume",
+    "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume role",
     "environment": "EnvFile Environment Problem Reading Usage Variable",
     "events": "Event LogLine",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",

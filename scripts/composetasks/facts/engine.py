@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,41 @@ INSTANCE_LABEL = "composetasks.instance"
 """On every container, network and volume of an instance: its name."""
 OWNER_LABEL = "composetasks.instance.owner"
 """Beside it, where the instance lives for a process: which one."""
+COMPOSE = "com.docker.compose."
+"""What the labels that Compose sets begin with."""
+
+
+class Role(enum.Enum):
+    """What a container is to the Compose project that its labels name."""
+
+    REPLICA = "a container of a service"
+    ONE_OFF = "a one-off of `docker compose run`"
+    HOOK = "a `pre_start` hook of a service"
+    STRANGER = "made by hand or by a tool"
+
+
+def role(labels: Mapping[str, str]) -> Role:
+    """The role of a container with these labels.
+
+    Images that Compose builds carry its labels of project and service, and whatever is made of
+    them inherits those: they say nothing of who made a container. What Compose itself makes of a
+    service has more (its filters: compose/containers.go).
+    """
+    if not labels.get(f"{COMPOSE}project"):
+        return Role.STRANGER
+    if labels.get(f"{COMPOSE}hook"):
+        return Role.HOOK
+    if not labels.get(f"{COMPOSE}config-hash"):
+        return Role.STRANGER
+    oneoff = labels.get(f"{COMPOSE}oneoff", "").lower()
+    if oneoff == "true":
+        return Role.ONE_OFF
+    return Role.REPLICA if oneoff == "false" and _number(labels) else Role.STRANGER
+
+
+def _number(labels: Mapping[str, str]) -> int:
+    label = labels.get(f"{COMPOSE}container-number", "")
+    return int(label) if label.isascii() and label.isdigit() and len(label) < 10 else 0
 
 
 @dataclass(frozen=True)
@@ -29,7 +65,8 @@ class Container:
     restarting, removing, exited, dead; ``health`` is "" without a health check, else starting,
     healthy or unhealthy. ``networks`` maps names to ids; ``volumes`` maps destinations to volume
     names; ``status`` is the engine's own sentence ("Up 3 minutes (healthy)"); ``since`` is when
-    it came into its state, known only where it was asked for ("" elsewhere)."""
+    it came into its state, known only where it was asked for ("" elsewhere); ``copied`` says that
+    it was made of an image that is a commit of another container, whose labels it has."""
 
     id: str
     name: str
@@ -42,30 +79,48 @@ class Container:
     health: str = ""
     exit_code: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    copied: bool = False
     networks: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     bindings: tuple[Binding, ...] = ()
 
     def _label(self, name: str) -> str:
-        return self.labels.get(f"com.docker.compose.{name}", "")
+        """A label of Compose; "" where Compose did not make this container."""
+        return "" if self.role is Role.STRANGER else self.labels.get(f"{COMPOSE}{name}", "")
+
+    @property
+    def role(self) -> Role:
+        return Role.STRANGER if self.copied else role(self.labels)
+
+    @property
+    def replica(self) -> bool:
+        """Whether Compose made it as one of a service's own containers."""
+        return self.role is Role.REPLICA
 
     @property
     def project(self) -> str:
+        """The project it belongs to; "" for a stranger, whatever it inherited."""
         return self._label("project")
 
     @property
     def service(self) -> str:
         return self._label("service")
 
-    @property
-    def number(self) -> int:
-        """The replica's number, from 1; 0 when Compose did not make it."""
-        label = self._label("container-number")
-        return int(label) if label.isascii() and label.isdigit() and len(label) < 10 else 0
+    def mistaken_for(self, project: str) -> str:
+        """The service of ``project`` that Compose takes this stranger for, by its labels alone."""
+        labels = self.labels
+        counted = (
+            self.role is Role.STRANGER
+            and labels.get(f"{COMPOSE}project") == project
+            and f"{COMPOSE}config-hash" in labels
+            and labels.get(f"{COMPOSE}oneoff", "False") == "False"
+        )
+        return labels.get(f"{COMPOSE}service", "") if counted else ""
 
     @property
-    def oneoff(self) -> bool:
-        return self._label("oneoff").lower() == "true"
+    def number(self) -> int:
+        """The replica's number, from 1; 0 for what is none."""
+        return _number(self.labels) if self.replica else 0
 
     @property
     def config_hash(self) -> str:

@@ -43,7 +43,7 @@ def old_contents(
     found: dict[str, tuple[str, ...]] = {}
     for one in containers:
         service = model.services.get(one.service)
-        if service is None or one.project != model.project or one.oneoff or not one.running:
+        if service is None or one.project != model.project or not one.replica or not one.running:
             continue
         old = tuple(
             path

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
+from composetasks.facts.engine import COMPOSE
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside import understood
@@ -112,7 +113,7 @@ def _asked(question: Callable[[], T]) -> Bounded[T]:
 def read_containers(client: APIClient) -> tuple[Container, ...]:
     """All containers, running or not, by name."""
     with understood("the engine's list of containers", ExitCode.NO_ENGINE):
-        found = map(_container, client.containers(all=True))
+        found = [_container(raw, client) for raw in client.containers(all=True)]
         return tuple(sorted(found, key=lambda container: container.name))
 
 
@@ -139,7 +140,7 @@ def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in (raw.get("Labels") or {}).items()}
 
 
-def _container(raw: Mapping[str, Any]) -> Container:
+def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
     status = str(raw.get("Status", ""))
     health = re.search(r"\((health: )?(starting|healthy|unhealthy)\)", status)
     exited = re.match(r"Exited \((\d+)\)", status)
@@ -155,7 +156,8 @@ def _container(raw: Mapping[str, Any]) -> Container:
         created=int(raw.get("Created", 0)),
         health=health[2] if health else "",
         exit_code=int(exited[1]) if exited else None,
-        labels=_labels(raw),
+        labels=(labels := _labels(raw)),
+        copied=_copied(labels, str(raw.get("ImageID", "")), client),
         networks={name: str(one.get("NetworkID", "")) for name, one in sorted(networks.items())},
         volumes={
             str(one["Destination"]): str(one["Name"])
@@ -173,6 +175,23 @@ def _container(raw: Mapping[str, Any]) -> Container:
             if one.get("PublicPort")
         ),
     )
+
+
+def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
+    """Whether the labels of Compose are those of a container that the image is a commit of. One of
+    them is the id of the image a container is made of: that no image can carry of itself."""
+    from docker import errors
+
+    made_of = labels.get(f"{COMPOSE}image")
+    if not made_of or made_of == image:
+        return False
+    untyped: Any = client
+    try:
+        record = untyped.inspect_image(image)
+    except errors.APIError:
+        return False
+    inherited = (record.get("Config") or {}).get("Labels") or {}
+    return bool(inherited.get(f"{COMPOSE}image") == made_of)
 
 
 def _image(raw: Mapping[str, Any]) -> Image:

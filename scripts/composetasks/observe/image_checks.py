@@ -15,7 +15,9 @@ def image_checks(client: APIClient, model: Model, engine: Engine) -> dict[str, s
     """The services whose image brings the check they have, and the image. One that is not here
     may bring it."""
     healthy = {
-        one.service for one in engine.containers if one.project == model.project and one.health
+        one.service
+        for one in engine.containers
+        if one.project == model.project and one.replica and one.health
     }
     return {
         name: service.image

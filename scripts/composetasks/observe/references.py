@@ -73,7 +73,7 @@ def _first_ids(model: Model, containers: Iterable[Container]) -> dict[str, str]:
     """The id of each service's first container by name, which is the one Compose takes."""
     first: dict[str, Container] = {}
     for one in sorted(containers, key=lambda container: container.name):
-        if one.project == model.project and not one.oneoff:
+        if one.project == model.project and one.replica:
             first.setdefault(one.service, one)
     return {name: one.id for name, one in first.items()}
 

@@ -47,7 +47,7 @@ def _suspects(engine: Engine, model: Model) -> Iterator[Container]:
         if container.project == model.project:
             expected = (
                 names.get(container.name) == container.service
-                and not container.oneoff
+                and container.replica
                 and container.working_dir in ("", str(model.directory))
             )
             if not expected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import Container, Evidence, World
+from composetasks.facts.engine import COMPOSE
 from composetasks.plan.origin import Origin, here, origin, real_path
 
 TOOLS = {
@@ -29,6 +30,8 @@ def made_by(world: World, container: Container) -> str:
         return f"by a checkout of this project in {container.working_dir}, which is gone, {service}"
     if made is Origin.ONE_OFF:
         return f"by `docker compose run` of {service}"
+    if made is Origin.HOOK:
+        return f"by Compose as a hook of {service}"
     if made is Origin.OTHER_FILES:
         files = ", ".join(_foreign_files(world, container))
         return f"by other Compose files of this project ({files}), {service}"
@@ -44,7 +47,9 @@ def _by_hand(container: Container) -> str:
         if label in container.labels:
             value = container.labels[label]
             return f"by {words} {value}" if value not in ("", "true") else f"by {words}"
-    return "by hand (`docker run` or `docker create`)"
+    of = container.labels.get(f"{COMPOSE}project")
+    image = f" of an image of Compose project {of}" if of else ""
+    return f"by hand (`docker run` or `docker create`){image}"
 
 
 def _foreign_files(world: World, container: Container) -> list[str]:

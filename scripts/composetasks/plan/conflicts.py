@@ -26,7 +26,7 @@ from composetasks.plan.leftovers import left_containers, left_networks, one_line
 from composetasks.plan.origin import Origin, Stage, origin, stage
 from composetasks.plan.policy import CONSENT, IN_THE_WAY, Treatment
 
-__all__ = ["Findings", "after", "conflicts", "leftovers"]
+__all__ = ["Findings", "after", "conflicts", "leftovers", "treated"]
 
 
 def conflicts(world: World, services: Iterable[str], force: bool = False) -> Findings:
@@ -114,7 +114,7 @@ def _in_the_way(world: World, starting: tuple[str, ...], force: bool) -> Finding
         )
     )
     for one in claimed:
-        found += _treated(world, one, force)
+        found += treated(world, one, force)
     found += Findings(_broken(world, starting, found.steps))
     found += Findings(_interrupted(world, starting, found.steps))
     return found + Findings(blockers=tuple(ports.blockers(world, starting)))
@@ -125,7 +125,7 @@ def _adoptions(world: World, starting: tuple[str, ...]) -> Iterator[Claim]:
     for container in world.engine.containers:
         if (
             container.service in starting
-            and not container.oneoff
+            and container.replica
             and origin(world, container) is Origin.GONE_CHECKOUT
         ):
             yield Claim(Kind.SERVICE, container.service, container.service, container)
@@ -155,7 +155,8 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
     )
 
 
-def _treated(world: World, one: Gathered, force: bool) -> Findings:
+def treated(world: World, one: Gathered, force: bool) -> Findings:
+    """What is done with a container that has what a start needs."""
     treatment = IN_THE_WAY[origin(world, one.container)][stage(one.container)]
     if treatment is Treatment.RENAME:
         return _ours(world, one)

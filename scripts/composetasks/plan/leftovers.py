@@ -15,6 +15,7 @@ REASONS = {
     Origin.GONE_CHECKOUT: "its checkout is gone",
     Origin.NO_SERVICE: "its service is no longer in the model",
     Origin.ONE_OFF: "it is a one-off that has ended",
+    Origin.HOOK: "it is a `pre_start` hook that has ended",
 }
 NAMED = 5
 """How many left-overs a warning names."""

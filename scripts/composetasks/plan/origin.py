@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from composetasks.facts import Container, World
+from composetasks.facts import Container, Role, World
 
 
 class Origin(enum.Enum):
@@ -16,6 +16,7 @@ class Origin(enum.Enum):
     GONE_CHECKOUT = "made by a checkout of this project whose folder is gone"
     OTHER_FILES = "made by other Compose files of this project"
     ONE_OFF = "a one-off of `docker compose run`"
+    HOOK = "a `pre_start` hook of a service, kept because it failed"
     NO_SERVICE = "of a service that is no longer in the model"
     INACTIVE = "of a service whose profile is not active"
     OURS = "of a service of this model"
@@ -51,7 +52,7 @@ def stage(container: Container) -> Stage:
 def origin(world: World, container: Container) -> Origin:
     """Who made ``container``. Checkouts are compared by real path."""
     model = world.model
-    if not container.project:
+    if container.role is Role.STRANGER:
         return Origin.BY_HAND
     if container.project != model.project:
         return Origin.OTHER_PROJECT
@@ -61,8 +62,10 @@ def origin(world: World, container: Container) -> Origin:
             return Origin.GONE_CHECKOUT
         if folder != here(world):
             return Origin.OTHER_CHECKOUT
-    if container.oneoff:
+    if container.role is Role.ONE_OFF:
         return Origin.ONE_OFF
+    if container.role is Role.HOOK:
+        return Origin.HOOK
     if container.service in model.services:
         return Origin.OURS
     if container.service in model.inactive:

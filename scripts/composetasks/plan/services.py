@@ -60,14 +60,13 @@ def is_job(model: Model, service: Service) -> bool:
 
 
 def containers_of(world: World, service: str) -> tuple[Container, ...]:
-    """The containers that Compose made for a service of this project, by number; one-offs of
-    ``compose run`` are not among them."""
+    """The containers of a service of this project, by number."""
     found = [
         container
         for container in world.engine.containers
         if container.project == world.model.project
         and container.service == service
-        and not container.oneoff
+        and container.replica
     ]
     return tuple(sorted(found, key=lambda container: (container.number, container.created)))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from composetasks.facts import Action, Container, Evidence, Plan, Step, World
+from composetasks.facts import Action, Container, Evidence, Network, Plan, Step, World
+from composetasks.facts.engine import COMPOSE
 from composetasks.plan.card import made_by
 from composetasks.plan.origin import Origin, origin
 from composetasks.plan.start import finished
@@ -13,9 +14,9 @@ SPARED = (Origin.OTHER_CHECKOUT, Origin.OTHER_FILES)
 def plan_stop(world: World) -> Plan:
     """Remove what this checkout's project has on the engine, dependents first.
 
-    One-offs and containers of services no longer in the model go with it; containers that another
-    checkout or other Compose files of the project made are spared, and so is every network that
-    is still in use.
+    One-offs, kept hooks and containers of services no longer in the model go with it; strangers
+    and containers that another checkout or other Compose files of the project made are spared,
+    and so is every network that is still in use.
     """
     model = world.model
     ours: list[Container] = []
@@ -46,8 +47,15 @@ def plan_stop(world: World) -> Plan:
         )
         by_service.setdefault(container.service, []).append(step.id)
         steps.append(step)
-    steps += _networks(world, spared, tuple(step.id for step in steps))
+    staying = [one for one in world.engine.containers if one not in ours]
+    steps += _networks(world, staying, tuple(step.id for step in steps))
     warnings = [f"container {one.name} stays: made {made_by(world, one)}" for one in spared]
+    warnings += [
+        f"network {network.name} stays: container {one.name} is on it, made {made_by(world, one)}"
+        for network in _own_networks(world)
+        for one in staying
+        if network.name in one.networks and one not in spared
+    ]
     return finished(
         Plan(
             command="down",
@@ -60,13 +68,13 @@ def plan_stop(world: World) -> Plan:
     )
 
 
-def _networks(world: World, spared: list[Container], needs: tuple[str, ...]) -> list[Step]:
-    in_use = {
-        name
-        for one in world.engine.containers
-        if one in spared or one.project != world.model.project
-        for name in one.networks
-    }
+def _own_networks(world: World) -> list[Network]:
+    project = world.model.project
+    return [one for one in world.engine.networks if one.labels.get(f"{COMPOSE}project") == project]
+
+
+def _networks(world: World, staying: list[Container], needs: tuple[str, ...]) -> list[Step]:
+    in_use = {name for one in staying for name in one.networks}
     return [
         Step(
             action=Action.REMOVE_NETWORK,
@@ -76,7 +84,6 @@ def _networks(world: World, spared: list[Container], needs: tuple[str, ...]) -> 
             needs=needs,
             key=network.id,
         )
-        for network in world.engine.networks
-        if network.labels.get("com.docker.compose.project") == world.model.project
-        and network.name not in in_use
+        for network in _own_networks(world)
+        if network.name not in in_use
     ]

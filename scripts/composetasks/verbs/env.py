@@ -128,7 +128,7 @@ def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
     key = made.digest_key(session.kept.cache)
     held: dict[str, dict[str, bool | None]] = {}
     for name, service in model.services.items():
-        ours = [one for one in containers if one.service == name and one.running and not one.oneoff]
+        ours = [one for one in containers if one.service == name and one.running and one.replica]
         wanted = dict(service.config.get("environment") or {})
         for container in ours:
             current = container.config_hash == service.config_hash

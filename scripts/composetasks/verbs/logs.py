@@ -98,7 +98,7 @@ class _Reading:
         found = [
             one
             for one in read_containers(self.session.client)
-            if one.project == self.project and one.service in self.names and not one.oneoff
+            if one.project == self.project and one.service in self.names and one.replica
         ]
         return sorted(found, key=lambda one: (self.names.index(one.service), one.number))
 

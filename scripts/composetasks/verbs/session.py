@@ -266,9 +266,10 @@ class Session:
         Returns the exit code where the run ends with the plan, None where it was carried out.
         Raises TaskFailure for blockers, missing consent and failed steps.
         """
+        from composetasks.plan.lookalikes import without_lookalikes
         from composetasks.plan.orphans import with_ends
 
-        plan = with_ends(plan, world)
+        plan = without_lookalikes(with_ends(plan, world), world, self.options.force)
         if self.options.plan:
             self.reporter.plan(plan, announced=False)
             if plan.blockers:

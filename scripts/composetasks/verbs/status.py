@@ -157,7 +157,7 @@ def _running(session: Session, project: str) -> list[str]:
     from composetasks.observe.engine import read_containers
 
     found = read_containers(session.client)
-    return [one.id for one in found if one.project == project and one.running and not one.oneoff]
+    return [one.id for one in found if one.project == project and one.running and one.replica]
 
 
 def _taken(figures: Mapping[str, Figures], ids: Sequence[str]) -> dict[str, Any]:

@@ -22,8 +22,11 @@ WEB = Container(
     image_id="",
     state="running",
     labels={
+        "com.docker.compose.project": "shop",
         "com.docker.compose.service": "web",
         "com.docker.compose.container-number": "1",
+        "com.docker.compose.config-hash": "abc",
+        "com.docker.compose.oneoff": "False",
     },
 )
 

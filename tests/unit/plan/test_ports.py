@@ -87,6 +87,9 @@ def test_a_port_of_a_foreign_container_blocks_and_names_its_project() -> None:
     labels = {
         "com.docker.compose.project": "bakery",
         "com.docker.compose.service": "front",
+        "com.docker.compose.config-hash": "abc",
+        "com.docker.compose.container-number": "1",
+        "com.docker.compose.oneoff": "False",
         "com.docker.compose.project.working_dir": "/srv/bakery",
     }
     [blocker] = blockers(world(model(WEB), [foreign(bound(8080), labels=labels)]))

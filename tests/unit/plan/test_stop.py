@@ -42,7 +42,10 @@ def test_what_other_files_or_another_checkout_made_stays_with_its_network() -> N
 
 def test_what_a_stranger_is_on_is_left() -> None:
     guest = Container("x", "guest", "i", "i", "running", networks={"shop_default": "net-default"})
-    assert targets(seen(container("web"), guest)) == ["shop-web-1"]
+    plan = plan_stop(seen(container("web"), guest))
+    assert [step.target for step in plan.steps] == ["shop-web-1"]
+    [warning] = plan.warnings
+    assert warning.startswith("network shop_default stays: container guest is on it, made by hand")
     assert targets(replace(seen(), engine=replace(seen().engine, networks=(network(),)))) == [
         "shop_default"
     ]

@@ -47,7 +47,7 @@ def _own(world: World, service: Service) -> str | None:
     image = world.engine.image(service.image)
     for one in world.engine.containers:
         ours = one.project == world.model.project and one.service == service.name
-        if ours and not one.oneoff and image is not None and one.image_id == image.id:
+        if ours and one.replica and image is not None and one.image_id == image.id:
             return one.id
     return None
 

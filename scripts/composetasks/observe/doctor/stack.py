@@ -25,7 +25,7 @@ def root_services(
     running = {
         one.service: one
         for one in containers
-        if one.project == model.project and one.state == "running" and not one.oneoff
+        if one.project == model.project and one.state == "running" and one.replica
     }
     found = []
     for name, service in model.services.items():
