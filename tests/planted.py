@@ -2,8 +2,8 @@
 
 ``plant`` gives a project secrets of every kind that is a secret to composetasks: by their name, by
 ``# type: secret``, inside a URL, of several lines, with characters that are written differently in
-JSON, YAML and URLs, in ``.env`` and in the process. ``leaks`` looks for each of them, in every
-spelling, in texts and in all files below a folder.
+JSON, YAML and URLs, in ``.env`` and in the process; and those that the model itself declares.
+``leaks`` looks for each of them, in every spelling, in texts and in all files below a folder.
 """
 
 from __future__ import annotations
@@ -125,7 +125,28 @@ PRIVATE_KEY=
 WORKERS=1
 """
 
+LITERAL = {
+    "a file's content": "planted in a file 2Wq8",
+    "a variable that only the model calls a secret": "planted-in-note-5Rt1",
+    "an argument of a build": "plantedcnryT0kAQz7",
+    "a literal in environment": "planted-literal-8Yh3",
+    "a part of a connection string": "planted-in-dsn-6Tz4",
+    "a line of a config": "planted-in-config-3Wq9",
+    "a flag of a command": "planted-in-flag-1Lp7",
+    "a webhook": "T0PLANTED/B0PLANTED/planted9Xk2bQ",
+    "a variable with another's value": "planted-twice-4Bv6",
+}
+"""Secrets that the compose file itself declares, by where they stand."""
+
 SERVICES = """\
+secrets:
+  certificate: {{file: ./certificate.txt}}
+  note: {{environment: PLANTED_NOTE}}
+configs:
+  app:
+    content: |
+      database:
+        db_password: planted-in-config-3Wq9
 services:
   db:
     image: {image}
@@ -136,11 +157,19 @@ services:
       DB_PASSWORD: ${{DB_PASSWORD}}
       PRIVATE_KEY: ${{PRIVATE_KEY}}
       SESSION_SECRET:
+      DBPASS: planted-literal-8Yh3
+      PGDSN: host=db user=shop password=planted-in-dsn-6Tz4
+      APP_LOGIN: ${{APP_LOGIN}}
+      SAME_PASSWORD: ${{SAME_PASSWORD}}
+    secrets: [certificate, note]
+    configs: [app]
     labels:
       watchword: ${{WATCHWORD}}
+      notify: https://hooks.slack.com/services/T0PLANTED/B0PLANTED/planted9Xk2bQ
   web:
     image: {image}
-    command: [sh, -c, "sleep 360${{WORKERS:-1}}", "--password=${{DB_PASSWORD}}"]
+    command: [sh, -c, "sleep 360${{WORKERS:-1}}", "--password=${{DB_PASSWORD}}", --api-token,
+      planted-in-flag-1Lp7]
     init: true
     stop_grace_period: 1s
     environment:
@@ -162,16 +191,24 @@ def plant(project: Project, image: str = IMAGE) -> Planted:
     }
     in_url = "planted-in-url-4eK"
     process = {"SESSION_SECRET": "planted session $ecret 5"}
+    twice = LITERAL["a variable with another's value"]
     written = [
         'DB_PASSWORD="planted\'\\"x\\\\1 ü&p"',
         f"WATCHWORD={values['WATCHWORD']}",
         f"DATABASE_URL=postgres://shop:{in_url}@db/shop",
         f"API_TOKEN={values['API_TOKEN']}",
         f'PRIVATE_KEY="{KEY}"',
+        f"APP_LOGIN={twice}",
+        f"SAME_PASSWORD={twice}",
     ]
+    process["PLANTED_NOTE"] = LITERAL["a variable that only the model calls a secret"]
     project.compose(SERVICES.format(image=image))
+    certificate = project.write("certificate.txt", LITERAL["a file's content"] + "\n")
     project.write(".env.example", EXAMPLE)
     env_file = project.write(".env", "\n".join(written) + "\n")
     env_file.chmod(0o600)
     project.environment.update(process)
-    return Planted({**values, "DATABASE_URL": in_url, **process}, (env_file,))
+    model = project.folder / "compose.yaml"
+    return Planted(
+        {**LITERAL, **values, "DATABASE_URL": in_url, **process}, (env_file, certificate, model)
+    )

@@ -77,3 +77,53 @@ def test_a_whole_life_leaves_no_secret(project: Project) -> None:
         secrets.sources,
     )
     assert all_of_them.leaks(*runs, folder=project.folder) == []
+
+
+def test_what_the_model_declares_is_hidden_in_logs_and_builds(project: Project) -> None:
+    """Also where Compose's model is remembered, of which no secret is kept."""
+    values = {
+        "argument": "plantedcnryT0kAQz7",
+        "file": "planted in a file 2Wq8",
+        "variable": "planted-in-note-5Rt1",
+        "literal": "planted-literal-8Yh3",
+        "config": "planted-in-config-3Wq9",
+    }
+    model = project.folder / "compose.yaml"
+    project.compose(f"""
+secrets:
+  file: {{file: ./file.txt}}
+  variable: {{environment: NOTE}}
+configs:
+  app: {{content: "db_password: {values["config"]}"}}
+services:
+  web:
+    build: {{context: web, args: {{NPM_TOKEN: {values["argument"]}}}}}
+    command: [sh, -c, "cat /run/secrets/* /app; echo; echo $$DBPASS; exec sleep 3600"]
+    init: true
+    stop_grace_period: 1s
+    environment: {{DBPASS: {values["literal"]}}}
+    secrets: [file, variable]
+    configs: [app]
+""")
+    secret_file = project.write("file.txt", f"{values['file']}\n")
+    dockerfile = (
+        f"FROM {TAG}\nARG NPM_TOKEN\nRUN --network=none echo using $NPM_TOKEN {project.name}\n"
+    )
+    project.write("web/Dockerfile", dockerfile)
+    secrets = planting.Planted(values, (model, secret_file))
+    note = {"NOTE": values["variable"]}
+
+    built = project.inv("build", **note)
+    again = project.inv("build", "--no-cache", **note)
+    assert (built.code, again.code) == (0, 0), built.err + again.err
+    log = next((project.folder / ".composetasks/runs").glob("*-build/build-web.log")).read_text()
+    assert "using ***" in log
+
+    up = project.inv("up", **note)
+    assert up.code == 0, up.err
+    printed = project.inv("logs", **note)
+    assert printed.out.count("***") == 4, printed.out
+    logs = [printed, project.inv("logs", "--json", **note)]
+    assert secrets.leaks(built, again, up, *logs, folder=project.folder) == []
+    raw = project.inv("logs", "--raw", **note)
+    assert all(values[one] in raw.out for one in ("file", "variable", "literal", "config"))

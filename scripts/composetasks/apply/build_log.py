@@ -151,7 +151,7 @@ class BuildLog:
         """The Dockerfile's steps with their seconds, without what they waited for others."""
         return [
             {
-                "name": one.name,
+                "name": safe(one.name),
                 "seconds": round(one.seconds - self._waited(one, one.started), 3),
                 "cached": not self._ran(one),
             }

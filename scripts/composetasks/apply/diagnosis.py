@@ -19,7 +19,8 @@ from composetasks.apply.telling import telling
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import write_json
-from composetasks.run.masking import hide, safe, safe_data, secret_name
+from composetasks.run.masking import hide_all, safe, safe_data
+from composetasks.run.secret_values import declared
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -124,7 +125,8 @@ def _gather(client: APIClient, trouble: Trouble) -> Iterator[tuple[str, _Seen]]:
         for key, name in containers.items():
             with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
                 record: Mapping[str, Any] = client.inspect_container(key)
-                hide(_secrets(record))
+                # Its log may say what is in its environment.
+                hide_all(declared(record.get("Config")))
                 yield key, _Seen(name, record, _log(client, key, trouble.since))
 
 
@@ -150,14 +152,6 @@ def _asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> boo
     if all(event.get("Action") != "die" for event in told):
         return None
     return any((event["Actor"].get("Attributes") or {}).get("signal") == "9" for event in told)
-
-
-def _secrets(record: Mapping[str, Any]) -> Iterator[str]:
-    """The secrets in a container's environment: its log may say them."""
-    for one in (record.get("Config") or {}).get("Env") or ():
-        name, _, value = one.partition("=")
-        if value and secret_name(name):
-            yield value
 
 
 def _log(client: APIClient, key: str, since: float) -> list[str]:

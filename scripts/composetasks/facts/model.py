@@ -108,7 +108,9 @@ class Resource:
 class Model:
     """The Compose model with its active services in dependency order (what others wait for
     comes first). ``directory`` is Compose's project directory, ``files`` its compose files.
-    ``inactive`` are services that only a profile would start."""
+    ``inactive`` are services that only a profile would start. ``secret_files`` and
+    ``secret_variables`` are where the contents of its ``secrets:`` come from; ``literal_secrets``
+    says that its own text holds more."""
 
     project: str
     directory: Path
@@ -119,6 +121,9 @@ class Model:
     instance: str | None = None
     inactive: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    secret_files: tuple[str, ...] = ()
+    secret_variables: tuple[str, ...] = ()
+    literal_secrets: bool = False
 
     def builders(self) -> dict[str, str]:
         """The service that builds each image, by all of the image's plain names: the first one

@@ -6,6 +6,7 @@ it was made from has changed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -27,11 +28,12 @@ from composetasks.facts import (
 from composetasks.observe import remembered, sources
 from composetasks.observe.contents import inline_configs
 from composetasks.observe.hashes import resource_hashes
-from composetasks.run import made
+from composetasks.run import made, masking
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside import understood
 from composetasks.run.process import ProgramError
+from composetasks.run.secret_values import declared
 
 
 def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
@@ -96,14 +98,42 @@ def _answer(
     spelled: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What is kept of Compose's answers; ``spelled`` is the JSON form of one that came as YAML."""
+    literal = _hide_literals(config)
     return {
         "inactive": sorted(set(every.split()) - set(config.get("services") or {})),
         # Secrets end here: no fact, plan, cache or run folder ever holds one.
         "config": made.mask(config, key),
+        "secrets": {**_secret_sources(config), "literal": literal},
         "resource_hashes": resource_hashes(config if spelled is None else spelled),
         "inline": inline_configs(config, key),
         "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
         "warnings": [_warning(line) for line in said.splitlines() if line.strip()],
+    }
+
+
+def _hide_literals(config: dict[str, Any]) -> bool:
+    """Mask, from now on, the secrets that stand in the model's own text; whether there are any
+    that were not known from the environment."""
+    found = {one for value in declared(config) for one in masking.spellings(value)}
+    new = found - masking.hidden()
+    masking.hide(new)
+    return bool(new)
+
+
+def hide_literals(compose: Compose) -> None:
+    """Ask Compose for the model's text again, of which no secret is remembered, and mask from now
+    on those that stand in it."""
+    with contextlib.suppress(ProgramError, ValueError):
+        done = compose.run("--profile", "*", "config", "--format", "json", check=False)
+        _hide_literals(json.loads(done.stdout))
+
+
+def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
+    """The files and the variables whose contents the model declares to be secrets."""
+    entries = [one or {} for one in (config.get("secrets") or {}).values()]
+    return {
+        kind: sorted({str(one[key]) for one in entries if one.get(key)})
+        for kind, key in (("files", "file"), ("variables", "environment"))
     }
 
 
@@ -159,6 +189,9 @@ def _model(answer: dict[str, Any], compose: Compose, files: tuple[Path, ...]) ->
         volumes=_resources(config, "volumes", answer),
         inactive=tuple(answer["inactive"]),
         warnings=tuple(answer["warnings"]),
+        secret_files=tuple(answer["secrets"]["files"]),
+        secret_variables=tuple(answer["secrets"]["variables"]),
+        literal_secrets=bool(answer["secrets"]["literal"]),
     )
 
 

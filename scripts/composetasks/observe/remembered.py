@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from composetasks.observe import compose_dotenv, project_files, sources
 from composetasks.run import made
 from composetasks.run.compose import Compose
+from composetasks.run.masking import shows_secret
 from composetasks.store import memory
 
 T = TypeVar("T")
@@ -60,7 +61,8 @@ def remember(
         return
     words: set[str] = set()
     for path in read:
-        words |= _words(path)
+        # A secret that stands in the text is a word of it as well.
+        words |= {word for word in _words(path) if not shows_secret(word)}
     digest = partial(_digest, made.digest_key(cache))
     kept = {
         "compose": compose.identity(),

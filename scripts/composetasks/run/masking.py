@@ -1,9 +1,9 @@
-"""Secrets out of sight: which names hold one, and text without their values.
+"""Secrets out of sight: text without their values.
 
-A secret is known by its variable's name, by its value wherever that turns up, and as the password
-of a URL. A run says once with :func:`hide` what it must not show; whoever writes words that are
-not our own (another program's error, a container's record or log) passes them through
-:func:`safe` or :func:`safe_data`.
+What is a secret by its name, place or shape says :mod:`composetasks.run.secret_values`; its value
+is masked wherever it turns up. A run says with :func:`hide` what it must not show; whoever writes
+words that are not our own (another program's error, a container's record or log) passes them
+through :func:`safe` or :func:`safe_data`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
+from composetasks.run.secret_values import parts, replaced, secret_name
+
 if TYPE_CHECKING:
     from composetasks.facts import Environment
 
@@ -23,15 +25,6 @@ SHORTEST = 4
 SURE = 6
 """A secret this long is masked inside words too, a shorter one only where it stands alone."""
 
-SECRET_NAME = re.compile(
-    r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|_KEY\d*$|(?:^|_)PASS\d*$|\w_PWD$",
-    re.IGNORECASE,
-)
-ABOUT_A_SECRET = re.compile(
-    r"(?:^|_)(?:FILE|PATH|DIR|NAME|ID|URL|TTL|TIMEOUT|EXPIRY|LENGTH|ENABLED|REQUIRED|LIMIT|COUNT)$"
-    r"|PUBLIC_?KEY|TOKENI[SZ]|(?:MAX|MIN|NUM)_TOKENS",
-    re.IGNORECASE,
-)
 WELL_KNOWN = frozenset(
     re.findall(
         r"\S+",
@@ -41,16 +34,6 @@ WELL_KNOWN = frozenset(
 )
 """Passwords that everybody tries first. They are masked under their names and not looked for in
 text, where they are names of services and users, and words."""
-URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@?#\"']*):([^\s/\"']+)@")
-IN_QUERY = re.compile(
-    r"(?<=[?&;])((?:[\w.-]*(?:password|passwd|secret|token|api_?key))=)([^&\s\"';]+)", re.IGNORECASE
-)
-
-
-def secret_name(name: str) -> bool:
-    """Whether a variable's name says that its value is a secret (``DB_PASSWORD``, ``API_KEY``;
-    not ``PASSWORD_FILE``, ``PWD`` or ``MAX_TOKENS``)."""
-    return bool(SECRET_NAME.search(name)) and not ABOUT_A_SECRET.search(name)
 
 
 def spellings(value: str) -> frozenset[str]:
@@ -87,18 +70,16 @@ def secret(environment: Environment, name: str) -> bool:
 def secrets(environment: Environment, public: Collection[str] = ()) -> frozenset[str]:
     """The values that must appear nowhere, in every spelling, for ``mask``.
 
-    Not among them: the example values of ``.env.example``, values that a variable which is no
-    secret has too, and ``public`` ones (names of services, say): masking those would hide
-    nothing and make every page unreadable.
+    Not among them: the example values of ``.env.example``, and ``public`` ones (names of
+    services, say). That a variable which is no secret has the same value makes it none.
     """
-    known = set(public) | {one.default for one in environment.variables}
     hidden: set[str] = set()
     for name, value in _every_value(environment):
         if secret(environment, name):
             hidden.add(value)
         else:
-            known.add(value)
-            hidden.update(match[2] for match in URL_PASSWORD.finditer(value))
+            hidden.update(parts(value))
+    known = set(public) | {one.default for one in environment.variables}
     return frozenset(one for value in hidden - known for one in spellings(value))
 
 
@@ -115,12 +96,9 @@ def _stars(_secret: str) -> str:
 
 
 def mask(text: str, secrets: Collection[str], stand_in: Callable[[str], str] = _stars) -> str:
-    """``text`` with every one of ``secrets``, and the passwords of URLs, replaced by MASK, or by
-    what ``stand_in`` makes of them."""
-    if "://" in text:
-        text = URL_PASSWORD.sub(lambda found: f"{found[1]}:{stand_in(found[2])}@", text)
-    if "=" in text:
-        text = IN_QUERY.sub(lambda found: f"{found[1]}{stand_in(found[2])}", text)
+    """``text`` with every one of ``secrets``, and what is one by its place in the text, replaced
+    by MASK, or by what ``stand_in`` makes of them."""
+    text = replaced(text, stand_in)
     if secrets:
         text = _pattern(frozenset(secrets)).sub(lambda found: stand_in(found[0]), text)
     return text
@@ -161,6 +139,11 @@ def hide(secrets: Iterable[str]) -> None:
     _hidden.update(secrets)
 
 
+def hide_all(values: Iterable[str]) -> None:
+    """From now on these values are masked by :func:`safe`, however they are spelled."""
+    hide(spelled for value in values for spelled in spellings(value))
+
+
 def unhide(words: Iterable[str]) -> None:
     """These are names that everybody sees (services, images), whoever chose one as a password."""
     _hidden.difference_update(words)
@@ -169,6 +152,12 @@ def unhide(words: Iterable[str]) -> None:
 def hidden() -> frozenset[str]:
     """What :func:`hide` was told, in this process."""
     return frozenset(_hidden)
+
+
+def shows_secret(text: str) -> bool:
+    """Whether a value that this run must not show is in ``text``: quicker than :func:`safe`, for
+    much text with few secrets in it."""
+    return any(one in text for one in _hidden)
 
 
 def safe(text: str) -> str:

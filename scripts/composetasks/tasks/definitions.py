@@ -176,6 +176,7 @@ def verify(session: Session) -> ExitCode:
         "tail": "how many of the last lines of each container, or all",
         "grep": "only lines that match this regular expression",
         "exclude": "no lines that match this regular expression",
+        "raw": "leave the values of secrets in the lines, which are masked otherwise",
     },
 )
 def logs(
@@ -188,6 +189,7 @@ def logs(
     until: str = "",
     grep: str = "",
     exclude: str = "",
+    raw: bool = False,
 ) -> ExitCode:
     """Show what the services wrote, merged by time."""
     from composetasks.verbs.logs import LogOptions
@@ -201,6 +203,7 @@ def logs(
         grep=grep,
         exclude=exclude,
         timestamps=timestamps,
+        raw=raw,
     )
     return verb(session, service, options)
 

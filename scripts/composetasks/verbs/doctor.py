@@ -17,6 +17,8 @@ def doctor(session: Session) -> ExitCode:
     examination = Examination(session)
     try:
         checks = examination.checks()
+        if (model := examination.model_or_none()) is not None:
+            session.hide_literals(model)
     finally:
         examination.end()
     document = {"schema": schema("doctor"), "checks": [_document(one) for one in checks]}

@@ -57,7 +57,8 @@ def _variable(
     hidden: Collection[str],
 ) -> dict[str, Any]:
     specified = next((one for one in environment.variables if one.name == name), None)
-    is_secret = secret(environment, name)
+    declared = any("secrets" in places.get(name, ()) for places in usage.services.values())
+    is_secret = declared or secret(environment, name)
 
     def visible(value: str) -> str:
         return MASK if is_secret and value else mask(value, hidden)

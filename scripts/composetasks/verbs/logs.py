@@ -17,6 +17,7 @@ from composetasks.observe.logs import Cursor, LogRange, by_time, history
 from composetasks.report.documents import schema
 from composetasks.run import moment
 from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe, shows_secret
 from composetasks.run.signals import Terminated, last_signal
 from composetasks.verbs.session import Session
 
@@ -27,7 +28,8 @@ CHANGES = ("create", "start", "destroy")
 @dataclass(frozen=True)
 class LogOptions:
     """What is wanted of the logs, as the flags say it: ``tail`` is a number or ``all``, ``since``
-    and ``until`` are moments, ``grep`` and ``exclude`` regular expressions."""
+    and ``until`` are moments, ``grep`` and ``exclude`` regular expressions; ``raw`` leaves secrets
+    in the lines."""
 
     follow: bool = False
     since: str = ""
@@ -36,6 +38,7 @@ class LogOptions:
     grep: str = ""
     exclude: str = ""
     timestamps: bool = False
+    raw: bool = False
 
 
 def logs(session: Session, services: Sequence[str], options: LogOptions) -> ExitCode:
@@ -49,6 +52,8 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
     )
     shown = line_filter(options.grep, options.exclude)
     model = session.model(services)
+    if not options.raw:
+        session.hide_literals(model)
     names = list(services) or list(model.services)
     printer = session.reporter.log_printer(
         names,
@@ -58,7 +63,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
     reading = _Reading(session, model.project, names, wanted, shown)
     try:
         for batch in reading.following() if options.follow else reading.written():
-            printer.write(batch)
+            printer.write(batch if options.raw else _masked(batch))
             printer.flush()
     except (KeyboardInterrupt, Terminated) as end:
         last_signal()
@@ -142,6 +147,13 @@ class _Reading:
     def _matching(self, lines: Sequence[LogLine]) -> Sequence[LogLine]:
         shown = self.shown
         return lines if shown is None else [line for line in lines if shown(line.line)]
+
+
+def _masked(lines: Sequence[LogLine]) -> Sequence[LogLine]:
+    """The lines without the values of secrets that this run knows."""
+    if not shows_secret("\n".join(line.line for line in lines)):
+        return lines
+    return [line._replace(line=safe(line.line)) for line in lines]
 
 
 def _last_of_each(batches: Iterable[Sequence[LogLine]], count: int) -> Sequence[LogLine]:

@@ -191,8 +191,19 @@ class Session:
         from composetasks.observe.model import load_model
 
         model = load_model(self.compose, self.kept.cache, all_profiles=all_profiles)
+        if model.secret_files or model.secret_variables:
+            from composetasks.observe.secret_contents import secret_contents
+
+            masking.hide(secret_contents(model, self.environment))
         masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
         return replace(model, instance=self.instance or None)
+
+    def hide_literals(self, model: Model) -> None:
+        """Mask the secrets in the model's own text: before other programs' words are shown."""
+        if model.literal_secrets:
+            from composetasks.observe.model import hide_literals
+
+            hide_literals(self.compose)
 
     def observe(
         self,
@@ -275,6 +286,8 @@ class Session:
             if plan.blockers:
                 return plan.blockers[0].code
             return ExitCode.CHANGES if plan.steps and self.options.exit_code else ExitCode.OK
+        if plan.steps and not plan.blockers:
+            self.hide_literals(world.model)
         definitions = self._definitions(plan)
         if plan.steps or plan.blockers or plan.warnings:
             self.reporter.plan(plan, announced=True)

@@ -73,7 +73,7 @@ def test_an_error_that_quotes_a_secret_is_shown_without_it(
 def test_an_env_file_that_is_refused_is_explained_without_its_values(
     project: Project, planted: Planted, engine: ScriptedEngine
 ) -> None:
-    (source,) = planted.sources
+    source = project.folder / ".env"
     lines = source.read_text().splitlines()
     source.write_text("\n".join(f"{line} '" for line in lines) + "\n")
     runs = [project.inv("up"), project.inv("up", "--json"), project.inv("env", "--json")]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composetasks.facts import EnvFile, Environment, Reading, Variable
-from composetasks.run.masking import MASK, mask, masked, secret, secret_name, secrets, spellings
+from composetasks.run.masking import MASK, mask, masked, secret, secrets, spellings
+from composetasks.run.secret_values import declared, parts, secret_name
 
 SECRET = 'hunter2 "$x\\y'
 
@@ -20,7 +21,9 @@ SECRET = 'hunter2 "$x\\y'
     "name",
     ["DB_PASSWORD", "PGPASSWORD", "password", "API_KEY", "AWS_SECRET_ACCESS_KEY", "FERNET_KEY",
      "GITHUB_TOKEN", "SECRET_KEY_BASE", "DB_PASS", "DB_PWD", "AIRFLOW__API__SECRET_KEY",
-     "ENCRYPTION_KEY2", "GOOGLE_CREDENTIALS"],
+     "ENCRYPTION_KEY2", "GOOGLE_CREDENTIALS", "DBPASS", "PGPASS", "STORAGE_ACCOUNT_KEY",
+     "AccountKey", "SIGNING_KEY_V1", "PASSWORD_SALT", "REGISTRY_AUTH", "SLACK_WEBHOOK",
+     "api-token"],
 )  # fmt: skip
 def test_a_name_tells_a_secret(name: str) -> None:
     assert secret_name(name)
@@ -29,7 +32,8 @@ def test_a_name_tells_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["PWD", "OLDPWD", "PASSWORD_FILE", "MAX_TOKENS", "TOKENIZERS_PARALLELISM", "KEYBOARD",
-     "SSH_PUBLIC_KEY", "PASSENGER", "COMPASS", "TOKEN_TTL", "AWS_ACCESS_KEY_ID"],
+     "SSH_PUBLIC_KEY", "PASSENGER", "COMPASS", "BYPASS", "AUTHOR", "TOKEN_TTL",
+     "AWS_ACCESS_KEY_ID", "POSTGRES_HOST_AUTH_METHOD"],
 )  # fmt: skip
 def test_a_name_about_a_secret_is_none(name: str) -> None:
     assert not secret_name(name)
@@ -80,11 +84,13 @@ def test_lines_of_a_secret_of_several_lines_are_masked_alone() -> None:
 
 
 def test_what_everybody_knows_stays_readable() -> None:
-    known = environment(
-        POSTGRES_PASSWORD="postgres", POSTGRES_USER="shop-user", A_PASSWORD="shop-user", B_TOKEN="1"
-    )
-    assert secrets(known) == frozenset()
+    assert secrets(environment(POSTGRES_PASSWORD="postgres", B_TOKEN="1")) == frozenset()
     assert secrets(environment(A_PASSWORD="worker-1"), public={"worker-1"}) == frozenset()
+
+
+def test_that_another_variable_has_its_value_makes_a_secret_none() -> None:
+    known = environment(APP_LOGIN="shop-user", A_PASSWORD="shop-user")
+    assert secrets(known) == {"shop-user"}
 
 
 def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
@@ -115,3 +121,45 @@ def test_no_secret_survives(value: str, before: str, after: str) -> None:
         shown = mask(before + text + after, hidden)
         left = shown.replace(MASK, "\0")
         assert not any(one in left for one in hidden if len(one) >= 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret_parts"),
+    [
+        ("host=db password=s3cr3t-x dbname=a", {"s3cr3t-x"}),
+        ("DefaultEndpoints=https;AccountName=shop;AccountKey=bm90IG9uZQ==;", {"bm90IG9uZQ=="}),
+        ("https://ab12cd34ef@git.example.com/r.git", {"ab12cd34ef"}),
+        ("amqp://user:pa/ss@queue:5672/v", {"pa/ss"}),
+        ("ssh://git@example.com:22/a https://git@example.com/b", set()),
+        ("registry:5000/image@sha256:0123 http://registry:5000/a@b", set()),
+        ('{"user": "x", "password": "s3cr3t-x"}', {"s3cr3t-x"}),
+        ("mysqld --ssl --password s3cr3t-x --port 1", {"s3cr3t-x"}),
+        ("token: ${TOKEN} password: /run/secrets/db", set()),
+        ("https://hooks.example.com/services/T0/B0/x9y8", {"services/T0/B0/x9y8"}),
+        ("https://discord.example.com/api/webhooks/12345/x9y8z7", {"12345/x9y8z7"}),
+        ("ghp_" + "a1B2" * 9, {"ghp_" + "a1B2" * 9}),
+        ("AKIA" + "Q7ZX" * 4, {"AKIA" + "Q7ZX" * 4}),
+        ("commit 3f2a9c81d7e64b05a1c3d9e8f7b6a5c4d3e2f1a0", set()),
+        ("/usr/lib/python3.11/site-packages:/opt/tool-1.2.3/bin", set()),
+    ],
+)
+def test_the_secret_parts_of_a_text(text: str, secret_parts: set[str]) -> None:
+    assert set(parts(text)) == secret_parts
+
+
+def test_the_secrets_of_a_model_are_found_wherever_they_stand() -> None:
+    model = {
+        "services": {
+            "web": {
+                "build": {"args": {"NPM_TOKEN": "s3cr3t-arg"}},
+                "command": ["serve", "--auth-token", "s3cr3t-flag", "--port", "80"],
+                "environment": {"DB_PASSWORD": "s3cr3t-env", "NAME": "shop"},
+                "labels": {"backup.dsn": "host=a password=s3cr3t-label"},
+            }
+        },
+        "configs": {"app": {"content": "[db]\npassword = s3cr3t-config\n"}},
+        "secrets": {"db_password": {"file": "./db_password.txt"}},
+    }
+    assert set(declared(model)) == {
+        *("s3cr3t-arg", "s3cr3t-flag", "s3cr3t-env", "s3cr3t-label", "s3cr3t-config")
+    }

@@ -29,6 +29,7 @@ from composetasks.observe.inputs.stages import find_needs
 from composetasks.observe.inputs.tree import Files, memory_of, read_files
 from composetasks.run import masking, records
 from composetasks.run.failure import TaskFailure
+from composetasks.run.secret_values import secret_name
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -374,6 +375,6 @@ def without_secrets(text: str) -> str:
     """A Dockerfile's text without the values of variables that are secret by their names."""
 
     def shown(found: re.Match[str]) -> str:
-        return f"{found[1]}={masking.MASK}" if masking.secret_name(found[1]) else found[0]
+        return f"{found[1]}={masking.MASK}" if secret_name(found[1]) else found[0]
 
     return ASSIGNED.sub(shown, text)

@@ -1,0 +1,176 @@
+"""Where a secret stands: the names that hold one, and the parts of a text that are one.
+
+A secret is known by the name it is assigned to (``DB_PASSWORD``, ``AccountKey=...`` within a
+connection string), as the user part of a URL, and by its shape: the patterns of tokens and keys
+are those of detect-secrets, which keeps them. :mod:`composetasks.run.masking` hides what is found
+here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+SECRET_NAME = re.compile(
+    r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|WEBHOOK|CONTRASE(?:Ñ|N)A"
+    r"|(?:API|ACCESS|ACCOUNT|AUTH|CLIENT|MASTER|PRIVATE|SHARED|SIGNING|ENCRYPTION|SERVICE)_?KEY"
+    r"|[_-]KEY(?:_?V?\d+)?$|(?<!COM)(?<!BY)(?<!TRES)PASS\d*$|\w_PWD$|(?:^|[_-])(?:AUTH|SALT|PEPPER)$",
+    re.IGNORECASE,
+)
+ABOUT_A_SECRET = re.compile(
+    r"(?:^|[_-])(?:FILE|PATH|DIR|NAME|ID|TTL|TIMEOUT|EXPIRY|EXPIRES|LENGTH|ENABLED|REQUIRED|LIMIT"
+    r"|COUNT|ALGORITHM|TYPE|METHOD|ISSUER)$"
+    r"|(?:PASSW(?:OR)?D|SECRET|TOKEN|KEY)_URL$|PUBLIC_?KEY|TOKENI[SZ]|(?:MAX|MIN|NUM)_TOKENS",
+    re.IGNORECASE,
+)
+ASSIGNED = re.compile(
+    r"(?P<name>[A-Za-z_][\w.-]*)(?P<sign>[\"']?\s{0,3}(?:=|:(?!//))\s{0,3}|(?<=\w)\s+(?=\S))"
+    r"(?P<quote>[\"']?)(?P<value>[^\s\"';,&#]+)(?P=quote)"
+)
+"""A name and the word that is assigned to it: ``password=x``, ``"password": "x"``,
+``AccountKey=x;``, ``--password x``."""
+URL_USER = re.compile(
+    r"(?<=://)(?P<user>[^\s/:@?#\"']*)"
+    r"(?::(?P<password>(?!\d{1,5}[/?#])[^\s\"'@]+(?:@[^\s\"'/@]+)*))?@(?=[\w\[.-])"
+)
+"""The user part of a URL (RFC 3986, 3.2.1). A password with a slash in it is none by that page, and
+is written all the same; digits before a slash are a port."""
+HARMLESS_USERS = frozenset({"", "git", "anonymous"})
+TOKEN_LIKE = re.compile(r"(?=[\w+=.~-]*\d)(?=[\w+=.~-]*[A-Za-z])[\w+=.~-]{16,}|-----BEGIN ")
+"""A word that the patterns of tokens are tried on: long, with letters and digits."""
+WEBHOOK = re.compile(
+    r"(?<=://)(?:hooks\.[^\s/]+|[^\s/]+/(?:api/)?webhooks?)/(?P<path>[^\s\"']{8,})"
+)
+"""A URL that needs no password: who knows it may post."""
+
+
+def secret_name(name: str) -> bool:
+    """Whether a name says that its value is a secret (``DB_PASSWORD``, ``DBPASS``, ``API_KEY``,
+    ``SESSION_SALT``; not ``PASSWORD_FILE``, ``PWD`` or ``MAX_TOKENS``)."""
+    return bool(SECRET_NAME.search(name)) and not ABOUT_A_SECRET.search(name)
+
+
+def spans(text: str, *, loose: bool = False) -> Iterator[tuple[int, int]]:
+    """The parts of ``text`` that are secrets, as positions in it: passwords and tokens in URLs,
+    and words assigned to secret names (``name=word``). ``loose`` is for text that is known to be
+    configuration: there ``name: word`` and ``--name word`` assign as well, and what looks like a
+    well-known kind of token is one.
+    """
+    if "://" in text:
+        yield from _in_urls(text)
+    if SECRET_NAME.search(text):
+        yield from _assigned(text, loose)
+    if loose and TOKEN_LIKE.search(text):
+        for pattern in token_patterns():
+            for match in pattern.finditer(text):
+                yield match.span()
+
+
+def parts(text: str) -> Iterator[str]:
+    """The parts of a configuration's ``text`` that are secrets, by name, place and shape."""
+    for start, end in spans(text, loose=True):
+        yield text[start:end]
+
+
+def replaced(text: str, stand_in: Callable[[str], str], *, loose: bool = False) -> str:
+    """``text`` with what stands in for each of its secrets in their place."""
+    end, pieces = 0, []
+    for first, last in sorted(spans(text, loose=loose)):
+        if first >= end:
+            pieces += [text[end:first], stand_in(text[first:last])]
+            end = last
+    return "".join([*pieces, text[end:]])
+
+
+def _in_urls(text: str) -> Iterator[tuple[int, int]]:
+    for match in URL_USER.finditer(text):
+        if match["password"]:
+            yield match.span("password")
+        elif match["user"] not in HARMLESS_USERS and _is_web(text, match.start()):
+            yield match.span("user")
+    for match in WEBHOOK.finditer(text):
+        yield match.span("path")
+
+
+def _is_web(text: str, start: int) -> bool:
+    """Whether the URL whose user part begins here is one in which a user alone is a token; of
+    ``ssh://me@host`` it is a name."""
+    return text[:start].endswith(("http://", "https://"))
+
+
+def _assigned(text: str, loose: bool) -> Iterator[tuple[int, int]]:
+    position = 0
+    while match := ASSIGNED.search(text, position):
+        if secret_name(match["name"]) and _assigns(text, match, loose):
+            yield match.span("value")
+            position = match.end()
+        else:
+            position = match.end("name")
+
+
+def _assigns(text: str, match: re.Match[str], loose: bool) -> bool:
+    if _refers(match["value"]):
+        return False
+    if match["sign"] == "=":
+        return True
+    is_flag = text[: match.start()].endswith("--")
+    return loose and (is_flag or not match["sign"].isspace())
+
+
+def _refers(value: str) -> bool:
+    """Whether a value only says where the secret comes from."""
+    return value.startswith(("$", "/run/secrets/", "***", "<", "{{"))
+
+
+@cache
+def token_patterns() -> tuple[re.Pattern[str], ...]:
+    """The patterns of well-known kinds of tokens and keys."""
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+    kinds: Iterable[type[Any]] = get_mapping_from_secret_type_to_class().values()
+    return tuple(
+        pattern
+        for kind in kinds
+        if issubclass(kind, RegexBasedDetector) and kind.__name__ not in TOO_WIDE
+        for pattern in kind().denylist
+    )
+
+
+TOO_WIDE = frozenset({"BasicAuthDetector", "IPPublicDetector", "KeywordDetector"})
+"""Detectors of what is looked for here by other means, or is no secret."""
+
+
+# --- in a Compose model ---------------------------------------------------------------------
+
+
+def declared(config: Any, name: str = "") -> Iterator[str]:
+    """The secrets that a Compose model holds in its own text: values under secret names, and
+    parts of other values, wherever they stand. ``name`` is that of the value that is walked."""
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            yield from declared(value, str(key))
+    elif isinstance(config, (list, tuple)):
+        yield from _after_flags(config)
+        for value in config:
+            yield from declared(value, name)
+    elif isinstance(config, str) and config:
+        key, _, value = config.partition("=")
+        if secret_name(name):
+            yield from () if _refers(config) else (config,)
+        elif value and key.isidentifier() and secret_name(key):
+            yield value
+        else:
+            yield from parts(config)
+
+
+def _after_flags(words: Sequence[Any]) -> Iterator[str]:
+    """The words of a command that follow a flag with a secret's name."""
+    for flag, value in pairwise(words):
+        if not (isinstance(flag, str) and isinstance(value, str) and flag.startswith("-")):
+            continue
+        if secret_name(flag.lstrip("-")) and not value.startswith("-") and not _refers(value):
+            yield value
