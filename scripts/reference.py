@@ -151,11 +151,12 @@ def _word(treatment: Treatment) -> str:
 
 CONFLICTS_BEFORE = """# Conflicts
 
-Before anything is started, `inv up` finds every container name, host port and network that the
-start needs and something else has, and every left-over of this project; `inv clean-orphans` finds
-the same with nothing to start. What is found is told with a card: who made it, its state and since
-when, its image, its volumes and its networks. What is done about it depends on who made it and on
-how alive it is, by the tables below; the code decides on the same tables.
+Before anything is built or started, `inv up` finds every container name, host port, address, subnet
+and network that the start needs and something else has, what the start needs and is not there, and
+every left-over of this project; `inv clean-orphans` finds the same with nothing to start. What is
+found is told with a card: who made it, its state and since when, its image, its volumes and its
+networks. What is done about it depends on who made it and on how alive it is, by the tables below;
+the code decides on the same tables.
 
 A container that is removed leaves its inspect record and its last 200 log lines in the run's
 folder (`.composetasks/runs/.../removed/`), and all its volumes, anonymous ones too; they are named.
@@ -185,8 +186,23 @@ refused (exit 9) with its name, pid and user, `--force` or not; whose process it
 visible to you, which is then said. One that is taken while images are built stops the run before a
 container is touched.
 
-**Ours against ours**: two services, or two replicas of one, that want the same name or port are
-refused (exit 9) before anything starts.
+**Addresses**: a container that has the `ipv4_address` or `ipv6_address` which a service is to have
+is treated by the table; a stopped one has none. An address outside of its network's subnets, or
+kept for a gateway, is refused (exit 6).
+
+**Subnets**: a network of the engine that overlaps with one that the start makes is refused (exit 9)
+with its maker and its users. One of this project that is no longer in the model is removed, and the
+containers of this start that are on it are recreated.
+
+**Ours against ours**: two services, or two replicas of one, that want the same name, port or
+address, and two networks that overlap, are refused (exit 9) before anything starts.
+
+## Not there
+
+Refused with exit 6, all at once, because Compose or the engine would fail half way: an external
+network or volume (with the command that makes it), the folder or device of a local volume
+(`driver_opts.device`), the file of a secret or config, a device, a bind mount's source with
+`create_host_path: false`. What lies on another machine than this one is left to the engine.
 
 """
 CONFLICTS_LEFT_OVER = """`up` removes no left-over that is in nobody's way; it names them in a line.
@@ -207,9 +223,12 @@ CONFLICTS_AFTER = """## Repaired on the way
 
 ## Said, and nothing done
 
-- A volume of the model is about to be created empty while another project has its namesake.
-- A bind mount's source is not there, and Compose makes it a folder where a file seems to be meant.
-- A network of the model exists, and this project did not make it.
+- A volume of the model is about to be created empty while there is one of its name that was this
+  project's: of the same folder, of a project whose name begins alike, or made by hand.
+- A volume was made with other options than the model's: it is used as it is, as by Compose.
+- A bind mount's source is not there, and the engine makes a folder where a file is meant, as the
+  names on both sides say; or it has done so before.
+- A network or volume of the model exists, and this project did not make it.
 - The engine has no subnet left: the networks that no container uses, by project, with size and age.
 """
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Network,
         Role,
         Volume,
+        bind_device,
         role,
     )
     from composetasks.facts.environment import (
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "codes": "ExitCode",
     "doctor": "Builder Check Daemon Disk Plugin Reach Status Watching",
-    "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume role",
+    "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume "
+    "bind_device role",
     "environment": "EnvFile Environment Problem Reading Usage Variable",
     "events": "Event LogLine",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",

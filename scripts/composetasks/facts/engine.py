@@ -63,7 +63,8 @@ class Binding:
 class Container:
     """A container as the engine lists it. ``state`` is one of created, running, paused,
     restarting, removing, exited, dead; ``health`` is "" without a health check, else starting,
-    healthy or unhealthy. ``networks`` maps names to ids; ``volumes`` maps destinations to volume
+    healthy or unhealthy. ``networks`` maps names to ids, ``addresses`` ids of networks to the
+    addresses (IPv4, IPv6) it has on them while it runs; ``volumes`` maps destinations to volume
     names; ``status`` is the engine's own sentence ("Up 3 minutes (healthy)"); ``since`` is when
     it came into its state, known only where it was asked for ("" elsewhere); ``copied`` says that
     it was made of an image that is a commit of another container, whose labels it has."""
@@ -81,6 +82,7 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     copied: bool = False
     networks: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     bindings: tuple[Binding, ...] = ()
 
@@ -155,20 +157,35 @@ class Image:
 
 @dataclass(frozen=True)
 class Network:
+    """A network of the engine. ``reserved`` are the addresses that no container can have, its
+    gateways among them."""
+
     id: str
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     driver: str = ""
     subnets: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Volume:
+    """A volume of the engine; ``options`` are those of its driver, which may hold a password."""
+
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     driver: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def bind_device(options: Mapping[str, str]) -> str:
+    """The folder or block device of the engine's host that a local volume's options mount; "" for
+    none (a tmpfs, a share of the network)."""
+    device = options.get("device", "")
+    bound = {"bind", "rbind"} & set(options.get("o", "").split(","))
+    return device if bound or device.startswith("/dev/") else ""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ class World:
     digests built before, ``made_from`` the resolved configuration recorded for a config hash.
     ``paths`` gives the real path of the project's folder and of each that a container's labels
     name, None where it is gone; one that was not looked up is taken as it is written.
-    ``missing`` are the mount sources that are not there.
+    ``missing`` are the mount sources, devices and files that are not there, ``empty_folders`` the
+    mount sources that are folders with nothing in them.
     ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``
     and ``snapshots`` are there for the verbs that are about them; ``shared`` is None where no
     registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
@@ -113,6 +114,7 @@ class World:
     paths: Mapping[str, str | None] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     undigested: frozenset[str] = frozenset()
+    empty_folders: frozenset[str] = frozenset()
     old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: tuple[State, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()

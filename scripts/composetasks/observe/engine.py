@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from docker import APIClient as APIClient  # for those who only pass it on
 
 T = TypeVar("T")
+ADDRESSES = ("IPAddress", "GlobalIPv6Address")
+"""Where the engine names the addresses of a container on a network."""
 
 
 def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
@@ -159,6 +161,11 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
         labels=(labels := _labels(raw)),
         copied=_copied(labels, str(raw.get("ImageID", "")), client),
         networks={name: str(one.get("NetworkID", "")) for name, one in sorted(networks.items())},
+        addresses={
+            str(one["NetworkID"]): found
+            for one in networks.values()
+            if (found := tuple(str(one[key]) for key in ADDRESSES if one.get(key)))
+        },
         volumes={
             str(one["Destination"]): str(one["Name"])
             for one in raw.get("Mounts") or ()
@@ -215,6 +222,12 @@ def _network(raw: Mapping[str, Any]) -> Network:
         created=str(raw.get("Created", "")),
         driver=str(raw.get("Driver", "")),
         subnets=tuple(str(pool["Subnet"]) for pool in pools if pool.get("Subnet")),
+        reserved=tuple(
+            str(address)
+            for pool in pools
+            for address in (pool.get("Gateway"), *(pool.get("AuxiliaryAddresses") or {}).values())
+            if address
+        ),
     )
 
 
@@ -224,6 +237,7 @@ def _volume(raw: Mapping[str, Any]) -> Volume:
         labels=_labels(raw),
         created=str(raw.get("CreatedAt", "")),
         driver=str(raw.get("Driver", "")),
+        options={str(name): str(value) for name, value in (raw.get("Options") or {}).items()},
     )
 
 

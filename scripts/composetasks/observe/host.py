@@ -285,14 +285,6 @@ def real_paths(
     }
 
 
-def missing_sources(model: Model) -> frozenset[str]:
-    """The sources of bind mounts, and the files of secrets and configs, that are not there."""
-    named = {path for service in model.services.values() for path in service.needs}
-    for service in model.services.values():
-        named.update(mount.source for mount in service.mounts if mount.type == "bind")
-    return frozenset(path for path in named if not _there(path))
-
-
 def _there(path: str) -> bool:
     """Whether something is there; what we may not look into counts as there."""
     try:

@@ -249,11 +249,15 @@ def _service(name: str, section: dict[str, Any], project: str, config_hash: str)
 
 
 def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """The bind mounts' sources that Compose is told not to make, and the files of secrets and
-    configs."""
+    """The bind mounts' sources that Compose is told not to make, devices, and the files of secrets
+    and configs."""
     for entry in section.get("volumes") or ():
         made = (entry.get("bind") or {}).get("create_host_path", True)
         if entry.get("type") == "bind" and not made:
+            yield str(entry["source"])
+    for entry in section.get("devices") or ():
+        # Others are names of the Container Device Interface: "vendor.com/gpu=all".
+        if str(entry["source"]).startswith("/"):
             yield str(entry["source"])
     for kind in ("secrets", "configs"):
         for entry in section.get(kind) or ():

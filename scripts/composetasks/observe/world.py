@@ -13,10 +13,11 @@ from composetasks.facts.references import DIGEST_TAG, plain
 from composetasks.observe.checkout import checkout_name
 from composetasks.observe.contents import old_contents
 from composetasks.observe.engine import read_engine
-from composetasks.observe.host import is_here, missing_sources, port_holders, real_paths, unheld
+from composetasks.observe.host import is_here, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
 from composetasks.observe.inputs import build_inputs
 from composetasks.observe.inputs.listings import Ahead
+from composetasks.observe.mount_sources import empty_folders, missing_sources
 from composetasks.observe.references import with_resolved_hashes
 from composetasks.observe.since import with_since
 from composetasks.run import made, records
@@ -69,7 +70,8 @@ def observe_world(
         made_from=made_from,
         ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
         paths=paths,
-        missing=missing_sources(model) if here else frozenset(),
+        missing=missing_sources(model, engine.volumes, client) if here else frozenset(),
+        empty_folders=empty_folders(model) if here else frozenset(),
         old_contents=old_contents(model, engine.containers, client, made.digest_key(cache)),
         warnings=(*model.warnings, *said),
         shared=shared,

@@ -14,6 +14,7 @@ class Kind(enum.Enum):
 
     NAME = "name"
     PORT = "port"
+    ADDRESS = "address"
     NETWORK = "network"
     SERVICE = "service"
 
@@ -21,6 +22,7 @@ class Kind(enum.Enum):
 SENTENCES = {
     Kind.NAME: "holds the name {what}, which {services} needs",
     Kind.PORT: "holds port {what}, which {services} publishes",
+    Kind.ADDRESS: "has the address {what}, which {services} is to have",
     Kind.NETWORK: "is on network {what}, which must be made anew for {services}",
     Kind.SERVICE: "counts as {services} for Compose, which would take it for its own",
 }

@@ -20,13 +20,32 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.plan import card, instance, names, networks, ports, volumes
-from composetasks.plan.claims import Claim, Findings, Gathered, Kind, conflict, gather
+from composetasks.plan import (
+    addresses,
+    card,
+    external,
+    instance,
+    names,
+    networks,
+    ports,
+    subnets,
+    volumes,
+)
+from composetasks.plan.claims import SENTENCES, Claim, Findings, Gathered, Kind, conflict, gather
 from composetasks.plan.leftovers import left_containers, left_networks, one_line
 from composetasks.plan.origin import Origin, Stage, origin, stage
 from composetasks.plan.policy import CONSENT, IN_THE_WAY, Treatment
 
 __all__ = ["Findings", "after", "conflicts", "leftovers", "treated"]
+
+
+LET_GO = {
+    Kind.PORT: "start {service} as well (`inv up`) if it no longer publishes that port; else "
+    "`docker stop {name}`",
+    Kind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the engine "
+    "gives apart from fixed ones; `docker stop {name}` frees this one until it is started again",
+}
+"""How one of our own containers comes to give up what another of ours needs."""
 
 
 def conflicts(world: World, services: Iterable[str], force: bool = False) -> Findings:
@@ -38,6 +57,9 @@ def conflicts(world: World, services: Iterable[str], force: bool = False) -> Fin
     starting = tuple(services)
     found = _in_the_way(world, starting, force)
     steps, blockers, warnings = networks.replacements(world, starting, force)
+    in_subnets = subnets.overlaps(world, starting)
+    steps += in_subnets.steps
+    blockers += (*in_subnets.blockers, *external.missing(world, starting))
     found += Findings(_after_leaving(world, found.steps, steps), blockers, warnings)
     rest = left_containers(world, {step.key for step in found.steps})
     own = {resource.name for resource in world.model.networks.values()}
@@ -48,6 +70,7 @@ def conflicts(world: World, services: Iterable[str], force: bool = False) -> Fin
         warnings=(
             *networks.foreign(world, starting),
             *volumes.namesakes(world, starting),
+            *volumes.changed(world, starting),
             *ports.warnings(world.model, starting),
             *rest.warnings,
             *one_line((*rest.steps, *unused)),
@@ -101,6 +124,7 @@ def _in_the_way(world: World, starting: tuple[str, ...], force: bool) -> Finding
             *names.claims(world, starting),
             *_adoptions(world, starting),
             *ports.claims(world, starting),
+            *addresses.claims(world, starting),
             *networks.claims(world, starting),
         )
         if origin(world, claim.container) is not Origin.OTHER_CHECKOUT
@@ -110,6 +134,7 @@ def _in_the_way(world: World, starting: tuple[str, ...], force: bool) -> Finding
         blockers=(
             *names.ours_against_ours(model, starting),
             *ports.ours_against_ours(model, starting),
+            *addresses.blockers(world, starting),
             *elsewhere,
         )
     )
@@ -230,22 +255,22 @@ def _commands(one: Gathered) -> str:
 
 def _ours(world: World, one: Gathered) -> Findings:
     """One of our services that has what another of ours needs: its name can be taken from it
-    without a loss; a port can't, and it is not part of this start or would not be recreated."""
+    without a loss; a port or an address can't, and it is not part of this start or would not be
+    recreated."""
     container = one.container
     named = [claim for claim in one.claims if claim.kind is Kind.NAME]
     blockers = tuple(
         conflict(
             claim.kind,
             claim.what,
-            f"container {container.name} of service {container.service} holds port {claim.what}, "
-            f"which service {claim.service} publishes",
-            f"start {container.service} as well (`inv up`) if it no longer publishes that port; "
-            f"else `docker stop {container.name}`",
+            f"container {container.name} of service {container.service} "
+            + SENTENCES[claim.kind].format(what=claim.what, services=f"service {claim.service}"),
+            LET_GO[claim.kind].format(service=container.service, name=container.name),
             service=claim.service,
             because=(claim.evidence, *card.evidence(world, container)),
         )
         for claim in one.claims
-        if claim.kind is Kind.PORT
+        if claim.kind in LET_GO
     )
     steps = (_renaming(world, container, named[0]),) if named else ()
     return Findings(steps, blockers)

@@ -13,6 +13,7 @@ from composetasks.facts import (
     Container,
     Evidence,
     ExitCode,
+    Mount,
     Service,
     Step,
     World,
@@ -22,39 +23,55 @@ from composetasks.facts.references import plain
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 """A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
 STARTED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+NAMED = 3
+"""How many mounts a warning names."""
 
 
 def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
-    """A blocker for each file or folder that a container to be started mounts and nobody makes."""
-    for name in _started(steps):
+    """A blocker for each file, folder or device that a container to be started needs and nobody
+    makes."""
+    for name in started(steps):
         for path in world.model.services[name].needs:
             if path in world.missing:
                 yield Blocker(
                     kind="mount",
                     target=path,
-                    message=f"{name}: {path}, which is mounted into it, does not exist",
+                    message=f"{name}: {path}, which its containers need, does not exist",
                     hint="create it, or correct the path in the compose file",
                     code=ExitCode.INVALID,
                     service=name,
                 )
 
 
-def made_as_folders(world: World, steps: Iterable[Step]) -> Iterator[str]:
-    """Warnings: Compose makes a missing source as an empty folder, also where a file was meant, as
-    the name of the place in the container says."""
-    for name in _started(steps):
-        service = world.model.services[name]
-        for mount in service.mounts:
-            if (
-                mount.type == "bind"
-                and mount.source in world.missing
-                and mount.source not in service.needs
-                and FILE_NAME.search(PurePath(mount.target).name)
-            ):
-                yield (
-                    f"{name}: {mount.source} does not exist, and Compose makes it a folder: where "
-                    f"{mount.target} is to be a file, create it first"
-                )
+def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:
+    """Warnings: the engine makes a missing source as an empty folder of root's, also where a file
+    was meant, as the names on both sides say; and what it made so before."""
+    meant = [
+        (name, mount)
+        for name in started(steps)
+        for mount in world.model.services[name].mounts
+        if mount.type == "bind"
+        and mount.source not in world.model.services[name].needs
+        and all(FILE_NAME.search(PurePath(one).name) for one in (mount.source, mount.target))
+    ]
+    missing = [one for one in meant if one[1].source in world.missing]
+    if missing:
+        yield (
+            f"{_named(missing)}: not there, and the engine makes a folder of root's in its place; "
+            "where a file is meant, create it first"
+        )
+    empty = [one for one in meant if one[1].source in world.empty_folders]
+    if empty:
+        yield (
+            f"{_named(empty)}: an empty folder, as the engine makes where a mounted file is "
+            "missing; where a file is meant, `rmdir` it and create the file"
+        )
+
+
+def _named(mounts: list[tuple[str, Mount]]) -> str:
+    parts = [f"{mount.source} ({name}, at {mount.target})" for name, mount in mounts]
+    more = f" and {len(parts) - NAMED} more" if len(parts) > NAMED else ""
+    return ", ".join(parts[:NAMED]) + more
 
 
 def mounted_images(
@@ -80,5 +97,6 @@ def _short(identity: str) -> str:
     return identity.removeprefix("sha256:")[:12]
 
 
-def _started(steps: Iterable[Step]) -> Iterator[str]:
-    yield from dict.fromkeys(step.service for step in steps if step.action in STARTED)
+def started(steps: Iterable[Step]) -> tuple[str, ...]:
+    """The services of which containers are started."""
+    return tuple(dict.fromkeys(step.service for step in steps if step.action in STARTED))

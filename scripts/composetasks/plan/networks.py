@@ -64,6 +64,18 @@ def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[Changed,
     return tuple(found)
 
 
+def staying(world: World, resource: Resource) -> Network | None:
+    """The network that a start finds for one of the model and does not replace. (An external one
+    may be named by its whole id.)"""
+    if resource.external:
+        named = (one for one in world.engine.networks if resource.name in (one.name, one.id))
+        return next(named, None)
+    there = _there(world.model, world.engine, resource)
+    if there is None:
+        return next((one for one in world.engine.networks if one.name == resource.name), None)
+    return None if changed(world.model, world.engine, [resource.key]) else there
+
+
 def _there(model: Model, engine: Engine, resource: Resource) -> Network | None:
     """The project's network for a key of the model: the one of its name, else the first."""
     ours = [

@@ -9,9 +9,10 @@ from composetasks.facts import Action, Model, Plan, Step, World
 from composetasks.plan.conflicts import Findings, after, conflicts
 from composetasks.plan.health_lint import health_warnings
 from composetasks.plan.images import ImagePlan, plan_images
-from composetasks.plan.mounts import made_as_folders, without_source
+from composetasks.plan.mounts import folders_for_files, started, without_source
 from composetasks.plan.no_build import without_builds
 from composetasks.plan.services import closure, plan_services
+from composetasks.plan.volumes import without_device
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,13 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
                 *in_the_way.blockers,
                 *images.blockers,
                 *without_source(world, containers.steps),
+                *without_device(world, started(containers.steps)),
             ),
             warnings=(
                 *world.warnings,
                 *in_the_way.warnings,
                 *images.warnings,
-                *made_as_folders(world, containers.steps),
+                *folders_for_files(world, containers.steps),
                 *health_warnings(world, dict.fromkeys(step.service for step in containers.steps)),
             ),
         ),

@@ -372,19 +372,36 @@ def namesake(project: str, name: str) -> Volume:
     return Volume(name, labels if project else {}, "2026-01-01T00:00:00Z")
 
 
-def test_a_namesake_of_another_project_is_pointed_out() -> None:
-    [warning] = found(with_volume(namesake("store", "store_data"))).warnings
+def test_a_namesake_of_a_project_that_was_this_one_is_pointed_out() -> None:
+    [warning] = found(with_volume(namesake("shop-old", "shop-old_data"))).warnings
     assert "shop_data" in warning
-    assert "store_data of Compose project store" in warning
+    assert "shop-old_data of Compose project shop-old" in warning
+
+
+def test_it_was_this_one_where_its_containers_are_of_this_folder() -> None:
+    of = with_volume(namesake("store", "store_data"))
+    assert found(of).warnings == ()
+    labels = {"com.docker.compose.project": "store"}
+    here = container("db", id="s", name="store-db-1", labels=labels)
+    of = replace(of, engine=replace(of.engine, containers=(here,)))
+    [warning] = found(of).warnings
+    assert "store_data of Compose project store in /srv/shop" in warning
+
+
+def test_a_folder_that_a_volume_stands_for_begins_with_what_is_in_it() -> None:
+    of = with_volume(namesake("shop-old", "shop-old_data"))
+    bound = {"driver_opts": {"type": "none", "o": "bind", "device": "/srv/data"}}
+    volumes = {"data": replace(of.model.volumes["data"], config=bound)}
+    assert found(replace(of, model=replace(of.model, volumes=volumes))).warnings == ()
 
 
 def test_of_many_namesakes_the_newest_are_named_and_the_rest_counted() -> None:
     many = [
-        replace(namesake(f"p{n}", f"p{n}_data"), created=f"2026-01-0{n}T00:00:00Z")
+        replace(namesake(f"shop{n}", f"shop{n}_data"), created=f"2026-01-0{n}T00:00:00Z")
         for n in range(1, 6)
     ]
     [warning] = found(with_volume(*many)).warnings
-    assert [f"p{n}_data" in warning for n in range(1, 6)] == [False, False, True, True, True]
+    assert [f"shop{n}_data" in warning for n in range(1, 6)] == [False, False, True, True, True]
     assert "and 2 more" in warning
 
 
@@ -392,13 +409,12 @@ def test_of_many_namesakes_the_newest_are_named_and_the_rest_counted() -> None:
     "volumes",
     [
         (),
-        (namesake("shop", "shop_data"), namesake("store", "store_data")),
-        (namesake("store", "store_other"),),
+        (namesake("shop", "shop_data"), namesake("shop-old", "shop-old_data")),
+        (namesake("store", "store_data"),),
+        (namesake("", "store_data"),),
     ],
 )
 def test_no_warning_where_no_volume_is_missed(volumes: tuple[Volume, ...]) -> None:
-    if volumes and volumes[0].name == "store_other":
-        volumes = (replace(volumes[0], labels={}),)
     assert found(with_volume(*volumes)).warnings == ()
 
 

@@ -1,0 +1,73 @@
+"""What the containers of a model take from the host: the files, folders and devices that are not
+there, and the folders that are empty. Only meaningful for an engine on this host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import Model, Volume, bind_device
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+OF_A_MACHINE = ("/dev", "/proc", "/run", "/sys", "/var/run")
+"""Folders that each machine has of its own: an engine in a virtual machine, which is given this
+host's other folders, does not mean ours."""
+IN_A_CONTAINER = ("/.dockerenv", "/run/.containerenv")
+
+
+def missing_sources(model: Model, volumes: Iterable[Volume], client: APIClient) -> frozenset[str]:
+    """The sources of bind mounts, the devices of services and volumes, and the files of secrets
+    and configs that are not there."""
+    missing = {path for path in _named(model, volumes) if not _there(path)}
+    if not missing or str(client.info().get("Name")) == os.uname().nodename:
+        return frozenset(missing)
+    if any(os.path.exists(mark) for mark in IN_A_CONTAINER):
+        return frozenset()  # The engine's host has other files than this container.
+    return frozenset(path for path in missing if not path.startswith(OF_A_MACHINE))
+
+
+def empty_folders(model: Model) -> frozenset[str]:
+    """The sources of bind mounts that are folders with nothing in them."""
+    return frozenset(path for path in _bound(model) if _is_empty(Path(path)))
+
+
+def _named(model: Model, volumes: Iterable[Volume]) -> Iterator[str]:
+    yield from _bound(model)
+    for service in model.services.values():
+        yield from service.needs
+    names = {resource.name for resource in model.volumes.values()}
+    options = [one.options for one in volumes if one.name in names]
+    options += [resource.config.get("driver_opts") or {} for resource in model.volumes.values()]
+    yield from filter(None, map(bind_device, options))
+
+
+def _bound(model: Model) -> set[str]:
+    return {
+        mount.source
+        for service in model.services.values()
+        for mount in service.mounts
+        if mount.type == "bind"
+    }
+
+
+def _there(path: str) -> bool:
+    """Whether something is there; what we may not look into counts as there. A relative path is
+    the engine's, which works in the root folder."""
+    try:
+        os.stat(os.path.join("/", path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return next(os.scandir(path), None) is None
+    except OSError:
+        return False
