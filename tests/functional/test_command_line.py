@@ -112,6 +112,43 @@ def test_an_unknown_word_names_the_closest(shop: Project) -> None:
     assert "web" in ran.err
 
 
+def test_a_wrong_word_in_a_chain_is_found_before_anything_runs(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    for arguments in (["status", "up", "nosuch"], ["build", "up", "web", "--rerun", "nosuch"]):
+        ran = shop.inv(*arguments)
+        assert ran.code == 2
+        assert "'nosuch'" in ran.err
+        assert ran.out == ""
+    assert engine.requests == []
+    assert shop.inv("status", "up", "web", "--plan").code == 0
+
+
+def test_a_task_that_is_named_twice_runs_twice(shop: Project) -> None:
+    once = shop.inv("up", "--plan", "--json").out
+    assert shop.inv("up", "--plan", "--json", "up", "--plan", "--json").out == once * 2
+
+
+def test_single_tasks_work_in_a_tasks_file_of_ones_own(shop: Project) -> None:
+    shop.write(
+        "tasks.py",
+        "from invoke import task\n"
+        "from composetasks.tasks import build, up\n"
+        "@task(pre=[build], post=[build])\n"
+        "def own(context):\n"
+        "    print('own task')\n",
+    )
+    assert "own" in shop.inv("--list").out
+    assert shop.inv("own", "up", "--plan").out.count("own task") == 1
+    steps = [("create-container", "shop-db-1"), ("create-container", "shop-web-1")]
+    assert shop.plan("up") == steps
+    ran = shop.inv("up", "--plan", INVOKE_STACK_JOBS="many")
+    assert (ran.code, "stack.jobs" in ran.err) == (2, True)
+    shop.write("invoke.yaml", "stack: {files: [other.yaml], services: {db: {timeout: 9}}}\n")
+    shop.write("other.yaml", COMPOSE.replace("shop", "other"))
+    assert shop.plan("up")[0] == ("create-container", "other-db-1")
+
+
 def test_an_unknown_task_is_wrong_usage(shop: Project) -> None:
     ran = shop.inv("upp")
     assert ran.code == 2

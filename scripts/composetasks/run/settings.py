@@ -63,8 +63,7 @@ DEFAULTS: dict[str, Any] = {
     "owner": "",
     "engine_timeout": "",
 }
-"""Every setting exists in the collection's own configuration, so that ``INVOKE_STACK_*`` works
-(Invoke reads an environment variable only for a setting it knows)."""
+"""Every setting there is, as it is where nobody gives it."""
 
 
 def read_settings(raw: Mapping[str, Any]) -> Settings:

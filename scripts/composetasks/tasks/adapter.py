@@ -3,7 +3,8 @@
 Invoke has no optional positional arguments: after a task's name it expects flags or another
 task's name. Here a word that names no task is given to the task before it, where that takes any
 (:data:`WORDS`); the verb, which reads the model anyway, refuses a word that is no service before
-it does anything. Usage errors end with 2 instead of 1.
+it does anything. Usage errors end with 2 instead of 1, a task that is named twice runs twice, and
+a wrong word in a chain of tasks is found before the first of them runs.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Context
+from invoke import Call, Context, Executor
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
+from composetasks.run.settings import DEFAULTS
 
 WORDS = ("service", "name")
 """The list arguments that bare words go to: ``-s/--service`` and ``-n/--name``."""
@@ -30,8 +32,9 @@ known_tasks: set[str] = set()
 _installed = False
 
 
-def install() -> None:
-    """Change Invoke's parser, once per process."""
+def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
+    """Change Invoke's parser and executor, once per process. ``refuse`` is told of all calls of a
+    run before the first, and raises Exit where one of them can't be right."""
     global _installed
     if _installed:
         return
@@ -57,8 +60,27 @@ def install() -> None:
             code=int(ExitCode.USAGE),
         )
 
-    for name, method in (("handle", handle_words), ("error", usage_error)):
-        setattr(ParseMachine, name, method)
+    execute: Callable[..., Any] = Executor.execute
+
+    def checked(executor: Executor, *tasks: Any) -> Any:
+        refuse(executor, executor.normalize(tasks))
+        return execute(executor, *tasks)
+
+    def without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
+        """What runs before or after several tasks runs once; ``inv up down up`` means it."""
+        kept: list[Call] = []
+        for call in calls:
+            if call.called_as or call not in kept:
+                kept.append(call)
+        return kept
+
+    for owner, name, method in (
+        (ParseMachine, "handle", handle_words),
+        (ParseMachine, "error", usage_error),
+        (Executor, "execute", checked),
+        (Executor, "dedupe", without_repeats),
+    ):
+        setattr(owner, name, method)
 
 
 def _plain(message: str) -> str:
@@ -92,6 +114,24 @@ def _takes_word(machine: Any, token: str) -> str | None:
 
 def _is_list(context: Any, word: str) -> bool:
     return context.args[word].kind is list
+
+
+def context_of(executor: Executor, call: Call) -> Context:
+    """The context that a call will be given."""
+    config = executor.config.clone()
+    config.load_collection(executor.collection.configuration(call.called_as))
+    config.load_shell_env()
+    return call.make_context(config, executor.core)
+
+
+def settings_of(context: Context) -> dict[str, Any]:
+    """Invoke's configuration under ``stack``: every setting is there, so that ``INVOKE_STACK_*``
+    works (Invoke reads an environment variable only for a setting it knows), whether the task
+    came in :func:`composetasks.collection` or alone."""
+    config = context.config.clone()
+    config.load_defaults({**config.global_defaults(), "stack": DEFAULTS})
+    config.load_shell_env()
+    return dict(config.get("stack", {}))
 
 
 def project_folder(context: Context) -> Path:

@@ -1,4 +1,4 @@
-"""``collection()``: the tasks as an Invoke namespace with their default settings."""
+"""``collection()``: the tasks as an Invoke namespace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from invoke import Collection, Task
 
-from composetasks.run.settings import DEFAULTS
 from composetasks.tasks import definitions
 
 TASKS: tuple[Task[Any], ...] = (
@@ -34,7 +33,7 @@ def collection(
 ) -> Collection:
     """An Invoke collection of every task, or of those named in ``tasks``.
 
-    ``config`` is Invoke configuration laid over the defaults (``{"stack": {...}}``). Raises
+    ``config`` is Invoke configuration (``{"stack": {...}}``). Raises
     ValueError for a name that is no task.
     """
     known = {task.name.replace("_", "-"): task for task in TASKS}
@@ -43,7 +42,6 @@ def collection(
     if unknown:
         raise ValueError(f"no task is called {unknown[0]!r}; there are {', '.join(known)}")
     namespace = Collection(*[known[name] for name in wanted])
-    namespace.configure({"stack": dict(DEFAULTS)})
     if config:
         namespace.configure(dict(config))
     return namespace

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from composetasks.facts import ExitCode
 from composetasks.run.settings import jobs as number_of_jobs
-from composetasks.tasks import adapter
+from composetasks.tasks import adapter, chain
 from composetasks.tasks.verb_task import number, one_name, verb_task
 
 if TYPE_CHECKING:
     from composetasks.verbs.session import Session
 
-adapter.install()
+adapter.install(chain.refuse_wrong_words)
 
 SERVICE = "a service (repeatable; bare words do the same)"
 JOBS = "how many images are built at once (one more than there are cores, if memory allows)"

@@ -24,7 +24,7 @@ from composetasks.run.masking import safe
 from composetasks.run.outside import from_outside, silent
 from composetasks.run.settings import read_settings
 from composetasks.run.signals import EngineSilent, Terminated, ended_politely
-from composetasks.tasks.adapter import known_tasks, project_folder
+from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
 if TYPE_CHECKING:
     from composetasks.verbs.session import Options, Session
@@ -49,7 +49,7 @@ def run_verb(
     code = ExitCode.OK
     with ended_politely(process.kill_all):
         try:
-            settings = read_settings(context.config.get("stack", {}))
+            settings = read_settings(settings_of(context))
             session = Session(name, folder, settings, told, options(), frozenset(known_tasks))
             code = verb(session)
         except TaskFailure as failure:

@@ -64,11 +64,10 @@ def verb_task(
 
         @functools.wraps(function)
         def body(context: Context, **given: Any) -> None:
-            flags = {name: given.pop(name) for name in shared}
-            arguments = {
-                p.name: tuple(given[p.name] or ()) if p.default == () else given[p.name]
-                for p in own
-            }
+            # Invoke gives no arguments to what runs before or after a task of somebody's own.
+            flags = {name: given.get(name, default) for name, (default, _) in shared.items()}
+            arguments = {p.name: given.get(p.name, p.default) for p in own}
+            arguments |= {p.name: tuple(arguments[p.name] or ()) for p in own if p.default == ()}
             only_plan = bool(flags.get("plan"))
             lines = bool(arguments[stream]) if isinstance(stream, str) else stream
             run_verb(

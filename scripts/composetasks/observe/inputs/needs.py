@@ -93,5 +93,6 @@ def modes_after(chmod: str) -> Modes:
 
 
 def is_folder(context: str) -> bool:
-    """Whether a context is a folder of this machine, by what Compose says it is."""
-    return not re.match(r"[a-z][a-z0-9+.-]*:|git@", context)
+    """Whether a context is a folder of this machine: Compose makes the path of one absolute, and
+    leaves every other as it is (``github.com/o/r.git#main``, ``git@...``, ``service:base``)."""
+    return context.startswith("/")
