@@ -23,17 +23,12 @@ Definitions = dict[str, dict[str, Any]]
 """Bake targets by service."""
 
 
-def asking(services: Sequence[str]) -> list[str]:
-    """What Compose is asked for the definition of builds."""
-    return ["build", "--print", *services]
-
-
 def definition(
     compose: Sequence[str], services: Sequence[str], cwd: Path, env: Mapping[str, str]
 ) -> Definitions:
     """Compose's bake targets by service. Raises TaskFailure, code 6, with Compose's message."""
     try:
-        done = process.run([*compose, *asking(services)], cwd=cwd, env=env)
+        done = process.run([*compose, "build", "--print", *services], cwd=cwd, env=env)
         return definition_of(done.stdout)
     except (process.ProgramError, Unclear) as error:
         raise TaskFailure(
@@ -52,9 +47,16 @@ def definition_of(text: str) -> Definitions:
     """The bake targets that Compose printed, by service. Raises Unclear."""
     try:
         targets = json.loads(text)["target"]
-        return {target["labels"][SERVICE_LABEL]: dict(target) for target in targets.values()}
+        return {target["labels"][SERVICE_LABEL]: _plain(target) for target in targets.values()}
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise Unclear(f"{type(error).__name__}: {error}") from error
+
+
+def _plain(target: Mapping[str, Any]) -> dict[str, Any]:
+    """A target with its texts as they are meant. Where a text may well hold ``${...}`` Compose has
+    escaped it for bake, elsewhere not (pkg/compose/build_bake.go; seen with 5.6.1)."""
+    escaped = {key: target[key] for key in ("args", "dockerfile-inline") if key in target}
+    return {**target, **json.loads(json.dumps(escaped).replace("$${", "${"))}
 
 
 def buildx(env: Mapping[str, str]) -> list[str]:
@@ -81,9 +83,7 @@ class Bake:
 
     def document(self, places: Mapping[str, str]) -> dict[str, Any]:
         """The bake file, with the context and the Dockerfile in other ``places``."""
-        # Compose has escaped bake's ${...}, and not its %{...} (seen with 5.6.1).
-        target: dict[str, Any] = _escaped(dict(self.target), "%{")
-        target |= _escaped(_escaped(dict(places), "%{"), "${")
+        target = {**self.target, **places}
         if places:
             target.pop("dockerfile-inline", None)
         target["contexts"] = {
@@ -99,7 +99,7 @@ class Bake:
                 target["cache-from"] = [*(target.get("cache-from") or ()), mine]
         if self.no_cache:
             target["no-cache"] = True
-        return {"target": {"image": target}}
+        return {"target": {"image": _escaped(target)}}
 
     def _linked(self, value: str) -> str:
         """Another service's image by its tag instead of building it once more: it was built just
@@ -127,14 +127,14 @@ class Bake:
         return list(self.target.get("entitlements") or ())
 
 
-def _escaped(value: Any, opening: str) -> Any:
-    """A value in whose texts bake sees no template that begins with ``opening``."""
+def _escaped(value: Any) -> Any:
+    """A value in whose texts, those of keys too, bake sees none of its own templates."""
     if isinstance(value, str):
-        return value.replace(opening, opening[0] + opening)
+        return value.replace("${", "$${").replace("%{", "%%{")
     if isinstance(value, list):
-        return [_escaped(one, opening) for one in value]
+        return [_escaped(one) for one in value]
     if isinstance(value, dict):
-        return {key: _escaped(one, opening) for key, one in value.items()}
+        return {_escaped(key): _escaped(one) for key, one in value.items()}
     return value
 
 

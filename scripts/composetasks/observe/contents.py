@@ -24,10 +24,8 @@ def inline_configs(config: Mapping[str, Any], key: bytes) -> dict[str, dict[str,
             content = (defined.get(one.get("source")) or {}).get("content")
             if content is not None:
                 target = str(one.get("target") or one["source"])
-                # Compose prints every dollar sign of a text twice.
-                text = str(content).replace("$$", "$")
                 path = target if target.startswith("/") else f"/{target}"
-                found.setdefault(name, {})[path] = digest(text.encode(), key)
+                found.setdefault(name, {})[path] = digest(str(content).encode(), key)
     return found
 
 

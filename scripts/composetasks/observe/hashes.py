@@ -29,8 +29,8 @@ def resource_hashes(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 def resource_hash(section: Mapping[str, Any]) -> str:
     """SHA-256 of a definition's JSON in Go's spelling, its fields in the order in which
     ``config --format json`` prints them (compose/hash.go; compared with the labels that Compose
-    5.6.1 writes). ``config`` doubles every dollar sign, so that its output can be read again."""
-    text = json.dumps(section, separators=(",", ":"), ensure_ascii=False).replace("$$", "$")
+    5.6.1 writes)."""
+    text = json.dumps(section, separators=(",", ":"), ensure_ascii=False)
     for character, escaped in GO_ESCAPES.items():
         text = text.replace(character, escaped)
     return hashlib.sha256(text.encode()).hexdigest()

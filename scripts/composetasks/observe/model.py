@@ -25,6 +25,7 @@ from composetasks.facts import (
     Resource,
     Service,
 )
+from composetasks.facts.dollars import doubled, undoubled
 from composetasks.observe import remembered, sources
 from composetasks.observe.contents import inline_configs
 from composetasks.observe.hashes import resource_hashes
@@ -69,11 +70,11 @@ def _asked(compose: Compose, options: tuple[str, ...], key: bytes) -> dict[str, 
     try:
         try:
             done = compose.run(*options, "config", "--format", "json")
-            config = json.loads(done.stdout)
+            config = json.loads(undoubled(done.stdout))
         except (ProgramError, ValueError):
             # Seen with Compose 5.6.1: JSON fails for build.ssh with a path, where YAML does not.
             done = compose.run(*options, "config")
-            config = _yaml(done.stdout)
+            config = _yaml(undoubled(done.stdout))
             spelled = _as_json(compose, options, config)
         hashes = compose.run(*options, "config", "--hash", "*")
     except ProgramError as error:
@@ -125,7 +126,7 @@ def hide_literals(compose: Compose) -> None:
     on those that stand in it."""
     with contextlib.suppress(ProgramError, ValueError):
         done = compose.run("--profile", "*", "config", "--format", "json", check=False)
-        _hide_literals(json.loads(done.stdout))
+        _hide_literals(json.loads(undoubled(done.stdout)))
 
 
 def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
@@ -159,10 +160,10 @@ def _as_json(compose: Compose, options: tuple[str, ...], config: Any) -> dict[st
     }
     # Without a build, an image that is only built has no name; it counts for no hash here.
     named = {name: {"image": "none", **section} for name, section in services.items()}
-    resolved = json.dumps({**config, "services": named})
+    resolved = json.dumps(doubled({**config, "services": named}))
     done = compose.run(*options, "-f", "-", "config", "--format", "json", stdin=resolved)
     with understood("Compose's answer", ExitCode.INVALID):
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer: dict[str, Any] = json.loads(undoubled(done.stdout))
         return answer
 
 
@@ -236,7 +237,7 @@ def _service(name: str, section: dict[str, Any], project: str, config_hash: str)
         mounts=tuple(
             Mount(
                 type=str(entry.get("type", "volume")),
-                source=_plain(entry.get("source") or ""),
+                source=str(entry.get("source") or ""),
                 target=str(entry.get("target", "")),
                 read_only=bool(entry.get("read_only")),
             )
@@ -268,15 +269,10 @@ def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[st
 
 def _build(section: dict[str, Any]) -> Build:
     return Build(
-        context=_plain(section.get("context", ".")),
-        dockerfile=_plain(section.get("dockerfile") or "Dockerfile"),
+        context=str(section.get("context", ".")),
+        dockerfile=str(section.get("dockerfile") or "Dockerfile"),
         definition=section,
     )
-
-
-def _plain(path: Any) -> str:
-    """A path as it is: Compose prints every dollar sign of a text twice."""
-    return str(path).replace("$$", "$")
 
 
 def _port(entry: dict[str, Any]) -> Port:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Model, Service, World
+from composetasks.facts.dollars import doubled
 from composetasks.plan import origin
 
 LONGEST = 41
@@ -67,7 +68,6 @@ def override(
     ``ports`` gives each of :func:`published_ports` its port; ``folders`` maps a bind mount's
     source that holds state to the instance's own folder; ``labels`` go onto all that is made.
     """
-    labels = {name: _literal(value) for name, value in labels.items()}
     return {
         "services": {
             name: _service(model, service, instance, ports, folders, labels)
@@ -96,10 +96,9 @@ def _service(
             [_port(service, entry, ports) for entry in service.config.get("ports") or ()]
         )
     moved = [
-        {**entry, "source": _literal(str(folders[source]))}
+        {**entry, "source": str(folders[source])}
         for entry in service.config.get("volumes") or ()
-        if entry.get("type") == "bind"
-        and (source := str(entry.get("source")).replace("$$", "$")) in folders
+        if entry.get("type") == "bind" and (source := str(entry.get("source"))) in folders
     ]
     if moved:
         section["volumes"] = moved
@@ -152,7 +151,8 @@ class Replace(list[Any]):
 
 
 def dump(document: Any, indent: str = "") -> str:
-    """A document as YAML, with Compose's two tags, every string in JSON's quoting."""
+    """A document as YAML, with Compose's two tags, every string in JSON's quoting, and every value
+    as Compose must read it to get it back."""
     if isinstance(document, Mapping):
         if not document:
             return " {}\n"
@@ -167,15 +167,9 @@ def dump(document: Any, indent: str = "") -> str:
         if not document:
             return f"{tag} []\n"
         return f"{tag}\n" + "".join(f"{indent}-{dump(one, indent + '  ')}" for one in document)
-    return f" {_quoted(document)}\n"
+    return f" {_quoted(doubled(document))}\n"
 
 
 def _quoted(value: Any) -> str:
     """JSON is YAML."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _literal(text: str) -> str:
-    """``text`` as Compose must read it to get it back: it interpolates every file. (What came
-    from the model has its dollars doubled already.)"""
-    return text.replace("$", "$$")

@@ -333,7 +333,7 @@ class Session:
 
     def _definition(self, services: Sequence[str]) -> Definitions:
         """Compose's definition of these builds; remembered, unless it holds a secret."""
-        from composetasks.apply.bake import asking, definition
+        from composetasks.apply.bake import definition
         from composetasks.observe.remembered import recall, remember
 
         compose, cache = self.compose, self.kept.cache
@@ -341,11 +341,12 @@ class Session:
         def understood(kept: Mapping[str, Any]) -> Definitions:
             return {name: dict(kept[name]) for name in services}
 
-        found = recall(compose, cache, asking(services), understood)
+        asked = ["bake", *services]
+        found = recall(compose, cache, asked, understood)
         if found is None:
             found = definition(compose.argv(), services, compose.folder, compose.environment)
             if made.mask(found, made.digest_key(cache)) == found:
-                remember(compose, cache, asking(services), found)
+                remember(compose, cache, asked, found)
         return found
 
     def report_services(self, services: Sequence[Mapping[str, Any]], plan: Plan) -> None:

@@ -33,7 +33,7 @@ def shop() -> Any:
     job = built(
         "job",
         image="registry:5000/shop-job",
-        config={"volumes": [{"type": "bind", "source": "/srv/$$hop/state", "target": "/state"}]},
+        config={"volumes": [{"type": "bind", "source": "/srv/$hop/state", "target": "/state"}]},
     )
     return model(
         db,
