@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from composetasks.apply.bake import buildx
 from composetasks.facts import Event
 from composetasks.observe.engine import connect
+from composetasks.run.buildx import buildx
 from composetasks.run.failure import TaskFailure
 from tests.engine.built import FROM, Built
 from tests.engine.busybox import TAG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,16 @@ def commit(project: Project) -> None:
 def image_of(document: Any) -> Any:
     (image,) = document["images"]
     return image
+
+
+def test_what_only_compose_built_is_known_from_the_builder_s_history(shop: Project) -> None:
+    shutil.rmtree(shop.folder / ".composetasks")
+    page = shop.folder / "web/page.html"
+    page.write_text("built by Compose alone")
+    docker("compose", "--project-directory", str(shop.folder), "build", "--no-cache", "web")
+    image = image_of(shop.inv("layers", "--json").document)
+    took = {one["line"]: one["seconds"] for one in image["layers"]}
+    assert all(took[line] for line in (5, 8, 11))
 
 
 def test_what_each_layer_took_and_holds_and_how_often_it_changed(shop: Project) -> None:

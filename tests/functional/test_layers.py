@@ -49,13 +49,31 @@ def test_the_page_says_what_is_not_known(shop: Project) -> None:
     assert "no git here" in ran.err
     (row,) = (line for line in ran.out.splitlines() if line.startswith("web  "))
     assert row.split() == ["web", "?", "?", "-", "?", "?"]
+    assert "`inv build --no-cache web` shows it" in ran.out
+
+
+@pytest.mark.parametrize("services", [(), ("db",)])
+def test_without_a_build_section_the_answer_is_empty(
+    shop: Project, services: tuple[str, ...]
+) -> None:
+    if not services:
+        shop.compose("services: {db: {image: 'postgres:15'}}\n")
+    ran = shop.inv("layers", *services, "--json", "--svg", "layers.svg")
+    assert (ran.code, ran.document) == (0, {"schema": "composetasks.layers/1", "images": []})
+    assert "no image is built here" in (shop.folder / "layers.svg").read_text()
+    ran = shop.inv("layers", *services)
+    assert (ran.code, ran.out.strip()) == (0, "")
+    assert "no image is built here" in ran.err
 
 
 def test_the_picture_is_an_svg_even_where_nothing_is_known(shop: Project) -> None:
     assert shop.inv("layers", "--svg", "layers.svg").code == 0
     root = ET.fromstring((shop.folder / "layers.svg").read_text())  # noqa: S314 (our own)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert "web" in [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    words = [one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "web" in words
+    assert any("not known" in one for one in words)
+    assert not any(one.endswith(" s") for one in words)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +81,6 @@ def test_the_picture_is_an_svg_even_where_nothing_is_known(shop: Project) -> Non
     [
         (("--edit", "web/none.c"), "a file that is there"),
         (("--svg", "none/x.svg"), "can't be written"),
-        (("db",), "builds an image"),
         (("-s", "wep"), "no service"),
     ],
 )

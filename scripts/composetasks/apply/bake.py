@@ -4,16 +4,15 @@ docs/decisions/building-with-bake.md."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from composetasks.apply.build_log import BuildLog, Vertex
 from composetasks.facts import ExitCode, Service, Shared
 from composetasks.run import process
-from composetasks.run.compose import PLUGIN_FOLDERS
+from composetasks.run.build_log import BuildLog, Vertex
+from composetasks.run.buildx import buildx
 from composetasks.run.failure import TaskFailure
 
 SERVICE_LABEL = "com.docker.compose.service"
@@ -57,16 +56,6 @@ def _plain(target: Mapping[str, Any]) -> dict[str, Any]:
     escaped it for bake, elsewhere not (pkg/compose/build_bake.go; seen with 5.6.1)."""
     escaped = {key: target[key] for key in ("args", "dockerfile-inline") if key in target}
     return {**target, **json.loads(json.dumps(escaped).replace("$${", "${"))}
-
-
-def buildx(env: Mapping[str, str]) -> list[str]:
-    """How to start Buildx: its binary directly, which saves the start of the docker client."""
-    home = env.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    for folder in (os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS):
-        path = os.path.join(folder, "docker-buildx")
-        if os.access(path, os.X_OK):
-            return [path]
-    return ["docker", "buildx"]
 
 
 @dataclass(frozen=True)

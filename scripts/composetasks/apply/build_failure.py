@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from composetasks.apply.build_log import BuildLog
 from composetasks.facts import ExitCode, Service
 from composetasks.facts.layers import place
 from composetasks.run import outside
+from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
 
 ENGINE_LOST = (

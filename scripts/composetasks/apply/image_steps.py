@@ -14,12 +14,12 @@ from typing import IO, Any
 from composetasks.apply import sharing
 from composetasks.apply.bake import Bake, definition, run_bake
 from composetasks.apply.build_failure import LOST_LAYER, build_failure, lost_layer
-from composetasks.apply.build_log import BuildLog, Vertex
 from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
 from composetasks.facts import Action, BuildInputs, Event, ExitCode, Service, Step, World
 from composetasks.facts.references import divided, plain, registry_digest, repository
 from composetasks.run import lock, process, records
+from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from composetasks.apply.bake import Bake, run_bake
-from composetasks.apply.build_log import BuildLog
 from composetasks.facts import ExitCode, LayeredImage, Service
 from composetasks.run import outside, process, records
+from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
 
 REPOSITORY = "composetasks-trial"

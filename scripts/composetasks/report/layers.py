@@ -103,10 +103,19 @@ def _advice(one: Advice) -> dict[str, Any]:
 # --- the page -------------------------------------------------------------------------------
 
 
+def unmeasured(image: Mapping[str, Any]) -> bool:
+    """Whether an image has steps, of which nobody knows what one takes."""
+    return not any(layer["seconds"] for layer in image["layers"]) and any(
+        layer["seconds"] is None for layer in image["layers"]
+    )
+
+
 def show(page: Page, found: Mapping[str, Any]) -> None:
     """Show the document: each image with its layers and advice, then what edits cost."""
     for image in found["images"]:
         _show_image(page, image)
+    if not found["images"]:
+        return
     page.line("seconds until it is built again, after an edit of", "bold")
     header = ["", *CLASSES]
     rows: list[list[Text | str]] = []
@@ -156,6 +165,12 @@ def _show_image(page: Page, image: Mapping[str, Any]) -> None:
         for layer in sorted(image["layers"], key=lambda layer: int(layer["line"]))
     ]
     page.table(rows, ["  line", "instruction", "took", "size", "changes", "made again"])
+    if unmeasured(image):
+        page.line(
+            "  what its steps take is not known, since none of them ran here: "
+            f"`inv build --no-cache {image['service']}` shows it",
+            "yellow",
+        )
     for one in image["advice"]:
         first, last = one["lines"]
         where = place(image["dockerfile"], first) + ("" if first == last else f" to {last}")

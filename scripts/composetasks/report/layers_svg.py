@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from composetasks.report.layers import unmeasured
 from composetasks.report.text import clean, duration, size
 
 WIDTH, LEFT, RIGHT, TOP = 1100, 130, 90, 74
@@ -31,7 +32,7 @@ def picture(document: Mapping[str, Any]) -> str:
     """The document of ``layers`` as an SVG."""
     images = document["images"]
     sums = [sum(_seconds(layer) for layer in image["layers"]) for image in images]
-    longest = max([*sums, 0.001])
+    longest = max(sums, default=0.0) or 1.0
     scale = (WIDTH - LEFT - RIGHT) / longest
     height = TOP + len(images) * STEP + 44
     shape = f"width='{WIDTH}' height='{height}'"
@@ -40,8 +41,10 @@ def picture(document: Mapping[str, Any]) -> str:
         f"<rect {shape} fill='#ffffff'/>",
         _text(16, 24, "What each layer takes to make, and how often it is made again", points=15),
         *_legend(),
-        *_grid(longest, scale, height - 36),
+        *(_grid(longest, scale, height - 36) if any(sums) else ()),
     ]
+    if not images:
+        parts.append(_text(LEFT, TOP, "no image is built here", ink=QUIET))
     for number, (image, whole) in enumerate(zip(images, sums, strict=True)):
         parts += _bar(image, whole, TOP + number * STEP, scale)
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -99,6 +102,9 @@ def _bar(image: Mapping[str, Any], whole: float, y: float, scale: float) -> Iter
         if width > 0:
             yield from _segment(layer, x, y, width)
         x += width
+    if unmeasured(image):
+        yield _text(x, y + 21, "no step ran here yet: what they take is not known", ink=QUIET)
+        return
     unknown = any(layer["seconds"] is None for layer in layers)
     yield _text(x + 8, y + 21, f"{duration(whole)}{' and more' if unknown else ''}")
 

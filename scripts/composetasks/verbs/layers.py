@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Model
+from composetasks.facts.references import plain
 from composetasks.plan.layers.predict import Tried
 from composetasks.report.layers import document
 from composetasks.run.failure import TaskFailure
@@ -36,13 +37,10 @@ def layers(
     model = session.model(services)
     engine = read_engine(session.client)
     wanted = services or tuple(model.services)
+    _learn(session, model, wanted)
     images = layered_images(model, engine, session.kept.cache, wanted, session.client)
     if not images:
-        raise TaskFailure(
-            "none of these services builds an image from a folder of this machine",
-            code=ExitCode.USAGE,
-            hint="name one that has a build section",
-        )
+        session.reporter.note("no image is built here from a folder of this machine")
     path = _edited(edit, model.directory) if edit else ""
     commits = last_commits(model.directory)
     found = costs(images, commits, path)
@@ -57,6 +55,20 @@ def layers(
     session.reporter.result(told, [])
     session.reporter.layers(told)
     return ExitCode.OK
+
+
+def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
+    """Take from BuildKit's history what is not on record here: who only ever used Compose, or
+    removed `.composetasks/`, has built all the same."""
+    from composetasks.observe.build_history import learn
+    from composetasks.run.records import load_times
+
+    builders = model.builders()
+    asked = (builders.get(plain(model.services[name].image), "") for name in services)
+    cache = session.kept.cache
+    unknown = [name for name in dict.fromkeys(asked) if name and not load_times(cache, name)[1]]
+    if unknown:
+        learn(model, unknown, cache, session.compose.environment, session.client)
 
 
 def _write(place: Path, told: Mapping[str, Any]) -> None:

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import strategies as st
 
 from composetasks.apply.bake import Unclear, definition_of
-from composetasks.apply.build_log import BuildLog
 from composetasks.apply.inside import tree, wire
 from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
@@ -37,6 +36,7 @@ from composetasks.plan.start import StartOptions, plan_start
 from composetasks.plan.stop import plan_stop
 from composetasks.report.documents import plan_document
 from composetasks.run import made, records, snapshot_folder
+from composetasks.run.build_log import BuildLog
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import read_json

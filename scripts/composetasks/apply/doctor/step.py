@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply import interpreter
-from composetasks.apply.bake import buildx
 from composetasks.apply.doctor.container import MODULES, PROGRAM, RESOLVER, read
 from composetasks.apply.inside.reach import LONGEST_SECONDS
 from composetasks.facts import Reach
 from composetasks.run import process
+from composetasks.run.buildx import buildx
 from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:

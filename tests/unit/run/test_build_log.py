@@ -7,8 +7,8 @@ import io
 import json
 from typing import Any
 
-from composetasks.apply.build_log import BuildLog
 from composetasks.facts import BuildTime
+from composetasks.run.build_log import BuildLog
 
 T0, T1 = "2026-01-01T10:00:00.25Z", "2026-01-01T10:00:02.750000001Z"
 
