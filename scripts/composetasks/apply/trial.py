@@ -23,6 +23,7 @@ from composetasks.facts import ExitCode, LayeredImage, Service
 from composetasks.run import outside, process, records
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
+from composetasks.run.folder import OWN_FOLDER
 
 REPOSITORY = "composetasks-trial"
 
@@ -87,7 +88,7 @@ def _files(directory: Path) -> tuple[Path, list[str]]:
 
 def _walked(directory: Path) -> Iterator[str]:
     for place, folders, files in os.walk(directory):
-        folders[:] = [name for name in folders if name not in (records.OWN_FOLDER, ".git")]
+        folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".git")]
         links = [name for name in folders if Path(place, name).is_symlink()]
         for name in (*files, *links):
             yield os.path.relpath(os.path.join(place, name), directory)

@@ -7,10 +7,12 @@ package does the same at 40 ms of imports for each start of a task.)
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 from composetasks.facts import ExitCode
 from composetasks.run import owner
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import now
+from composetasks.run.folder import closed, not_a, now
 
 
 @contextlib.contextmanager
@@ -58,7 +60,13 @@ def _held(path: Path, verb: str, acquire: Callable[[int], None]) -> Iterator[Non
 def _opened(path: Path, acquire: Callable[[int], None]) -> int:
     """The lock file, acquired: the one that is there, not one that its last holder removed."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _unusable(path)
         try:
             acquire(descriptor)
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
@@ -69,6 +77,14 @@ def _opened(path: Path, acquire: Callable[[int], None]) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _unusable(path: Path, error: OSError | None = None) -> TaskFailure:
+    if error is not None and error.errno in (errno.EACCES, errno.EROFS):
+        return closed(path)
+    if error is not None and error.errno not in (errno.EISDIR, errno.ELOOP, errno.ENXIO):
+        raise error
+    return not_a(path, "regular file")
 
 
 def _take(descriptor: int, grace_seconds: float) -> None:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import BuildInputs, BuildTime, StepTime
+from composetasks.run.folder import OWN_FOLDER
 from composetasks.store import memory
 
 DIGITS = 24
 KEPT_BUILDS = 20
 KEPT_RUNS = 5
 KEPT_UNDIGESTED = 50
-OWN_FOLDER = ".composetasks"
 COUNTED = re.compile(r"^\[[^\]]*\] ")
 """Where BuildKit says which of how many steps this is; an inserted line changes it for all."""
 

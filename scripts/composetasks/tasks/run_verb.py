@@ -19,7 +19,7 @@ from composetasks.facts import ExitCode
 from composetasks.report.reporter import Reporter, reporter
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import Folder
+from composetasks.run.folder import Folder, hand_over
 from composetasks.run.masking import safe
 from composetasks.run.outside import from_outside, silent
 from composetasks.run.settings import read_settings
@@ -50,7 +50,8 @@ def run_verb(
     with ended_politely(process.kill_all):
         try:
             settings = read_settings(settings_of(context))
-            session = Session(name, folder, settings, told, options(), frozenset(known_tasks))
+            known = frozenset(known_tasks)
+            session = Session(name, folder, settings, told, options(), known, changing)
             code = verb(session)
         except TaskFailure as failure:
             code = _told(told, failure)
@@ -71,6 +72,7 @@ def run_verb(
             if session is not None:
                 session.close()
             told.close()
+            hand_over(folder / ".composetasks")
             # Python looks through all that is left when it ends, which took 65 ms of processor
             # time, and 9 ms so.
             gc.freeze()
@@ -133,8 +135,8 @@ def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure
             place = Folder(folder / ".composetasks", folder / ".composetasks" / "cache")
             place.make()
             kept = place.new_run("bug")
-        (kept / "traceback.txt").write_text(text)
-    except OSError as unkept:
+        (kept / "traceback.txt").write_text(text, "utf-8")
+    except (OSError, TaskFailure) as unkept:
         return TaskFailure(
             f"a bug in composetasks: {type(error).__name__}: {error}",
             code=ExitCode.BUG,

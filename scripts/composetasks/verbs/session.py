@@ -57,6 +57,7 @@ class Session:
     reporter: Reporter
     options: Options = field(default_factory=Options)
     tasks: frozenset[str] = frozenset()
+    changes: bool = False
     run_folder: Path | None = None
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -69,11 +70,16 @@ class Session:
 
     @cached_property
     def kept(self) -> Folder:
-        """``.composetasks/``, made where it is missing."""
+        """``.composetasks/``, made where it is missing. What reads goes on without it."""
         root = self.folder / ".composetasks"
         if not self.instance:
             kept = Folder(root, root / "cache")
-            kept.make()
+            try:
+                kept.make()
+            except TaskFailure as failure:
+                if self.changes and not self.options.plan:
+                    raise
+                self.reporter.note(f"nothing is remembered: {failure.message} ({failure.hint})")
             return kept
         from composetasks.verbs.instance import check_name
 
