@@ -191,6 +191,32 @@ def faults(session: nox.Session) -> None:
     pytest(session, "tests/faults")
 
 
+COMPOSE_TESTS = (
+    *("tests/functional/test_models.py", "tests/functional/environment", "tests/engine/test_up.py"),
+    *("tests/engine/test_right_steps.py", "tests/engine/test_plan_agrees.py"),
+    *("tests/engine/test_start_ways.py", "tests/engine/test_instances.py"),
+    *("tests/engine/test_build.py", "tests/engine/test_conflicts.py"),
+)
+"""The tests of what imitates Compose, or depends on how it does things."""
+
+
+@nox.session(default=False)
+def composes(session: nox.Session) -> None:
+    """The tests that stand on Compose, with the oldest supported version of it and newer ones."""
+    install(session, "test")
+    install_compose(session)
+    folder = Path(session.create_tmp()).resolve()
+    for lock in sorted(LOCKS.glob("compose-*.txt")):
+        target = f"--target={folder}/wheels/{lock.stem}"
+        options = ("--quiet", "--no-deps", "--require-hashes", "--python-version", "3.11", target)
+        session.install(*options, "--requirement", str(lock))
+    made = session.run("python", "-m", "tests.composes", str(folder), silent=True)
+    for client in str(made).split():
+        session.log(f"Compose {Path(client).name}")
+        env = {"DOCKER_CONFIG": client, "REQUIRE_ENGINE": "1"}
+        session.run("pytest", "-q", "-n", "auto", *(session.posargs or COMPOSE_TESTS), env=env)
+
+
 @nox.session(default=False)
 def smoke(session: nox.Session) -> None:
     """The tasks themselves on the whole stack, in a copy of its own, from the wheel that a user of
@@ -235,6 +261,8 @@ def lock(session: nox.Session) -> None:
         ("test", "3.10", (project, "--group", "test", *dev)),
         ("types", "3.10", (project, "--group", "types", *test)),
         ("compose", "3.11", ("--group", "compose")),
+        ("compose-5.3", "3.11", ("--group", "compose-5-3")),
+        ("compose-5.5", "3.11", ("--group", "compose-5-5")),
     )
     for name, python, sources in wanted:
         session.run(

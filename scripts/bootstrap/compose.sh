@@ -4,7 +4,7 @@
 # It is kept once per user, outside of any checkout, so that no checkout's end takes it away.
 . "$(dirname "$0")/lib.sh"
 
-oldest=2.24
+oldest=2.40 # OLDEST_COMPOSE of the library
 plugin=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins/docker-compose
 store=${XDG_DATA_HOME:-$HOME/.local/share}/composetasks
 locked=$root/.venv/bin/docker-compose

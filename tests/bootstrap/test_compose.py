@@ -31,10 +31,10 @@ def plugin(machine: Machine) -> Path:
 
 
 def test_a_compose_that_is_new_enough_is_left_alone(machine: Machine) -> None:
-    machine.put(machine.state / "system-plugin", "echo 2.24.0")
+    machine.put(machine.state / "system-plugin", "echo 2.40.0")
     ran = machine.run("compose.sh")
     assert (ran.code, ran.out) == (0, "")
-    assert "Compose 2.24.0 is there" in ran.err
+    assert "Compose 2.40.0 is there" in ran.err
     assert not plugin(machine).exists()
 
 

@@ -48,7 +48,16 @@ if TYPE_CHECKING:
     )
     from composetasks.facts.events import Event, LogLine
     from composetasks.facts.layers import BuildTime, Commits, Layer, LayeredImage, StepTime
-    from composetasks.facts.model import Build, Dependency, Model, Mount, Port, Resource, Service
+    from composetasks.facts.model import (
+        OLDEST_COMPOSE,
+        Build,
+        Dependency,
+        Model,
+        Mount,
+        Port,
+        Resource,
+        Service,
+    )
     from composetasks.facts.plans import Action, Blocker, Consent, Evidence, Plan, Step
     from composetasks.facts.state import Snapshot, SnapshotPart, State
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
@@ -62,7 +71,7 @@ _NAMES = {
     "environment": "EnvFile Environment Problem Reading Usage Variable",
     "events": "Event LogLine",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
-    "model": "Build Dependency Model Mount Port Resource Service",
+    "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service",
     "plans": "Action Blocker Consent Evidence Plan Step",
     "state": "Snapshot SnapshotPart State",
     "timeline": "Link ServiceStart Shortening Timeline",

@@ -9,6 +9,10 @@ from typing import Any
 
 from composetasks.facts.references import plain
 
+OLDEST_COMPOSE = (2, 40)
+"""The oldest Compose that the tests have run with (``nox -s composes``). ``build --print``, which
+builds need, came with 2.35; what Debian ships is 2.40."""
+
 
 @dataclass(frozen=True)
 class Port:

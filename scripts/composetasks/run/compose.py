@@ -14,12 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from composetasks.facts import ExitCode
+from composetasks.facts import OLDEST_COMPOSE, ExitCode
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 from composetasks.store import memory
 
-OLDEST = (2, 24)
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
@@ -99,9 +98,9 @@ def version(binary: Path) -> str:
 
 
 def new_enough(text: str) -> bool:
-    """Whether a version is at least OLDEST."""
+    """Whether a version is at least OLDEST_COMPOSE."""
     numbers = re.match(r"(\d+)\.(\d+)", text)
-    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= OLDEST
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= OLDEST_COMPOSE
 
 
 def find(folder: Path, files: Sequence[str] = ()) -> Compose:
@@ -120,7 +119,9 @@ def find(folder: Path, files: Sequence[str] = ()) -> Compose:
     raise TaskFailure(
         f"no usable Compose: {'too old: ' + ', '.join(seen) if seen else 'none installed'}",
         code=ExitCode.NO_ENGINE,
-        hint=f"install Compose {OLDEST[0]}.{OLDEST[1]} or newer, or run `make up`: it brings one",
+        hint="install Compose {}.{} or newer, or run `make up`: it brings one".format(
+            *OLDEST_COMPOSE
+        ),
     )
 
 

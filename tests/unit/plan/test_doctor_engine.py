@@ -63,7 +63,7 @@ def test_the_old_compose_that_docker_would_take_is_told_from_one_further_down() 
 def test_without_a_usable_compose_nothing_works(found: tuple[Plugin, ...]) -> None:
     check = engine.compose(found)
     assert check.status is Status.FAILED
-    assert "2.24" in check.hint
+    assert "2.40" in check.hint
     for one in found:
         assert one.path in check.message
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from composetasks.facts import Builder, Check, Daemon, Disk, Plugin
+from composetasks.facts import OLDEST_COMPOSE, Builder, Check, Daemon, Disk, Plugin
 from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, size, skipped, warning
 
 OLDEST_ENGINE = (25, 0)
 """Older ones do not know ``start_interval``."""
-OLDEST_COMPOSE = (2, 24)
 OLDEST_BUILDX = (0, 17)
 """What Compose 5 needs to build."""
 BUILDKIT = "buildx_buildkit_"
