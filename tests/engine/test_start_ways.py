@@ -44,9 +44,6 @@ CHECK_BROKEN = f"""
 NEVER_PROBED = f"""
   one: {{image: ct-test/busybox, {STAYS}, healthcheck: {{test: [CMD, "true"], interval: 60s}}}}
 """
-PORT_REFUSED = f"""
-  one: {{image: ct-test/busybox, {STAYS}, expose: ["8080"]}}
-"""
 HEALTHY_THEN_DEAD = f"""
   one: {{image: ct-test/busybox, init: true,
     healthcheck: {{test: [CMD, touch, /tmp/asked], interval: 200ms}},
@@ -55,7 +52,8 @@ HEALTHY_THEN_DEAD = f"""
   slow: {{image: ct-test/busybox, {STAYS}, {PASSES}}}
 """
 EXITS_0 = """
-  one: {image: ct-test/busybox, command: [sh, -c, "echo went to the background"], expose: ["80"]}
+  one: {image: ct-test/busybox, command: [sh, -c, "echo went to the background"],
+    restart: unless-stopped}
 """
 EXITS_1 = """
   one: {image: ct-test/busybox, healthcheck: {test: [CMD, "true"]},
@@ -110,20 +108,26 @@ FAILURES = [
     ("check hangs", CHECK_HANGS, 4, "one", "health-check-hangs", "300ms"),
     ("check broken", CHECK_BROKEN, 3, "one", "health-check-broken", "curl"),
     ("never probed", NEVER_PROBED, 1, "one", "never-probed", "start_interval"),
-    ("port refused", PORT_REFUSED, 2, "one", "port-refused", "8080"),
     ("healthy then dead", HEALTHY_THEN_DEAD, 60, "one", "died", "> Error: lost the lease"),
-    ("exits 0 early", EXITS_0, 60, "one", "ended-early", "went to the background"),
+    ("exits 0 early", EXITS_0, 4, "one", "restart-loop", "went to the background"),
     ("exits 1", EXITS_1, 60, "one", "ended", "> ValueError: WEIGHT is no number"),
     ("killed by a signal", KILLED, 60, "one", "killed", "SIGSEGV"),
-    ("loops", LOOPS, 60, "one", "restart-loop", "> fatal: no config"),
+    ("loops", LOOPS, 4, "one", "restart-loop", "> fatal: no config"),
     ("killed for memory", OUT_OF_MEMORY, 60, "one", "out-of-memory", "8 MiB"),
     ("command missing", NO_COMMAND, 60, "one", "command-not-found", '"no-such-program"'),
     ("not executable", NOT_EXECUTABLE, 60, "one", "command-not-executable", "/etc/passwd"),
-    ("missing in a script", NO_COMMAND_IN_SCRIPT, 60, "one", "command-not-found", "ended with 127"),
+    (
+        "missing in a script",
+        NO_COMMAND_IN_SCRIPT,
+        60,
+        "one",
+        "command-not-found",
+        "exited with code 127",
+    ),
     ("mount refused", MOUNT_REFUSED, 60, "one", "mount-not-permitted", "/etc/passwd"),
     ("mount denied", MOUNT_DENIED, 60, "one", "mount-not-permitted", "1000"),
     ("one-shot failing", ONE_SHOT_FAILS, 60, "job", "job-failed", "> ERROR: relation is missing"),
-    ("waits in vain", WAITS_IN_VAIN, 60, "one", "never-started", "job (ended with 0)"),
+    ("waits in vain", WAITS_IN_VAIN, 60, "one", "never-started", "job (exited with code 0)"),
     ("dependency failing", DEPENDENCY_FAILS, 60, "base", "ended", "> panic: full"),
 ]
 

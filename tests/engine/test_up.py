@@ -138,7 +138,7 @@ def test_a_service_that_ends_is_named_with_its_code(project: Project) -> None:
     assert ran.code == 8
     last = ran.lines[-1]
     assert (last["event"], last["service"], last["code"]) == ("error", "bad", 8)
-    assert "ended with 3" in last["message"]
+    assert "exited with code 3" in last["message"]
     assert last["waiting"] == ["waits"]
 
 

@@ -67,7 +67,7 @@ def test_figures_that_the_engine_does_not_give_are_null(shop: Project) -> None:
 def test_a_page_tells_the_same(shop: Project) -> None:
     ran = shop.inv("status")
     assert "healthy, 2 restarts" in ran.out
-    assert "ended with 0" in ran.out
+    assert "exited with code 0" in ran.out
 
 
 def test_watching_an_engine_whose_events_end_at_once_ends_with_5(shop: Project) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from composetasks.apply.readiness import Readiness, fresh_probes, signal_of, tcp_ports
+from composetasks.apply.readiness import Readiness, fresh_probes, signal_of
 from composetasks.apply.telling import telling
 
 TYPED = 40
@@ -31,7 +31,8 @@ class Case:
     """What a diagnosis is made from. ``record`` is the inspect record, empty where there is no
     container; ``said`` the engine's or Compose's own words; ``limit`` the deadline in seconds;
     ``was_up`` for how many seconds the service had been up, None where it never was;
-    ``asked_to_end`` whether the engine was asked to kill it, None where nobody knows."""
+    ``asked_to_end`` whether the engine was asked to kill it, None where nobody knows; ``ports``
+    the TCP ports that the model publishes or exposes."""
 
     service: str
     container: str
@@ -43,6 +44,7 @@ class Case:
     was_up: float | None = None
     awaited: bool = False
     asked_to_end: bool | None = None
+    ports: Sequence[int] = ()
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -72,6 +74,11 @@ def cause(case: Case) -> Cause:
         )
     if kind == "never-started":
         hint = f"correct `depends_on` of {case.service}, then run `inv up` again"
+        return Cause(kind, (case.verdict.message,), hint)
+    if kind == "no-health-check":
+        hint = (
+            f"add `healthcheck` to {case.service}, or correct stack.services.{case.service}.ready"
+        )
         return Cause(kind, (case.verdict.message,), hint)
     if kind == "start-failed":
         return _not_started(case, case.said or str(case.state.get("Error", "")))
@@ -159,16 +166,15 @@ def _too_late(case: Case) -> Cause:
     within = f"in its {case.limit:g} s"
     if case.state.get("Health") and case.state.get("Running"):
         return _health(case, probes, within)
-    if case.verdict.ask_ports or (case.state.get("Running") and tcp_ports(case.record)):
-        asked = case.verdict.ask_ports or tcp_ports(case.record)
-        ports = f"port{'s' if len(asked) > 1 else ''} {', '.join(map(str, asked))}"
-        words = f"it runs, but its {ports} refused connections to the end of its {case.limit:g} s"
-        also = "a program that listens on 127.0.0.1 alone is not heard outside of its container"
-        return Cause("port-refused", (words, also), _look(case))
+    if case.verdict.listens:
+        what = f"port{'s' if len(case.ports) > 1 else ''} {', '.join(map(str, case.ports))}"
+        what = what if case.ports else "any port"
+        words = f"it runs, but did not listen on {what} {within}"
+        return Cause("port-refused", (words,), _look(case))
     if case.state.get("Restarting"):
         return _loop(case)
     if case.awaited and case.state.get("Running"):
-        words = f"it should end with 0, and still ran after its {case.limit:g} s"
+        words = f"it should exit with code 0, and still ran after its {case.limit:g} s"
         return Cause("job-too-long", (words,), _longer(case))
     if case.state.get("Paused"):
         return Cause("paused", (f"it was paused {within}",), f"`docker unpause {case.container}`")
@@ -195,7 +201,7 @@ def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cau
         words = f"its health check needs a program{what} that its image lacks"
         return Cause("health-check-broken", (words,), "add it to the image, or check another way")
     count = f"{len(probes)} probes" if len(probes) > 1 else "its one probe"
-    words = f"its health check did not pass {within}; {count} ended with {code}"
+    words = f"its health check did not pass {within}; {count} exited with code {code}"
     if code == 0:
         words = f"its health check passed, but it was not healthy {within}"
     return Cause("never-healthy", (words,), by_hand)
@@ -228,28 +234,24 @@ def _ended(case: Case) -> Cause:
     if code in (126, 127):
         word = "may not be executed" if code == 126 else "was not found"
         kind = "command-not-executable" if code == 126 else "command-not-found"
-        return Cause(kind, (f"a command {word}{after}: it ended with {code}",), _look(case))
+        return Cause(kind, (f"a command {word}{after}: it exited with code {code}",), _look(case))
     signal = signal_of(code)
     if signal:
-        return _killed(case, f"it was killed by {signal} (it ended with {code}){after}")
+        return _killed(case, f"it was killed by {signal} (exit code {code}){after}")
     if case.was_up is not None:
         return Cause(
-            "died", (f"it ended with {code}{after}, while others were waited for",), _look(case)
+            "died",
+            (f"it exited with code {code}{after}, while others were waited for",),
+            _look(case),
         )
     if code == 0:
-        words = "it ended with 0 at once, although it should stay up"
+        words = "it exited with code 0, although it should stay up"
         also = "its command finished, or went to the background: the container ends with it"
         return Cause("ended-early", (words, also), _look(case))
     if case.awaited:
-        words = f"others wait for it to end with 0, and it ended with {code}"
+        words = f"others wait for it to exit with code 0, and it exited with code {code}"
         return Cause("job-failed", (words,), f"correct it, then run `inv up` again; {_look(case)}")
-    return Cause("ended", (f"it ended with {code}{_usual(code)}",), _look(case))
-
-
-def _usual(code: int) -> str:
-    """What an exit code usually means, where it means something."""
-    known = {1: "a general error", 2: "often wrong usage of a shell or a program"}
-    return f" ({known[code]})" if code in known else ""
+    return Cause("ended", (f"it exited with code {code}",), _look(case))
 
 
 def _killed(case: Case, words: str) -> Cause:
@@ -278,11 +280,17 @@ def _limit(case: Case) -> str:
 
 def _loop(case: Case) -> Cause:
     code = int(case.state.get("ExitCode", 0))
-    last = "killed for memory" if case.state.get("OOMKilled") else f"ended with {code}"
+    last = "was killed for memory" if case.state.get("OOMKilled") else f"exited with code {code}"
+    times = f"{int(case.record.get('RestartCount', 0))} times"
+    words = f"it was restarted {times} and did not stay up"
     signal = signal_of(code)
-    meaning = f" ({signal})" if signal else _usual(code)
-    words = f"it starts, ends and is started again: it {last}{meaning} each time"
-    return Cause("restart-loop", (case.verdict.message, words), _look(case))
+    # While it runs again the engine has forgotten how it ended before.
+    also = (
+        ()
+        if case.state.get("Running") and not case.state.get("Restarting")
+        else (f"the last time it {last}{f' ({signal})' if signal else ''}",)
+    )
+    return Cause("restart-loop", (words, *also), _look(case))
 
 
 _REFUSED = re.compile(
@@ -311,7 +319,7 @@ def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
     source = mount.get("Name") or mount.get("Source")
     how = "" if mount.get("RW", True) else ", mounted read-only"
     words = f"its user ({user}) may not use {path}, in its mount of {source}{how}"
-    ended = f"it ended with {case.state.get('ExitCode')}"
+    ended = f"it exited with code {case.state.get('ExitCode')}"
     target = mount.get("Destination")
     owner = f"`docker compose run --rm --no-deps --entrypoint ls {case.service} -land {target}`"
     return Cause("mount-not-permitted", (words, ended), f"{owner} shows its owner and mode")

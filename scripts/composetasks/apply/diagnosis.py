@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.causes import Case, cause, health_command
-from composetasks.apply.readiness import Readiness, fresh_probes, moment_of
-from composetasks.apply.telling import telling
+from composetasks.apply.readiness import Expected, Readiness, fresh_probes, moment_of
+from composetasks.apply.telling import spoken, telling
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import write_json
 from composetasks.run.masking import hide_all, safe, safe_data
+from composetasks.run.plain_text import lines_of
 from composetasks.run.secret_values import declared
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Trouble:
 
     ``containers`` are the start's, by service: id to name; ``key`` the id of the one meant, ""
     for none. ``since`` is when the start began (Unix seconds), ``limit`` the deadline and
-    ``was_up`` how long it had been up (seconds, None for never). ``waiting`` are the services
+    ``was_up`` how long it had been up (seconds, None for never). ``of`` is what was expected of it.
+    ``waiting`` are the services
     that only wait for it, ``standing`` how each of the others is.
     """
 
@@ -48,7 +50,7 @@ class Trouble:
     since: float = 0.0
     limit: float = 0.0
     was_up: float | None = None
-    awaited: bool = False
+    of: Expected = field(default_factory=Expected)
     waiting: Sequence[str] = ()
     standing: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,7 +78,8 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailu
         said=trouble.said,
         limit=trouble.limit,
         was_up=trouble.was_up,
-        awaited=trouble.awaited,
+        awaited=trouble.of.awaited,
+        ports=trouble.of.ports,
         asked_to_end=_asked_to_end(client, trouble.key, one.record) if killed else None,
     )
     found = cause(case)
@@ -92,8 +95,10 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailu
         "log": list(lines[-SHOWN_LINES:]),
         "standing": dict(trouble.standing),
     }
+    replicas = trouble.containers.get(trouble.service, {})
+    subject = f"{trouble.service} ({case.container})" if len(replicas) > 1 else trouble.service
     return TaskFailure(
-        f"{trouble.service} is not up: {found.words[0]}",
+        f"{subject} is not up: {found.words[0]}",
         code=ExitCode.NOT_HEALTHY,
         hint=found.hint,
         data={
@@ -164,16 +169,18 @@ def _log(client: APIClient, key: str, since: float) -> list[str]:
         except errors.APIError as error:
             return [f"- (no log can be read: {error.explanation})"]
         if text:
-            return safe(text.decode("utf-8", "replace")).splitlines()
+            return lines_of(safe(text.decode("utf-8", "replace")))
     return []
 
 
 def _last_run(one: _Seen) -> list[str]:
-    """The lines of a container's last run without their times; all where that said nothing."""
+    """The lines of a container's last run as plain text, without their times; all where that said
+    nothing."""
     started = moment_of(str((one.record.get("State") or {}).get("StartedAt", "")))
     parted = [line.partition(" ") for line in one.log]
     own = [text for time, _, text in parted if moment_of(time) >= started]
-    return [line for line in own or [text for _, _, text in parted] if line.strip()]
+    plain = map(spoken, own or [text for _, _, text in parted])
+    return [line for line in plain if line]
 
 
 def _keep(run_folder: Path, seen: Iterable[_Seen]) -> None:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 
+from composetasks.apply.telling import spoken
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Model, Step
 from composetasks.run.masking import safe
+from composetasks.run.plain_text import lines_of
 from composetasks.run.process import ProgramError
 
 LAUNCHED_BY_COMPOSE = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
@@ -24,7 +26,7 @@ class NotLaunched(Exception):
     def __init__(self, services: Sequence[str], said: str) -> None:
         super().__init__(said)
         self.services = services
-        self.lines = [line.strip() for line in said.splitlines() if line.strip()]
+        self.lines = [line.strip() for line in map(spoken, lines_of(said)) if line]
 
     @property
     def why(self) -> str:

@@ -1,41 +1,71 @@
-"""Asks the engine, and where it must the container's own ports, how a container is."""
+"""Asks the engine, and where it must the container's network namespace, how a container is."""
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.readiness import Phase, Readiness, asked_every, judge, moment_of
+from composetasks.apply.readiness import (
+    Expected,
+    Phase,
+    Readiness,
+    allowance,
+    asked_every,
+    heard,
+    judge,
+    moment_of,
+)
 from composetasks.facts import ExitCode
 from composetasks.run.outside import understood
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-SETTLE_SECONDS = 1.0
-"""How long a container that nothing can be asked of must have run to count as up."""
-CONNECT_SECONDS = 1.0
 REMOVAL_SECONDS = 2
+PORT_INTERVAL = 0.2
+PORT_INTERVAL_LATER = 1.0
+"""Seconds between two looks at what listens, in the first seconds and later: nothing announces
+that a program listens."""
+FIRST_SECONDS = 5.0
+RAN_WELL_SECONDS = 10.0
+"""A program that ran this long has started, for the engine's restart policies too."""
+
+Sockets = Callable[[Mapping[str, Any]], "frozenset[tuple[str, int]] | None"]
+"""The addresses and ports that are listened on in a container's network namespace, by its inspect
+record; None where nobody can be asked."""
 
 
 @dataclass(frozen=True)
 class Probe:
     """How a container is: the verdict, and the engine's times and count of restarts.
 
-    ``again`` says that nothing will announce a change: it has to be asked again soon.
-    ``asked_every`` is the seconds between two health probes of its start, None without a check.
+    ``asked_every`` is the seconds between two health probes of its start, None without a check,
+    ``allowance`` those after which the engine gives up; ``loops`` says that its restart policy
+    starts it again and again.
     """
 
     readiness: Readiness
     created: str = ""
     started: str = ""
     restarts: int = 0
-    again: bool = False
     asked_every: float | None = None
+    allowance: float = 0.0
+    loops: bool = False
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What is known of the waiting for a container: since when (seconds), the engine's count of
+    restarts when it began (None: this is the first look), whether someone had it stopped, and
+    whether a port was waited for long enough."""
+
+    seconds: float = 0.0
+    restarts_before: int | None = None
+    asked_to_end: bool = False
+    enough: bool = False
 
 
 @dataclass
@@ -52,15 +82,14 @@ class Seen:
         return max(told.total_seconds(), now - self.moments.setdefault((key, started), now))
 
 
+LOOP_RESTARTS = 3
+"""Restarts from which on a program that does not last is taken to loop."""
+
+
 def probe(
-    client: APIClient,
-    key: str,
-    seen: Seen,
-    *,
-    awaited: bool,
-    restarts_before: int | None,
+    client: APIClient, key: str, of: Expected, seen: Seen, waited: Waited, sockets: Sockets
 ) -> Probe:
-    """Inspect a container and judge it; ``restarts_before`` None means this is the first look."""
+    """Inspect a container and judge it."""
     from docker import errors
 
     try:
@@ -68,33 +97,42 @@ def probe(
     except errors.NotFound:
         return Probe(Readiness(Phase.FAILED, "its container was removed meanwhile", "removed"))
     with understood("the engine's record of a container", ExitCode.NO_ENGINE):
-        found = _judged(record, awaited, restarts_before)
-    if found.readiness.settle and seen.seconds(key, found.started) < SETTLE_SECONDS:
-        return replace(found, readiness=Readiness(Phase.WAITING, "running"), again=True)
-    return found
+        return _judged(record, key, of, seen, waited, sockets)
 
 
-def _judged(record: Mapping[str, Any], awaited: bool, restarts_before: int | None) -> Probe:
-    restarts = int(record.get("RestartCount", 0))
-    before = restarts if restarts_before is None else restarts_before
-    verdict = judge(record, awaited=awaited, restarts_before=before)
+def _judged(
+    record: Mapping[str, Any],
+    key: str,
+    of: Expected,
+    seen: Seen,
+    waited: Waited,
+    sockets: Sockets,
+) -> Probe:
+    count = int(record.get("RestartCount", 0))
+    restarts = 0 if waited.restarts_before is None else max(0, count - waited.restarts_before)
     state = record.get("State") or {}
-    found = Probe(
+    started = str(state.get("StartedAt", ""))
+    ran = seen.seconds(key, started)
+    verdict = judge(record, of, restarts=restarts, asked_to_end=waited.asked_to_end)
+    if verdict.listens:
+        verdict = heard(verdict, of, sockets(record), enough=waited.enough)
+        if verdict.listens:
+            early = waited.seconds < FIRST_SECONDS
+            again = PORT_INTERVAL if early else PORT_INTERVAL_LATER
+            verdict = replace(verdict, again=again)
+    if verdict.phase is Phase.UP and ran < verdict.settle:
+        message = "running" if not restarts else "running again"
+        verdict = Readiness(Phase.WAITING, message, verdict.kind, again=verdict.settle - ran)
+    lasts = bool(state.get("Running")) and not state.get("Restarting") and ran >= RAN_WELL_SECONDS
+    return Probe(
         verdict,
         str(record.get("Created", "")),
-        str(state.get("StartedAt", "")),
-        restarts,
+        started,
+        count,
         asked_every=asked_every(record),
+        allowance=allowance(record),
+        loops=restarts >= LOOP_RESTARTS and not lasts and verdict.phase is Phase.WAITING,
     )
-    if verdict.ask_ports:
-        closed = tuple(port for port in verdict.ask_ports if not _accepts(record, port))
-        if not closed:
-            return replace(found, readiness=Readiness(Phase.UP, "accepting connections"))
-        message = f"port {', '.join(map(str, closed))} does not accept yet"
-        return replace(
-            found, again=True, readiness=replace(verdict, message=message, ask_ports=closed)
-        )
-    return replace(found, again=True) if verdict.again else found
 
 
 def removed_soon(client: APIClient, key: str) -> bool:
@@ -109,21 +147,3 @@ def removed_soon(client: APIClient, key: str) -> bool:
     except requests.exceptions.RequestException:
         return False
     return True
-
-
-def _accepts(record: Mapping[str, Any], port: int) -> bool:
-    """Whether a container's own address accepts connections on ``port``; the published port
-    proves nothing, for the engine's proxy accepts anyway."""
-    networks = (record.get("NetworkSettings") or {}).get("Networks") or {}
-    addresses = [one["IPAddress"] for one in networks.values() if one.get("IPAddress")]
-    if not addresses and (record.get("HostConfig") or {}).get("NetworkMode") == "host":
-        addresses = ["127.0.0.1"]
-    return any(_connects(address, port) for address in addresses)
-
-
-def _connects(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=CONNECT_SECONDS):
-            return True
-    except OSError:
-        return False

@@ -9,9 +9,10 @@ explained.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from composetasks.apply.diagnosis import Trouble, diagnose
@@ -23,8 +24,9 @@ from composetasks.apply.launch import (
     engine_away,
     launch,
 )
-from composetasks.apply.probe import Probe, Seen, probe, removed_soon
-from composetasks.apply.readiness import Phase, Readiness
+from composetasks.apply.probe import Probe, Seen, Waited, probe, removed_soon
+from composetasks.apply.progress import DEFAULT_TIMEOUT, Progress, deadlines
+from composetasks.apply.readiness import Phase, Readiness, expected
 from composetasks.apply.start_record import StartRecord
 from composetasks.apply.tools import Tools
 from composetasks.apply.watch import Watch
@@ -34,29 +36,12 @@ from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 
-PORT_INTERVAL = 0.2
-"""Seconds between two tries of a port; nothing announces that a program listens."""
-TELLING = ("start", "die", "oom", "stop", "destroy", "pause", "unpause", "health_status")
+AWAY_INTERVAL = 0.2
+"""Seconds between two tries of an engine that is away."""
+TELLING = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause", "health_status")
 """The events after which a container may stand otherwise than before; without those of every
 single health probe."""
-
-
-@dataclass
-class _Progress:
-    """How far one service is. ``tried`` is when it was first to be launched, whether or not the
-    engine stayed there for it."""
-
-    steps: list[Step]
-    tried: float | None = None
-    launched: float | None = None
-    containers: dict[str, str] = field(default_factory=dict)
-    phase: Phase = Phase.WAITING
-    message: str = ""
-    verdict: Readiness = field(default_factory=lambda: Readiness(Phase.WAITING))
-    said: str = ""
-    ask_again: bool = False
-    restarts: dict[str, int] = field(default_factory=dict)
-    up_since: float | None = None
+LONGEST_WAIT = 3600.0
 
 
 class Start:
@@ -65,17 +50,24 @@ class Start:
     def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
         self.model, self.tools, self.client = (model := world.model), tools, tools.client
         self.copies = {one.id for one in world.engine.containers if one.copied}
-        self.services: dict[str, _Progress] = {}
+        self.services: dict[str, Progress] = {}
         for step in steps:
-            self.services.setdefault(step.service, _Progress([])).steps.append(step)
+            self._of(step.service).steps.append(step)
         for name in list(self.services):
             for dependency in model.services[name].depends_on:
                 if dependency.service in model.services:
-                    self.services.setdefault(dependency.service, _Progress([]))
+                    self._of(dependency.service)
+        self.others: dict[str, str] = {}
         self.began, self.since = time.monotonic(), time.time()
         self.away_since: float | None = None
         self.record = StartRecord(model.project)
         self.seen = Seen()
+
+    def _of(self, name: str) -> Progress:
+        if name not in self.services:
+            of = expected(self.model, name, self.tools.ready.get(name, ""))
+            self.services[name] = Progress([], of, self.tools.given_timeout(name))
+        return self.services[name]
 
     def run(self) -> Iterator[Event]:
         """Launch and wait; raises TaskFailure, code 8, for the first service that can't be up.
@@ -100,7 +92,8 @@ class Start:
             changed: set[str] | None = None
             while True:
                 try:
-                    yield from self._look(changed)
+                    yield from self._look(changed, watch)
+                    yield from self._tell()
                     if (yield from self._launch()):
                         changed = None
                         continue
@@ -111,7 +104,7 @@ class Start:
                     if ended and changed == set():
                         break
                     if not changed:
-                        yield from self._check_deadlines()
+                        yield from self._check_deadlines(watch)
                     if changed is None:
                         raise EngineGone
                     self.away_since = None
@@ -147,8 +140,8 @@ class Start:
             self.record.waits(name, waits_for)
             if not waits_for:
                 ready.append(name)
-            elif progress.said != (said := f"waiting for {', '.join(waits_for)}"):
-                progress.said = said
+            elif progress.waits_for != (said := f"waiting for {', '.join(waits_for)}"):
+                progress.waits_for = said
                 yield self._event("service-state", name, said, data={"state": "waiting"})
         if ready:
             yield from self._launch_these(ready)
@@ -186,7 +179,10 @@ class Start:
         waits = []
         for dependency in self.model.services[name].depends_on:
             other = self.services.get(dependency.service)
-            if other is None or (not dependency.required and other.phase is Phase.FAILED):
+            given_up = other is not None and (
+                other.phase is Phase.FAILED or other.verdict.kind == "unhealthy"
+            )
+            if other is None or (not dependency.required and given_up):
                 continue
             satisfied = {
                 "service_started": other.launched is not None,
@@ -215,72 +211,107 @@ class Start:
         label = f"{COMPOSE}project={self.model.project}"
         found = self.client.containers(all=True, filters={"label": [label]})
         now: dict[str, dict[str, str]] = {}
+        stand: dict[str, list[str]] = {}
         for one in found:
             labels = one.get("Labels") or {}
             if role(labels) is Role.REPLICA and one["Id"] not in self.copies:
-                of_service = now.setdefault(labels[f"{COMPOSE}service"], {})
-                of_service[one["Id"]] = min(one["Names"], key=len).lstrip("/")
+                service = labels[f"{COMPOSE}service"]
+                now.setdefault(service, {})[one["Id"]] = min(one["Names"], key=len).lstrip("/")
+                stand.setdefault(service, []).append(str(one["State"]))
+        self.others = {
+            name: min(states, key=lambda state: state == "running")
+            for name, states in stand.items()
+            if name not in self.services
+        }
         for name, progress in self.services.items():
             # One that had a container and has none was robbed of it: it is looked at once more.
             progress.containers = now.get(name) or progress.containers
 
-    def _look(self, changed: set[str] | None) -> Iterator[Event]:
-        """Inspect the containers that something happened to (None: all) and judge them."""
+    def _look(self, changed: set[str] | None, watch: Watch) -> Iterator[Event]:
+        """Inspect the containers that something happened to (None: all), and those that nothing
+        announces, and judge them."""
+        now = time.monotonic()
         for name, progress in self.services.items():
             if progress.launched is None or not progress.containers:
                 continue
             concerned = changed is None or bool(changed & progress.containers.keys())
-            if not (concerned or progress.ask_again):
+            if not concerned and now < progress.look_at:
                 continue
-            probes = [self._probe(name, progress, key) for key in progress.containers]
-            progress.ask_again = any(one.again for one in probes)
-            verdicts = [one.readiness for one in probes]
+            progress.probes = {
+                key: self._probe(name, progress, key, watch) for key in progress.containers
+            }
+            verdicts = [one.readiness for one in progress.probes.values()]
+            again = [one.again for one in verdicts if one.again is not None]
+            progress.look_at = time.monotonic() + min(again) if again else math.inf
             yield from self._conclude(name, progress, verdicts)
 
-    def _probe(self, name: str, progress: _Progress, key: str) -> Probe:
-        found = probe(
-            self.client,
-            key,
-            self.seen,
-            awaited=self.model.awaits_end_of(name),
+    def _probe(self, name: str, progress: Progress, key: str, watch: Watch) -> Probe:
+        waited = Waited(
+            seconds=time.monotonic() - (progress.begun or self.began),
             restarts_before=progress.restarts.get(key),
+            asked_to_end=watch.asked_to_end(key),
+            enough=progress.listened_enough(),
         )
+        found = probe(self.client, key, progress.of, self.seen, waited, self.tools.sockets)
         progress.restarts.setdefault(key, found.restarts)
         self.record.seen(name, key, found)
         return found
 
     def _conclude(
-        self, name: str, progress: _Progress, verdicts: Sequence[Readiness]
+        self, name: str, progress: Progress, verdicts: Sequence[Readiness]
     ) -> Iterator[Event]:
+        if progress.given_up and any(one.phase is Phase.WAITING for one in verdicts):
+            return
         failed = next((v for v in verdicts if v.phase is Phase.FAILED), None)
         waiting = next((v for v in verdicts if v.phase is Phase.WAITING), None)
         verdict = failed or waiting or verdicts[0]
         if failed and not (progress.phase is Phase.UP and not self.tools.wait):
-            progress.phase = Phase.FAILED
-            if self._required(name):
-                key = list(progress.containers)[verdicts.index(failed)]
-                if failed.kind == "killed" and removed_soon(self.client, key):
-                    failed = replace(failed, kind="removed")
-                raise self._failure(name, progress, failed, key)
+            key = list(progress.containers)[verdicts.index(failed)]
+            yield from self._fail(name, progress, failed, key)
             return
-        before, progress.phase, progress.message = progress.phase, verdict.phase, verdict.message
-        progress.verdict = verdict
+        before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
         if verdict.phase in (Phase.UP, Phase.DONE) and before is not verdict.phase:
             progress.up_since = time.monotonic()
             seconds = round(time.monotonic() - (progress.launched or self.began), 3)
             self.record.ready(name)
             if progress.steps:
-                yield self._event(
-                    "service-state", name, verdict.message, seconds, {"state": verdict.phase.value}
-                )
+                state = {"state": verdict.phase.value}
+                yield self._event("service-state", name, verdict.message, seconds, state)
+                for one in dict.fromkeys(v.warning for v in verdicts if v.warning):
+                    yield self._event("warning", name, f"{name} {one}")
 
-    def _required(self, name: str) -> bool:
-        """Whether something fails with it: it has steps of its own, or is required by one."""
-        return bool(self.services[name].steps) or any(
-            dependency.service == name and dependency.required
+    def _fail(
+        self, name: str, progress: Progress, verdict: Readiness, key: str = ""
+    ) -> Iterator[Event]:
+        """Raise the failure of a service. One that all who depend on it can do without
+        (``required: false``) is only told about."""
+        before, progress.phase, progress.verdict = progress.phase, Phase.FAILED, verdict
+        if not self._optional(name):
+            if verdict.kind == "killed" and removed_soon(self.client, key):
+                verdict = replace(verdict, kind="removed")
+            raise self._failure(name, progress, verdict, key)
+        if before is not Phase.FAILED:
+            message = f"{name} is not up ({verdict.message}); what depends on it goes without"
+            yield self._event("warning", name, message)
+
+    def _optional(self, name: str) -> bool:
+        """Whether services of this start depend on it, and all can do without it."""
+        required = [
+            dependency.required
             for other in self.services
             for dependency in self.model.services[other].depends_on
-        )
+            if dependency.service == name
+        ]
+        return bool(required) and not any(required)
+
+    def _tell(self) -> Iterator[Event]:
+        """Say what is waited for: a failing health check at once, anything else after a while."""
+        now = time.monotonic()
+        for name, progress in self.services.items():
+            message = progress.to_tell(now) if progress.steps else ""
+            if message:
+                state = {"state": "starting", "waits": progress.verdict.kind}
+                yield self._event("service-state", name, message, data=state)
 
     # --- ending -----------------------------------------------------------------------------
 
@@ -293,17 +324,13 @@ class Start:
         return True
 
     def _patience(self) -> float:
-        if any(progress.ask_again for progress in self.services.values()):
-            return PORT_INTERVAL
-        return max(0.05, min(self._deadlines().values(), default=1.0) - time.monotonic())
-
-    def _deadlines(self) -> dict[str, float]:
-        begun = {name: one.launched or one.tried for name, one in self.services.items()}
-        return {
-            name: moment + self.tools.timeout_of(name)
-            for name, moment in begun.items()
-            if moment is not None and self.services[name].phase is Phase.WAITING
-        }
+        """The seconds until something is due that no event announces."""
+        moments = [
+            *(one.look_at for one in self.services.values() if one.launched is not None),
+            *(one.tell_at() for one in self.services.values() if one.steps),
+            *deadlines(self.services).values(),
+        ]
+        return min(max(0.05, min(moments, default=1.0) - time.monotonic()), LONGEST_WAIT)
 
     def _check_stuck(self) -> None:
         """Raise the failure of a service that waits for what can't come any more: the health
@@ -312,25 +339,35 @@ class Start:
         left = [name for name, one in self.services.items() if one.launched is None]
         if Phase.WAITING in phases or not left:
             return
-        told = [f"{other} ({self.services[other].message})" for other in self._waits_for(left[0])]
+        waits_for = self._waits_for(left[0])
+        told = [f"{other} ({self.services[other].verdict.message})" for other in waits_for]
         message = f"it waits for what will not come: {', '.join(told)}"
         verdict = Readiness(Phase.FAILED, message, "never-started")
         raise self._failure(left[0], self.services[left[0]], verdict)
 
-    def _check_deadlines(self) -> Iterator[Event]:
+    def _check_deadlines(self, watch: Watch) -> Iterator[Event]:
         """Raise the failure of the first service whose time is over, after one more look."""
         now = time.monotonic()
-        if all(now < deadline for deadline in self._deadlines().values()):
+        if all(now < deadline for deadline in deadlines(self.services).values()):
             return
-        yield from self._look(None)
-        for name, deadline in self._deadlines().items():
+        yield from self._look(None, watch)
+        for name, deadline in deadlines(self.services).items():
             if now >= deadline:
                 progress = self.services[name]
-                verdict = replace(progress.verdict, phase=Phase.FAILED, kind="timeout")
-                raise self._failure(name, progress, verdict)
+                kind = "restart-loop" if progress.loops else "timeout"
+                verdict = replace(progress.verdict, phase=Phase.FAILED, kind=kind)
+                progress.given_up = True
+                yield from self._fail(name, progress, verdict, self._lagging(progress))
+
+    def _lagging(self, progress: Progress) -> str:
+        """The container of a service that is not up yet."""
+        waiting = (
+            key for key, one in progress.probes.items() if one.readiness.phase is Phase.WAITING
+        )
+        return next(waiting, "")
 
     def _failure(
-        self, name: str, progress: _Progress, verdict: Readiness, key: str = "", said: str = ""
+        self, name: str, progress: Progress, verdict: Readiness, key: str = "", said: str = ""
     ) -> TaskFailure:
         up_since = progress.up_since
         trouble = Trouble(
@@ -340,9 +377,9 @@ class Start:
             key=key or next(iter(progress.containers), ""),
             said=said,
             since=self.since - 1,
-            limit=self.tools.timeout_of(name),
+            limit=round(min(progress.limit, time.monotonic() - (progress.begun or self.began)), 1),
             was_up=round(time.monotonic() - up_since, 1) if up_since is not None else None,
-            awaited=self.model.awaits_end_of(name),
+            of=progress.of,
             waiting=self._dependents(name),
             standing=self._standing(name),
         )
@@ -360,7 +397,8 @@ class Start:
     def _standing(self, failed: str) -> dict[str, str]:
         """How the services stand that neither failed nor wait for the one that did."""
         apart = {failed, *self._dependents(failed)}
-        return {
+        others = {name: "up" if one == "running" else one for name, one in self.others.items()}
+        return others | {
             name: "not started"
             if progress.launched is None
             else "starting"
@@ -373,10 +411,10 @@ class Start:
     def _await_engine(self, watch: Watch) -> None:
         """Wait until an engine that went away is there again, and watch on from where it went."""
         began = self.away_since = self.away_since or time.monotonic()
-        limits = [self.tools.timeout_of(name) for name in self.services]
-        deadline = min([*self._deadlines().values(), began + max(limits)])
+        limits = [one.given or DEFAULT_TIMEOUT for one in self.services.values()]
+        deadline = min([*deadlines(self.services).values(), began + max(limits)])
         while True:
-            watch.pause(PORT_INTERVAL)
+            watch.pause(AWAY_INTERVAL)
             if time.monotonic() >= deadline:
                 waiting = (n for n, p in self.services.items() if p.phase is Phase.WAITING)
                 name = next(waiting, next(iter(self.services)))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from composetasks.run.plain_text import parts_of
+
 _HARMLESS = re.compile(
     r"\b(0|no|without) (errors?|failures?|warnings?)\b|\berrors?[=:] ?(0|none|null)\b"
     r"|\b(DEBUG|TRACE)\b",
@@ -45,6 +47,13 @@ def rank(line: str) -> int:
     found = next((at for at, pattern in enumerate(RANKS) if pattern.search(line)), len(RANKS))
     mild = _MILD.search(line) is not None and found not in (0, len(RANKS))
     return min(len(RANKS) - 1, found + 1) if mild else found
+
+
+def spoken(line: str) -> str:
+    """A line of a log as plain text; of one that was printed over, as progress bars are, the part
+    that looks most like a reason, or the last."""
+    parts = parts_of(line)
+    return min(reversed(parts), key=rank, default="")
 
 
 def telling(lines: Sequence[str]) -> int | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from composetasks.apply.probe import Sockets
 from composetasks.run.compose import Compose
 from composetasks.run.settings import Check
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from composetasks.apply.bake import Definitions
 
-DEFAULT_TIMEOUT = 300.0
-"""Seconds a service may take from its start until it is up, unless told otherwise."""
+
+def _nobody(record: Mapping[str, Any]) -> None:
+    """Where nobody can be asked what listens."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Tools:
     at once, None to decide by cores and memory; ``digest_now`` looks at a service's build inputs
     once more, and gives their digest; ``definitions`` is what Compose says of the builds, where
     it was asked before; ``taken_since`` says who has come to a port that some services publish
-    since the plan was made.
+    since the plan was made; ``sockets`` tells what listens in a container, ``ready`` what makes a
+    service up where the settings say it.
     """
 
     compose: Compose
@@ -39,7 +42,9 @@ class Tools:
     jobs: int | None = None
     timeout: float | None = None
     timeouts: Mapping[str, float] = field(default_factory=dict)
+    ready: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sockets: Sockets = _nobody
     wait: bool = True
     no_cache: bool = False
     pull: bool = False
@@ -53,8 +58,6 @@ class Tools:
         """The library's own folder of the project or instance."""
         return self.run_folder.parents[1]
 
-    def timeout_of(self, service: str) -> float:
-        """Seconds ``service`` may take: the run's own limit, the settings', or the default."""
-        if self.timeout is not None:
-            return self.timeout
-        return self.timeouts.get(service, DEFAULT_TIMEOUT)
+    def given_timeout(self, service: str) -> float | None:
+        """Seconds ``service`` may take: the run's own limit or the settings'; None for neither."""
+        return self.timeout if self.timeout is not None else self.timeouts.get(service)

@@ -35,6 +35,8 @@ class Watch:
         self._closed = False
         self._pause = threading.Event()
         self._since: int | None = None
+        self._asked: set[str] = set()
+        self._ended: dict[str, bool] = {}
 
     def __enter__(self) -> Watch:
         self._connect()
@@ -73,12 +75,32 @@ class Watch:
         while True:
             if event is None:
                 return None
-            found.add(str(event.get("id") or (event.get("Actor") or {}).get("ID", "")))
+            key = str(event.get("id") or (event.get("Actor") or {}).get("ID", ""))
+            found.add(key)
+            self._note(key, str(event.get("Action") or event.get("status")))
             self._since = int(event["time"])
             try:
                 event = self._events.get_nowait()
             except queue.Empty:
                 return found
+
+    def _note(self, key: str, action: str) -> None:
+        if action == "start":
+            self._asked.discard(key)
+            self._ended.pop(key, None)
+        elif action == "kill":
+            self._asked.add(key)
+        elif action == "die":
+            self._ended[key] = key not in self._asked
+
+    def asked_to_end(self, key: str) -> bool:
+        """Whether the engine was asked to stop or kill the last run of a container."""
+        return key in self._asked
+
+    def ended_by_itself(self, key: str) -> bool | None:
+        """Whether the last run of a container ended without being asked to; None where its end
+        was not seen."""
+        return self._ended.get(key)
 
     def pause(self, seconds: float) -> None:
         """Let ``seconds`` go by between two tries of an engine that is away."""

@@ -110,10 +110,10 @@ def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
                 address, _, port = local.rpartition(":")
                 number = int(port, 16)
                 if row_state == state and (number, protocol) in numbers:
-                    yield _Socket(_address(address), number, protocol, int(uid), int(inode))
+                    yield _Socket(kernel_address(address), number, protocol, int(uid), int(inode))
 
 
-def _address(text: str) -> str:
+def kernel_address(text: str) -> str:
     """An address of /proc/net: words of 32 bits in the machine's byte order."""
     words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
     packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)

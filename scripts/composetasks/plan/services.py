@@ -208,7 +208,7 @@ def _same(
         return
     reason = "it is to run again" if done else f"it is {container.state}"
     if container.state == "exited" and container.exit_code:
-        reason = f"it ended with {container.exit_code}"
+        reason = f"it exited with code {container.exit_code}"
     yield _step(Action.START_CONTAINER, service, container.name, reason, evidence, container.id)
 
 

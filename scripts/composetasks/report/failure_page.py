@@ -14,6 +14,7 @@ from composetasks.facts import Action, Plan
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import read_json, write_json
+from composetasks.run.plain_text import lines_of, parts_of
 
 NARROWEST = 40
 SHOWN_CHANGES = 4
@@ -74,7 +75,8 @@ def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[Line]:
         return
     yield Line(f"  health check  {clean(found['check'])}", "bold")
     for probe in found["probes"]:
-        said = clean(probe["output"]).strip().splitlines() or ["(no output)"]
+        lines = map(parts_of, lines_of(probe["output"]))
+        said = [parts[-1].strip() for parts in lines if parts] or ["(no output)"]
         when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
         yield Line(f"    {when}  {said[0]}")
         if whole:
@@ -114,9 +116,9 @@ def _others(data: Mapping[str, Any], whole: bool) -> Iterator[Line]:
     standing: dict[str, list[str]] = {}
     for name, state in data["diagnosis"]["standing"].items():
         standing.setdefault(state, []).append(name)
-    good = standing.pop("up", []) + standing.pop("done", [])
-    if good:
-        yield Line(f"  stays up  {', '.join(good)}")
+    up = standing.pop("up", [])
+    if up:
+        yield Line(f"  stays up  {', '.join(up)}")
     if standing:
         told = "; ".join(f"{state}: {', '.join(names)}" for state, names in standing.items())
         yield Line(f"  others  {told}")
@@ -129,10 +131,8 @@ def completed(failure: TaskFailure, plan: Plan, run_folder: Path) -> TaskFailure
     """The failure with what changed since its service last worked; both forms are kept."""
     service = str(failure.data["service"])
     changed = [*changes_of(plan, service), *_changed_before(run_folder, service)]
-    untouched = dict.fromkeys(plan.unchanged, "up")
     diagnosis = {
         **failure.data["diagnosis"],
-        "standing": {**untouched, **failure.data["diagnosis"]["standing"]},
         "kept": _relative(run_folder / "failure.txt"),
     }
     data = {**failure.data, "changed": list(dict.fromkeys(changed)), "diagnosis": diagnosis}

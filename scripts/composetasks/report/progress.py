@@ -104,7 +104,8 @@ class LiveLines(Progress):
     def _service(self, event: Event) -> None:
         state = str(event.data.get("state", "starting"))
         known = self._rows.get(event.service)
-        began = known.began if known and state in ("up", "done") else time.monotonic()
+        goes_on = known is not None and state in (known.state, "up", "done")
+        began = known.began if known and goes_on else time.monotonic()
         self._rows[event.service] = _Row(state, event.message, began, event.seconds)
 
     def _step(self, event: Event) -> None:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    r"|[\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
-"""Escapes, control characters, and what makes a line run backwards or end where it does not."""
-
-
-def clean(text: str) -> str:
-    """``text`` without terminal escapes and control characters (tab and newline stay)."""
-    return CONTROL.sub("", text)
+from composetasks.run.plain_text import CONTROL as CONTROL
+from composetasks.run.plain_text import clean as clean
 
 
 def duration(seconds: float) -> str:
@@ -41,7 +32,7 @@ def age(seconds: float) -> str:
 def state_of(service: Mapping[str, Any]) -> str:
     """A service's state in a word or two: its health, or how it ended."""
     if service["state"] == "exited" and service["exit_code"] is not None:
-        return f"ended with {service['exit_code']}"
+        return f"exited with code {service['exit_code']}"
     return str(service["health"] or service["state"])
 
 

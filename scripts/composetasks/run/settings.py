@@ -12,6 +12,8 @@ from composetasks.run.failure import TaskFailure
 
 ENGINE_SECONDS = 60.0
 """How long the engine may take for one answer, unless told otherwise."""
+READY = ("healthy", "listening", "running")
+"""What may make a service up."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,14 @@ class State:
 @dataclass(frozen=True)
 class Settings:
     """All of ``stack``; every field is optional. Timeouts are seconds, ``engine_timeout`` that of
-    one answer of the engine; ``live`` holds the services
-    that may be paused for a snapshot, with the command that each runs before (none for most);
-    ``owner`` is the id of the process that the instance lives for."""
+    one answer of the engine; ``ready`` says what makes a service up (one of READY); ``live`` holds
+    the services that may be paused for a snapshot, with the command that each runs before (none
+    for most); ``owner`` is the id of the process that the instance lives for."""
 
     files: tuple[str, ...] = ()
     state: Mapping[str, State] = field(default_factory=dict)
     timeouts: Mapping[str, float] = field(default_factory=dict)
+    ready: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     jobs: int | None = None
@@ -78,6 +81,11 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
             name: _number(f"services.{name}.timeout", one["timeout"])
             for name, one in _mapping("services", raw).items()
             if isinstance(one, Mapping) and one.get("timeout") is not None
+        },
+        ready={
+            name: _ready(name, one["ready"])
+            for name, one in _mapping("services", raw).items()
+            if isinstance(one, Mapping) and one.get("ready")
         },
         live={
             name: () if one["live"] == "pause" else _words(f"services.{name}.live", one["live"])
@@ -147,6 +155,12 @@ def _number(name: str, value: Any) -> float:
     if number <= 0:
         raise _bad(name, f"{value!r} is not a number of seconds above 0")
     return number
+
+
+def _ready(service: str, value: Any) -> str:
+    if value not in READY:
+        raise _bad(f"services.{service}.ready", f"{value!r} is none of {', '.join(READY)}")
+    return str(value)
 
 
 def _state(name: str, raw: Any) -> State:

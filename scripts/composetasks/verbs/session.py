@@ -250,6 +250,8 @@ class Session:
             yield
 
     def tools(self, world: World, **limits: Any) -> Tools:
+        from composetasks.observe.listening import Listening
+
         assert self.run_folder is not None
         return Tools(
             compose=self.compose,
@@ -257,6 +259,8 @@ class Session:
             run_folder=self.run_folder,
             cache=self.kept.cache,
             timeouts=self.settings.timeouts,
+            ready=self.settings.ready,
+            sockets=Listening(self.client),
             live=self.settings.live,
             digest_now=partial(self._digest_now, world),
             taken_since=partial(self._taken_since, world),

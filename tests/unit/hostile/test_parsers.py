@@ -21,7 +21,8 @@ from composetasks.apply.bake import Unclear, definition_of
 from composetasks.apply.inside import tree, wire
 from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
-from composetasks.apply.probe import Seen, probe
+from composetasks.apply.probe import Seen, Waited, probe
+from composetasks.apply.readiness import Expected
 from composetasks.facts import Build, Container, Engine, World
 from composetasks.observe import compose_dotenv, logs
 from composetasks.observe.dotenv import read_environment
@@ -343,7 +344,7 @@ def test_the_engines_record_of_a_container(fuzz_seconds: float) -> None:
     def check(document: Any) -> None:
         client = cast("Any", Answers({"inspect": document}))
         with contextlib.suppress(TaskFailure):
-            probe(client, "c1", Seen(), awaited=False, restarts_before=None)
+            probe(client, "c1", Expected(ports=(80,)), Seen(), Waited(), lambda _: None)
 
     fuzz(spoilt(documents.INSPECTED), check, fuzz_seconds)
 

@@ -44,7 +44,7 @@ def test_only_ports_that_no_container_holds_are_asked_about() -> None:
     ],
 )
 def test_addresses_of_the_kernels_tables(written: str, address: str) -> None:
-    assert host._address(written) == address
+    assert host.kernel_address(written) == address
 
 
 @linux

@@ -96,7 +96,7 @@ def test_a_container_off_its_network_is_said_to_be_that() -> None:
 def test_a_stopped_container_is_started_again() -> None:
     stopped = container("db", state="exited", exit_code=137)
     [step] = steps(world(model(service("db", restart="always")), [stopped]))
-    assert (step.action, step.reason) == (Action.START_CONTAINER, "it ended with 137")
+    assert (step.action, step.reason) == (Action.START_CONTAINER, "it exited with code 137")
 
 
 def test_a_job_that_is_done_is_not_run_twice() -> None:
