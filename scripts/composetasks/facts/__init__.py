@@ -75,7 +75,7 @@ _NAMES = {
     "plans": "Action Blocker Consent Evidence Plan Step",
     "state": "Snapshot SnapshotPart State",
     "timeline": "Link ServiceStart Shortening Timeline",
-    "world": "BuildInputs Orphan PortHolder Shared World",
+    "world": "BuildInputs InCommon Orphan PortHolder Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -88,6 +88,18 @@ class Orphan:
 
 
 @dataclass(frozen=True)
+class InCommon:
+    """What ``services`` of an instance would use together with the other copies of the stack: a
+    folder, file, volume, network or address by its ``name``, and what resolves it."""
+
+    kind: str
+    name: str
+    services: tuple[str, ...]
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class World:
     """All that was observed for one run of a verb; what a plan is made from.
 
@@ -100,7 +112,8 @@ class World:
     ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``
     and ``snapshots`` are there for the verbs that are about them; ``shared`` is None where no
     registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
-    ``checkout`` is what the folder of the git work tree is called.
+    ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
+    instance can have no copy of.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
     """
@@ -123,3 +136,4 @@ class World:
     image_checks: Mapping[str, str] = field(default_factory=dict)
     orphans: tuple[Orphan, ...] = ()
     checkout: str = ""
+    in_common: tuple[InCommon, ...] = ()

@@ -43,11 +43,15 @@ def observe_state(
         *_volumes(model, engine, named, warnings),
         *_folders(model, folder.resolve(), named, own, warnings),
     ]
+    if own is not None:  # What all copies share is no instance's to empty.
+        found = [one for one in found if not named.get(one.name, settings.State()).shared]
     known = {one.name for one in found}
     warnings += [
         f"setting stack.state.{name} names no state of the model"
         for name in named
-        if name not in known and not any(f"{name} " in warning for warning in warnings)
+        if name not in known
+        and not (own is not None and named[name].shared)
+        and not any(f"{name} " in warning for warning in warnings)
     ]
     return Observed(
         tuple(
@@ -92,9 +96,9 @@ def _volumes(
     model: Model, engine: Engine, named: Mapping[str, settings.State], warnings: list[str]
 ) -> Iterator[State]:
     there = {volume.name: volume for volume in engine.volumes}
-    mounts = _mounts(model, "volume")
+    mounts = mounts_of(model, "volume")
     for key, resource in model.volumes.items():
-        services, written = _use(mounts.get(key, ()))
+        services, written = use(mounts.get(key, ()))
         if resource.external or (services and not written):
             continue
         volume = there.get(resource.name)
@@ -127,13 +131,14 @@ def state_folders(
 ) -> dict[Path, str]:
     """The folders of ``model`` that hold state, by real path, with what an instance calls its own
     in their place: a path below its folder for state."""
-    homes = _homes(model, folder.resolve())
-    there = [Path(path) for path in _found_folders(model, folder.resolve(), named, None, [])]
-    asked = [Path(path) for path in _by_path(homes, named, None)]
+    homes = homes_of(model, folder.resolve())
+    there = _found_folders(model, folder.resolve(), named, None, [])
+    asked = by_path(homes, named, None)
     return {
-        path: str(path.relative_to(home))
+        place: str(place.relative_to(home))
         for path in (*there, *asked)
-        if (home := _home(path, homes)) is not None
+        if (home := home_of(place := Path(path), homes)) is not None
+        and not (path in asked and named[asked[path]].shared)
     }
 
 
@@ -147,15 +152,15 @@ def _folders(
     yield from _outermost(_found_folders(model, folder, named, own, warnings), warnings)
 
 
-def _homes(model: Model, folder: Path) -> tuple[Path, Path]:
+def homes_of(model: Model, folder: Path) -> tuple[Path, Path]:
     return model.directory.resolve(), folder
 
 
-def _home(place: Path, homes: Sequence[Path]) -> Path | None:
+def home_of(place: Path, homes: Sequence[Path]) -> Path | None:
     return next((one for one in homes if one in place.parents), None)
 
 
-def _by_path(
+def by_path(
     homes: Sequence[Path], named: Mapping[str, settings.State], own: Path | None
 ) -> dict[str, str]:
     """The names that the settings give to paths, and to those that an instance has in their
@@ -167,7 +172,7 @@ def _by_path(
     }
     if own is None:
         return known
-    there = {path: _home(Path(path), homes) for path in known}
+    there = {path: home_of(Path(path), homes) for path in known}
     return known | {
         str(own / Path(path).relative_to(home)): known[path]
         for path, home in there.items()
@@ -183,20 +188,20 @@ def _found_folders(
     warnings: list[str],
 ) -> dict[str, State]:
     own = own and own.resolve()
-    homes = _homes(model, folder)
-    by_path = _by_path(homes, named, own)
+    homes = homes_of(model, folder)
+    names = by_path(homes, named, own)
     found: dict[str, State] = {}
-    for path, mounts in sorted(_mounts(model, "bind").items()):
+    for path, mounts in sorted(mounts_of(model, "bind").items()):
         place = Path(path)
-        home = own if own and own in place.parents else _home(place, homes)
-        services, written = _use(mounts)
+        home = own if own and own in place.parents else home_of(place, homes)
+        services, written = use(mounts)
         if home is None or not written or (place.exists() and not place.is_dir()):
             continue
         relative = str(place.relative_to(home))
-        name = by_path.get(path, relative)
-        why = _why_no_state(place, home, model, folder, named=path in by_path or home == own)
+        name = names.get(path, relative)
+        why = _why_no_state(place, home, model, folder, named=path in names or home == own)
         if why:
-            if path in by_path:
+            if path in names:
                 warnings.append(f"{relative} is no state although the settings name it: {why}")
             continue
         setting = named.get(name, settings.State())
@@ -215,7 +220,7 @@ def _found_folders(
 
 
 def _why_no_state(place: Path, home: Path, model: Model, folder: Path, *, named: bool) -> str:
-    return _holds_project(place, model, folder) or why_no_state(place, project=home, named=named)
+    return holds_project(place, model, folder) or why_no_state(place, project=home, named=named)
 
 
 def _outermost(found: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
@@ -232,7 +237,7 @@ def _outermost(found: Mapping[str, State], warnings: list[str]) -> Iterator[Stat
     yield from outer.values()
 
 
-def _holds_project(place: Path, model: Model, folder: Path) -> str:
+def holds_project(place: Path, model: Model, folder: Path) -> str:
     """Why a folder is too much to be state: the project itself lies in it."""
     inner = (model.directory.resolve(), folder, *(path.resolve() for path in model.files))
     if any(place == path or place in path.parents for path in inner):
@@ -243,7 +248,7 @@ def _holds_project(place: Path, model: Model, folder: Path) -> str:
 # --- mounts ---------------------------------------------------------------------------------
 
 
-def _mounts(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
+def mounts_of(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
     """The mounts of a kind with their services, by volume key or real path."""
     found: dict[str, list[tuple[str, Mount]]] = {}
     for name, service in model.services.items():
@@ -254,7 +259,7 @@ def _mounts(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
     return found
 
 
-def _use(mounts: Sequence[tuple[str, Mount]]) -> tuple[tuple[str, ...], bool]:
+def use(mounts: Sequence[tuple[str, Mount]]) -> tuple[tuple[str, ...], bool]:
     """The services of some mounts, and whether any of them may write."""
     names = tuple(dict.fromkeys(name for name, _ in mounts))
     return names, any(not mount.read_only for _, mount in mounts)

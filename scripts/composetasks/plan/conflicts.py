@@ -28,6 +28,7 @@ from composetasks.plan import (
     names,
     networks,
     ports,
+    separation,
     subnets,
     volumes,
 )
@@ -60,6 +61,7 @@ def conflicts(world: World, services: Iterable[str], force: bool = False) -> Fin
     in_subnets = subnets.overlaps(world, starting)
     steps += in_subnets.steps
     blockers += (*in_subnets.blockers, *external.missing(world, starting))
+    blockers += tuple(separation.blockers(world, starting))
     found += Findings(_after_leaving(world, found.steps, steps), blockers, warnings)
     rest = left_containers(world, {step.key for step in found.steps})
     own = {resource.name for resource in world.model.networks.values()}
@@ -71,6 +73,7 @@ def conflicts(world: World, services: Iterable[str], force: bool = False) -> Fin
             *networks.foreign(world, starting),
             *volumes.namesakes(world, starting),
             *volumes.changed(world, starting),
+            *separation.warnings(world, starting),
             *ports.warnings(world.model, starting),
             *rest.warnings,
             *one_line((*rest.steps, *unused)),

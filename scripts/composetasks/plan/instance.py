@@ -1,8 +1,8 @@
 """A second copy of the same stack on one engine, as the override file that makes it one.
 
-The copy has its own project name, published ports, state folders, names of containers, networks
-and volumes, and normal image tags. The tags that carry an input digest are shared with every
-other copy, so that a second one builds nothing.
+The copy has its own project name, published ports, state folders, subnets, names of containers,
+networks and volumes, and normal image tags. The tags that carry an input digest are shared with
+every other copy, so that a second one builds nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from composetasks.facts import Model, Service, World
+from composetasks.facts import Model, Resource, Service, World
 from composetasks.facts.dollars import doubled
-from composetasks.plan import origin
+from composetasks.plan import origin, separation
 
 LONGEST = 41
 NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST - 1}}}")
@@ -61,20 +61,23 @@ def override(
     instance: str,
     ports: Mapping[PortKey, int],
     folders: Mapping[str, Path],
+    volumes: Mapping[str, Path | None],
     labels: Mapping[str, str],
 ) -> dict[str, Any]:
     """The override as a mapping for :func:`dump`.
 
     ``ports`` gives each of :func:`published_ports` its port; ``folders`` maps a bind mount's
-    source that holds state to the instance's own folder; ``labels`` go onto all that is made.
+    source that holds state to the instance's own folder; ``volumes`` are those that it has of its
+    own, each with the folder that it stands for (None for an ordinary one); ``labels`` go onto all
+    that is made.
     """
     return {
         "services": {
             name: _service(model, service, instance, ports, folders, labels)
             for name, service in model.services.items()
         },
-        "networks": _renamed(model, model.networks, instance, labels),
-        "volumes": _renamed(model, model.volumes, instance, labels),
+        "networks": _networks(model, instance, labels),
+        "volumes": _volumes(model, instance, labels, volumes),
     }
 
 
@@ -86,9 +89,15 @@ def _service(
     folders: Mapping[str, Path],
     labels: Mapping[str, str],
 ) -> dict[str, Any]:
-    section: dict[str, Any] = {"labels": dict(labels)}
+    section: dict[str, Any] = {
+        "labels": dict(labels),
+        **separation.own_namespaces(model, service),
+    }
     if service.config.get("container_name"):
         section["container_name"] = Reset()
+    attachments = separation.own_attachments(model, service, Reset())
+    if attachments:
+        section["networks"] = attachments
     if service.build:
         section["image"] = f"{_repository(service.image)}:{instance}"
     if service.ports:
@@ -122,19 +131,44 @@ def _range(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _renamed(
-    model: Model, resources: Mapping[str, Any], instance: str, labels: Mapping[str, str]
+def _networks(model: Model, instance: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """What is external stays everybody's."""
+    return {
+        key: {
+            **_named(model, resource, instance, labels),
+            **separation.own_network(resource, Reset()),
+        }
+        for key, resource in model.networks.items()
+        if not resource.external
+    }
+
+
+def _volumes(
+    model: Model, instance: str, labels: Mapping[str, str], own: Mapping[str, Path | None]
 ) -> dict[str, Any]:
-    """What is external stays everybody's; a fixed name gets the instance's own."""
-    own = {}
-    for key, resource in resources.items():
-        if resource.external:
+    """What is external, and not among the instance's own, stays everybody's."""
+    found = {}
+    for key, resource in model.volumes.items():
+        if resource.external and key not in own:
             continue
-        section: dict[str, Any] = {"labels": dict(labels)}
-        if resource.name != f"{model.project}_{key}":
-            section["name"] = f"{resource.name}-{instance}"
-        own[key] = section
-    return own
+        section = _named(model, resource, instance, labels)
+        if resource.external:
+            section["external"] = Reset()
+        elif folder := own.get(key):
+            section["driver_opts"] = {"device": str(folder)}
+        found[key] = section
+    return found
+
+
+def _named(
+    model: Model, resource: Resource, instance: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Whose a network or volume is; a fixed name gets the instance's own."""
+    fixed = resource.external or resource.name != f"{model.project}_{resource.key}"
+    return {
+        "labels": dict(labels),
+        **({"name": f"{resource.name}-{instance}"} if fixed else {}),
+    }
 
 
 def _repository(image: str) -> str:

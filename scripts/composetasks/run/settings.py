@@ -27,12 +27,14 @@ class Check:
 
 @dataclass(frozen=True)
 class State:
-    """What the settings say of one piece of state (a volume's key, or a name for ``path``)."""
+    """What the settings say of one piece of state (a volume's key, or a name for ``path``).
+    ``shared`` says that instances have none of their own."""
 
     group: str = ""
     cache: bool = False
     description: str = ""
     path: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _ready(service: str, value: Any) -> str:
 
 
 def _state(name: str, raw: Any) -> State:
-    known = {"group", "cache", "description", "path"}
+    known = {"group", "cache", "description", "path", "shared"}
     if not hasattr(raw, "items") or set(raw) - known:
         raise _bad(f"state.{name}", f"takes {', '.join(sorted(known))}")
     return State(
@@ -172,6 +174,7 @@ def _state(name: str, raw: Any) -> State:
         cache=bool(raw.get("cache")),
         description=str(raw.get("description") or ""),
         path=str(raw.get("path") or ""),
+        shared=bool(raw.get("shared")),
     )
 
 

@@ -6,9 +6,11 @@ lives), its state folders, its lock and its runs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-from collections.abc import Mapping
+import stat
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from composetasks.plan.instance import (
     project_name,
     published_ports,
 )
+from composetasks.plan.separation import folder_of, own_volumes
 from composetasks.run import folder, lock
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
@@ -41,11 +44,18 @@ def check_name(name: str) -> None:
 
 
 def instance_compose(
-    base: Compose, model: Model, name: str, place: Path, state: Mapping[Path, str], owner: str
+    base: Compose,
+    model: Model,
+    name: str,
+    place: Path,
+    state: Mapping[Path, str],
+    shared: Collection[str],
+    owner: str,
 ) -> Compose:
     """Compose addressing the instance ``name`` of ``model``, its override written where it
     changed. ``state`` are the bind-mounted folders that hold state, with what this one calls its
-    own; ``owner`` is the text of the process that it lives for, "" for none."""
+    own; ``shared`` are the volumes that all copies are to use; ``owner`` is the text of the process
+    that it lives for, "" for none."""
     place.mkdir(parents=True, exist_ok=True)
     ports = _ports(model, place)
     folders = {
@@ -53,10 +63,16 @@ def instance_compose(
         for source in _bind_sources(model)
         if (own := state.get(Path(source).resolve()))
     }
-    for path in folders.values():
-        path.mkdir(parents=True, exist_ok=True)
+    for mounted, path in folders.items():
+        _make_like(Path(mounted), path)
+    volumes: dict[str, Path | None] = {}
+    for key in own_volumes(model, shared):
+        source = folder_of(model.volumes[key])
+        volumes[key] = place / "volumes" / key if source else None
+        if source:
+            _make_like(Path(source), place / "volumes" / key)
     labels = {INSTANCE_LABEL: name, **({OWNER_LABEL: owner} if owner else {})}
-    text = dump(override(model, name, ports, folders, labels)).lstrip("\n")
+    text = dump(override(model, name, ports, folders, volumes, labels)).lstrip("\n")
     file = place / OVERRIDE
     if not file.exists() or file.read_text() != text:
         new = file.with_suffix(f".{os.getpid()}.tmp")
@@ -64,6 +80,18 @@ def instance_compose(
         new.replace(file)
     files = [str(path) for path in model.files]
     return base.with_files([*files, str(file)], project_name(model, name))
+
+
+def _make_like(source: Path, path: Path) -> None:
+    """Make a folder with the mode and, where that is allowed, the owner of ``source``: programs
+    that do not run as root must be able to write to it."""
+    if path.exists():
+        return
+    path.mkdir(parents=True)
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        found = source.stat()
+        path.chmod(stat.S_IMODE(found.st_mode))
+        os.chown(path, found.st_uid, found.st_gid)
 
 
 def _bind_sources(model: Model) -> set[str]:

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.tools import Tools
-from composetasks.facts import Action, Consent, Environment, ExitCode, Link, Model, Plan, World
+from composetasks.facts import (
+    Action,
+    Consent,
+    Environment,
+    ExitCode,
+    InCommon,
+    Link,
+    Model,
+    Plan,
+    World,
+)
 from composetasks.report.documents import schema
 from composetasks.report.reporter import Reporter
 from composetasks.run import instance_folder, lock, made, masking, signals
@@ -123,17 +133,48 @@ class Session:
         """Compose addressing this project, or the instance of it that was asked for."""
         if not self.instance:
             return self._base_compose
-        from composetasks.observe.model import load_model
-        from composetasks.observe.state import state_folders
         from composetasks.verbs.instance import instance_compose
 
         place = self.kept.root
-        model = load_model(self._base_compose, self.kept.cache, all_profiles=True)
-        state = state_folders(model, self.folder, self.settings.state)
         owner = instance_folder.recorded(place)
         if owner is None or instance_folder.ended(owner):
             owner = self._owner.text if self._owner else instance_folder.BY_HAND
-        return instance_compose(self._base_compose, model, self.instance, place, state, owner)
+        return instance_compose(
+            *(self._base_compose, self._base_model, self.instance, place),
+            state=self._state_folders,
+            shared=self._shared,
+            owner=owner,
+        )
+
+    @cached_property
+    def _base_model(self) -> Model:
+        """The model that the instances are copies of."""
+        from composetasks.observe.model import load_model
+
+        return load_model(self._base_compose, self.kept.cache, all_profiles=True)
+
+    @cached_property
+    def _state_folders(self) -> Mapping[Path, str]:
+        """The folders that hold state, with what an instance calls its own."""
+        from composetasks.observe.state import state_folders
+
+        return state_folders(self._base_model, self.folder, self.settings.state)
+
+    @property
+    def _shared(self) -> frozenset[str]:
+        """The state that all copies use together, as the settings say."""
+        return frozenset(name for name, one in self.settings.state.items() if one.shared)
+
+    def _in_common(self) -> tuple[InCommon, ...]:
+        """What an instance can have no copy of."""
+        from composetasks.observe.in_common import shared_sources
+        from composetasks.plan.separation import in_common
+
+        model, moved = self._base_model, self._state_folders
+        return (
+            *in_common(model, self._shared),
+            *shared_sources(model, self.folder, self.settings.state, moved),
+        )
 
     @cached_property
     def _base_compose(self) -> Compose:
@@ -229,6 +270,8 @@ class Session:
         what: dict[str, Any] = {"inputs": inputs, "registry": registry, "push": push}
         with listed_ahead(model, cache) if inputs else contextlib.nullcontext() as ahead:
             world = observe_world(model, self.client, self.compose, cache, **what, ahead=ahead)
+        if self.instance and inputs:
+            world = replace(world, in_common=self._in_common())
         return with_orphans(world, self.folder / ".composetasks" / "instances")
 
     @contextlib.contextmanager

@@ -50,6 +50,7 @@ def text(**changes: Any) -> str:
     given: dict[str, Any] = {
         "ports": {("db", "127.0.0.1", "5432", 5432, "tcp"): 40001},
         "folders": {"/srv/$hop/state": Path("/srv/$x/state")},
+        "volumes": {},
         "labels": {"composetasks.instance": "two"},
         **changes,
     }
@@ -132,5 +133,5 @@ def test_two_ports_that_lead_to_one_stay_two() -> None:
         ("db", "127.0.0.1", "5432", 5432, "tcp"): 40001,
         ("db", "127.0.0.1", "6000-6001", 5432, "tcp"): 40002,
     }
-    given = override(twice, "two", ports, {}, {})["services"]["db"]["ports"]
+    given = override(twice, "two", ports, {}, {}, {})["services"]["db"]["ports"]
     assert [one["published"] for one in given] == ["40001", "40002"]
