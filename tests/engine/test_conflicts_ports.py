@@ -236,4 +236,4 @@ def test_a_port_on_every_address_is_shown_once(planned: Planned) -> None:
     publishing(planned, f"{port}:80")
     planned.up()
     [service] = planned.inv("status", "--json").document["services"]
-    assert service["ports"] == [f"127.0.0.1:{port}->80/tcp"]
+    assert service["ports"] == [f"0.0.0.0:{port}->80/tcp"]

@@ -15,6 +15,8 @@ from composetasks.plan.claims import Claim, Kind, conflict
 from composetasks.plan.origin import Origin, origin
 
 ANY = ("0.0.0.0", "::")
+NAMED = 3
+"""How many pairs of ports a warning names."""
 
 
 @dataclass(frozen=True)
@@ -306,18 +308,21 @@ def _too_narrow(wanted: tuple[Demand, ...]) -> Iterator[Blocker]:
 
 
 def warnings(model: Model, services: Iterable[str]) -> Iterator[str]:
-    """Ranges from which the engine may give away another service's fixed port."""
+    """Ranges from which the engine may give away another service's fixed port, in one line."""
     wanted = demands(model, services)
-    for wide in wanted:
-        for narrow in wanted:
-            if (
-                not wide.fixed
-                and narrow.fixed
-                and wide.first <= narrow.first <= wide.last
-                and wide.protocol == narrow.protocol
-                and meet(wide.host_ip, narrow.host_ip)
-            ):
-                yield (
-                    f"the ports {wide.text} of service {wide.service} include {narrow.text} of "
-                    f"service {narrow.service}: whichever starts first may take it"
-                )
+    pairs = [
+        f"{wide.text} of {wide.service} with {narrow.text} of {narrow.service}"
+        for wide in wanted
+        for narrow in wanted
+        if not wide.fixed
+        and narrow.fixed
+        and wide.first <= narrow.first <= wide.last
+        and wide.protocol == narrow.protocol
+        and meet(wide.host_ip, narrow.host_ip)
+    ]
+    if pairs:
+        more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+        yield (
+            "ranges of ports include a port that another service needs, and whichever starts first "
+            f"may take it: {', '.join(pairs[:NAMED])}{more}"
+        )

@@ -8,6 +8,7 @@ logs, error messages) is cleaned of terminal escapes before it is shown.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterable
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -16,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from composetasks.facts import Action, Consent, Event, Evidence, Plan, Step
+from composetasks.facts import Action, Blocker, Consent, Event, Evidence, Plan, Step
 from composetasks.report.progress import Lines, LiveLines, Progress
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -36,6 +37,8 @@ STYLES = {
 }
 PIPE_WIDTH = 200
 SHOWN_EVIDENCE = 10
+SHOWN_BLOCKERS = 3
+"""How many blockers are shown of those that the same resolves."""
 SAID_BY_REASON = (
     *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy"),
     *("state", "health", "replicas", "dependency"),
@@ -76,9 +79,17 @@ class Page:
         if not plan.steps and not plan.blockers:
             console.print(Text("  nothing to do", style="green"))
         # Where the plan was about to be done, the first is the failure that ends the run.
-        for blocker in plan.blockers[1:] if announced else plan.blockers:
-            message = Text(clean(blocker.message), style="bold red")
-            _print(self.err, _hanging("blocked", message, Text(clean(blocker.hint))))
+        for blockers in _by_hint(plan.blockers, plan.blockers[:1] if announced else ()):
+            texts = [
+                Text(clean(one.message), style="bold red") for one in blockers[:SHOWN_BLOCKERS]
+            ]
+            if len(blockers) > SHOWN_BLOCKERS:
+                rest = f"and {len(blockers) - SHOWN_BLOCKERS} more of this kind (--json names them)"
+                texts.append(Text(rest))
+            hint = blockers[0].hint
+            if not (announced and hint == plan.blockers[0].hint):
+                texts.append(Text(clean(hint)))
+            _print(self.err, _hanging("blocked", *texts))
 
     def failure(self, failure: TaskFailure) -> None:
         """Why a start failed, to stderr, on one screen."""
@@ -130,6 +141,15 @@ class Page:
         for row in rows:
             table.add_row(*[Text(clean(c)) if isinstance(c, str) else c for c in row])
         _print(self.out, table)
+
+
+def _by_hint(blockers: Iterable[Blocker], said: Collection[Blocker]) -> Iterable[list[Blocker]]:
+    """Blockers of one kind that the same resolves, together, without what is said elsewhere."""
+    groups: dict[tuple[str, str], list[Blocker]] = {}
+    for one in blockers:
+        if one not in said:
+            groups.setdefault((one.kind, one.hint), []).append(one)
+    return groups.values()
 
 
 def _print(console: Console, shown: RenderableType) -> None:

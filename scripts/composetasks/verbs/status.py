@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.launch import engine_away
@@ -232,11 +233,13 @@ def _badness(container: Container) -> int:
 
 
 def _ports(containers: tuple[Container, ...]) -> list[str]:
-    """Published ports; one on every address of IPv4 and IPv6 once."""
+    """Published ports as Docker writes them; one on every address of IPv4 and IPv6 once."""
+    bindings = [binding for container in containers for binding in container.bindings]
+    everywhere = [replace(one, host_ip="::") for one in bindings if one.host_ip == "0.0.0.0"]
     told = (
-        f"{_host(binding.host_ip)}:{binding.published}->{binding.target}/{binding.protocol}"
-        for container in containers
-        for binding in container.bindings
+        f"{_host(one.host_ip or '0.0.0.0')}:{one.published}->{one.target}/{one.protocol}"
+        for one in bindings
+        if one not in everywhere
     )
     return list(dict.fromkeys(told))
 
@@ -249,7 +252,7 @@ def _urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
         if entry.get("app_protocol")
     }
     told = (
-        f"{protocols[binding.target]}://{_host(binding.host_ip)}:{binding.published}"
+        f"{protocols[binding.target]}://{_reachable(binding.host_ip)}:{binding.published}"
         for container in containers
         for binding in container.bindings
         if binding.target in protocols
@@ -257,7 +260,10 @@ def _urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
     return list(dict.fromkeys(told))
 
 
+def _reachable(address: str) -> str:
+    """The host of a URL for a port that is published on an address, which may be every one."""
+    return _host({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address))
+
+
 def _host(address: str) -> str:
-    if address in ("", "0.0.0.0", "::"):  # every address, this one too
-        return "127.0.0.1"
     return f"[{address}]" if ":" in address else address

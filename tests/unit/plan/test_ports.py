@@ -278,3 +278,10 @@ def test_a_range_that_may_take_anothers_port_is_pointed_out() -> None:
     here = world(model(publishing("a", port(8080, last=8082)), publishing("b", port(8081))))
     [warning] = found(here).warnings
     assert "whichever starts first" in warning
+
+
+def test_many_of_them_are_one_line() -> None:
+    fixed = [publishing(f"b{number}", port(8000 + number)) for number in range(9)]
+    here = world(model(publishing("a", port(8000, last=8099)), *fixed))
+    [warning] = found(here).warnings
+    assert warning.endswith("8002/tcp of b2 and 6 more")
