@@ -1,4 +1,4 @@
-"""Health checks that make a start slow or believe too early: at most one line for each service."""
+"""Health checks that make a start slow or believe too early: one line for each kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def health_warnings(
     services = [model.services[name] for name in names if name in model.services]
     missing = lacking or {}
     lines = [_lacks(one.name, missing[one.name]) for one in services if one.name in missing]
-    lines += [line for service in services for line in _of_one(service)]
+    lines += _one_line_a_kind(pair for service in services for pair in _of_one(service))
     awaited = {
         dependency.service
         for service in services
@@ -54,25 +54,32 @@ def _lacks(service: str, program: str) -> str:
     )
 
 
-def _of_one(service: Service) -> Iterator[str]:
+def _one_line_a_kind(found: Iterable[tuple[str, str]]) -> list[str]:
+    who: dict[str, list[str]] = {}
+    for name, advice in found:
+        who.setdefault(advice, []).append(name)
+    return [f"{', '.join(names)}: {advice}" for advice, names in who.items()]
+
+
+def _of_one(service: Service) -> Iterator[tuple[str, str]]:
+    """What to better in a service's check, with the service's name."""
     check = service.config.get("healthcheck") or {}
     test = check.get("test") or ()
     words = " ".join(map(str, test)) if isinstance(test, (list, tuple)) else str(test)
     if not service.has_healthcheck or not words or words == "NONE":
         return
     if re.search(r"\bpg_isready\b", words) and not _names_host(service, words):
-        yield (
-            f"{service.name}: pg_isready without -h also passes for the temporary server of a "
-            "first start: add -h 127.0.0.1"
-        )
+        advice = "pg_isready without -h also passes for the temporary server of a first start"
+        yield service.name, f"{advice}: add -h 127.0.0.1"
         return
     interval = str(check.get("interval") or DEFAULT_INTERVAL)
     if seconds(interval) > SLOW_SECONDS and not (
         check.get("start_period") and check.get("start_interval")
     ):
+        advice = "health is asked about so seldom, and a start waits for it"
         yield (
-            f"{service.name}: its health is asked about every {interval} only, which a start waits "
-            "for: add start_period: 60s and start_interval: 500ms"
+            f"{service.name} ({interval})",
+            f"{advice}: add start_period: 60s and start_interval: 500ms",
         )
 
 

@@ -24,15 +24,15 @@ def warnings(*services: Service) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("check", "tells"),
     [
-        ({"test": ["CMD", "true"], "interval": "5s"}, "every 5s"),
-        ({"test": ["CMD", "true"]}, "every 30s"),
+        ({"test": ["CMD", "true"], "interval": "5s"}, "db (5s): "),
+        ({"test": ["CMD", "true"]}, "db (30s): "),
         ({"test": ["CMD", "true"], "interval": "5s", "start_period": "1m0s"}, "start_interval"),
         ({"test": ["CMD-SHELL", "pg_isready -U user"], "interval": "1s"}, "-h 127.0.0.1"),
     ],
 )
 def test_a_check_that_can_be_better_has_one_line(check: dict[str, Any], tells: str) -> None:
     [line] = warnings(checked("db", **check))
-    assert line.startswith("db: ")
+    assert line.startswith("db")
     assert tells in line
 
 
@@ -79,7 +79,13 @@ def test_a_check_that_cannot_pass_is_told_first() -> None:
     of = World(model=model(slow, lacks), engine=Engine())
     first, second = health_warnings(of, ["db", "web"], {"web": "curl"})
     assert first.startswith("web: its check runs curl, which its image lacks")
-    assert second.startswith("db: ")
+    assert second.startswith("db (5s): ")
+
+
+def test_the_same_advice_for_many_is_one_line() -> None:
+    many = [checked(f"s{number}", test=["CMD", "true"], interval="10s") for number in range(3)]
+    [line] = warnings(*many)
+    assert line.startswith("s0 (10s), s1 (10s), s2 (10s): health is asked about so seldom")
 
 
 def test_jobs_need_no_check() -> None:
