@@ -145,3 +145,26 @@ def test_what_somebody_put_on_the_tag_after_us_stays_there(shop: Built) -> None:
     assert shop.steps() == [(BUILD, "web")]
     shop.build()
     assert shop.content("web", "/file") == "b"
+
+
+def test_code_that_is_mounted_over_its_copy_builds_nothing(shop: Built) -> None:
+    shop.dockerfile("web", "WORKDIR /app\nCOPY lock .\nRUN --network=none cp lock /l\nCOPY . .\n")
+    shop.file("web/.dockerignore", "Dockerfile\n")
+    for path in ("lock", "app.py", "filled/a"):
+        shop.file(f"web/{path}", "old")
+    mounts = ["./web:/app", "/app/filled"]
+    shop.services(web={"volumes": mounts, "command": ["sleep", "3600"]})
+    shop.up()
+    shop.file("web/app.py", "new")
+    shop.file("web/more.py", "new")
+    assert shop.plan().steps == ()
+    # Who asks for a build gets one.
+    assert shop.steps() == [(BUILD, "web")]
+    for path in ("lock", "filled/a"):
+        shop.file(f"web/{path}", "new")
+        assert [step.action.value for step in shop.plan().steps][:1] == [BUILD]
+        shop.file(f"web/{path}", "old")
+    # Another service runs the same image without the mount.
+    build = {"image": shop.image("web"), "build": {"context": "./web"}}
+    shop.write({"web": {**build, "volumes": mounts}, "bare": {"image": shop.image("web")}})
+    assert [step.action.value for step in shop.plan().steps][:1] == [BUILD]

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from composetasks.facts.plans import Action, Blocker, Consent, Evidence, Plan, Step
     from composetasks.facts.state import Snapshot, SnapshotPart, State
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
-    from composetasks.facts.world import BuildInputs, Orphan, PortHolder, Shared, World
+    from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
 
 _NAMES = {
     "codes": "ExitCode",
@@ -75,7 +75,7 @@ _NAMES = {
     "plans": "Action Blocker Consent Evidence Plan Step",
     "state": "Snapshot SnapshotPart State",
     "timeline": "Link ServiceStart Shortening Timeline",
-    "world": "BuildInputs InCommon Orphan PortHolder Shared World",
+    "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -28,6 +28,25 @@ class PortHolder:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """Files that an image holds a copy of and nobody sees, since all who run it mount the files
+    themselves there: what lies at or below ``places``, but for ``seen`` and what is below that."""
+
+    places: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        return any(_within(path, one) for one in self.places) and not any(
+            _within(path, one) for one in self.seen
+        )
+
+
+def _within(path: str, place: str) -> bool:
+    above = place.rstrip("/")
+    return not above or path == above or path.startswith(f"{above}/")
+
+
+@dataclass(frozen=True)
 class BuildInputs:
     """Everything an image is made from, and the digest over it (hex, 24 digits).
 
@@ -36,6 +55,7 @@ class BuildInputs:
     (``build-arg.NAME``, ``base-image.REF``, ``target`` ...) to its value, masked where secret.
     ``core`` is the digest of all but the base images, ``bases`` what each of those is: an id, a
     registry's digest, another service's digest of inputs, or "" where it was never seen here.
+    ``hidden`` are the files among them that a start needs no build for.
     """
 
     service: str
@@ -45,6 +65,7 @@ class BuildInputs:
     warnings: tuple[str, ...] = ()
     core: str = ""
     bases: Mapping[str, str] = field(default_factory=dict)
+    hidden: Hidden = Hidden()
 
 
 @dataclass(frozen=True)

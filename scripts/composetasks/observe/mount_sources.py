@@ -68,6 +68,7 @@ def _there(path: str) -> bool:
 
 def _is_empty(path: Path) -> bool:
     try:
-        return next(os.scandir(path), None) is None
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
     except OSError:
         return False

@@ -22,7 +22,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.references import DIGEST_TAG, plain, repository
-from composetasks.plan.why_built import build_reason, differences
+from composetasks.plan.why_built import build_reason, changed_files, differences
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,16 @@ def plan_images(
     no_cache: bool = False,
     pull: bool = False,
     push: bool = False,
+    to_run: bool = False,
 ) -> ImagePlan:
-    """The image steps that ``services`` need.
+    """The image steps that ``services`` need; where that is ``to_run`` them, no build is needed for
+    files that all of them mount over what the image holds.
 
     With ``no_cache`` everything is built; with ``pull`` everything that stands on an image from
     outside is looked at anew; with ``push`` the shared registry gets what it lacks.
     """
     asked = tuple(services)
-    planner = _Planner(world, asked if no_cache else (), asked if pull else ())
+    planner = _Planner(world, asked if no_cache else (), asked if pull else (), to_run)
     for name in asked:
         planner.service(name)
     if push:
@@ -64,8 +66,10 @@ def plan_images(
 
 
 class _Planner:
-    def __init__(self, world: World, anew: Sequence[str], pull: Sequence[str]) -> None:
-        self.world, self.anew, self.pull = world, anew, pull
+    def __init__(
+        self, world: World, anew: Sequence[str], pull: Sequence[str], to_run: bool
+    ) -> None:
+        self.world, self.anew, self.pull, self.to_run = world, anew, pull, to_run
         self.steps: dict[str, Step] = {}
         self.image_of: dict[str, str | None] = {}
         self.warnings: list[str] = []
@@ -98,6 +102,9 @@ class _Planner:
         service, inputs = self.world.model.services[name], self.world.inputs[name]
         present = self.world.engine.image(service.image)
         same = self._with_digest(inputs.digest)
+        if present and not same and self._only_hidden_changed(name, inputs, present):
+            self.image_of[name] = present.id
+            return
         because = self._why_built(name, inputs, present, same)
         shared = self._shared(name, because)
         if shared is not None:
@@ -137,6 +144,24 @@ class _Planner:
                 continue
             if self.builders[plain(tag)] == name:
                 self._retag(service, tag, on_it, same)
+
+    def _only_hidden_changed(self, name: str, inputs: BuildInputs, present: Image) -> bool:
+        """Whether nobody who runs the image would see what changed, and nobody else uses it."""
+        if not self.to_run or name in self.anew or name in self.pull or not inputs.hidden.places:
+            return False
+        names = {image for image, builder in self.builders.items() if builder == name}
+        mounted = any(
+            plain(one) in names
+            for service in self.world.model.services.values()
+            for one in service.mounted_images
+        )
+        built_upon = any(
+            f"ct-{inputs.digest}" in other.bases.values() for other in self.world.inputs.values()
+        )
+        record = self._record(present)
+        if mounted or built_upon or record is None or record.options != inputs.options:
+            return False
+        return all(map(inputs.hidden.holds, changed_files(record, inputs)))
 
     def _by_hand(self, service: Service, present: Image, same: Image) -> bool:
         """Whether the image on a service's tag was put there by somebody else after we had put
@@ -254,11 +279,16 @@ class _Planner:
 
     def _differences(self, inputs: BuildInputs, present: Image) -> tuple[Evidence, ...]:
         """What differs from what the present image was built from, as far as that is known."""
-        for tag in present.tags:
+        record = self._record(present)
+        return tuple(differences(record, inputs)) if record else ()
+
+    def _record(self, image: Image) -> BuildInputs | None:
+        """What an image was built from, where that is known."""
+        for tag in image.tags:
             match = DIGEST_TAG.match(tag)
             if match and match["digest"] in self.world.built:
-                return tuple(differences(self.world.built[match["digest"]], inputs))
-        return ()
+                return self.world.built[match["digest"]]
+        return None
 
     def _retag(self, service: Service, tag: str, present: Image | None, same: Image) -> None:
         old = _short(present.id) if present else None

@@ -31,7 +31,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     up, with what must go first."""
     services = closure(world.model, names)
     in_the_way: Findings = conflicts(world, services, force=options.force)
-    images: ImagePlan = plan_images(world, services, pull=options.pull)
+    images: ImagePlan = plan_images(world, services, pull=options.pull, to_run=True)
     if not options.build:
         images = without_builds(world, images)
     containers = plan_services(

@@ -22,14 +22,19 @@ def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
         kind, _, name = key.partition(".")
         yield Evidence(kind=kind, name=name or None, old=_shown(was), new=_shown(now))
     changed = []
-    for path in sorted({*old.files, *new.files}):
-        before, after = old.files.get(path), new.files.get(path)
-        if before != after:
-            change = "added" if before is None else "removed" if after is None else "modified"
-            changed.append(Evidence(kind="file", path=path, change=change))
+    for path in changed_files(old, new):
+        change = "added" if path not in old.files else "modified"
+        change = change if path in new.files else "removed"
+        changed.append(Evidence(kind="file", path=path, change=change))
     yield from changed[:SHOWN_FILES]
     if len(changed) > SHOWN_FILES:
         yield Evidence(kind="files", detail=f"and {len(changed) - SHOWN_FILES} more")
+
+
+def changed_files(old: BuildInputs, new: BuildInputs) -> list[str]:
+    """The paths that are not in both of two inputs, or not the same there."""
+    before, after = old.files, new.files
+    return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
 def _instruction_difference(old: str, new: str) -> Evidence:

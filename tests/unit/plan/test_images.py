@@ -16,6 +16,7 @@ from composetasks.facts import (
     Engine,
     Evidence,
     ExitCode,
+    Hidden,
     Image,
     Mount,
     Service,
@@ -349,6 +350,52 @@ def test_what_was_built_here_makes_way(
 def test_once_the_inputs_changed_it_is_built_over() -> None:
     seen = world([WEB], [OURS, HIS], {"web": inputs("web", B)})
     assert only(plan_images(seen, ["web"]).steps).action is Action.BUILD_IMAGE
+
+
+# --- what nobody sees -------------------------------------------------------------------------
+
+OLDER = image("older", "shop-web:latest", f"shop-web:ct-{B}")
+HIDDEN = Hidden(("web/src",), ("web/src/lock", "web/src/filled"))
+
+
+def edited(*paths: str, **options: str) -> World:
+    """A world whose image of ``web`` was built before ``paths`` were edited."""
+    before = inputs("web", B, files={"web/src/a": "f 1"}, options={"dockerfile": "FROM x"})
+    files = {**before.files, **dict.fromkeys(paths, "f 2")}
+    changed = {"files": files, "options": {**before.options, **options}, "hidden": HIDDEN}
+    return world([WEB], [OLDER], {"web": inputs("web", A, **changed)}, [before])
+
+
+def test_a_start_needs_no_build_for_what_is_mounted_over_its_copy() -> None:
+    seen = edited("web/src/a", "web/src/sub/new")
+    plan = plan_images(seen, ["web"], to_run=True)
+    assert (plan.steps, plan.image_of) == ((), {"web": OLDER.id})
+    assert only(plan_images(seen, ["web"]).steps).action is Action.BUILD_IMAGE
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        edited("web/other"),
+        edited("web/src2"),
+        edited("web/src/lock"),
+        edited("web/src/a", "web/src/filled/b"),
+        edited("web/src/a", target="x"),
+    ],
+    ids=["elsewhere", "a longer name", "read by others", "fills a volume", "an option too"],
+)
+def test_but_for_anything_else(seen: World) -> None:
+    assert only(plan_images(seen, ["web"], to_run=True).steps).action is Action.BUILD_IMAGE
+
+
+def test_and_where_others_use_the_image() -> None:
+    seen = edited("web/src/a")
+    child = {**seen.inputs, "app": inputs("app", C, bases={"shop-web": f"ct-{A}"})}
+    upon = replace(seen, model=model(WEB, built("app")), inputs=child)
+    mount = service("app", mounts=(Mount("image", "shop-web", "/w"),))
+    for other in (upon, replace(seen, model=model(WEB, mount))):
+        steps = plan_images(other, ["web"], to_run=True).steps
+        assert [step.action for step in steps] == [Action.BUILD_IMAGE]
 
 
 # --- more names for an image ------------------------------------------------------------------

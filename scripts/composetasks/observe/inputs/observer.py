@@ -7,16 +7,19 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Model, Service
+from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Hidden, Model, Service
 from composetasks.facts.references import plain, registry_digest
+from composetasks.observe.host import is_here
 from composetasks.observe.inputs import care
 from composetasks.observe.inputs.configs import Configs
 from composetasks.observe.inputs.dockerfile import Dockerfile, Instruction, parse
 from composetasks.observe.inputs.ignore import Ignore, read_patterns
 from composetasks.observe.inputs.listings import Ahead, Listings, Unreadable
+from composetasks.observe.inputs.mounted_over import mounted_over
 from composetasks.observe.inputs.needs import (
     ImageConfig,
     Needs,
@@ -72,7 +75,7 @@ class Observer:
         client: APIClient | None,
         ahead: Ahead | None = None,
     ) -> None:
-        self.model, self.engine, self.cache = model, engine, cache
+        self.model, self.engine, self.cache, self.client = model, engine, cache, client
         self.listings = Listings(ahead)
         self.configs = Configs(cache, client)
         self.recorded = records.load_bases(cache)
@@ -134,7 +137,17 @@ class Observer:
         warnings = list(_fetch_warnings(service, needs))
         for context, found in files.items():
             warnings += care.warnings(service.name, folders[context], found, self.model, self.cache)
-        return self._made(service, options, bases, files, folders, warnings)
+        made = self._made(service, options, bases, files, folders, warnings)
+        return replace(made, hidden=self._hidden(service, needs, folder))
+
+    def _hidden(self, service: Service, needs: Needs, folder: str) -> Hidden:
+        """What of the build context all services that run this image mount over. On another host
+        the mounts are that one's folders."""
+        if self.client is not None and not is_here(self.client.base_url):
+            return Hidden()
+        image = plain(service.image)
+        users = [one for one in self.model.services.values() if plain(one.image) == image]
+        return mounted_over(needs, folder, self.prefix("", folder), users)
 
     def _remote(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
         """The inputs of an image whose context is elsewhere: its address, and all that is said
