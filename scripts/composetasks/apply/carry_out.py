@@ -7,12 +7,13 @@ the plan was shown stops the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from composetasks.apply import removal, teardown
 from composetasks.apply.build import build
 from composetasks.apply.checks import run_check
+from composetasks.apply.launch import stop_by_compose
 from composetasks.apply.start import Start
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, ExitCode, Plan, Step, World
@@ -26,6 +27,8 @@ CONTAINERS = (
     Action.WAIT,
 )
 LAUNCHING = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+ENDING = (Action.REMOVE_CONTAINER, Action.STOP_CONTAINER)
+ALIVE = ("running", "paused", "restarting")
 STATE = (Action.SNAPSHOT, Action.EMPTY_STATE, Action.RESTORE_STATE)
 AT_ONCE = 8
 """How many containers are stopped or removed side by side; each may take its grace period."""
@@ -66,7 +69,12 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         )
     if clearing or containers:
         check_unchanged(plan, world, tools)
-    yield from _clear([step for step in clearing if step not in left_over], world, tools)
+    try:
+        yield from _clear([step for step in clearing if step not in left_over], world, tools)
+    except TaskFailure:
+        if state:
+            yield from _start_again(containers, world, tools)
+        raise
     if state:
         yield from _change_state(state, containers, world, tools)
         yield from _clear(left_over, world, tools)
@@ -89,17 +97,24 @@ def _change_state(
     except HalfReplaced:
         raise
     except TaskFailure:
-        ran = {one.id for one in world.engine.containers if one.running}
-        again = [step for step in containers if step.key in ran]
-        if again:
-            yield from Start(world, again, tools).run()
+        yield from _start_again(containers, world, tools)
         raise
 
 
+def _start_again(containers: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
+    """Start what ran before it was stopped for the sake of state."""
+    ran = {one.id for one in world.engine.containers if one.running}
+    again = [step for step in containers if step.key in ran]
+    if again:
+        yield from Start(world, again, tools).run()
+
+
 def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
-    """Raise TaskFailure, code 9, where a container the plan speaks of is not what it was when
-    the plan was made: gone, another one, in another state, or come to a name the plan needs; and
-    where a port it needs has been taken (a build may have taken minutes)."""
+    """Raise TaskFailure, code 9, where somebody else had a hand in what the plan speaks of since it
+    was made: a container is gone that the plan goes on with, one that may be removed since it does
+    not run has come to life, another has a name the plan needs, or a port it needs was taken (a
+    build may have taken minutes). That a container ends, restarts, or is healthy is its own
+    affair."""
     found = tools.client.containers(all=True)
     now = {str(one["Id"]): str(one.get("State", "")) for one in found}
     holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in found}
@@ -107,9 +122,11 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
     then = {container.id: container for container in (*world.engine.containers, *ended)}
     for step in plan.steps:
         seen = then.get(step.key)
-        state = now.get(step.key, "gone")
-        if seen is not None and state != seen.state:
-            raise _changed(seen.name, f"it was {seen.state} and is {state} now")
+        if seen is not None:
+            state = now.get(step.key, "gone")
+            gone = state in ("gone", "removing") and step.action not in ENDING
+            if gone or (step.idle and state in ALIVE):
+                raise _changed(seen.name, f"it was {seen.state} and is {state} now")
         holder = holders.get(step.target) if step.action in CONTAINERS else None
         if holder is not None and holder not in then:
             raise _changed(step.target, "another one has come to its name")
@@ -135,18 +152,33 @@ def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]
     """Carry clearing steps out side by side, each after the steps it needs."""
     left = {step.id: step for step in steps}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        under_way: dict[Future[list[Event]], Step] = {}
+        under_way: dict[Future[list[Event]], list[Step]] = {}
         while left or under_way:
-            pending = {*left, *(step.id for step in under_way.values())}
+            pending = {*left, *(step.id for some in under_way.values() for step in some)}
             for step in list(left.values()):
-                if pending.isdisjoint(step.needs):
-                    del left[step.id]
-                    under_way[pool.submit(_clear_one, step, world, tools)] = step
+                if step.id in left and pending.isdisjoint(step.needs):
+                    some = _at_once(step, left.values())
+                    for one in some:
+                        del left[one.id]
+                    under_way[pool.submit(_clear_some, some, world, tools)] = some
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
             for future in done:
                 del under_way[future]
                 yield from future.result()
 
 
-def _clear_one(step: Step, world: World, tools: Tools) -> list[Event]:
-    return list(removal.carry_out(step, tools.client, tools.run_folder, world.model))
+def _at_once(step: Step, steps: Iterable[Step]) -> list[Step]:
+    """The steps that are done with ``step``: Compose stops all containers of a service."""
+    if not step.by_compose:
+        return [step]
+    return [one for one in steps if one.by_compose and one.service == step.service]
+
+
+def _clear_some(steps: Sequence[Step], world: World, tools: Tools) -> list[Event]:
+    if steps[0].by_compose:
+        stop_by_compose(tools, steps[0].service)
+    return [
+        event
+        for step in steps
+        for event in removal.carry_out(step, tools.client, tools.run_folder, world.model)
+    ]

@@ -1,18 +1,23 @@
 """Starting the containers of some services: by Compose (``docker compose up --no-build
---no-deps``), and by hand what its up does not do."""
+--no-deps``), and by hand what its up does not do; and stopping those that have hooks."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
 
+from composetasks.apply import removal
 from composetasks.apply.telling import spoken
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Model, Step
+from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.plain_text import lines_of
 from composetasks.run.process import ProgramError
 
+READABLE = ("--ansi", "never", "--progress", "auto")
+"""What it says is read, whatever COMPOSE_ANSI and COMPOSE_PROGRESS want for a terminal; ``auto``
+is plain text where there is none, and ``plain`` is refused with COMPOSE_ANSI=always."""
 LAUNCHED_BY_COMPOSE = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
 
 
@@ -71,11 +76,14 @@ def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
     """What Compose's up does not do: wake a paused container, stop one that must restart."""
     for step in steps:
         if step.action is Action.STOP_CONTAINER:
-            tools.client.stop(step.key)
-        elif step.action is Action.START_CONTAINER and any(
-            evidence.old == "paused" for evidence in step.because
-        ):
+            removal.stop(tools.client, tools.client.inspect_container(step.key))
+        elif step.action is Action.START_CONTAINER and _paused(tools, step):
             tools.client.unpause(step.key)
+
+
+def _paused(tools: Tools, step: Step) -> bool:
+    was = any(evidence.old == "paused" for evidence in step.because)
+    return was and bool(tools.client.inspect_container(step.key)["State"]["Paused"])
 
 
 def _unseen_by_compose(steps: Sequence[Step]) -> bool:
@@ -90,14 +98,31 @@ def _unseen_by_compose(steps: Sequence[Step]) -> bool:
 
 
 def _compose_up(tools: Tools, services: Sequence[str], *options: str) -> None:
-    arguments = ("up", "-d", "--no-build", "--no-deps", "--pull", "never", *options)
+    # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
+    spare = "--remove-orphans=false"
+    arguments = ("up", "-d", "--no-build", "--no-deps", "--pull", "never", spare, *options)
     try:
-        tools.compose.run(*arguments, *services)
+        tools.compose.run(*READABLE, *arguments, *services)
     except ProgramError as error:
         (tools.run_folder / "compose-up.log").write_text(safe(error.stdout + error.stderr))
         if not engine_answers(tools):
             raise EngineGone from error
-        raise NotLaunched(services, error.stderr) from error
+        # With COMPOSE_STATUS_STDOUT what became of each container is there.
+        raise NotLaunched(services, error.stdout + error.stderr) from error
+
+
+def stop_by_compose(tools: Tools, service: str) -> None:
+    """Stop a service's containers after its ``pre_stop`` hooks. Raises TaskFailure, code 1, where
+    a hook fails: Compose lets the container run then."""
+    try:
+        tools.compose.run(*READABLE, "stop", service)
+    except ProgramError as error:
+        failed = NotLaunched([service], error.stdout + error.stderr)
+        raise TaskFailure(
+            f"service {service} could not be stopped: {safe(failed.why)}",
+            detail=safe("\n".join(failed.lines)),
+            hint=f"`docker compose kill {service}` ends it without its hooks",
+        ) from error
 
 
 def culprit(

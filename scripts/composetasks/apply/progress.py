@@ -31,15 +31,16 @@ AT_ONCE = ("unhealthy", "restarting")
 @dataclass
 class Progress:
     """How far one service is. ``tried`` is when it was first to be launched, whether or not the
-    engine stayed there for it; ``given`` the seconds that somebody gave it, None for nobody;
-    ``look_at`` when to look again although nothing is announced; ``given_up`` that its time is
-    over, and the others go on without it."""
+    engine stayed there for it, ``started`` when its containers had been; ``given`` the seconds
+    that somebody gave it, None for nobody; ``look_at`` when to look again although nothing is
+    announced; ``given_up`` that its time is over, and the others go on without it."""
 
     steps: list[Step]
     of: Expected
     given: float | None = None
     tried: float | None = None
     launched: float | None = None
+    started: float | None = None
     containers: dict[str, str] = field(default_factory=dict)
     probes: dict[str, Probe] = field(default_factory=dict)
     phase: Phase = Phase.WAITING
@@ -54,7 +55,9 @@ class Progress:
 
     @property
     def begun(self) -> float | None:
-        return self.launched if self.launched is not None else self.tried
+        """Since when its time runs; the end of what it replaces is no part of that."""
+        moments = (self.started, self.launched, self.tried)
+        return next((moment for moment in moments if moment is not None), None)
 
     @property
     def coming(self) -> bool:

@@ -94,10 +94,9 @@ def _container(step: Step, client: APIClient) -> dict[str, Any] | None:
     name = str(record["Name"]).lstrip("/")
     if name != step.target:
         raise _changed(step, f"container {step.target} is called {name} now")
-    seen = next((e.name for e in step.because if e.kind == "holder" and e.field == "state"), None)
     state = str(record["State"]["Status"])
-    if seen in STOPPED and state not in (*STOPPED, "removing"):
-        raise _changed(step, f"container {name} was {seen} when the plan was made, and is {state}")
+    if step.idle and state not in (*STOPPED, "removing"):
+        raise _changed(step, f"container {name} did not run when the plan was made, and is {state}")
     return record
 
 
@@ -119,7 +118,7 @@ def _end(step: Step, client: APIClient, record: Mapping[str, Any]) -> None:
     if itself and any(one.get("Type") == "volume" for one in record.get("Mounts") or ()):
         _removed(step, client, lambda: client.remove_container(step.key, force=True))
         return
-    _stop(client, record)
+    stop(client, record)
     _removed(step, client, lambda: client.remove_container(step.key))
 
 
@@ -194,11 +193,11 @@ def _stop_container(
     record = _container(step, client)
     if record is None:
         return {"message": "it was gone already"}
-    _stop(client, record)
+    stop(client, record)
     return {"message": "stopped"}
 
 
-def _stop(client: APIClient, record: Mapping[str, Any]) -> None:
+def stop(client: APIClient, record: Mapping[str, Any]) -> None:
     """Stop a container within its own grace period (the SDK would give up on a longer one)."""
     grace = (record.get("Config") or {}).get("StopTimeout")
     client.stop(record["Id"], timeout=DEFAULT_GRACE_SECONDS if grace is None else int(grace))
@@ -247,7 +246,7 @@ def _leave(
     if not allowed or not (ours or alive):
         return ""
     if ours and alive:
-        _stop(client, client.inspect_container(container["Id"]))
+        stop(client, client.inspect_container(container["Id"]))
     client.disconnect_container_from_network(container["Id"], step.key, force=True)
     return name
 

@@ -164,6 +164,8 @@ class Start:
             raise
         self._find_containers()
         for name in ready:
+            # Ending what it replaces took as long as that was given for its end.
+            self.services[name].started = time.monotonic()
             for step in self.services[name].steps:
                 yield Event(
                     kind="step-done",
@@ -247,7 +249,7 @@ class Start:
 
     def _probe(self, name: str, progress: Progress, key: str, watch: Watch) -> Probe:
         waited = Waited(
-            seconds=time.monotonic() - (progress.begun or self.began),
+            seconds=time.monotonic() - (progress.launched or self.began),
             restarts_before=progress.restarts.get(key),
             asked_to_end=watch.asked_to_end(key),
             enough=progress.listened_enough(),

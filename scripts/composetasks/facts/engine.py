@@ -21,7 +21,7 @@ class Role(enum.Enum):
 
     REPLICA = "a container of a service"
     ONE_OFF = "a one-off of `docker compose run`"
-    HOOK = "a `pre_start` hook of a service"
+    HELPER = "a hook or relay that Compose made for a service"
     STRANGER = "made by hand or by a tool"
 
 
@@ -34,8 +34,8 @@ def role(labels: Mapping[str, str]) -> Role:
     """
     if not labels.get(f"{COMPOSE}project"):
         return Role.STRANGER
-    if labels.get(f"{COMPOSE}hook"):
-        return Role.HOOK
+    if labels.get(f"{COMPOSE}hook") or labels.get(f"{COMPOSE}relay"):
+        return Role.HELPER
     if not labels.get(f"{COMPOSE}config-hash"):
         return Role.STRANGER
     oneoff = labels.get(f"{COMPOSE}oneoff", "").lower()

@@ -58,7 +58,8 @@ class Evidence:
 class Step:
     """One thing a plan does. ``target`` is the engine's name for what it acts on (a container's
     name, an image's tag ...), ``id`` is unique in the plan and says both. ``key`` is the id of
-    the very container or network meant ("" when it does not exist yet)."""
+    the very container or network meant ("" when it does not exist yet). ``idle`` says that its
+    consent is for a container that does not run; ``by_compose`` that Compose is to stop it."""
 
     action: Action
     target: str
@@ -70,6 +71,8 @@ class Step:
     destroys: tuple[str, ...] = ()
     consent: Consent = Consent.NONE
     key: str = ""
+    idle: bool = False
+    by_compose: bool = False
 
     @property
     def id(self) -> str:

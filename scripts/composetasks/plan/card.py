@@ -30,8 +30,8 @@ def made_by(world: World, container: Container) -> str:
         return f"by a checkout of this project in {container.working_dir}, which is gone, {service}"
     if made is Origin.ONE_OFF:
         return f"by `docker compose run` of {service}"
-    if made is Origin.HOOK:
-        return f"by Compose as a hook of {service}"
+    if made is Origin.HELPER:
+        return f"by Compose as a hook or relay of {service}"
     if made is Origin.OTHER_FILES:
         files = ", ".join(_foreign_files(world, container))
         return f"by other Compose files of this project ({files}), {service}"

@@ -229,6 +229,7 @@ def removal_step(
         destroys=lost,
         consent=consent,
         key=container.id,
+        idle=not container.running,
     )
 
 

@@ -15,7 +15,7 @@ REASONS = {
     Origin.GONE_CHECKOUT: "its checkout is gone",
     Origin.NO_SERVICE: "its service is no longer in the model",
     Origin.ONE_OFF: "it is a one-off that has ended",
-    Origin.HOOK: "it is a `pre_start` hook that has ended",
+    Origin.HELPER: "it has ended, and Compose makes another when it needs one",
 }
 NAMED = 5
 """How many left-overs a warning names."""
@@ -48,6 +48,7 @@ def _removal(world: World, container: Container, made: Origin, treatment: Treatm
         destroys=lost,
         consent=CONSENT[treatment],
         key=container.id,
+        idle=not container.running,
     )
 
 

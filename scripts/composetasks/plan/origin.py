@@ -16,7 +16,7 @@ class Origin(enum.Enum):
     GONE_CHECKOUT = "made by a checkout of this project whose folder is gone"
     OTHER_FILES = "made by other Compose files of this project"
     ONE_OFF = "a one-off of `docker compose run`"
-    HOOK = "a `pre_start` hook of a service, kept because it failed"
+    HELPER = "a hook or relay that Compose made for a service"
     NO_SERVICE = "of a service that is no longer in the model"
     INACTIVE = "of a service whose profile is not active"
     OURS = "of a service of this model"
@@ -64,8 +64,8 @@ def origin(world: World, container: Container) -> Origin:
             return Origin.OTHER_CHECKOUT
     if container.role is Role.ONE_OFF:
         return Origin.ONE_OFF
-    if container.role is Role.HOOK:
-        return Origin.HOOK
+    if container.role is Role.HELPER:
+        return Origin.HELPER
     if container.service in model.services:
         return Origin.OURS
     if container.service in model.inactive:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from composetasks.facts import Action, Consent, Container, Evidence, State, Step, World
+from composetasks.plan.hooks import with_hooks
 from composetasks.plan.origin import Origin, origin
 from composetasks.plan.services import closure, containers_of, plan_services
 
@@ -94,7 +95,7 @@ def stops(world: World, users: Users) -> list[Step]:
         )
         ids.setdefault(container.service, []).append(step.id)
         steps.append(step)
-    return steps
+    return with_hooks(world, steps)
 
 
 def _depends(world: World, container: Container, users: Users) -> str:

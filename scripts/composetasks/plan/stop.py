@@ -5,6 +5,7 @@ from __future__ import annotations
 from composetasks.facts import Action, Container, Evidence, Network, Plan, Step, World
 from composetasks.facts.engine import COMPOSE
 from composetasks.plan.card import made_by
+from composetasks.plan.hooks import with_hooks
 from composetasks.plan.origin import Origin, origin
 from composetasks.plan.start import finished
 
@@ -47,6 +48,7 @@ def plan_stop(world: World) -> Plan:
         )
         by_service.setdefault(container.service, []).append(step.id)
         steps.append(step)
+    steps = with_hooks(world, steps)
     staying = [one for one in world.engine.containers if one not in ours]
     steps += _networks(world, staying, tuple(step.id for step in steps))
     warnings = [f"container {one.name} stays: made {made_by(world, one)}" for one in spared]

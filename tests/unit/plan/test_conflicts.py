@@ -66,7 +66,7 @@ def made_by(who: Origin, **changes: Any) -> Container:
         labels = {WORKING_DIR: "/gone"}
     elif who is Origin.ONE_OFF:
         labels = {"com.docker.compose.oneoff": "True"}
-    elif who is Origin.HOOK:
+    elif who is Origin.HELPER:
         labels = {"com.docker.compose.hook": "pre_start"}
     elif who is Origin.OTHER_FILES:
         made, labels = "debug", {CONFIG_FILES: f"{HERE}/compose.yaml,/other/x.yaml"}
