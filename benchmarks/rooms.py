@@ -28,7 +28,7 @@ ROOMS = {
         "composetasks.observe.world.with_since",
         "composetasks.observe.world.with_resolved_hashes",
     ),
-    "observe: build inputs": ("composetasks.observe.world.build_inputs",),
+    "observe: build inputs": ("composetasks.observe.world.inputs_and_faults",),
     "observe: ports, paths, records": (
         "composetasks.observe.world.port_holders",
         "composetasks.observe.world.real_paths",

@@ -36,7 +36,7 @@ class Case:
         cache = folder / "cache"
         cache.mkdir()
         of = model(folder, service(context(case, folder)))
-        (image,) = layered_images(of, Engine(), cache, ["app"], None)
+        (image,), _ = layered_images(of, Engine(), cache, ["app"], None)
         return timed(image, {int(line): took for line, took in self.told["seconds"].items()})
 
     @property

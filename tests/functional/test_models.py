@@ -18,7 +18,10 @@ from tests.project import Project
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "compose"
 LOADED = sorted(path.name for path in CORPUS.iterdir() if path.name != "refused")
-REFUSED = sorted(path.name for path in (CORPUS / "refused").iterdir())
+ONE_SERVICES_FAULT = "missing-env-file"
+REFUSED = sorted(
+    path.name for path in (CORPUS / "refused").iterdir() if path.name != ONE_SERVICES_FAULT
+)
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +109,17 @@ def test_what_compose_refuses_is_refused_in_its_words(tmp_path: Path, name: str)
     assert words in raised.value.detail
 
 
+def test_a_missing_env_file_is_the_fault_of_its_service_in_composes_words(tmp_path: Path) -> None:
+    folder = copied(tmp_path, f"refused/{ONE_SERVICES_FAULT}")
+    refused = find(folder).run("config", "-q", check=False)
+    assert refused.code != 0
+    assert load(folder).faults == {"web": refused.stderr.strip()}
+    assert load(folder).faults == load(folder).faults
+    (folder / "missing.env").write_text("A=1\n")
+    assert load(folder).faults == {}
+    assert load(folder).services["web"].config["environment"] == {"A": "1"}
+
+
 def test_a_refused_model_ends_a_task_with_6_and_composes_message(project: Project) -> None:
     shutil.copytree(CORPUS / "refused" / "required-variable", project.folder, dirs_exist_ok=True)
     ran = project.inv("up", "--plan", "--json")
@@ -117,7 +131,7 @@ def test_what_a_profile_would_start_is_inactive_until_it_is_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = copied(tmp_path, "profiles")
-    assert (set(load(folder).services), load(folder).inactive) == ({"app"}, ("debug", "load"))
+    assert (set(load(folder).services), set(load(folder).inactive)) == ({"app"}, {"debug", "load"})
     assert set(load(folder, all_profiles=True).services) == {"app", "debug", "load"}
     monkeypatch.setenv("COMPOSE_PROFILES", "debug")
     assert set(load(folder).services) == {"app", "debug", "load"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Model
-from composetasks.observe import model as observed
+from composetasks.observe.compose_config import ask
 from composetasks.observe.model import load_model
 from composetasks.run.compose import Compose, find
 from composetasks.run.failure import TaskFailure
@@ -70,16 +70,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     made = Folder(tmp_path / "above" / "project", [], [])
     for name, text in FILES.items():
         made.write(name, text)
-    asked = observed._asked
 
-    def counted(compose: Compose, options: tuple[str, ...], key: bytes) -> dict[str, Any]:
+    def counted(
+        compose: Compose, files: Sequence[Path], key: bytes, *, all_profiles: bool
+    ) -> dict[str, Any]:
         # Nothing changes within a step: Compose is asked once in each.
         made.calls.append("asked")
         if not made.answers:
-            made.answers.append(asked(compose, options, key))
+            made.answers.append(ask(compose, files, key, all_profiles=all_profiles))
         return copy.deepcopy(made.answers[0])
 
-    monkeypatch.setattr(observed, "_asked", counted)
+    monkeypatch.setattr("composetasks.observe.model.ask", counted)
     return made
 
 

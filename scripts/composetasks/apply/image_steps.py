@@ -91,7 +91,7 @@ class ImageSteps:
     # --- building ---------------------------------------------------------------------------
 
     def _build(self, step: Step, tell: Tell) -> dict[str, Any]:
-        service = self.world.model.services[step.service]
+        service = self.world.model.service(step.service)
         inputs = self.world.inputs[step.service]
         target = self._target(step.service)
         project = self.world.model.directory
@@ -101,7 +101,7 @@ class ImageSteps:
         bake = Bake(
             service=service,
             target=target,
-            services=self.world.model.services,
+            services={**self.world.model.inactive, **self.world.model.services},
             cwd=self.cwd,
             env=self.env,
             no_cache=any(one.kind == "no-cache" for one in step.because),
@@ -303,7 +303,7 @@ class ImageSteps:
             tell(event("warning", step, message))
             return self._build(step, tell)
         image = self.client.inspect_image(reference)
-        service = self.world.model.services[step.service]
+        service = self.world.model.service(step.service)
         self._named(image["Id"], service)
         self.client.tag(image["Id"], repository(service.image), f"ct-{inputs.digest}")
         self.client.remove_image(reference)
@@ -318,7 +318,7 @@ class ImageSteps:
 
     def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
         """Push a service's image under its digest, and as what other builds may begin with."""
-        service, shared = self.world.model.services[step.service], self.world.shared
+        service, shared = self.world.model.service(step.service), self.world.shared
         digest = self.digests.get(step.service, self.world.inputs[step.service].digest)
         if digest is None or shared is None:
             return {"skipped": "nobody can say which files it was built from"}
@@ -358,7 +358,7 @@ class ImageSteps:
         digest = self.world.inputs[step.service].digest
         try:
             self.client.tag(step.key, name, tag or "latest")
-            if step.target == self.world.model.services[step.service].image:
+            if step.target == self.world.model.service(step.service).image:
                 self.client.tag(step.key, name, f"ct-{digest}")
         except errors().ImageNotFound as error:
             raise TaskFailure(

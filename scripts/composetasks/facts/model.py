@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,9 @@ class Resource:
 class Model:
     """The Compose model with its active services in dependency order (what others wait for
     comes first). ``directory`` is Compose's project directory, ``files`` its compose files.
-    ``inactive`` are services that only a profile would start. ``secret_files`` and
+    ``inactive`` are services that only a profile would start (without their ``env_file``'s
+    variables and their hashes). ``faults`` tells what keeps Compose from starting a service, in
+    its words; ``separator`` divides the parts of names. ``secret_files`` and
     ``secret_variables`` are where the contents of its ``secrets:`` come from; ``literal_secrets``
     says that its own text holds more."""
 
@@ -123,11 +125,32 @@ class Model:
     networks: Mapping[str, Resource] = field(default_factory=dict)
     volumes: Mapping[str, Resource] = field(default_factory=dict)
     instance: str | None = None
-    inactive: tuple[str, ...] = ()
+    inactive: Mapping[str, Service] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+    separator: str = "-"
     warnings: tuple[str, ...] = ()
     secret_files: tuple[str, ...] = ()
     secret_variables: tuple[str, ...] = ()
     literal_secrets: bool = False
+
+    def service(self, name: str) -> Service:
+        """A service, active or not (others may be built upon one that is not). Raises KeyError."""
+        return self.services[name] if name in self.services else self.inactive[name]
+
+    def narrowed(self, names: Collection[str]) -> Model:
+        """The model in which only ``names`` are active, and what of networks and volumes they
+        use: what Compose makes of one whose other services are inactive."""
+        active = {name: one for name, one in self.services.items() if name in names}
+        others = {name: one for name, one in self.services.items() if name not in names}
+        networks = {name for one in active.values() for name in one.networks}
+        volumes = {mount.source for one in active.values() for mount in one.mounts}
+        return replace(
+            self,
+            services=active,
+            inactive={**self.inactive, **others},
+            networks={key: one for key, one in self.networks.items() if key in networks},
+            volumes={key: one for key, one in self.volumes.items() if key in volumes},
+        )
 
     def builders(self) -> dict[str, str]:
         """The service that builds each image, by all of the image's plain names: the first one

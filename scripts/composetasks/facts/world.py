@@ -8,6 +8,7 @@ from typing import Any
 
 from composetasks.facts.engine import Container, Engine, Network, Volume
 from composetasks.facts.model import Model
+from composetasks.facts.plans import Blocker
 from composetasks.facts.state import Snapshot, State
 
 
@@ -126,6 +127,7 @@ class World:
 
     ``inputs`` holds the build inputs of services that build, ``built`` the inputs recorded for
     digests built before, ``made_from`` the resolved configuration recorded for a config hash.
+    ``unbuildable`` tells of services that build what is missing for that.
     ``paths`` gives the real path of the project's folder and of each that a container's labels
     name, None where it is gone; one that was not looked up is taken as it is written.
     ``missing`` are the mount sources, devices and files that are not there, ``empty_folders`` the
@@ -153,6 +155,7 @@ class World:
     state: tuple[State, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     warnings: tuple[str, ...] = ()
+    unbuildable: Mapping[str, Blocker] = field(default_factory=dict)
     shared: Shared | None = None
     image_checks: Mapping[str, str] = field(default_factory=dict)
     orphans: tuple[Orphan, ...] = ()

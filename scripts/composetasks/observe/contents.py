@@ -1,5 +1,6 @@
-"""Configs whose content stands in the model. Compose writes it into a container when it starts it,
-and leaves the content out of its hash: what a running container has is read from it."""
+"""Configs and secrets whose content stands in the model or in a variable. Compose writes it into a
+container when it makes it, and leaves the content out of its hash: what a running container has is
+read from it."""
 
 from __future__ import annotations
 
@@ -15,18 +16,31 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
-def inline_configs(config: Mapping[str, Any], key: bytes) -> dict[str, dict[str, str]]:
-    """By service, the paths of its inline configs and the digest of what each should hold."""
-    defined = config.get("configs") or {}
+PLACES = {"configs": "/", "secrets": "/run/secrets/"}
+"""Where they are put in a container unless a target says otherwise."""
+
+
+def inline_contents(
+    config: Mapping[str, Any], variables: Mapping[str, str], key: bytes
+) -> dict[str, dict[str, str]]:
+    """By service, the paths of its configs and secrets whose content stands in the model or in one
+    of ``variables``, and the digest of what each should hold."""
     found: dict[str, dict[str, str]] = {}
     for name, service in (config.get("services") or {}).items():
-        for one in service.get("configs") or ():
-            content = (defined.get(one.get("source")) or {}).get("content")
-            if content is not None:
-                target = str(one.get("target") or one["source"])
-                path = target if target.startswith("/") else f"/{target}"
-                found.setdefault(name, {})[path] = digest(str(content).encode(), key)
+        for kind, place in PLACES.items():
+            for one in (service or {}).get(kind) or ():
+                content = _content((config.get(kind) or {}).get(one.get("source")) or {}, variables)
+                if content is not None:
+                    target = str(one.get("target") or one["source"])
+                    path = target if target.startswith("/") else f"{place}{target}"
+                    found.setdefault(name, {})[path] = digest(content.encode(), key)
     return found
+
+
+def _content(defined: Mapping[str, Any], variables: Mapping[str, str]) -> str | None:
+    if defined.get("content") is not None:
+        return str(defined["content"])
+    return variables.get(str(defined.get("environment") or ""))
 
 
 def digest(content: bytes, key: bytes) -> str:

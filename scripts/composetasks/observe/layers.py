@@ -18,6 +18,7 @@ from composetasks.observe.inputs.needs import Part
 from composetasks.observe.inputs.observer import Looked, Observer, without_secrets
 from composetasks.observe.inputs.selection import select
 from composetasks.run import records
+from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -29,19 +30,22 @@ VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
 
 def layered_images(
     model: Model, engine: Engine, cache: Path, services: Iterable[str], client: APIClient | None
-) -> list[LayeredImage]:
-    """The images that ``services`` build, each once, in the model's order. One whose context is
-    remote is left out: its Dockerfile is not here.
-
-    Raises TaskFailure, code 6, where a context or a Dockerfile is missing.
-    """
+) -> tuple[list[LayeredImage], list[TaskFailure]]:
+    """The images that ``services`` build, each once, in the model's order, and why others can't be
+    looked at: a context or a Dockerfile is missing. One whose context is remote is left out: its
+    Dockerfile is not here."""
     observer = Observer(model, engine, cache, client)
     found: dict[str, LayeredImage] = {}
+    faults: list[TaskFailure] = []
     for name in services:
         service = model.services[name]
         if not service.build or service.image in found:
             continue
-        inputs = observer.inputs(name)
+        try:
+            inputs = observer.inputs(name)
+        except TaskFailure as failure:
+            faults.append(failure)
+            continue
         if name in observer.looked:
             looked = observer.looked[name]
             # Builds are recorded for the first of the services that share an image.
@@ -49,7 +53,7 @@ def layered_images(
             files = [path for path, text in inputs.files.items() if not text.startswith("d ")]
             image = _Image(observer, builder, name, looked, files)
             found[service.image] = image.layered(engine, client)
-    return list(found.values())
+    return list(found.values()), faults
 
 
 @dataclass

@@ -6,14 +6,11 @@ it was made from has changed.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from composetasks.facts import (
     Build,
@@ -25,16 +22,12 @@ from composetasks.facts import (
     Resource,
     Service,
 )
-from composetasks.facts.dollars import doubled, undoubled
 from composetasks.observe import remembered, sources
-from composetasks.observe.contents import inline_configs
-from composetasks.observe.hashes import resource_hashes
-from composetasks.run import made, masking
+from composetasks.observe.compose_config import ask
+from composetasks.run import made
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside import understood
-from composetasks.run.process import ProgramError
-from composetasks.run.secret_values import declared
 
 
 def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
@@ -50,145 +43,41 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
             code=ExitCode.INVALID,
             hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
         )
-    options = ("--profile", "*") if all_profiles else ()
-    asked = (*options, "config")
+    asked = ("every profile" if all_profiles else "active profiles",)
     known = remembered.recall(compose, cache, asked, partial(_model, compose=compose, files=files))
     if known is not None:
         return known
-    answer = _asked(compose, options, made.digest_key(cache))
+    answer = ask(compose, files, made.digest_key(cache), all_profiles=all_profiles)
     with understood("Compose's answer", ExitCode.INVALID):
         model = _model(answer, compose, files)
     remembered.remember(compose, cache, asked, answer)
     return model
 
 
-# --- asking -----------------------------------------------------------------------------------
-
-
-def _asked(compose: Compose, options: tuple[str, ...], key: bytes) -> dict[str, Any]:
-    spelled = None
-    try:
-        try:
-            done = compose.run(*options, "config", "--format", "json")
-            config = json.loads(undoubled(done.stdout))
-        except (ProgramError, ValueError):
-            # Seen with Compose 5.6.1: JSON fails for build.ssh with a path, where YAML does not.
-            done = compose.run(*options, "config")
-            config = _yaml(undoubled(done.stdout))
-            spelled = _as_json(compose, options, config)
-        hashes = compose.run(*options, "config", "--hash", "*")
-    except ProgramError as error:
-        raise TaskFailure(
-            "the Compose model is invalid",
-            code=ExitCode.INVALID,
-            detail=error.stderr.strip() or str(error),
-            hint="`docker compose config -q` shows the same; correct the file it names",
-        ) from error
-    # Where another profile's services are broken, they are no reason to fail.
-    every = compose.run("--profile", "*", "config", "--services", check=False)
-    with understood("Compose's answer", ExitCode.INVALID):
-        return _answer(config, key, hashes.stdout, every.stdout, done.stderr, spelled)
-
-
-def _answer(
-    config: dict[str, Any],
-    key: bytes,
-    hashes: str,
-    every: str,
-    said: str,
-    spelled: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """What is kept of Compose's answers; ``spelled`` is the JSON form of one that came as YAML."""
-    literal = _hide_literals(config)
-    return {
-        "inactive": sorted(set(every.split()) - set(config.get("services") or {})),
-        # Secrets end here: no fact, plan, cache or run folder ever holds one.
-        "config": made.mask(config, key),
-        "secrets": {**_secret_sources(config), "literal": literal},
-        "resource_hashes": resource_hashes(config if spelled is None else spelled),
-        "inline": inline_configs(config, key),
-        "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
-        "warnings": [_warning(line) for line in said.splitlines() if line.strip()],
-    }
-
-
-def _hide_literals(config: dict[str, Any]) -> bool:
-    """Mask, from now on, the secrets that stand in the model's own text; whether there are any
-    that were not known from the environment."""
-    found = {one for value in declared(config) for one in masking.spellings(value)}
-    new = found - masking.hidden()
-    masking.hide(new)
-    return bool(new)
-
-
-def hide_literals(compose: Compose) -> None:
-    """Ask Compose for the model's text again, of which no secret is remembered, and mask from now
-    on those that stand in it."""
-    with contextlib.suppress(ProgramError, ValueError):
-        done = compose.run("--profile", "*", "config", "--format", "json", check=False)
-        _hide_literals(json.loads(undoubled(done.stdout)))
-
-
-def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
-    """The files and the variables whose contents the model declares to be secrets."""
-    entries = [one or {} for one in (config.get("secrets") or {}).values()]
-    return {
-        kind: sorted({str(one[key]) for one in entries if one.get(key)})
-        for kind, key in (("files", "file"), ("variables", "environment"))
-    }
-
-
-def _warning(line: str) -> str:
-    """Compose's warning without its logger's decoration."""
-    said = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
-    return said[1].replace('\\"', '"') if said else line.strip()
-
-
-def _yaml(text: str) -> dict[str, Any]:
-    import yaml
-
-    loaded = yaml.safe_load(text)
-    return loaded if isinstance(loaded, dict) else {}
-
-
-def _as_json(compose: Compose, options: tuple[str, ...], config: Any) -> dict[str, Any]:
-    """A model that Compose printed as YAML, in its JSON without what that fails for: YAML leaves
-    out empty fields that count for the hashes of networks."""
-    services = {
-        name: {key: value for key, value in (section or {}).items() if key != "build"}
-        for name, section in (config.get("services") or {}).items()
-    }
-    # Without a build, an image that is only built has no name; it counts for no hash here.
-    named = {name: {"image": "none", **section} for name, section in services.items()}
-    resolved = json.dumps(doubled({**config, "services": named}))
-    done = compose.run(*options, "-f", "-", "config", "--format", "json", stdin=resolved)
-    with understood("Compose's answer", ExitCode.INVALID):
-        answer: dict[str, Any] = json.loads(undoubled(done.stdout))
-        return answer
-
-
-# --- from Compose's answer to facts ---------------------------------------------------------
-
-
 def _model(answer: dict[str, Any], compose: Compose, files: tuple[Path, ...]) -> Model:
     config, hashes = answer["config"], answer["hashes"]
-    project = str(config.get("name", ""))
+    named = Named(str(config.get("name", "")), answer["separator"])
     services = {
         name: replace(
-            _service(name, section, project, hashes.get(name, "")),
+            _service(name, section, named, hashes.get(name, "")),
             inline=answer["inline"].get(name, {}),
             needs=tuple(_needs(section, config)),
         )
         for name, section in (config.get("services") or {}).items()
     }
     return Model(
-        project=project,
+        project=named.project,
+        separator=named.separator,
         directory=files[0].parent,
         files=files,
         services={name: services[name] for name in _ordered(services)},
         networks=_resources(config, "networks", answer),
         volumes=_resources(config, "volumes", answer),
-        inactive=tuple(answer["inactive"]),
+        inactive={
+            name: _service(name, section, named, "")
+            for name, section in sorted(answer["inactive"].items())
+        },
+        faults=dict(answer["faults"]),
         warnings=tuple(answer["warnings"]),
         secret_files=tuple(answer["secrets"]["files"]),
         secret_variables=tuple(answer["secrets"]["variables"]),
@@ -210,16 +99,25 @@ def _resources(config: Any, section: str, answer: Mapping[str, Any]) -> dict[str
     }
 
 
-def _service(name: str, section: dict[str, Any], project: str, config_hash: str) -> Service:
+class Named(NamedTuple):
+    """What names are made of: the project's, and what divides it from a service's."""
+
+    project: str
+    separator: str
+
+
+def _service(name: str, section: dict[str, Any], named: Named, config_hash: str) -> Service:
     deploy = section.get("deploy") or {}
     replicas = int(deploy.get("replicas", section.get("scale", 1)))
     fixed = section.get("container_name")
-    names = [str(fixed)] if fixed else [f"{project}-{name}-{n}" for n in range(1, replicas + 1)]
+    stem = named.separator.join((named.project, name))
+    numbered = [f"{stem}{named.separator}{n}" for n in range(1, replicas + 1)]
+    names = [str(fixed)] if fixed else numbered
     build = section.get("build")
     check = section.get("healthcheck") or {}
     return Service(
         name=name,
-        image=str(section.get("image") or f"{project}-{name}"),
+        image=str(section.get("image") or stem),
         config_hash=config_hash,
         container_names=tuple(names if replicas else ()),
         config=section,

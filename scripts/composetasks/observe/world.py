@@ -8,20 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import BuildInputs, Engine, Model, Shared, World
+from composetasks.facts import Blocker, BuildInputs, Engine, Model, Shared, World
 from composetasks.facts.references import DIGEST_TAG, plain
 from composetasks.observe.checkout import checkout_name
 from composetasks.observe.contents import old_contents
 from composetasks.observe.engine import read_engine
 from composetasks.observe.host import is_here, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
-from composetasks.observe.inputs import build_inputs
+from composetasks.observe.inputs import inputs_and_faults
 from composetasks.observe.inputs.listings import Ahead
 from composetasks.observe.mount_sources import empty_folders, missing_sources
 from composetasks.observe.references import with_resolved_hashes
 from composetasks.observe.since import with_since
 from composetasks.run import made, records
 from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -60,11 +61,13 @@ def observe_world(
             warnings=model.warnings,
             checkout=checkout_name(model.directory),
         )
-    wanted, shared, said = _inputs(model, engine, cache, client, registry, push=push, ahead=ahead)
+    wanted, faults = inputs_and_faults(model, engine, cache, client=client, ahead=ahead)
+    wanted, shared, said = _shared(wanted, model, engine, cache, client, registry, push=push)
     return World(
         model=model,
         engine=engine,
         inputs=wanted,
+        unbuildable={name: _blocker(model, name, one) for name, one in faults.items()},
         built=records.load_inputs(cache, _digests(engine)),
         undigested=records.load_undigested(cache),
         made_from=made_from,
@@ -89,7 +92,20 @@ def look_again(world: World, client: APIClient) -> World:
     return replace(world, engine=engine, ports=ports)
 
 
-def _inputs(
+def _blocker(model: Model, name: str, failure: TaskFailure) -> Blocker:
+    """What keeps a service's image from being built."""
+    return Blocker(
+        kind="build",
+        target=model.services[name].image,
+        message=failure.message,
+        hint=failure.hint,
+        code=failure.code,
+        service=name,
+    )
+
+
+def _shared(
+    inputs: Mapping[str, BuildInputs],
     model: Model,
     engine: Engine,
     cache: Path,
@@ -97,10 +113,8 @@ def _inputs(
     registry: str,
     *,
     push: bool,
-    ahead: Ahead | None,
 ) -> tuple[Mapping[str, BuildInputs], Shared | None, tuple[str, ...]]:
     """The build inputs, what the registry holds of them, and warnings."""
-    inputs = build_inputs(model, engine, cache, client=client, ahead=ahead)
     if not registry or not inputs:
         return inputs, None, ()
     from composetasks.observe.registry import base_digests, look
@@ -111,7 +125,7 @@ def _inputs(
     if found:
         bases = {plain(name): records.Base(digest) for name, digest in found.items()}
         records.save_bases(cache, bases)
-        inputs = build_inputs(model, engine, cache, client=client)
+        inputs, _ = inputs_and_faults(model, engine, cache, client=client)
     shared, warnings = look(registry, engine, inputs, client, everything=push)
     return inputs, shared, warnings
 

@@ -61,7 +61,7 @@ def plan_images(
         steps=tuple(planner.steps.values()),
         image_of=planner.image_of,
         warnings=tuple(dict.fromkeys(planner.warnings)),
-        blockers=tuple(planner.blockers),
+        blockers=tuple({one.message: one for one in planner.blockers}.values()),
     )
 
 
@@ -82,9 +82,14 @@ class _Planner:
         """Plan what the service's image needs, and those it is built upon."""
         if name in self.image_of:
             return
-        service = self.world.model.services[name]
+        service = self.world.model.service(name)
         builder = self.builders.get(plain(service.image))
-        if builder is not None:
+        fault = self._fault(service)
+        if fault is not None:
+            present = self.world.engine.image(service.image)
+            self.image_of[name] = present.id if present else None
+            self.blockers.append(fault)
+        elif builder is not None:
             self._built(builder)
             self.image_of[name] = self.image_of[builder]
         else:
@@ -94,12 +99,22 @@ class _Planner:
             if reference in self.builders:
                 self._built(self.builders[reference])
 
+    def _fault(self, service: Service) -> Blocker | None:
+        """Why the image of a service can't be built, where it, or whoever builds it, can't be."""
+        unbuildable = self.world.unbuildable
+        if service.name in unbuildable:
+            return unbuildable[service.name]
+        if plain(service.image) in self.builders:
+            return None
+        builder = self.world.model.builders().get(plain(service.image), "")
+        return unbuildable.get(builder)
+
     # --- built images -----------------------------------------------------------------------
 
     def _built(self, name: str) -> None:
         if name in self.image_of:
             return
-        service, inputs = self.world.model.services[name], self.world.inputs[name]
+        service, inputs = self.world.model.service(name), self.world.inputs[name]
         present = self.world.engine.image(service.image)
         same = self._with_digest(inputs.digest)
         if present and not same and self._only_hidden_changed(name, inputs, present):
@@ -198,7 +213,7 @@ class _Planner:
         asked = name in self.anew or name in self.pull
         if not because or asked or shared is None or name not in shared.images:
             return None
-        service = self.world.model.services[name]
+        service = self.world.model.service(name)
         present = self.world.engine.image(service.image)
         return Step(
             action=Action.PULL_IMAGE,
@@ -218,7 +233,7 @@ class _Planner:
         for name in dict.fromkeys(
             self.builders[image]
             for name in names
-            if (image := plain(self.world.model.services[name].image)) in self.builders
+            if (image := plain(self.world.model.service(name).image)) in self.builders
         ):
             made = [step for step in self.steps.values() if name == step.service]
             if name in shared.images and not any(
@@ -252,7 +267,7 @@ class _Planner:
             if name in self.anew or name in self.pull:
                 self._built(name)
                 if self.image_of[name] is None:
-                    yield Evidence(kind="base-image", name=self.world.model.services[name].image)
+                    yield Evidence(kind="base-image", name=self.world.model.service(name).image)
 
     def _builders_of(self, inputs: BuildInputs) -> Iterator[str]:
         """The services whose images this one is built upon."""
@@ -260,7 +275,7 @@ class _Planner:
             if identity.startswith("ct-"):
                 for name, other in self.world.inputs.items():
                     if f"service:{name}" == reference or f"ct-{other.digest}" == identity:
-                        image = plain(self.world.model.services[name].image)
+                        image = plain(self.world.model.service(name).image)
                         yield self.builders.get(image, name)
                         break
 
@@ -268,7 +283,7 @@ class _Planner:
         """The ids of the steps that make what this image is built upon."""
         for name in self._builders_of(inputs):
             self._built(name)
-            image = self.world.model.services[name].image
+            image = self.world.model.service(name).image
             yield from (step.id for step in self.steps.values() if step.target == image)
 
     def _with_digest(self, digest: str) -> Image | None:
@@ -354,7 +369,7 @@ class _Planner:
 
     def _sharing(self, builder: str) -> tuple[str, ...]:
         """The services that run or mount the image ``builder`` builds, itself first."""
-        image = self.world.model.services[builder].image
+        image = self.world.model.service(builder).image
         own = self.world.inputs[builder].digest
         sharing = [builder]
         for name, service in self.world.model.services.items():

@@ -160,7 +160,7 @@ def _name(world: World, service: Service, number: int) -> str:
         return str(fixed)
     if number <= service.replicas:
         return service.container_names[number - 1]
-    return f"{world.model.project}-{service.name}-{number}"
+    return world.model.separator.join((world.model.project, service.name, str(number)))
 
 
 def _step(

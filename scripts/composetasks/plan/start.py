@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from composetasks.facts import Action, Model, Plan, Step, World
 from composetasks.plan.conflicts import Findings, after, conflicts
+from composetasks.plan.faults import model_faults, with_present_images
 from composetasks.plan.health_lint import health_warnings
 from composetasks.plan.images import ImagePlan, plan_images
 from composetasks.plan.mounts import folders_for_files, started, without_source
@@ -32,11 +33,12 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     services = closure(world.model, names)
     in_the_way: Findings = conflicts(world, services, force=options.force)
     images: ImagePlan = plan_images(world, services, pull=options.pull, to_run=True)
+    images = with_present_images(world, images)
     if not options.build:
         images = without_builds(world, images)
     containers = plan_services(
         after(world, in_the_way.steps),
-        services,
+        [name for name in services if name not in world.model.faults],
         images.image_of,
         rerun=options.rerun,
         wait=options.wait,
@@ -49,6 +51,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
             instance=world.model.instance,
             steps=steps,
             blockers=(
+                *model_faults(world.model, services),
                 *in_the_way.blockers,
                 *images.blockers,
                 *without_source(world, containers.steps),

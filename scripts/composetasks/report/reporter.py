@@ -248,6 +248,8 @@ class JsonReporter(Reporter):
     def plan(self, plan: Plan, *, announced: bool) -> None:
         document = documents.plan_document(plan)
         self.write({"event": "plan", **document} if announced else document)
+        for one in () if announced else plan.blockers:
+            super().failure(TaskFailure(one.message, code=one.code, hint=one.hint))
 
     def _show(self, event: Event) -> None:
         self.write(documents.event_document(event))

@@ -38,7 +38,11 @@ def layers(
     engine = read_engine(session.client)
     wanted = services or tuple(model.services)
     _learn(session, model, wanted)
-    images = layered_images(model, engine, session.kept.cache, wanted, session.client)
+    images, faults = layered_images(model, engine, session.kept.cache, wanted, session.client)
+    if faults and not images:
+        raise faults[0]
+    for failure in faults:
+        session.reporter.note(failure.message)
     if not images:
         session.reporter.note("no image is built here from a folder of this machine")
     path = _edited(edit, model.directory) if edit else ""

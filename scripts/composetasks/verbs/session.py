@@ -225,7 +225,8 @@ class Session:
             for name in missing:
                 if name not in every.services:
                     raise unknown_service(name, every.services, self.tasks)
-            return every
+            # Compose takes in what is named, not what else has its profiles.
+            return every.narrowed({*model.services, *names})
         if not model.services:
             raise TaskFailure(
                 "the model has no active service",
@@ -248,7 +249,7 @@ class Session:
     def hide_literals(self, model: Model) -> None:
         """Mask the secrets in the model's own text: before other programs' words are shown."""
         if model.literal_secrets:
-            from composetasks.observe.model import hide_literals
+            from composetasks.observe.compose_config import hide_literals
 
             hide_literals(self.compose)
 

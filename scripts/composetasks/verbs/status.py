@@ -40,7 +40,7 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
     document = look.document()
     session.reporter.result(document, [])
     session.reporter.services(document["services"])
-    for line in look.orphans:
+    for line in (*(one["message"] for one in document["problems"]), *look.orphans):
         session.reporter.note(line)
     return ExitCode.OK
 
@@ -127,6 +127,7 @@ class _Look:
 
     def __init__(self, session: Session) -> None:
         from composetasks.observe.figures import Measuring
+        from composetasks.plan.faults import model_faults
         from composetasks.plan.orphans import warnings
         from composetasks.plan.services import containers_of
         from composetasks.plan.start import StartOptions, plan_start
@@ -143,6 +144,10 @@ class _Look:
                 for name in step.services or (step.service,):
                     stale.setdefault(name, []).append(step.reason)
         self._services = _documents(session, world, stale)
+        faults = (*model_faults(world.model, world.model.services), *world.unbuildable.values())
+        self._problems = [
+            {"service": one.service, "message": one.message, "hint": one.hint} for one in faults
+        ]
         self._ids = {
             name: [one.id for one in containers_of(world, name) if one.running]
             for name in world.model.services
@@ -151,7 +156,12 @@ class _Look:
     def document(self) -> dict[str, Any]:
         figures = self._measuring.figures()
         services = [{**one, **_taken(figures, self._ids[one["name"]])} for one in self._services]
-        return {"schema": schema("status"), "project": self._project, "services": services}
+        return {
+            "schema": schema("status"),
+            "project": self._project,
+            "services": services,
+            "problems": self._problems,
+        }
 
 
 def _running(session: Session, project: str) -> list[str]:

@@ -274,7 +274,7 @@ def test_a_file_that_can_not_be_read_is_named(context: Context) -> None:
         (
             {"additional_contexts": {"more": "/nowhere"}},
             "FROM scratch\nCOPY --from=more . /\n",
-            "its context 'more' /nowhere",
+            "build context more: /nowhere does not exist",
         ),
     ],
 )
@@ -294,5 +294,5 @@ def test_what_is_missing_is_named_with_the_service(
 
 def test_a_missing_context_is_named(tmp_path: Path) -> None:
     of = model(tmp_path, service(Build(str(tmp_path / "none"), "Dockerfile", {})))
-    with pytest.raises(TaskFailure, match=r"app: its build context .*none is no folder"):
+    with pytest.raises(TaskFailure, match=r"app: build context .*none does not exist"):
         build_inputs(of, Engine(), tmp_path)

@@ -38,7 +38,7 @@ def observed(folder: Path) -> LayeredImage:
     steps = [{"name": "[build 3/4] COPY src/ ./", "seconds": 1.5, "cached": False}]
     records.save_steps(cache, "app", "", steps)
     of = model(folder, service(Build(str(context), "Dockerfile", {})))
-    (found,) = layered_images(of, Engine(), cache, ["app"], None)
+    (found,), _ = layered_images(of, Engine(), cache, ["app"], None)
     return found
 
 
@@ -92,7 +92,7 @@ def test_a_step_that_reads_nothing_of_the_project_is_known_from_another_image(
         for what in ("ready", "all")
     ]
     records.save_steps(cache, "first", "", steps)
-    (found,) = layered_images(model(tmp_path, *services), Engine(), cache, ["second"], None)
+    (found,), _ = layered_images(model(tmp_path, *services), Engine(), cache, ["second"], None)
     assert {one.text: one.time for one in found.layers if one.keyword == "RUN"} == {
         "make ready": StepTime(2, 2),
         "make all": None,
@@ -144,7 +144,7 @@ def test_no_secret_of_an_instruction_is_shown(tmp_path: Path) -> None:
     context.mkdir()
     (context / "Dockerfile").write_text("FROM x\nRUN API_TOKEN=hunter2 fetch\n")
     of = model(tmp_path, service(Build(str(context), "Dockerfile", {})))
-    (found,) = layered_images(of, Engine(), tmp_path, ["app"], None)
+    (found,), _ = layered_images(of, Engine(), tmp_path, ["app"], None)
     assert "hunter2" not in found.layers[1].instruction
     assert "fetch" in found.layers[1].instruction
 

@@ -99,7 +99,7 @@ class Observer:
             )
         self.under_way.append(name)
         try:
-            self.made[name] = self._inputs(self.model.services[name])
+            self.made[name] = self._inputs(self.model.service(name))
         finally:
             self.under_way.pop()
         return self.made[name]
@@ -117,7 +117,7 @@ class Observer:
         """The inputs of an image whose context is a folder."""
         named = _texts(build.definition.get("additional_contexts"))
         args = _texts(build.definition.get("args"))
-        folder = _context_folder(service, build.context, "its build context")
+        folder = self._folder(service, build.context, "build context")
         dockerfile, place = _dockerfile(service, build, folder)
         needs = self._needs(service, dockerfile, build, args, named, options)
         self.triggers[service.name] = needs.onbuild
@@ -127,7 +127,7 @@ class Observer:
         for context in sorted({source.context for source in needs.sources}):
             where = folder
             if context:
-                where = _context_folder(service, named[context], f"its context {context!r}")
+                where = self._folder(service, named[context], f"build context {context}:")
             folders[context] = where
             ignore = _ignore(where, None if context else place, self.cache)
             sources = [one for one in needs.sources if one.context == context]
@@ -254,13 +254,27 @@ class Observer:
         for value in contexts:
             kind, _, rest = value.partition(":")
             if kind == "service":
-                bases[value] = f"ct-{self.inputs(rest).digest}"
+                bases[value] = self._service_identity(rest)
             elif kind == "docker-image":
                 reference = rest.removeprefix("//")
                 bases[reference] = self._identity(reference)
             elif not is_folder(value):
                 options[f"context.{value}"] = value
         return dict(sorted(bases.items()))
+
+    def _service_identity(self, name: str) -> str:
+        """What the image of a service is that another is built upon, active or not."""
+        try:
+            service = self.model.service(name)
+        except KeyError as error:
+            raise TaskFailure(
+                f"{self.under_way[-1]}: it is built upon service {name}, which the model has not",
+                code=ExitCode.INVALID,
+                hint="correct build.additional_contexts in the compose file",
+            ) from error
+        if service.build:
+            return f"ct-{self.inputs(name).digest}"
+        return self._identity(service.image)
 
     def _identity(self, reference: str) -> str:
         """What a base image is: see :class:`BuildInputs`."""
@@ -277,6 +291,22 @@ class Observer:
     def remember(self) -> None:
         """Keep what the base images are: one that is removed later is still what it was."""
         records.save_bases(self.cache, self.seen)
+
+    def _folder(self, service: Service, context: str, what: str) -> str:
+        """The real path of a context. Raises TaskFailure, code 6, where it is no folder."""
+        folder = os.path.realpath(context)
+        if not os.path.isdir(folder):
+            near = os.path.relpath(context, self.model.directory)
+            shown = near if near.startswith("../") else f"./{near}"
+            if near.startswith("../.."):
+                shown = context
+            wrong = "is not a folder" if os.path.exists(folder) else "does not exist"
+            raise TaskFailure(
+                f"{service.name}: {what} {shown} {wrong}",
+                code=ExitCode.INVALID,
+                hint="create the folder, or correct the path in the compose file",
+            )
+        return folder
 
     def _listed(self, files: Mapping[str, Files], folders: Mapping[str, str]) -> dict[str, str]:
         listed = {}
@@ -326,17 +356,6 @@ def _text(value: Any) -> str:
 def _core(options: Mapping[str, str], files: Mapping[str, str]) -> str:
     text = json.dumps([VERSION, sorted(options.items()), sorted(files.items())])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _context_folder(service: Service, context: str, what: str) -> str:
-    folder = os.path.realpath(context)
-    if not os.path.isdir(folder):
-        raise TaskFailure(
-            f"{service.name}: {what} {context} is no folder",
-            code=ExitCode.INVALID,
-            hint="create the folder, or correct the path in the compose file",
-        )
-    return folder
 
 
 def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile, str | None]:

@@ -134,7 +134,7 @@ CODE_PER_WEEK, MANIFEST_PER_WEEK = 5, 1
 def test_the_stacks_own_dockerfiles_give_no_reason_for_advice(name: str, tmp_path: Path) -> None:
     """With installs that take half a minute, code that changes every day and locks every week."""
     build = Build(str(COMPOSE / name), "Dockerfile", {})
-    (image,) = layered_images(
+    (image,), _ = layered_images(
         model(COMPOSE, service(build, name)), Engine(), tmp_path, [name], None
     )
     runs = [one for one in image.layers if one.keyword == "RUN"]
