@@ -141,6 +141,11 @@ def test_what_somebody_put_on_the_tag_after_us_stays_there(shop: Built) -> None:
     assert "--no-cache web" in "".join(plan.warnings)
     shop.docker("tag", TAG, shop.image("web"))
     assert shop.steps() == []
+    # On another branch, and back.
+    shop.file("web/file", "another branch")
+    shop.by_compose("build", "web")
+    shop.file("web/file", "a")
+    assert shop.steps() == [(RETAG, "web")]
     shop.file("web/file", "b")
     assert shop.steps() == [(BUILD, "web")]
     shop.build()

@@ -137,6 +137,7 @@ class World:
     registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
     ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
     instance can have no copy of.
+    ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
     """
@@ -150,6 +151,7 @@ class World:
     paths: Mapping[str, str | None] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     undigested: frozenset[str] = frozenset()
+    edited: Mapping[str, str] = field(default_factory=dict)
     empty_folders: frozenset[str] = frozenset()
     old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: tuple[State, ...] = ()

@@ -12,6 +12,7 @@ from composetasks.facts import Blocker, BuildInputs, Engine, Model, Shared, Worl
 from composetasks.facts.references import DIGEST_TAG, plain
 from composetasks.observe.checkout import checkout_name
 from composetasks.observe.contents import old_contents
+from composetasks.observe.edits import edited_since_tagged
 from composetasks.observe.engine import read_engine
 from composetasks.observe.host import is_here, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
@@ -79,6 +80,8 @@ def observe_world(
         warnings=(*model.warnings, *said),
         shared=shared,
         checkout=checkout_name(model.directory),
+        # Asked for only where somebody else's image is on a tag.
+        edited=records.Lazy(partial(edited_since_tagged, client, model, wanted) if here else dict),
         # Asked for only where a plan has something to start.
         image_checks=records.Lazy(partial(image_checks, client, model, engine)),
     )

@@ -180,10 +180,12 @@ class _Planner:
 
     def _by_hand(self, service: Service, present: Image, same: Image) -> bool:
         """Whether the image on a service's tag was put there by somebody else after we had put
-        ``same`` there: it is none that was built here, and ``same`` was built for this very tag."""
+        ``same`` there: it is none that was built here, and ``same`` was built for this very tag.
+        Where a file was edited since, it is not what he saw (another branch, say)."""
         own = f"{repository(service.image)}:ct-"
         for_this = any(tag.startswith(own) for tag in same.tags)
-        return present.id != same.id and for_this and not self._ours(present)
+        his = present.id != same.id and for_this and not self._ours(present)
+        return his and service.name not in self.world.edited
 
     def _ours(self, image: Image) -> bool:
         """Whether an image was built here, or by another checkout of the project."""

@@ -347,6 +347,11 @@ def test_what_was_built_here_makes_way(
     assert (step.action, step.key) == (Action.RETAG_IMAGE, ours.id)
 
 
+def test_where_a_file_was_edited_since_what_is_on_disk_counts() -> None:
+    seen = replace(world([WEB], [OURS, HIS]), edited={"web": "web/app.py"})
+    assert only(plan_images(seen, ["web"]).steps).action is Action.RETAG_IMAGE
+
+
 def test_once_the_inputs_changed_it_is_built_over() -> None:
     seen = world([WEB], [OURS, HIS], {"web": inputs("web", B)})
     assert only(plan_images(seen, ["web"]).steps).action is Action.BUILD_IMAGE
