@@ -4,11 +4,14 @@
 . "$(dirname "$0")/lib.sh"
 
 parts=$root/scripts/bootstrap
-mkdir -p "$kept"
+writable "$kept"
 [ $# -gt 0 ] || rm -f "$root/.composetasks/ready"
 "$parts/venv.sh"
 "$parts/engine.sh"
 "$parts/compose.sh"
 source=$("$parts/base.sh")
 "$parts/settings.sh" "$source" "$@"
-[ $# -gt 0 ] || : >"$root/.composetasks/ready"
+if [ $# = 0 ]; then
+    : >"$root/.composetasks/ready"
+    hand_over "$root" "$root/.composetasks/ready"
+fi

@@ -10,15 +10,25 @@ suite=bookworm
 packages=ca-certificates,python3
 bundle=/etc/ssl/certs/ca-certificates.crt
 authorities=${AUTHORITIES_FOLDER:-/usr/local/share/ca-certificates}
-work=/var/tmp/composetasks-base
-part_tag=$tag-part
+work=
+part_tag=
+
+# take_away FOLDER: one of ours, in the machine's folder. debootstrap mounts these two, and takes them
+# away unless it is killed.
+take_away() {
+    for mount in "$1/root/proc" "$1/root/sys"; do
+        if [ ! -L "$1/root" ] && [ ! -L "$mount" ] && have mountpoint && mountpoint -q "$mount"; then
+            umount "$mount" || {
+                note "$mount can't be unmounted: $1 stays"
+                return
+            }
+        fi
+    done
+    rm -rf --one-file-system "$1"
+}
 
 clean_up() {
-    # debootstrap mounts these, and takes them away unless it is killed.
-    for mount in "$work/root/proc" "$work/root/sys"; do
-        ! have mountpoint || ! mountpoint -q "$mount" || umount "$mount" || return 0
-    done
-    rm -rf --one-file-system "$work"
+    [ -z "$work" ] || take_away "$work"
     [ -z "${imported:-}" ] || docker image rm "$part_tag" >/dev/null 2>&1 || :
 }
 
@@ -66,7 +76,6 @@ if [ "$source" != airgap ]; then
     echo "$source"
     exit
 fi
-mkdir -p "$kept"
 if is_whole; then
     say "$tag is there"
     echo "$source"
@@ -75,19 +84,34 @@ fi
 bounded 20 docker version >/dev/null 2>&1 || fail 5 "no engine answers to take an image" "" "run scripts/bootstrap/engine.sh first"
 is_root || fail 1 "the base image can't be made by this user" "debootstrap needs root" \
     "run \`sudo scripts/bootstrap/base.sh airgap\` once, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
-alone "$kept/base.lock"
-: >"$log"
+writable "$kept"
+rm -f "$log"
+alone_on_machine
+if is_whole; then
+    say "$tag is there, made by another run"
+    echo "$source"
+    exit
+fi
+umask 022 # what is in the image has the usual modes
 if ! have debootstrap; then
     debian_family || fail 1 "the base image can't be made: debootstrap is missing" "" \
         "install debootstrap, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
-    apt_install debootstrap debian-archive-keyring || fail 1 "apt-get could not install debootstrap" "$(last_words)" "see $log, then run it again"
+    apt_install "to make the base image with" debootstrap debian-archive-keyring ||
+        fail 1 "apt-get could not install debootstrap" "$(last_words)" "see $log, then run it again"
 fi
-need_space "$(dirname "$work")" 800
-clean_up
-mkdir -p "$work"
-note "makes $tag from Debian's packages, which takes a minute or two"
+need_space "$machine" 800
+# Of runs that were killed: who holds the lock knows that none of them lives.
+if have flock; then
+    for left in "$machine"/base.*; do
+        [ ! -d "$left" ] || take_away "$left"
+    done
+fi
+work=$(mktemp -d "$machine/base.XXXXXX") || fail 1 "no folder to work in can be made" "" "see to $machine"
+part_tag=$tag-part-${work##*.}
+note "makes $tag from Debian's packages, in $work (gone at the end), which takes a minute or two"
 make_root || fail 1 "the base image could not be made from Debian's packages" "$(last_words)" \
     "check the network and the machine's apt sources, then run it again; all of it: $log"
+record image "$tag"
 import_root || fail 1 "the engine did not take the base image" "$(last_words)" "see $log; is its disk full? then run it again"
 say "$tag made from Debian's packages"
 echo "$source"

@@ -6,10 +6,11 @@
 
 oldest=2.40 # OLDEST_COMPOSE of the library
 plugin=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins/docker-compose
-store=${XDG_DATA_HOME:-$HOME/.local/share}/composetasks
 locked=$root/.venv/bin/docker-compose
 
-clean_up() { rm -f "$store/docker-compose.$$" "$plugin.$$"; }
+copied=
+linked=
+clean_up() { rm -rf ${copied:+"$copied"} ${linked:+"$linked"}; }
 
 version_of() { bounded 20 "$@" version --short 2>/dev/null | sed 's/^v//'; }
 
@@ -42,15 +43,22 @@ if [ -e "$plugin" ] && ! is_ours; then
     exit
 fi
 
+writable "$store" "$HOME"
 if [ "$(cksum <"$locked")" != "$(cksum 2>/dev/null <"$store/docker-compose-$version")" ]; then
     need_space "$store" 100
-    mkdir -p "$store"
-    cp "$locked" "$store/docker-compose.$$"
-    mv -f "$store/docker-compose.$$" "$store/docker-compose-$version"
+    record folder "$store"
+    copied=$(mktemp "$store/docker-compose.XXXXXX")
+    cp "$locked" "$copied"
+    chmod 755 "$copied"
+    hand_over "$HOME" "$copied"
+    mv -f "$copied" "$store/docker-compose-$version"
 fi
-mkdir -p "$(dirname "$plugin")"
-ln -s "$store/docker-compose-$version" "$plugin.$$"
-mv -f "$plugin.$$" "$plugin"
+writable "$(dirname "$plugin")" "$HOME"
+record link "$plugin"
+linked=$(mktemp -d "$(dirname "$plugin")/.composetasks.XXXXXX")
+ln -s "$store/docker-compose-$version" "$linked/docker-compose"
+hand_over "$HOME" "$linked/docker-compose"
+mv -f "$linked/docker-compose" "$plugin"
 before=
 [ -z "$present" ] || before=", before the machine's own $present, which is too old (from $oldest)"
-say "Compose $version linked as a plugin of the docker client$before"
+say "Compose $version linked as a plugin of the docker client, at $plugin$before"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The engine: sees that one answers that is new enough; starts the one that is installed; installs
-# one from the distribution's packages where there is none (Debian family, as root). Exits 5 where
-# no usable engine can be had.
+# one where there is none (Debian family, as root): from the machine's own release, from Docker's
+# repository where apt has it already, or from Debian's next release, which apt then knows for this
+# installation alone. Exits 5 where no usable engine can be had.
 . "$(dirname "$0")/lib.sh"
 
 oldest_engine=25.0
@@ -13,8 +14,7 @@ answer_seconds=${ANSWER_SECONDS:-60}
 # Debian 12 and 13 have an engine or a Buildx that is too old; their next release has not.
 suite=forky
 suite_packages="docker.io docker-buildx docker-cli tini-static containerd"
-source_file=$apt_folder/sources.list.d/composetasks-engine.sources
-pin_file=$apt_folder/preferences.d/composetasks-engine
+borrowed=
 by_hand="Docker Engine from $oldest_engine and Buildx from $oldest_buildx (packages docker.io and docker-buildx, or docker-ce and docker-buildx-plugin)"
 
 # engine: asks it for its version; what it said otherwise is left in $answer.
@@ -51,25 +51,34 @@ chosen_elsewhere() {
 
 # ---------------------------------------------------------------------------- installing
 
-candidate() { apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" { sub(/^[0-9]+:/, "", $2); print $2; exit }'; }
+# shellcheck disable=SC2086  # options, several words on purpose
+candidate() { apt-cache $apt_options policy "$1" 2>/dev/null | awk '
+    $1 == "Candidate:" { sub(/^[0-9]+:/, "", $2); version = $2; exit } END { print version ? version : "(none)" }'; }
 
-distribution_is_new_enough() {
-    at_least "$(candidate docker.io)" "$oldest_engine" && at_least "$(candidate docker-buildx)" "$oldest_buildx"
-}
+# offers ENGINE BUILDX: apt has both of these packages, new enough.
+offers() { at_least "$(candidate "$1")" "$oldest_engine" && at_least "$(candidate "$2")" "$oldest_buildx"; }
 
-write() {
-    mkdir -p "$(dirname "$1")"
-    cat >"$1.new"
-    mv -f "$1.new" "$1"
-}
+# fits PACKAGES...: they can be installed, and nothing of the machine's would have to go for them.
+fits() { plan=$(apt_plan "$@") && [ -z "$(planned gone "$plan")" ]; }
 
-# The pins come first: without them the new suite would be taken for an upgrade of everything.
-add_suite() {
+# The next release's suite, in a configuration of its own beside copies of the machine's: what apt
+# itself reads stays as it is, whatever ends this run. Without the pins the suite would be taken for
+# an upgrade of everything.
+borrow_suite() {
     archive=$(debian_archive)
     [ -n "$archive" ] || fail 5 "no engine that is new enough can be installed" \
         "apt's sources name no Debian archive to take the suite $suite from" "install $by_hand"
-    write "$pin_file" <<X
-# Made by composetasks: the engine alone comes from $suite.
+    borrowed=$(mktemp -d "$machine/apt.XXXXXX") || fail 1 "no folder to work in can be made" "" "see to $machine"
+    sources=$borrowed/sources.list.d
+    preferences=$borrowed/preferences.d
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    (
+        umask 022
+        chmod 755 "$borrowed" # apt reads packages as a user of its own
+        mkdir "$sources" "$preferences" "$borrowed/lists"
+        [ ! -d "$apt_folder/sources.list.d" ] || cp -R "$apt_folder/sources.list.d/." "$sources"
+        [ ! -d "$apt_folder/preferences.d" ] || cp -R "$apt_folder/preferences.d/." "$preferences"
+        cat >"$preferences/composetasks-engine" <<X
 Package: *
 Pin: release n=$suite
 Pin-Priority: 50
@@ -78,46 +87,57 @@ Package: $suite_packages
 Pin: release n=$suite
 Pin-Priority: 990
 X
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    write "$source_file" <<X
-# Made by composetasks: the engine alone comes from here, see ../preferences.d/composetasks-engine
+        cat >"$sources/composetasks-engine.sources" <<X
 Types: deb
 URIs: $archive
 Suites: $suite
 Components: main
 $([ ! -e "$keyring" ] || echo "Signed-By: $keyring")
 X
-    suite_added=yes
+    )
+    apt_options="-o Dir::Etc::SourceParts=$sources/ -o Dir::Etc::PreferencesParts=$preferences/ -o Dir::State::Lists=$borrowed/lists/ -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
 }
 
-# Sources that apt can't read would break every later apt-get of the machine.
 # shellcheck disable=SC2329  # called by lib.sh's traps
-clean_up() {
-    rm -f "$source_file.new" "$pin_file.new"
-    [ -z "${suite_added:-}" ] || rm -f "$source_file" "$pin_file"
+clean_up() { [ -z "$borrowed" ] || rm -rf "$borrowed"; }
+
+# choose: sets $packages, and $origin in words.
+choose() {
+    packages="docker.io docker-buildx iptables ca-certificates pigz"
+    have docker || packages="$packages docker-cli"
+    vendor="docker-ce docker-ce-cli docker-buildx-plugin containerd.io iptables ca-certificates pigz"
+    origin="this release's own packages"
+    # shellcheck disable=SC2086  # several words on purpose
+    if offers docker.io docker-buildx && fits $packages; then return; fi
+    # shellcheck disable=SC2086
+    if offers docker-ce docker-buildx-plugin && fits $vendor; then
+        packages=$vendor
+        origin="Docker's repository, which apt has already"
+        return
+    fi
+    if offers docker.io docker-buildx; then return; fi # apt says what is in its way
+    too_old="its docker.io is $(candidate docker.io), its docker-buildx $(candidate docker-buildx); needed are $oldest_engine and $oldest_buildx"
+    [ "$(os ID)" = debian ] || fail 5 "no engine is installed, and $(os PRETTY_NAME) has none that is new enough" \
+        "$too_old" "install $by_hand"
+    borrow_suite
+    note "$(os PRETTY_NAME) has no engine that is new enough: $too_old"
+    note "takes it from Debian's suite $suite ($archive), for this installation alone: apt's own sources and pins stay as they are"
+    { apt_get update && offers docker.io docker-buildx; } ||
+        fail 5 "no engine is installed, and Debian's suite $suite can't be read from $archive" "$(last_words)" "install $by_hand"
+    origin="Debian's suite $suite"
 }
 
 install() {
     need_space /var/cache/apt 500
     need_space /var/lib 2000
-    : >>"$log" 2>/dev/null || mkdir -p "$kept"
-    note "installs an engine from the distribution's packages"
     apt_get update || fail 5 "no engine is installed, and apt-get could not read its package lists" "$(last_words)" \
         "check the network and the machine's apt sources, then run it again; all of it: $log"
-    if ! distribution_is_new_enough; then
-        [ "$(os ID)" = debian ] || fail 5 "no engine is installed, and $(os PRETTY_NAME) has none that is new enough" \
-            "its docker.io is $(candidate docker.io), its docker-buildx $(candidate docker-buildx)" "install $by_hand"
-        if [ ! -e "$source_file" ] || [ ! -e "$pin_file" ]; then add_suite; fi
-        { apt_get update && distribution_is_new_enough; } ||
-            fail 5 "no engine is installed, and Debian's suite $suite can't be read from $(debian_archive)" "$(last_words)" \
-                "install $by_hand"
-        suite_added=
-    fi
-    packages="docker.io docker-buildx iptables ca-certificates pigz"
-    have docker || packages="$packages docker-cli"
+    choose
     # shellcheck disable=SC2086  # several words on purpose
-    apt_get install --no-install-recommends $packages ||
+    apt_install "to have an engine, from $origin" $packages ||
         fail 5 "apt-get could not install the engine" "$(last_words)" "see $log, mend it, and run it again"
+    [ -z "$borrowed" ] ||
+        note "apt upgrades these no further, as it knows $suite no longer: for a newer engine, scripts/bootstrap/undo.sh engine and \`make up\`"
     hash -r
 }
 
@@ -154,7 +174,9 @@ start() {
         forget_stale_pids
         if ! daemon_runs; then
             # In a session of its own: it outlives this shell, and an interrupt typed here is not for it.
-            setsid dockerd >>"$daemon_log" 2>&1 </dev/null 9>&- &
+            note "starts dockerd, which writes to $daemon_log"
+            record file "$daemon_log"
+            (umask 022 && exec setsid dockerd) >>"$daemon_log" 2>&1 </dev/null 9<&- &
             daemon=$!
         fi
     fi
@@ -173,25 +195,26 @@ fi
 case ${answer:-} in
     *[Pp]"ermission denied"*)
         fail 5 "an engine is here, and this user may not use it" "$(printf '%s\n' "$answer" | tail -n 1)" \
-            "add yourself to its group (sudo usermod -aG docker \$USER), log in again, and run it again"
+            "add yourself to its group (sudo usermod -aG docker \$USER: that is root's power), log in again, and run it again; or use an engine of your own (dockerd-rootless-setuptool.sh install)"
         ;;
 esac
 if ! is_root; then
     if have dockerd; then
         fail 5 "an engine is installed and does not answer" "$(printf '%s\n' "${answer:-there is no docker client}" | tail -n 1)" \
-            "start it: sudo systemctl start docker (or sudo service docker start)"
+            "start it: sudo systemctl start docker (or sudo service docker start); a rootless one: systemctl --user start docker"
     fi
     fail 5 "no engine is installed, and only root can install one" "" "install $by_hand, or run \`sudo make up\` once on a Debian-family machine"
 fi
-mkdir -p "$kept"
-alone "$kept/engine.lock"
+writable "$kept"
+rm -f "$log"
+alone_on_machine
 done_if_usable "an engine answers"
 how="the installed engine was started"
 if ! have dockerd || ! have docker; then
     debian_family || fail 5 "no engine is installed, and this machine is not of the Debian family" \
         "$(os PRETTY_NAME)" "install $by_hand with its own package manager, start it, and run it again"
     install
-    how="an engine was installed from the distribution's packages and started"
+    how="an engine was installed from $origin and started"
 fi
 engine || start
 done_if_usable "$how"

@@ -3,7 +3,8 @@
 #
 # A part is `scripts/bootstrap/NAME.sh`. It checks first whether it is needed, says in one line (on
 # stderr: stdout belongs to the tasks) what it did and how long it took, and can be run alone and
-# twice. OS_RELEASE, APT_FOLDER, RUN_FOLDER, SYSTEMD_FOLDER and SBIN stand for the machine in tests.
+# twice. OS_RELEASE, APT_FOLDER, RUN_FOLDER, SYSTEMD_FOLDER, MACHINE_FOLDER and SBIN stand for the
+# machine in tests.
 
 set -eu
 
@@ -13,6 +14,9 @@ kept=$root/.composetasks/bootstrap
 log=$kept/$part.log
 os_release=${OS_RELEASE:-/etc/os-release}
 apt_folder=${APT_FOLDER:-/etc/apt}
+# Where root works, and writes down what it changes for undo.sh: nobody else can plant anything there.
+machine=${MACHINE_FOLDER:-/var/lib/composetasks}
+apt_options=
 PATH=$PATH${SBIN-:/usr/local/sbin:/usr/sbin:/sbin}
 
 # Milliseconds where date can tell them, and whole seconds elsewhere.
@@ -39,7 +43,7 @@ fail() {
     exit "$1"
 }
 
-# A part overrides this to take away what it had half done.
+# A part overrides this to take away what it had half done: only what this very run has made.
 clean_up() { :; }
 interrupted() {
     trap '' INT TERM HUP
@@ -53,10 +57,57 @@ interrupted() {
 }
 trap 'interrupted 130' INT
 trap 'interrupted 143' TERM HUP
-trap clean_up EXIT
+trap 'clean_up; hand_over_kept' EXIT
 
 have() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" = 0 ]; }
+
+# Without a HOME that can be written (cron, a system's user), one in the checkout.
+if [ -z "${HOME:-}" ]; then
+    HOME=$(getent passwd "$(id -u)" 2>/dev/null | awk -F: '{ print $6; exit }') || HOME=
+fi
+if [ ! -d "$HOME" ] || [ ! -w "$HOME" ]; then HOME=$root/.composetasks/home; fi
+export HOME
+store=${XDG_DATA_HOME:-$HOME/.local/share}/composetasks
+
+# hand_over FOLDER PATHS...: what root makes in another user's folder is that user's.
+hand_over() {
+    owned=$1
+    shift
+    # shellcheck disable=SC3067  # -O: dash, bash and busybox have it
+    if is_root && [ ! -O "$owned" ]; then chown -hR --reference="$owned" "$@"; fi
+}
+hand_over_kept() { [ ! -d "$kept" ] || hand_over "$root" "$kept"; }
+
+# writable FOLDER [OF]: made where it is missing, for the owner of OF (the checkout); a sentence where
+# this user can't write there.
+writable() {
+    if [ ! -e "$1" ]; then
+        writable "$(dirname "$1")" "${2:-$root}"
+        mkdir "$1" 2>/dev/null || :
+        hand_over "${2:-$root}" "$1"
+    fi
+    [ -d "$1" ] && [ -w "$1" ] || fail 1 "$1 can't be written" "$(ls -ld "$1" 2>&1)" \
+        "give it back to yourself (sudo chown -R $(id -un) '$1'), and run it again"
+}
+
+# The machine's folder: root's, and written by nobody else.
+machine_folder() {
+    (umask 022 && mkdir -p "$machine") 2>/dev/null || fail 1 "$machine can't be made" "" "see to that folder"
+    # shellcheck disable=SC3067  # -O: dash, bash and busybox have it
+    if [ -L "$machine" ] || [ ! -O "$machine" ] || [ -n "$(find "$machine" -prune \( -perm -020 -o -perm -002 \))" ]; then
+        fail 1 "$machine is not root's alone, and root will not work there" "$(ls -ld "$machine" 2>/dev/null)" \
+            "see who made it, move it away, and run it again"
+    fi
+}
+
+# record KIND VALUE: what this run is about to change outside of the checkout; undo.sh reads it.
+# Root's changes are the machine's, everybody else's are their own.
+changes() { if is_root; then echo "$machine/changes"; else echo "$store/changes"; fi; }
+record() {
+    if is_root; then machine_folder; else writable "$store" "$HOME"; fi
+    grep -qxF "$1 $2" "$(changes)" 2>/dev/null || (umask 022 && printf '%s %s\n' "$1" "$2" >>"$(changes)")
+}
 
 # bounded SECONDS COMMAND...: a program that hangs must not hang us.
 bounded() {
@@ -80,7 +131,7 @@ debian_family() {
 
 # quietly COMMAND...: output goes to the log, which is shown in part when the command fails.
 quietly() {
-    mkdir -p "$kept"
+    writable "$kept"
     printf '$ %s\n' "$*" >>"$log"
     "$@" >>"$log" 2>&1 </dev/null
 }
@@ -98,10 +149,11 @@ need_space() {
         fail 1 "$free MB are free at $place, and this part needs $2 MB" "" "make room there, and run it again"
 }
 
-# alone NAME: one run of a part at a time, on machines that have flock.
+# alone FILE: one run of a part at a time, on machines that have flock. Read, not written: it may be another's.
 alone() {
     if have flock; then
-        exec 9>"$1"
+        [ -e "$1" ] || : >"$1"
+        exec 9<"$1"
         flock -n 9 || {
             note "waits for another bootstrap to end"
             flock 9
@@ -109,15 +161,26 @@ alone() {
     fi
 }
 
+# alone_on_machine: the same across checkouts, for what root does to the machine.
+alone_on_machine() {
+    machine_folder
+    alone "$machine/lock"
+}
+
 # apt_get ARGUMENTS...: without questions, waiting for another apt, after mending an interrupted dpkg.
 #
 # In a session of its own: dpkg interrupted half-way leaves packages that apt itself can't mend. And
-# without our lock, which a daemon that a package starts would hold for good.
+# without our lock, which a daemon that a package starts would hold for good. What packages write has
+# the usual modes, whatever this user's umask is.
 apt_get() {
     [ -z "$(dpkg --audit 2>/dev/null)" ] || quietly dpkg --configure -a || :
-    mkdir -p "$kept"
+    writable "$kept"
     printf '$ apt-get %s\n' "$*" >>"$log"
-    DEBIAN_FRONTEND=noninteractive setsid apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 </dev/null 9>&- &
+    (
+        umask 022
+        # shellcheck disable=SC2086  # options, several words on purpose
+        DEBIAN_FRONTEND=noninteractive exec setsid apt-get -q -y -o DPkg::Lock::Timeout=300 $apt_options "$@"
+    ) >>"$log" 2>&1 </dev/null 9<&- &
     apt=$!
     wait "$apt" && apt='' && return
     code=$?
@@ -125,10 +188,36 @@ apt_get() {
     return "$code"
 }
 
-# apt_install PACKAGES...: lists are read anew only where they don't know the packages.
-apt_install() {
-    apt_get install --no-install-recommends "$@" ||
-        { apt_get update && apt_get install --no-install-recommends "$@"; }
+# apt_plan PACKAGES...: what an installation would do, as lines `new NAME VERSION`, `newer NAME
+# VERSION` and `gone NAME`.
+apt_plan() {
+    writable "$kept"
+    # shellcheck disable=SC2086
+    simulated=$(LC_ALL=C apt-get -s -q -y $apt_options install --no-install-recommends "$@" 2>>"$log") || return
+    printf '%s\n' "$simulated" | awk '$1 == "Inst" { how = "new"; version = $3; if ($3 ~ /^\[/) { how = "newer"; version = $4 } sub(/^\(/, "", version); print how, $2, version }
+        $1 == "Remv" { print "gone", $2 }'
+}
+# planned HOW PLAN: the packages of such lines, in one line.
+planned() { printf '%s\n' "$2" | awk -v how="$1" '$1 == how { line = line (line ? ", " : "") $2 (how == "gone" ? "" : " " $3) } END { print line }'; }
+
+# apt_install WHY PACKAGES...: says first what comes and why, and how to undo it. Lists are read anew
+# only where they don't know the packages; nothing is ever removed for their sake.
+apt_install() { apt_install_once "$@" || { apt_get update && apt_install_once "$@"; }; }
+apt_install_once() {
+    why=$1
+    shift
+    plan=$(apt_plan "$@") || return
+    gone=$(planned gone "$plan")
+    if [ -n "$gone" ]; then
+        echo "E: it would remove $gone" >>"$log"
+        return 1
+    fi
+    new=$(planned new "$plan")
+    newer=$(planned newer "$plan")
+    [ -z "$new" ] || note "apt installs, $why: $new (to undo it: scripts/bootstrap/undo.sh)"
+    [ -z "$newer" ] || note "apt upgrades, $why: $newer (this can't be undone)"
+    for package in $(printf '%s\n' "$plan" | awk '$1 == "new" { print $2 }'); do record package "$package"; done
+    apt_get install --no-install-recommends --no-remove "$@"
 }
 
 # The machine's own Debian archive, as apt has it from whichever kind of sources file.

@@ -54,9 +54,8 @@ find_python() {
     packages=python3-venv
     [ -s /etc/ssl/certs/ca-certificates.crt ] || packages="$packages ca-certificates"
     # shellcheck disable=SC2086  # several words on purpose
-    apt_install $packages || fail 1 "apt-get could not install $packages" "$(last_words)" \
+    apt_install "to make .venv with" $packages || fail 1 "apt-get could not install $packages" "$(last_words)" \
         "see $log, then run it again"
-    note "installed $packages"
     python=$(usable_python ensurepip) || fail 1 "$found still can't make virtual environments" \
         "it is not the distribution's, which now can" "name that one: PYTHON=/usr/bin/python3 make up"
 }
@@ -86,7 +85,11 @@ make_venv() {
     attempt "$uv" pip install --python "$new/venv/bin/python" --no-deps --no-build-isolation -e "$root"
     digest "$new/venv/bin/python" >"$new/venv/.stamp"
     rm -rf "$new/old"
-    [ ! -e "$venv" ] || mv "$venv" "$new/old"
+    hand_over "$root" "$new/venv"
+    if [ -e "$venv" ]; then
+        mv "$venv" "$new/old" || fail 1 ".venv is another user's, and can't be replaced" "$(ls -ld "$venv")" \
+            "give it back to yourself (sudo chown -R $(id -un) '$venv'), and run it again"
+    fi
     mv "$new/venv" "$venv"
 }
 
@@ -95,10 +98,11 @@ if is_whole; then
     say ".venv is as locked"
     exit
 fi
-mkdir -p "$kept"
+writable "$root"
+writable "$kept"
 alone "$kept/venv.lock"
 if ! is_whole; then
-    : >"$log"
+    rm -f "$log"
     rm -rf "$new"
     note "makes .venv from the locks"
     make_venv

@@ -11,9 +11,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = (
-    *("awk", "basename", "cat", "chmod", "cksum", "cp", "date", "dirname", "env", "find", "flock"),
-    *("grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed", "setsid", "sh", "sleep"),
-    *("tail", "tar", "timeout", "touch", "tr"),
+    *("awk", "basename", "cat", "chmod", "chown", "cksum", "cp", "date", "dirname", "env", "find"),
+    *(
+        "flock",
+        "grep",
+        "head",
+        "ln",
+        "ls",
+        "mkdir",
+        "mktemp",
+        "mv",
+        "readlink",
+        "rm",
+        "rmdir",
+        "sed",
+    ),
+    *("setsid", "sh", "sleep", "tail", "tar", "timeout", "touch", "tr"),
 )
 """What each machine has: all but what bootstrap looks for or changes a machine with."""
 
@@ -39,7 +52,7 @@ class Machine:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for part in ("bin", "checkout/scripts", "etc", "run", "home", "state"):
+        for part in ("bin", "checkout/scripts", "etc", "run", "home", "state", "var/lib"):
             (self.folder / part).mkdir(parents=True)
         for tool in TOOLS:
             found = shutil.which(tool)
@@ -57,6 +70,7 @@ class Machine:
             "SBIN": "",
             "OS_RELEASE": str(self.folder / "etc/os-release"),
             "APT_FOLDER": str(self.folder / "etc/apt"),
+            "MACHINE_FOLDER": str(self.machine),
             "RUN_FOLDER": str(self.folder / "run"),
             "SYSTEMD_FOLDER": str(self.folder / "run/systemd/system"),
             "DAEMON_LOG": str(self.folder / "dockerd.log"),
@@ -74,6 +88,17 @@ class Machine:
     @property
     def checkout(self) -> Path:
         return self.folder / "checkout"
+
+    @property
+    def machine(self) -> Path:
+        """Where root works, and writes down what it changes."""
+        return self.folder / "var/lib/composetasks"
+
+    @property
+    def changes(self) -> list[str]:
+        """What root wrote down."""
+        path = self.machine / "changes"
+        return path.read_text().splitlines() if path.exists() else []
 
     @property
     def state(self) -> Path:

@@ -33,16 +33,31 @@ esac"""
 DOCKERD = 'echo $$ >"$RUN_FOLDER/docker.pid"; : >"$STATE/up"; exec sleep 5'
 
 
-def give_apt(machine: Machine, candidate: str, buildx: str, suite: str = "28.5.2+dfsg4-5") -> None:
-    """apt, whose sources have these versions, and a suite added by us the other one ("" none)."""
-    added = '[ -e "$APT_FOLDER/sources.list.d/composetasks-engine.sources" ]'
+def give_apt(
+    machine: Machine,
+    candidate: str,
+    buildx: str,
+    suite: str = "28.5.2+dfsg4-5",
+    *,
+    vendor: str = "(none)",
+    in_the_way: str = "",
+) -> None:
+    """apt, whose sources have these versions, and the suite that is borrowed ("" none) the other.
+
+    ``vendor`` is Docker's own package; ``in_the_way`` would have to go for the distribution's.
+    """
+    added = 'grep -qs . "$MACHINE_FOLDER"/apt.*/sources.list.d/composetasks-engine.sources'
     machine.has(
         "apt-cache",
         f"""
-version='{candidate}'
-[ "$2" = docker.io ] || version='{buildx}'
-! {added} || version=$([ "$2" = docker.io ] && echo '{suite}' || echo 0.29.1+ds1-4)
-printf '%s:\\n  Installed: (none)\\n  Candidate: %s\\n' "$2" "$version\"""",
+for name; do :; done
+case $name in
+    docker.io) version='{candidate}'; ! {added} || version='{suite}' ;;
+    docker-buildx) version='{buildx}'; ! {added} || version=0.29.1+ds1-4 ;;
+    docker-ce) version='{vendor}' ;;
+    docker-buildx-plugin) version=0.30.1-1~debian.12~bookworm ;;
+esac
+printf '%s:\\n  Installed: (none)\\n  Candidate: %s\\n' "$name" "$version\"""",
     )
     programs = machine.folder / "package"
     scripts = {"docker": docker(), "dockerd": DOCKERD}
@@ -52,6 +67,11 @@ printf '%s:\\n  Installed: (none)\\n  Candidate: %s\\n' "$2" "$version\"""",
         "apt-get",
         f"""
 case "$*" in
+    "-s "*" docker-ce "*) echo 'Inst docker-ce ({vendor} Docker:x [amd64])' ;;
+    "-s "*)
+        echo 'Inst docker.io (28.5 Debian:x [amd64])'
+        echo 'Inst iptables [1.8.9] (1.8.10 Debian:x [amd64])'
+        [ -z '{in_the_way}' ] || echo 'Remv {in_the_way} [1.7]' ;;
     indextargets*) echo 'Debian-Security main http://other/'; echo 'Debian main {ARCHIVE}' ;;
     *" update") ! {added} || [ -n '{suite}' ] || {{ echo 'E: no Release file' >&2; exit 100; }} ;;
     *" install "*)
@@ -65,6 +85,12 @@ def files(machine: Machine) -> dict[str, str]:
     """What stands in apt's configuration."""
     folder = machine.folder / "etc/apt"
     return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def installs(machine: Machine) -> list[str]:
+    """The calls of apt-get that install, and not only say what would be."""
+    calls = machine.called("apt-get")
+    return [call for call in calls if " install " in call and not call.startswith("apt-get -s")]
 
 
 def stop(machine: Machine) -> None:
@@ -200,28 +226,75 @@ def test_a_pid_file_of_another_life_does_not_stop_the_start(machine: Machine) ->
 
 
 def test_the_distributions_own_engine_is_taken_where_it_is_new_enough(machine: Machine) -> None:
-    give_apt(machine, "28.2.2-0ubuntu1~24.04.1", "0.21.3-0ubuntu1~24.04.1")
+    give_apt(machine, "28.2.2-0ubuntu1~24.04.1", "0.21.3-0ubuntu1~24.04.1", vendor="5:29.0.1-1")
     machine.is_("ID=ubuntu\nID_LIKE=debian\n")
     ran = machine.run("engine.sh")
     assert ran.code == 0
-    assert "an engine was installed from the distribution's packages and started" in ran.err
+    assert "an engine was installed from this release's own packages and started" in ran.err
     assert files(machine) == {}
-    (install,) = [call for call in machine.called("apt-get") if " install " in call]
-    assert "--no-install-recommends docker.io docker-buildx iptables" in install
+    (install,) = installs(machine)
+    assert "--no-install-recommends --no-remove docker.io docker-buildx iptables" in install
     assert install.endswith("docker-cli")
     stop(machine)
 
 
-def test_debian_12_takes_it_from_the_next_release_of_its_own_mirror(machine: Machine) -> None:
-    give_apt(machine, "20.10.24+dfsg1-1+deb12u1+b6", "(none)")
+def test_what_comes_is_said_before_and_written_down_for_the_undoing(machine: Machine) -> None:
+    give_apt(machine, "28.0-1", "0.20-1")
+    ran = machine.run("engine.sh")
+    lines = ran.err.splitlines()
+    (new,) = [line for line in lines if "apt installs, to have an engine" in line]
+    assert "docker.io 28.5 (to undo it: scripts/bootstrap/undo.sh)" in new
+    (newer,) = [line for line in lines if "apt upgrades" in line]
+    assert "iptables 1.8.10 (this can't be undone)" in newer
+    log = machine.folder / "dockerd.log"
+    assert f"starts dockerd, which writes to {log}" in ran.err
+    assert machine.changes == ["package docker.io", f"file {log}"]
+    stop(machine)
+
+
+def test_dockers_repository_is_used_where_apt_has_it_already(machine: Machine) -> None:
+    give_apt(machine, "20.10.24+dfsg1-1", "(none)", vendor="5:29.0.1-1~debian.12~bookworm")
     ran = machine.run("engine.sh")
     assert ran.code == 0, ran.err
-    written = files(machine)
-    assert set(written) == {"composetasks-engine", "composetasks-engine.sources"}
-    assert f"URIs: {ARCHIVE}\nSuites: forky\n" in written["composetasks-engine.sources"]
-    pins = written["composetasks-engine"]
-    assert "Package: *\nPin: release n=forky\nPin-Priority: 50\n" in pins
-    assert "runc" not in pins
+    assert "from Docker's repository, which apt has already" in ran.err
+    (install,) = installs(machine)
+    assert "docker-ce docker-ce-cli docker-buildx-plugin containerd.io" in install
+    assert machine.changes[0] == "package docker-ce"
+    stop(machine)
+
+
+def test_nothing_of_the_machine_has_to_go_for_the_engine(machine: Machine) -> None:
+    give_apt(machine, "28.0-1", "0.20-1", in_the_way="containerd.io")
+    ran = machine.run("engine.sh")
+    assert ran.code == 5
+    assert "it would remove containerd.io" in ran.err
+    assert installs(machine) == machine.changes == []
+    give_apt(machine, "28.0-1", "0.20-1", in_the_way="containerd.io", vendor="5:29.0.1-1")
+    assert "from Docker's repository" in machine.run("engine.sh").err
+    stop(machine)
+
+
+def test_debian_12_takes_it_from_the_next_release_for_one_installation(machine: Machine) -> None:
+    give_apt(machine, "20.10.24+dfsg1-1+deb12u1+b6", "(none)")
+    (machine.folder / "etc/apt/sources.list.d").mkdir(parents=True)
+    (machine.folder / "etc/apt/sources.list.d/own.list").write_text("deb x")
+    show = f'cat "$MACHINE_FOLDER"/apt.*/*/* >"$STATE/seen"; cp {machine.folder}/package/* $BIN'
+    machine.environment["BIN"] = str(machine.bin)
+    apt = machine.bin / "apt-get"
+    apt.write_text(apt.read_text().replace('    *" install "*)', f'    *" install "*) {show}'))
+    ran = machine.run("engine.sh")
+    assert ran.code == 0, ran.err
+    seen = (machine.state / "seen").read_text()
+    assert f"URIs: {ARCHIVE}\nSuites: forky\n" in seen
+    assert "deb x" in seen
+    assert "Package: *\nPin: release n=forky\nPin-Priority: 50\n" in seen
+    assert "runc" not in seen
+    # Said before, and gone after.
+    said, installed = ran.err.index("for this installation alone"), ran.err.index("apt installs")
+    assert said < installed
+    assert "its docker.io is 20.10.24+dfsg1-1+deb12u1+b6" in ran.err
+    assert files(machine) == {"own.list": "deb x"}
+    assert not list(machine.machine.glob("apt.*"))
     stop(machine)
 
 
@@ -229,7 +302,7 @@ def test_a_client_that_is_there_is_kept(machine: Machine) -> None:
     give_apt(machine, "28.0-1", "0.20-1")
     machine.has("docker", docker())
     assert machine.run("engine.sh").code == 0
-    (install,) = [call for call in machine.called("apt-get") if " install " in call]
+    (install,) = installs(machine)
     assert "docker-cli" not in install
     stop(machine)
 
@@ -240,6 +313,7 @@ def test_a_mirror_without_the_next_release_leaves_apt_as_it_was(machine: Machine
     assert ran.code == 5
     assert "E: no Release file" in ran.err
     assert files(machine) == {}
+    assert [path.name for path in machine.machine.iterdir()] == ["lock"]
 
 
 def test_an_ubuntu_that_is_too_old_is_told_so(machine: Machine) -> None:
@@ -279,7 +353,7 @@ def test_an_interrupt_lets_apt_end_what_it_began_and_the_next_run_goes_on(
     assert (machine.bin / "dockerd").exists()
     assert machine.called("dockerd") == []
     assert machine.run("engine.sh").code == 0
-    assert len([call for call in machine.called("apt-get") if " install " in call]) == 1
+    assert len(installs(machine)) == 1
     stop(machine)
 
 
