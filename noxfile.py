@@ -250,6 +250,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Bills of materials of all locks into dist/sbom, what the package index knows against what
+    they hold, and the images' pins that are not the newest. Fails where nobody could be asked.
+    """
+    install(session, "audit", project=False)
+    session.run("python", "scripts/audit.py", *session.posargs)
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Write the locks anew; `-- --upgrade` takes the newest versions that fit."""
     project = "pyproject.toml"
@@ -258,6 +267,7 @@ def lock(session: nox.Session) -> None:
         ("dev", "3.10", (project, "--group", "dev")),
         ("uv", "3.10", ("--group", "uv", *dev)),
         ("lint", "3.10", ("--group", "lint", *dev)),
+        ("audit", "3.10", ("--group", "audit", *dev)),
         ("test", "3.10", (project, "--group", "test", *dev)),
         ("types", "3.10", (project, "--group", "types", *test)),
         ("compose", "3.11", ("--group", "compose")),
