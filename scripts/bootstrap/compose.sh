@@ -43,6 +43,7 @@ if [ -e "$plugin" ] && ! is_ours; then
     exit
 fi
 
+writable "$HOME"
 writable "$store" "$HOME"
 if [ "$(cksum <"$locked")" != "$(cksum 2>/dev/null <"$store/docker-compose-$version")" ]; then
     need_space "$store" 100

@@ -1,0 +1,123 @@
+"""Another user, another right: who owns what the parts make, and what they need of a user."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bootstrap.machine import ROOT, Machine
+
+OTHER = 65534
+two_users = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+
+
+@pytest.fixture
+def shared() -> Iterator[Machine]:
+    """A machine that other users of this one can reach, whose docker client has no Compose."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        machine = Machine(Path(folder, "machine"))
+        machine.put(machine.checkout / ".venv/bin/docker-compose", "echo 5.6.1")
+        machine.has("docker", "exit 1")
+        machine.state.chmod(0o777)
+        yield machine
+        if (machine.state / "calls").exists():
+            (machine.state / "calls").unlink()
+
+
+def give(folder: Path, user: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user, user, follow_symlinks=False)
+
+
+def owners(folder: Path) -> set[int]:
+    return {path.lstat().st_uid for path in (folder, *folder.rglob("*"))}
+
+
+@two_users
+def test_what_root_makes_in_another_users_checkout_is_theirs(shared: Machine) -> None:
+    home = shared.folder / "home"
+    for folder in (shared.checkout, home):
+        give(folder, OTHER)
+    shared.has("docker", "echo 28.5.2")  # an engine, a Buildx, and a Compose that is no version
+    shared.has("df", "echo head; echo x 1000000 1 20480 99% /")
+    assert shared.run("venv.sh").code == 1  # a full disk, after the folder for its log was made
+    assert (shared.checkout / ".composetasks/bootstrap").is_dir()
+    shared.has("df", "echo head; echo x 1000000000 1 900000000 1% /")
+    shared.has("docker", "exit 1")
+    ran = shared.run("compose.sh")
+    assert ran.code == 0, ran.err
+    assert (home / ".docker/cli-plugins/docker-compose").is_symlink()
+    assert owners(shared.checkout) == owners(home) == {OTHER}
+    assert owners(shared.machine) == {0}
+
+
+@two_users
+def test_what_another_user_owns_is_named_with_the_way_to_get_it_back(shared: Machine) -> None:
+    give(shared.checkout, OTHER)
+    kept = shared.checkout / ".composetasks/bootstrap"
+    kept.mkdir(parents=True)  # root's, as an earlier version left it
+    shared.user("somebody")
+    done = subprocess.run(
+        shared.argv("venv.sh"),
+        env=shared.environment,
+        user=OTHER,
+        group=OTHER,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    what, why, following = done.stderr.splitlines()
+    assert what == f"bootstrap: venv: {kept} can't be written"
+    assert " root " in why
+    assert "sudo chown -R" in following
+
+
+@pytest.mark.parametrize("home", ["", "/nonexistent"])
+def test_without_a_home_there_is_one_in_the_checkout(shared: Machine, home: str) -> None:
+    shared.environment["HOME"] = home
+    ran = shared.run("compose.sh")
+    assert ran.code == 0, ran.err
+    linked = shared.checkout / ".composetasks/home/.docker/cli-plugins/docker-compose"
+    assert linked.exists()
+    del shared.environment["HOME"]
+    linked.unlink()
+    assert shared.run("compose.sh").code == 0
+    assert linked.exists()
+
+
+def test_a_strict_umask_is_no_hindrance(shared: Machine) -> None:
+    shared.user("somebody")
+    done = subprocess.run(
+        ["sh", "-c", 'umask 077; exec "$@"', "sh", *shared.argv("compose.sh")],
+        env=shared.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    store = shared.folder / "home/.local/share/composetasks"
+    assert store.stat().st_mode & 0o777 == 0o700
+    assert (shared.folder / "home/.docker/cli-plugins/docker-compose").exists()
+
+
+def test_whatever_is_installed_is_held_against_its_hash() -> None:
+    """By venv.sh and by the nox sessions; what is left is the project itself, from its folder."""
+    texts = [(ROOT / "scripts/bootstrap/venv.sh").read_text(), (ROOT / "noxfile.py").read_text()]
+    installs = [
+        line
+        for text in texts
+        for line in text.replace("\\\n", " ").splitlines()
+        if re.search(r"pip install|\"pip\", \"(sync|install)\"", line)
+    ]
+    assert len(installs) >= 5
+    for line in installs:
+        assert "--require-hashes" in line or '-e "$root"' in line, line
