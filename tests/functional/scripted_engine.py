@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socketserver
 import threading
 from pathlib import Path
@@ -29,7 +30,7 @@ class ScriptedEngine:
         self.volumes: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []
         self.ping = "OK"
-        self.info: dict[str, Any] = {"ServerVersion": "28.0.0"}
+        self.info: dict[str, Any] = {"ServerVersion": "28.0.0", "Name": os.uname().nodename}
         self._server: socketserver.ThreadingUnixStreamServer | None = None
 
     @property

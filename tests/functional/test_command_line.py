@@ -90,14 +90,23 @@ secrets: {token: {file: ./token.txt}}
         ran = shop.inv(*arguments)
         assert ran.code == 6
         for name in ("token.txt", "models"):
-            assert f"{shop.folder / name}, which is mounted into it, does not exist" in ran.err
+            assert f"{shop.folder / name}, which its containers need, does not exist" in ran.err
         told = ran.out if "--plan" in arguments else ran.err
-        assert f"{shop.folder}/nginx.conf does not exist" in told
+        assert f"{shop.folder}/nginx.conf (web, at /etc/nginx/nginx.conf): not there" in told
         assert f"{shop.folder}/data" not in told
     assert engine.changes == []
     assert shop.inv("up", "db", "--plan").code == 0
     shop.write("token.txt", "x")
     (shop.folder / "models").mkdir()
+    assert shop.inv("up", "--plan").code == 0
+
+
+def test_what_an_engine_on_another_machine_has_is_its_own_affair(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    shop.write("compose.yaml", f"{COMPOSE}\n    devices: [/dev/of-another-machine]\n")
+    assert shop.inv("up", "--plan").code == 6
+    engine.info["Name"] = "docker-desktop"
     assert shop.inv("up", "--plan").code == 0
 
 

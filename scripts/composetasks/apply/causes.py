@@ -250,7 +250,7 @@ def _ended(case: Case) -> Cause:
         return Cause("ended-early", (words, also), _look(case))
     if case.awaited:
         words = f"others wait for it to exit with code 0, and it exited with code {code}"
-        return Cause("job-failed", (words,), f"correct it, then run `inv up` again; {_look(case)}")
+        return Cause("job-failed", (words,), _look(case))
     return Cause("ended", (f"it exited with code {code}",), _look(case))
 
 
@@ -270,7 +270,7 @@ def _killed(case: Case, words: str) -> Cause:
 
 
 def _out_of_memory(case: Case, *words: str) -> Cause:
-    return Cause("out-of-memory", words, f"raise `mem_limit` of {case.service}; {_look(case)}")
+    return Cause("out-of-memory", words, f"raise `mem_limit` of {case.service}; {_logs(case)}")
 
 
 def _limit(case: Case) -> str:
@@ -329,7 +329,11 @@ def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
 
 
 def _look(case: Case) -> str:
-    return f"`inv logs {case.service}` shows all it said; correct it and run `inv up` again"
+    return f"{_logs(case)}; correct it and run `inv up` again"
+
+
+def _logs(case: Case) -> str:
+    return f"`inv logs {case.service}` shows all it said"
 
 
 def _longer(case: Case) -> str:

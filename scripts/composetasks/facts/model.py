@@ -96,6 +96,10 @@ class Service:
         return len(self.container_names)
 
 
+BUILT_IN = ("", "bridge", "host", "ipvlan", "local", "macvlan", "none", "null", "overlay")
+"""The drivers of networks and volumes that every engine has; "" is its default."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """A network or volume of the model: its key there and its name on the engine.
@@ -106,6 +110,12 @@ class Resource:
     external: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     config_hash: str = ""
+
+    @property
+    def plugin(self) -> str:
+        """The driver, where it is none of the engine's own."""
+        driver = str(self.config.get("driver") or "").removesuffix(":latest")
+        return "" if self.external or driver in BUILT_IN else driver
 
 
 @dataclass(frozen=True)

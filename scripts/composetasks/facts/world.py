@@ -131,7 +131,8 @@ class World:
     ``paths`` gives the real path of the project's folder and of each that a container's labels
     name, None where it is gone; one that was not looked up is taken as it is written.
     ``missing`` are the mount sources, devices and files that are not there, ``empty_folders`` the
-    mount sources that are folders with nothing in them.
+    mount sources that are folders with nothing in them; ``missing_plugins`` are the drivers of
+    networks and volumes that the engine does not list.
     ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``
     and ``snapshots`` are there for the verbs that are about them; ``shared`` is None where no
     registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
@@ -153,6 +154,7 @@ class World:
     undigested: frozenset[str] = frozenset()
     edited: Mapping[str, str] = field(default_factory=dict)
     empty_folders: frozenset[str] = frozenset()
+    missing_plugins: frozenset[str] = frozenset()
     old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: tuple[State, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()

@@ -138,6 +138,14 @@ def read_volumes(client: APIClient) -> tuple[Volume, ...]:
         return tuple(sorted(map(_volume, listed), key=lambda volume: volume.name))
 
 
+def read_plugins(client: APIClient) -> frozenset[str]:
+    """The drivers of networks and volumes that the engine has, built in or as plugins."""
+    with understood("the engine's list of plugins", ExitCode.NO_ENGINE):
+        plugins = client.info().get("Plugins") or {}
+        named = (*(plugins.get("Network") or ()), *(plugins.get("Volume") or ()))
+        return frozenset(str(one).removesuffix(":latest") for one in named)
+
+
 def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in (raw.get("Labels") or {}).items()}
 

@@ -13,7 +13,7 @@ from composetasks.facts.references import DIGEST_TAG, plain
 from composetasks.observe.checkout import checkout_name
 from composetasks.observe.contents import old_contents
 from composetasks.observe.edits import edited_since_tagged
-from composetasks.observe.engine import read_engine
+from composetasks.observe.engine import read_engine, read_plugins
 from composetasks.observe.host import is_here, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
 from composetasks.observe.inputs import inputs_and_faults
@@ -76,6 +76,7 @@ def observe_world(
         paths=paths,
         missing=missing_sources(model, engine.volumes, client) if here else frozenset(),
         empty_folders=empty_folders(model) if here else frozenset(),
+        missing_plugins=_missing_plugins(model, client),
         old_contents=old_contents(model, engine.containers, client, made.digest_key(cache)),
         warnings=(*model.warnings, *said),
         shared=shared,
@@ -85,6 +86,13 @@ def observe_world(
         # Asked for only where a plan has something to start.
         image_checks=records.Lazy(partial(image_checks, client, model, engine)),
     )
+
+
+def _missing_plugins(model: Model, client: APIClient) -> frozenset[str]:
+    """The drivers of networks and volumes that the engine does not list."""
+    resources = (*model.networks.values(), *model.volumes.values())
+    wanted = frozenset(one.plugin for one in resources if one.plugin)
+    return wanted - read_plugins(client) if wanted else wanted
 
 
 def look_again(world: World, client: APIClient) -> World:

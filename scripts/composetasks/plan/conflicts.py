@@ -73,6 +73,7 @@ def conflicts(world: World, services: Iterable[str], force: bool = False) -> Fin
             *networks.foreign(world, starting),
             *volumes.namesakes(world, starting),
             *volumes.changed(world, starting),
+            *external.without_plugin(world, starting),
             *separation.warnings(world, starting),
             *ports.warnings(world.model, starting),
             *rest.warnings,

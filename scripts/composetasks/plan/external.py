@@ -1,4 +1,4 @@
-"""What the model says others make (``external: true``), and nobody has made."""
+"""What others make: networks and volumes (``external: true``), and the drivers of both."""
 
 from __future__ import annotations
 
@@ -26,6 +26,29 @@ def missing(world: World, services: Iterable[str]) -> Iterator[Blocker]:
         volume = model.volumes[key]
         if volume.external and volume.name not in there:
             yield _missing("volume", volume, users[0])
+
+
+def without_plugin(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Warnings: a network or volume is made by a driver that the engine does not list. (One that is
+    a program of the host is listed when it is first used.)"""
+    starting = tuple(services)
+    model, engine = world.model, world.engine
+    wanted = [
+        ("network", model.networks[key])
+        for key in networks.keys_of(model, starting)
+        if key in model.networks
+    ]
+    wanted += [("volume", model.volumes[key]) for key in volumes.used(model, starting)]
+    there = {
+        *(network.name for network in engine.networks),
+        *(volume.name for volume in engine.volumes),
+    }
+    for kind, one in wanted:
+        if one.plugin in world.missing_plugins and one.name not in there:
+            yield (
+                f"{kind} {one.name} needs the driver {one.plugin}, which the engine does not list: "
+                f"`docker plugin install {quote(one.plugin)}`, unless it is a program of the host"
+            )
 
 
 def _missing(kind: str, resource: Resource, service: str) -> Blocker:

@@ -28,19 +28,23 @@ NAMED = 3
 
 
 def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
-    """A blocker for each file, folder or device that a container to be started needs and nobody
+    """A blocker for each file, folder or device that containers to be started need and nobody
     makes."""
+    users: dict[str, list[str]] = {}
     for name in started(steps):
         for path in world.model.services[name].needs:
             if path in world.missing:
-                yield Blocker(
-                    kind="mount",
-                    target=path,
-                    message=f"{name}: {path}, which its containers need, does not exist",
-                    hint="create it, or correct the path in the compose file",
-                    code=ExitCode.INVALID,
-                    service=name,
-                )
+                users.setdefault(path, []).append(name)
+    for path, names in users.items():
+        yield Blocker(
+            kind="mount",
+            target=path,
+            message=f"{', '.join(dict.fromkeys(names))}: {path}, which its containers need, does "
+            "not exist",
+            hint="create it, or correct the path in the compose file",
+            code=ExitCode.INVALID,
+            service=names[0],
+        )
 
 
 def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:

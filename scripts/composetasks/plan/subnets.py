@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
 
-from composetasks.facts import Action, Blocker, Evidence, Network, Resource, Step, World
+from composetasks.facts import Action, Blocker, Evidence, ExitCode, Network, Resource, Step, World
 from composetasks.plan import networks
 from composetasks.plan.addresses import Subnet, subnets
 from composetasks.plan.claims import Findings, conflict
@@ -29,7 +29,7 @@ def overlaps(world: World, services: Iterable[str]) -> Findings:
     removed; any other blocks the plan, and so do two of the model."""
     starting = tuple(services)
     wanted = tuple(_wanted(world, starting))
-    found = Findings(blockers=tuple(_ours_against_ours(wanted)))
+    found = Findings(blockers=(*_too_many(wanted), *_ours_against_ours(wanted)))
     gone: set[str] = set()
     for one in wanted:
         for network, taken in _holders(world, one):
@@ -138,10 +138,29 @@ def _refusal(world: World, one: _Wanted, network: Network, taken: Subnet) -> Blo
     )
 
 
+def _too_many(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
+    """A bridge has one subnet of each family (other drivers may have several)."""
+    known: dict[tuple[str, int], Subnet] = {}
+    for one in wanted:
+        if one.resource.config.get("driver", "bridge") != "bridge":
+            continue
+        first = known.setdefault((one.resource.key, one.subnet.version), one.subnet)
+        if first is not one.subnet:
+            yield Blocker(
+                kind="subnet",
+                target=str(one.subnet),
+                message=f"network {one.resource.key} has two IPv{one.subnet.version} subnets, "
+                f"{first} and {one.subnet}: a bridge has one",
+                hint=f"take one from networks.{one.resource.key}.ipam.config",
+                code=ExitCode.INVALID,
+                because=(Evidence(kind="network", name=one.resource.name, field="ipam"),),
+            )
+
+
 def _ours_against_ours(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
     for place, one in enumerate(wanted):
         for other in wanted[:place]:
-            if _meet(one.subnet, other.subnet):
+            if one.resource is not other.resource and _meet(one.subnet, other.subnet):
                 yield conflict(
                     "own-subnet",
                     str(one.subnet),

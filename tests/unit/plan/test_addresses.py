@@ -155,3 +155,15 @@ def test_two_networks_of_the_model_overlap() -> None:
     [(code, text)] = messages(replace(of, model=replace(of.model, networks=networks)))
     assert code == ExitCode.CONFLICT
     assert "default and second of the model overlap" in text
+
+
+def test_a_bridge_has_one_subnet_of_each_family() -> None:
+    def config(*wanted: str, **more: Any) -> Any:
+        return {"ipam": {"config": [{"subnet": one} for one in wanted]}, **more}
+
+    [(code, text)] = messages(seen(service("a"), config=config(SUBNET, "10.2.0.0/24")))
+    assert code == ExitCode.INVALID
+    assert "two IPv4 subnets" in text
+    assert messages(seen(service("a"), config=config(SUBNET, "fd00::/64"))) == []
+    several = config(SUBNET, "10.2.0.0/24", driver="ipvlan")
+    assert messages(seen(service("a"), config=several)) == []

@@ -92,3 +92,18 @@ def test_a_device_that_is_not_there(options: Any, there: Any, says: str) -> None
     blockers = [one for one in plan.blockers if one.kind == "volume"]
     assert [one.code for one in blockers] == [ExitCode.INVALID] * bool(says)
     assert all(f"the device of volume data, {says}," in one.message for one in blockers)
+
+
+def test_a_driver_that_the_engine_does_not_list() -> None:
+    config = {"driver": "vieux/sshfs:latest"}
+    db = service("db", mounts=(Mount("volume", "data", "/data"),))
+    of = model(db, volumes={"data": Resource("data", "shop_data", config=config)})
+    assert of.volumes["data"].plugin == "vieux/sshfs"
+    here = world(of, missing_plugins=frozenset({"vieux/sshfs"}))
+    [warning] = found(here).warnings
+    assert "volume shop_data needs the driver vieux/sshfs" in warning
+    assert found(world(of)).warnings == ()
+    there = replace(here, engine=replace(here.engine, volumes=(Volume("shop_data"),)))
+    assert not any("needs the driver" in one for one in found(there).warnings)
+    assert Resource("data", "d", config={"driver": "local"}).plugin == ""
+    assert Resource("data", "d", external=True, config=config).plugin == ""
