@@ -21,8 +21,15 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.facts.references import DIGEST_TAG, plain, repository
-from composetasks.plan.why_built import build_reason, changed_files, differences
+from composetasks.facts.references import plain
+from composetasks.plan.on_the_tag import (
+    is_ours,
+    only_hidden_changed,
+    put_by_hand,
+    record_of,
+    with_digest,
+)
+from composetasks.plan.why_built import build_reason, differences
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,13 @@ class _Planner:
 
     def _fault(self, service: Service) -> Blocker | None:
         """Why the image of a service can't be built, where it, or whoever builds it, can't be."""
-        unbuildable = self.world.unbuildable
+        unbuildable, builders = self.world.unbuildable, self.world.model.builders()
         if service.name in unbuildable:
             return unbuildable[service.name]
-        if plain(service.image) in self.builders:
-            return None
-        builder = self.world.model.builders().get(plain(service.image), "")
-        return unbuildable.get(builder)
+        for image in map(plain, (service.image, *service.mounted_images)):
+            if image not in self.builders and builders.get(image) in unbuildable:
+                return unbuildable[builders[image]]
+        return None
 
     # --- built images -----------------------------------------------------------------------
 
@@ -116,8 +123,9 @@ class _Planner:
             return
         service, inputs = self.world.model.service(name), self.world.inputs[name]
         present = self.world.engine.image(service.image)
-        same = self._with_digest(inputs.digest)
-        if present and not same and self._only_hidden_changed(name, inputs, present):
+        same = with_digest(self.world, inputs.digest)
+        spares = self.to_run and name not in self.anew and name not in self.pull
+        if present and not same and spares and only_hidden_changed(self.world, inputs, present):
             self.image_of[name] = present.id
             return
         because = self._why_built(name, inputs, present, same)
@@ -143,7 +151,7 @@ class _Planner:
             self.image_of[name] = None
             return
         assert same is not None
-        kept = present if present and self._by_hand(service, present, same) else None
+        kept = present if present and put_by_hand(self.world, service, present, same) else None
         self.image_of[name] = kept.id if kept else same.id
         if kept:
             self.warnings.append(
@@ -152,44 +160,20 @@ class _Planner:
             )
         elif present is None or present.id != same.id:
             self._retag(service, service.image, present, same)
-        assert service.build is not None
-        for tag in service.build.tags:
-            on_it = self.world.engine.image(tag)
-            if on_it and (on_it.id == same.id or not self._ours(on_it)):
-                continue
-            if self.builders[plain(tag)] == name:
-                self._retag(service, tag, on_it, same)
+        self._more_tags(service, same)
 
-    def _only_hidden_changed(self, name: str, inputs: BuildInputs, present: Image) -> bool:
-        """Whether nobody who runs the image would see what changed, and nobody else uses it."""
-        if not self.to_run or name in self.anew or name in self.pull or not inputs.hidden.places:
-            return False
-        names = {image for image, builder in self.builders.items() if builder == name}
-        mounted = any(
-            plain(one) in names
-            for service in self.world.model.services.values()
-            for one in service.mounted_images
-        )
-        built_upon = any(
-            f"ct-{inputs.digest}" in other.bases.values() for other in self.world.inputs.values()
-        )
-        record = self._record(present)
-        if mounted or built_upon or record is None or record.options != inputs.options:
-            return False
-        return all(map(inputs.hidden.holds, changed_files(record, inputs)))
-
-    def _by_hand(self, service: Service, present: Image, same: Image) -> bool:
-        """Whether the image on a service's tag was put there by somebody else after we had put
-        ``same`` there: it is none that was built here, and ``same`` was built for this very tag.
-        Where a file was edited since, it is not what he saw (another branch, say)."""
-        own = f"{repository(service.image)}:ct-"
-        for_this = any(tag.startswith(own) for tag in same.tags)
-        his = present.id != same.id and for_this and not self._ours(present)
-        return his and service.name not in self.world.edited
-
-    def _ours(self, image: Image) -> bool:
-        """Whether an image was built here, or by another checkout of the project."""
-        return image.id in self.world.undigested or any(map(DIGEST_TAG.match, image.tags))
+    def _more_tags(self, service: Service, same: Image) -> None:
+        """Put the other tags of a service's build section on its image, but for those that another
+        service or somebody else has; an instance takes none from another one."""
+        for tag in service.build.tags if service.build else ():
+            present = self.world.engine.image(tag)
+            taken = present is not None and (
+                present.id == same.id
+                or not is_ours(self.world, present)
+                or self.world.model.instance is not None
+            )
+            if not taken and self.builders.get(plain(tag)) == service.name:
+                self._retag(service, tag, present, same)
 
     def _why_built(
         self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
@@ -288,24 +272,10 @@ class _Planner:
             image = self.world.model.service(name).image
             yield from (step.id for step in self.steps.values() if step.target == image)
 
-    def _with_digest(self, digest: str) -> Image | None:
-        for image in self.world.engine.images:
-            if any(tag.endswith(f":ct-{digest}") for tag in image.tags):
-                return image
-        return None
-
     def _differences(self, inputs: BuildInputs, present: Image) -> tuple[Evidence, ...]:
         """What differs from what the present image was built from, as far as that is known."""
-        record = self._record(present)
+        record = record_of(self.world, present)
         return tuple(differences(record, inputs)) if record else ()
-
-    def _record(self, image: Image) -> BuildInputs | None:
-        """What an image was built from, where that is known."""
-        for tag in image.tags:
-            match = DIGEST_TAG.match(tag)
-            if match and match["digest"] in self.world.built:
-                return self.world.built[match["digest"]]
-        return None
 
     def _retag(self, service: Service, tag: str, present: Image | None, same: Image) -> None:
         old = _short(present.id) if present else None

@@ -420,6 +420,14 @@ def test_a_tag_of_two_services_is_the_first_ones() -> None:
     assert (step.target, step.service, step.key) == ("all:1", "web", PRESENT.id)
 
 
+def test_an_instance_takes_no_tag_from_another_one() -> None:
+    stack, theirs = [tagged("web", "all:1")], image("x", "all:1", f"shop-web:ct-{B}")
+    seen = world(stack, [PRESENT, theirs])
+    assert only(plan_images(seen, ["web"]).steps).target == "all:1"
+    seen = replace(seen, model=replace(seen.model, instance="other"))
+    assert plan_images(seen, ["web"]).steps == ()
+
+
 def test_who_runs_a_tag_of_another_ones_build_waits_for_that() -> None:
     services = [tagged("base", "stone:1"), service("web", image="docker.io/library/stone:1")]
     plan = plan_images(world(services), ["web"])
