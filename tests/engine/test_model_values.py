@@ -59,3 +59,25 @@ def test_names_are_divided_as_compose_divides_them(project: Project) -> None:
     assert project.plan("up") == []
     docker("rm", "-f", names[1])
     assert project.plan("up") == [("create-container", f"{project.name}_web_4")]
+
+
+def test_what_compose_fills_in_is_no_change(project: Project) -> None:
+    text = f"services:\n  web:{LOOP}    use_api_socket: true\n  other:{LOOP}"
+    project.compose(text)
+    assert project.inv("up").code == 0
+    name = f"{project.name}-web-1"
+    before = inspected(name)
+    assert project.plan("up") == []
+    assert project.inv("up").code == 0
+    assert inspected(name) == before
+    # The reason of a change is known.
+    project.compose(text.replace("socket: true", 'socket: true\n    environment: {NEW: "1"}'))
+    [step] = project.inv("up", "--plan", "--json").document["steps"]
+    assert [one["field"] for one in step["because"]] == ["environment"]
+    # What plain Compose made is asked about, and remembered.
+    compose(project, "up", "-d")
+    assert inspected(name) != before
+    assert project.plan("up") == []
+    assert not project.inv("status", "--json").document["services"][1]["stale"]
+    project.compose(text)
+    assert [step[0] for step in project.plan("up")] == ["recreate-container"]

@@ -67,7 +67,9 @@ class Container:
     addresses (IPv4, IPv6) it has on them while it runs; ``volumes`` maps destinations to volume
     names; ``status`` is the engine's own sentence ("Up 3 minutes (healthy)"); ``since`` is when
     it came into its state, known only where it was asked for ("" elsewhere); ``copied`` says that
-    it was made of an image that is a commit of another container, whose labels it has."""
+    it was made of an image that is a commit of another container, whose labels it has;
+    ``asked_hash`` is what ``config --hash`` said of the model it was made from, where its label
+    says something else."""
 
     id: str
     name: str
@@ -85,6 +87,7 @@ class Container:
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     bindings: tuple[Binding, ...] = ()
+    asked_hash: str = ""
 
     def _label(self, name: str) -> str:
         """A label of Compose; "" where Compose did not make this container."""
@@ -126,7 +129,7 @@ class Container:
 
     @property
     def config_hash(self) -> str:
-        return self._label("config-hash")
+        return self.asked_hash or self._label("config-hash")
 
     @property
     def working_dir(self) -> str:

@@ -92,6 +92,11 @@ class Service:
         return tuple(mount.source for mount in self.mounts if mount.type == "image")
 
     @property
+    def provided(self) -> bool:
+        """Whether a provider makes it: a program that Compose runs, with no image, no container."""
+        return bool(self.config.get("provider"))
+
+    @property
     def replicas(self) -> int:
         return len(self.container_names)
 
@@ -146,6 +151,11 @@ class Model:
     def service(self, name: str) -> Service:
         """A service, active or not (others may be built upon one that is not). Raises KeyError."""
         return self.services[name] if name in self.services else self.inactive[name]
+
+    def providers_of(self, name: str) -> tuple[str, ...]:
+        """The services made by a provider that one depends on."""
+        needed = (one.service for one in self.services[name].depends_on)
+        return tuple(one for one in needed if one in self.services and self.services[one].provided)
 
     def narrowed(self, names: Collection[str]) -> Model:
         """The model in which only ``names`` are active, and what of networks and volumes they

@@ -18,6 +18,7 @@ from composetasks.observe.host import is_here, port_holders, real_paths, unheld
 from composetasks.observe.image_checks import image_checks
 from composetasks.observe.inputs import inputs_and_faults
 from composetasks.observe.inputs.listings import Ahead
+from composetasks.observe.labels import with_asked_hashes
 from composetasks.observe.mount_sources import empty_folders, missing_sources
 from composetasks.observe.references import with_resolved_hashes
 from composetasks.observe.since import with_since
@@ -49,6 +50,7 @@ def observe_world(
     """
     engine = with_since(client, read_engine(client), model)
     model = with_resolved_hashes(model, engine.containers, compose, cache)
+    engine = with_asked_hashes(model, engine, compose, cache)
     ours = [one for one in engine.containers if one.project == model.project]
     made_from = made.load(cache, (container.config_hash for container in ours))
     here = is_here(client.base_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from composetasks.facts import Environment, ExitCode, Problem, Usage
+from composetasks.facts import Engine, Environment, ExitCode, Problem, Usage
 from composetasks.plan.environment import fatal, problems
 from composetasks.plan.specification import Value, shown, values
 from composetasks.report.documents import schema
@@ -119,11 +119,14 @@ def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
     Empty where no engine answers or the model is invalid, which other tasks report.
     """
     from composetasks.observe.engine import inspect_container, read_containers
+    from composetasks.observe.labels import with_asked_hashes
 
     try:
         model = session.model()
         client = session.client
-        containers = [one for one in read_containers(client) if one.project == model.project]
+        engine = Engine(containers=read_containers(client))
+        engine = with_asked_hashes(model, engine, session.compose, session.kept.cache)
+        containers = [one for one in engine.containers if one.project == model.project]
     except TaskFailure:
         return {}
     key = made.digest_key(session.kept.cache)

@@ -358,7 +358,7 @@ class Session:
         self._consent(plan)
         self.run_folder = self.kept.new_run(self.verb)
         self.reporter.record_in(self.run_folder, plan)
-        self._remember_configurations(plan, world)
+        made_now = self._remember_configurations(plan, world)
         from composetasks.apply.carry_out import carry_out
 
         try:
@@ -371,6 +371,8 @@ class Session:
             if failure.data.get("kind") == "no-subnet":
                 raise _no_subnet(failure, world) from failure
             raise
+        if made_now:
+            self._learn_labels(made_now, world.model)
         return None
 
     def _definitions(self, plan: Plan) -> Future[Definitions] | None:
@@ -436,14 +438,26 @@ class Session:
         document = {"schema": schema("result"), "command": plan.command, "message": done}
         self.reporter.result(document, [done])
 
-    def _remember_configurations(self, plan: Plan, world: World) -> None:
+    def _remember_configurations(self, plan: Plan, world: World) -> frozenset[str]:
+        """Keep what containers are about to be made from; the services that are."""
         from composetasks.plan.services import comparable
 
-        made_now = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
-        for step in plan.steps:
-            if step.action in made_now:
-                service = world.model.services[step.service]
-                made.save(self.kept.cache, service.config_hash, comparable(service.config))
+        making = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
+        names = frozenset(step.service for step in plan.steps if step.action in making)
+        for name in names:
+            service = world.model.services[name]
+            made.save(self.kept.cache, service.config_hash, comparable(service.config))
+        return names
+
+    def _learn_labels(self, services: frozenset[str], model: Model) -> None:
+        """Remember what Compose has labelled the containers with that it just made."""
+        from composetasks.observe.engine import read_containers
+        from composetasks.observe.labels import learn
+        from composetasks.observe.references import with_resolved_hashes
+
+        containers, cache = read_containers(self.client), self.kept.cache
+        resolved = with_resolved_hashes(model, containers, self.compose, cache)
+        learn(resolved, [one for one in containers if one.service in services], cache)
 
     def _consent(self, plan: Plan) -> None:
         """Raise TaskFailure, code 4, where a step needs consent that was not given."""
