@@ -242,4 +242,4 @@ PAGES = {
 
 if __name__ == "__main__":
     for page, text in PAGES.items():
-        (FOLDER / page).write_text(text())
+        (FOLDER / page).write_text(text(), "utf-8")

@@ -87,7 +87,7 @@ class Smoke:
         took = time.monotonic() - began
         self.times.append((name, took))
         number = len(self.times)
-        (self.log / f"{number:02d}-{name.replace(' ', '-')}.log").write_text(done.stdout)
+        (self.log / f"{number:02d}-{name.replace(' ', '-')}.log").write_text(done.stdout, "utf-8")
         if done.returncode not in codes:
             wanted = " or ".join(map(str, codes))
             raise StepFailed(
@@ -121,7 +121,8 @@ def run(smoke: Smoke) -> None:
     expect("nothing to do" in again, "a second up has something to do", again)
     first = code_version(smoke.step("verify", "verify"))
     edited = smoke.copy / EDITED
-    edited.write_text(edited.read_text() + "\n# One line more: the job must restart with it.\n")
+    with edited.open("a", encoding="utf-8") as stream:
+        stream.write("\n# One line more: the job must restart with it.\n")
     smoke.step("up after an edit", "up")
     second = code_version(smoke.step("verify after an edit", "verify"))
     expect(first != second, f"both posts were scored by code {first}", "")

@@ -29,7 +29,7 @@ def default_jobs() -> int:
     the network and the disk as well, and no more than there is memory for."""
     most = (os.cpu_count() or 1) + 1
     try:
-        with open("/proc/meminfo") as stream:
+        with open("/proc/meminfo", encoding="ascii") as stream:
             rows = dict(line.split(":", 1) for line in stream)
         free = int(rows["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):

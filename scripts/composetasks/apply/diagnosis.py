@@ -189,5 +189,5 @@ def _keep(run_folder: Path, seen: Iterable[_Seen]) -> None:
     for one in seen:
         write_json(run_folder / "inspect" / f"{one.name}.json", safe_data(one.record))
         (run_folder / "logs" / f"{one.name}.log").write_text(
-            "".join(f"{line}\n" for line in one.log)
+            "".join(f"{line}\n" for line in one.log), "utf-8", "backslashreplace"
         )

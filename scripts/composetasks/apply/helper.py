@@ -283,7 +283,7 @@ class Helper:
 def _on_this_machine(said: Mapping[str, Any]) -> bool:
     """Whether the helper runs on this machine's own kernel."""
     try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return bool(said["boot"] == file.read().strip())
     except OSError:
         return False

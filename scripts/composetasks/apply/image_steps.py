@@ -113,7 +113,7 @@ class ImageSteps:
         def started(vertex: Vertex) -> None:
             tell(event("progress", step, vertex.name))
 
-        with path.open("w") as stream:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             log = BuildLog(stream)
             began = time.monotonic()
             code = run_bake(bake, sending.changes, log, started, self.register)
@@ -342,7 +342,9 @@ class ImageSteps:
         return {"image": image, "digest": digest}
 
     def _log(self, step: Step, kind: str) -> IO[str]:
-        return (self.run_folder / f"{kind}-{step.service}.log").open("a")
+        return (self.run_folder / f"{kind}-{step.service}.log").open(
+            "a", encoding="utf-8", errors="backslashreplace"
+        )
 
     def _digest_tag(self, service: Service, digest: str) -> str:
         """What an image of a service with these inputs is called on this engine."""

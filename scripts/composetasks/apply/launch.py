@@ -104,7 +104,9 @@ def _compose_up(tools: Tools, services: Sequence[str], *options: str) -> None:
     try:
         tools.compose.run(*READABLE, *arguments, *services)
     except ProgramError as error:
-        (tools.run_folder / "compose-up.log").write_text(safe(error.stdout + error.stderr))
+        (tools.run_folder / "compose-up.log").write_text(
+            safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
+        )
         if not engine_answers(tools):
             raise EngineGone from error
         # With COMPOSE_STATUS_STDOUT what became of each container is there.

@@ -113,7 +113,7 @@ def _own_tags(override: Path, name: str) -> list[str]:
     """The image tags that the instance's override gives, of images that no container was made of
     too: JSON strings, one to a line, as :func:`composetasks.plan.instance.dump` writes them."""
     try:
-        text = override.read_text()
+        text = override.read_text("utf-8", "replace")
     except OSError:
         return []
     return re.findall(rf'^ +"image": "([^"\\]+:{re.escape(name)})"$', text, re.MULTILINE)

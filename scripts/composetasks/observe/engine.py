@@ -76,7 +76,9 @@ def _context_name() -> str:
     if not name:
         home = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
         try:
-            name = json.loads(Path(home, "config.json").read_text()).get("currentContext", "")
+            name = json.loads(Path(home, "config.json").read_text("utf-8")).get(
+                "currentContext", ""
+            )
         except (OSError, ValueError, AttributeError):
             name = ""
     return "" if name == "default" else name

@@ -102,7 +102,7 @@ def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
             continue  # SCTP: the kernel has no such table, and Docker no proxy for it.
         for table in (protocol, f"{protocol}6"):
             try:
-                rows = Path("/proc/net", table).read_text().splitlines()[1:]
+                rows = Path("/proc/net", table).read_text("ascii").splitlines()[1:]
             except OSError:
                 continue
             for row in rows:
@@ -220,7 +220,7 @@ def _described(pid: int) -> PortHolder:
 
 def _container_of(pid: int) -> str:
     try:
-        cgroups = Path(f"/proc/{pid}/cgroup").read_text()
+        cgroups = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "replace")
     except OSError:
         return ""
     found = CONTAINER_ID.search(cgroups)

@@ -140,7 +140,7 @@ def completed(failure: TaskFailure, plan: Plan, run_folder: Path) -> TaskFailure
         failure.message, code=failure.code, hint=failure.hint, detail=failure.detail, data=data
     )
     write_json(run_folder / "failure.json", {"message": full.message, "hint": full.hint, **data})
-    (run_folder / "failure.txt").write_text(whole(full))
+    (run_folder / "failure.txt").write_text(whole(full), "utf-8", "backslashreplace")
     return full
 
 

@@ -44,8 +44,8 @@ class Reporter:
         """Keep the plan and all events of this run."""
         self._run = run_folder, plan
         document = json.dumps(documents.plan_document(plan), indent=1, ensure_ascii=False)
-        (run_folder / "plan.json").write_text(document + "\n")
-        self._record = (run_folder / "events.jsonl").open("a")
+        (run_folder / "plan.json").write_text(document + "\n", "utf-8", "backslashreplace")
+        self._record = (run_folder / "events.jsonl").open("a", encoding="utf-8")
 
     def forget(self) -> None:
         """Keep nothing more of this run: its folder can't be written to."""

@@ -47,7 +47,7 @@ class Folder:
                 path.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
-                ignore.write_text("*\n")
+                ignore.write_text("*\n", "ascii")
         except OSError as error:
             if error.errno in FULL:
                 raise

@@ -97,13 +97,13 @@ def here() -> str:
     with contextlib.suppress(OSError):
         name += f"/{(PROC / 'self/ns/pid').readlink().name}"
     with contextlib.suppress(OSError):
-        name += f"/{Path('/etc/machine-id').read_text().strip()[:12]}"
+        name += f"/{Path('/etc/machine-id').read_text('ascii').strip()[:12]}"
     return name
 
 
 def _boot() -> str:
     try:
-        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return "-"
 
@@ -114,7 +114,7 @@ def _started(pid: int) -> str:
         return _started_elsewhere(pid)
     try:
         # The name, in parentheses, may hold anything (proc_pid_stat(5)).
-        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        fields = (PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except (OSError, ValueError):
         return ""
     return "" if len(fields) < 20 or fields[0] in "ZX" else fields[19]

@@ -11,6 +11,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,20 @@ def detach(argv: Sequence[str], *, log: Path, holding: int) -> None:
             pass_fds=(holding,),
         )
     _detached.append(child)
+
+
+def in_utf8() -> None:
+    """Begin this program again where names of files would be anything but UTF-8, as they are to
+    Compose and the engine: a locale of another encoding has no characters for some of them.
+
+    Only before anything was done. What is printed stays in the locale's encoding.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or "PYTHONUTF8" in os.environ:
+        return
+    printed = f"{sys.stdout.encoding}:backslashreplace"
+    environment = {"PYTHONIOENCODING": printed, **os.environ, "PYTHONUTF8": "1"}
+    argv = [sys.executable, *sys.orig_argv[1:]]
+    os.execve(sys.executable, argv, environment)  # noqa: S606 - the very program that runs
 
 
 def _ended(child: subprocess.Popen[bytes]) -> None:

@@ -74,7 +74,7 @@ def _size(path: Path) -> int:
 def manifest(place: Path, name: str) -> dict[str, Any]:
     """A snapshot's manifest; raises Damaged where there is none or it was changed."""
     try:
-        document = json.loads((place / name / MANIFEST).read_text())
+        document = json.loads((place / name / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"its manifest can't be read ({error})") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:

@@ -21,6 +21,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
+from composetasks.run import process
 from composetasks.run.settings import DEFAULTS
 
 WORDS = ("service", "name")
@@ -39,6 +40,7 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
     if _installed:
         return
     _installed = True
+    process.in_utf8()
     # Invoke turns this off so that no tasks.pyc is left beside tasks.py; for a package it means
     # to compile it anew at every start, a third of a second here.
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))

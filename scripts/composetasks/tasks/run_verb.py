@@ -135,7 +135,7 @@ def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure
             place = Folder(folder / ".composetasks", folder / ".composetasks" / "cache")
             place.make()
             kept = place.new_run("bug")
-        (kept / "traceback.txt").write_text(text, "utf-8")
+        (kept / "traceback.txt").write_text(text, "utf-8", "backslashreplace")
     except (OSError, TaskFailure) as unkept:
         return TaskFailure(
             f"a bug in composetasks: {type(error).__name__}: {error}",

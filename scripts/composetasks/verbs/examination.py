@@ -193,7 +193,9 @@ class Examination:
 
     def _bug(self, name: str, error: Exception) -> Check:
         kept = self.session.kept.new_run(f"doctor-{name}") / "traceback.txt"
-        kept.write_text(safe("".join(traceback.format_exception(error))))
+        kept.write_text(
+            safe("".join(traceback.format_exception(error))), "utf-8", "backslashreplace"
+        )
         words = f"a bug in this check: {type(error).__name__}: {error}"
         return Check(name, Status.FAILED, words, f"please report it with {kept}")
 

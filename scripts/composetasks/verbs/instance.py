@@ -74,9 +74,9 @@ def instance_compose(
     labels = {INSTANCE_LABEL: name, **({OWNER_LABEL: owner} if owner else {})}
     text = dump(override(model, name, ports, folders, volumes, labels)).lstrip("\n")
     file = place / OVERRIDE
-    if not file.exists() or file.read_text() != text:
+    if not file.exists() or file.read_text("utf-8", "replace") != text:
         new = file.with_suffix(f".{os.getpid()}.tmp")
-        new.write_text(text)
+        new.write_text(text, "utf-8")
         new.replace(file)
     files = [str(path) for path in model.files]
     return base.with_files([*files, str(file)], project_name(model, name))

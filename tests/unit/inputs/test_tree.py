@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from composetasks.facts import Build, BuildInputs, Engine, Service
+from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Service
 from composetasks.observe.inputs import build_inputs, listings
 from composetasks.run.failure import TaskFailure
 from composetasks.store import memory
@@ -252,12 +252,6 @@ def test_a_socket_comes_and_goes_unseen(context: Context) -> None:
     assert (after.digest, dict(after.files)) == (before.digest, dict(before.files))
 
 
-def test_names_that_are_no_text_are_read_all_the_same(context: Context) -> None:
-    with open(os.fsencode(context.folder) + b"/\xff", "w"):
-        pass
-    assert "context/\udcff" in context.inputs().files
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_can_not_be_read_is_named(context: Context) -> None:
     (context.folder / "a").chmod(0)
@@ -296,3 +290,25 @@ def test_a_missing_context_is_named(tmp_path: Path) -> None:
     of = model(tmp_path, service(Build(str(tmp_path / "none"), "Dockerfile", {})))
     with pytest.raises(TaskFailure, match=r"app: build context .*none does not exist"):
         build_inputs(of, Engine(), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_name_that_is_not_utf_8_is_named_where_it_would_be_sent(
+    context: Context, kind: str
+) -> None:
+    odd = os.fsencode(context.folder) + b"/sub/caf\xe9"
+    if kind == "file":
+        os.mknod(odd)
+    elif kind == "folder":
+        os.mkdir(odd)
+    else:
+        os.symlink(b"caf\xe9", os.fsencode(context.folder) + b"/sub/link")
+    context.dockerfile("FROM scratch\nCOPY a /\n")
+    context.inputs()
+    context.dockerfile("FROM scratch\nCOPY sub /\n")
+    for _ in range(2):  # nothing of it is remembered
+        with pytest.raises(TaskFailure, match=r"/sub/(caf\\xe9|link): its name.*not UTF-8") as told:
+            context.inputs()
+        assert told.value.code == ExitCode.INVALID
+    (context.folder / ".dockerignore").write_text("sub/[cl][ai]*\n")
+    context.inputs()

@@ -65,7 +65,7 @@ def in_step(base: str, index: str, environment: Mapping[str, str]) -> Reach:
         context.mkdir()
         try:
             (context / "tools.tar").write_bytes(interpreter.archive(MODULES))
-            (context / "Dockerfile").write_text(_dockerfile(base or "scratch", index))
+            (context / "Dockerfile").write_text(_dockerfile(base or "scratch", index), "utf-8")
             done = process.run(
                 _argv(context, result, environment),
                 timeout=BUILD_SECONDS,
@@ -74,7 +74,7 @@ def in_step(base: str, index: str, environment: Mapping[str, str]) -> Reach:
         except process.ProgramError as error:
             raise _failure(error) from error
         answer = result / ANSWER
-        out = answer.read_text() if answer.exists() else ""
+        out = answer.read_text("utf-8") if answer.exists() else ""
         return read(out, done.code, done.stderr, base, "builder")
 
 

@@ -113,7 +113,7 @@ class Helper:
             mount = os.open(one["mount"], tree.FOLDER)
             stage = b"%b%b-%d" % (tree.STAGE, run.encode(), one["number"])
             self.places.append(replace.Place(mount, os.fsencode(one["name"]), stage))
-        with open("/proc/sys/kernel/random/boot_id") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
         said: dict[str, Any] = {"boot": boot, "places": [_identity(one) for one in self.places]}
         if archives:

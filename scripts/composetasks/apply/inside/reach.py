@@ -43,7 +43,7 @@ def main() -> None:
     signal.alarm(LONGEST_SECONDS)
     found = json.dumps(look(sys.argv[-1]))
     if len(sys.argv) > 2:
-        with open(sys.argv[1], "w") as file:
+        with open(sys.argv[1], "w", encoding="utf-8") as file:
             file.write(found)
     else:
         print(found, flush=True)
@@ -162,7 +162,7 @@ def _room(path: str) -> list[int]:
 
 def _limit(name: str) -> int:
     try:
-        with open(f"{INOTIFY}/{name}") as file:
+        with open(f"{INOTIFY}/{name}", encoding="ascii") as file:
             return int(file.read())
     except (OSError, ValueError):
         return 0

@@ -50,7 +50,9 @@ def disk(place: str) -> Disk | None:
 def available_memory() -> int | None:
     """Bytes of memory that can still be had; None where the system does not say."""
     try:
-        rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        rows = dict(
+            line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines()
+        )
         return int(rows["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return None
@@ -59,8 +61,8 @@ def available_memory() -> int | None:
 def watching() -> Watching | None:
     """The kernel's inotify limits, and how many instances this user's processes have."""
     try:
-        watches = int((INOTIFY / "max_user_watches").read_text())
-        instances = int((INOTIFY / "max_user_instances").read_text())
+        watches = int((INOTIFY / "max_user_watches").read_text("ascii"))
+        instances = int((INOTIFY / "max_user_instances").read_text("ascii"))
     except (OSError, ValueError):
         return None
     return Watching(watches, instances, sum(_instances()))
@@ -82,7 +84,7 @@ def _instances() -> Iterator[int]:
 def local_ports() -> tuple[int, int] | None:
     """The ports that outgoing connections of this host are given; None where it does not say."""
     try:
-        first, last = LOCAL_PORTS.read_text().split()
+        first, last = LOCAL_PORTS.read_text("ascii").split()
         return int(first), int(last)
     except (OSError, ValueError):
         return None
@@ -92,7 +94,7 @@ def reserved_ports() -> frozenset[int]:
     """The ports of that range that are never given away."""
     found: set[int] = set()
     with contextlib.suppress(OSError, ValueError):
-        for part in RESERVED_PORTS.read_text().strip().split(","):
+        for part in RESERVED_PORTS.read_text("ascii").strip().split(","):
             if part:
                 first, _, last = part.partition("-")
                 found.update(range(int(first), int(last or first) + 1))

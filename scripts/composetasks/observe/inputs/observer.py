@@ -242,7 +242,7 @@ class Observer:
             raise TaskFailure(
                 f"{service.name}: a file of its build context can't be read: {error}",
                 code=ExitCode.INVALID,
-                hint="correct its permissions, or name it in .dockerignore",
+                hint="correct that, or name it in .dockerignore",
             ) from error
 
     def _bases(

@@ -28,6 +28,7 @@ from composetasks.observe.inputs.listings import (
     SEPARATOR,
     Listings,
     Row,
+    Unreadable,
     joined,
     rows,
 )
@@ -36,7 +37,7 @@ from composetasks.observe.inputs.selection import Root
 from composetasks.observe.inputs.sieve import Sieve, States, ignored_in
 from composetasks.store import memory as memories
 
-VERSION = 4
+VERSION = 5
 RACY_NS = 50_000_000
 """A file changed this shortly before it was read may change again within the same tick of the
 file system's clock (10 ms at most on Linux), unseen: it is read again the next time."""
@@ -211,8 +212,7 @@ class _Reader:
             return self._files(self.kept.digest, self.kept.size, self.kept.biggest, False)
         size = sum(folder.size for folder in self.new.values())
         files = self._files("", size, self._biggest(), True)
-        lines = "".join(f"{path}\0{text}\n" for path, text in sorted(files.entries().items()))
-        files.digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+        files.digest = self._digest(files.entries())
         kept = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
         memories.keep(self.memory, _kept(kept))
         return files
@@ -221,6 +221,17 @@ class _Reader:
         self, digest: str, size: int, biggest: tuple[tuple[str, int], ...], changed: bool
     ) -> Files:
         return Files(digest, size, biggest, changed, self.new, self.roots, self.on_the_way)
+
+    def _digest(self, entries: Mapping[str, str]) -> str:
+        lines = [f"{path}\0{text}\n" for path, text in sorted(entries.items())]
+        try:
+            return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
+        except UnicodeEncodeError:
+            # BuildKit sends names and targets of links as texts of gRPC, which are UTF-8.
+            odd = next(line.split("\0")[0] for line in lines if _is_no_text(line))
+            name = os.fsencode(odd).decode("utf-8", "backslashreplace")
+            why = "its name, or what it links to, is not UTF-8, and BuildKit takes no other"
+            raise Unreadable(f"{self.folder}/{name}", why) from None
 
     def _biggest(self) -> tuple[tuple[str, int], ...]:
         """The three largest entries right below the context, with their bytes."""
@@ -316,6 +327,11 @@ class _Reader:
             except OSError:
                 return "l"
         return f"s {stat.S_IFMT(mode):o} {mode & 0o7777:o}"
+
+
+def _is_no_text(line: str) -> bool:
+    """Whether a name in it has bytes that are not UTF-8, which Python keeps as surrogates."""
+    return any("\udc80" <= character <= "\udcff" for character in line)
 
 
 def _known(old: _Folder) -> dict[Row, str]:
