@@ -12,3 +12,14 @@ def checkout_name(directory: Path) -> str:
         if (place / ".git").exists():
             return place.name
     return directory.name
+
+
+def same_checkout(one: Path, other: Path) -> bool:
+    """Whether two folders (real paths) that Compose worked in are of one checkout: one is in the
+    other, as with ``COMPOSE_FILE=deploy/compose.yaml`` and without, and no work tree of git begins
+    in between."""
+    outer, inner = sorted((one, other), key=lambda place: len(place.parts))
+    if outer not in (inner, *inner.parents):
+        return False
+    between = [place for place in (inner, *inner.parents) if outer in place.parents]
+    return not any((place / ".git").exists() for place in between)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from composetasks.facts import Container, Model, PortHolder
+from composetasks.observe.checkout import same_checkout
 
 TCP_LISTEN, UDP_BOUND = "0A", "07"
 """States in /proc/net: a listening TCP socket; a UDP socket without a peer (proc(5))."""
@@ -270,19 +271,23 @@ def real_paths(
     model: Model, containers: Iterable[Container], *, here: bool = True
 ) -> Mapping[str, str | None]:
     """The real path of the model's folder and files, and of those that the labels of containers
-    of the same project name; None for what is gone. On an engine that others use from their hosts
-    (not ``here``) what is not found may be theirs, and is left out."""
-    named = {str(model.directory), *(str(path) for path in model.files)}
-    for container in containers:
-        if container.project == model.project:
-            named.update(container.config_files)
-            if container.working_dir:
-                named.add(container.working_dir)
-    return {
+    of the same project name; None for what is gone. A folder that Compose worked in counts as the
+    model's where it is of the same checkout. On an engine that others use from their hosts (not
+    ``here``) what is not found may be theirs, and is left out."""
+    ours = [one for one in containers if one.project == model.project]
+    files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
+    folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}
+    paths = {
         path: os.path.realpath(path) if _there(path) else None
-        for path in sorted(named)
+        for path in sorted(files | folders)
         if here or _there(path)
     }
+    mine = os.path.realpath(model.directory)
+    for folder in folders:
+        real = paths.get(folder)
+        if real and same_checkout(Path(real), Path(mine)):
+            paths[folder] = mine
+    return paths
 
 
 def _there(path: str) -> bool:

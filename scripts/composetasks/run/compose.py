@@ -7,6 +7,7 @@ with this package's dependencies serves.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -79,6 +80,41 @@ def _naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, s
     return {**environment, **named}
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    """The process's variables as a program in ``folder`` must have them, wherever below it the user
+    stands: files named from there are found from here, and PWD is the folder as the user reached
+    it (through links, perhaps), so that Compose names the same paths whatever the place."""
+    environment = dict(os.environ)
+    stands = Path.cwd()
+    separators = {
+        "COMPOSE_FILE": environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep,
+        "COMPOSE_ENV_FILES": ",",
+    }
+    for name, separator in separators.items():
+        if environment.get(name):
+            paths = (_from(stands, path) for path in environment[name].split(separator))
+            environment[name] = separator.join(paths)
+    environment["PWD"] = str(_as_reached(folder, stands, environment.get("PWD", "")))
+    return environment
+
+
+def _from(stands: Path, path: str) -> str:
+    """A path as it was meant where the user stands, if there is something; else as it is."""
+    meant = os.path.normpath(stands / path)
+    return meant if path and os.path.exists(meant) else path
+
+
+def _as_reached(folder: Path, stands: Path, named: str) -> Path:
+    """``folder`` by the names that the shell has for it."""
+    with contextlib.suppress(OSError):
+        reached = Path(named)
+        if reached.is_absolute() and reached.samefile(stands):
+            for place in (reached, *reached.parents):
+                if place.samefile(folder):
+                    return place
+    return folder
+
+
 def candidates(environment: Mapping[str, str]) -> list[Path]:
     """The Compose binaries of this machine, the docker client's own order first."""
     home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
@@ -109,7 +145,7 @@ def find(folder: Path, files: Sequence[str] = ()) -> Compose:
     Its version is asked for only where there is a choice to make: the binary of this package's
     dependencies needs no check. Raises TaskFailure (code 5) where there is none.
     """
-    environment = dict(os.environ)
+    environment = surroundings(folder)
     own = Path(sys.executable).parent / "docker-compose"
     seen = []
     for path in candidates(environment):

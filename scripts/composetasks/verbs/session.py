@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from composetasks.facts import (
 from composetasks.report.documents import schema
 from composetasks.report.reporter import Reporter
 from composetasks.run import instance_folder, lock, made, masking, signals
-from composetasks.run.compose import Compose, find
+from composetasks.run.compose import Compose, find, surroundings
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import Folder
 from composetasks.run.settings import Settings
@@ -185,7 +184,12 @@ class Session:
         """The compose files of the settings, where no COMPOSE_FILE is set."""
         from composetasks.observe.sources import variable
 
-        return () if variable("COMPOSE_FILE", self.folder, os.environ) else self.settings.files
+        return () if variable("COMPOSE_FILE", self.folder, self.process) else self.settings.files
+
+    @cached_property
+    def process(self) -> Mapping[str, str]:
+        """The process's own variables, as they are meant in the project's folder."""
+        return surroundings(self.folder)
 
     @cached_property
     def environment(self) -> Environment:
@@ -193,8 +197,8 @@ class Session:
         from composetasks.observe.dotenv import read_environment
         from composetasks.observe.sources import compose_files
 
-        models = compose_files(self.folder, self.files, os.environ)
-        return read_environment(self.folder, models, os.environ, self.files)
+        models = compose_files(self.folder, self.files, self.process)
+        return read_environment(self.folder, models, self.process, self.files)
 
     @cached_property
     def client(self) -> APIClient:
