@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 
@@ -31,6 +32,11 @@ class EnvFile:
     dotenv: tuple[Reading, ...] = ()
     traits: frozenset[str] = frozenset()
 
+    @cached_property
+    def set(self) -> Mapping[str, Reading]:
+        """What Compose reads for each name that has a value: the last of its lines counts."""
+        return {one.name: one for one in self.compose if one.value is not None}
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -49,7 +55,8 @@ class Environment:
     """Where variables come from: the process, then ``files``, the first of them that has a name
     winning. ``specification`` is the path of ``.env.example`` where it is one; ``demanded`` are
     the variables that compose files require (name, file, line, Compose's message, whether empty
-    is refused too), ``used`` all names they use and where first."""
+    is refused too), ``used`` all names they use and where first, ``absent`` the variables whose
+    value is a path at which there is nothing."""
 
     folder: Path
     process: Mapping[str, str]
@@ -58,6 +65,12 @@ class Environment:
     variables: tuple[Variable, ...] = ()
     demanded: tuple[tuple[str, Path, int, str, bool], ...] = ()
     used: Mapping[str, tuple[Path, int]] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+    @cached_property
+    def specified(self) -> Mapping[str, Variable]:
+        """The specification's variables by name; of one that stands there twice, the first."""
+        return {one.name: one for one in reversed(self.variables)}
 
 
 @dataclass(frozen=True)

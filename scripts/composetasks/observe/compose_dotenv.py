@@ -147,6 +147,9 @@ class _Reader:
         except Refused as refused:
             self.position = self.end_of_line()
             return Reading(name, line, refused=str(refused))
+        except RecursionError:
+            self.position = self.end_of_line()
+            return Reading(name, line, refused="references nested too deep")
         if value is not None:
             self.values[name] = value
         return Reading(name, line, value, unset=tuple(self.unset))

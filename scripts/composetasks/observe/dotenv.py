@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from composetasks.facts import EnvFile, Environment, ExitCode, Reading, Variable
@@ -53,7 +54,7 @@ def read_environment(
     example = folder / ".env.example"
     variables = _specification(example)
     demanded, used = _references(folder, model_text_files)
-    return Environment(
+    found = Environment(
         folder=folder,
         process=process,
         files=tuple(reversed(read) if process.get("COMPOSE_ENV_FILES") else read),
@@ -62,6 +63,7 @@ def read_environment(
         demanded=tuple(demanded),
         used=used,
     )
+    return replace(found, absent=frozenset(_absent(found)))
 
 
 # --- which files ----------------------------------------------------------------------------
@@ -165,6 +167,18 @@ def _specification(path: Path) -> tuple[Variable, ...] | None:
         for one in compose_dotenv.read(text, _nothing)
         if one.name and not one.refused
     )
+
+
+def _absent(environment: Environment) -> Iterator[str]:
+    """The variables of type path whose value leads to nothing, seen from the project's folder."""
+    for one in environment.variables:
+        if one.type == ("path",):
+            values = [
+                file.set[one.name].value for file in environment.files if one.name in file.set
+            ]
+            value = environment.process.get(one.name, next(iter(values), None))
+            if value and not os.path.exists(environment.folder / os.path.expanduser(value)):
+                yield one.name
 
 
 def _comment_above(lines: Sequence[str], line: int) -> list[str]:

@@ -7,7 +7,8 @@ Messages never quote a value: a line that can't be read may hold a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from composetasks.facts import EnvFile, Reading
@@ -17,6 +18,7 @@ PRINTABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
 """What may be shown as a name: a line that is none may hold anything."""
 ASSIGNED = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]")
 INVISIBLE = re.compile("[\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+ODD_SPACE = re.compile("[\v\f\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 SECOND = re.compile(r"\s(?:export\s+)?[A-Z_][A-Z0-9_]*=")
 PEM = "-----BEGIN "
 WRITE = "write NAME=value"
@@ -91,11 +93,12 @@ def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] =
 
 def key_lines(file: EnvFile) -> dict[int, range]:
     """Unquoted keys and certificates: the line each begins on, and all lines it takes."""
+    ends = [number for number, text in enumerate(file.lines, 1) if "-----END " in text]
     blocks = {}
     for number, text in enumerate(file.lines, 1):
         if re.match(r"[^'\"#]*=\s*" + PEM, text):
-            rest = enumerate(file.lines[number - 1 :], number)
-            last = next((n for n, line in rest if "-----END " in line), number)
+            at = bisect_left(ends, number)
+            last = ends[at] if at < len(ends) else number
             if last > number:
                 blocks[number] = range(number, last + 1)
     return blocks
@@ -156,6 +159,8 @@ def _read_differently(
 ) -> Iterator[Fault]:
     compose, dotenv = _last(file.compose), _last(file.dotenv)
     seen: set[int] = set()
+    begun = {found.line for found in file.compose}
+    starts = sorted(begun | {found.line for found in file.dotenv})
     for name in sorted(compose.keys() | dotenv.keys()):
         one, other = compose.get(name), dotenv.get(name)
         line = min(found.line for found in (one, other) if found)
@@ -171,8 +176,8 @@ def _read_differently(
         if alone and one is None:
             continue  # a name alone that the process does not have either
         seen.add(line)
-        text = _statement(file, line)
-        if not one and line not in {found.line for found in file.compose}:
+        text = _statement(file, line, starts)
+        if not one and line not in begun:
             continue  # inside a value that Compose reads over several lines
         why, hint = _why_different(text, name)
         yield Fault(
@@ -188,10 +193,11 @@ def _last(readings: Iterable[Reading]) -> dict[str, Reading]:
     return {one.name: one for one in readings if not one.refused}
 
 
-def _statement(file: EnvFile, line: int) -> str:
-    """A statement's text, up to the line before the next one."""
-    starts = [one.line for one in (*file.compose, *file.dotenv) if one.line > line]
-    return "\n".join(file.lines[line - 1 : min(starts, default=len(file.lines) + 1) - 1])
+def _statement(file: EnvFile, line: int, starts: Sequence[int]) -> str:
+    """A statement's text, up to the line before the next one of ``starts``."""
+    at = bisect_right(starts, line)
+    end = starts[at] if at < len(starts) else len(file.lines) + 1
+    return "\n".join(file.lines[line - 1 : end - 1])
 
 
 def _why_different(text: str, name: str) -> tuple[str, str]:
@@ -272,6 +278,10 @@ def _odd_value(text: str, value: str) -> tuple[str, str] | None:
     if found := INVISIBLE.search(value):
         code = f"U+{ord(found[0]):04X}"
         return f"its value has an invisible character, {code}", "retype the value"
+    if found := ODD_SPACE.search(re.split(r" #", text.partition("=")[2])[0]):
+        code = f"U+{ord(found[0]):04X}"
+        why = f"there is a space around its value that is no plain one, {code}"
+        return f"{why}: not every program takes it away", "retype the line"
     if re.match(r"[^=]*=\s*['\"]", text):
         return None
     if "$(" in value or value.startswith("`"):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PRINTABLE = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}"
 """What may be shown as a name: a line that is none may hold anything."""
+LOOKED_UP = 30
+"""For how many unknown names the closest known one is looked for."""
 OF_THE_TOOLS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "INVOKE_")
 """Prefixes of variables that Docker's and Invoke's programs read themselves."""
 
@@ -137,8 +139,9 @@ def _demanded(environment: Environment) -> Iterator[Problem]:
 
 def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) -> Iterator[Problem]:
     """Names that the specification does not have, with the closest one; not in lines ``taken``."""
-    known = [one.name for one in environment.variables]
+    known = environment.specified
     path = shown(environment, file.path)
+    looked_up = 0
     for name, line in {one.name: one.line for one in file.compose if not one.refused}.items():
         if name in known or name.startswith(OF_THE_TOOLS) or line in taken:
             continue
@@ -147,7 +150,9 @@ def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) ->
             why = f"{shown(environment, user)}:{number} uses it, and .env.example does not have it"
             yield Problem("warning", name, path, line, why, "describe it in .env.example")
             continue
-        close = _closest(name, known)
+        # Many are no slips of the pen: it is the file of something else.
+        looked_up += 1
+        close = _closest(name, known) if looked_up <= LOOKED_UP else ""
         way = f"did you mean {close}?" if close else "remove it, or describe it there"
         printed = name if re.fullmatch(PRINTABLE, name) else ""
         why = "there is no such variable in .env.example"

@@ -23,13 +23,12 @@ class Value:
 
 def values(environment: Environment, name: str) -> list[Value]:
     """All that set a variable, as Compose reads them; the first is the one that counts."""
-    found = []
-    if name in environment.process:
-        found.append(Value(environment.process[name]))
-    for file in environment.files:
-        last = [one for one in file.compose if one.name == name and one.value is not None][-1:]
-        found += [Value(one.value or "", file, one.line) for one in last]
-    return found
+    process = [environment.process[name]] if name in environment.process else []
+    read = ((file, file.set[name]) for file in environment.files if name in file.set)
+    return [
+        *(Value(value) for value in process),
+        *(Value(one.value or "", file, one.line) for file, one in read),
+    ]
 
 
 def shown(environment: Environment, path: Path) -> str:
@@ -60,7 +59,7 @@ def of_values(environment: Environment) -> Iterator[Problem]:
     demanded = {name for name, *_ in environment.demanded}
     for one in environment.variables:
         found = next(iter(values(environment, one.name)), None)
-        if found is not None and found.value:
+        if found is not None and found.value.strip():
             yield from _of_value(environment, one, found)
         elif one.required and one.name not in demanded:
             yield _missing(environment, one, found)
@@ -68,7 +67,8 @@ def of_values(environment: Environment) -> Iterator[Problem]:
             path = shown(environment, found.file.path)
             example = "a secret of your own" if one.type == SECRET else one.default
             way = f"give it a value such as {example}, or remove the line"
-            why = "it is empty, which counts as not set"
+            what = "only blanks" if found.value else "empty"
+            why = f"it is {what}, which counts as not set"
             yield Problem("warning", one.name, path, found.line, why, way)
 
 
@@ -78,6 +78,9 @@ def _of_value(environment: Environment, one: Variable, found: Value) -> Iterator
     if not fits:
         why = f"{found.value!a} is not {value_fault(one.type, found.value)}"
         yield Problem("fatal", one.name, path, found.line, why, _correction(one, found.value))
+    elif one.name in environment.absent:
+        why = f"there is no file or folder {found.value!a}"
+        yield Problem("warning", one.name, path, found.line, why, "create it, or correct the path")
     if one.type == SECRET and found.value == one.default:
         why = "it is a secret, and still has the value of .env.example, which everybody knows"
         yield Problem("warning", one.name, path, found.line, why, "choose one of your own")
@@ -89,7 +92,8 @@ def _missing(environment: Environment, one: Variable, found: Value | None) -> Pr
         why, way = f"it is required and not set{meaning}", f"add {one.name}=... to .env"
         return Problem("fatal", one.name, ".env", 0, why, way)
     path = shown(environment, found.file.path) if found.file else ""
-    why = f"it is required and empty{meaning}"
+    what = "only blanks" if found.value else "empty"
+    why = f"it is required and {what}{meaning}"
     return Problem("fatal", one.name, path, found.line, why, "give it a value")
 
 

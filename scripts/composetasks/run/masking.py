@@ -61,9 +61,9 @@ def spellings(value: str) -> frozenset[str]:
 
 def secret(environment: Environment, name: str) -> bool:
     """Whether a variable holds a secret: as specified, else by its name."""
-    for one in environment.variables:
-        if one.name == name and one.type:
-            return one.type == ("secret",)
+    specified = environment.specified.get(name)
+    if specified is not None and specified.type:
+        return specified.type == ("secret",)
     return secret_name(name)
 
 

@@ -17,12 +17,12 @@ def test_cores_and_memory_decide(
 ) -> None:
     shown = f"MemTotal: 99 kB\nMemAvailable: {free_gib * 1024**2} kB\n"
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    monkeypatch.setattr(build, "open", lambda _: io.StringIO(shown), raising=False)
+    monkeypatch.setattr(build, "open", lambda _, encoding: io.StringIO(shown), raising=False)
     assert build.default_jobs() == jobs
 
 
 def test_cores_alone_decide_where_memory_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_: str) -> io.StringIO:
+    def missing(_: str, encoding: str) -> io.StringIO:
         raise FileNotFoundError
 
     monkeypatch.setattr("os.cpu_count", lambda: 2)
