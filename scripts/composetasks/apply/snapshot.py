@@ -26,6 +26,14 @@ SEND_BYTES = 1 << 18
 PROGRESS_BYTES = 50_000_000
 
 
+class Vanished(Exception):
+    """State that had content when the plan was made, and has none any more: ``name``, ``files``."""
+
+    def __init__(self, name: str, files: int) -> None:
+        super().__init__(name)
+        self.name, self.files = name, files
+
+
 def write(
     name: str,
     state: Sequence[State],
@@ -35,7 +43,7 @@ def write(
 ) -> Iterator[str]:
     """Keep ``state`` as snapshot ``name``, read while ``still`` holds; yields how far it is.
 
-    Raises HelperFailed and OSError; then nothing of it stays.
+    Raises HelperFailed, OSError and Vanished; then nothing of it stays.
     """
     places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
     with snapshot_folder.writing(tools.root / SNAPSHOTS, name) as new:
@@ -46,6 +54,9 @@ def write(
                 path = new / snapshot_folder.archive_name(number, one.name)
                 write_it = _archive_there if at_work.sees_archives else _archive
                 parts.append(_part(one, path, (yield from write_it(at_work, number, one, path))))
+        for one, part in zip(state, parts, strict=True):
+            if one.files and not part["files"]:
+                raise Vanished(one.name, one.files)
         for part in parts:
             snapshot_folder.sync(new / part["file"])
         document = {

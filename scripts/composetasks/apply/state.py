@@ -41,6 +41,13 @@ def _keep(step: Step, world: World, tools: Tools) -> Iterator[Event]:
             yield event("progress", step, progress)
     except HelperFailed as error:
         raise failure(f"snapshot {step.target} could not be made", error) from error
+    except snapshot.Vanished as gone:
+        raise TaskFailure(
+            f"snapshot {step.target} was not made: {gone.name} is empty now, and held "
+            f"{gone.files} files when the plan was made",
+            hint="something empties it when its services stop; `inv snapshot --live` reads it "
+            "while they are paused",
+        ) from gone
     except OSError as error:
         raise TaskFailure(
             f"snapshot {step.target} could not be written: {error.strerror or error}",

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         Service,
     )
     from composetasks.facts.plans import Action, Blocker, Consent, Evidence, Plan, Step
-    from composetasks.facts.state import Snapshot, SnapshotPart, State
+    from composetasks.facts.state import Snapshot, SnapshotPart, State, Unkept
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
     from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
 
@@ -73,7 +73,7 @@ _NAMES = {
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
     "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service",
     "plans": "Action Blocker Consent Evidence Plan Step",
-    "state": "Snapshot SnapshotPart State",
+    "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",
 }

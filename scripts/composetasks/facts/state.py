@@ -12,9 +12,10 @@ class State:
 
     ``kind`` is ``volume`` (``source`` is its key in the model, ``place`` its name on the engine)
     or ``folder`` (``source`` is relative to the project's folder, ``place`` its real path).
-    ``services`` mount it, ``containers`` (ids) have it mounted. ``bytes``, ``files``,
-    ``folders`` and ``modified`` (when something in it changed last) are what was measured; None
-    and "" before.
+    ``services`` mount it, ``containers`` (ids) have it mounted. ``folder`` is the folder of the
+    engine's host that a volume's driver options mount ("" for none), and ``outside`` says that it
+    lies outside the project. ``bytes``, ``files``, ``folders`` and ``modified`` (when something in
+    it changed last) are what was measured; None and "" before.
     """
 
     name: str
@@ -27,10 +28,23 @@ class State:
     cache: bool = False
     description: str = ""
     exists: bool = True
+    folder: str = ""
+    outside: bool = False
     bytes: int | None = None
     files: int | None = None
     folders: int | None = None
     modified: str = ""
+
+
+@dataclass(frozen=True)
+class Unkept:
+    """A mount that services may write to and that is no state: ``what`` it is, and the ``reason``
+    in words that several can share. ``in_memory`` says that it is empty after a stop."""
+
+    what: str
+    services: tuple[str, ...]
+    reason: str
+    in_memory: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from composetasks.facts.engine import Container, Engine, Network, Volume
 from composetasks.facts.model import Model
 from composetasks.facts.plans import Blocker
-from composetasks.facts.state import Snapshot, State
+from composetasks.facts.state import Snapshot, State, Unkept
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,10 @@ class World:
     ``missing`` are the mount sources, devices and files that are not there, ``empty_folders`` the
     mount sources that are folders with nothing in them; ``missing_plugins`` are the drivers of
     networks and volumes that the engine does not list.
-    ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``
-    and ``snapshots`` are there for the verbs that are about them; ``shared`` is None where no
-    registry is set. ``orphans`` are this project's; what belongs to them is not in ``engine``.
+    ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``,
+    ``unkept`` and ``snapshots`` are there for the verbs that are about them; ``shared`` is None
+    where no registry is set. ``orphans`` are this project's; what belongs to them is not in
+    ``engine``.
     ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
     instance can have no copy of.
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
@@ -157,6 +158,7 @@ class World:
     missing_plugins: frozenset[str] = frozenset()
     old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: tuple[State, ...] = ()
+    unkept: tuple[Unkept, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     warnings: tuple[str, ...] = ()
     unbuildable: Mapping[str, Blocker] = field(default_factory=dict)

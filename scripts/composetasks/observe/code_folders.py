@@ -22,9 +22,9 @@ def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
         return "a git repository is in it"
     tracked = _tracked_below(folder, project)
     if tracked:
-        return f"git tracks {tracked}"
+        return "git tracks what is in it"
     if tracked is None and not named:
-        return "no git tells code from state here, and the settings do not name it"
+        return "no git tells code from state here; name it in stack.state to have it kept"
     return ""
 
 
@@ -46,10 +46,13 @@ def _tracked_below(folder: Path, project: Path) -> str | None:
     """
     above = next((place for place in folder.parents if place.is_dir()), folder)
     try:
-        found = _git(above, "ls-files", "-z", "--full-name", "--", str(folder))
+        asked = ("ls-files", "-z", "--full-name", "--", str(folder))
+        # On another file system than the repository, git finds that from its own side alone.
+        found = _git(above, *asked)
+        found = _git(project, *asked) if found is None else found
         if found is None or found:
             return found and found.split("\0", 1)[0]
-        top = Path((_git(above, "rev-parse", "--show-toplevel") or "").strip())
+        top = Path((_git(above, "rev-parse", "--show-toplevel") or str(project)).strip())
         around = top if project in top.parents else project
         return "" if _git(around, "ls-files", "-z") else None
     except process.ProgramError:

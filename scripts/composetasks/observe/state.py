@@ -1,16 +1,26 @@
 """What is state: the named volumes of this project, and the folders below it that its services
 write to. Never external volumes, volumes of others, what is only read, folders outside the
-project, single files, or code."""
+project, single files, or code: why each of those is none is said (:class:`Unkept`)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import Engine, Model, Mount, State
+from composetasks.facts import (
+    Engine,
+    Model,
+    Mount,
+    Resource,
+    Service,
+    State,
+    Unkept,
+    Volume,
+    bind_device,
+)
 from composetasks.observe.code_folders import why_no_state
 from composetasks.run import settings
 
@@ -20,11 +30,16 @@ if TYPE_CHECKING:
 PROJECT = "com.docker.compose.project"
 
 
-class Observed:
-    """The state of a model, and what is worth a warning about it."""
+IN_MEMORY = "in memory, which is empty once its services have stopped"
 
-    def __init__(self, state: tuple[State, ...], warnings: tuple[str, ...]) -> None:
-        self.state, self.warnings = state, warnings
+
+@dataclass(frozen=True)
+class Observed:
+    """The state of a model, what is written to and is none, and what is worth a warning."""
+
+    state: tuple[State, ...]
+    unkept: tuple[Unkept, ...]
+    warnings: tuple[str, ...]
 
 
 def observe_state(
@@ -38,11 +53,14 @@ def observe_state(
     """The state of ``model``, by name; ``folder`` is that of ``tasks.py``, ``named`` what the
     settings say, ``own`` where an instance has its folders. Sizes are not measured here."""
     warnings: list[str] = []
+    unkept: list[Unkept] = []
     mounted = _mounted(client)
+    homes = homes_of(model, folder.resolve())
     found = [
-        *_volumes(model, engine, named, warnings),
-        *_folders(model, folder.resolve(), named, own, warnings),
+        *_volumes(model, engine, named, (*homes, *([own] if own else [])), unkept),
+        *_folders(model, folder.resolve(), named, own, warnings, unkept),
     ]
+    unkept += nameless(model, engine)
     if own is not None:  # What all copies share is no instance's to empty.
         found = [one for one in found if not named.get(one.name, settings.State()).shared]
     known = {one.name for one in found}
@@ -50,6 +68,7 @@ def observe_state(
         f"setting stack.state.{name} names no state of the model"
         for name in named
         if name not in known
+        and not any(one.what.endswith(f" {name}") for one in unkept)
         and not (own is not None and named[name].shared)
         and not any(f"{name} " in warning for warning in warnings)
     ]
@@ -58,6 +77,7 @@ def observe_state(
             replace(one, containers=_users(one, mounted))
             for one in sorted(found, key=lambda one: one.name)
         ),
+        tuple(unkept),
         tuple(warnings),
     )
 
@@ -76,13 +96,14 @@ def _mounted(client: APIClient) -> dict[str, set[str]]:
 
 def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
     """The containers that have it, or something inside it, mounted."""
-    inside = f"{one.place}/" if one.kind == "folder" else "\0"
+    folder = one.place if one.kind == "folder" else os.path.realpath(one.folder or "/")
+    within = f"{folder}/" if folder != "/" else "\0"
     return tuple(
         sorted(
             {
                 key
                 for place, keys in mounted.items()
-                if place == one.place or place.startswith(inside)
+                if place in (one.place, folder) or place.startswith(within)
                 for key in keys
             }
         )
@@ -93,23 +114,28 @@ def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
 
 
 def _volumes(
-    model: Model, engine: Engine, named: Mapping[str, settings.State], warnings: list[str]
+    model: Model,
+    engine: Engine,
+    named: Mapping[str, settings.State],
+    homes: Sequence[Path],
+    unkept: list[Unkept],
 ) -> Iterator[State]:
     there = {volume.name: volume for volume in engine.volumes}
     mounts = mounts_of(model, "volume")
     for key, resource in model.volumes.items():
         services, written = use(mounts.get(key, ()))
-        if resource.external or (services and not written):
+        if services and not written:
             continue
         volume = there.get(resource.name)
-        owner = volume.labels.get(PROJECT) if volume else model.project
-        if owner != model.project:
-            whose = f"of project {owner}" if owner else "made by hand"
-            warnings.append(f"volume {resource.name} is {whose}, and so no state of this project")
+        why, in_memory = _not_ours(model, resource, volume)
+        if why:
+            if services:
+                unkept.append(Unkept(f"volume {resource.name}", services, why, in_memory))
             continue
         if volume is None and not services:
             continue
         setting = named.get(key, settings.State())
+        device = bind_device(volume.options) if volume else ""
         yield State(
             name=key,
             kind="volume",
@@ -120,7 +146,53 @@ def _volumes(
             cache=setting.cache,
             description=setting.description,
             exists=volume is not None,
+            folder=device,
+            outside=bool(device) and home_of(Path(os.path.realpath(device)), homes) is None,
         )
+
+
+def _not_ours(model: Model, resource: Resource, volume: Volume | None) -> tuple[str, bool]:
+    """Why a volume is no state of the project, "" where it is; and whether it is in memory."""
+    if resource.external:
+        return "external, and so not this project's own", False
+    options = volume.options if volume else resource.config.get("driver_opts") or {}
+    if options.get("type") == "tmpfs":
+        return IN_MEMORY, True
+    owner = volume.labels.get(PROJECT) if volume else model.project
+    if owner == model.project:
+        return "", False
+    return (f"of project {owner}" if owner else "made by hand"), False
+
+
+def nameless(model: Model, engine: Engine) -> list[Unkept]:
+    """What services may write to that has no name to be kept under: anonymous volumes, those
+    that an image asks for among them, and memory that is mounted."""
+    volumes = {
+        (name, mount.target)
+        for name, service in model.services.items()
+        for mount in service.mounts
+        if mount.type == "volume" and not mount.source
+    }
+    for container in engine.containers:
+        service = model.services.get(container.service)
+        if service is not None and container.replica and container.project == model.project:
+            declared = {mount.target for mount in service.mounts}
+            volumes |= {(service.name, at) for at in container.volumes if at not in declared}
+    memory = {
+        (name, target) for name, service in model.services.items() for target in _tmpfs(service)
+    }
+    reason = "an anonymous volume: give it a name in the Compose file to have it kept"
+    return [
+        *(Unkept(f"{name}:{target}", (name,), reason) for name, target in sorted(volumes)),
+        *(Unkept(f"{name}:{target}", (name,), IN_MEMORY) for name, target in sorted(memory)),
+    ]
+
+
+def _tmpfs(service: Service) -> Iterator[str]:
+    yield from (mount.target for mount in service.mounts if mount.type == "tmpfs")
+    listed = service.config.get("tmpfs") or ()
+    for one in [listed] if isinstance(listed, str) else listed:
+        yield str(one).split(":")[0]
 
 
 # --- folders --------------------------------------------------------------------------------
@@ -132,7 +204,7 @@ def state_folders(
     """The folders of ``model`` that hold state, by real path, with what an instance calls its own
     in their place: a path below its folder for state."""
     homes = homes_of(model, folder.resolve())
-    there = _found_folders(model, folder.resolve(), named, None, [])
+    there = _found_folders(model, folder.resolve(), named, None, [], [])
     asked = by_path(homes, named, None)
     return {
         place: str(place.relative_to(home))
@@ -148,8 +220,10 @@ def _folders(
     named: Mapping[str, settings.State],
     own: Path | None,
     warnings: list[str],
+    unkept: list[Unkept],
 ) -> Iterator[State]:
-    yield from _outermost(_found_folders(model, folder, named, own, warnings), warnings)
+    found = _found_folders(model, folder, named, own, warnings, unkept)
+    yield from _outermost(found, warnings)
 
 
 def homes_of(model: Model, folder: Path) -> tuple[Path, Path]:
@@ -186,6 +260,7 @@ def _found_folders(
     named: Mapping[str, settings.State],
     own: Path | None,
     warnings: list[str],
+    unkept: list[Unkept],
 ) -> dict[str, State]:
     own = own and own.resolve()
     homes = homes_of(model, folder)
@@ -195,7 +270,11 @@ def _found_folders(
         place = Path(path)
         home = own if own and own in place.parents else home_of(place, homes)
         services, written = use(mounts)
-        if home is None or not written or (place.exists() and not place.is_dir()):
+        if not written or _is_special(place):
+            continue
+        if home is None or place.is_file():
+            why = "a single file" if place.is_file() else "outside the project's folder"
+            unkept.append(Unkept(str(place.relative_to(home) if home else place), services, why))
             continue
         relative = str(place.relative_to(home))
         name = names.get(path, relative)
@@ -203,6 +282,8 @@ def _found_folders(
         if why:
             if path in names:
                 warnings.append(f"{relative} is no state although the settings name it: {why}")
+            else:
+                unkept.append(Unkept(relative, services, why))
             continue
         setting = named.get(name, settings.State())
         found[path] = State(
@@ -217,6 +298,12 @@ def _found_folders(
             exists=place.is_dir(),
         )
     return found
+
+
+def _is_special(place: Path) -> bool:
+    """Whether a mount is a door to something else: a socket, a device, the system's own folders."""
+    system = any(place.is_relative_to(one) for one in ("/dev", "/proc", "/sys", "/run", "/var/run"))
+    return system or (place.exists() and not place.is_dir() and not place.is_file())
 
 
 def _why_no_state(place: Path, home: Path, model: Model, folder: Path, *, named: bool) -> str:

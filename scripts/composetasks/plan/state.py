@@ -50,13 +50,15 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
     jobs = finished_jobs(world, full)
     started = starts(world, users, done, jobs)
     steps += started or forgotten_jobs(world, jobs, done)
-    return _plan(world, "reset-state", steps, users)
+    return _plan(world, "reset-state", steps, users, _unkept(world, "emptied"))
 
 
 def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) -> Plan:
     """Keep all state but caches under ``name``. Services of ``live`` are paused instead of being
     stopped, each after its command."""
     held = [one for one in world.state if one.exists and not one.cache]
+    if all(map(_is_empty, held)):
+        return _nothing_to_keep(world, held)
     users = users_of(world, held, live)
     stopped = stops(world, users)
     needs = tuple(step.id for step in stopped)
@@ -70,7 +72,30 @@ def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) 
         steps.append(replace(kept, because=(*kept.because, *paused)))
     done = tuple(step.id for step in steps if step.action is Action.SNAPSHOT)
     steps += starts(world, users, done)
-    return _plan(world, "snapshot", steps, users)
+    return _plan(world, "snapshot", steps, users, _unkept(world, "kept"))
+
+
+def _nothing_to_keep(world: World, held: Sequence[State]) -> Plan:
+    there = f"{', '.join(one.name for one in held)}: empty" if held else "there is no state"
+    blocker = Blocker(
+        kind="nothing-to-keep",
+        target=world.model.project,
+        message=f"nothing to keep: {there}",
+        hint="state is what services write to named volumes and to folders of the project that "
+        "hold no code; `stack.state` in the settings names others",
+        code=ExitCode.FAILED,
+    )
+    plan = _plan(world, "snapshot", (), Users((), (), ()), _unkept(world, "kept"))
+    return replace(plan, blockers=(blocker,))
+
+
+def _unkept(world: World, word: str) -> list[str]:
+    """Warnings: what services write to that a snapshot does not keep, or a reset not empty; one
+    line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in world.unkept:
+        reasons.setdefault(one.reason, []).append(one.what)
+    return [f"not {word}: {', '.join(whats)} ({reason})" for reason, whats in reasons.items()]
 
 
 def _paused(command: Sequence[str]) -> str:
@@ -112,7 +137,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
                 because=(Evidence(kind="snapshot", name=wanted.name, detail=of), held),
                 needs=before,
                 destroys=lost,
-                consent=Consent.YES,
+                consent=_consent(one),
             )
         )
     done = tuple(step.id for step in steps if step.action is Action.RESTORE_STATE)
@@ -134,7 +159,13 @@ def _other_images(world: World, wanted: Snapshot, chosen: Sequence[State]) -> li
     ]
 
 
-def _plan(world: World, command: str, steps: Sequence[Step], users: Users) -> Plan:
+def _plan(
+    world: World,
+    command: str,
+    steps: Sequence[Step],
+    users: Users,
+    warnings: Sequence[str] = (),
+) -> Plan:
     blockers = [
         Blocker(
             kind="state-in-use",
@@ -152,7 +183,7 @@ def _plan(world: World, command: str, steps: Sequence[Step], users: Users) -> Pl
         instance=world.model.instance,
         steps=tuple(steps),
         blockers=tuple(blockers),
-        warnings=world.warnings,
+        warnings=(*world.warnings, *warnings),
     )
     return finished(plan, world.model)
 
@@ -188,16 +219,22 @@ def _empty(one: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
         because=tuple(because),
         needs=needs,
         destroys=() if snapshot else (f"{one.name}: {amount}",),
-        consent=Consent.YES,
+        consent=_consent(one),
     )
 
 
 # --- amounts --------------------------------------------------------------------------------
 
 
+def _consent(one: State) -> Consent:
+    """What lies outside the project may be somebody else's as well."""
+    return Consent.FORCE if one.outside else Consent.YES
+
+
 def _what(one: State) -> str:
     used = f"used by {', '.join(one.services)}" if one.services else "used by no active service"
-    return f"{one.kind} {one.place}, {used}"
+    where = f", which is {one.folder}, outside the project" if one.outside else ""
+    return f"{one.kind} {one.place}{where}, {used}"
 
 
 def _files(count: int) -> str:

@@ -81,6 +81,7 @@ def stops(world: World, users: Users) -> list[Step]:
             for step_id in ids.get(name, ())
         ]
         back = origin(world, container) is Origin.OURS
+        lost = _in_memory(world, container)
         reason = f"it uses {', '.join(names)}" if names else _depends(world, container, users)
         step = Step(
             action=Action.STOP_CONTAINER,
@@ -90,12 +91,22 @@ def stops(world: World, users: Users) -> list[Step]:
             services=(container.service,) if container.service in world.model.services else (),
             because=(Evidence(kind="state", old=container.state, new="exited"),),
             needs=tuple(needs),
-            consent=Consent.NONE if back else Consent.YES,
+            destroys=lost,
+            consent=Consent.NONE if back and not lost else Consent.YES,
             key=container.id,
         )
         ids.setdefault(container.service, []).append(step.id)
         steps.append(step)
     return with_hooks(world, steps)
+
+
+def _in_memory(world: World, container: Container) -> tuple[str, ...]:
+    """What is lost when a container stops: volumes in memory that it mounts."""
+    return tuple(
+        f"what {one.what} holds in memory"
+        for one in world.unkept
+        if one.in_memory and container.service in one.services
+    )
 
 
 def _depends(world: World, container: Container, users: Users) -> str:

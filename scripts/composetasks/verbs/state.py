@@ -53,6 +53,7 @@ def _observe(session: Session) -> World:
     return replace(
         world,
         state=found.state,
+        unkept=found.unkept,
         snapshots=load_all(root / SNAPSHOTS),
         warnings=(*world.warnings, *found.warnings),
     )

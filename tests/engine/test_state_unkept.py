@@ -1,0 +1,135 @@
+"""What services write to and no snapshot keeps is named, and nothing outside the project is
+emptied unasked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.stacks import docker
+from tests.engine.state_project import git
+from tests.project import Project
+
+SLEEPER = """
+    image: ct-test/busybox
+    init: true
+    command: [sleep, "3600"]
+    stop_grace_period: 1s
+"""
+
+
+def started(project: Project, volumes: list[str], more: str = "") -> Project:
+    """The project with one service that mounts ``volumes``, tracked by git, started."""
+    project.compose(f"services:\n  app:{SLEEPER}    volumes: {volumes}\n{more}")
+    git(project.folder, "init", "-q")
+    git(project.folder, "add", "compose.yaml", "tasks.py")
+    ran = project.inv("up")
+    assert ran.code == 0, ran.err
+    return project
+
+
+def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
+    project: Project, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    project.write("single", "x")
+    project.write("code/app.py", "x")
+    git(project.folder, "init", "-q")
+    git(project.folder, "add", "code")
+    external = f"{project.name}-external"
+    docker("volume", "create", external)
+    mounts = ["memory:/a", "/b", "./single:/c", "theirs:/d", f"{outside}:/e", "./code:/f"]
+    memory = "{driver: local, driver_opts: {type: tmpfs, device: tmpfs}}"
+    volumes = f"volumes:\n  memory: {memory}\n  theirs: {{external: true, name: {external}}}\n"
+    try:
+        started(project, mounts, f"    tmpfs: /g\n{volumes}")
+        docker("exec", f"{project.name}-app-1", "sh", "-c", "echo x > /a/x; echo x > /b/x")
+        before = docker("inspect", f"{project.name}-app-1", "--format", "{{.State.StartedAt}}")
+        planned = project.inv("snapshot", "--plan", "--json")
+        ran = project.inv("snapshot")
+        after = docker("inspect", f"{project.name}-app-1", "--format", "{{.State.StartedAt}}")
+    finally:
+        project.inv("down")
+        docker("volume", "rm", external)
+    assert (planned.code, ran.code) == (1, 1)
+    assert "nothing to keep" in ran.err
+    assert before == after
+    named = "an anonymous volume: give it a name in the Compose file to have it kept"
+    memory = "in memory, which is empty once its services have stopped"
+    assert sorted(planned.document["warnings"]) == sorted(
+        [
+            f"not kept: volume {project.name}_memory, app:/g ({memory})",
+            f"not kept: volume {external} (external, and so not this project's own)",
+            f"not kept: {outside} (outside the project's folder)",
+            "not kept: single (a single file)",
+            "not kept: code (git tracks what is in it)",
+            f"not kept: app:/b ({named})",
+        ]
+    )
+
+
+def test_what_a_stop_would_lose_needs_consent(project: Project) -> None:
+    memory = "memory: {driver: local, driver_opts: {type: tmpfs, device: tmpfs}}"
+    started(project, ["memory:/a", "rows:/b"], f"volumes:\n  rows: {{}}\n  {memory}\n")
+    docker("exec", f"{project.name}-app-1", "sh", "-c", "echo x > /a/x; echo x > /b/x")
+    refused = project.inv("snapshot", "kept")
+    assert refused.code == 4
+    assert f"what volume {project.name}_memory holds in memory" in refused.err
+    assert docker("exec", f"{project.name}-app-1", "cat", "/a/x") == "x"
+    ran = project.inv("snapshot", "kept", "--yes")
+    assert ran.code == 0, ran.err
+
+
+@pytest.fixture
+def disk(project: Project) -> Iterator[Path]:
+    """A disk that is mounted in the project's folder."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a disk; this test did not run")
+    place = project.folder / "data"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "disk", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_folder_on_another_disk_than_the_repository_is_state(
+    project: Project, disk: Path
+) -> None:
+    (disk / "rows").mkdir()
+    started(project, ["./data/rows:/a"])
+    docker("exec", f"{project.name}-app-1", "sh", "-c", "echo x > /a/x")
+    ran = project.inv("snapshot", "kept")
+    assert ran.code == 0, ran.err
+    assert project.inv("reset-state", "--yes", "--no-snapshot").code == 0
+    assert project.inv("restore", "kept", "--yes").code == 0
+    assert (disk / "rows/x").read_text() == "x\n"
+    project.inv("down")
+
+
+def test_a_volume_that_is_a_folder_outside_is_emptied_by_force_alone(
+    project: Project, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x").write_text("x")
+    options = f"{{type: none, o: bind, device: {outside}}}"
+    started(project, ["rows:/a"], f"volumes:\n  rows: {{driver_opts: {options}}}\n")
+    other = f"{project.name}-other"
+    mounted = ("-v", f"{outside}:/x", "ct-test/busybox", "sleep", "99")
+    docker("run", "-d", "--init", "--name", other, *mounted)
+    try:
+        assert project.inv("reset-state", "--yes", "--force").code == 9
+    finally:
+        docker("rm", "-f", other)
+    refused = project.inv("reset-state", "--yes")
+    assert refused.code == 4
+    assert str(outside) in refused.err
+    assert (outside / "x").read_text() == "x"
+    ran = project.inv("reset-state", "--force")
+    assert ran.code == 0, ran.err
+    assert list(outside.iterdir()) == []
