@@ -109,6 +109,21 @@ def test_a_strict_umask_is_no_hindrance(shared: Machine) -> None:
     assert (shared.folder / "home/.docker/cli-plugins/docker-compose").exists()
 
 
+def test_what_containers_read_from_the_checkout_they_may_read(shared: Machine) -> None:
+    """A clone under umask 077 is its owner's alone, and the containers' users are others."""
+    shared.put(shared.checkout / ".venv/bin/python")
+    code = shared.checkout / "compose/processing/job.py"
+    code.parent.mkdir(parents=True)
+    code.touch()
+    for path in (code, code.parent):
+        path.chmod(0o600 if path.is_file() else 0o700)
+    ran = shared.run("settings.sh", "hub")
+    assert ran.code == 0, ran.err
+    assert "others may read compose/processing now" in ran.err
+    assert (code.stat().st_mode & 0o777, code.parent.stat().st_mode & 0o777) == (0o644, 0o755)
+    assert "others may read" not in shared.run("settings.sh", "hub").err
+
+
 def test_whatever_is_installed_is_held_against_its_hash() -> None:
     """By venv.sh and by the nox sessions; what is left is the project itself, from its folder."""
     texts = [(ROOT / "scripts/bootstrap/venv.sh").read_text(), (ROOT / "noxfile.py").read_text()]
