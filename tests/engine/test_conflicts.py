@@ -140,6 +140,25 @@ def test_a_one_off_that_has_the_name_is_refused_while_it_runs(db: Planned) -> No
     assert db.plan("db").steps == ()
 
 
+def test_a_name_is_needed_where_a_container_is_made_and_nowhere_else(planned: Planned) -> None:
+    planned.write({"one": {}, "web": {"scale": 3}})
+    planned.up()
+    planned.docker("rename", f"{planned.name}-one-1", f"{planned.name}-renamed")
+    planned.by_hand(f"{planned.name}-one-1")
+    planned.docker("rm", "-f", f"{planned.name}-web-2")
+    planned.up()
+    planned.by_hand(f"{planned.name}-web-2")
+    planned.docker("stop", "-t", "0", f"{planned.name}-web-2")
+    assert (planned.plan().steps, planned.plan().blockers) == ((), ())
+    planned.write({"one": {"environment": {"A": "2"}}, "web": {"scale": 4}})
+    planned.by_hand(f"{planned.name}-web-5")
+    plan = planned.plan()
+    assert sorted(blocker.target for blocker in plan.blockers) == [
+        f"{planned.name}-one-1",
+        f"{planned.name}-web-5",
+    ]
+
+
 def test_a_name_that_moves_between_our_services_is_renamed(planned: Planned) -> None:
     planned.write({"a": {"container_name": f"{planned.name}-main"}, "b": {}})
     planned.up()

@@ -200,6 +200,9 @@ def test_what_restarts_over_and_over_is_corrected_and_ended(planned: Planned) ->
         world = planned.world()
         start, _ = changed(planned, "flaps")
         planned.do(start, world)
+    # A hook of one that ends under it has not failed.
+    planned.write({"flaps": {**FLAPS, "pre_stop": [{"command": ["sleep", "9"]}]}})
+    planned.up()
     world = planned.world()
     _, end = changed(planned, "flaps")
     planned.do(end, world)

@@ -176,7 +176,7 @@ def _at_once(step: Step, steps: Iterable[Step]) -> list[Step]:
 
 def _clear_some(steps: Sequence[Step], world: World, tools: Tools) -> list[Event]:
     if steps[0].by_compose:
-        stop_by_compose(tools, steps[0].service)
+        stop_by_compose(tools, steps[0].service, [step.key for step in steps])
     return [
         event
         for step in steps

@@ -113,18 +113,36 @@ def _compose_up(tools: Tools, services: Sequence[str], *options: str) -> None:
         raise NotLaunched(services, error.stdout + error.stderr) from error
 
 
-def stop_by_compose(tools: Tools, service: str) -> None:
-    """Stop a service's containers after its ``pre_stop`` hooks. Raises TaskFailure, code 1, where
-    a hook fails: Compose lets the container run then."""
+def stop_by_compose(tools: Tools, service: str, keys: Sequence[str]) -> None:
+    """Stop a service's containers (``keys``: their ids) after its ``pre_stop`` hooks.
+
+    Raises TaskFailure, code 1, where a hook fails: Compose lets the container run then. One whose
+    container ended under it, in a restart loop say, has not failed: there is nothing to stop."""
+    before = _lives(tools, keys)
     try:
         tools.compose.run(*READABLE, "stop", service)
     except ProgramError as error:
+        if before.isdisjoint(_lives(tools, keys)):
+            return
         failed = NotLaunched([service], error.stdout + error.stderr)
         raise TaskFailure(
             f"service {service} could not be stopped: {safe(failed.why)}",
             detail=safe("\n".join(failed.lines)),
             hint=f"`docker compose kill {service}` ends it without its hooks",
         ) from error
+
+
+def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:
+    """Which of the containers run, and since when."""
+    from docker import errors
+
+    found = set()
+    for key in keys:
+        with contextlib.suppress(errors.NotFound):
+            state = tools.client.inspect_container(key)["State"]
+            if state["Running"] and not state["Restarting"]:
+                found.add((key, str(state["StartedAt"])))
+    return found
 
 
 def culprit(

@@ -171,6 +171,12 @@ class Network:
     subnets: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
 
+    @property
+    def project(self) -> str:
+        """The project that Compose made it for; "" for one that was merely given its label."""
+        made = {f"{COMPOSE}network", f"{COMPOSE}relay-network"}.intersection(self.labels)
+        return self.labels.get(f"{COMPOSE}project", "") if made else ""
+
 
 @dataclass(frozen=True)
 class Volume:

@@ -6,7 +6,7 @@ The finding is made of claims (a container has what a start needs) and of the po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from shlex import quote
 
@@ -36,6 +36,7 @@ from composetasks.plan.claims import SENTENCES, Claim, Findings, Gathered, Kind,
 from composetasks.plan.leftovers import left_containers, left_networks, one_line
 from composetasks.plan.origin import Origin, Stage, origin, stage
 from composetasks.plan.policy import CONSENT, IN_THE_WAY, Treatment
+from composetasks.plan.services import images_now
 
 __all__ = ["Findings", "after", "conflicts", "leftovers", "treated"]
 
@@ -49,14 +50,20 @@ LET_GO = {
 """How one of our own containers comes to give up what another of ours needs."""
 
 
-def conflicts(world: World, services: Iterable[str], force: bool = False) -> Findings:
+def conflicts(
+    world: World,
+    services: Iterable[str],
+    force: bool = False,
+    image_of: Mapping[str, str | None] | None = None,
+) -> Findings:
     """What is in the way of starting ``services``, and nothing else.
 
     ``force`` is consent to remove what is not ours and runs; without it that blocks the plan.
+    ``image_of`` gives the image that each is to run, as :func:`plan_services` takes it.
     Left-overs that are in nobody's way are named in one warning.
     """
     starting = tuple(services)
-    found = _in_the_way(world, starting, force)
+    found = _in_the_way(world, starting, force, image_of)
     steps, blockers, warnings = networks.replacements(world, starting, force)
     in_subnets = subnets.overlaps(world, starting)
     steps += in_subnets.steps
@@ -119,13 +126,18 @@ def new_name(step: Step) -> str:
 # --- claims and their treatment -------------------------------------------------------------
 
 
-def _in_the_way(world: World, starting: tuple[str, ...], force: bool) -> Findings:
+def _in_the_way(
+    world: World,
+    starting: tuple[str, ...],
+    force: bool,
+    image_of: Mapping[str, str | None] | None = None,
+) -> Findings:
     model = world.model
     elsewhere = _other_checkouts(world)
     claimed = gather(
         claim
         for claim in (
-            *names.claims(world, starting),
+            *names.claims(world, starting, image_of or images_now(world, starting)),
             *_adoptions(world, starting),
             *ports.claims(world, starting),
             *addresses.claims(world, starting),

@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from composetasks.facts import Blocker, Container, Evidence, Model, World
+from composetasks.facts import Action, Blocker, Container, Evidence, Model, World
 from composetasks.plan.claims import Claim, Kind, conflict
-from composetasks.plan.origin import Origin, origin
+from composetasks.plan.origin import Origin, Stage, origin, stage
+from composetasks.plan.services import plan_services
 
 TEMPORARY = re.compile(r"([0-9a-f]{12})_(.+)")
 """What Compose calls the new container while the old one still has the name: the first 12 digits
 of the old one's id, and the name it is to get."""
 
 
-def needed(model: Model, services: Iterable[str]) -> dict[str, str]:
-    """The container names of ``services``, each with the first that needs it."""
+def needed(
+    world: World, services: Iterable[str], image_of: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The names of the containers that are to be made of ``services``, each with the first that
+    needs it. What stays as it is needs none, whatever it is called now."""
+    starting = tuple(services)
+    staying = tuple(
+        one
+        for one in world.engine.containers
+        if stage(one) not in (Stage.DEAD, Stage.REMOVING)
+        and origin(world, one) is not Origin.GONE_CHECKOUT
+    )
+    steps = plan_services(
+        replace(world, engine=replace(world.engine, containers=staying)), starting, image_of
+    ).steps
     names: dict[str, str] = {}
-    for service in services:
-        for name in model.services[service].container_names:
-            names.setdefault(name, service)
+    for step in steps:
+        if step.action in (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER):
+            names.setdefault(step.target, step.service)
+    for broken_off in interrupted(world, starting):
+        names.setdefault(broken_off.name, broken_off.container.service)
     return names
 
 
-def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
-    """Containers that hold a name of ``services`` and are not theirs."""
-    names = needed(world.model, services)
+def claims(
+    world: World, services: Iterable[str], image_of: Mapping[str, str | None]
+) -> Iterator[Claim]:
+    """Containers that hold a name that ``services`` need and are not theirs."""
+    names = needed(world, services, image_of)
     for container in world.engine.containers:
         service = names.get(container.name)
         if service is None:

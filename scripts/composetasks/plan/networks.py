@@ -289,7 +289,7 @@ def unused(world: World, gone: frozenset[str] = frozenset()) -> tuple[Network, .
     return tuple(
         network
         for network in world.engine.networks
-        if network.labels.get(PROJECT) == world.model.project
+        if network.project == world.model.project
         and all(container.id in gone for container in on(world.engine, network))
     )
 

@@ -71,6 +71,19 @@ def containers_of(world: World, service: str) -> tuple[Container, ...]:
     return tuple(sorted(found, key=lambda container: (container.number, container.created)))
 
 
+def images_now(world: World, services: Iterable[str]) -> Mapping[str, str | None]:
+    """The image each service would run; what its container was made from where the tag is gone."""
+    found: dict[str, str | None] = {}
+    for name in services:
+        image = world.engine.image(world.model.services[name].image)
+        made = [
+            one.labels.get("com.docker.compose.image") or one.image_id
+            for one in containers_of(world, name)
+        ]
+        found[name] = image.id if image else made[0] if made else None
+    return found
+
+
 def plan_services(
     world: World,
     services: Iterable[str],

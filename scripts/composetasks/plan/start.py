@@ -31,11 +31,11 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     """What brings ``names`` (all active services where none is named) and what they depend on
     up, with what must go first."""
     services = closure(world.model, names)
-    in_the_way: Findings = conflicts(world, services, force=options.force)
     images: ImagePlan = plan_images(world, services, pull=options.pull, to_run=True)
     images = with_present_images(world, images)
     if not options.build:
         images = without_builds(world, images)
+    in_the_way: Findings = conflicts(world, services, options.force, images.image_of)
     containers = plan_services(
         after(world, in_the_way.steps),
         [name for name in services if name not in world.model.faults],

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from composetasks.facts import Action, Consent, Container, Evidence, State, Step, World
 from composetasks.plan.hooks import with_hooks
 from composetasks.plan.origin import Origin, origin
-from composetasks.plan.services import closure, containers_of, plan_services
+from composetasks.plan.services import closure, containers_of, images_now, plan_services
 
 OURS = (Origin.OURS, Origin.ONE_OFF, Origin.NO_SERVICE, Origin.INACTIVE, Origin.OTHER_FILES)
 
@@ -133,7 +133,7 @@ def starts(
     )
     after = replace(world, engine=replace(world.engine, containers=containers))
     services = closure(world.model, [*names, *jobs])
-    started = plan_services(after, services, _images(after, services), rerun=[*jobs, *names])
+    started = plan_services(after, services, images_now(after, services), rerun=[*jobs, *names])
     return [
         replace(_with_reason(world, step, stopped, jobs), needs=(*step.needs, *done))
         for step in started.steps
@@ -187,16 +187,3 @@ def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) ->
         for name in jobs
         for container in containers_of(world, name)
     ]
-
-
-def _images(world: World, services: Iterable[str]) -> Mapping[str, str | None]:
-    """The image each service would run; what its container was made from where the tag is gone."""
-    found: dict[str, str | None] = {}
-    for name in services:
-        image = world.engine.image(world.model.services[name].image)
-        made = [
-            one.labels.get("com.docker.compose.image") or one.image_id
-            for one in containers_of(world, name)
-        ]
-        found[name] = image.id if image else made[0] if made else None
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from composetasks.facts import Action, Container, Evidence, Network, Plan, Step, World
-from composetasks.facts.engine import COMPOSE
 from composetasks.plan.card import made_by
 from composetasks.plan.hooks import with_hooks
 from composetasks.plan.origin import Origin, origin
@@ -71,8 +70,7 @@ def plan_stop(world: World) -> Plan:
 
 
 def _own_networks(world: World) -> list[Network]:
-    project = world.model.project
-    return [one for one in world.engine.networks if one.labels.get(f"{COMPOSE}project") == project]
+    return [one for one in world.engine.networks if one.project == world.model.project]
 
 
 def _networks(world: World, staying: list[Container], needs: tuple[str, ...]) -> list[Step]:

@@ -231,10 +231,28 @@ def test_a_name_that_moved_to_another_service_of_ours_is_taken_without_a_loss() 
 
 
 def test_two_services_that_swap_names_get_there_over_a_temporary_one() -> None:
-    a, b = service("a", container_names=("y",)), service("b", container_names=("x",))
+    a = service("a", container_names=("y",), config_hash="a-is-y")
+    b = service("b", container_names=("x",), config_hash="b-is-x")
     here = seen(model(a, b), container("a", id="a" * 64, name="x"), container("b", name="y"))
     new = [e.new for step in found(here).steps for e in step.because]
     assert new == [f"{'a' * 12}_x", "id-b-1_y"]
+
+
+def test_a_name_that_no_container_is_made_for_is_nobodys_concern() -> None:
+    """Compose gives a name when it makes a container, and goes by labels ever after."""
+    stranger = by_hand("shop-web-1", state="running")
+    renamed = container("web", name="web-before")
+    assert found(seen(model(service("web")), renamed, stranger)) == Findings()
+    again = model(service("web", config_hash="other"))
+    [blocker] = found(seen(again, renamed, stranger)).blockers
+    assert blocker.target == "shop-web-1"
+    # Of three, the second is gone: what is made anew is called the fourth.
+    names = tuple(f"shop-web-{number}" for number in (1, 2, 3))
+    web = service("web", container_names=names)
+    left = [container("web", 1), container("web", 3)]
+    assert found(seen(model(web), *left, by_hand("shop-web-2", state="running"))) == Findings()
+    [blocker] = found(seen(model(web), *left, by_hand("shop-web-4", state="running"))).blockers
+    assert blocker.target == "shop-web-4"
 
 
 def test_two_of_ours_that_want_one_name_are_told_before_anything_starts() -> None:

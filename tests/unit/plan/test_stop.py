@@ -49,3 +49,10 @@ def test_what_a_stranger_is_on_is_left() -> None:
     assert targets(replace(seen(), engine=replace(seen().engine, networks=(network(),)))) == [
         "shop_default"
     ]
+
+
+def test_a_network_that_was_merely_given_the_projects_label_stays() -> None:
+    by_hand = network("mine", id="m", labels={"com.docker.compose.project": "shop"})
+    of = seen(container("web"))
+    engine = replace(of.engine, networks=(network(), by_hand))
+    assert targets(replace(of, engine=engine)) == ["shop-web-1", "shop_default"]
