@@ -97,6 +97,36 @@ def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
         )
 
 
+def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Fixed addresses that the engine may give to another service before: it begins with a subnet's
+    first ones, and on a new network nothing has them yet."""
+    starting = tuple(services)
+    every = fixed(world, starting)
+    placed = {(one.service, one.resource.key) for one in every}
+    early = []
+    for one in every:
+        if one.network is not None or any(pool.get("ip_range") for pool in pools(one.resource)):
+            continue
+        key = one.resource.key
+        others = [
+            name for name in networks.users(world.model, starting, key) if (name, key) not in placed
+        ]
+        given = sum(world.model.services[name].replicas for name in others)
+        places = [
+            int(one.address) - int(subnet.network_address)
+            for subnet in subnets(None, one.resource)
+            if one.address in subnet
+        ]
+        # The subnet's own address and its gateway's come before.
+        if given and places and places[0] < given + 2:
+            early.append(f"{one.address} of {one.service}")
+    if early:
+        yield (
+            f"{', '.join(early)}: the engine may give such an early address to another service "
+            "that starts before; `ip_range` in the network's ipam.config keeps them apart"
+        )
+
+
 def _impossible(one: Fixed) -> tuple[str, str] | None:
     """Why nobody can have an address, and what to do; None where it is an ordinary one."""
     ipam = one.resource.config.get("ipam") or {}

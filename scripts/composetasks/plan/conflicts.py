@@ -67,8 +67,12 @@ def conflicts(
     steps, blockers, warnings = networks.replacements(world, starting, force)
     in_subnets = subnets.overlaps(world, starting)
     steps += in_subnets.steps
-    blockers += (*in_subnets.blockers, *external.missing(world, starting))
-    blockers += tuple(separation.blockers(world, starting))
+    blockers += (
+        *in_subnets.blockers,
+        *addresses.blockers(world, starting),
+        *external.missing(world, starting),
+        *separation.blockers(world, starting),
+    )
     found += Findings(_after_leaving(world, found.steps, steps), blockers, warnings)
     rest = left_containers(world, {step.key for step in found.steps})
     own = {resource.name for resource in world.model.networks.values()}
@@ -83,6 +87,7 @@ def conflicts(
             *external.without_plugin(world, starting),
             *separation.warnings(world, starting),
             *ports.warnings(world.model, starting),
+            *addresses.warnings(world, starting),
             *rest.warnings,
             *one_line((*rest.steps, *unused)),
         )
@@ -150,7 +155,6 @@ def _in_the_way(
         blockers=(
             *names.ours_against_ours(model, starting),
             *ports.ours_against_ours(model, starting),
-            *addresses.blockers(world, starting),
             *elsewhere,
         )
     )

@@ -129,8 +129,17 @@ def changed(world: World, services: Iterable[str]) -> Iterator[str]:
                 f"volume {volume.name} was made {made}, not by this project: it is used as it is "
                 "(`external: true` says so in the model)"
             )
-        elif resource.config_hash not in ("", volume.labels.get(HASH, resource.config_hash)):
+        elif _differs(volume, resource):
             yield _used_as_it_is(volume, resource)
+
+
+def _differs(volume: Volume, resource: Resource) -> bool:
+    """Whether a volume is another than the model's, by Compose's hash and by what counts: another
+    version of Compose may have another hash, and labels change nothing."""
+    if resource.config_hash in ("", volume.labels.get(HASH, resource.config_hash)):
+        return False
+    driver = str(resource.config.get("driver") or "local")
+    return (volume.driver, dict(volume.options)) != (driver, dict(options_of(resource)))
 
 
 def _used_as_it_is(volume: Volume, resource: Resource) -> str:

@@ -103,6 +103,21 @@ def test_another_of_ours_was_given_it() -> None:
     assert found(taken(container("a"))) == Findings()
 
 
+@pytest.mark.parametrize(
+    ("address", "pool", "early"),
+    [
+        ("10.1.0.2", {}, True),
+        ("10.1.0.9", {}, False),
+        ("10.1.0.2", {"ip_range": "10.1.0.128/25"}, False),
+    ],
+)
+def test_an_early_address_may_be_given_away_before(address: str, pool: Any, early: bool) -> None:
+    config = ipam(subnet=SUBNET, **pool)
+    said = found(seen(at("a", ipv4_address=address), service("b"), config=config)).warnings
+    assert [address in one for one in said] == [True] * early
+    assert found(seen(at("a", ipv4_address=address), config=config)).warnings == ()
+
+
 # --- subnets --------------------------------------------------------------------------------
 
 

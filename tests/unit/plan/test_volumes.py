@@ -68,6 +68,11 @@ def test_a_changed_volume_is_used_as_it_is_with_a_warning() -> None:
     assert found(with_volume(BOUND, volume(), config_hash="before")).warnings == ()
 
 
+def test_another_hash_of_the_same_options_is_no_change() -> None:
+    same = volume(**BOUND)
+    assert found(with_volume(BOUND, same, config_hash="of another Compose")).warnings == ()
+
+
 def test_a_password_in_options_is_not_shown() -> None:
     cifs = {"type": "cifs", "device": "//nas/x", "o": "username=u,password=hunter2"}
     [warning] = found(with_volume({}, volume(**cifs), config_hash="now")).warnings
