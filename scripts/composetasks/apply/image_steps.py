@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any
 
 from composetasks.apply import sharing
 from composetasks.apply.bake import Bake, definition, run_bake
 from composetasks.apply.build_failure import LOST_LAYER, build_failure, lost_layer
+from composetasks.apply.build_record import BuildRecord, errors, named
 from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
 from composetasks.facts import Action, BuildInputs, Event, ExitCode, Service, Step, World
-from composetasks.facts.references import divided, plain, registry_digest, repository
-from composetasks.run import lock, process, records
+from composetasks.facts.references import divided, repository
+from composetasks.run import process, records
 from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 
-LOCK_SECONDS = 60.0
-NEVER_SEEN = records.Base("")
 Tell = Callable[[Event], None]
-
-
-def errors() -> ModuleType:
-    """The SDK's errors; it is loaded by then."""
-    from docker import errors as module
-
-    return module
 
 
 @dataclass
@@ -52,6 +42,9 @@ class ImageSteps:
     stopping: threading.Event = field(default_factory=threading.Event)
     programs: set[process.Running] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._record = BuildRecord(self.client, self.cache, self.lock)
 
     def register(self, running: process.Running) -> None:
         with self.lock:
@@ -129,24 +122,18 @@ class ImageSteps:
         result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
         if sending.touched() or self._differs(step.service, inputs):
             # Which content BuildKit read can't be told: this image gets no digest.
-            self._undigested(image["Id"])
+            self._record.undigested(image["Id"])
             return {**result, "touched": True}
-        digest = self._recorded(
+        digest = self._record.built(
             image["Id"],
             service,
             inputs,
             log,
             anew=any(one.kind in ("no-cache", "pull") for one in step.because),
         )
-        if digest is None:
-            self._undigested(image["Id"])
         records.save_steps(self.cache, inputs.service, digest or "", log.steps(), took)
         self.digests[step.service] = digest
         return {**result, "digest": digest}
-
-    def _undigested(self, image: str) -> None:
-        with self.lock:
-            records.save_undigested(self.cache, image)
 
     def _refresh(self, step: Step, inputs: BuildInputs, tell: Tell) -> None:
         """Pull newer base images in place of those that are here and came from a registry. Those
@@ -181,89 +168,6 @@ class ImageSteps:
             return False
         with self.lock:
             return self.digest_now(service) != inputs.digest
-
-    def _recorded(
-        self, image_id: str, service: Service, inputs: BuildInputs, log: BuildLog, *, anew: bool
-    ) -> str | None:
-        """Tag an image with the digest of what it was built from, and keep that; the digest.
-
-        None where a base image that only BuildKit has seen turns out to have triggers: those may
-        have read files that are not among the inputs. The next look counts with them.
-        """
-        seen = {plain(name): digest for name, digest in log.bases().items()}
-        found, unread = self._learned(inputs, seen, triggers=log.has_triggers())
-        if unread:
-            return None
-        bases = {
-            name: found[plain(name)].digest if plain(name) in found else self._now(name, identity)
-            for name, identity in inputs.bases.items()
-        }
-        options = dict(inputs.options)
-        options.update({f"base-image.{name}": identity for name, identity in bases.items()})
-        digest = records.combined(inputs.core, bases)
-        records.save_inputs(
-            self.cache, replace(inputs, digest=digest, bases=bases, options=options)
-        )
-        self._shared_by_all(image_id, service, f"ct-{digest}", anew=anew)
-        return digest
-
-    def _shared_by_all(self, image_id: str, service: Service, shared: str, *, anew: bool) -> None:
-        """Give an image the tag of its inputs; where another instance that built the same inputs
-        meanwhile was first, take its image, so that all have one."""
-        name = repository(service.image)
-        with lock.hold(self.cache / "images.lock", "inv build", LOCK_SECONDS):
-            first = image_id
-            if not anew:
-                with contextlib.suppress(errors().ImageNotFound):
-                    first = self.client.inspect_image(f"{name}:{shared}")["Id"]
-            if first == image_id:
-                self.client.tag(image_id, name, shared)
-            else:
-                self._named(first, service)
-
-    def _learned(
-        self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool
-    ) -> tuple[dict[str, records.Base], bool]:
-        """Remember what the build showed of base images that are not here, and return it, with
-        whether one of them had triggers that nobody counted with."""
-        with self.lock:
-            known = records.load_bases(self.cache)
-            found = {}
-            for name in self._not_here(inputs):
-                was = known.get(name, NEVER_SEEN)
-                digest = seen.get(name, was.digest)
-                if triggers or name in seen:
-                    # Another service may use the same image without carrying its triggers out.
-                    same = was.digest == digest
-                    found[name] = records.Base(
-                        digest,
-                        triggers or (was.triggers and same),
-                        was.image if same else "",
-                    )
-            records.save_bases(self.cache, found)
-        unread = triggers and any(not known.get(name, NEVER_SEEN).triggers for name in found)
-        return found, unread
-
-    def _not_here(self, inputs: BuildInputs) -> set[str]:
-        """The base images that are no local ones, by their plain names."""
-        names = set()
-        for reference, identity in inputs.bases.items():
-            if not identity.startswith("ct-"):
-                try:
-                    self.client.inspect_image(reference)
-                except errors().ImageNotFound:
-                    names.add(plain(reference))
-        return names
-
-    def _now(self, reference: str, identity: str) -> str:
-        """What a base image is that may just have been pulled anew."""
-        if not identity.startswith("sha256:"):
-            return identity
-        try:
-            image = self.client.inspect_image(reference)
-        except errors().ImageNotFound:
-            return identity
-        return registry_digest(reference, image.get("RepoDigests") or ()) or str(image["Id"])
 
     # --- pulling and retagging --------------------------------------------------------------
 
@@ -304,17 +208,11 @@ class ImageSteps:
             return self._build(step, tell)
         image = self.client.inspect_image(reference)
         service = self.world.model.service(step.service)
-        self._named(image["Id"], service)
+        named(self.client, image["Id"], service)
         self.client.tag(image["Id"], repository(service.image), f"ct-{inputs.digest}")
         self.client.remove_image(reference)
         records.save_inputs(self.cache, inputs)
         return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
-
-    def _named(self, image_id: str, service: Service) -> None:
-        """Give an image the names that a service's build gives it."""
-        for reference in (service.image, *(service.build.tags if service.build else ())):
-            name, tag, _ = divided(reference)
-            self.client.tag(image_id, name, tag or "latest")
 
     def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
         """Push a service's image under its digest, and as what other builds may begin with."""
