@@ -97,10 +97,10 @@ def probe(
     except errors.NotFound:
         return Probe(Readiness(Phase.FAILED, "its container was removed meanwhile", "removed"))
     with understood("the engine's record of a container", ExitCode.NO_ENGINE):
-        return _judged(record, key, of, seen, waited, sockets)
+        return judged(record, key, of, seen, waited, sockets)
 
 
-def _judged(
+def judged(
     record: Mapping[str, Any],
     key: str,
     of: Expected,
@@ -108,6 +108,7 @@ def _judged(
     waited: Waited,
     sockets: Sockets,
 ) -> Probe:
+    """How a container is by its inspect record, and by what is known of the waiting for it."""
     count = int(record.get("RestartCount", 0))
     restarts = 0 if waited.restarts_before is None else max(0, count - waited.restarts_before)
     state = record.get("State") or {}

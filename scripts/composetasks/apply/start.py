@@ -32,6 +32,7 @@ from composetasks.apply.tools import Tools
 from composetasks.apply.watch import Watch
 from composetasks.facts import Action, Event, Role, Step, World, role
 from composetasks.facts.engine import COMPOSE
+from composetasks.facts.jobs import Ended, sortable
 from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -41,6 +42,8 @@ AWAY_INTERVAL = 0.2
 TELLING = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause", "health_status")
 """The events after which a container may stand otherwise than before; without those of every
 single health probe."""
+ANNOUNCED_SECONDS = 2.0
+"""How long an end that was seen is waited for in the engine's events."""
 LONGEST_WAIT = 3600.0
 
 
@@ -62,6 +65,7 @@ class Start:
         self.away_since: float | None = None
         self.record = StartRecord(model.project)
         self.seen = Seen()
+        self.watch = Watch(self.client, self.model.project, TELLING)
 
     def _of(self, name: str) -> Progress:
         if name not in self.services:
@@ -80,10 +84,11 @@ class Start:
             outcome, failed = "failed", str(failure.data.get("service", ""))
             raise
         finally:
+            self.tools.remember_ends(list(self._ends()))
             self.record.write(self.tools.run_folder, outcome, self._states(failed))
 
     def _run(self) -> Iterator[Event]:
-        with Watch(self.client, self.model.project, TELLING) as watch:
+        with self.watch:
             self._find_containers()
             for name, progress in self.services.items():
                 if not by_compose(progress.steps):
@@ -92,7 +97,7 @@ class Start:
             changed: set[str] | None = None
             while True:
                 try:
-                    yield from self._look(changed, watch)
+                    yield from self._look(changed)
                     yield from self._tell()
                     if (yield from self._launch()):
                         changed = None
@@ -100,17 +105,45 @@ class Start:
                     # What was announced meanwhile may be the end of one that was up.
                     ended = self._finished()
                     self._check_stuck()
-                    changed = watch.changed(0.0 if ended else self._patience())
+                    changed = self.watch.changed(0.0 if ended else self._patience())
                     if ended and changed == set():
+                        self._await_ends()
                         break
                     if not changed:
-                        yield from self._check_deadlines(watch)
+                        yield from self._check_deadlines()
                     if changed is None:
                         raise EngineGone
                     self.away_since = None
                 except engine_away():
-                    self._await_engine(watch)
+                    self._await_engine()
                     changed = None
+
+    def _await_ends(self) -> None:
+        """Wait a moment for what the engine announces of jobs that are done: how they ended."""
+        deadline = time.monotonic() + ANNOUNCED_SECONDS
+        while time.monotonic() < deadline and any(
+            self.watch.ended_by_itself(key) is None for _, key, _ in self._done()
+        ):
+            self.watch.changed(deadline - time.monotonic())
+
+    def _done(self) -> Iterator[tuple[str, str, Probe]]:
+        """The containers of this start that are done: service, id, last look."""
+        for name, progress in self.services.items():
+            for key, found in progress.probes.items():
+                if progress.steps and found.readiness.phase is Phase.DONE:
+                    yield name, key, found
+
+    def _ends(self) -> Iterator[tuple[str, Ended]]:
+        """How jobs of this start ended, with their services."""
+        started = [
+            sortable(found.started)
+            for progress in self.services.values()
+            for found in progress.probes.values()
+        ]
+        for name, key, found in self._done():
+            by_itself = self.watch.ended_by_itself(key)
+            if by_itself is not None:
+                yield name, Ended(key, sortable(found.started), by_itself, max(started))
 
     def _states(self, failed: str) -> dict[str, str]:
         """How the services of this start stand, and those that one of them waited for; what was
@@ -229,7 +262,7 @@ class Start:
             # One that had a container and has none was robbed of it: it is looked at once more.
             progress.containers = now.get(name) or progress.containers
 
-    def _look(self, changed: set[str] | None, watch: Watch) -> Iterator[Event]:
+    def _look(self, changed: set[str] | None) -> Iterator[Event]:
         """Inspect the containers that something happened to (None: all), and those that nothing
         announces, and judge them."""
         now = time.monotonic()
@@ -239,19 +272,17 @@ class Start:
             concerned = changed is None or bool(changed & progress.containers.keys())
             if not concerned and now < progress.look_at:
                 continue
-            progress.probes = {
-                key: self._probe(name, progress, key, watch) for key in progress.containers
-            }
+            progress.probes = {key: self._probe(name, progress, key) for key in progress.containers}
             verdicts = [one.readiness for one in progress.probes.values()]
             again = [one.again for one in verdicts if one.again is not None]
             progress.look_at = time.monotonic() + min(again) if again else math.inf
             yield from self._conclude(name, progress, verdicts)
 
-    def _probe(self, name: str, progress: Progress, key: str, watch: Watch) -> Probe:
+    def _probe(self, name: str, progress: Progress, key: str) -> Probe:
         waited = Waited(
             seconds=time.monotonic() - (progress.launched or self.began),
             restarts_before=progress.restarts.get(key),
-            asked_to_end=watch.asked_to_end(key),
+            asked_to_end=self.watch.asked_to_end(key),
             enough=progress.listened_enough(),
         )
         found = probe(self.client, key, progress.of, self.seen, waited, self.tools.sockets)
@@ -347,12 +378,12 @@ class Start:
         verdict = Readiness(Phase.FAILED, message, "never-started")
         raise self._failure(left[0], self.services[left[0]], verdict)
 
-    def _check_deadlines(self, watch: Watch) -> Iterator[Event]:
+    def _check_deadlines(self) -> Iterator[Event]:
         """Raise the failure of the first service whose time is over, after one more look."""
         now = time.monotonic()
         if all(now < deadline for deadline in deadlines(self.services).values()):
             return
-        yield from self._look(None, watch)
+        yield from self._look(None)
         for name, deadline in deadlines(self.services).items():
             if now >= deadline:
                 progress = self.services[name]
@@ -410,13 +441,13 @@ class Start:
             if name not in apart
         }
 
-    def _await_engine(self, watch: Watch) -> None:
+    def _await_engine(self) -> None:
         """Wait until an engine that went away is there again, and watch on from where it went."""
         began = self.away_since = self.away_since or time.monotonic()
         limits = [one.given or DEFAULT_TIMEOUT for one in self.services.values()]
         deadline = min([*deadlines(self.services).values(), began + max(limits)])
         while True:
-            watch.pause(AWAY_INTERVAL)
+            self.watch.pause(AWAY_INTERVAL)
             if time.monotonic() >= deadline:
                 waiting = (n for n, p in self.services.items() if p.phase is Phase.WAITING)
                 name = next(waiting, next(iter(self.services)))
@@ -425,7 +456,7 @@ class Start:
                 verdict = Readiness(Phase.FAILED, away, "engine-gone")
                 raise self._failure(name, self.services[name], verdict)
             with contextlib.suppress(*engine_away()):
-                watch.reconnect()
+                self.watch.reconnect()
                 self._find_containers()
                 return
 

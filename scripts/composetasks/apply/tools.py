@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.probe import Sockets
 from composetasks.run.compose import Compose
 from composetasks.run.settings import Check
 
@@ -17,10 +16,16 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from composetasks.apply.bake import Definitions
+    from composetasks.apply.probe import Sockets
+    from composetasks.facts import Ended
 
 
 def _nobody(record: Mapping[str, Any]) -> None:
     """Where nobody can be asked what listens."""
+
+
+def _forget(ends: Sequence[tuple[str, Ended]]) -> None:
+    """Where nothing is remembered."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Tools:
     once more, and gives their digest; ``definitions`` is what Compose says of the builds, where
     it was asked before; ``taken_since`` says who has come to a port that some services publish
     since the plan was made; ``sockets`` tells what listens in a container, ``ready`` what makes a
-    service up where the settings say it.
+    service up where the settings say it; ``remember_ends`` keeps how jobs ended, with their
+    services.
     """
 
     compose: Compose
@@ -51,6 +57,7 @@ class Tools:
     checks: tuple[Check, ...] = ()
     digest_now: Callable[[str], str] | None = None
     definitions: Future[Definitions] | None = None
+    remember_ends: Callable[[Sequence[tuple[str, Ended]]], None] = _forget
     taken_since: Callable[[Sequence[str]], Sequence[str]] | None = None
 
     @property

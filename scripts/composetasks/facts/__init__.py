@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Variable,
     )
     from composetasks.facts.events import Event, LogLine
+    from composetasks.facts.jobs import Ended, Run
     from composetasks.facts.layers import BuildTime, Commits, Layer, LayeredImage, StepTime
     from composetasks.facts.model import (
         OLDEST_COMPOSE,
@@ -70,6 +71,7 @@ _NAMES = {
     "bind_device role",
     "environment": "EnvFile Environment Problem Reading Usage Variable",
     "events": "Event LogLine",
+    "jobs": "Ended Run",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
     "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service",
     "plans": "Action Blocker Consent Evidence Plan Step",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from composetasks.facts.engine import Container, Engine, Network, Volume
+from composetasks.facts.jobs import Ended, Run
 from composetasks.facts.model import Model
 from composetasks.facts.plans import Blocker
 from composetasks.facts.state import Snapshot, State, Unkept
@@ -137,6 +138,9 @@ class World:
     ``unkept`` and ``snapshots`` are there for the verbs that are about them; ``shared`` is None
     where no registry is set. ``orphans`` are this project's; what belongs to them is not in
     ``engine``.
+    ``ended`` is how the runs of containers ended that their starts saw end, ``runs`` the last run
+    of those that a plan compares, both by container id; ``mounted`` the digests of what jobs
+    mount, by service.
     ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
     instance can have no copy of.
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
@@ -165,5 +169,8 @@ class World:
     shared: Shared | None = None
     image_checks: Mapping[str, str] = field(default_factory=dict)
     orphans: tuple[Orphan, ...] = ()
+    ended: Mapping[str, Ended] = field(default_factory=dict)
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    mounted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     checkout: str = ""
     in_common: tuple[InCommon, ...] = ()

@@ -20,11 +20,14 @@ from composetasks.observe.inputs import inputs_and_faults
 from composetasks.observe.inputs.listings import Ahead
 from composetasks.observe.labels import with_asked_hashes
 from composetasks.observe.mount_sources import empty_folders, missing_sources
+from composetasks.observe.mounted import mounted_digests
 from composetasks.observe.references import with_resolved_hashes
+from composetasks.observe.runs import job_services, observe_runs
 from composetasks.observe.since import with_since
 from composetasks.run import made, records
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
+from composetasks.store import jobs
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -55,10 +58,14 @@ def observe_world(
     made_from = made.load(cache, (container.config_hash for container in ours))
     here = is_here(client.base_url)
     paths = real_paths(model, engine.containers, here=here)
+    ended = jobs.load(cache, model.project)
+    runs = observe_runs(client, model, engine, ended)
     if not inputs:
         return World(
             model,
             engine,
+            ended=ended,
+            runs=runs,
             made_from=made_from,
             paths=paths,
             warnings=model.warnings,
@@ -72,6 +79,9 @@ def observe_world(
         inputs=wanted,
         unbuildable={name: _blocker(model, name, one) for name, one in faults.items()},
         built=records.load_inputs(cache, _digests(engine)),
+        ended=ended,
+        runs=runs,
+        mounted=mounted_digests(model, job_services(model, engine, ended), cache) if here else {},
         undigested=records.load_undigested(cache),
         made_from=made_from,
         ports=port_holders(unheld(_published(model), engine.containers)) if here else (),

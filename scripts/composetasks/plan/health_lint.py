@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from composetasks.facts import Service, World
-from composetasks.plan.services import is_job
+from composetasks.plan.jobs import looks_like_job
 
 SLOW_SECONDS = 2.0
 """Intervals up to here cost a start too little to speak of."""
@@ -35,7 +35,7 @@ def health_warnings(
         service.name
         for service in services
         if not service.has_healthcheck
-        and not is_job(model, service)
+        and not looks_like_job(model, service)
         and service.name not in world.image_checks
     ]
     bare = [name for name in unasked if name in awaited]

@@ -20,9 +20,12 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.plan import networks
+from composetasks.facts.jobs import namespaces_of
+from composetasks.plan import jobs, networks
+from composetasks.plan.jobs import due, is_done
 from composetasks.plan.mounts import mounted_images
 
+STARTED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
 NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attach")
 """Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
 
@@ -46,17 +49,6 @@ def closure(model: Model, names: Iterable[str]) -> tuple[str, ...]:
         wanted.add(name)
         todo += [dependency.service for dependency in model.services[name].depends_on]
     return tuple(name for name in model.services if name in wanted)
-
-
-def is_job(model: Model, service: Service) -> bool:
-    """Whether it is done when it ends with 0: others wait for its completion, or it has no
-    health check, no ports and no restart policy and has already ended by itself."""
-    return model.awaits_end_of(service.name) or (
-        not service.has_healthcheck
-        and not service.ports
-        and not service.config.get("expose")
-        and service.restart in ("no", "")
-    )
 
 
 def containers_of(world: World, service: str) -> tuple[Container, ...]:
@@ -98,17 +90,49 @@ def plan_services(
     makes it. ``rerun`` names jobs to run again although nothing changed; without ``wait`` a
     running service that is not ready yet needs no step.
     """
-    again = set(rerun)
+    names, again = tuple(services), frozenset(rerun)
+    anew: frozenset[str] = frozenset()
+    while True:
+        steps = _steps(world, names, _Asked(image_of, again, wait, anew))
+        started = frozenset(step.service for step in steps if step.action in STARTED)
+        if started <= anew or not any(_jobs(world, names)):
+            return ServicePlan(steps)
+        # What is started may make a job due, whose own start may make another one due.
+        anew |= started
+
+
+def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
+    """The services of which a container did its work and ended."""
+    for name in services:
+        service = world.model.services[name]
+        if any(is_done(world, service, one) for one in containers_of(world, name)):
+            yield name
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a plan of containers is asked for; ``anew`` are the services that it makes or starts."""
+
+    image_of: Mapping[str, str | None]
+    rerun: Collection[str]
+    wait: bool
+    anew: Collection[str]
+
+
+def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, ...]:
     steps: list[Step] = []
     touched: dict[str, list[str]] = {}
     moved: set[str] = set()
+    anew = set(asked.anew)
     for name in services:
         service = world.model.services[name]
         recreated = [one for one in shares_with(service) if one in moved]
-        made = tuple(_service_steps(world, service, image_of, again, wait, recreated))
+        made = tuple(_service_steps(world, service, replace(asked, anew=anew), recreated))
         if any(step.action is Action.RECREATE_CONTAINER for step in made):
             moved.add(name)
-        made += tuple(_restarts(world, service, moved, made))
+        made += tuple(_restarts(world, service, moved, anew, made))
+        if any(step.action in STARTED for step in made):
+            anew.add(name)
         needs = tuple(
             step_id
             for dependency in service.depends_on
@@ -117,29 +141,29 @@ def plan_services(
         made = tuple(replace(step, needs=needs + step.needs) for step in made)
         touched[name] = [step.id for step in made]
         steps += made
-    return ServicePlan(tuple(steps))
+    return tuple(steps)
 
 
 def _service_steps(
-    world: World,
-    service: Service,
-    image_of: Mapping[str, str | None],
-    rerun: set[str],
-    wait: bool,
-    recreated: Collection[str],
+    world: World, service: Service, asked: _Asked, recreated: Collection[str]
 ) -> Iterator[Step]:
-    again = service.name in rerun
     changed: dict[str, tuple[Evidence, ...]] = {}
+    again: dict[str, tuple[Evidence, ...]] = {}
     present = containers_of(world, service.name)
     for container in present:
         because = (
-            *_differences(world, service, container, image_of),
+            *_differences(world, service, container, asked.image_of),
             *(Evidence(kind="dependency", name=name) for name in recreated),
         )
-        # A job that is done needs its networks when it runs again, and not before.
-        only_networks = all(evidence.kind == "network" for evidence in because)
-        spared = only_networks and not again and _done(world, service, container)
-        changed[container.id] = () if spared else because
+        if is_done(world, service, container):
+            work = tuple(due(world, service, container, asked.anew))
+            because += tuple(one for one in work if one.kind == "content")
+            again[container.id] = tuple(one for one in work if one.kind != "content")
+            # It needs its networks when it runs again, and not before.
+            only_networks = all(evidence.kind == "network" for evidence in because)
+            if only_networks and not work and service.name not in asked.rerun:
+                because = ()
+        changed[container.id] = because
     # Compose keeps the unchanged ones with the lowest numbers (reconcile.go, sortContainers).
     present = tuple(sorted(present, key=lambda one: (bool(changed[one.id]), one.number)))
     for container in sorted(present[: service.replicas], key=lambda one: one.number):
@@ -147,8 +171,11 @@ def _service_steps(
             name = _name(world, service, container.number)
             reason = _recreate_reason(because)
             yield _step(Action.RECREATE_CONTAINER, service, name, reason, because, container.id)
+        elif container.id in again:
+            rerun = service.name in asked.rerun
+            yield from _job_again(service, container, again[container.id], rerun)
         else:
-            yield from _same(world, service, container, again, wait)
+            yield from _same(service, container, asked.wait)
     last = max((one.number for one in present), default=0)
     missing = (Evidence(kind="no-container"),)
     for number in range(last + 1, last + 1 + service.replicas - len(present)):
@@ -195,15 +222,18 @@ def _step(
     )
 
 
-def _done(world: World, service: Service, container: Container) -> bool:
-    """Whether a container is that of a job which ended well."""
-    ended = container.state == "exited" and container.exit_code == 0
-    return ended and is_job(world.model, service)
-
-
-def _same(
-    world: World, service: Service, container: Container, rerun: bool, wait: bool
+def _job_again(
+    service: Service, container: Container, work: tuple[Evidence, ...], rerun: bool
 ) -> Iterator[Step]:
+    """The step, if any, of a job that is done."""
+    if not work and not rerun:
+        return
+    because = work or (Evidence(kind="state", old=container.state, new="running"),)
+    why = "it is to run again" if rerun else jobs.reason(work)
+    yield _step(Action.START_CONTAINER, service, container.name, why, because, container.id)
+
+
+def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
     """The step, if any, of a container whose making has not changed."""
     evidence = (Evidence(kind="state", old=container.state, new="running"),)
     if container.state == "running":
@@ -216,31 +246,30 @@ def _same(
         because = (Evidence(kind="state", old="restarting", new="running"),)
         yield _step(Action.WAIT, service, container.name, "it is restarting", because, container.id)
         return
-    done = _done(world, service, container)
-    if done and not rerun:
-        return
-    reason = "it is to run again" if done else f"it is {container.state}"
-    if container.state == "exited" and container.exit_code:
+    reason = f"it is {container.state}"
+    if container.state == "exited" and container.exit_code is not None:
         reason = f"it exited with code {container.exit_code}"
     yield _step(Action.START_CONTAINER, service, container.name, reason, evidence, container.id)
 
 
 def _restarts(
-    world: World, service: Service, moved: Collection[str], own: tuple[Step, ...]
+    world: World,
+    service: Service,
+    moved: Collection[str],
+    anew: Collection[str],
+    own: tuple[Step, ...],
 ) -> Iterator[Step]:
-    """Compose stops and starts a service again when one it depends on with ``restart: true`` is
-    recreated (reconcile.go, planStopDependents)."""
-    cause = next(
-        (one.service for one in service.depends_on if one.restart and one.service in moved), ""
-    )
-    if not cause:
-        return
+    """The steps that stop and start what runs and can't go on as it is. Compose does so where one
+    that it depends on with ``restart: true`` is recreated (reconcile.go, planStopDependents); we
+    also where another container's namespaces, which it is in, went with that one's stop."""
     known = {step.key for step in own if step.action is not Action.WAIT}
     for container in containers_of(world, service.name):
         if container.state != "running" or container.id in known:
             continue
+        cause, reason = _restart_reason(world, service, container, moved, anew)
+        if not cause:
+            continue
         because = (Evidence(kind="dependency", name=cause),)
-        reason = f"{cause}, which it depends on, is recreated"
         stop = _step(Action.STOP_CONTAINER, service, container.name, reason, because, container.id)
         yield stop
         start = _step(
@@ -249,16 +278,35 @@ def _restarts(
         yield replace(start, needs=(stop.id,))
 
 
+def _restart_reason(
+    world: World,
+    service: Service,
+    container: Container,
+    moved: Collection[str],
+    anew: Collection[str],
+) -> tuple[str, str]:
+    """The service because of which a running container is started again, and why; "" for none."""
+    for one in service.depends_on:
+        if one.restart and one.service in moved:
+            return one.service, f"{one.service}, which it depends on, is recreated"
+    for name in namespaces_of(service):
+        if name in anew:
+            return name, f"{name}, whose namespaces it shares, is started again"
+        own = world.runs.get(container.id)
+        others = [world.runs[c.id] for c in containers_of(world, name) if c.id in world.runs]
+        if own and others and others[0].started > own.started:
+            return name, f"{name}, whose namespaces it shares, was started again"
+    return "", ""
+
+
 def shares_with(service: Service) -> tuple[str, ...]:
     """The services whose container this one's is bound to by id (its network, its processes or
     its volumes): where theirs is recreated, so is this one's (reconcile.go,
     parentNamespaceRecreated)."""
-    config = service.config
-    modes = [str(config.get(field) or "") for field in ("network_mode", "ipc", "pid")]
-    named = [mode.removeprefix("service:") for mode in modes if mode.startswith("service:")]
+    named = list(namespaces_of(service))
     named += [
         str(one).split(":")[0]
-        for one in config.get("volumes_from") or ()
+        for one in service.config.get("volumes_from") or ()
         if not str(one).startswith("container:")
     ]
     return tuple(dict.fromkeys(named))

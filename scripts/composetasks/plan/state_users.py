@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from composetasks.facts import Action, Consent, Container, Evidence, State, Step, World
 from composetasks.plan.hooks import with_hooks
+from composetasks.plan.jobs import is_done
 from composetasks.plan.origin import Origin, origin
 from composetasks.plan.services import closure, containers_of, images_now, plan_services
 
@@ -137,7 +138,18 @@ def starts(
     return [
         replace(_with_reason(world, step, stopped, jobs), needs=(*step.needs, *done))
         for step in started.steps
+        # What is stopped for its state is as it was before: no other job's work is due for that.
+        if step.service in (*names, *jobs) or not _was_done(after, step)
     ]
+
+
+def _was_done(world: World, step: Step) -> bool:
+    """Whether a step starts a job that is done."""
+    service = world.model.services[step.service]
+    return any(
+        one.id == step.key and is_done(world, service, one)
+        for one in containers_of(world, step.service)
+    )
 
 
 def _with_reason(

@@ -22,9 +22,9 @@ def style_of(service: Mapping[str, Any]) -> str:
     """The colour of a state: green for what is as it should be."""
     word = str(service["health"] or service["state"])
     if word in ("healthy", "running"):
-        return "green"
-    if service["state"] == "exited" and service["exit_code"] == 0 and service["job"]:
-        return "green"
+        return "yellow" if service["problem"] else "green"
+    if service["state"] == "exited" and service["exit_code"] == 0:
+        return "green" if service["done"] else "yellow"
     return QUIET if word == "missing" else "yellow" if word in WAITING else "red"
 
 
@@ -43,12 +43,16 @@ def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     now = datetime.now(timezone.utc)
     for one in services:
         table.add_row(*_row(one, now))
-    stale = [_stale(one) for one in services if one["stale"]]
-    return Group(table, *([Text(), *stale] if stale else []))
+    below = [_problem(one) for one in services if _uneven(one) or one["problem"]]
+    below += [_stale(one) for one in services if one["stale"]]
+    return Group(table, *([Text(), *below] if below else []))
 
 
 def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
     state = Text(clean(state_of(one)), style=style_of(one))
+    alike = [other for other in one["replicas"] if _stands(other) == _stands(one)]
+    if len(alike) < len(one["replicas"]):
+        state.append(f" ({len(alike)} of {len(one['replicas'])})")
     if one["restarts"]:
         many = f"{one['restarts']} restart{'' if one['restarts'] == 1 else 's'}"
         state.append(f", {many}", style="yellow")
@@ -69,6 +73,24 @@ def _age(since: str, now: datetime) -> str:
         return ""
     began = datetime.fromisoformat(f"{since[:19]}+00:00")
     return age(max(0.0, (now - began).total_seconds()))
+
+
+def _stands(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    return one["state"], one["health"], one["exit_code"]
+
+
+def _uneven(one: Mapping[str, Any]) -> bool:
+    """Whether the replicas of a service stand differently."""
+    return len({_stands(other) for other in one["replicas"]}) > 1
+
+
+def _problem(one: Mapping[str, Any]) -> Text:
+    """What is wrong with a service, or which of its replicas the row is about."""
+    name = one["name"]
+    if _uneven(one):
+        worst = [other["container"] for other in one["replicas"] if _stands(other) == _stands(one)]
+        name = f"{name} ({', '.join(worst)})"
+    return Text(clean(f"{name}: {one['problem'] or state_of(one)}"), style="yellow")
 
 
 def _stale(one: Mapping[str, Any]) -> Text:

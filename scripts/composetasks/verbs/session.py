@@ -15,6 +15,7 @@ from composetasks.apply.tools import Tools
 from composetasks.facts import (
     Action,
     Consent,
+    Ended,
     Environment,
     ExitCode,
     InCommon,
@@ -309,11 +310,35 @@ class Session:
             timeouts=self.settings.timeouts,
             ready=self.settings.ready,
             sockets=Listening(self.client),
+            remember_ends=partial(self._remember_ends, world),
             live=self.settings.live,
             digest_now=partial(self._digest_now, world),
             taken_since=partial(self._taken_since, world),
             **limits,
         )
+
+    def _remember_ends(self, world: World, ends: Sequence[tuple[str, Ended]]) -> None:
+        """Keep how jobs ended, with what they had mounted."""
+        from composetasks.observe.host import is_here
+        from composetasks.observe.mounted import mounted_digests
+        from composetasks.plan.jobs import mounted_at_start
+        from composetasks.store import jobs
+
+        if not ends:
+            return
+        model, cache = world.model, self.kept.cache
+        names = dict(ends) if is_here(self.client.base_url) else {}
+        now = mounted_digests(model, names, cache)
+        whole = [
+            replace(
+                end,
+                mounted=mounted_at_start(
+                    model.services[name], world.mounted.get(name, {}), now.get(name, {})
+                ),
+            )
+            for name, end in ends
+        ]
+        jobs.save(cache, model.project, whole, {one.id for one in world.engine.containers})
 
     def _taken_since(self, world: World, services: Sequence[str]) -> tuple[str, ...]:
         """Who has come to a port of ``services`` since ``world`` was observed."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.launch import engine_away
 from composetasks.apply.watch import Watch
-from composetasks.facts import Action, Container, ExitCode, Model, Service, World
+from composetasks.facts import Action, ExitCode
 from composetasks.report.documents import schema
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated, last_signal
@@ -131,6 +130,7 @@ class _Look:
         from composetasks.plan.orphans import warnings
         from composetasks.plan.services import containers_of
         from composetasks.plan.start import StartOptions, plan_start
+        from composetasks.verbs.services import documents
 
         running = _running(session, session.model().project)
         self._measuring: Measuring = Measuring(session.client, running)
@@ -143,7 +143,7 @@ class _Look:
             if step.action in (Action.BUILD_IMAGE, Action.RECREATE_CONTAINER, Action.RETAG_IMAGE):
                 for name in step.services or (step.service,):
                     stale.setdefault(name, []).append(step.reason)
-        self._services = _documents(session, world, stale)
+        self._services = documents(session, world, stale)
         faults = (*model_faults(world.model, world.model.services), *world.unbuildable.values())
         self._problems = [
             {"service": one.service, "message": one.message, "hint": one.hint} for one in faults
@@ -185,95 +185,3 @@ def _sum(values: Iterable[float | None]) -> float | None:
         return None
     total = sum(one for one in known if one is not None)
     return round(total, 1)
-
-
-def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
-    """The services as they are right now, after something was done."""
-    from composetasks.facts import Engine
-    from composetasks.observe.engine import read_containers
-
-    world = World(model, Engine(containers=read_containers(session.client)))
-    return _documents(session, world, {})
-
-
-def _documents(
-    session: Session, world: World, stale: Mapping[str, list[str]]
-) -> list[dict[str, Any]]:
-    from composetasks.plan.services import containers_of, is_job
-
-    documents = []
-    for service in world.model.services.values():
-        containers = containers_of(world, service.name)
-        because = [] if not containers else list(dict.fromkeys(stale.get(service.name, ())))
-        found = _document(session, service, containers, because)
-        documents.append({**found, "job": is_job(world.model, service)})
-    return documents
-
-
-def _document(
-    session: Session, service: Service, containers: tuple[Container, ...], because: list[str]
-) -> dict[str, Any]:
-    from composetasks.observe.engine import inspect_container
-
-    shown = min(containers, key=_badness, default=None)
-    record = inspect_container(session.client, shown.id) if shown else {}
-    state = record.get("State") or {}
-    ended = shown is not None and shown.state == "exited"
-    since = state.get("FinishedAt" if ended else "StartedAt", "")
-    return {
-        "name": service.name,
-        "state": shown.state if shown else "missing",
-        "health": shown.health if shown else "",
-        "since": since if str(since) > "0002" else "",
-        "exit_code": shown.exit_code if shown else None,
-        "restarts": int(record.get("RestartCount", 0)),
-        "image": shown.image if shown else service.image,
-        "stale": bool(because),
-        "stale_because": because,
-        "ports": _ports(containers),
-        "urls": _urls(service, containers),
-    }
-
-
-def _badness(container: Container) -> int:
-    """The replica that says most about its service: the worst."""
-    if container.state != "running":
-        return 0
-    return {"unhealthy": 1, "starting": 2}.get(container.health, 3)
-
-
-def _ports(containers: tuple[Container, ...]) -> list[str]:
-    """Published ports as Docker writes them; one on every address of IPv4 and IPv6 once."""
-    bindings = [binding for container in containers for binding in container.bindings]
-    everywhere = [replace(one, host_ip="::") for one in bindings if one.host_ip == "0.0.0.0"]
-    told = (
-        f"{_host(one.host_ip or '0.0.0.0')}:{one.published}->{one.target}/{one.protocol}"
-        for one in bindings
-        if one not in everywhere
-    )
-    return list(dict.fromkeys(told))
-
-
-def _urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
-    """Addresses of the ports whose ``app_protocol`` says what speaks there."""
-    protocols = {
-        int(entry["target"]): str(entry["app_protocol"])
-        for entry in service.config.get("ports") or ()
-        if entry.get("app_protocol")
-    }
-    told = (
-        f"{protocols[binding.target]}://{_reachable(binding.host_ip)}:{binding.published}"
-        for container in containers
-        for binding in container.bindings
-        if binding.target in protocols
-    )
-    return list(dict.fromkeys(told))
-
-
-def _reachable(address: str) -> str:
-    """The host of a URL for a port that is published on an address, which may be every one."""
-    return _host({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address))
-
-
-def _host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from composetasks.facts import ExitCode
 from composetasks.verbs.environment import check_environment
+from composetasks.verbs.services import service_documents
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import put_right
-from composetasks.verbs.status import service_documents
 
 
 def up(

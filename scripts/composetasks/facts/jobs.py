@@ -1,0 +1,74 @@
+"""Jobs: runs of containers, how they ended, and what a job's work rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from composetasks.facts.model import Model, Service
+
+DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run of a container, by the engine's clock: times that sort as text (see
+    :func:`sortable`)."""
+
+    started: str
+    finished: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of a container ended, as the start that began it has seen: ``by_itself`` or
+    because it was asked to. ``until`` is when the last container of that start was started;
+    ``mounted`` are the digests of what it had mounted, by source."""
+
+    container: str
+    started: str
+    by_itself: bool
+    until: str = ""
+    mounted: Mapping[str, str] = field(default_factory=dict)
+
+
+def sortable(stamp: str) -> str:
+    """An engine's time in UTC with all digits of its fraction: the engine leaves zeros out."""
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction.ljust(DIGITS, '0')}Z"
+
+
+def namespaces_of(service: Service) -> tuple[str, ...]:
+    """The services whose container's network or processes this one's are in: they are gone when
+    that is stopped, and it is left without them when that is started again."""
+    modes = [str(service.config.get(key) or "") for key in ("network_mode", "ipc", "pid")]
+    named = (mode.removeprefix("service:") for mode in modes if mode.startswith("service:"))
+    return tuple(dict.fromkeys(named))
+
+
+def rests_on(model: Model, name: str) -> tuple[str, ...]:
+    """The services that a job's work rests on: what it depends on, and what shares a volume with
+    it. Not what waits for the job, which comes after it."""
+    service = model.services[name]
+    depends_on = [one.service for one in service.depends_on if one.service in model.services]
+    volumes = _volumes(service)
+    shares = [
+        other.name
+        for other in model.services.values()
+        if other.name != name
+        and not volumes.isdisjoint(_volumes(other))
+        and not _depends(model, other.name, name)
+    ]
+    return tuple(dict.fromkeys([*depends_on, *shares]))
+
+
+def _volumes(service: Service) -> set[str]:
+    return {one.source for one in service.mounts if one.type == "volume" and one.source}
+
+
+def _depends(model: Model, name: str, on: str) -> bool:
+    """Whether a service depends on another, through others too (Compose refuses cycles)."""
+    return any(
+        one.service == on or (one.service in model.services and _depends(model, one.service, on))
+        for one in model.services[name].depends_on
+    )

@@ -1,0 +1,102 @@
+"""Jobs: which containers did their work and ended, and when that work is due again.
+
+Done is what others wait for the end of, or what its own start has seen end by itself; never what
+merely exited with code 0, as a worker does that is stopped. Work is due again when what it rests
+on was made or started anew since, or what it mounts has changed; Compose runs it at every start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from composetasks.facts import Container, Evidence, Model, Service, World
+from composetasks.facts.jobs import Ended, rests_on
+
+UNKNOWN = "what it mounted then is not on record"
+
+
+def looks_like_job(model: Model, service: Service) -> bool:
+    """Whether a service, by its model, need not stay up: others wait for its end, or it has no
+    health check, no ports and no restart policy."""
+    return model.awaits_end_of(service.name) or (
+        not service.has_healthcheck
+        and not service.ports
+        and not service.config.get("expose")
+        and service.restart in ("no", "")
+    )
+
+
+def ended(world: World, container: Container) -> Ended | None:
+    """How the last run of a container ended, where its start has seen it."""
+    found, run = world.ended.get(container.id), world.runs.get(container.id)
+    return found if found and run and found.started == run.started else None
+
+
+def is_done(world: World, service: Service, container: Container) -> bool:
+    """Whether a container is that of a job which did its work."""
+    if container.state != "exited" or container.exit_code != 0:
+        return False
+    end = ended(world, container)
+    return end.by_itself if end else world.model.awaits_end_of(service.name)
+
+
+def due(
+    world: World, service: Service, container: Container, anew: Collection[str]
+) -> Iterator[Evidence]:
+    """Why a job that is done is to do its work again; ``anew`` are the services that this plan
+    makes or starts."""
+    end, run = ended(world, container), world.runs.get(container.id)
+    since = max(run.finished if run else "", end.until if end else "")
+    for name in rests_on(world.model, service.name):
+        if name in anew:
+            yield Evidence(kind="dependency", name=name, detail="made or started by this plan")
+        elif run and any(started > since for started in _started(world, name)):
+            yield Evidence(kind="dependency", name=name, detail="made or started since it ended")
+    mounted = world.mounted.get(service.name, {})
+    if mounted and end is None:
+        yield Evidence(kind="mount", name=_shown(world, *mounted), detail=UNKNOWN)
+    elif end is not None:
+        for source, digest in mounted.items():
+            if end.mounted.get(source) == digest:
+                continue
+            if source in service.inline:
+                yield Evidence(kind="content", name=source)
+            else:
+                yield Evidence(kind="mount", name=_shown(world, source))
+
+
+def mounted_at_start(
+    service: Service, before: Mapping[str, str], now: Mapping[str, str]
+) -> dict[str, str]:
+    """The digests of what a job had mounted when it was started, by those from ``before`` it was
+    and those after it has ended. Where it may write itself, the later ones are taken."""
+    written = {one.source for one in service.mounts if not one.read_only}
+    return {
+        source: digest if source in written else before.get(source, digest)
+        for source, digest in now.items()
+    }
+
+
+def _started(world: World, name: str) -> Iterator[str]:
+    for one in world.engine.containers:
+        if one.id in world.runs and one.project == world.model.project and one.service == name:
+            yield world.runs[one.id].started
+
+
+def _shown(world: World, *sources: str) -> str:
+    """Sources as a compose file names them."""
+    home = f"{world.model.directory}/"
+    return ", ".join(
+        f"./{one.removeprefix(home)}" if one.startswith(home) else one for one in sources
+    )
+
+
+def reason(because: tuple[Evidence, ...]) -> str:
+    """Why a job runs again, in a sentence."""
+    return ", ".join(
+        f"{one.name}, which it mounts, "
+        + ("may have changed" if one.detail == UNKNOWN else "has changed")
+        if one.kind == "mount"
+        else f"its work rests on {one.name}, {one.detail}"
+        for one in because
+    )
