@@ -11,6 +11,17 @@ SEARCHED_DEPTH = 3
 """How deep below a folder a git repository of its own is looked for."""
 
 
+PLACEHOLDERS = frozenset([".empty", ".gitignore", ".gitkeep", ".keep", ".placeholder"])
+"""Files that are tracked so that git, which knows no empty folder, makes one."""
+
+
+def is_kept_empty(folder: Path) -> bool:
+    """Whether git tracks a folder as an empty one: what else is in it is no code."""
+    tracked = _git(folder, "ls-files", "-z") if folder.is_dir() else None
+    paths = [path for path in (tracked or "").split("\0") if path]
+    return bool(paths) and all(Path(path).name in PLACEHOLDERS for path in paths)
+
+
 def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
     """Why a mounted folder (a real path) is no state; "" where it may be.
 

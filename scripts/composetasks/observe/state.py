@@ -21,7 +21,7 @@ from composetasks.facts import (
     Volume,
     bind_device,
 )
-from composetasks.observe.code_folders import why_no_state
+from composetasks.observe.code_folders import is_kept_empty, why_no_state
 from composetasks.run import settings
 
 if TYPE_CHECKING:
@@ -206,9 +206,15 @@ def state_folders(
     homes = homes_of(model, folder.resolve())
     there = _found_folders(model, folder.resolve(), named, None, [], [])
     asked = by_path(homes, named, None)
+    # State for a copy, which has no need of the placeholder; emptying it here would delete that.
+    empty = [
+        path
+        for path, mounts in mounts_of(model, "bind").items()
+        if use(mounts)[1] and is_kept_empty(Path(path))
+    ]
     return {
         place: str(place.relative_to(home))
-        for path in (*there, *asked)
+        for path in (*there, *asked, *empty)
         if (home := home_of(place := Path(path), homes)) is not None
         and not (path in asked and named[asked[path]].shared)
     }

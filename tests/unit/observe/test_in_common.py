@@ -64,6 +64,21 @@ def test_shared_state_is_not_moved(tmp_path: Path) -> None:
     assert state_folders(of, folder, {"data": State(shared=True)}) == {}
 
 
+def test_a_folder_that_git_keeps_empty_is_moved(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    (folder / "data/inner").mkdir(parents=True)
+    for name in ("data/.gitkeep", "data/inner/.gitignore"):
+        (folder / name).touch()
+    git(folder, "add", ".")
+    (folder / "data/db").touch()
+    mounts = (
+        Mount("bind", str(folder / "data"), "/data"),
+        Mount("bind", str(folder / "src"), "/s"),
+    )
+    of = replace(model(service("a", mounts=mounts)), directory=folder)
+    assert state_folders(of, folder, {}) == {folder / "data": "data"}
+
+
 def test_files_and_folders_outside_are_shared(tmp_path: Path) -> None:
     folder = project(tmp_path)
     (folder / "db.sqlite").touch()
