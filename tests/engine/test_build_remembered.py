@@ -59,7 +59,7 @@ def test_one_that_was_damaged_is_asked_for_again(project: Project) -> None:
     edit(project, "first")
     [place] = [path for path, _ in kept(project) if '"config"' not in path.read_text()]
     whole = place.read_text()
-    place.write_text(whole.replace('"web": {', '"other": {'))
+    place.write_text(whole.replace('"web":{', '"other":{'))
     assert place.read_text() != whole
     edit(project, "second")
     assert place.read_text() == whole
