@@ -35,14 +35,17 @@ def combined(core: str, bases: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
+def own_path(context: str, cache: Path) -> str:
+    """Where in a build context our own folder is; "" where it is not in there."""
+    own = next((one for one in (cache, *cache.parents) if one.name == OWN_FOLDER), cache)
+    path = os.path.relpath(os.path.realpath(own), os.path.realpath(context))
+    return "" if path.startswith(os.pardir) or path == os.curdir else path
+
+
 def own_pattern(context: str, cache: Path) -> str:
     """The pattern of an ignore file that leaves our own folder out of a build context; "" where
     it is not in there. It changes with every run, and holds what is nobody's business."""
-    own = next((one for one in (cache, *cache.parents) if one.name == OWN_FOLDER), cache)
-    path = os.path.relpath(os.path.realpath(own), os.path.realpath(context))
-    if path.startswith(os.pardir) or path == os.curdir:
-        return ""
-    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
+    return re.sub(r"([*?\[\]\\])", r"\\\1", own_path(context, cache))
 
 
 class Lazy(Mapping[str, Any]):

@@ -312,3 +312,27 @@ def test_a_name_that_is_not_utf_8_is_named_where_it_would_be_sent(
         assert told.value.code == ExitCode.INVALID
     (context.folder / ".dockerignore").write_text("sub/[cl][ai]*\n")
     context.inputs()
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "ignored", "taken"),
+    [
+        ("COPY . /app", "", True),
+        ("COPY . /app", "node_modules\n", True),
+        ("COPY . /app", ".composetasks\n", False),
+        ("COPY . /app", "**/.composetasks\n", False),
+        ("COPY . /app", ".*\n", False),
+        ("COPY . /app", "*\n!a\n", False),
+        ("COPY a /app", "", False),
+        ("COPY sub /app", "", False),
+    ],
+)
+def test_it_is_told_where_plain_compose_takes_our_own_folder_along(
+    context: Context, dockerfile: str, ignored: str, taken: bool
+) -> None:
+    context.cache = context.folder / ".composetasks" / "cache"
+    context.cache.mkdir(parents=True)
+    context.dockerfile(f"FROM scratch\n{dockerfile}\n")
+    (context.folder / ".dockerignore").write_text(ignored)
+    warnings = context.inputs().warnings
+    assert [".composetasks to its .dockerignore" in one for one in warnings] == [True] * taken

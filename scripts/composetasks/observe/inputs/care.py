@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Model
 from composetasks.observe.code_folders import why_no_state
+from composetasks.observe.inputs.ignore import Ignore, State
+from composetasks.observe.inputs.selection import Root
 from composetasks.observe.inputs.tree import Files
+from composetasks.run import records
 from composetasks.store import memory
 
 LARGE_BYTES = 100_000_000
@@ -33,6 +37,33 @@ def warnings(service: str, folder: str, files: Files, model: Model, cache: Path)
             f"{service}: state of services goes into its build, and every change of it builds "
             f"again: {', '.join(state)} of {folder}; name it in .dockerignore"
         )
+
+
+def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root]) -> Iterator[str]:
+    """What to say where a build by Compose itself, which knows the project's ignore file alone,
+    takes our own folder out of a context."""
+    own = records.own_path(folder, cache)
+    if not own or not any(root.is_folder and _within(own, root.path) for root in roots):
+        return
+    state = State()
+    for path in reversed([own, *_folders(own)]):
+        state = theirs.state(path, state)
+    if not state.ignored:
+        yield (
+            f"a plain `docker compose build` copies {own} (snapshots of state, logs of runs) from "
+            f"{folder} into an image; add the line {records.own_pattern(folder, cache)} to "
+            "its .dockerignore (builds of `inv` leave it out anyway)"
+        )
+
+
+def _within(path: str, root: str) -> bool:
+    return not root or f"{path}/".startswith(f"{root}/")
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders that a path in a context is in, the nearest first."""
+    while path := posixpath.dirname(path):
+        yield path
 
 
 def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[str]:

@@ -23,11 +23,10 @@ from composetasks.observe.inputs.mounted_over import mounted_over
 from composetasks.observe.inputs.needs import (
     ImageConfig,
     Needs,
-    Source,
     UnknownTarget,
     is_folder,
 )
-from composetasks.observe.inputs.selection import select
+from composetasks.observe.inputs.selection import Selection, select
 from composetasks.observe.inputs.stages import find_needs
 from composetasks.observe.inputs.tree import Files, memory_of, read_files
 from composetasks.run import masking, records
@@ -124,17 +123,18 @@ class Observer:
         options["dockerfile"] = needs.text
         options |= {f"build-arg.{name}": args[name] for name in sorted(needs.args)}
         folders, files = {}, {}
+        warnings = list(_fetch_warnings(service, needs))
         for context in sorted({source.context for source in needs.sources}):
             where = folder
             if context:
                 where = self._folder(service, named[context], f"build context {context}:")
             folders[context] = where
-            ignore = _ignore(where, None if context else place, self.cache)
-            sources = [one for one in needs.sources if one.context == context]
-            files[context] = self._files(service, context, where, sources, ignore)
+            theirs = _ignored(where, None if context else place)
+            selected = select(where, [one for one in needs.sources if one.context == context])
+            files[context] = self._files(service, context, where, selected, theirs)
+            warnings += care.taken_along(where, self.cache, Ignore(theirs), selected.roots)
         self.looked[service.name] = Looked(needs, place, folders)
         bases = self._bases(needs.images, [named[name] for name in needs.contexts], options)
-        warnings = list(_fetch_warnings(service, needs))
         for context, found in files.items():
             warnings += care.warnings(service.name, folders[context], found, self.model, self.cache)
         made = self._made(service, options, bases, files, folders, warnings)
@@ -230,9 +230,11 @@ class Observer:
         return ImageConfig(onbuild=None if recorded and recorded.triggers else ())
 
     def _files(
-        self, service: Service, context: str, where: str, sources: list[Source], ignore: Ignore
+        self, service: Service, context: str, where: str, selected: Selection, theirs: list[str]
     ) -> Files:
-        selected = select(where, sources)
+        # Our own folder is left out too, as it is when the image is built.
+        own = records.own_pattern(where, self.cache)
+        ignore = Ignore([*theirs, *([own] if own else ())])
         memory = memory_of(self.cache, service.name, context)
         try:
             return read_files(
@@ -380,19 +382,17 @@ def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile
         ) from error
 
 
-def _ignore(folder: str, dockerfile: str | None, cache: Path) -> Ignore:
-    """The ignore file that counts, the Dockerfile's own or else the context's; our own folder is
-    left out too, as it is when the image is built."""
-    own = records.own_pattern(folder, cache)
+def _ignored(folder: str, dockerfile: str | None) -> list[str]:
+    """The patterns of the ignore file that counts, the Dockerfile's own or else the context's."""
     for place in (f"{dockerfile}.dockerignore" if dockerfile else "", f"{folder}/.dockerignore"):
         if not place:
             continue
         try:
             with open(place, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                return Ignore([*read_patterns(stream.read()), *([own] if own else ())])
+                return list(read_patterns(stream.read()))
         except OSError:
             continue
-    return Ignore([own] if own else ())
+    return []
 
 
 def _fetch_warnings(service: Service, needs: Needs) -> Iterator[str]:
