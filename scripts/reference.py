@@ -78,6 +78,11 @@ ACTIONS = {
         "replaces it by Compose and starts it; its volumes stay",
     ),
     Action.START_CONTAINER: ("a container's name", "starts it as it is"),
+    Action.RUN_PROVIDER: (
+        "a service",
+        "has Compose run its provider; what depends on it gets what that says",
+    ),
+    Action.STOP_PROVIDER: ("a service", "has Compose end what its provider made"),
     Action.WAIT: ("a container's name", "waits until it is up; it runs already"),
     Action.RUN_CHECK: ("a check's name", "runs a check that the settings declare"),
 }

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from composetasks.apply import removal, teardown
 from composetasks.apply.build import build
 from composetasks.apply.checks import run_check
-from composetasks.apply.launch import stop_by_compose
+from composetasks.apply.launch import stop_by_compose, stop_provider
 from composetasks.apply.start import Start
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, ExitCode, Plan, Step, World
@@ -24,6 +24,7 @@ CONTAINERS = (
     Action.CREATE_CONTAINER,
     Action.RECREATE_CONTAINER,
     Action.START_CONTAINER,
+    Action.RUN_PROVIDER,
     Action.WAIT,
 )
 LAUNCHING = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
@@ -175,6 +176,8 @@ def _at_once(step: Step, steps: Iterable[Step]) -> list[Step]:
 
 
 def _clear_some(steps: Sequence[Step], world: World, tools: Tools) -> list[Event]:
+    if steps[0].action is Action.STOP_PROVIDER:
+        return list(stop_provider(steps[0], tools))
     if steps[0].by_compose:
         stop_by_compose(tools, steps[0].service, [step.key for step in steps])
     return [

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
 from composetasks.apply import removal
+from composetasks.apply.events import event
 from composetasks.apply.telling import spoken
 from composetasks.apply.tools import Tools
-from composetasks.facts import Action, Model, Step
+from composetasks.facts import Action, Event, Model, Step
+from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.plain_text import lines_of
@@ -18,7 +21,12 @@ from composetasks.run.process import ProgramError
 READABLE = ("--ansi", "never", "--progress", "auto")
 """What it says is read, whatever COMPOSE_ANSI and COMPOSE_PROGRESS want for a terminal; ``auto``
 is plain text where there is none, and ``plain`` is refused with COMPOSE_ANSI=always."""
-LAUNCHED_BY_COMPOSE = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+LAUNCHED_BY_COMPOSE = (
+    Action.CREATE_CONTAINER,
+    Action.RECREATE_CONTAINER,
+    Action.START_CONTAINER,
+    Action.RUN_PROVIDER,
+)
 
 
 class EngineGone(Exception):
@@ -59,17 +67,43 @@ def by_compose(steps: Sequence[Step]) -> bool:
     return any(step.action in LAUNCHED_BY_COMPOSE for step in steps)
 
 
-def launch(tools: Tools, services: Mapping[str, Sequence[Step]]) -> None:
+def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
     """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_away`."""
     for steps in services.values():
         _by_hand(tools, steps)
     wanted = {name: steps for name, steps in services.items() if by_compose(steps)}
-    forced = [name for name, steps in wanted.items() if _unseen_by_compose(steps)]
-    if forced:
-        _compose_up(tools, forced, "--force-recreate")
-    others = [name for name in wanted if name not in forced]
-    if others:
-        _compose_up(tools, others)
+    groups: dict[tuple[bool, bool], list[str]] = {}
+    for name, steps in wanted.items():
+        kind = (_unseen_by_compose(steps), bool(model.providers_of(name)))
+        groups.setdefault(kind, []).append(name)
+    for (forced, provided), names in groups.items():
+        options = ["--force-recreate"] if forced else []
+        if provided:
+            _with_providers(tools, model, names, options)
+        else:
+            _compose_up(tools.compose, tools, names, ["--no-deps", *options])
+
+
+def _with_providers(
+    tools: Tools, model: Model, names: Sequence[str], options: Sequence[str]
+) -> None:
+    """Start services together with the providers they depend on, whose words Compose hands to them
+    in one and the same run only; what else they depend on is up, and is not touched."""
+    needed = {name: model.providers_of(name) for name in names}
+    alone = dict.fromkeys(one for providers in needed.values() for one in providers)
+    text = "".join(
+        [
+            "services:\n",
+            *(f"  {json.dumps(one)}: {{depends_on: !reset null}}\n" for one in alone),
+            *(
+                f"  {json.dumps(name)}: {{depends_on: !override {json.dumps(list(providers))}}}\n"
+                for name, providers in needed.items()
+            ),
+        ]
+    )
+    files = [*map(str, model.files), "-"]
+    compose = tools.compose.with_files(files, tools.compose.project)
+    _compose_up(compose, tools, names, options, text)
 
 
 def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
@@ -92,17 +126,23 @@ def _unseen_by_compose(steps: Sequence[Step]) -> bool:
     see an edit of an inline config, and recreates for none of them by itself."""
     return any(
         step.action is Action.RECREATE_CONTAINER
-        and any(evidence.kind in ("network", "content") for evidence in step.because)
+        and any(evidence.kind in ("network", "content", "provider") for evidence in step.because)
         for step in steps
     )
 
 
-def _compose_up(tools: Tools, services: Sequence[str], *options: str) -> None:
+def _compose_up(
+    compose: Compose,
+    tools: Tools,
+    services: Sequence[str],
+    options: Sequence[str],
+    override: str | None = None,
+) -> None:
     # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
     spare = "--remove-orphans=false"
-    arguments = ("up", "-d", "--no-build", "--no-deps", "--pull", "never", spare, *options)
+    arguments = ("up", "-d", "--no-build", "--pull", "never", spare, *options)
     try:
-        tools.compose.run(*READABLE, *arguments, *services)
+        compose.run(*READABLE, *arguments, *services, stdin=override)
     except ProgramError as error:
         (tools.run_folder / "compose-up.log").write_text(
             safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
@@ -111,6 +151,21 @@ def _compose_up(tools: Tools, services: Sequence[str], *options: str) -> None:
             raise EngineGone from error
         # With COMPOSE_STATUS_STDOUT what became of each container is there.
         raise NotLaunched(services, error.stdout + error.stderr) from error
+
+
+def stop_provider(step: Step, tools: Tools) -> Iterator[Event]:
+    """Have a provider end what it made. Raises TaskFailure, code 1, where Compose can't."""
+    yield event("step-started", step)
+    try:
+        tools.compose.run(*READABLE, "down", step.service)
+    except ProgramError as error:
+        failed = NotLaunched([step.service], error.stdout + error.stderr)
+        raise TaskFailure(
+            f"the provider of {step.service} could not end what it made",
+            detail=safe(failed.why),
+            hint="see that its program is on PATH, and run the task again",
+        ) from error
+    yield event("step-done", step, "ended")
 
 
 def stop_by_compose(tools: Tools, service: str, keys: Sequence[str]) -> None:

@@ -199,6 +199,9 @@ class Start:
         for name in ready:
             # Ending what it replaces took as long as that was given for its end.
             self.services[name].started = time.monotonic()
+            if self.model.services[name].provided:
+                # There is no container to be looked at.
+                self.services[name].phase = Phase.UP
             for step in self.services[name].steps:
                 yield Event(
                     kind="step-done",
@@ -231,7 +234,8 @@ class Start:
     def _do_steps(self, names: Sequence[str]) -> None:
         """Have the containers of services started; raises the failure of one that can't be."""
         try:
-            launch(self.tools, {name: self.services[name].steps for name in names})
+            steps = {name: self.services[name].steps for name in names}
+            launch(self.tools, self.model, steps)
         except NotLaunched as error:
             self._find_containers()
             containers = {name: list(self.services[name].containers) for name in error.services}
@@ -484,4 +488,5 @@ def _done(action: Action) -> str:
         Action.RECREATE_CONTAINER: "recreated",
         Action.START_CONTAINER: "started",
         Action.STOP_CONTAINER: "stopped",
+        Action.RUN_PROVIDER: "run",
     }.get(action, "")

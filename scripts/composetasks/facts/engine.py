@@ -137,7 +137,9 @@ class Container:
 
     @property
     def config_files(self) -> tuple[str, ...]:
-        return tuple(part for part in self._label("project.config_files").split(",") if part)
+        named = self._label("project.config_files").split(",")
+        # "-" is what Compose was told on its standard input.
+        return tuple(part for part in named if part not in ("", "-"))
 
     @property
     def running(self) -> bool:

@@ -35,6 +35,8 @@ class Action(str, enum.Enum):
     CREATE_CONTAINER = "create-container"
     RECREATE_CONTAINER = "recreate-container"
     START_CONTAINER = "start-container"
+    RUN_PROVIDER = "run-provider"
+    STOP_PROVIDER = "stop-provider"
     WAIT = "wait"
     RUN_CHECK = "run-check"
 

@@ -113,6 +113,8 @@ def _service(name: str, section: dict[str, Any], named: Named, config_hash: str)
     stem = named.separator.join((named.project, name))
     numbered = [f"{stem}{named.separator}{n}" for n in range(1, replicas + 1)]
     names = [str(fixed)] if fixed else numbered
+    if section.get("provider"):
+        names = []
     build = section.get("build")
     check = section.get("healthcheck") or {}
     return Service(

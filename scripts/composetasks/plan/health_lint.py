@@ -21,7 +21,8 @@ def health_warnings(
     program that each lacks, then those that say a service is up when it is not, then those that
     say so late. Services without any check share a line."""
     model = world.model
-    services = [model.services[name] for name in names if name in model.services]
+    known = [model.services[name] for name in names if name in model.services]
+    services = [one for one in known if not one.provided]
     missing = lacking or {}
     lines = [_lacks(one.name, missing[one.name]) for one in services if one.name in missing]
     lines += _one_line_a_kind(pair for service in services for pair in _of_one(service))

@@ -90,6 +90,9 @@ class _Planner:
         if name in self.image_of:
             return
         service = self.world.model.service(name)
+        if service.provided:
+            self.image_of[name] = None
+            return
         builder = self.builders.get(plain(service.image))
         fault = self._fault(service)
         if fault is not None:

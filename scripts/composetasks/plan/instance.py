@@ -75,6 +75,7 @@ def override(
         "services": {
             name: _service(model, service, instance, ports, folders, labels)
             for name, service in model.services.items()
+            if not service.provided
         },
         "networks": _networks(model, instance, labels),
         "volumes": _volumes(model, instance, labels, volumes),

@@ -133,6 +133,8 @@ def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, 
         made += tuple(_restarts(world, service, moved, anew, made))
         if any(step.action in STARTED for step in made):
             anew.add(name)
+        if service.provided:
+            made = (_run_provider(service),)
         needs = tuple(
             step_id
             for dependency in service.depends_on
@@ -154,6 +156,7 @@ def _service_steps(
         because = (
             *_differences(world, service, container, asked.image_of),
             *(Evidence(kind="dependency", name=name) for name in recreated),
+            *_provided(world, service),
         )
         if is_done(world, service, container):
             work = tuple(due(world, service, container, asked.anew))
@@ -190,6 +193,20 @@ def _service_steps(
             (Evidence(kind="replicas", old=str(container.number), new=str(service.replicas)),),
             container.id,
         )
+
+
+def _provided(world: World, service: Service) -> Iterator[Evidence]:
+    """What a provider may say otherwise each time it is run: Compose makes the containers that
+    depend on it anew at every start."""
+    for name in world.model.providers_of(service.name):
+        yield Evidence(kind="provider", name=name)
+
+
+def _run_provider(service: Service) -> Step:
+    kind = str(service.config["provider"].get("type", ""))
+    because = (Evidence(kind="provider", name=kind),)
+    reason = f"Compose runs its provider {kind} at every start"
+    return _step(Action.RUN_PROVIDER, service, service.name, reason, because)
 
 
 def _name(world: World, service: Service, number: int) -> str:
@@ -328,6 +345,7 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
             "volume": f"its volume at {e.name} changed",
             "content": f"its config {e.name} was edited",
             "dependency": f"it shares what {e.name} has, which is recreated",
+            "provider": f"it gets what the provider of {e.name} says",
         }[e.kind]
         for e in because
         if e.kind in ("image", "mounted-image", "network", "volume", "content", "dependency")

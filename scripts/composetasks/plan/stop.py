@@ -48,6 +48,19 @@ def plan_stop(world: World) -> Plan:
         by_service.setdefault(container.service, []).append(step.id)
         steps.append(step)
     steps = with_hooks(world, steps)
+    steps += [
+        Step(
+            action=Action.STOP_PROVIDER,
+            target=name,
+            reason="Compose has its provider end what it made",
+            service=name,
+            services=(name,),
+            because=(Evidence(kind="provider", name=str(service.config["provider"].get("type"))),),
+            needs=tuple(step.id for step in steps),
+        )
+        for name, service in reversed(list(model.services.items()))
+        if service.provided
+    ]
     staying = [one for one in world.engine.containers if one not in ours]
     steps += _networks(world, staying, tuple(step.id for step in steps))
     warnings = [f"container {one.name} stays: made {made_by(world, one)}" for one in spared]

@@ -34,6 +34,7 @@ STYLES = {
     Action.EMPTY_STATE: "red",
     Action.STOP_CONTAINER: "yellow",
     Action.RECREATE_CONTAINER: "yellow",
+    Action.STOP_PROVIDER: "red",
 }
 PIPE_WIDTH = 200
 SHOWN_EVIDENCE = 10
@@ -41,7 +42,7 @@ SHOWN_BLOCKERS = 3
 """How many blockers are shown of those that the same resolves."""
 SAID_BY_REASON = (
     *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy"),
-    *("state", "health", "replicas", "dependency"),
+    *("state", "health", "replicas", "dependency", "provider"),
     *("name", "port", "service", "left-over", "old-image", "no-shared-image"),
 )
 """Kinds of evidence that the step's reason puts into words whole."""

@@ -25,6 +25,7 @@ CHANGES = (
 """The events after which a service may stand otherwise than before."""
 BURST_SECONDS = 0.2
 """What comes so shortly after an event is seen with it."""
+STALE = (Action.BUILD_IMAGE, Action.RECREATE_CONTAINER, Action.RETAG_IMAGE)
 LONG_SECONDS = 3600.0
 RECONNECT_SECONDS = 0.2
 """Between two tries to reach an engine that went away; nothing announces its return."""
@@ -140,7 +141,9 @@ class _Look:
         plan = plan_start(world, (), StartOptions())
         stale: dict[str, list[str]] = {}
         for step in plan.steps:
-            if step.action in (Action.BUILD_IMAGE, Action.RECREATE_CONTAINER, Action.RETAG_IMAGE):
+            # What a start would do for a provider's sake tells nothing of now.
+            for_provider = all(one.kind == "provider" for one in step.because)
+            if step.action in STALE and not for_provider:
                 for name in step.services or (step.service,):
                     stale.setdefault(name, []).append(step.reason)
         self._services = documents(session, world, stale)
