@@ -102,6 +102,16 @@ def test_a_hook_that_fails_keeps_its_container_running(shop: Project) -> None:
     assert shop.inv("down").code == 0
 
 
+@pytest.mark.parametrize("hook", ["pre_start", "post_start"])
+def test_the_service_whose_hook_fails_is_named(shop: Project, hook: str) -> None:
+    failing = {hook: [{"command": ["sh", "-c", "echo broken; exit 5"]}]}
+    write(shop, {"apart": {}, "db": failing, "web": {}})
+    failed = shop.inv("up")
+    assert failed.code == 8
+    assert "error: db is not up: " in failed.err
+    assert "5" in failed.err.partition("error: db is not up: ")[2].splitlines()[0]
+
+
 def test_a_stranger_that_compose_counts_is_not_stopped_with_the_service(shop: Project) -> None:
     hooked(shop)
     assert shop.inv("up").code == 0

@@ -220,6 +220,7 @@ def culprit(
                 for line in failed.lines
             ):
                 return name
-        if any(line.startswith(f"service:{name}:") for line in failed.lines):
+        told = (f"service:{name}:", f'service "{name}" pre_start', f"{name} hook ")
+        if any(line.startswith(told) for line in failed.lines):
             return name
     return failed.services[0]
