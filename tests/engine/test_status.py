@@ -23,6 +23,10 @@ services:
     image: ct-test/busybox
     init: true
     command: [sh, -c, "head -c 40000000 /dev/zero | tail -c 40000000 | (sleep 1000; cat)"]
+    healthcheck:
+      test: [CMD, sh, -c, "echo it holds; echo 'warning: an edit was refused'; test ! -e /ill"]
+      interval: 1s
+      retries: 1
   job: {image: ct-test/busybox, command: ["true"]}
   web:
     build: web
@@ -65,6 +69,15 @@ def test_what_does_not_run_takes_nothing_that_is_known(shop: Project) -> None:
         assert taken == (None, None)
     assert (services["job"]["exit_code"], services["job"]["job"]) == (0, True)
     assert services["web"]["state"] == "exited"
+
+
+def test_a_health_check_is_heard_when_it_warns_and_when_it_fails(shop: Project) -> None:
+    assert status(shop)["holds"]["warnings"] == ["an edit was refused"]
+    assert "holds: an edit was refused" in shop.inv("status").out
+    docker("exec", f"{shop.name}-holds-1", "touch", "/ill")
+    wait_until(lambda: status(shop)["holds"]["health"] == "unhealthy")
+    assert status(shop)["holds"]["warnings"] == []
+    assert "it holds" in status(shop)["holds"]["problem"]
 
 
 def test_restarts_and_since_when_are_the_engines(shop: Project) -> None:

@@ -44,6 +44,7 @@ def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     for one in services:
         table.add_row(*_row(one, now))
     below = [_problem(one) for one in services if _uneven(one) or one["problem"]]
+    below += [_warning(one, line) for one in services for line in one["warnings"]]
     below += [_stale(one) for one in services if one["stale"]]
     return Group(table, *([Text(), *below] if below else []))
 
@@ -91,6 +92,11 @@ def _problem(one: Mapping[str, Any]) -> Text:
         worst = [other["container"] for other in one["replicas"] if _stands(other) == _stands(one)]
         name = f"{name} ({', '.join(worst)})"
     return Text(clean(f"{name}: {one['problem'] or state_of(one)}"), style="yellow")
+
+
+def _warning(one: Mapping[str, Any], line: str) -> Text:
+    """What the health check of a service tells, although it passes."""
+    return Text(clean(f"{one['name']}: {line}"), style="yellow")
 
 
 def _stale(one: Mapping[str, Any]) -> Text:

@@ -17,6 +17,10 @@ from composetasks.plan.services import containers_of
 from composetasks.store import jobs
 from composetasks.verbs.session import Session
 
+WARNING = "warning: "
+"""What a line of a health check begins with that tells what is amiss in spite of its passing."""
+MOST_WARNINGS = 3
+
 
 def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
     """The services as they are right now, after something was done."""
@@ -64,6 +68,7 @@ def _document(
         "exit_code": shown.exit_code if shown else None,
         "restarts": int(record.get("RestartCount", 0)),
         "problem": _problem(session, model, service, shown.id, record) if shown and state else "",
+        "warnings": health_warnings(state.get("Health") or {}),
         "image": shown.image if shown else service.image,
         "container": shown.name if shown else "",
         "replicas": [_replica(one) for one in containers],
@@ -89,6 +94,17 @@ def _problem(
     if verdict.phase is Phase.FAILED and verdict.kind in ("start-failed", "no-health-check"):
         return verdict.message
     return "killed for memory" if verdict.kind == "out-of-memory" else ""
+
+
+def health_warnings(health: Mapping[str, Any]) -> list[str]:
+    """The lines `warning: ...` that the last probe of a healthy container printed, without that
+    word."""
+    probes = health.get("Log") or [{}]
+    if health.get("Status") != "healthy" or probes[-1].get("ExitCode") != 0:
+        return []
+    lines = str(probes[-1].get("Output") or "").splitlines()
+    found = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
+    return [line.strip()[:300] for line in found][:MOST_WARNINGS]
 
 
 def _replica(container: Container) -> dict[str, Any]:

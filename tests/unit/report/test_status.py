@@ -25,6 +25,7 @@ def one(**changes: Any) -> dict[str, Any]:
         "job": False,
         "done": False,
         "problem": "",
+        "warnings": [],
         "replicas": [],
         "memory_bytes": None,
         "cpu_percent": None,
@@ -121,3 +122,8 @@ def test_names_of_others_move_no_cursor() -> None:
 )
 def test_an_age_has_two_units(seconds: float, words: str) -> None:
     assert age(seconds) == words
+
+
+def test_what_a_health_check_warns_of_stands_below_the_table() -> None:
+    lines = page(one(name="job", health="healthy", warnings=["an edit was refused"]), one())
+    assert lines[-1] == "job: an edit was refused"
