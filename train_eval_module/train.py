@@ -31,7 +31,7 @@ for parent in (HERE.parent / "compose", Path("/app")):
         sys.path.insert(0, str(parent))
         break
 
-from processing.clips import decode  # noqa: E402
+from processing.decode import decode  # noqa: E402
 from processing.model_files import DESCRIPTION, TEXT_FILE, VIDEO_FILE, Shape  # noqa: E402
 from processing.models import (  # noqa: E402
     TextModel,

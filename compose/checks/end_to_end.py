@@ -137,8 +137,11 @@ def see_row(post: dict[str, Any]) -> str:
         def scored() -> dict[str, Any] | None:
             cursor = connection.cursor(row_factory=dict_row)
             try:
+                # A row whose clip could not be had yet gets its final score later.
                 return cursor.execute(
-                    "SELECT * FROM scored_posts WHERE post_id = %s", [post["post_id"]]
+                    "SELECT * FROM scored_posts WHERE post_id = %s"
+                    " AND NOT (fusion AND video_score IS NULL)",
+                    [post["post_id"]],
                 ).fetchone()
             except psycopg.errors.UndefinedTable:
                 return None

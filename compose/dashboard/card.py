@@ -37,6 +37,8 @@ def how_scored(row: Row) -> str:
     """The rule a row was scored by."""
     if not row["fusion"]:
         return "text alone"
+    if row["video_score"] is None:
+        return "text alone for now, its clip could not be had yet"
     return f"{row['text_weight']:g} × text + {1 - row['text_weight']:g} × video"
 
 

@@ -1,163 +1,82 @@
-"""A post's clip: fetched over HTTP, decoded by ffmpeg into small frames."""
+"""Clips for many posts at once: fetched side by side, decoded, given in the posts' order."""
 
 from __future__ import annotations
 
-import http.client
-import subprocess
-import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import collections
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from processing.decode import Clip
+from processing.fetch import Unavailable, Unreachable
 from processing.messages import Rejected
 
-ANSWER_SECONDS = 5.0
-BODY_SECONDS = 20.0
-DECODE_SECONDS = 20.0
-LARGEST_BYTES = 16 * 1024 * 1024
-FRAMES_A_SECOND = 8
-MOST_FRAMES = 64
-WAITS = (0.5, 2.0, 6.0)
-"""Seconds before each further try to get a clip: together, time for a feed to start again."""
+AHEAD = 4
+"""How many posts are read ahead of the one whose turn it is, for each download at once: then
+downloads go on while the models work, and one slow clip does not hold up the others."""
+TRIES_OF_AN_ADDRESS = 2
+DECODED_AT_ONCE = 2
+"""By one task: more would take memory and no less time, for decoding keeps a core busy."""
+
+Item = TypeVar("Item")
+Answer = Clip | Rejected | Unavailable
+Decode = Callable[[bytes, int], Clip]
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A clip's frames, `size` pixels square: RGB bytes, frame after frame, row after row."""
+class Fetches(Protocol):
+    """Where a clip's bytes come from (processing.fetch.Fetcher)."""
 
-    size: int
-    pixels: bytes
-
-    @property
-    def count(self) -> int:
-        """How many frames there are."""
-        return len(self.pixels) // (self.size * self.size * 3)
-
-
-class _Trouble(Exception):
-    """Why there is no clip, perhaps just this once."""
-
-    tries: int
-
-
-class _Unreachable(_Trouble):
-    """The address didn't answer; the next clip from there won't come either."""
-
-    tries = 4
-
-
-class _Unusable(_Trouble):
-    """This one clip didn't come whole, or can't be decoded."""
-
-    tries = 2
+    def fetch(self, url: str) -> bytes: ...
 
 
 class ClipReader:
-    """Reads the clips of one batch, and remembers which addresses don't answer.
+    """Reads the clips of one task's posts, `downloads` at once.
 
-    Without that memory a feed that hangs would cost a batch its timeouts once per post.
+    An address that did not answer twice is not asked again by this task: a feed that is away would
+    cost each of its posts a timeout. What was asked and was slow, broken or refused counts for that
+    clip alone.
     """
 
-    def __init__(self, size: int, wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, fetcher: Fetches, decode: Decode, size: int, downloads: int) -> None:
+        self._fetcher = fetcher
+        self._decode = decode
         self._size = size
-        self._wait = wait
-        self._unreachable: dict[str, str] = {}
+        self._downloads = downloads
+        self._silent: collections.Counter[str] = collections.Counter()
+        self._decoding = threading.Semaphore(DECODED_AT_ONCE)
 
-    def read(self, url: str) -> Clip:
-        """The clip's frames, `size` pixels square, eight for each second, 64 at most.
+    def read_all(
+        self, items: Iterable[Item], url: Callable[[Item], str | None]
+    ) -> Iterator[tuple[Item, Answer | None]]:
+        """Each item with its clip, or why there is none; None for an item without an address."""
+        waiting: collections.deque[tuple[Item, Future[Answer] | None]] = collections.deque()
+        with ThreadPoolExecutor(self._downloads) as threads:
+            for item in items:
+                address = url(item)
+                future = None if address is None else threads.submit(self.read, address)
+                waiting.append((item, future))
+                if len(waiting) > AHEAD * self._downloads:
+                    yield _done(*waiting.popleft())
+            while waiting:
+                yield _done(*waiting.popleft())
 
-        Raises Rejected when it can't be had in four tries, or decoded in two.
-        """
+    def read(self, url: str) -> Answer:
+        """The clip at an address, or why there is none."""
         address = urlsplit(url).netloc
-        if address in self._unreachable:
-            raise Rejected(self._unreachable[address])
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return decode(_fetch(url), self._size)
-            except _Trouble as error:
-                if tries < error.tries:
-                    self._wait(WAITS[tries - 1])
-                    continue
-                reason = f"video_url: {error}, in {tries} tries"
-                if isinstance(error, _Unreachable):
-                    self._unreachable[address] = reason
-                raise Rejected(reason) from error
-
-
-def decode(content: bytes, size: int) -> Clip:
-    """The frames of an mp4. Raises _Unusable for what is none."""
-    # A file and not a pipe: an mp4 may have its index at the end, and ffmpeg must seek to it.
-    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(content)
-        file.flush()
+        if self._silent[address] >= TRIES_OF_AN_ADDRESS:
+            return Unavailable(f"{address} doesn't answer")
         try:
-            done = subprocess.run(
-                decode_command(file.name, size),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=DECODE_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise _Unusable(f"not decoded within {DECODE_SECONDS:.0f} s") from error
-    clip = Clip(size, done.stdout)
-    if done.returncode != 0 or clip.count == 0:
-        reason = last_line(done.stderr.decode(errors="replace").replace(file.name, "clip"))
-        raise _Unusable(f"not an mp4 that can be decoded ({reason or 'no frames'})")
-    return clip
+            content = self._fetcher.fetch(url)
+            with self._decoding:
+                return self._decode(content, self._size)
+        except Unreachable as error:
+            self._silent[address] += 1
+            return error
+        except (Rejected, Unavailable) as error:
+            return error
 
 
-def decode_command(path: str, size: int) -> list[str]:
-    """The ffmpeg command that writes a clip's frames to its standard output as RGB bytes."""
-    return [
-        *("ffmpeg", "-nostdin", "-v", "error", "-threads", "1"),
-        # Nothing but mp4: a playlist in disguise could name the worker's own files.
-        *("-protocol_whitelist", "file,pipe", "-f", "mp4", "-i", path),
-        *("-vf", f"fps={FRAMES_A_SECOND},scale={size}:{size}:flags=area"),
-        *("-frames:v", str(MOST_FRAMES), "-an", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
-    ]
-
-
-def last_line(text: str) -> str:
-    """The last line that says anything."""
-    lines: Iterable[str] = (line.strip() for line in reversed(text.splitlines()))
-    return next((line[:200] for line in lines if line), "")
-
-
-def _fetch(url: str) -> bytes:
-    # No proxy: the feed stands beside the job, inside the stack's own network.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=ANSWER_SECONDS) as answer:
-            clip = _body(answer, time.monotonic() + BODY_SECONDS)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code < 500:  # the feed has answered: it has no such clip
-            raise Rejected(f"video_url: HTTP {error.code} from {url}") from error
-        raise _Unusable(f"HTTP {error.code} from {url}") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        why = getattr(error, "reason", None) or error
-        raise _Unreachable(f"{urlsplit(url).netloc} doesn't answer ({why})") from error
-    except (http.client.HTTPException, OSError) as error:
-        raise _Unusable(f"broken answer from {url} ({type(error).__name__})") from error
-    if len(clip) > LARGEST_BYTES:
-        raise Rejected(f"video_url: more than {LARGEST_BYTES // 1024 // 1024} MiB at {url}")
-    return clip
-
-
-def _body(answer: http.client.HTTPResponse, end: float) -> bytes:
-    # In pieces: the opener's timeout bounds the wait for each of them, not for them all.
-    body = bytearray()
-    while len(body) <= LARGEST_BYTES:
-        piece = answer.read1(65536)
-        if not piece:
-            break
-        if time.monotonic() > end:
-            raise TimeoutError(f"the clip takes more than {BODY_SECONDS:.0f} s")
-        body += piece
-    return bytes(body)
+def _done(item: Item, future: Future[Answer] | None) -> tuple[Item, Answer | None]:
+    return item, None if future is None else future.result()

@@ -1,71 +1,90 @@
-"""A small file that says how the stream is: written by the job, read by its supervisor and by
-the health check."""
+"""The file by which the job says how it is, to its supervisor and to the health check.
+
+Both read it with code of their own (compose/spark/supervisor/files.py), so that a mistake here
+stops neither: the names and meanings of its fields are what they share.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+import threading
+import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 FILE = Path(tempfile.gettempdir(), "processing", "heartbeat.json")
 STARTING = "starting"
+WAITING = "waiting"
 STREAMING = "streaming"
-OLDEST_SECONDS = 60.0
-"""A working stream says so every ten seconds, and before and after each batch."""
+FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Heartbeat:
-    """The job's process, what it is doing, and when it said so (seconds since the epoch)."""
+class Pulse:
+    """What the job is doing. Safe to use from several threads."""
 
-    pid: int
-    state: str
-    time: float
+    def __init__(self, version: str, file: Path = FILE) -> None:
+        self._version = version
+        self._file = file
+        self._lock = threading.Lock()
+        self._state = STARTING
+        self._why = ""
+        self._batch_since = 0.0
+        self._waiting_for = ""
+        self._waiting_since = 0.0
 
+    def starting(self) -> None:
+        """The job is getting ready."""
+        self._say(STARTING)
 
-def write(beat: Heartbeat, file: Path = FILE) -> None:
-    """Replaces the file as a whole: a reader never sees half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(f".{os.getpid()}.new")
-    new.write_text(json.dumps(asdict(beat)))
-    new.replace(file)
+    def streaming(self) -> None:
+        """Kafka was asked, and what it had is scored."""
+        self._say(STREAMING)
 
+    def batch_begins(self) -> None:
+        """A batch is being scored from now on, however long that takes."""
+        self._batch_since = time.time()
+        self._say(STREAMING)
 
-def read(file: Path = FILE) -> Heartbeat | None:
-    """The last heartbeat, or None where there is none."""
-    try:
-        return Heartbeat(**json.loads(file.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
+    def batch_ends(self) -> None:
+        """It is done, or has failed."""
+        self._batch_since = 0.0
+        self._say(self._state, self._why)
 
+    def waiting(self, what: str, why: str) -> None:
+        """Something does not do its part: "the database does not answer". Says since when."""
+        with self._lock:
+            if self._waiting_for != what:
+                self._waiting_for, self._waiting_since = what, time.time()
+            since = datetime.fromtimestamp(self._waiting_since, timezone.utc)
+        self._say(WAITING, f"{what} since {since:%H:%M:%S} UTC ({why})", keep=True)
 
-def clear(file: Path = FILE) -> None:
-    """Forgets the last heartbeat: what it spoke of has ended."""
-    file.unlink(missing_ok=True)
+    def failed(self, why: str) -> None:
+        """The job ends, and why."""
+        self._say(FAILED, why)
 
+    @property
+    def state(self) -> str:
+        """What was said last."""
+        return self._state
 
-def complaint(beat: Heartbeat | None, now: float, alive: bool) -> str | None:
-    """Why the stream isn't working, in one line, or None when it is.
-
-    `alive`: whether the heartbeat's process runs.
-    """
-    if beat is None:
-        return "the job isn't running"
-    if not alive:
-        return f"the job (process {beat.pid}) has ended"
-    if beat.state != STREAMING:
-        return f"the job is {beat.state}"
-    if now - beat.time > OLDEST_SECONDS:
-        return f"the stream has said nothing for {now - beat.time:.0f} s"
-    return None
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs. A zombie doesn't."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in ("Z", "X")
+    def _say(self, state: str, why: str = "", *, keep: bool = False) -> None:
+        with self._lock:
+            if not keep:
+                self._waiting_for = ""
+            self._state, self._why = state, why
+            word = {
+                "pid": os.getpid(),
+                "version": self._version,
+                "state": state,
+                "time": time.time(),
+                "why": why,
+                "batch_since": self._batch_since,
+            }
+            new = self._file.with_suffix(".new")
+            with contextlib.suppress(OSError):  # a full disk costs the word, and not the stream
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                new.write_text(json.dumps(word))
+                new.replace(self._file)

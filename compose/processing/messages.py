@@ -9,9 +9,13 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-LANGUAGES = ("vi", "en")
+LONGEST_MESSAGE = 256 * 1024
+"""Bytes of a message: a caption and some names are a few thousand."""
 LONGEST_QUOTE = 80
 LONGEST_ID = 200
+
+# A language's tag as RFC 5646 has it, by its shape: vi, en-GB, zh-Hant-TW.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 # RFC 3339 in UTC. Checked by shape first: `fromisoformat` accepts more than RFC 3339 does, and
 # before Python 3.11 does not know the letter Z.
@@ -34,13 +38,24 @@ class Post:
     posted_at: datetime
     crawled_at: datetime
 
+    def fields(self) -> dict[str, str]:
+        """The post as a message has it."""
+        times = {name: _time_text(getattr(self, name)) for name in ("posted_at", "crawled_at")}
+        return {**self.__dict__, **times}
+
 
 def parse_post(value: bytes | None) -> Post:
     """The post in a Kafka message's value (JSON in UTF-8; fields it doesn't know are ignored).
 
     Raises Rejected, naming the first field that is wrong.
     """
-    fields = _fields(value)
+    return post_of(json_object(value))
+
+
+def post_of(fields: object) -> Post:
+    """The post that a JSON document describes. Raises Rejected."""
+    if not isinstance(fields, dict):
+        raise Rejected(f"not a JSON object but {_json_type(fields)}")
     post = Post(
         post_id=_text(fields, "post_id"),
         author=_text(fields, "author"),
@@ -54,8 +69,8 @@ def parse_post(value: bytes | None) -> Post:
         raise Rejected(f"post_id: must have 1 to {LONGEST_ID} characters")
     if not post.author:
         raise Rejected("author: must not be empty")
-    if post.language not in LANGUAGES:
-        raise Rejected(f"language: must be {' or '.join(LANGUAGES)}, is {quote(post.language)}")
+    if not _LANGUAGE.fullmatch(post.language):
+        raise Rejected(f"language: must be a tag like vi or en-GB, is {quote(post.language)}")
     _check_url(post.video_url)
     return post
 
@@ -66,9 +81,12 @@ def quote(value: object) -> str:
     return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "..."
 
 
-def _fields(value: bytes | None) -> dict[str, Any]:
+def json_object(value: bytes | None) -> dict[str, Any]:
+    """The JSON object in a message's value. Raises Rejected."""
     if not value:
         raise Rejected("the message is empty")
+    if len(value) > LONGEST_MESSAGE:
+        raise Rejected(f"longer than {LONGEST_MESSAGE} bytes")
     try:
         document = json.loads(value.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -105,6 +123,10 @@ def _time(fields: dict[str, Any], name: str) -> datetime:
         except ValueError:  # the shape of a time, but no such day or hour
             pass
     raise Rejected(f"{name}: must be a time like 2026-01-31T12:00:00Z, is {quote(text)}")
+
+
+def _time_text(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def _check_url(url: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from processing.clips import Clip
+from processing.decode import Clip
 from processing.features import frame_indices, ngram_ids
 from processing.model_files import ModelFiles, Shape
 
@@ -63,19 +64,24 @@ class Models:
         self._text = _load(TextModel(files.shape.buckets, files.shape.text_width), files.text)
         self._video = _load(VideoModel(files.shape.video_width), files.video)
 
-    def score_text(self, caption: str) -> float:
-        """How unsafe a caption reads, 0 to 1."""
-        ids, offsets = caption_tensors([caption], self._shape)
+    def score_texts(self, captions: Sequence[str]) -> list[float]:
+        """How unsafe each caption reads, 0 to 1."""
+        if not captions:
+            return []
+        ids, offsets = caption_tensors(captions, self._shape)
         with torch.no_grad():
-            return float(torch.sigmoid(self._text(ids, offsets))[0])
+            return [float(score) for score in torch.sigmoid(self._text(ids, offsets))]
 
-    def score_video(self, clip: Clip) -> float:
-        """How unsafe a clip looks, 0 to 1."""
+    def score_videos(self, clips: Sequence[Clip]) -> list[float]:
+        """How unsafe each clip looks, 0 to 1."""
+        if not clips:
+            return []
+        tensors = torch.stack([clip_tensor(clip, self._shape) for clip in clips])
         with torch.no_grad():
-            return float(torch.sigmoid(self._video(clip_tensor(clip, self._shape).unsqueeze(0)))[0])
+            return [float(score) for score in torch.sigmoid(self._video(tensors))]
 
 
-def caption_tensors(captions: list[str], shape: Shape) -> tuple[Tensor, Tensor]:
+def caption_tensors(captions: Sequence[str], shape: Shape) -> tuple[Tensor, Tensor]:
     """Captions as the text model takes them: all n-grams end to end, and where each starts."""
     bags = [
         ngram_ids(caption, shape.buckets, shape.shortest_ngram, shape.longest_ngram)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -28,12 +29,25 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the environment decides."""
+    """Everything the environment decides.
+
+    `batch_posts` are the posts that a batch has at most (0: as fit the workers' cores);
+    `clip_downloads` the clips that each core fetches at once; `executor_memory` is Spark's word for
+    a worker's JVM ("" is Spark's own default).
+    """
 
     kafka_bootstrap: str
     spark_master: str
     postgres: Postgres
     policy: Policy
+    batch_posts: int = 0
+    clip_downloads: int = 8
+    executor_memory: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the job is its own worker."""
+        return self.spark_master.startswith("local")
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -53,6 +67,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             text_weight=_share(environment, "TEXT_WEIGHT", "0.3"),
             threshold=_share(environment, "DECISION_THRESHOLD", "0.5"),
         ),
+        batch_posts=_number(environment, "BATCH_POSTS", "0", 0, 100_000),
+        clip_downloads=_number(environment, "CLIP_DOWNLOADS", "8", 1, 64),
+        executor_memory=_size(environment, "EXECUTOR_MEMORY"),
     )
 
 
@@ -62,6 +79,20 @@ def _text(environment: Mapping[str, str], name: str, default: str | None) -> str
     if value is None:
         raise InvalidSetting(f"{name} must be set")
     return value
+
+
+def _number(environment: Mapping[str, str], name: str, default: str, least: int, most: int) -> int:
+    text = _text(environment, name, default)
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise InvalidSetting(f"{name} must be a number from {least} to {most}, is {text!r}")
+    return int(text)
+
+
+def _size(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    if text and not re.fullmatch(r"[1-9]\d{0,5}[mg]", text):
+        raise InvalidSetting(f"{name} must be a size like 900m or 2g, is {text!r}")
+    return text
 
 
 def _port(environment: Mapping[str, str], name: str, default: str) -> int:

@@ -1,13 +1,23 @@
-"""The table `scored_posts`: how it is made, and how a batch gets into it, once."""
+"""The table `scored_posts`: how it is made, and how rows get into it, in whatever order and however
+often they come.
+
+Of the messages about one post one counts: the one crawled last; of several crawled at one moment,
+the one whose fields are the greatest. That is a maximum: workers may write side by side, a batch
+may be done again, a retry may come late, and the table is the same.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from processing.rows import ScoredPost
 from processing.settings import Postgres
+
+if TYPE_CHECKING:
+    import psycopg
 
 COLUMNS = {
     "post_id": "text PRIMARY KEY",
@@ -27,6 +37,16 @@ COLUMNS = {
     "crawled_at": "timestamptz NOT NULL",
     "scored_at": "timestamptz NOT NULL",
 }
+TIMES = ("crawled_at", "posted_at")
+TEXTS = ("author", "caption", "language", "video_url")
+RULE = ("fusion", "text_weight", "threshold", "code_version")
+STATEMENT_SECONDS = 30
+DATA_FAULTS = ("22", "23", "54")
+"""Classes of SQLSTATE that blame the data: wrong value, broken constraint, limit exceeded."""
+
+
+class Away(Exception):
+    """The database does not do its part just now. Its text is the reason, in one line."""
 
 
 def create_table_sql() -> str:
@@ -36,33 +56,39 @@ def create_table_sql() -> str:
 
 
 def upsert_sql() -> str:
-    """One statement for a whole batch: its only parameter is the batch as JSON.
+    """One statement for many rows: its only parameter is the rows as JSON.
 
-    A row that says the same again is left alone, so that a replayed batch changes nothing, not
-    even `scored_at`; an older crawl never replaces a newer one.
+    The same message again changes nothing, not even `scored_at`, unless it is judged by another
+    rule or other code, or its clip has been scored at last.
     """
     names = ", ".join(COLUMNS)
-    types = ", ".join(f"{name} {kind.split(' NOT ')[0]}" for name, kind in COLUMNS.items())
-    types = types.replace(" PRIMARY KEY", "")
-    told = [name for name in COLUMNS if name not in ("post_id", "scored_at")]
+    types = ", ".join(
+        f"{name} {kind.replace(' PRIMARY KEY', '').replace(' NOT NULL', '')}"
+        for name, kind in COLUMNS.items()
+    )
     new = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS if name != "post_id")
-    kept_values = ", ".join(f"kept.{name}" for name in told)
-    new_values = ", ".join(f"EXCLUDED.{name}" for name in told)
+    kept_rule, new_rule = _values("kept", RULE), _values("EXCLUDED", RULE)
+    kept_waits = "(kept.fusion AND kept.video_score IS NULL)"
+    new_waits = "(EXCLUDED.fusion AND EXCLUDED.video_score IS NULL)"
     return (  # column names alone go into the text, all of them from above
         f"INSERT INTO scored_posts AS kept ({names}) "  # noqa: S608
-        f"SELECT {names} FROM jsonb_to_recordset(?::jsonb) AS batch({types}) "
+        f"SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS batch({types}) "
         f"ON CONFLICT (post_id) DO UPDATE SET {new} "
-        f"WHERE kept.crawled_at <= EXCLUDED.crawled_at "
-        f"AND ({kept_values}) IS DISTINCT FROM ({new_values})"
+        f"WHERE {_order('kept')} < {_order('EXCLUDED')} "
+        f"OR ({_order('kept')} = {_order('EXCLUDED')} "
+        f"AND CASE WHEN {kept_waits} = {new_waits} THEN ({kept_rule}) IS DISTINCT FROM ({new_rule})"
+        f" ELSE {kept_waits} END)"
     )
 
 
 def newest(rows: Iterable[ScoredPost]) -> list[ScoredPost]:
-    """One row for each post, of several the one crawled last: one statement can't write a row
+    """One row for each post, of several the one that counts: one statement can't write a row
     twice. In the order of their ids, so that concurrent writers can't lock each other out."""
     latest: dict[str, ScoredPost] = {}
-    for row in sorted(rows, key=lambda row: (row.post.crawled_at, row.partition, row.offset)):
-        latest[row.post.post_id] = row
+    for row in rows:
+        kept = latest.get(row.post.post_id)
+        if kept is None or _rank(kept) <= _rank(row):
+            latest[row.post.post_id] = row
     return [latest[post_id] for post_id in sorted(latest)]
 
 
@@ -72,58 +98,111 @@ def as_json(rows: Iterable[ScoredPost]) -> str:
 
 
 class Store:
-    """Writes rows through the JDBC driver that the job's JVM has anyway."""
+    """A connection to the database, made when it is needed and made anew when it is lost."""
 
-    def __init__(self, jvm: Any, where: Postgres) -> None:
-        self._jvm = jvm
+    def __init__(self, where: Postgres) -> None:
         self._where = where
+        self._connection: psycopg.Connection[Any] | None = None
 
     def prepare(self) -> None:
-        """Makes the table where it is missing."""
-        self._transaction(
-            lambda connection: connection.prepareStatement(create_table_sql()).execute()
+        """Makes the table where it is missing. Raises Away."""
+        self._execute(create_table_sql(), None)
+
+    def check(self) -> None:
+        """Raises Away where the database doesn't answer."""
+        self._execute("SELECT 1", None)
+
+    def write(self, rows: Sequence[ScoredPost]) -> list[tuple[ScoredPost, str]]:
+        """Writes rows; gives those that the database refuses for what is in them, and why.
+
+        Raises Away where it is no fault of the rows.
+        """
+        rows = newest(rows)
+        if not rows:
+            return []
+        fault = self._execute(upsert_sql(), (as_json(rows),))
+        if fault is None:
+            return []
+        if len(rows) == 1:
+            return [(rows[0], fault)]
+        half = len(rows) // 2
+        return self.write(rows[:half]) + self.write(rows[half:])
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._connection is not None:
+            with contextlib.suppress(Exception):  # it is given up in any case
+                self._connection.close()
+            self._connection = None
+
+    def _execute(self, statement: str, parameters: tuple[str] | None) -> str | None:
+        """Does a statement as a transaction; gives why the data are refused, if they are.
+
+        A connection that was kept may have been lost long ago: then it is made anew, once.
+        """
+        # Here and not above: what only speaks of rows has no use for it.
+        import psycopg
+
+        for was_kept in (True, False):
+            if was_kept and self._connection is None:
+                continue
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                self._connection.execute(statement, parameters)
+                return None
+            except psycopg.Error as error:
+                why = " ".join(str(error).split())[:300]
+                if (error.sqlstate or "")[:2] in DATA_FAULTS:
+                    return why
+                lost = self._connection is None or self._connection.broken
+                self.close()
+                if not (was_kept and lost):
+                    raise Away(why) from error
+        return None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        import psycopg
+
+        return psycopg.connect(
+            host=self._where.host,
+            port=self._where.port,
+            dbname=self._where.database,
+            user=self._where.user,
+            password=self._where.password,
+            application_name="spark-processor",
+            autocommit=True,
+            connect_timeout=10,
+            # A server that vanished without a word is noticed, too.
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=STATEMENT_SECONDS * 1000,
+            options=f"-c statement_timeout={STATEMENT_SECONDS}s",
         )
 
-    def write(self, rows: Iterable[ScoredPost]) -> None:
-        """Writes a batch, as a whole or not at all."""
-        batch = as_json(newest(rows))
 
-        def upsert(connection: Any) -> None:
-            statement = connection.prepareStatement(upsert_sql())
-            statement.setString(1, batch)
-            statement.executeUpdate()
+def _order(row: str) -> str:
+    """By what two messages about one post are compared."""
+    return (
+        f"({_values(row, TIMES)}, " + ", ".join(f'{row}.{name} COLLATE "C"' for name in TEXTS) + ")"
+    )
 
-        self._transaction(upsert)
 
-    def _transaction(self, act: Callable[[Any], object]) -> None:
-        properties = self._jvm.java.util.Properties()
-        for name, value in (
-            ("user", self._where.user),
-            ("password", self._where.password),
-            ("ApplicationName", "spark-processor"),
-            ("connectTimeout", "10"),
-            ("socketTimeout", "30"),
-        ):
-            properties.setProperty(name, value)
-        url = f"jdbc:postgresql://{self._where.host}:{self._where.port}/{self._where.database}"
-        # Not through DriverManager: it doesn't know drivers that came with --packages.
-        connection = self._jvm.org.postgresql.Driver().connect(url, properties)
-        try:
-            connection.setAutoCommit(False)
-            act(connection)
-            connection.commit()
-        finally:
-            connection.close()  # rolls back what was not committed
+def _values(row: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{row}.{name}" for name in names)
+
+
+def _rank(row: ScoredPost) -> tuple[Any, ...]:
+    """The same order: strings compare by code points, as UTF-8 does in the collation C."""
+    post = row.post
+    message = [getattr(post, name) for name in (*TIMES, *TEXTS)]
+    return (*message, not row.is_pending)
 
 
 def _record(row: ScoredPost) -> dict[str, Any]:
-    post = row.post
     return {
-        "post_id": post.post_id,
-        "author": post.author,
-        "caption": post.caption,
-        "language": post.language,
-        "video_url": post.video_url,
+        **row.post.fields(),
         "text_score": row.text_score,
         "video_score": row.video_score,
         "score": row.score,
@@ -132,7 +211,5 @@ def _record(row: ScoredPost) -> dict[str, Any]:
         "text_weight": row.policy.text_weight,
         "threshold": row.policy.threshold,
         "code_version": row.code_version,
-        "posted_at": post.posted_at.isoformat(),
-        "crawled_at": post.crawled_at.isoformat(),
         "scored_at": row.scored_at.isoformat(),
     }

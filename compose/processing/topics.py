@@ -7,7 +7,7 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError
 
-TIMEOUT_MS = "20000"
+TIMEOUT_MS = "10000"
 
 
 class Topics:

@@ -3,6 +3,13 @@
 # folders, which the engine, or git, made for root.
 set -euo pipefail
 
+# A worker takes the machine's cores, four at most: each holds a Python with the models beside the JVM, and more workers
+# are had by --scale.
+if [[ ${SPARK_WORKER_CORES:-0} == 0 ]]; then
+    cores=$(nproc)
+    export SPARK_WORKER_CORES=$((cores < 4 ? cores : 4))
+fi
+
 if [[ $(id -u) == 0 ]]; then
     for folder in /tmp/.ivy2 /opt/spark/checkpoints; do
         find "$folder" ! -user spark -exec chown -h spark:spark {} + \

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from processing.messages import Post
-from processing.rows import ScoredPost
+from processing.rows import Origin, ScoredPost
 from processing.scoring import Policy
 
 POLICY = Policy(fusion=True, text_weight=0.3, threshold=0.5)
@@ -53,6 +53,5 @@ def row(post_id: str, crawled_second: int, offset: int, caption: str = "a") -> S
         policy=POLICY,
         code_version="0123456789ab",
         scored_at=at,
-        partition=0,
-        offset=offset,
+        origin=Origin("posts", 0, offset),
     )

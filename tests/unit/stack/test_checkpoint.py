@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from processing.checkpoint import committed, misfit
+import pytest
+
+from processing.checkpoint import CutCheckpoint, committed, misfit
 
 
 def checkpoint(folder: Path, offsets: dict[int, int], done: int) -> Path:
@@ -27,6 +30,35 @@ def test_a_new_checkpoint_has_read_nothing(tmp_path: Path) -> None:
 def test_the_stream_goes_on_after_the_last_batch_that_was_done(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path, {8: 300, 9: 332, 10: 364}, done=10)
     assert committed(folder, "posts") == {0: 332, 1: 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("offsets/10", ""),
+        ("offsets/9", ""),
+        ("offsets/9", "v1\n"),
+        ("offsets/9", 'v1\n{"batchWatermarkMs":0}'),
+        ("offsets/9", 'v1\n{"batchWatermarkMs":0}\n{"posts":{"0":3'),
+        ("offsets/9", "v1\n{}\n[]"),
+        ("commits/9", ""),
+        ("commits/9", "v1"),
+        ("commits/9", "v1\n{"),
+        ("commits/9", "\0\0\0"),
+    ],
+)
+def test_a_file_that_is_cut_is_named(tmp_path: Path, name: str, content: str) -> None:
+    folder = checkpoint(tmp_path, {8: 300, 9: 332, 10: 364}, done=10)
+    (folder / name).write_text(content)
+    with pytest.raises(CutCheckpoint, match=re.escape(name)):
+        committed(folder, "posts")
+
+
+def test_offsets_that_are_missing_are_named(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, {9: 332}, done=10)
+    (folder / "offsets" / "9").unlink()
+    with pytest.raises(CutCheckpoint, match="offsets/9 is missing"):
+        committed(folder, "posts")
 
 
 def test_a_topic_that_holds_what_is_still_to_come_fits() -> None:

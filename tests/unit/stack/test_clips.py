@@ -1,132 +1,142 @@
-"""The reader against a feed that is really there, or really not; ffmpeg has no part in it."""
+"""Clips side by side: their order, their bounds, and what one of them does to the others."""
 
 from __future__ import annotations
 
-import http.server
-import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-import pytest
-
-from processing import clips
-from processing.clips import Clip, ClipReader
+from processing.clips import AHEAD, Answer, ClipReader
+from processing.decode import Clip, sampled
+from processing.fetch import Unavailable, Unreachable
 from processing.messages import Rejected
 
 
-@dataclass
 class Feed:
-    """A server whose next answers are given; after them it says 200."""
+    """Answers by the address; holds "slow" clips until it is told to let go."""
 
-    address: str = ""
-    codes: list[int] = field(default_factory=list)
-    asked: int = 0
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.at_once = 0
+        self.most = 0
+        self.let_go = threading.Event()
+        self._lock = threading.Lock()
 
-
-@pytest.fixture
-def feed() -> Iterator[Feed]:
-    state = Feed()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.asked += 1
-            code = state.codes.pop(0) if state.codes else 200
-            self.send_response(code)
-            self.end_headers()
-            self.wfile.write(b"clip")
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Tests are quiet."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.address = f"127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield state
-        server.shutdown()
-        thread.join()
+    def fetch(self, url: str) -> bytes:
+        with self._lock:
+            self.asked.append(url)
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        try:
+            if "slow" in url:
+                assert self.let_go.wait(30)
+                raise Unavailable("the clip takes more than 5 s")
+            if "nobody" in url:
+                raise Unreachable("nobody doesn't answer")
+            return url.rpartition("/")[2].encode()
+        finally:
+            with self._lock:
+                self.at_once -= 1
 
 
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address where nobody answers: its port is taken, and nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{taken.getsockname()[1]}"
+def decode(content: bytes, size: int) -> Clip:
+    if content == b"garbage":
+        raise Rejected("not an mp4")
+    return Clip(size, content)
 
 
-@pytest.fixture(autouse=True)
-def decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decode(content: bytes, size: int) -> Clip:
-        return Clip(size, content)
-
-    monkeypatch.setattr(clips, "decode", decode)
+def reader(feed: Feed, downloads: int = 2) -> ClipReader:
+    return ClipReader(feed, decode, 48, downloads)
 
 
-def reader(waited: list[float]) -> ClipReader:
-    return ClipReader(48, wait=waited.append)
+def answers(reader: ClipReader, *urls: str | None) -> list[Answer | None]:
+    return [answer for _, answer in reader.read_all(urls, lambda url: url)]
 
 
-def test_a_clip_is_read(feed: Feed) -> None:
-    waited: list[float] = []
-    assert reader(waited).read(f"http://{feed.address}/a.mp4") == Clip(48, b"clip")
-    assert waited == []
+def test_clips_come_in_the_order_of_their_posts() -> None:
+    urls = [f"http://feed/{number}" for number in range(50)]
+    found = answers(reader(Feed(), downloads=8), *urls)
+    assert found == [Clip(48, str(number).encode()) for number in range(50)]
 
 
-def test_a_feed_that_stumbles_is_asked_again(feed: Feed) -> None:
-    feed.codes = [503]
-    waited: list[float] = []
-    assert reader(waited).read(f"http://{feed.address}/a.mp4").pixels == b"clip"
-    assert waited == [0.5]
+def test_a_post_without_an_address_asks_nobody() -> None:
+    feed = Feed()
+    assert answers(reader(feed), None, None) == [None, None]
+    assert feed.asked == []
 
 
-def test_a_feed_that_has_no_such_clip_is_believed(feed: Feed) -> None:
-    feed.codes = [404]
-    with pytest.raises(Rejected, match=r"^video_url: HTTP 404 from http://.*/a\.mp4$"):
-        reader([]).read(f"http://{feed.address}/a.mp4")
-    assert feed.asked == 1
+def test_no_more_than_so_many_are_fetched_at_once_and_not_far_ahead() -> None:
+    feed = Feed()
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    clips = reader(feed, downloads=2).read_all(numbers(), lambda number: f"http://feed/{number}")
+    next(clips)
+    assert len(taken) == AHEAD * 2 + 1
+    assert len(list(clips)) == 99
+    assert feed.most <= 2
 
 
-def test_a_clip_that_cannot_be_decoded_is_tried_twice(
-    feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def decode(content: bytes, size: int) -> Clip:
-        raise clips._Unusable("not an mp4")
+def test_a_slow_clip_costs_its_own_post_and_no_other() -> None:
+    feed = Feed()
+    urls = ["http://feed/slow", *(f"http://feed/{number}" for number in range(5))]
+    clips = reader(feed).read_all(urls, lambda url: url)
 
-    monkeypatch.setattr(clips, "decode", decode)
-    with pytest.raises(Rejected, match=r"^video_url: not an mp4, in 2 tries$"):
-        reader([]).read(f"http://{feed.address}/a.mp4")
-    assert feed.asked == 2
+    def release_when_the_others_are_there() -> None:
+        while len(feed.asked) < len(urls):
+            pass
+        feed.let_go.set()
 
-
-def test_an_address_that_never_answers_costs_its_tries_once(nobody: str, feed: Feed) -> None:
-    waited: list[float] = []
-    clips_of_a_batch = reader(waited)
-    for name in ("a", "b"):
-        with pytest.raises(Rejected, match=rf"{nobody} doesn't answer \(.*\), in 4 tries$"):
-            clips_of_a_batch.read(f"http://{nobody}/{name}.mp4")
-    assert waited == [0.5, 2.0, 6.0]
-    assert clips_of_a_batch.read(f"http://{feed.address}/a.mp4").pixels == b"clip"
+    watcher = threading.Thread(target=release_when_the_others_are_there)
+    watcher.start()
+    slow, *others = [answer for _, answer in clips]
+    watcher.join()
+    assert isinstance(slow, Unavailable)
+    assert all(isinstance(answer, Clip) for answer in others)
 
 
-def test_a_clip_without_end_is_rejected(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clips, "LARGEST_BYTES", 3)
-    with pytest.raises(Rejected, match="more than 0 MiB"):
-        reader([]).read(f"http://{feed.address}/a.mp4")
+def test_an_address_that_never_answers_is_asked_twice() -> None:
+    feed = Feed()
+    found = answers(reader(feed, downloads=1), *["http://nobody/a"] * 5, "http://feed/a")
+    assert [isinstance(answer, Unavailable) for answer in found] == [True] * 5 + [False]
+    assert feed.asked.count("http://nobody/a") == 2
 
 
-def test_ffmpeg_may_read_nothing_but_the_file() -> None:
-    command = clips.decode_command("/tmp/clip.mp4", 48)
-    assert command[command.index("-protocol_whitelist") + 1] == "file,pipe"
-    assert command[command.index("-f") + 1] == "mp4"
-    assert "fps=8,scale=48:48:flags=area" in command
+def test_what_is_no_clip_is_rejected() -> None:
+    (found,) = answers(reader(Feed()), "http://feed/garbage")
+    assert isinstance(found, Rejected)
 
 
 def test_a_clip_counts_its_whole_frames() -> None:
     assert Clip(2, bytes(2 * 2 * 3 * 5 + 1)).count == 5
 
 
-def test_a_reason_is_the_last_line_that_says_anything() -> None:
-    assert clips.last_line("first\nmoov atom not found\n\n") == "moov atom not found"
-    assert clips.last_line("") == ""
+def seen(*seconds: float) -> list[float]:
+    return list(sampled((second, second) for second in seconds))
+
+
+def test_each_eighth_of_a_second_shows_the_frame_nearest_to_it() -> None:
+    assert seen(0.0, 0.125, 0.25) == [0.0, 0.125, 0.25]
+    assert seen(5.0, 5.125) == [5.0, 5.125]
+    thirty = [number / 30 for number in range(31)]
+    assert len(seen(*thirty)) == 9
+    assert seen(0.0, 0.5) == [0.0, 0.0, 0.0, 0.0, 0.5]
+
+
+def test_a_long_clip_is_read_for_eight_seconds() -> None:
+    read: list[int] = []
+
+    def frames() -> Iterator[tuple[float, int]]:
+        for number in range(10_000):
+            read.append(number)
+            yield number / 8, number
+
+    assert list(sampled(frames())) == list(range(64))
+    assert len(read) == 65
+
+
+def test_a_clip_of_no_frames_shows_none() -> None:
+    assert seen() == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processing.messages import Rejected, parse_post
+from processing.messages import Rejected, parse_post, post_of
 from tests.unit.stack.samples import fields, value
 
 
@@ -34,6 +34,8 @@ def test_fields_it_does_not_know_are_ignored() -> None:
         (b"null", "not a JSON object but null"),
         (b"true", "not a JSON object but a boolean"),
         (b"[" * 100_000, "not JSON that can be read"),
+        (b"[" * 300_000, "longer than 262144 bytes"),
+        (b'{"post_id": NaN}', "post_id: must be a string, is a number"),
         (b'{"post_id": 1' + b"0" * 5000 + b"}", "post_id: must be a string, is a number"),
         (b"{}", "post_id: missing"),
     ],
@@ -61,7 +63,8 @@ def test_each_field_must_be_there_and_be_a_string(name: str) -> None:
         ({"post_id": ""}, "post_id: must have 1 to 200 characters"),
         ({"post_id": "x" * 201}, "post_id: must have 1 to 200 characters"),
         ({"author": ""}, "author: must not be empty"),
-        ({"language": "fr"}, "language: must be vi or en, is 'fr'"),
+        ({"language": ""}, "language: must be a tag like vi or en-GB, is ''"),
+        ({"language": "Vietnamese, mostly"}, "language: must be a tag"),
         ({"caption": "a\0b"}, "caption: holds a NUL character"),
         ({"posted_at": "yesterday"}, "posted_at: must be a time"),
         ({"posted_at": "2026-01-05T09:00:00"}, "posted_at: must be a time"),
@@ -95,6 +98,16 @@ def test_a_whole_surrogate_pair_is_one_character() -> None:
 
 def test_a_caption_may_be_empty() -> None:
     assert parse_post(value(caption="")).caption == ""
+
+
+@pytest.mark.parametrize("language", ["vi", "en-GB", "fr", "zh-Hant-TW"])
+def test_any_language_is_scored(language: str) -> None:
+    assert parse_post(value(language=language)).language == language
+
+
+def test_a_post_told_again_is_the_same_post() -> None:
+    post = parse_post(value())
+    assert post_of(post.fields()) == post
 
 
 def reason(message: bytes) -> str | None:

@@ -17,6 +17,16 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.policy == Policy(fusion=True, text_weight=0.3, threshold=0.5)
 
 
+def test_what_fits_the_machine_can_be_set() -> None:
+    chosen = {"BATCH_POSTS": "500", "CLIP_DOWNLOADS": "16", "EXECUTOR_MEMORY": "900m"}
+    settings = read_settings({**PASSWORD, **chosen})
+    assert (settings.batch_posts, settings.clip_downloads) == (500, 16)
+    assert settings.executor_memory == "900m"
+    for name, wrong in (("BATCH_POSTS", "-1"), ("CLIP_DOWNLOADS", "0"), ("EXECUTOR_MEMORY", "1")):
+        with pytest.raises(InvalidSetting, match=f"^{name} must be a "):
+            read_settings({**PASSWORD, name: wrong})
+
+
 def test_set_but_empty_is_not_set() -> None:
     assert read_settings({**PASSWORD, "TEXT_WEIGHT": "", "POSTGRES_PORT": " "}) == read_settings(
         PASSWORD

@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from supervisor.source import Source, stamp
 
-from processing.source import FOLDER, Source, stamp
+import processing
+
+FOLDER = Path(processing.__file__).parent
 
 
 def test_the_version_is_that_of_names_and_contents() -> None:

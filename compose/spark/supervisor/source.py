@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "processing"
-FOLDER = Path(__file__).resolve().parent
 
 Stamp = tuple[tuple[str, int, int], ...]
 
 
-def stamp(folder: Path = FOLDER) -> Stamp:
+def stamp(folder: Path) -> Stamp:
     """Name, size and time of each file: cheap to take, and other whenever the code may be."""
     found = []
     for path in sorted(folder.glob("*.py")):
@@ -32,7 +32,7 @@ class Source:
     files: dict[str, bytes]
 
     @classmethod
-    def read(cls, folder: Path = FOLDER) -> Source:
+    def read(cls, folder: Path) -> Source:
         """The code as it lies in a folder now. Raises OSError where a file can't be read."""
         return cls({path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))})
 
@@ -57,8 +57,10 @@ class Source:
         return None
 
     def unpack(self, folder: Path) -> Path:
-        """Writes the package into a folder; gives the package's path."""
+        """Writes the package into a folder, in place of one that is there; gives the package's
+        path."""
         package = folder / PACKAGE
+        shutil.rmtree(package, ignore_errors=True)
         package.mkdir(parents=True)
         for name, content in self.files.items():
             (package / name).write_bytes(content)

@@ -1,0 +1,263 @@
+"""Which code runs, when it is started again, and when another takes its place."""
+
+from __future__ import annotations
+
+import enum
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from supervisor import files
+from supervisor.child import SIGNALS, Child
+from supervisor.files import Supervision
+from supervisor.source import PACKAGE, Source, Stamp, stamp
+
+WATCH_SECONDS = 0.5
+CHECK_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 60.0
+MOST_FAILURES = 2
+"""Failures in a row after which code that never worked is taken back."""
+FINAL_CODES = {4, 6}
+"""Codes of the job that another try would only repeat: checkpoint and topic don't fit; a setting
+is wrong (processing/job.py, processing/submit.py)."""
+STOPPED = 128 + signal.SIGTERM
+
+
+class Event(enum.Enum):
+    """What the supervisor waits for."""
+
+    STOP = "the container is to stop"
+    CHANGED = "the code on disk is another"
+    ENDED = "the job has ended"
+    TIME = "the time is over"
+
+
+class Supervisor:
+    """Runs one version of the code after the other.
+
+    `folder` is the code as people edit it, `scratch` takes copies. The last version that worked
+    is kept where it outlives a restart of the container, beside the heartbeat.
+    """
+
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        self._folder = folder
+        self._scratch = scratch
+        self._kept = files.FOLDER / "kept"
+        self._seen: Stamp = ()
+        self._judged: Stamp = ()
+        self._newest = Source({})
+        self._current: Source | None = None
+        self._good = self._read_kept()
+        self._refused = ""
+        self._refused_version = ""
+        self._failed = ""
+        self._imported: set[str] = set()
+
+    def run(self) -> int:
+        """Until the container is to stop, or trying again is of no use."""
+        self._look()
+        self._current = self._first()
+        failures = 0
+        while True:
+            event, code, worked = Event.TIME, 0, False
+            if self._current is not None:
+                event, code, worked = self._one_run(self._current)
+            if event is Event.ENDED:
+                failures = 1 if worked else failures + 1
+                other = self._other()
+                if code in FINAL_CODES and (worked or other is None):
+                    return code
+                if not worked and self._is_bad(code, failures, other):
+                    self._current, failures = other, 0
+                    continue
+                event = self._wait(None, pause_seconds(failures))
+            elif event is Event.TIME:
+                event = self._wait(None)
+            if event is Event.STOP:
+                return STOPPED
+            if event is Event.CHANGED:
+                self._current, failures = self._newest, 0
+                self._refused = self._refused_version = self._failed = ""
+
+    def _one_run(self, source: Source) -> tuple[Event, int, bool]:
+        """The job from its start to whatever comes: what came, its code, and whether it worked."""
+        files.clear_heartbeat()
+        self._tell()
+        place = self._scratch / source.version
+        source.unpack(place)
+        archive = source.pack(place)
+        say(f"submitting code {source.version}")
+        command = [sys.executable, "-m", f"{PACKAGE}.submit", source.version, str(archive)]
+        job = Child(command, place)
+        worked = False
+
+        def works() -> None:
+            nonlocal worked
+            beat = files.read_heartbeat()
+            if not worked and beat is not None and beat.state == files.STREAMING:
+                worked = True
+                self._keep(source)
+
+        event = self._wait(job, look=works)
+        works()
+        beat = files.read_heartbeat()
+        code = job.code() or 0
+        job.stop(beat.pid if beat is not None and files.is_alive(beat.pid) else None)
+        if event is Event.ENDED:
+            reason = beat.why if beat is not None and beat.state == files.FAILED else ""
+            reason = reason or job.last_error() or "its log says why"
+            self._failed = f"the job ended with code {code}: {reason}"
+            say(self._failed)
+        files.clear_heartbeat()
+        self._tell()
+        return event, code, worked
+
+    def _first(self) -> Source | None:
+        """What to start with: the code on disk, else the code that worked before."""
+        mistake = self._newest.mistake()
+        if mistake is None:
+            return self._newest
+        self._refuse(self._newest, mistake)
+        return self._good
+
+    def _other(self) -> Source | None:
+        """Other code than the one that runs, which is known to work."""
+        good, current = self._good, self._current
+        same = good is None or current is None or good.version == current.version
+        return None if same else good
+
+    def _is_bad(self, code: int, failures: int, other: Source | None) -> bool:
+        """Whether the code that runs is at fault, and not what is around it: it can't be
+        imported, or there is other code that worked where this does not."""
+        assert self._current is not None
+        mistake = self._import(self._current)
+        if (
+            mistake is None
+            and other is not None
+            and (code in FINAL_CODES or failures >= MOST_FAILURES)
+        ):
+            mistake = self._failed
+        if mistake is not None:
+            self._refuse(self._current, mistake)
+        return mistake is not None
+
+    def _refuse(self, source: Source, mistake: str) -> None:
+        stays = self._good if self._good != source else None
+        then = f"code {stays.version} stays" if stays else "mend it, and it is started"
+        self._refused = f"the edit can't run ({mistake}); {then}"
+        self._refused_version = source.version
+        self._tell()
+        say(self._refused)
+
+    def _tell(self) -> None:
+        version = self._current.version if self._current else ""
+        files.write_supervision(Supervision(version, self._refused, self._failed))
+
+    def _keep(self, source: Source) -> None:
+        """Remembers code that works, here and for the container's next start."""
+        self._good, self._failed = source, ""
+        self._tell()
+        try:
+            source.unpack(self._kept)
+        except OSError as error:
+            say(f"the code that works can't be kept: {error}")
+
+    def _read_kept(self) -> Source | None:
+        kept = self._kept / PACKAGE
+        source = Source.read(kept) if kept.is_dir() else Source({})
+        return source if source.files and source.mistake() is None else None
+
+    def _wait(
+        self,
+        job: Child | None,
+        seconds: float | None = None,
+        look: Callable[[], None] = lambda: None,
+    ) -> Event:
+        """The first thing that happens; TIME after so many seconds, if given."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while True:
+            # Signals wake it at once. Files are looked at twice a second instead of watched by
+            # inotify, which tells nothing of edits made on the other side of a virtual machine.
+            got = signal.sigtimedwait(SIGNALS, WATCH_SECONDS)
+            if got is not None and got.si_signo != signal.SIGCHLD:
+                return Event.STOP
+            if job is not None and job.code() is not None:
+                return Event.ENDED
+            look()
+            if self._look() and self._can_take_over():
+                return Event.CHANGED
+            if end is not None and time.monotonic() >= end:
+                return Event.TIME
+
+    def _look(self) -> bool:
+        """Reads the code anew where it has changed and is at rest; whether that was so."""
+        now = stamp(self._folder)
+        if now != self._seen and self._judged:  # an edit may still be going on: look again
+            self._seen = now
+            return False
+        if now == self._judged:
+            return False
+        try:
+            found = Source.read(self._folder)
+        except OSError:  # a file was just taken away
+            return False
+        self._seen = self._judged = now
+        self._newest = found
+        return True
+
+    def _can_take_over(self) -> bool:
+        """Whether the code on disk is other code than runs, and can be imported."""
+        running = self._current.version if self._current else ""
+        if self._newest.version == running:
+            if self._refused:
+                self._refused = self._refused_version = ""
+                self._tell()
+                say(f"the code on disk is {running} again")
+            return False
+        if self._newest.version == self._refused_version:
+            return False
+        mistake = self._newest.mistake() or self._import(self._newest)
+        if mistake is not None:
+            self._refuse(self._newest, mistake)
+            return False
+        say(f"the code has changed, from {running or 'none'} to {self._newest.version}")
+        return True
+
+    def _import(self, source: Source) -> str | None:
+        """Why the code can't be imported, told by a process that tries; None where it can."""
+        if source.version in self._imported:
+            return None
+        place = self._scratch / "check"
+        source.unpack(place)
+        report = place / "report"
+        program = Path(__file__).with_name("imports.py")
+        with report.open("wb") as out:
+            check = Child([sys.executable, str(program), PACKAGE], place, out)
+        end = time.monotonic() + CHECK_SECONDS
+        while check.code() is None and time.monotonic() < end and not _is_to_stop():
+            signal.sigtimedwait((signal.SIGCHLD,), WATCH_SECONDS)
+        code = check.code()
+        check.stop()
+        if code is None:
+            return f"not imported within {CHECK_SECONDS:.0f} s"
+        if code == 0:
+            self._imported.add(source.version)
+            return None
+        lines = report.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else f"the import ended with code {code}"
+
+
+def _is_to_stop() -> bool:
+    return bool({signal.SIGTERM, signal.SIGINT} & signal.sigpending())
+
+
+def pause_seconds(failures: int) -> float:
+    """How long to wait after that many failures in a row."""
+    return min(float(2 ** min(failures - 1, 10)), LONGEST_PAUSE_SECONDS)
+
+
+def say(line: str) -> None:
+    """A line of the container's log."""
+    print(f"spark-processor: {line}", flush=True)

@@ -1,0 +1,230 @@
+"""The supervisor as a real process, over a package whose job only waits or fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import supervisor
+from supervisor.supervise import pause_seconds
+
+from processing.settings import read_settings
+from processing.submit import submit_command
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs in a Linux container")
+
+# A job as the supervisor knows it: told its version, it says how it is in a file.
+JOB = """
+import json, os, pathlib, signal, sys, tempfile, time
+from processing import part
+def say(state, why=""):
+    file = pathlib.Path(tempfile.gettempdir(), "processing", "heartbeat.json")
+    file.parent.mkdir(exist_ok=True)
+    word = dict(pid=os.getpid(), version=sys.argv[1], state=state, time=time.time(), why=why)
+    file.with_suffix(".new").write_text(json.dumps(word))
+    file.with_suffix(".new").replace(file)
+print("job of code", sys.argv[1], flush=True)
+"""
+WORKS = "say('streaming')\nsignal.pause()\n"
+Start = Callable[..., "Process"]
+
+
+class Process:
+    """The running supervisor; its output can be waited for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.package = folder / "processing"
+        self.told = folder / "tmp" / "processing" / "supervisor.json"
+        self._folder = folder
+        self._begin()
+
+    def _begin(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "supervisor", str(self.package)],
+            cwd=self._folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(Path(supervisor.__file__).parents[1]),
+                "TMPDIR": str(self._folder / "tmp"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._deadline = threading.Timer(120, self.process.kill)
+        self._deadline.start()
+
+    def line_with(self, text: str) -> str:
+        """The next line of output that holds the text."""
+        assert self.process.stdout is not None
+        seen = ""
+        for line in self.process.stdout:
+            seen += line
+            if text in line:
+                return line
+        raise AssertionError(f"no {text!r} in:\n{seen}")
+
+    def edit(self, name: str, text: str) -> None:
+        """Replaces a file of the package."""
+        (self.package / name).write_text(text)
+
+    def again(self) -> None:
+        """Stops it and starts it anew, as a restart of the container does."""
+        self.close()
+        self._begin()
+
+    def close(self) -> None:
+        self._deadline.cancel()
+        # Politely first: killed, it would leave its job behind.
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a supervisor over a package whose job does what it is told in Python."""
+    running: list[Process] = []
+
+    def begin(job: str, part: str = "") -> Process:
+        package = tmp_path / "processing"
+        package.mkdir()
+        (tmp_path / "tmp").mkdir()
+        (package / "__init__.py").touch()
+        (package / "part.py").write_text(part)
+        (package / "submit.py").write_text(f"if __name__ == '__main__':\n{indented(JOB + job)}")
+        process = Process(tmp_path)
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.close()
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def test_an_edit_restarts_the_job_with_the_new_code(start: Start) -> None:
+    process = start(WORKS)
+    before = process.line_with("job of code")
+    process.edit("part.py", "# an edit\n")
+    process.line_with("the code has changed")
+    assert process.line_with("job of code") != before
+
+
+@pytest.mark.parametrize(
+    ("edit", "mistake"),
+    [
+        ("def broken(:\n", "part.py, line 1: invalid syntax"),
+        ("import nonexistent\n", "part.py, line 1: ModuleNotFoundError: No module named"),
+        ("\n1 / 0\n", "part.py, line 2: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit(3)\n", "part.py, line 2: SystemExit: 3"),
+        ("import os\nos._exit(3)\n", "the import ended with code 3"),
+    ],
+)
+def test_an_edit_that_cannot_run_leaves_the_old_code_streaming(
+    start: Start, edit: str, mistake: str
+) -> None:
+    process = start(WORKS)
+    before = process.line_with("job of code")
+    process.edit("part.py", edit)
+    assert mistake in process.line_with("the edit can't run")
+    told = json.loads(process.told.read_text())
+    assert mistake in told["refused"]
+    assert told["version"] in before
+    process.edit("part.py", "# mended\n")
+    process.line_with("the code has changed")
+    assert process.line_with("job of code") != before
+    assert json.loads(process.told.read_text())["refused"] == ""
+
+
+def test_an_edit_that_is_taken_back_is_forgotten(start: Start) -> None:
+    process = start(WORKS)
+    process.line_with("job of code")
+    process.edit("part.py", "import nonexistent\n")
+    process.line_with("the edit can't run")
+    process.edit("part.py", "")
+    process.line_with("again")
+    assert json.loads(process.told.read_text())["refused"] == ""
+
+
+def test_code_that_turns_out_not_to_work_gives_way_to_the_code_that_did(start: Start) -> None:
+    process = start("part.check()\n" + WORKS, part="def check(): pass\n")
+    before = process.line_with("job of code")
+    process.edit("part.py", "def check(): return nonexistent\n")
+    process.line_with("the code has changed")
+    assert "NameError: name 'nonexistent' is not defined" in process.line_with("ended with code 1")
+    assert "NameError" in process.line_with("the edit can't run")
+    assert process.line_with("job of code") == before
+
+
+def test_what_worked_is_known_after_a_restart_of_the_container(start: Start) -> None:
+    process = start(WORKS)
+    before = process.line_with("job of code")
+    # The code is kept as soon as it works.
+    while not (process.told.parent / "kept" / "processing" / "part.py").exists():
+        pass
+    process.edit("part.py", "import nonexistent\n")
+    process.line_with("the edit can't run")
+    process.again()
+    process.line_with("the edit can't run")
+    assert process.line_with("job of code") == before
+
+
+def test_code_that_can_not_run_from_the_first_is_waited_for(start: Start) -> None:
+    process = start(WORKS, part="import nonexistent\n")
+    assert "part.py, line 1" in process.line_with("the edit can't run")
+    process.edit("part.py", "")
+    process.line_with("job of code")
+
+
+def test_a_failed_job_is_started_again_and_says_why_it_failed(start: Start) -> None:
+    process = start("say('failed', 'the models are gone')\nsys.exit(7)")
+    for _ in range(3):
+        process.line_with("the job ended with code 7: the models are gone")
+        process.line_with("job of code")
+
+
+@pytest.mark.parametrize("code", [4, 6])
+def test_a_job_that_says_trying_again_is_of_no_use_is_believed(start: Start, code: int) -> None:
+    process = start(f"sys.exit({code})")
+    process.line_with(f"the job ended with code {code}")
+    assert process.process.wait() == code
+
+
+def test_it_ends_the_job_when_it_is_to_end(start: Start) -> None:
+    process = start(
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('told to end', flush=True)))\n"
+        f"print('listening', flush=True)\n{WORKS}"
+    )
+    process.line_with("listening")
+    process.process.send_signal(signal.SIGTERM)
+    process.line_with("told to end")
+    assert process.process.wait() == 143
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    assert [pause_seconds(failures) for failures in (1, 2, 3, 6, 7, 99)] == [1, 2, 4, 32, 60, 60]
+
+
+def test_the_command_holds_no_secret() -> None:
+    settings = read_settings({"POSTGRES_PASSWORD": "wordpass"})
+    command = submit_command(settings, Path("job.py"), Path("processing.zip"), "0123456789ab")
+    assert command[:3] == ["spark-submit", "--master", "spark://spark-master:7077"]
+    assert command[-2:] == ["job.py", "0123456789ab"]
+    assert "wordpass" not in " ".join(command)
