@@ -218,6 +218,17 @@ def composes(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def stream(session: nox.Session) -> None:
+    """Kafka, PostgreSQL and the stack's job, small: each fault by itself, then sequences of
+    messages and faults (STREAM_SEEDS says how many).
+    """
+    install(session, "test")
+    install_compose(session)
+    # One stack for them all: its job takes both cores as it is.
+    pytest(session, "tests/stream", workers="0")
+
+
+@nox.session(default=False)
 def smoke(session: nox.Session) -> None:
     """The tasks themselves on the whole stack, in a copy of its own, from the wheel that a user of
     the library would install.

@@ -22,7 +22,7 @@ import sys
 import time
 import traceback
 
-from benchmarks import builds, command, foreign, images, logs, stack, state
+from benchmarks import builds, command, foreign, images, logs, stack, state, stream
 from benchmarks.framework import ROUNDS, Case, say
 from benchmarks.results import Results, committed, missed, row, worsened
 from benchmarks.scratch import Failed
@@ -37,6 +37,7 @@ CASES: tuple[Case, ...] = (
     *logs.CASES,
     *state.CASES,
     *stack.CASES,
+    *stream.CASES,
 )
 
 FAILURES = (

@@ -1,0 +1,26 @@
+"""One Kafka, PostgreSQL and job for a session; healed after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stream.stack import JOB, ROOT, Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The services, started."""
+    with Stack.running(ROOT, {}) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def healed(stack: Stack) -> Iterator[None]:
+    """Whatever a test does to the services is over when the next one begins."""
+    stack.feed("good")
+    yield
+    stack.compose("unpause", check=False)
+    stack.compose("start", "postgres", "kafka", JOB)
+    stack.wait_until_streaming()

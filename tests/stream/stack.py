@@ -1,0 +1,244 @@
+"""Kafka, PostgreSQL and the job, small, from the stack's own images."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.stream.messages import Message, rejections, rows
+
+ROOT = Path(__file__).parents[2]
+JOB = "spark-processor"
+PATIENCE_SECONDS = float(os.environ.get("STREAM_PATIENCE", "240"))
+POLL_SECONDS = 0.5
+
+HERE = Path(__file__).parent
+SERVICES = ("postgres", "kafka", "client", "clips", JOB)
+
+Found = TypeVar("Found")
+_numbers = itertools.count(1)
+
+
+class Producer:
+    """What takes messages while it is open."""
+
+    def __init__(self, program: subprocess.Popen[bytes]) -> None:
+        self._program = program
+        self.sent: list[Message] = []
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Hands messages on, in their order."""
+        assert self._program.stdin is not None
+        batch = list(messages)
+        self._program.stdin.write(b"".join(message.line for message in batch))
+        self._program.stdin.flush()
+        self.sent += batch
+
+
+class Stack:
+    """The running services, and what can be done to them.
+
+    ``tree`` is the repository whose code and images they are, ``settings`` go into the job's
+    environment; ``code`` is a copy of the job's code, to be edited.
+    """
+
+    def __init__(self, tree: Path, code: Path, settings: dict[str, str], health: str) -> None:
+        self.tree = tree
+        self.code = code
+        self.sent: list[Message] = []
+        self._health = health
+        self._pause = threading.Event()
+        self._project = f"ct-stream-{os.getpid()}-{next(_numbers)}"
+        self._environment = {
+            **os.environ,
+            **settings,
+            "STREAM_CODE": str(code),
+            "STREAM_TESTS": str(HERE),
+            "STREAM_SPARK": "ct-stream-spark" if tree == ROOT else "ct-stream-spark-before",
+        }
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(
+        cls, tree: Path, settings: dict[str, str], health: str = "supervisor.health"
+    ) -> Iterator[Stack]:
+        """The services for the block; taken away at its end with all they kept."""
+        with tempfile.TemporaryDirectory(prefix="ct-stream-", ignore_cleanup_errors=True) as place:
+            code = Path(place, "processing")
+            source = tree / "compose" / "processing"
+            shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
+            Path(place).chmod(0o755)
+            found = cls(tree, code, settings, health)
+            found.compose("build", "postgres", "kafka", "clips", JOB)
+            try:
+                found.compose("up", "-d", "--no-build", *SERVICES)
+                found.wait_until_streaming()
+                yield found
+            finally:
+                logs = os.environ.get("STREAM_LOGS")
+                if logs:
+                    Path(logs).write_text(found.compose("logs", "--no-color", check=False))
+                found.compose("down", "--volumes", "--timeout", "5", check=False)
+
+    def compose(self, *words: str, stdin: bytes | None = None, check: bool = True) -> str:
+        """Compose's standard output."""
+        done = subprocess.run(
+            self._argv(*words),
+            cwd=self.tree,
+            env=self._environment,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(words)}: {done.stderr.decode(errors='replace')}")
+        return done.stdout.decode(errors="replace")
+
+    def _argv(self, *words: str) -> list[str]:
+        files = ("compose/compose.yaml", "compose/compose.airgap.yaml", str(HERE / "compose.yaml"))
+        settings = ROOT / ".env"
+        return [
+            *("docker", "compose", "-p", self._project),
+            *(("--env-file", str(settings)) if settings.exists() else ()),
+            *(word for file in files for word in ("-f", file)),
+            *words,
+        ]
+
+    def inspect(self, service: str = JOB) -> dict[str, Any]:
+        """The service's container, as the engine has it."""
+        container = self.compose("ps", "-aq", service).strip()
+        done = subprocess.run(["docker", "inspect", container], capture_output=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+    def health(self) -> str:
+        """What the job's health check says now."""
+        return self.compose("exec", "-T", JOB, "python3", "-m", self._health, check=False)
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Puts messages on topic posts, in their order."""
+        with self.producer() as producer:
+            producer.send(messages)
+
+    @contextlib.contextmanager
+    def producer(self) -> Iterator[Producer]:
+        """Kafka's console producer for the block, which gets all that it was sent to its topic."""
+        argv = self._argv(
+            *("exec", "-T", "-e", "KAFKA_HEAP_OPTS=-Xmx1g", "client"),
+            *("/opt/kafka/bin/kafka-run-class.sh", "org.apache.kafka.tools.ConsoleProducer"),
+            *("--bootstrap-server", "kafka:9092", "--topic", "posts"),
+            *("--property", "parse.key=true", "--compression-codec", "gzip", "--timeout", "10"),
+            *("--producer-property", "max.request.size=100000000"),
+            *("--producer-property", "buffer.memory=200000000"),
+            *("--producer-property", "enable.idempotence=true"),
+        )
+        with subprocess.Popen(
+            argv,
+            cwd=self.tree,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as program:
+            producer = Producer(program)
+            yield producer
+            said, _ = program.communicate()
+        if program.returncode or b"ERROR" in said:
+            raise AssertionError(f"the producer: {said.decode(errors='replace')}")
+        self.sent += producer.sent
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """The rows that a query gives."""
+        query = f"SELECT coalesce(json_agg(found), '[]') FROM ({query}) AS found"
+        answer = self.compose(
+            *("exec", "-T", "postgres", "psql", "-qAtU", "user", "-d", "tiktok_safety_db"),
+            *("-v", "ON_ERROR_STOP=1"),
+            stdin=query.encode(),
+        )
+        found: list[dict[str, Any]] = json.loads(answer)
+        return found
+
+    def told(self, topic: str) -> dict[str, dict[str, Any]]:
+        """What a topic of rejections holds, by key: told twice is told once."""
+        answer = self.compose(
+            *("exec", "-T", "client", "/opt/kafka/bin/kafka-console-consumer.sh"),
+            *("--bootstrap-server", "kafka:9092", "--topic", topic, "--from-beginning"),
+            *("--timeout-ms", "6000", "--property", "print.key=true"),
+            check=False,
+        )
+        lines = (line.partition("\t") for line in answer.splitlines() if "\t" in line)
+        return {key: json.loads(value) for key, _, value in lines}
+
+    def feed(self, word: str) -> None:
+        """Makes the feed of clips good or bad."""
+        address = self.compose("port", "clips", "8000").strip()
+        with urllib.request.urlopen(f"http://{address}/{word}", timeout=30) as answer:
+            assert answer.status == 200
+
+    def wait_for(
+        self, condition: Callable[[], Found], what: str, seconds: float = PATIENCE_SECONDS
+    ) -> Found:
+        """What a condition gives as soon as that is true."""
+        for _ in range(int(seconds / POLL_SECONDS)):
+            found = condition()
+            if found:
+                return found
+            self._pause.wait(POLL_SECONDS)
+        logs = self.compose("logs", "--no-log-prefix", "--tail", "60", JOB)
+        raise AssertionError(f"not within {seconds:.0f} s: {what}; health: {self.health()}\n{logs}")
+
+    def wait_for_a_moment(self, seconds: float) -> None:
+        """Lets a fault last: how long is part of what is tried, and nothing is expected of it."""
+        self._pause.wait(seconds)
+
+    def wait_until_streaming(self) -> None:
+        """The job says that it works."""
+        self.wait_for(lambda: self.health().startswith("streaming"), "the stream works")
+
+    def settle(self) -> None:
+        """Waits until the table and the topic of rejections hold exactly what was sent."""
+        wanted = rows(self.sent)
+        self.wait_for(lambda: self._differing(wanted) == {}, "rows are the messages")
+        found = rejections(self.sent)
+
+        def missing() -> dict[str, int]:
+            told = (one["raw"][:1000] for one in self.told("posts.rejected").values())
+            left = dict(found)
+            for raw in told:
+                left[raw] = left.get(raw, 0) - 1
+            return {raw: number for raw, number in left.items() if number}
+
+        self.wait_for(lambda: not missing(), "rejections are the bad messages", seconds=60)
+
+    def _differing(self, wanted: dict[str, dict[str, str]]) -> dict[str, object]:
+        """Where the table is not what it must be."""
+        found = {row["post_id"]: row for row in self.sql("SELECT * FROM scored_posts")}
+        differing: dict[str, object] = {
+            name: (wanted.get(name), found.get(name)) for name in wanted.keys() ^ found.keys()
+        }
+        for name in wanted.keys() & found.keys():
+            row, post = found[name], wanted[name]
+            same = all(row[key] == post[key] for key in ("author", "caption", "video_url"))
+            if not (same and row["crawled_at"][:19] == post["crawled_at"][:19] and is_scored(row)):
+                differing[name] = (post, row)
+        return differing
+
+
+def is_scored(row: dict[str, Any]) -> bool:
+    """Whether a row has its final score, by the rule that it names."""
+    if row["video_score"] is None:
+        return False
+    score = row["text_weight"] * row["text_score"] + (1 - row["text_weight"]) * row["video_score"]
+    flagged = row["flagged"] == (row["score"] >= row["threshold"])
+    return bool(abs(row["score"] - score) < 1e-6 and flagged)
