@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import os
 import re
@@ -34,7 +33,7 @@ class Child:
             start_new_session=True,
             preexec_fn=_unblock_signals,
         )
-        self._errors: collections.deque[str] = collections.deque(maxlen=1)
+        self._error = self._last = ""
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
 
@@ -44,9 +43,9 @@ class Child:
         return code if code is None or code >= 0 else 128 - code
 
     def last_error(self) -> str:
-        """The last line of its standard error that names an error; "" where none does."""
+        """The last line of its standard error that names an error, or the last of all."""
         self._reader.join(1)
-        return self._errors[-1] if self._errors else ""
+        return self._error or self._last
 
     def stop(self, main: int | None = None) -> None:
         """Ends it and all it started: asks the process `main`, or itself, then insists."""
@@ -67,8 +66,9 @@ class Child:
                 sys.stderr.buffer.write(line)
                 sys.stderr.buffer.flush()
                 text = line.decode(errors="replace").strip()
+                self._last = text[:300] or self._last
                 if _ERROR.match(text):
-                    self._errors.append(text[:300])
+                    self._error = text[:300]
 
 
 def _unblock_signals() -> None:
