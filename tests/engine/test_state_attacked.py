@@ -215,3 +215,17 @@ def test_files_of_other_owners_go_and_come_back(toy: Project) -> None:
     assert list((toy.folder / "state" / "points").iterdir()) == []
     assert toy.inv("restore", "before-reset-1", "--yes").code == 0
     assert content(f"{toy.folder}/state/points") == before
+
+
+def test_a_program_with_other_rights_comes_from_elsewhere_by_force_alone(toy: Project) -> None:
+    """A snapshot that another checkout made, which has a key of its own."""
+    script = "cp /bin/busybox /data/root; chmod 4755 /data/root"
+    docker("exec", f"{toy.name}-db-1", "sh", "-c", script)
+    assert toy.inv("snapshot", "kept").code == 0
+    assert toy.inv("restore", "kept", "--yes").code == 0
+    shutil.rmtree(toy.folder / ".composetasks" / "cache")
+    refused = toy.inv("restore", "kept", "--yes")
+    assert refused.code == 4
+    assert "1 devices or set-user-ID programs" in refused.err
+    assert toy.inv("restore", "kept", "--force").code == 0
+    assert docker("exec", f"{toy.name}-db-1", "stat", "-c", "%a", "/data/root") == "4755"

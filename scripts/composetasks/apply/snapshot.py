@@ -16,13 +16,15 @@ from composetasks.apply.inside import wire
 from composetasks.apply.mounts import Archives
 from composetasks.apply.tools import Tools
 from composetasks.facts import State, World
-from composetasks.run import folder, snapshot_folder
+from composetasks.run import folder, made, snapshot_folder
 from composetasks.run.snapshot_folder import SNAPSHOTS
 
 LEVEL = 3
 """zstd's own default."""
 THREADS = 2
 SEND_BYTES = 1 << 18
+KEPT = ("bytes", "files", "left_out", "length", "special", "compressed", "sha256")
+"""What the helper says of an archive, and a manifest keeps."""
 PROGRESS_BYTES = 50_000_000
 
 
@@ -66,7 +68,7 @@ def write(
             "parts": parts,
             "images": _images(world, state),
         }
-        snapshot_folder.finish(new, document)
+        snapshot_folder.finish(new, document, made.digest_key(tools.cache))
 
 
 def _part(one: State, path: Path, said: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _part(one: State, path: Path, said: dict[str, Any]) -> dict[str, Any]:
         "kind": one.kind,
         "source": one.source,
         "file": path.name,
-        **{key: said[key] for key in ("bytes", "files", "left_out", "compressed", "sha256")},
+        **{key: said[key] for key in KEPT},
     }
 
 
@@ -131,17 +133,19 @@ def _images(world: World, state: Sequence[State]) -> dict[str, dict[str, Any]]:
     }
 
 
-def send(at_work: Helper, number: int, path: Path) -> str:
+def send(at_work: Helper, number: int, path: Path, *, length: int | None, special: bool) -> str:
     """Let the helper unpack an archive beside what is there, and return the digest of what it
-    unpacked.
+    unpacked. ``length`` is how many bytes the archive has, None where that is not known;
+    ``special`` allows devices and programs with other rights than their caller's.
 
     Raises HelperFailed, and OSError where the archive can't be read.
     """
+    limits = {"place": number, "length": length, "special": special}
     if at_work.sees_archives:
-        said = at_work.ask("prepare_content_here", place=number, file=path.name)
+        said = at_work.ask("prepare_content_here", file=path.name, **limits)
         return str(said["sha256"])
     with path.open("rb") as stream:
-        at_work.send(wire.message({"do": "prepare_content", "place": number}))
+        at_work.send(wire.message({"do": "prepare_content", **limits}))
         while content := stream.read(SEND_BYTES):
             at_work.send(wire.encode(wire.DATA, content))
     at_work.send(wire.encode(wire.DATA, b""))

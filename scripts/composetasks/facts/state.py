@@ -49,18 +49,22 @@ class Unkept:
 
 @dataclass(frozen=True)
 class SnapshotPart:
-    """A piece of state as a snapshot holds it; ``bytes`` and ``files`` are its content's."""
+    """A piece of state as a snapshot holds it; ``bytes`` and ``files`` are its content's,
+    ``special`` is how many of these are devices or programs that run with other rights than their
+    caller's (None where that was not counted)."""
 
     name: str
     kind: str
     bytes: int
     files: int
+    special: int | None = None
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """A snapshot: ``bytes`` is what it takes on disk, ``images`` the id of the image each service
-    ran, ``problem`` why it can't be restored ("" where nothing is known against it)."""
+    ran, ``problem`` why it can't be restored ("" where nothing is known against it);
+    ``made_here`` says that this checkout made it, and nobody has changed it since."""
 
     name: str
     created: str
@@ -68,3 +72,4 @@ class Snapshot:
     state: tuple[SnapshotPart, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    made_here: bool = False

@@ -17,6 +17,7 @@ from composetasks.facts import (
     ExitCode,
     Plan,
     Snapshot,
+    SnapshotPart,
     State,
     Step,
     World,
@@ -134,10 +135,14 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
                 reason=_what(one),
                 service=one.services[0] if one.services else "",
                 services=one.services,
-                because=(Evidence(kind="snapshot", name=wanted.name, detail=of), held),
+                because=(
+                    Evidence(kind="snapshot", name=wanted.name, detail=of),
+                    held,
+                    *_foreign(wanted, part),
+                ),
                 needs=before,
                 destroys=lost,
-                consent=_consent(one),
+                consent=Consent.FORCE if _foreign(wanted, part) else _consent(one),
             )
         )
     done = tuple(step.id for step in steps if step.action is Action.RESTORE_STATE)
@@ -146,6 +151,21 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
     warnings = [f"snapshot {wanted.name} holds {name}, which the model has not" for name in missing]
     warnings += _other_images(world, wanted, chosen)
     return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
+    """Why a part needs more consent: another checkout made it, and it may hold programs that run
+    as root, or devices."""
+    if wanted.made_here or part.special == 0:
+        return ()
+    what = "an uncounted number of" if part.special is None else str(part.special)
+    return (
+        Evidence(
+            kind="foreign-snapshot",
+            name="made elsewhere",
+            detail=f"{what} devices or set-user-ID programs, and not made by this checkout",
+        ),
+    )
 
 
 def _other_images(world: World, wanted: Snapshot, chosen: Sequence[State]) -> list[str]:

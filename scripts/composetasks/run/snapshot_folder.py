@@ -15,12 +15,14 @@ from typing import Any
 
 from composetasks.facts import Snapshot, SnapshotPart
 from composetasks.run import folder
+from composetasks.store import files
 
 SCHEMA = "composetasks.snapshot/1"
 SNAPSHOTS = "snapshots"
 """The folder's name in the library's own folder."""
 MANIFEST = "manifest.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z")
 ARCHIVE = re.compile(r"[0-9]{2,}-[A-Za-z0-9_.-]*\.tar\.zst")
 UNFINISHED = ".unfinished-"
 CHUNK = 1 << 20
@@ -30,17 +32,18 @@ class Damaged(Exception):
     """A snapshot is not what it was when it was made; its text says where."""
 
 
-def load_all(place: Path) -> tuple[Snapshot, ...]:
-    """Every snapshot in ``place``, the oldest first; the archives themselves are not read."""
+def load_all(place: Path, key: bytes = b"") -> tuple[Snapshot, ...]:
+    """Every snapshot in ``place``, the oldest first; the archives themselves are not read.
+    ``key`` is that of the checkout's own digests, by which its own snapshots are known."""
     try:
         names = sorted(os.listdir(place))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
-    found = [load(place, name) for name in names if NAME.fullmatch(name)]
+    found = [load(place, name, key) for name in names if NAME.fullmatch(name)]
     return tuple(sorted(found, key=lambda one: (one.created, one.name)))
 
 
-def load(place: Path, name: str) -> Snapshot:
+def load(place: Path, name: str, key: bytes = b"") -> Snapshot:
     """One snapshot by its manifest; what is wrong with it is its ``problem``."""
     try:
         document = manifest(place, name)
@@ -56,11 +59,14 @@ def load(place: Path, name: str) -> Snapshot:
         created=document["created"],
         bytes=sum(part["compressed"] for part in document["parts"]),
         state=tuple(
-            SnapshotPart(part["name"], part["kind"], part["bytes"], part["files"])
+            SnapshotPart(
+                part["name"], part["kind"], part["bytes"], part["files"], part.get("special")
+            )
             for part in document["parts"]
         ),
         images={name: image["id"] for name, image in document["images"].items()},
         problem=f"{missing[0]} is missing or has another size" if missing else "",
+        made_here=bool(key) and document.get("mark") == _mark(document, key),
     )
 
 
@@ -74,7 +80,7 @@ def _size(path: Path) -> int:
 def manifest(place: Path, name: str) -> dict[str, Any]:
     """A snapshot's manifest; raises Damaged where there is none or it was changed."""
     try:
-        document = json.loads((place / name / MANIFEST).read_text("utf-8"))
+        document = json.loads(files.read(place / name / MANIFEST))
     except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"its manifest can't be read ({error})") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
@@ -90,7 +96,7 @@ def _whole(document: Mapping[str, Any]) -> bool:
     """Whether a manifest has all that is read of it, and names no file but its own archives."""
     parts, images = document.get("parts"), document.get("images")
     return (
-        isinstance(document.get("created"), str)
+        CREATED.fullmatch(str(document.get("created"))) is not None
         and isinstance(parts, list)
         and all(isinstance(part, dict) and _whole_part(part) for part in parts)
         and isinstance(images, dict)
@@ -99,17 +105,30 @@ def _whole(document: Mapping[str, Any]) -> bool:
 
 
 def _whole_part(part: Mapping[str, Any]) -> bool:
+    counts = [part.get(key) for key in ("bytes", "files", "compressed")]
+    counts += [part[key] for key in ("length", "special") if key in part]
     return (
-        all(isinstance(part.get(key), str) for key in ("name", "kind", "file", "sha256"))
-        and all(type(part.get(key)) is int for key in ("bytes", "files", "compressed"))
+        all(_is_text(part.get(key)) for key in ("name", "kind", "file", "sha256"))
+        and all(type(count) is int and count >= 0 for count in counts)
         and ARCHIVE.fullmatch(part["file"]) is not None
     )
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that can be shown."""
+    return isinstance(value, str) and value.isprintable()
 
 
 def seal(document: Mapping[str, Any]) -> str:
     """The digest that a manifest carries of itself."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mark(document: Mapping[str, Any], key: bytes) -> str:
+    """What only the checkout with this key can write into a manifest."""
+    unmarked = {name: value for name, value in document.items() if name != "mark"}
+    return hashlib.blake2b(seal(unmarked).encode(), digest_size=16, key=key).hexdigest()
 
 
 def verify(place: Path, name: str) -> dict[str, Any]:
@@ -157,9 +176,10 @@ def archive_name(number: int, state: str) -> str:
     return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_.-]', '-', state)}.tar.zst"
 
 
-def finish(new: Path, document: Mapping[str, Any]) -> Path:
+def finish(new: Path, document: Mapping[str, Any], key: bytes = b"") -> Path:
     """Write the manifest into a filled folder, make all of it durable, and give it its name."""
     whole = {"schema": SCHEMA, **document}
+    whole["mark"] = _mark(whole, key)
     whole["sha256"] = seal(whole)
     folder.write_json(new / MANIFEST, whole)
     for path in (new / MANIFEST, new):

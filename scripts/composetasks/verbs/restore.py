@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from composetasks.facts import ExitCode, Snapshot
+from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import observe_with_state
@@ -23,7 +23,8 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
             # Reading all of it takes as long as looking at the engine and the state does.
             verified = aside.submit(_verified, place, name)
             world = observe_with_state(session)
-            wanted = verified.result()
+            verified.result()
+        wanted = next(one for one in world.snapshots if one.name == name)
         plan = plan_restore(world, wanted, snapshot=snapshot)
         ended = session.carry_through(plan, world)
         if ended is not None:
@@ -52,8 +53,8 @@ def _place_of(session: Session, name: str) -> Path:
     return place
 
 
-def _verified(place: Path, name: str) -> Snapshot:
-    """The snapshot, once every byte of it is seen to be what was written; raises TaskFailure."""
+def _verified(place: Path, name: str) -> None:
+    """See that every byte of a snapshot is what was written; raises TaskFailure."""
     from composetasks.run import snapshot_folder
 
     try:
@@ -63,4 +64,3 @@ def _verified(place: Path, name: str) -> Snapshot:
             f"snapshot {name} is damaged: {error}",
             hint="nothing was changed; `inv snapshots` lists the others",
         ) from error
-    return snapshot_folder.load(place, name)

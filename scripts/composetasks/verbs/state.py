@@ -38,6 +38,7 @@ def put_right(session: Session) -> None:
 
 def _observe(session: Session) -> World:
     from composetasks.observe.state import observe_state
+    from composetasks.run.made import digest_key
     from composetasks.run.snapshot_folder import SNAPSHOTS, load_all
 
     world = session.observe(inputs=False)
@@ -54,7 +55,7 @@ def _observe(session: Session) -> World:
         world,
         state=found.state,
         unkept=found.unkept,
-        snapshots=load_all(root / SNAPSHOTS),
+        snapshots=load_all(root / SNAPSHOTS, digest_key(session.kept.cache)),
         warnings=(*world.warnings, *found.warnings),
     )
 

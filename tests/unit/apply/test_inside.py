@@ -113,6 +113,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         os.close(opened)
 
 
+ANY: dict[str, Any] = {"length": None, "special": True}
+"""No limits on what an archive may hold."""
+
+
 def opened(folder: Path, name: str, run: str = "run") -> Helper:
     helper = Helper()
     places: list[dict[str, Any]] = [{"mount": str(folder), "name": name, "number": 0}]
@@ -142,7 +146,7 @@ def test_what_it_wrote_itself_comes_back_from_it(folder: Path, asked: int) -> No
     )
     (folder / "state" / "plain").write_text("other")
     helper = opened(folder, "state", "later")
-    assert helper.do_prepare_content_here(0, "one.tar.zst") == {"sha256": said["sha256"]}
+    assert helper.do_prepare_content_here(0, "one.tar.zst", **ANY) == {"sha256": said["sha256"]}
     helper.do_commit()
     helper.do_settle(60)
     assert trees.describe(folder / "state") == before
@@ -166,9 +170,42 @@ def test_an_archive_that_is_a_link_or_gone_is_refused(folder: Path, asked: int) 
     for name in ("link", "gone"):
         helper = opened(folder, "state", name)
         with pytest.raises(BadArchive, match="can't be read"):
-            helper.do_prepare_content_here(0, name)
+            helper.do_prepare_content_here(0, name, **ANY)
         helper.give_up()
     assert trees.describe(folder / "state") == before
+    os.close(asked)
+
+
+def test_an_archive_ends_where_its_manifest_says(folder: Path, asked: int) -> None:
+    before = trees.describe(folder / "state")
+    said = opened(folder, "state").do_pack_here(0, 3, 2, "one.tar.zst")
+    helper = opened(folder, "state", "later")
+    with pytest.raises(BadArchive, match="more than its manifest says"):
+        helper.do_prepare_content_here(0, "one.tar.zst", length=said["length"] - 1, special=True)
+    helper.give_up()
+    helper = opened(folder, "state", "again")
+    helper.do_prepare_content_here(0, "one.tar.zst", length=said["length"], special=True)
+    helper.give_up()
+    assert trees.describe(folder / "state") == before
+    os.close(asked)
+
+
+def test_what_is_special_is_counted_and_refused_where_it_may_not_be(
+    folder: Path, asked: int
+) -> None:
+    for path in (folder / "state").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o600)
+    program = folder / "state" / "program"
+    program.write_text("x")
+    plain = opened(folder, "state").do_pack_here(0, 3, 2, "plain.tar.zst")["special"]
+    program.chmod(0o4755)
+    assert opened(folder, "state").do_pack_here(0, 3, 2, "one.tar.zst")["special"] == plain + 1
+    helper = opened(folder, "state", "later")
+    with pytest.raises(BadArchive, match="other rights than its caller's"):
+        helper.do_prepare_content_here(0, "one.tar.zst", length=None, special=False)
+    helper.give_up()
+    assert program.stat().st_mode & 0o4000
     os.close(asked)
 
 
@@ -182,7 +219,7 @@ def test_when_nobody_waits_any_more_it_stops_and_removes_what_it_prepared(
         opened(folder, "state").do_pack_here(0, 3, 2, "two.tar.zst")
     helper = opened(folder, "state", "later")
     with pytest.raises(wire.Closed):
-        helper.do_prepare_content_here(0, "one.tar.zst")
+        helper.do_prepare_content_here(0, "one.tar.zst", **ANY)
     helper.give_up()
     assert trees.describe(folder / "state") == before
     assert sorted(path.name for path in folder.iterdir()) == ["archives", "state"]

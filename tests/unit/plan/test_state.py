@@ -283,9 +283,26 @@ KEPT = Snapshot(
     "before",
     "2026-01-30T00:00:00Z",
     100,
-    (SnapshotPart("data", "volume", 2_000, 3),),
+    (SnapshotPart("data", "volume", 2_000, 3, 0),),
     {"db": "sha256:db"},
 )
+
+
+@pytest.mark.parametrize(
+    ("special", "made_here", "consent"),
+    [
+        (0, False, Consent.YES),
+        (2, True, Consent.YES),
+        (2, False, Consent.FORCE),
+        (None, False, Consent.FORCE),
+    ],
+)
+def test_what_is_special_in_a_snapshot_from_elsewhere_needs_force(
+    special: int | None, made_here: bool, consent: Consent
+) -> None:
+    parts = (SnapshotPart("data", "volume", 2_000, 3, special),)
+    plan = plan_restore(SHOP, replace(KEPT, state=parts, made_here=made_here), snapshot=True)
+    assert step(plan, Action.RESTORE_STATE, "data").consent is consent
 
 
 def test_what_is_replaced_is_kept_first() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from composetasks.run import snapshot_folder
 CONTENT = b"an archive" * 500
 
 
-def write(place: Path, name: str) -> Path:
+def write(place: Path, name: str, key: bytes = b"") -> Path:
     with snapshot_folder.writing(place, name) as new:
         file = new / snapshot_folder.archive_name(0, "state/points")
         file.write_bytes(CONTENT)
@@ -34,7 +35,7 @@ def write(place: Path, name: str) -> Path:
             "parts": [part],
             "images": {"db": {"id": "sha256:db", "tags": ["postgres:15"]}},
         }
-        return snapshot_folder.finish(new, document)
+        return snapshot_folder.finish(new, document, key)
 
 
 def test_what_is_written_is_listed(tmp_path: Path) -> None:
@@ -103,3 +104,46 @@ def test_a_folder_that_is_no_snapshot_is_said_to_be_damaged(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", ".hidden", "x" * 101, "a b"])
 def test_names_that_are_no_folder_of_their_own_are_none(name: str) -> None:
     assert snapshot_folder.NAME.fullmatch(name) is None
+
+
+def test_who_made_it_is_known_by_a_key(tmp_path: Path) -> None:
+    place = write(tmp_path, "mine", b"k" * 32)
+    assert [one.made_here for one in snapshot_folder.load_all(tmp_path, b"k" * 32)] == [True]
+    for key in (b"", b"x" * 32):
+        assert [one.made_here for one in snapshot_folder.load_all(tmp_path, key)] == [False]
+    document = json.loads((place / "manifest.json").read_text())
+    del document["sha256"]
+    document["parts"][0]["bytes"] = 8
+    document["sha256"] = snapshot_folder.seal(document)
+    (place / "manifest.json").write_text(json.dumps(document))
+    [found] = snapshot_folder.load_all(tmp_path, b"k" * 32)
+    assert (found.state[0].bytes, found.made_here, found.problem) == (8, False, "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created": "\x1b[31m"},
+        {"created": "yesterday"},
+        {"parts": [{"name": "\ud800"}]},
+        {"parts": 3},
+        {"images": {"db": None}},
+    ],
+    ids=str,
+)
+def test_a_bad_one_hides_no_other(tmp_path: Path, change: dict[str, object]) -> None:
+    write(tmp_path, "good")
+    document = json.loads((write(tmp_path, "bad") / "manifest.json").read_text())
+    if isinstance(change.get("parts"), list):
+        document["parts"][0]["name"] = "\ud800"
+    else:
+        document |= change
+    del document["sha256"]
+    document["sha256"] = snapshot_folder.seal(document)
+    (tmp_path / "bad" / "manifest.json").write_text(json.dumps(document))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / "manifest.json")
+    found = {one.name: bool(one.problem) for one in snapshot_folder.load_all(tmp_path)}
+    assert found == {"good": False, "bad": True, "folder": True, "file": True, "pipe": True}

@@ -23,10 +23,11 @@ class Source(Protocol):
 
 
 class Ahead:
-    """A context manager; leaving the block ends the thread, wherever it is."""
+    """A context manager; leaving the block ends the thread, wherever it is. ``length`` is how
+    many bytes there may be once they are decompressed; None for any number."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = _Digested(source)
+    def __init__(self, source: Source, length: int | None = None) -> None:
+        self._source, self._left = _Digested(source), length
         self._content: queue.Queue[bytes | BaseException] = queue.Queue(CHUNKS_AHEAD)
         self._stopped = False
         self._now, self._at = b"", 0
@@ -78,6 +79,10 @@ class Ahead:
         stream = decompressor.stream_reader(self._source, read_size=READ)
         try:
             while not self._stopped and (content := stream.read(CHUNK)):
+                if self._left is not None:
+                    self._left -= len(content)
+                    if self._left < 0:
+                        raise unpack.BadArchive("it holds more than its manifest says")
                 self._content.put(content)
             # What follows the compressed content is part of the source all the same.
             while not self._stopped and self._source.read(READ):

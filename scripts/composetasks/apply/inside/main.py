@@ -210,7 +210,8 @@ class Helper:
             send(compressor.flush())
         finally:
             os.close(root)
-        return {"files": archive.files, "bytes": archive.bytes, "left_out": archive.left_out}
+        counted = ("files", "bytes", "left_out", "length", "special")
+        return {name: getattr(archive, name) for name in counted}
 
     def do_prepare_empty(self, place: int) -> None:
         """Prepare an empty folder with the attributes of what is there."""
@@ -222,27 +223,30 @@ class Helper:
         os.close(old)
         os.close(content)
 
-    def do_prepare_content(self, place: int) -> dict[str, Any]:
+    def do_prepare_content(self, place: int, **limits: Any) -> dict[str, Any]:
         """Unpack the data records that follow, up to an empty one, beside what is there; says the
-        digest of what was unpacked."""
+        digest of what was unpacked. ``limits``: ``length`` is how long the archive may be, and
+        ``special`` whether it may hold devices and the like."""
         source = _Records()
         try:
-            return self._unpack(place, source)
+            return self._unpack(place, source, **limits)
         finally:
             source.drain()
 
-    def do_prepare_content_here(self, place: int, file: str) -> dict[str, Any]:
+    def do_prepare_content_here(self, place: int, file: str, **limits: Any) -> dict[str, Any]:
         """The same with a file of the snapshot's folder."""
         with _archive(self.archives, file) as source:
-            return self._unpack(place, source)
+            return self._unpack(place, source, **limits)
 
-    def _unpack(self, place: int, source: ahead.Source) -> dict[str, Any]:
+    def _unpack(
+        self, place: int, source: ahead.Source, length: int | None, special: bool
+    ) -> dict[str, Any]:
         one = self.places[place]
         self.staged.append(one)
         content = one.prepare()
         try:
-            with ahead.Ahead(source) as archive:
-                unpack.Unpack(archive.read, content).run()
+            with ahead.Ahead(source, length) as archive:
+                unpack.Unpack(archive.read, content, special=special).run()
                 return {"sha256": archive.digest()}
         finally:
             os.close(content)

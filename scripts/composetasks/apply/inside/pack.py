@@ -28,13 +28,15 @@ TYPES = {
 
 
 class Pack:
-    """One archive; ``write`` takes its bytes as they come."""
+    """One archive; ``write`` takes its bytes as they come. ``length`` is how many those are,
+    ``special`` how many of its members are devices or change the user or group that runs them.
+    """
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
+        self._take = write
         self._linked: dict[tuple[int, int], bytes] = {}
         self.files = 0
-        self.bytes = 0
+        self.bytes = self.length = self.special = 0
         self.left_out: list[str] = []
 
     def tree(self, root: int) -> None:
@@ -43,6 +45,10 @@ class Pack:
         for folder, name, status, path in tree.walk(root):
             self._one(folder, name, status, b"./" + path)
         self._write(bytes(2 * BLOCK))
+
+    def _write(self, content: bytes) -> None:
+        self.length += len(content)
+        self._take(content)
 
     def _one(self, folder: int, name: bytes, status: os.stat_result, path: bytes) -> None:
         kind = stat.S_IFMT(status.st_mode)
@@ -148,6 +154,7 @@ class Pack:
         extra: dict[bytes, bytes] | None = None,
         body: bytes = b"",
     ) -> None:
+        self.special += tree.is_special(kind, status.st_mode, map(os.fsencode, attributes or ()))
         pax = dict(extra or {})
         pax[b"mtime"] = b"%d.%09d" % divmod(status.st_mtime_ns, 10**9)
         for name, value in (attributes or {}).items():

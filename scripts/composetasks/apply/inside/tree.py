@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 STAGE = b".composetasks-"
 """How the name of a folder begins that holds what a replacement has not finished."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_special(kind: bytes, mode: int, attributes: Iterable[bytes]) -> bool:
+    """Whether a member of an archive (its type there, its mode, the names of its extended
+    attributes) is a device, or a program that runs with other rights than those of its caller."""
+    changes = bool(mode & 0o6000) or b"security.capability" in attributes
+    return kind in (b"3", b"4") or (kind == b"0" and changes)
 
 
 def walk(root: int) -> Iterator[tuple[int, bytes, os.stat_result, bytes]]:

@@ -42,10 +42,11 @@ class Member:
 
 
 class Unpack:
-    """One archive being read; ``read(n)`` gives exactly n bytes or raises."""
+    """One archive being read; ``read(n)`` gives exactly n bytes or raises. Without ``special`` it
+    may hold no devices, and no programs that run with other rights than their caller's."""
 
-    def __init__(self, read: Callable[[int], bytes], root: int) -> None:
-        self._read, self._root = read, root
+    def __init__(self, read: Callable[[int], bytes], root: int, *, special: bool = True) -> None:
+        self._read, self._root, self._special = read, root, special
         self._folder: tuple[tuple[bytes, ...], int] = ((), os.dup(root))
         self._folders: list[Member] = []
 
@@ -87,6 +88,8 @@ class Unpack:
                 raise BadArchive("a member without a name")
             self._folders.append(member)
             return
+        if not self._special and tree.is_special(member.kind, member.mode, member.attributes):
+            raise BadArchive("a device, or a program with other rights than its caller's")
         folder = self._open(member.path[:-1])
         name = member.path[-1]
         if member.kind == b"0":
