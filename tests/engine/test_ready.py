@@ -102,6 +102,30 @@ def test_a_port_that_stays_closed_is_a_warning_unless_it_is_asked_for(project: P
     assert again("perhaps").code == 2
 
 
+EXITS = """
+services:
+  cycles: {image: ct-test/busybox, restart: unless-stopped, command: ["true"]}
+  server: {image: ct-test/busybox, command: [sh, -c, "echo went to the background"],
+    expose: ["80"]}
+"""
+
+
+def test_exit_code_0_is_an_end_unless_it_should_stay_up(project: Project) -> None:
+    project.compose(EXITS)
+    ran = project.inv("up", "--json")
+    assert ran.code == 0, ran.err
+    assert said(ran) == {"cycles": "exits and is started again", "server": "exited with code 0"}
+    assert sorted(one.split(" ", 1)[1][:27] for one in warned(ran)) == [
+        "exited with code 0 although",
+        "exits with code 0 and is st",
+    ]
+    docker("rm", "-f", f"{project.name}-server-1")
+    project.write("invoke.yaml", "stack: {services: {server: {ready: running}}}\n")
+    ran = project.inv("up", "server", "--json")
+    assert (ran.code, ran.lines[-1]["kind"]) == (8, "ended-early"), ran.err
+    assert "went to the background" in ran.err
+
+
 FAILS_AT_FIRST = """
 services:
   db: {image: ct-test/busybox, init: true, command: [sh, -c, "

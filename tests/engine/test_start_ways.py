@@ -51,10 +51,6 @@ HEALTHY_THEN_DEAD = f"""
       echo 'Error: lost the lease'; exit 4"]}}
   slow: {{image: ct-test/busybox, {STAYS}, {PASSES}}}
 """
-EXITS_0 = """
-  one: {image: ct-test/busybox, command: [sh, -c, "echo went to the background"],
-    restart: unless-stopped}
-"""
 EXITS_1 = """
   one: {image: ct-test/busybox, healthcheck: {test: [CMD, "true"]},
     command: [sh, -c, "echo starting; echo 'ValueError: WEIGHT is no number'; echo bye; exit 1"]}
@@ -109,7 +105,6 @@ FAILURES = [
     ("check broken", CHECK_BROKEN, 3, "one", "health-check-broken", "curl"),
     ("never probed", NEVER_PROBED, 1, "one", "never-probed", "start_interval"),
     ("healthy then dead", HEALTHY_THEN_DEAD, 60, "one", "died", "> Error: lost the lease"),
-    ("exits 0 early", EXITS_0, 4, "one", "restart-loop", "went to the background"),
     ("exits 1", EXITS_1, 60, "one", "ended", "> ValueError: WEIGHT is no number"),
     ("killed by a signal", KILLED, 60, "one", "killed", "SIGSEGV"),
     ("loops", LOOPS, 4, "one", "restart-loop", "> fatal: no config"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.stacks import docker, wait_until
+from tests.engine.stacks import compose, docker, wait_until
 from tests.project import Project
 from tests.schemas import validate
 
@@ -141,3 +141,36 @@ def test_a_watch_for_people_ends_without_a_word(shop: Project) -> None:
     finally:
         child.kill()
     assert (child.returncode, err) == (143, "")
+
+
+ILL = """
+services:
+  db: {image: ct-test/busybox, init: true, command: [sleep, "1000"],
+    healthcheck: {test: [CMD-SHELL, "echo no answer; exit 2"], interval: 300ms, retries: 1}}
+  loops: {image: ct-test/busybox, restart: always, command: [sh, -c, "exit 3"]}
+  quiet: {image: ct-test/busybox, init: true, command: [sleep, "1000"], expose: ["80"]}
+  three: {image: ct-test/busybox, init: true, command: [sleep, "1000"], deploy: {replicas: 3}}
+  ended: {image: ct-test/busybox, command: [sh, -c, "trap 'exit 0' TERM; sleep 1000 & wait"]}
+"""
+
+
+def test_what_a_start_would_not_call_up_is_said_to_be_that(project: Project) -> None:
+    project.compose(ILL)
+    project.write("invoke.yaml", "stack: {services: {quiet: {ready: listening}}}\n")
+    compose(project, "up", "-d")
+    docker("kill", f"{project.name}-three-2")
+    docker("stop", f"{project.name}-ended-1")
+    wait_until(lambda: status(project)["loops"]["restarts"] >= 3)
+    wait_until(lambda: status(project)["db"]["health"] == "unhealthy")
+    services = status(project)
+    assert services["db"]["problem"] == "its health check exited with code 2: no answer"
+    assert services["loops"]["problem"].endswith("times, and does not stay up")
+    assert services["quiet"]["problem"] == "waiting for it to listen on port 80"
+    assert services["three"]["container"] == f"{project.name}-three-2"
+    assert [one["state"] for one in services["three"]["replicas"]] == [
+        *("running", "exited", "running"),
+    ]
+    assert (services["ended"]["exit_code"], services["ended"]["done"]) == (0, False)
+    page = project.inv("status").out
+    assert "exited with code 137 (1 of 3)" in page
+    assert f"three ({project.name}-three-2): exited with code 137" in page

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.readiness import (
+    LOOP_RESTARTS,
     Expected,
     Phase,
     Readiness,
@@ -80,10 +81,6 @@ class Seen:
         now = time.monotonic()
         told = datetime.now(timezone.utc) - moment_of(started)
         return max(told.total_seconds(), now - self.moments.setdefault((key, started), now))
-
-
-LOOP_RESTARTS = 3
-"""Restarts from which on a program that does not last is taken to loop."""
 
 
 def probe(

@@ -24,7 +24,7 @@ TELL_SECONDS = 3.0
 TELL_EVERY = 10.0
 TELL_CHANGE = 2.0
 """How often it is said again, and how soon where it is something else."""
-AT_ONCE = ("unhealthy", "restarting")
+AT_ONCE = ("failing", "unhealthy", "restarting")
 """The kinds of waiting that are told at once."""
 
 
@@ -67,6 +67,12 @@ class Progress:
     @property
     def loops(self) -> bool:
         return any(probe.loops for probe in self.probes.values())
+
+    @property
+    def lagging(self) -> str:
+        """The container that is not up yet; "" for none."""
+        found = (key for key, one in self.probes.items() if one.readiness.phase is Phase.WAITING)
+        return next(found, "")
 
     @property
     def limit(self) -> float:

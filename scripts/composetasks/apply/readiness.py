@@ -26,6 +26,9 @@ RESTARTED_SETTLE_SECONDS = 3.0
 """The same for one that its restart policy had to start again meanwhile."""
 HEALTH_SECONDS = 1.0
 """How often the health log of a container that is waited for is read, to say what it says."""
+LOOP_RESTARTS = 3
+"""Restarts from which on a program that does not last is taken to loop."""
+CYCLES = "cycles"
 ENDING_POLICIES = ("", "no", "on-failure")
 """The restart policies under which a program that exits with code 0 is done."""
 
@@ -98,6 +101,11 @@ def judge(
     ``asked_to_end`` whether someone had the engine stop or kill its last run.
     """
     state = record.get("State") or {}
+    cycles = restarts >= LOOP_RESTARTS and not state.get("ExitCode") and not of.awaited
+    if state.get("Restarting") and cycles and not of.ready:
+        # Compose is content with it, and nothing has failed.
+        warning = "exits with code 0 and is started again by its restart policy, again and again"
+        return Readiness(Phase.UP, "exits and is started again", CYCLES, warning=warning)
     if state.get("Restarting"):
         times = f"restarted {restarts} times" if restarts > 1 else "restarting"
         message = f"{times}, last exited with code {state.get('ExitCode')}"
@@ -137,11 +145,13 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
         return Readiness(Phase.UP, "healthy")
     if status == "healthy":
         # From healthy to healthy there is no event.
-        return Readiness(Phase.WAITING, "not probed yet", "unhealthy", again=HEALTH_SECONDS / 5)
-    message = status
+        return Readiness(Phase.WAITING, "not probed yet", "starting", again=HEALTH_SECONDS / 5)
+    message = "waiting for its health check" if status == "starting" else status
+    kind = status
     if probes and probes[-1].get("ExitCode"):
         message = f"its health check {_probe_end(probes[-1])}"
-    return Readiness(Phase.WAITING, message, "unhealthy", again=HEALTH_SECONDS)
+        kind = "failing" if status == "starting" else status
+    return Readiness(Phase.WAITING, message, kind, again=HEALTH_SECONDS)
 
 
 def _probe_end(probe: Mapping[str, Any]) -> str:

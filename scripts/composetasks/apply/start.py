@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from composetasks.apply.dependencies import dependents, is_optional, standing, waits_for
 from composetasks.apply.diagnosis import Trouble, diagnose
 from composetasks.apply.launch import (
     EngineGone,
@@ -26,7 +27,7 @@ from composetasks.apply.launch import (
 )
 from composetasks.apply.probe import Probe, Seen, Waited, probe, removed_soon
 from composetasks.apply.progress import DEFAULT_TIMEOUT, Progress, deadlines
-from composetasks.apply.readiness import Phase, Readiness, expected
+from composetasks.apply.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.apply.start_record import StartRecord
 from composetasks.apply.tools import Tools
 from composetasks.apply.watch import Watch
@@ -169,11 +170,11 @@ class Start:
         for name, progress in self.services.items():
             if progress.launched is not None:
                 continue
-            waits_for = self._waits_for(name)
-            self.record.waits(name, waits_for)
-            if not waits_for:
+            others = waits_for(self.model, self.services, name)
+            self.record.waits(name, others)
+            if not others:
                 ready.append(name)
-            elif progress.waits_for != (said := f"waiting for {', '.join(waits_for)}"):
+            elif progress.waits_for != (said := f"waiting for {', '.join(others)}"):
                 progress.waits_for = said
                 yield self._event("service-state", name, said, data={"state": "waiting"})
         if ready:
@@ -212,24 +213,6 @@ class Start:
                     message=_done(step.action),
                     seconds=round(time.monotonic() - began, 3),
                 )
-
-    def _waits_for(self, name: str) -> list[str]:
-        waits = []
-        for dependency in self.model.services[name].depends_on:
-            other = self.services.get(dependency.service)
-            given_up = other is not None and (
-                other.phase is Phase.FAILED or other.verdict.kind == "unhealthy"
-            )
-            if other is None or (not dependency.required and given_up):
-                continue
-            satisfied = {
-                "service_started": other.launched is not None,
-                "service_healthy": other.phase is Phase.UP,
-                "service_completed_successfully": other.phase is Phase.DONE,
-            }.get(dependency.condition, other.launched is not None)
-            if not satisfied:
-                waits.append(dependency.service)
-        return waits
 
     def _do_steps(self, names: Sequence[str]) -> None:
         """Have the containers of services started; raises the failure of one that can't be."""
@@ -297,8 +280,11 @@ class Start:
     def _conclude(
         self, name: str, progress: Progress, verdicts: Sequence[Readiness]
     ) -> Iterator[Event]:
-        if progress.given_up and any(one.phase is Phase.WAITING for one in verdicts):
+        phases = {one.phase for one in verdicts}
+        if progress.given_up and Phase.WAITING in phases:
             return
+        if progress.verdict.kind == CYCLES and Phase.FAILED not in phases:
+            return  # It is up, and will go on to end and be started.
         failed = next((v for v in verdicts if v.phase is Phase.FAILED), None)
         waiting = next((v for v in verdicts if v.phase is Phase.WAITING), None)
         verdict = failed or waiting or verdicts[0]
@@ -323,23 +309,13 @@ class Start:
         """Raise the failure of a service. One that all who depend on it can do without
         (``required: false``) is only told about."""
         before, progress.phase, progress.verdict = progress.phase, Phase.FAILED, verdict
-        if not self._optional(name):
+        if not is_optional(self.model, self.services, name):
             if verdict.kind == "killed" and removed_soon(self.client, key):
                 verdict = replace(verdict, kind="removed")
             raise self._failure(name, progress, verdict, key)
         if before is not Phase.FAILED:
             message = f"{name} is not up ({verdict.message}); what depends on it goes without"
             yield self._event("warning", name, message)
-
-    def _optional(self, name: str) -> bool:
-        """Whether services of this start depend on it, and all can do without it."""
-        required = [
-            dependency.required
-            for other in self.services
-            for dependency in self.model.services[other].depends_on
-            if dependency.service == name
-        ]
-        return bool(required) and not any(required)
 
     def _tell(self) -> Iterator[Event]:
         """Say what is waited for: a failing health check at once, anything else after a while."""
@@ -376,8 +352,8 @@ class Start:
         left = [name for name, one in self.services.items() if one.launched is None]
         if Phase.WAITING in phases or not left:
             return
-        waits_for = self._waits_for(left[0])
-        told = [f"{other} ({self.services[other].verdict.message})" for other in waits_for]
+        others = waits_for(self.model, self.services, left[0])
+        told = [f"{other} ({self.services[other].verdict.message})" for other in others]
         message = f"it waits for what will not come: {', '.join(told)}"
         verdict = Readiness(Phase.FAILED, message, "never-started")
         raise self._failure(left[0], self.services[left[0]], verdict)
@@ -394,19 +370,13 @@ class Start:
                 kind = "restart-loop" if progress.loops else "timeout"
                 verdict = replace(progress.verdict, phase=Phase.FAILED, kind=kind)
                 progress.given_up = True
-                yield from self._fail(name, progress, verdict, self._lagging(progress))
-
-    def _lagging(self, progress: Progress) -> str:
-        """The container of a service that is not up yet."""
-        waiting = (
-            key for key, one in progress.probes.items() if one.readiness.phase is Phase.WAITING
-        )
-        return next(waiting, "")
+                yield from self._fail(name, progress, verdict, progress.lagging)
 
     def _failure(
         self, name: str, progress: Progress, verdict: Readiness, key: str = "", said: str = ""
     ) -> TaskFailure:
         up_since = progress.up_since
+        others = {one: "up" if state == "running" else state for one, state in self.others.items()}
         trouble = Trouble(
             service=name,
             verdict=verdict,
@@ -417,33 +387,10 @@ class Start:
             limit=round(min(progress.limit, time.monotonic() - (progress.begun or self.began)), 1),
             was_up=round(time.monotonic() - up_since, 1) if up_since is not None else None,
             of=progress.of,
-            waiting=self._dependents(name),
-            standing=self._standing(name),
+            waiting=dependents(self.model, self.services, name),
+            standing={**others, **standing(self.model, self.services, name)},
         )
         return diagnose(self.client, self.tools.run_folder, trouble)
-
-    def _dependents(self, failed: str) -> list[str]:
-        """The services that have not been started because they wait, in the end, for one."""
-        found = [failed]
-        for name, progress in self.services.items():
-            needs = {dependency.service for dependency in self.model.services[name].depends_on}
-            if progress.launched is None and not needs.isdisjoint(found):
-                found.append(name)
-        return found[1:]
-
-    def _standing(self, failed: str) -> dict[str, str]:
-        """How the services stand that neither failed nor wait for the one that did."""
-        apart = {failed, *self._dependents(failed)}
-        others = {name: "up" if one == "running" else one for name, one in self.others.items()}
-        return others | {
-            name: "not started"
-            if progress.launched is None
-            else "starting"
-            if progress.phase is Phase.WAITING
-            else progress.phase.value
-            for name, progress in self.services.items()
-            if name not in apart
-        }
 
     def _await_engine(self) -> None:
         """Wait until an engine that went away is there again, and watch on from where it went."""

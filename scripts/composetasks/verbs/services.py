@@ -89,7 +89,7 @@ def _problem(
     verdict = found.readiness
     if found.loops:
         return f"restarted {found.restarts} times, and does not stay up"
-    if verdict.phase is Phase.WAITING and verdict.kind in ("unhealthy", "port-closed"):
+    if verdict.phase is Phase.WAITING and verdict.kind in ("failing", "unhealthy", "port-closed"):
         return verdict.message if verdict.message != "unhealthy" else ""
     if verdict.phase is Phase.FAILED and verdict.kind in ("start-failed", "no-health-check"):
         return verdict.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from composetasks.apply.dependencies import dependents, is_optional, standing, waits_for
 from composetasks.apply.probe import Probe
 from composetasks.apply.progress import (
     DEFAULT_TIMEOUT,
@@ -15,6 +16,8 @@ from composetasks.apply.progress import (
     deadlines,
 )
 from composetasks.apply.readiness import Expected, Phase, Readiness
+from composetasks.facts import Dependency
+from tests.unit.worlds import model, service
 
 WAITS = Readiness(Phase.WAITING, "starting")
 
@@ -61,3 +64,44 @@ def test_a_port_is_told_after_a_while() -> None:
     web = progress(Readiness(Phase.WAITING, "waiting for it to listen on port 80", "port-closed"))
     assert web.to_tell(100.5) == ""
     assert web.to_tell(100.0 + TELL_SECONDS) == web.verdict.message
+
+
+OPTIONAL = model(
+    service("db"),
+    service("cache"),
+    service(
+        "web",
+        depends_on=[
+            Dependency("db", "service_healthy"),
+            Dependency("cache", "service_healthy", required=False),
+        ],
+    ),
+)
+
+
+def test_what_can_be_done_without_is_waited_for_until_it_is_ill() -> None:
+    up = Readiness(Phase.UP, "healthy")
+    services = {
+        "db": progress(up, phase=Phase.UP),
+        "cache": progress(Readiness(Phase.WAITING, "x", "failing")),
+        "web": progress(launched=None),
+    }
+    assert waits_for(OPTIONAL, services, "web") == ["cache"]
+    services["cache"].verdict = Readiness(Phase.WAITING, "x", "unhealthy")
+    assert waits_for(OPTIONAL, services, "web") == []
+    services["db"].phase = Phase.WAITING
+    services["db"].verdict = services["cache"].verdict
+    assert waits_for(OPTIONAL, services, "web") == ["db"]
+    assert is_optional(OPTIONAL, services, "cache")
+    assert not is_optional(OPTIONAL, services, "db")
+    assert not is_optional(OPTIONAL, services, "web")
+
+
+def test_how_the_others_stand_when_one_fails() -> None:
+    services = {
+        "db": progress(phase=Phase.FAILED),
+        "cache": progress(phase=Phase.UP),
+        "web": progress(launched=None),
+    }
+    assert dependents(OPTIONAL, services, "db") == ["web"]
+    assert standing(OPTIONAL, services, "db") == {"cache": "up"}

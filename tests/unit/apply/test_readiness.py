@@ -119,6 +119,16 @@ def test_a_job_that_looks_like_a_server_is_told_about() -> None:
     assert judge(record(IMAGE_PORTS, Status="exited", ExitCode=0), PLAIN).warning == ""
 
 
+def test_what_exits_with_0_and_is_started_again_has_not_failed() -> None:
+    cycles = record(Restarting=True, Running=True, ExitCode=0, restart="always")
+    assert judge(cycles, PLAIN, restarts=2).phase is Phase.WAITING
+    assert judge(cycles, PLAIN, restarts=3).phase is Phase.UP
+    assert judge(cycles, AWAITED, restarts=3).phase is Phase.WAITING
+    assert judge(cycles, Expected(ready="running"), restarts=3).phase is Phase.WAITING
+    fails = record(Restarting=True, Running=True, ExitCode=1, restart="always")
+    assert judge(fails, PLAIN, restarts=9).phase is Phase.WAITING
+
+
 def test_the_ports_are_the_models_own() -> None:
     web = service(
         "web",
