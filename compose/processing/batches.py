@@ -78,6 +78,7 @@ class Batches:
         self._check()
         if not self._late:
             self._pulse.batch_begins()
+        done = False
         try:
             tally = self._tried(batch)
             tries = 0
@@ -85,9 +86,10 @@ class Batches:
                 self._wait_for_database(tally.trouble, tries)
                 tries += 1
                 tally = self._tried(batch)
+            done = tally.count > 0
         finally:
             if not self._late:
-                self._pulse.batch_ends()
+                self._pulse.batch_ends(done=done)
         self.done += 1
         self.due = min(self.due, tally.due)
         if not self._late:

@@ -32,6 +32,7 @@ class Pulse:
         self._state = STARTING
         self._why = ""
         self._batch_since = 0.0
+        self._done = 0
         self._waiting_for = ""
         self._waiting_since = 0.0
 
@@ -48,9 +49,10 @@ class Pulse:
         self._batch_since = time.time()
         self._say(STREAMING)
 
-    def batch_ends(self) -> None:
+    def batch_ends(self, *, done: bool) -> None:
         """It is done, or has failed."""
         self._batch_since = 0.0
+        self._done += done
         self._say(self._state, self._why)
 
     def waiting(self, what: str, why: str) -> None:
@@ -82,6 +84,7 @@ class Pulse:
                 "time": time.time(),
                 "why": why,
                 "batch_since": self._batch_since,
+                "done": self._done,
             }
             new = self._file.with_suffix(".new")
             with contextlib.suppress(OSError):  # a full disk costs the word, and not the stream

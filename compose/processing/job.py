@@ -43,6 +43,8 @@ POSTS_A_CORE = {True: 256, False: 2048}
 """With and without their clips: a batch is done in some seconds, and little is done again."""
 MOST_POSTS = 16_384
 EXIT_MISFIT = 4
+EXIT_OUTSIDE = 5
+"""What is around the job is at fault, and no other code would do better."""
 EXIT_SETTING = 6
 WITHOUT_WORKER_SECONDS = 30.0
 WARM_UP_SECONDS = 180.0
@@ -162,7 +164,7 @@ class Job:
                 if self._has_worker():
                     worker_seen = time.monotonic()
                 elif time.monotonic() - worker_seen > WITHOUT_WORKER_SECONDS:
-                    raise CantGoOn(self._no_worker())
+                    raise CantGoOn(self._no_worker(), EXIT_OUTSIDE)
                 self._look_at_retries()
                 if time.monotonic() - self._heard > QUIET_SECONDS:
                     self._heard = time.monotonic()
@@ -292,7 +294,7 @@ class Job:
         end = time.monotonic() + WITHOUT_WORKER_SECONDS
         while not self._has_worker() and not self._stopping.wait(0.2):
             if time.monotonic() > end:
-                raise CantGoOn(self._no_worker())
+                raise CantGoOn(self._no_worker(), EXIT_OUTSIDE)
         tag = "warm-up"
         warming = threading.Thread(target=self._warm_up, args=(tag,), daemon=True)
         self._warm_error = ""
@@ -301,7 +303,9 @@ class Job:
         while warming.is_alive() and not self._stopping.is_set():
             warming.join(0.2)
             if time.monotonic() > end:
-                raise CantGoOn(f"no worker has loaded the models within {WARM_UP_SECONDS:.0f} s")
+                raise CantGoOn(
+                    f"no worker has loaded the models within {WARM_UP_SECONDS:.0f} s", EXIT_OUTSIDE
+                )
         if self._warm_error:
             raise CantGoOn(f"the workers can't load the models: {self._warm_error}")
 
@@ -342,7 +346,7 @@ def main(code_version: str) -> int:
     except InvalidSetting as error:
         return ended(pulse, str(error), EXIT_SETTING)
     except UnusableModel as error:
-        return ended(pulse, str(error), 1)
+        return ended(pulse, str(error), EXIT_OUTSIDE)
     except CantGoOn as error:
         return ended(pulse, str(error), error.code)
     except Py4JError as error:

@@ -22,6 +22,11 @@ class Tally:
     trouble: str = ""
     examples: list[str] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        """Of how many rows, rejections and retries it tells."""
+        return self.scored + self.pending + self.rejected + self.retried
+
     def add(self, rows: Sequence[ScoredPost], told: Sequence[Rejection | Retry]) -> None:
         """Counts what was written and what is told."""
         self.scored += sum(not row.is_pending for row in rows)

@@ -25,7 +25,7 @@ class Heartbeat:
     """What the job says of itself: its process, its code, what it is doing since when, and why.
 
     `time` is when it said so, `batch_since` when the batch that it is in began (0: in none); both
-    in seconds since the epoch.
+    in seconds since the epoch. `done` are the batches with messages in them that it has done.
     """
 
     pid: int
@@ -34,6 +34,7 @@ class Heartbeat:
     time: float
     why: str = ""
     batch_since: float = 0.0
+    done: int = 0
 
 
 @dataclass(frozen=True)

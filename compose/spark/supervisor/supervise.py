@@ -22,6 +22,8 @@ MOST_FAILURES = 2
 FINAL_CODES = {4, 6}
 """Codes of the job that another try would only repeat: checkpoint and topic don't fit; a setting
 is wrong (processing/job.py, processing/submit.py)."""
+OUTSIDE_CODE = 5
+"""The job's code where what is around it is at fault, and no other code would do better."""
 STOPPED = 128 + signal.SIGTERM
 
 
@@ -82,7 +84,10 @@ class Supervisor:
                 self._refused = self._refused_version = self._failed = ""
 
     def _one_run(self, source: Source) -> tuple[Event, int, bool]:
-        """The job from its start to whatever comes: what came, its code, and whether it worked."""
+        """The job from its start to whatever comes: what came, its code, and whether it worked.
+
+        It has worked when it has done a batch: code that has had nothing to do proves nothing.
+        """
         files.clear_heartbeat()
         self._tell()
         place = self._scratch / source.version
@@ -96,7 +101,7 @@ class Supervisor:
         def works() -> None:
             nonlocal worked
             beat = files.read_heartbeat()
-            if not worked and beat is not None and beat.state == files.STREAMING:
+            if not worked and beat is not None and beat.done:
                 worked = True
                 self._keep(source)
 
@@ -132,6 +137,8 @@ class Supervisor:
         """Whether the code that runs is at fault, and not what is around it: it can't be
         imported, or there is other code that worked where this does not."""
         assert self._current is not None
+        if code == OUTSIDE_CODE:
+            return False
         mistake = self._import(self._current)
         if (
             mistake is None

@@ -24,15 +24,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs in a Linux
 JOB = """
 import json, os, pathlib, signal, sys, tempfile, time
 from processing import part
-def say(state, why=""):
+def say(state, why="", done=0):
     file = pathlib.Path(tempfile.gettempdir(), "processing", "heartbeat.json")
     file.parent.mkdir(exist_ok=True)
-    word = dict(pid=os.getpid(), version=sys.argv[1], state=state, time=time.time(), why=why)
+    word = dict(pid=os.getpid(), version=sys.argv[1], state=state, time=time.time())
+    word.update(why=why, done=done)
     file.with_suffix(".new").write_text(json.dumps(word))
     file.with_suffix(".new").replace(file)
 print("job of code", sys.argv[1], flush=True)
 """
-WORKS = "say('streaming')\nsignal.pause()\n"
+WORKS = "say('streaming', done=1)\nsignal.pause()\n"
 Start = Callable[..., "Process"]
 
 
@@ -171,6 +172,32 @@ def test_code_that_turns_out_not_to_work_gives_way_to_the_code_that_did(start: S
     assert "NameError: name 'nonexistent' is not defined" in process.line_with("ended with code 1")
     assert "NameError" in process.line_with("the edit can't run")
     assert process.line_with("job of code") == before
+
+
+def test_code_that_had_nothing_to_do_yet_is_not_taken_for_code_that_works(start: Start) -> None:
+    job = "say('streaming')\npart.check()\n" + WORKS
+    process = start(job, part="def check(): pass\n")
+    before = process.line_with("job of code")
+    while not (process.told.parent / "kept" / "processing" / "part.py").exists():
+        pass
+    process.edit("part.py", "def check():\n    raise RuntimeError\n")
+    process.line_with("the job ended with code 1")
+    process.line_with("the job ended with code 1")
+    process.line_with("the edit can't run")
+    assert process.line_with("job of code") == before
+
+
+def test_what_is_around_the_job_is_not_the_codes_fault(start: Start) -> None:
+    process = start("part.check()\n" + WORKS, part="def check(): pass\n")
+    process.line_with("job of code")
+    while not (process.told.parent / "kept" / "processing" / "part.py").exists():
+        pass
+    process.edit("part.py", "import sys\ndef check(): sys.exit(5)\n")
+    process.line_with("the code has changed")
+    new = process.line_with("job of code")
+    for _ in range(3):
+        process.line_with("the job ended with code 5")
+        assert process.line_with("job of code") == new
 
 
 def test_what_worked_is_known_after_a_restart_of_the_container(start: Start) -> None:
