@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from composetasks.apply.idle import is_idle
-from composetasks.apply.telling import spoken
+from composetasks.apply.telling import spoken, telling
 from composetasks.facts import Model
 from composetasks.run.plain_text import lines_of
 
@@ -155,9 +155,12 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
 
 
 def _probe_end(probe: Mapping[str, Any]) -> str:
-    """How a failed probe ended: its code and the last thing it said."""
-    output = str(probe.get("Output", ""))
-    said = next((line for line in map(spoken, reversed(lines_of(output))) if line), "").strip()
+    """How a failed probe ended: its code, and the line that tells why, or the last one. What it
+    only warns of is no reason."""
+    lines = [line.strip() for line in map(spoken, lines_of(str(probe.get("Output", ""))))]
+    lines = [line for line in lines if line and not line.startswith("warning: ")] or lines
+    at = telling(lines)
+    said = lines[at] if at is not None else next(reversed(lines), "")
     if said.startswith("Health check exceeded timeout"):
         return f"gave no answer in time{said.removeprefix('Health check exceeded timeout')}"
     return f"exited with code {probe.get('ExitCode')}{said and ': '}{said}"
