@@ -387,6 +387,7 @@ def quieten(jvm: Any) -> None:
     for name in (
         "org.apache.spark.sql.execution.streaming.runtime.ProcessingTimeExecutor",
         "org.apache.spark.scheduler.DAGScheduler",
+        "org.apache.spark.scheduler.FairSchedulableBuilder",
         "org.apache.kafka.clients.NetworkClient",
     ):
         log4j.core.config.Configurator.setLevel(name, log4j.Level.ERROR)

@@ -24,7 +24,9 @@ FINAL_CODES = {4, 6}
 is wrong (processing/job.py, processing/submit.py)."""
 OUTSIDE_CODE = 5
 """The job's code where what is around it is at fault, and no other code would do better."""
-STOPPED = 128 + signal.SIGTERM
+SIGNALLED = 128
+"""What a shell adds to the number of the signal that ended a program."""
+STOPPED = SIGNALLED + signal.SIGTERM
 
 
 class Event(enum.Enum):
@@ -112,6 +114,8 @@ class Supervisor:
         job.stop(beat.pid if beat is not None and files.is_alive(beat.pid) else None)
         if event is Event.ENDED:
             reason = beat.why if beat is not None and beat.state == files.FAILED else ""
+            if not reason and code - SIGNALLED in signal.valid_signals():
+                reason = f"killed by signal {code - SIGNALLED}"
             reason = reason or job.last_error() or "its log says why"
             self._failed = f"the job ended with code {code}: {reason}"
             say(self._failed)

@@ -234,6 +234,11 @@ def test_a_job_that_says_trying_again_is_of_no_use_is_believed(start: Start, cod
     assert process.process.wait() == code
 
 
+def test_a_job_that_was_killed_is_told_as_such(start: Start) -> None:
+    process = start("print('WARN', file=sys.stderr)\nos.kill(os.getpid(), signal.SIGKILL)")
+    process.line_with("the job ended with code 137: killed by signal 9")
+
+
 def test_it_ends_the_job_when_it_is_to_end(start: Start) -> None:
     process = start(
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('told to end', flush=True)))\n"
