@@ -76,7 +76,8 @@ class Environment:
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with the environment: ``severity`` fatal or warning, ``file`` as the user
-    would write it, "" and 0 where it is the process environment's."""
+    would write it, "" and 0 where it is the process environment's; ``unknown`` says that it is a
+    name which nothing knows."""
 
     severity: str
     name: str
@@ -84,12 +85,15 @@ class Problem:
     line: int
     message: str
     hint: str
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
 class Usage:
     """Which variables each service uses and where (``environment.NAME``, or the section's key),
-    and the defaults that compose files have for variables that are not set."""
+    the defaults that compose files have for variables that are not set, and what only included
+    files get: name to value and the dotenv file that sets it."""
 
     services: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[str, tuple[str, Path]] = field(default_factory=dict)

@@ -7,8 +7,9 @@ model is not kept.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,25 @@ def _follow_include(entry: dict[str, Any], directory: Path, found: dict[Path, No
         found[_path(directory, path)] = None
     for path in paths:
         _follow(path, inner, found)
+
+
+def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]:
+    """The dotenv files that only what is included is interpolated with, as far as they can be
+    told from the raw files."""
+    for file in files:
+        try:
+            included = _listed(_load(file).get("include"))
+        except _Untellable:
+            continue
+        for one in included:
+            entry = one if isinstance(one, dict) else {"path": one}
+            with contextlib.suppress(_Untellable):
+                paths = [_path(directory, path) for path in _listed(entry.get("path"))]
+                place = entry.get("project_directory")
+                inner = _path(directory, place) if place else paths[0].parent
+                named = [_path(directory, path) for path in _listed(entry.get("env_file"))]
+                yield from named or [inner / ".env"]
+                yield from included_env_files(paths, inner)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from composetasks.facts import EnvFile, Usage
-from composetasks.observe import compose_dotenv
+from composetasks.observe import compose_dotenv, project_files, sources
 from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
 
@@ -72,7 +73,18 @@ def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
     for text in _strings(model):
         for name, default in DEFAULT.findall(text):
             defaults.setdefault(name, default)
-    return Usage(services=services, defaults=defaults)
+    return Usage(services=services, defaults=defaults, included=_included(compose))
+
+
+def _included(compose: Compose) -> dict[str, tuple[str, Path]]:
+    """The variables of the dotenv files that only included compose files are read with."""
+    files = sources.compose_files(compose.folder, compose.files, compose.environment)
+    found: dict[str, tuple[str, Path]] = {}
+    for path in sources.included_env_files(files, files[0].parent) if files else ():
+        for one in compose_dotenv.read(project_files.text(path), compose.environment.get):
+            if one.name and one.value is not None:
+                found.setdefault(one.name, (one.value, path))
+    return found
 
 
 def _raw_model(compose: Compose) -> dict[str, Any]:
@@ -95,8 +107,8 @@ def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[
     """The variables that one section of a service uses, and where: ``environment.NAME``, else
     the section's key."""
     if key == "environment":
-        for name, text in _entries(value):
-            for used in {name} if text is None else _names(text):
+        for name, text, passed in _entries(value):
+            for used in {name} if passed else _names(text):
                 yield used, f"environment.{name}"
     elif key == "env_file":
         paths = set(_paths(value))
@@ -104,18 +116,20 @@ def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[
             yield one.name, f"environment.{one.name}"
     else:
         arguments = value.get("args") if key == "build" and isinstance(value, dict) else None
-        passed = {name for name, text in _entries(arguments) if text is None}
-        for used in _names(value) | passed:
+        passed_on = {name for name, _, passed in _entries(arguments) if passed}
+        for used in _names(value) | passed_on:
             yield used, key
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """The entries of a mapping or of a list of ``NAME=value`` and ``NAME``."""
+def _entries(value: Any) -> Iterator[tuple[str, Any, bool]]:
+    """The entries of a mapping or of a list of ``NAME=value`` and ``NAME``: name, what Compose
+    interpolates of it (of a list's all, of a mapping's the value), whether it is passed on."""
     if isinstance(value, dict):
-        yield from value.items()
+        for name, text in value.items():
+            yield str(name), text, text is None
     for one in value if isinstance(value, list) else ():
-        name, equals, text = str(one).partition("=")
-        yield name, text if equals else None
+        entry = str(one)
+        yield entry.partition("=")[0], entry, "=" not in entry and "$" not in entry
 
 
 def _paths(value: Any) -> Iterator[str]:

@@ -156,7 +156,7 @@ def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) ->
         way = f"did you mean {close}?" if close else "remove it, or describe it there"
         printed = name if re.fullmatch(PRINTABLE, name) else ""
         why = "there is no such variable in .env.example"
-        yield Problem("warning", printed, path, line, why, way)
+        yield Problem("warning", printed, path, line, why, way, unknown=True)
 
 
 def _closest(name: str, known: Iterable[str]) -> str:

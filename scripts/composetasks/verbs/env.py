@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import Engine, Environment, ExitCode, Problem, Usage
 from composetasks.plan.environment import fatal, problems
+from composetasks.plan.faults import model_faults
 from composetasks.plan.specification import Value, shown, values
 from composetasks.report.documents import schema
 from composetasks.run import made
@@ -22,6 +23,9 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
 
     environment = session.environment
     wrong = problems(environment)
+    if not fatal(wrong):
+        # What else Compose refuses the model for; it stops at the first.
+        wrong = (*_refusals(session), *wrong)
     usage = read_usage(session.compose, environment.files)
     names = _names(environment, usage)
     held = {} if check else _held(session, usage)
@@ -44,6 +48,9 @@ def _names(environment: Environment, usage: Usage) -> list[str]:
     """The specification's variables in its order, then those of files and compose files."""
     own = {one.name for file in environment.files for one in file.compose if not one.refused}
     used = {name for places in usage.services.values() for name in places}
+    if not usage.services:
+        # Compose can't read its files: what their text shows has to do.
+        used = set(environment.used)
     specified = [one.name for one in environment.variables]
     return [*dict.fromkeys(specified), *sorted((own | used) - {*specified, ""})]
 
@@ -69,6 +76,9 @@ def _variable(
         # Compose has the last word on what it read.
         own = setters[0].value
         source, value = _source(environment, setters[0]), own if asked is None else asked
+    elif name in usage.included:
+        value, file = usage.included[name]
+        source = shown(environment, file)
     elif name in usage.defaults:
         source, value = "compose", usage.defaults[name]
     elif specified is not None and specified.default:
@@ -107,6 +117,19 @@ def _problem(one: Problem, hidden: Collection[str]) -> dict[str, Any]:
         "message": mask(one.message, hidden),
         "hint": mask(one.hint, hidden),
     }
+
+
+def _refusals(session: Session) -> Iterator[Problem]:
+    """Why Compose refuses the model, or some of its services."""
+    try:
+        model = session.model()
+    except TaskFailure as failure:
+        if failure.detail:
+            why = failure.detail.splitlines()[0]
+            yield Problem("fatal", "", "", 0, f"{failure.message}: {why}", failure.hint)
+        return
+    for blocker in model_faults(model, model.services):
+        yield Problem("fatal", "", "", 0, blocker.message, blocker.hint)
 
 
 # --- whether the running containers have it -------------------------------------------------

@@ -278,6 +278,7 @@ class Session:
             world = observe_world(model, self.client, self.compose, cache, **what, ahead=ahead)
         if self.instance and inputs:
             world = replace(world, in_common=self._in_common())
+        world = replace(world, warnings=(*self.warnings, *world.warnings))
         return with_orphans(world, self.folder / ".composetasks" / "instances")
 
     @contextlib.contextmanager

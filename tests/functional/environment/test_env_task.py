@@ -216,3 +216,71 @@ def test_the_env_file_beside_tasks_py_counts_where_the_settings_name_the_compose
     assert (found["TAG"]["value"], found["TAG"]["source"]) == ("root", ".env")
     assert found["TAG"]["overrides"] == [{"source": "sub/.env", "line": 1, "value": "sub"}]
     assert (found["DATA"]["value"], found["DATA"]["source"]) == ("sub", "sub/.env")
+
+
+INCLUDING = """
+name: shop
+include: [{path: parts/part.yaml, env_file: parts/part.env}]
+services:
+  web:
+    image: web
+    environment: ["${NAMED}=x", "${WHOLE}"]
+    labels: {"${KEY}": "1", plain: "${VALUE-}"}
+    build: {context: ., args: ["${ARG}=2"]}
+"""
+
+
+def _values(ran: Ran) -> dict[str, tuple[str | None, str]]:
+    variables = ran.document["variables"]
+    return {one["name"]: (one["value"], one["source"]) for one in variables}
+
+
+def test_a_model_that_includes_and_lists_has_the_variables_compose_uses(project: Project) -> None:
+    project.write("compose.yaml", INCLUDING)
+    project.write("parts/part.yaml", "services: {part: {image: 'part:${PART}${OUTER:-no}'}}\n")
+    project.write("parts/part.env", "PART=7\nOUTER=inner\n")
+    project.write(".env", "OUTER=outer\nNAMED=A\n")
+    ran = project.inv("env", "--json")
+    assert ran.code == 0
+    found = _values(ran)
+    assert found["PART"] == ("7", "parts/part.env")
+    assert found["OUTER"] == ("outer", ".env")
+    assert found["NAMED"] == ("A", ".env")
+    # A mapping's key is no place for a variable, to Compose.
+    assert found.keys() == {"PART", "OUTER", "NAMED", "WHOLE", "VALUE", "ARG"}
+    assert "valid" in project.inv("env", "--check").out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("image: web", "image: web\n    ports: [no-port]"), "no-port"),
+        (("image: web", "image: [web"), "yaml"),
+        (("image: web", "image: web\n    env_file: gone.env"), "gone.env not found"),
+    ],
+)
+def test_a_refused_model_is_not_valid_and_still_has_variables(
+    project: Project, change: tuple[str, str], said: str
+) -> None:
+    project.write("compose.yaml", INCLUDING.replace(*change))
+    project.write("parts/part.yaml", "services: {part: {image: part}}\n")
+    project.write("parts/part.env", "")
+    ran = project.inv("env", "--json")
+    assert ran.code == 0
+    assert {"NAMED", "WHOLE", "ARG"} <= _values(ran).keys()
+    [problem] = ran.document["problems"]
+    assert (problem["severity"], said in problem["message"]) == ("fatal", True)
+    checked = project.inv("env", "--check")
+    assert checked.code == 6
+    assert said in checked.out
+
+
+def test_a_slip_of_the_pen_is_among_a_starts_warnings(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    shop.write(".env", "THRESHLOD=0.9\n")
+    [warning] = [
+        one for one in shop.inv("up", "--plan", "--json").document["warnings"] if "THRESHLOD" in one
+    ]
+    assert warning.startswith(".env:1: THRESHLOD: there is no such variable")
+    assert "did you mean THRESHOLD?" in warning
