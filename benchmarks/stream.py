@@ -158,7 +158,7 @@ def used(stack: Stack) -> float:
 def memory(stack: Stack) -> int:
     """Bytes of the job's programs, as the kernel shares them out among them."""
     text = stack.compose(
-        *("exec", "-T", "-u", "root", JOB, "sh", "-c"),
+        *("exec", "-T", "-u", "spark", JOB, "sh", "-c"),
         "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | grep ^Pss:",
         check=False,
     )
