@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.engine.stacks import compose, docker
 from tests.project import Project
 
@@ -81,3 +83,27 @@ def test_what_compose_fills_in_is_no_change(project: Project) -> None:
     assert not project.inv("status", "--json").document["services"][1]["stale"]
     project.compose(text)
     assert [step[0] for step in project.plan("up")] == ["recreate-container"]
+
+
+MODEL_PLUGIN = """#!/bin/sh
+case "$*" in
+  docker-cli-plugin-metadata)
+    echo '{"SchemaVersion":"0.1.0","Vendor":"x","Version":"v1.0.0","ShortDescription":"x"}';;
+  ls*) echo '[{"id":"x","tags":["ai/small"]}]';;
+  status*) echo '{"running":true,"status":"running","endpoint":"http://models/engines/v1/"}';;
+esac
+"""
+
+
+def test_a_model_is_handed_on_and_is_no_change(project: Project, tmp_path: Path) -> None:
+    plugin = tmp_path / "docker" / "cli-plugins" / "docker-model"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(MODEL_PLUGIN)
+    plugin.chmod(0o755)
+    project.environment["DOCKER_CONFIG"] = str(tmp_path / "docker")
+    text = f"services:\n  web:{LOOP}    models: [llm]\nmodels: {{llm: {{model: ai/small}}}}\n"
+    project.compose(text)
+    assert project.inv("up").code == 0
+    web = f"{project.name}-web-1"
+    assert "LLM_URL=http://models/engines/v1/" in docker("exec", web, "env").splitlines()
+    assert project.plan("up") == []
