@@ -68,6 +68,7 @@ def test_dollar_signs_reach_the_image_and_the_container_as_they_are(project: Pro
 
 def test_an_instance_has_the_same_texts(project: Project) -> None:
     project.compose(MODEL)
+    project.write("invoke.yaml", 'stack: {state: {"s$t": {}}}\n')
     project.write("c$x/src/f", "one")
     project.write("m${y}/g", "two")
     try:
