@@ -19,7 +19,7 @@ class ScriptedEngine:
 
     ``containers``, ``images``, ``networks`` and ``volumes`` are what it lists, in the API's own
     form; ``requests`` are what it was asked, as ("GET", "/containers/json"). ``ping`` and ``info``
-    are what it says of itself.
+    are what it says of itself. It never answers requests for ``silent``, as ("GET", "/events").
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,6 +31,8 @@ class ScriptedEngine:
         self.requests: list[tuple[str, str]] = []
         self.ping = "OK"
         self.info: dict[str, Any] = {"ServerVersion": "28.0.0", "Name": os.uname().nodename}
+        self.silent: set[tuple[str, str]] = set()
+        self._over = threading.Event()
         self._server: socketserver.ThreadingUnixStreamServer | None = None
 
     @property
@@ -69,6 +71,9 @@ class ScriptedEngine:
                 if path.startswith("/v1."):
                     path = "/" + path.split("/", 2)[2]
                 engine.requests.append((self.command, path))
+                if (self.command, path) in engine.silent:
+                    engine._over.wait()
+                    return
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 found = engine.answer(path) if self.command in ("GET", "HEAD") else None
                 document = found if found is not None else {"message": "no"}
@@ -98,5 +103,6 @@ class ScriptedEngine:
 
     def __exit__(self, *exc: object) -> None:
         assert self._server is not None
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()

@@ -49,10 +49,18 @@ class NotLaunched(Exception):
 
 
 def engine_away() -> tuple[type[Exception], ...]:
-    """What is raised where the engine does not answer."""
+    """What is raised where the engine can't be talked to."""
     import requests
 
     return (EngineGone, requests.exceptions.RequestException)
+
+
+def engine_silent() -> type[Exception]:
+    """What is raised, of these, where it is there and does not answer: nobody waits for one that
+    hangs to come back."""
+    import requests
+
+    return requests.exceptions.Timeout
 
 
 def engine_answers(tools: Tools) -> bool:

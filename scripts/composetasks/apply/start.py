@@ -8,8 +8,6 @@ explained.
 
 from __future__ import annotations
 
-import contextlib
-import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +21,7 @@ from composetasks.apply.launch import (
     by_compose,
     culprit,
     engine_away,
+    engine_silent,
     launch,
 )
 from composetasks.apply.probe import Probe, Seen, Waited, probe, removed_soon
@@ -45,7 +44,9 @@ TELLING = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause",
 single health probe."""
 ANNOUNCED_SECONDS = 2.0
 """How long an end that was seen is waited for in the engine's events."""
-LONGEST_WAIT = 3600.0
+UNANNOUNCED_SECONDS = 10.0
+"""After how long a container that is waited for is looked at though nothing was announced: a stream
+of events that has fallen silent looks like one without news."""
 
 
 class Start:
@@ -115,6 +116,8 @@ class Start:
                     if changed is None:
                         raise EngineGone
                     self.away_since = None
+                except engine_silent():
+                    raise
                 except engine_away():
                     self._await_engine()
                     changed = None
@@ -262,7 +265,7 @@ class Start:
             progress.probes = {key: self._probe(name, progress, key) for key in progress.containers}
             verdicts = [one.readiness for one in progress.probes.values()]
             again = [one.again for one in verdicts if one.again is not None]
-            progress.look_at = time.monotonic() + min(again) if again else math.inf
+            progress.look_at = time.monotonic() + min([*again, UNANNOUNCED_SECONDS])
             yield from self._conclude(name, progress, verdicts)
 
     def _probe(self, name: str, progress: Progress, key: str) -> Probe:
@@ -343,7 +346,7 @@ class Start:
             *(one.tell_at() for one in self.services.values() if one.steps),
             *deadlines(self.services).values(),
         ]
-        return min(max(0.05, min(moments, default=1.0) - time.monotonic()), LONGEST_WAIT)
+        return max(0.05, min(moments, default=1.0) - time.monotonic())
 
     def _check_stuck(self) -> None:
         """Raise the failure of a service that waits for what can't come any more: the health
@@ -406,10 +409,14 @@ class Start:
                 away = f"the engine went away and was not back after {away_for:.1f} s"
                 verdict = Readiness(Phase.FAILED, away, "engine-gone")
                 raise self._failure(name, self.services[name], verdict)
-            with contextlib.suppress(*engine_away()):
+            try:
                 self.watch.reconnect()
                 self._find_containers()
-                return
+            except engine_silent():
+                raise
+            except engine_away():
+                continue
+            return
 
     def _event(
         self,

@@ -15,7 +15,7 @@ from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Netw
 from composetasks.facts.engine import COMPOSE
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside import understood
+from composetasks.run.outside import silent, understood
 from composetasks.run.settings import ENGINE_SECONDS
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
     TaskFailure, code 5, where none answers.
     """
     import requests
-    from docker import APIClient, errors
+    from docker import errors
     from docker.utils import kwargs_from_env
+
+    from composetasks.observe.client import Client
 
     context = "" if os.environ.get("DOCKER_HOST") else _context_name()
     where = os.environ.get("DOCKER_HOST") or (f"context {context}" if context else "its socket")
@@ -50,10 +52,12 @@ def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
             settings = {"base_url": found.Host, "tls": found.TLSConfig or False}
         if str(settings.get("base_url", "")).startswith("ssh://"):
             settings["use_ssh_client"] = True
-        client = APIClient(timeout=math.ceil(seconds), **settings)
+        return Client(timeout=math.ceil(seconds), **settings)
     except (errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        # The SDK asks for the engine's version, and wraps what comes of it.
+        if isinstance(error.__cause__, requests.exceptions.Timeout):
+            raise silent(seconds, f"{error.__cause__}, at {where}") from error
         raise _unreachable(str(error), where) from error
-    return client
 
 
 def chosen() -> tuple[str, str]:

@@ -17,9 +17,9 @@ def chunks(response: Any) -> Iterator[list[bytes]]:
 
     urllib3 hands on one chunk at a time, which for a log is one line, at twice the work; so this
     reads below it, where the SDK itself reads its raw streams. Raises EngineAway where the
-    connection ends before the body does.
+    connection ends before the body does; where nothing comes, the connection's own timeout.
     """
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 
     try:
         if response.raw.chunked:
@@ -27,6 +27,8 @@ def chunks(response: Any) -> Iterator[list[bytes]]:
         else:
             for block in response.raw.stream(BLOCK):
                 yield [block]
+    except (ReadTimeoutError, TimeoutError):
+        raise
     except (HTTPError, OSError, ValueError, AttributeError) as error:
         # What a connection raises depends on where it was when it was closed.
         raise EngineAway(str(error)) from error

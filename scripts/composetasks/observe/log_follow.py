@@ -237,11 +237,12 @@ class Follow:
         unknown = True
         while not self._closed:
             if unknown:
-                # Where the engine has just gone away, they are found when it is back.
-                with contextlib.suppress(
-                    requests.exceptions.RequestException, errors.DockerException
-                ):
+                try:
                     self._find_new()
+                except requests.exceptions.Timeout:
+                    raise
+                except (requests.exceptions.RequestException, errors.DockerException):
+                    pass  # It has just gone away: they are found when it is back.
             ids = self.events.changed(EVENT_SECONDS)
             if ids is None:
                 ids = self._reconnected()
@@ -261,6 +262,8 @@ class Follow:
                 self.events.reconnect()
                 self._find_new()
                 break
+            except requests.exceptions.Timeout:
+                raise
             except (requests.exceptions.RequestException, errors.DockerException):
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, RECONNECT_SECONDS)

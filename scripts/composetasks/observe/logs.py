@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, LogLine
 from composetasks.observe.http_body import EngineAway, chunks
-from composetasks.run import moment
+from composetasks.run import moment, waiting
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -33,7 +33,6 @@ LONGEST_LINE = 1_048_576
 STAMP = len("2026-01-01T00:00:00.123456789Z")
 OF_TIME = b"0123456789-T:.Z"
 """What a time consists of: anything else in its place is none."""
-CONNECT_SECONDS = 60
 OVERLAP_SECONDS = 1
 """How far before the last line of a container reading is taken up again: what was written to
 stderr may carry an earlier time than a line of stdout that was read before it."""
@@ -106,7 +105,7 @@ def open_log(
     """The engine's answer to a request for a container's log, to be read by :func:`lines`.
 
     Raises LogError where the container is gone or its logging driver can't be read, EngineAway
-    where nothing answers.
+    where nothing answers, requests' Timeout where what is there does not.
     """
     import requests
 
@@ -124,8 +123,11 @@ def open_log(
             f"{client.base_url}/v{client.api_version}/containers/{container.id}/logs",
             params=parameters,
             stream=True,
-            timeout=(CONNECT_SECONDS, None),
+            # To find where ``since`` is the engine may have to read the whole log.
+            timeout=None if wanted.since or follow else client.timeout,
         )
+    except requests.exceptions.Timeout:
+        raise
     except requests.exceptions.RequestException as error:
         raise EngineAway(str(error)) from error
     if response.status_code == 200:
@@ -282,7 +284,13 @@ def _read(
     response: Any, container: Container, cursor: Cursor | None, warn: Callable[[str], None]
 ) -> Iterator[list[LogLine]]:
     with _told(container, cursor, warn), contextlib.closing(response):
-        yield from lines(response, container, cursor)
+        batches = lines(response, container, cursor)
+        while True:
+            with waiting.on(f"the engine (the log of {container.name})", waiting.ENGINE_SECONDS):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
 
 @contextlib.contextmanager

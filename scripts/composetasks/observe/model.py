@@ -47,6 +47,12 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     known = remembered.recall(compose, cache, asked, partial(_model, compose=compose, files=files))
     if known is not None:
         return known
+    for path in sources.pipes(files, compose.folder, compose.environment):
+        raise TaskFailure(
+            f"{path} is a named pipe: it can be read once, and is needed more often",
+            code=ExitCode.INVALID,
+            hint="put its content into a regular file",
+        )
     answer = ask(compose, files, made.digest_key(cache), all_profiles=all_profiles)
     with understood("Compose's answer", ExitCode.INVALID):
         model = _model(answer, compose, files)

@@ -103,18 +103,35 @@ def reached(
 ) -> tuple[Path, ...] | None:
     """Every file the model of these compose files is read from, present or not (an absent ``.env``
     may appear later); None where that can't be told."""
-    directory = files[0].parent
     found: dict[Path, None] = {}
-    for place in (folder, directory):
-        found[place / ".env"] = None
     try:
-        for path in env_files(folder, environment):
-            found[Path(os.path.normpath(path))] = None
-        for file in files:
-            _follow(file, directory, found)
+        _reach(files, folder, environment, found)
     except _Untellable:
         return None
     return tuple(found)
+
+
+def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Those of the files that can be told which Compose would wait for: nobody may write them."""
+    found: dict[Path, None] = {}
+    with contextlib.suppress(_Untellable):
+        _reach(files, folder, environment, found)
+    return tuple(filter(project_files.is_pipe, found))
+
+
+def _reach(
+    files: Sequence[Path],
+    folder: Path,
+    environment: Mapping[str, str],
+    found: dict[Path, None],
+) -> None:
+    directory = files[0].parent
+    for place in (folder, directory):
+        found[place / ".env"] = None
+    for path in env_files(folder, environment):
+        found[Path(os.path.normpath(path))] = None
+    for file in files:
+        _follow(file, directory, found)
 
 
 def _path(base: Path, text: Any) -> Path:

@@ -46,11 +46,12 @@ AWAY = (
 LOOK = "`docker version` shows whether the engine answers; run the task again when it does"
 
 
-def silent(seconds: float) -> TaskFailure:
+def silent(seconds: float, detail: str = "") -> TaskFailure:
     """The failure of a run whose engine has not answered for so long."""
     return TaskFailure(
         f"the engine does not answer: not a word within {seconds:g} s",
         code=ExitCode.NO_ENGINE,
+        detail=detail,
         hint=LOOK,
     )
 

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from composetasks.run import waiting
+
 GRACE_SECONDS = 10.0
 """How long a child may take to end after SIGTERM (or SIGINT) before it is killed."""
 
@@ -110,6 +112,12 @@ def in_utf8() -> None:
     os.execve(sys.executable, argv, environment)  # noqa: S606 - the very program that runs
 
 
+def _named(argv: Sequence[str]) -> str:
+    """A program and its first word: `docker-compose up`."""
+    words = [word for word in argv[1:] if not word.startswith("-")]
+    return " ".join([Path(argv[0]).name, *words[:1]])
+
+
 def _ended(child: subprocess.Popen[bytes]) -> None:
     with _children_lock:
         _children.discard(child)
@@ -133,7 +141,8 @@ def run(
     child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     data = None if stdin is None else stdin.encode()
     try:
-        out, err = child.communicate(data, timeout)
+        with waiting.on(_named(argv)):
+            out, err = child.communicate(data, timeout)
     except subprocess.TimeoutExpired as error:
         _end(child, signal.SIGTERM)
         message = f"no answer within {timeout:g} s"
@@ -197,7 +206,8 @@ class Running:
     def __iter__(self) -> Iterator[Line]:
         open_streams = len(self._threads)
         while open_streams:
-            line = self._lines.get()
+            with waiting.on(_named(self.argv), waiting.QUIET_SECONDS):
+                line = self._lines.get()
             if line is None:
                 open_streams -= 1
             else:
@@ -237,25 +247,28 @@ def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(child.pid, number)
 
 
-def _end(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _end(
+    child: subprocess.Popen[bytes], number: signal.Signals, seconds: float = GRACE_SECONDS
+) -> None:
     if child.poll() is None:
         _signal_group(child, number)
         try:
-            child.wait(GRACE_SECONDS)
+            child.wait(seconds)
         except subprocess.TimeoutExpired:
             _signal_group(child, signal.SIGKILL)
             child.wait()
 
 
-def end_all() -> None:
-    """End every child still running, politely first: for the way out after an interrupt."""
+def end_all(seconds: float = GRACE_SECONDS) -> None:
+    """End every child still running, politely first: for the way out after an interrupt. Each is
+    killed that takes longer than ``seconds``."""
     with _children_lock:
         children = list(_children)
     for child in children:
         if child.poll() is None:
             _signal_group(child, signal.SIGINT)
     for child in children:
-        _end(child, signal.SIGTERM)
+        _end(child, signal.SIGTERM, seconds)
         _ended(child)
 
 

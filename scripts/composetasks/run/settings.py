@@ -10,8 +10,9 @@ from typing import Any
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
 
-ENGINE_SECONDS = 60.0
-"""How long the engine may take for one answer, unless told otherwise."""
+ENGINE_SECONDS = 20.0
+"""How long the engine may take for one answer, unless told otherwise. It is asked for one every
+5 s: a run ends within 30 s of its last."""
 READY = ("healthy", "listening", "running")
 """What may make a service up."""
 

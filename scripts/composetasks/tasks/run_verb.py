@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 
 from composetasks.facts import ExitCode
 from composetasks.report.reporter import Reporter, reporter
-from composetasks.run import process
+from composetasks.run import process, waiting
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import Folder, hand_over
 from composetasks.run.masking import safe
@@ -25,6 +25,9 @@ from composetasks.run.outside import from_outside, silent
 from composetasks.run.settings import read_settings
 from composetasks.run.signals import EngineSilent, Terminated, ended_politely
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
+
+SILENT_GRACE_SECONDS = 3.0
+"""How long a program may take to end whose engine does not answer."""
 
 if TYPE_CHECKING:
     from composetasks.verbs.session import Options, Session
@@ -47,7 +50,7 @@ def run_verb(
     folder = project_folder(context)
     session: Session | None = None
     code = ExitCode.OK
-    with ended_politely(process.kill_all):
+    with ended_politely(process.kill_all), waiting.told(told.note):
         try:
             settings = read_settings(settings_of(context))
             known = frozenset(known_tasks)
@@ -59,7 +62,7 @@ def run_verb(
             process.end_all()
             code = _told(told, _interrupted(name, error, session, told, changing=changing))
         except EngineSilent:
-            process.end_all()
+            process.end_all(SILENT_GRACE_SECONDS)
             code = _told(told, _left(silent(settings.engine_timeout), session, told))
         except Exception as error:
             if isinstance(error, BrokenPipeError):

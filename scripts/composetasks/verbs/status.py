@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.launch import engine_away
+from composetasks.apply.launch import engine_away, engine_silent
 from composetasks.apply.watch import Watch
 from composetasks.facts import Action, ExitCode
 from composetasks.report.documents import schema
@@ -105,10 +104,14 @@ class _Happenings:
                     hint="`docker version` shows whether it is back",
                 )
             self._events.pause(RECONNECT_SECONDS)
-            with contextlib.suppress(*engine_away()):
+            try:
                 self._events.reconnect()
-                self._opened = time.monotonic()
-                return
+            except engine_silent():
+                raise
+            except engine_away():
+                continue
+            self._opened = time.monotonic()
+            return
 
 
 def _again(session: Session, before: _Look) -> _Look:

@@ -111,7 +111,7 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
         return _failure(f"what is at {where} is no socket", "", "unset DOCKER_HOST, or correct it")
     if not os.access(path, os.R_OK | os.W_OK):
         return _forbidden(where, "", f"group {_group(found.st_gid)}")
-    if "timed out" in failure.detail or "Timeout" in failure.detail:
+    if failure.detail.startswith("no answer to"):
         return _failure(
             f"the engine at {where} takes connections and does not answer",
             "",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Hidden, Model, Service
 from composetasks.facts.references import plain, registry_digest
+from composetasks.observe import project_files
 from composetasks.observe.host import is_here
 from composetasks.observe.inputs import care
 from composetasks.observe.inputs.configs import Configs
@@ -371,8 +372,7 @@ def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile
         # BuildKit takes this one too.
         place = os.path.join(folder, "dockerfile")
     try:
-        with open(place, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            return parse(stream.read()), place
+        return parse(project_files.read(Path(place)).decode(errors="surrogateescape")), place
     except OSError as error:
         raise TaskFailure(
             f"{service.name}: its Dockerfile {os.path.join(folder, name)} can't be read "
@@ -388,10 +388,15 @@ def _ignored(folder: str, dockerfile: str | None) -> list[str]:
         if not place:
             continue
         try:
-            with open(place, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                return list(read_patterns(stream.read()))
-        except OSError:
-            continue
+            text = project_files.read(Path(place)).decode(errors="surrogateescape")
+            return list(read_patterns(text))
+        except OSError as error:
+            if project_files.is_pipe(Path(place)):
+                raise TaskFailure(
+                    f"{place} can't be read ({error.strerror})",
+                    code=ExitCode.INVALID,
+                    hint="put its content into a regular file",
+                ) from error
     return []
 
 

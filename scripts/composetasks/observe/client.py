@@ -1,0 +1,58 @@
+"""The Docker SDK's client, with a bound for every answer and a word for each that is late.
+
+That a ping is answered does not tell that anything else is: an engine may be stuck in one of its
+parts. So every request waits for the beginning of its answer no longer than the settings allow,
+those included that the SDK would wait for without an end (events, followed logs). Once it has
+begun, such an answer may take as long as it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from docker import APIClient
+
+from composetasks.run import waiting
+
+WORK = 3
+"""What the engine is asked to do may take so many times as long as what it is asked to tell."""
+
+
+class Client(APIClient):
+    """An APIClient whose ``timeout`` (seconds) is that of the beginning of every answer, but of
+    pulls, pushes and waits that are given none: those take as long as others do."""
+
+    def __init__(self, timeout: int, **settings: Any) -> None:
+        self._patience = min(waiting.ENGINE_SECONDS, timeout / 2)
+        super().__init__(timeout=timeout, **settings)
+
+    def request(self, method: str | bytes, url: str | bytes, *rest: Any, **kwargs: Any) -> Any:
+        """As requests has it; its Timeout names what was asked for."""
+        asked = f"{method!s} {_path(str(url))}"
+        given = kwargs.get("timeout")
+        connecting, answer = given if isinstance(given, tuple) else (given, given)
+        endless = answer is None and method == "GET"
+        if endless:
+            answer = self.timeout
+        elif answer == self.timeout and method != "GET":
+            answer = self.timeout * WORK
+        kwargs["timeout"] = (connecting or self.timeout, answer)
+        # What was given longer than usual takes so much longer by itself: a stop, say.
+        due = max(0.0, given - self.timeout) if isinstance(given, (int, float)) else 0.0
+        try:
+            with waiting.on(f"the engine ({asked})", self._patience, due=due):
+                response = super().request(method, url, *rest, **kwargs)
+        except requests.exceptions.Timeout as error:
+            seconds = answer or self.timeout
+            raise type(error)(f"no answer to {asked} within {seconds:g} s") from error
+        if endless and response.ok and kwargs.get("stream"):
+            untyped: Any = self
+            untyped._disable_socket_timeout(untyped._get_raw_response_socket(response))
+        return response
+
+
+def _path(url: str) -> str:
+    """The path of a request, without host, version and query."""
+    return re.sub(r"^[a-z+]+://[^/]*(/v[\d.]+)?|\?.*", "", url)
