@@ -208,9 +208,10 @@ def test_a_stopped_container_off_its_network_is_not_started_without_it(planned: 
 
 def test_a_done_job_is_not_run_again_for_its_network(planned: Planned) -> None:
     job = {"command": "true", "init": False}
-    write(planned, "old", a=job)
+    awaits = {"depends_on": {"a": {"condition": "service_completed_successfully"}}}
+    write(planned, "old", a=job, b=awaits)
     planned.up()
-    write(planned, "new", a=job)
+    write(planned, "new", a=job, b=awaits)
     assert ("recreate-container", f"{planned.name}-a-1") not in steps(planned.plan())
     planned.up()
     assert planned.plan().steps == ()

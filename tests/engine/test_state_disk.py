@@ -89,11 +89,11 @@ volumes:
     small.chmod(0o750)
     assert project.inv("up").code == 0
     before = content(volume(project, "own"))
-    ran = project.inv("reset-state", "--yes")
+    ran = project.inv("reset-state", "--force")
     assert ran.code == 0, ran.err
     assert content(volume(project, "own")).keys() == {"."}
     assert list(small.iterdir()) == []
-    ran = project.inv("restore", "before-reset-1", "--yes")
+    ran = project.inv("restore", "before-reset-1", "--force")
     assert ran.code == 0, ran.err
     assert content(volume(project, "own")) == before
     assert (small / "file").read_text() == "old"

@@ -103,7 +103,7 @@ def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
             continue  # SCTP: the kernel has no such table, and Docker no proxy for it.
         for table in (protocol, f"{protocol}6"):
             try:
-                rows = Path("/proc/net", table).read_text("ascii").splitlines()[1:]
+                rows = Path("/proc/net", table).read_text("utf-8").splitlines()[1:]
             except OSError:
                 continue
             for row in rows:

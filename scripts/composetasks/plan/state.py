@@ -58,30 +58,27 @@ def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) 
     """Keep all state but caches under ``name``. Services of ``live`` are paused instead of being
     stopped, each after its command."""
     held = [one for one in world.state if one.exists and not one.cache]
-    if all(map(_is_empty, held)):
-        return _nothing_to_keep(world, held)
+    if not held:
+        return _nothing_to_keep(world)
     users = users_of(world, held, live)
     stopped = stops(world, users)
     needs = tuple(step.id for step in stopped)
-    steps: list[Step] = [*stopped]
-    if held:
-        kept = _snapshot(name, held, needs, "all state but caches")
-        paused = tuple(
-            Evidence(kind="paused", name=one.name, detail=_paused(live[one.service]))
-            for one in users.live
-        )
-        steps.append(replace(kept, because=(*kept.because, *paused)))
+    kept = _snapshot(name, held, needs, "all state but caches")
+    paused = tuple(
+        Evidence(kind="paused", name=one.name, detail=_paused(live[one.service]))
+        for one in users.live
+    )
+    steps: list[Step] = [*stopped, replace(kept, because=(*kept.because, *paused))]
     done = tuple(step.id for step in steps if step.action is Action.SNAPSHOT)
     steps += starts(world, users, done)
     return _plan(world, "snapshot", steps, users, _unkept(world, "kept"))
 
 
-def _nothing_to_keep(world: World, held: Sequence[State]) -> Plan:
-    there = f"{', '.join(one.name for one in held)}: empty" if held else "there is no state"
+def _nothing_to_keep(world: World) -> Plan:
     blocker = Blocker(
         kind="nothing-to-keep",
         target=world.model.project,
-        message=f"nothing to keep: {there}",
+        message="nothing to keep: there is no state",
         hint="state is what services write to named volumes and to folders of the project that "
         "hold no code; `stack.state` in the settings names others",
         code=ExitCode.FAILED,

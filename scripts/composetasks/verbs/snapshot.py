@@ -34,5 +34,5 @@ def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCod
         ended = session.carry_through(plan, world)
         if ended is not None:
             return ended
-        session.report_done(plan, "the state is kept" if plan.steps else "there is no state")
+        session.report_done(plan, "the state is kept")
     return ExitCode.OK
