@@ -18,7 +18,8 @@ from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
 from composetasks.store import memory
 
-DRY = ("--dry-run", "--ansi", "never", "--progress", "plain")
+DRY = ("--dry-run", "--ansi=never", "--progress=plain")
+ANSWER_SECONDS = 20.0
 RECREATED = re.compile(r"Container (\S+)\s+Recreate\b")
 
 
@@ -77,10 +78,11 @@ def _unchanged(
     ]
     if not asked:
         return
-    options = ("-d", "--no-build", "--no-deps", "--pull", "never", "--remove-orphans=false")
+    # Not started, not even dry: a dry run waits for ever for the end of a hook (5.6.1).
+    options = ("--no-start", "--no-build", "--no-deps", "--pull=never", "--remove-orphans=false")
     services = sorted({one.service for one in asked})
     try:
-        done = compose.run(*DRY, "up", *options, *services)
+        done = compose.run(*DRY, "up", *options, *services, timeout=ANSWER_SECONDS)
     except ProgramError:
         return
     # With COMPOSE_STATUS_STDOUT what becomes of each container is on the other stream.

@@ -50,11 +50,21 @@ class Compose:
         return [str(self.binary), *options, *arguments]
 
     def run(
-        self, *arguments: str, check: bool = True, stdin: str | None = None
+        self,
+        *arguments: str,
+        check: bool = True,
+        stdin: str | None = None,
+        timeout: float | None = None,
     ) -> process.Completed:
-        """Run a Compose command quietly; raises ProgramError where it fails and ``check``."""
+        """Run a Compose command quietly; raises ProgramError where it fails and ``check``, or
+        takes longer than ``timeout`` seconds."""
         return process.run(
-            self.argv(*arguments), cwd=self.folder, env=self.environment, check=check, stdin=stdin
+            self.argv(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            check=check,
+            stdin=stdin,
+            timeout=timeout,
         )
 
     def start(self, *arguments: str) -> process.Running:

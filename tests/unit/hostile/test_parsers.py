@@ -59,7 +59,13 @@ class Says(Compose):
         object.__setattr__(self, "_texts", (text, hashes))
         return self
 
-    def run(self, *arguments: str, check: bool = True, stdin: str | None = None) -> Completed:
+    def run(
+        self,
+        *arguments: str,
+        check: bool = True,
+        stdin: str | None = None,
+        timeout: float | None = None,
+    ) -> Completed:
         text, hashes = cast("tuple[str, str]", self.__dict__["_texts"])
         if "--hash" in arguments:
             text = hashes
