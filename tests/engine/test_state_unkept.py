@@ -133,3 +133,16 @@ def test_a_volume_that_is_a_folder_outside_is_emptied_by_force_alone(
     ran = project.inv("reset-state", "--force")
     assert ran.code == 0, ran.err
     assert list(outside.iterdir()) == []
+
+
+def test_what_could_not_be_started_again_is_not_stopped(project: Project) -> None:
+    project.write("app.env", "X=1")
+    more = "    env_file: [app.env]\nvolumes: {rows: {}}\n"
+    started(project, ["rows:/a"], more)
+    docker("exec", f"{project.name}-app-1", "sh", "-c", "echo x > /a/x")
+    (project.folder / "app.env").unlink()
+    for arguments in (["snapshot", "kept"], ["reset-state", "--yes"]):
+        refused = project.inv(*arguments)
+        assert refused.code == 6, refused.err
+        assert "app.env" in refused.err
+    assert docker("exec", f"{project.name}-app-1", "cat", "/a/x") == "x"

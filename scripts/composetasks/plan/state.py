@@ -22,6 +22,9 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.plan import external
+from composetasks.plan.faults import model_faults
+from composetasks.plan.mounts import started
 from composetasks.plan.origin import origin
 from composetasks.plan.start import finished
 from composetasks.plan.state_names import next_name
@@ -194,6 +197,9 @@ def _plan(
         )
         for container, names in users.foreign
     ]
+    # What is stopped for it has to come up again: what keeps it from that is said before.
+    again = started(steps)
+    blockers += [*model_faults(world.model, again), *external.missing(world, again)]
     plan = Plan(
         command=command,
         project=world.model.project,
