@@ -180,8 +180,8 @@ is refused (exit 9), or removes it where it does not run.
 """
 CONFLICTS_PORTS = """A container that has a needed name and a needed port is one step. A name that
 moved from one of our services to another is taken by renaming its container, which Compose then
-recreates. One of our own services that runs, holds a needed port or sits on a network that must be
-made anew, and is not part of this start, is refused: starting it too resolves that.
+recreates. One of our own services that runs, holds a needed port or sits on a network that has
+to be recreated, and is not part of this start, is refused: starting it too resolves that.
 
 **Ports** meet where number and protocol are equal and one's host address is the other's, or is
 every address of its family (`0.0.0.0`, `::`; none given means both). A stopped container holds no
@@ -220,7 +220,7 @@ CONFLICTS_AFTER = """## Repaired on the way
 - **A recreation that broke off** leaves the new container under a temporary name
   (`249662c60a09_shop-db-1`). Where the old one is gone, the new one gets its name; where the
   new one never ran, it goes; where it runs and the old one does not, it takes the old one's place.
-- **A network whose definition changed** is removed by a step of its own and made anew by Compose;
+- **A network whose definition changed** is removed by a step of its own and recreated by Compose;
   the containers on it are recreated, and keep their volumes. Somebody else's running container on
   it is refused before anything is stopped; with `--force` it is taken off the network and runs on.
 - **A container off its network**, or on one that is gone, is recreated: Compose would start it

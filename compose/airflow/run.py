@@ -39,7 +39,7 @@ class Part:
             self.pause = min(self.pause, LONGEST_PAUSE_SECONDS)
             self.due = now + self.pause
             self.process = None
-            say(f"{self.name} ended with code {code}; starting it again in {self.pause:.0f} s")
+            say(f"{self.name} exited with code {code}; starting it again in {self.pause:.0f} s")
         if self.process is None and now >= self.due:
             self.process = start(self.name)
             self.started = now

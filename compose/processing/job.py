@@ -201,7 +201,7 @@ class Job:
         """Raises where the topic was deleted and made again since the query began: the offsets of
         this batch then belong to a topic that is no more."""
         if self._topics.id_of(topic) != self._topic_ids[topic]:
-            raise RuntimeError(f"topic {topic} was made anew: its messages are read from the first")
+            raise RuntimeError(f"topic {topic} was recreated: its messages are read from the first")
 
     def _prepare_store(self) -> None:
         self._store.prepare()

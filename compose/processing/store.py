@@ -98,7 +98,7 @@ def as_json(rows: Iterable[ScoredPost]) -> str:
 
 
 class Store:
-    """A connection to the database, made when it is needed and made anew when it is lost."""
+    """A connection to the database, made when it is needed and again when it is lost."""
 
     def __init__(self, where: Postgres) -> None:
         self._where = where
@@ -138,7 +138,7 @@ class Store:
     def _execute(self, statement: str, parameters: tuple[str] | None) -> str | None:
         """Does a statement as a transaction; gives why the data are refused, if they are.
 
-        A connection that was kept may have been lost long ago: then it is made anew, once.
+        A connection that was kept may have been lost long ago: then it is made again, once.
         """
         # Here and not above: what only speaks of rows has no use for it.
         import psycopg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Plan
+from composetasks.observe.engine import connect
 from composetasks.observe.inputs import build_inputs
 from composetasks.plan.build import plan_build
 from tests.engine.busybox import TAG
@@ -106,3 +108,14 @@ class Built(Planned):
             for tag in image.get("RepoTags") or ():
                 if tag.startswith(self.name):
                     self.client.remove_image(tag, force=True)
+
+
+@contextmanager
+def own_builds(folder: Path) -> Iterator[Built]:
+    """A project without services yet, of which nothing stays."""
+    client = connect()
+    made = Built(folder, client)
+    made.folder.mkdir()
+    yield made
+    made.remove_everything()
+    client.close()

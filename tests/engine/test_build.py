@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Event
-from composetasks.observe.engine import connect
 from composetasks.run.buildx import buildx
 from composetasks.run.failure import TaskFailure
-from tests.engine.built import FROM, Built
+from tests.engine.built import FROM, Built, own_builds
 from tests.engine.busybox import TAG
 
 SLEEP = "RUN --network=none sleep {seconds}\n"
@@ -25,12 +24,8 @@ SLEEP = "RUN --network=none sleep {seconds}\n"
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Built]:
     """A project without services yet."""
-    client = connect()
-    made = Built(tmp_path / "project", client)
-    made.folder.mkdir()
-    yield made
-    made.remove_everything()
-    client.close()
+    with own_builds(tmp_path / "project") as made:
+        yield made
 
 
 @pytest.fixture

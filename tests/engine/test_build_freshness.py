@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.observe.engine import connect
-from tests.engine.built import FROM, Built
+from tests.engine.built import FROM, Built, own_builds
 from tests.engine.busybox import TAG
 
 BUILD, RETAG = "build-image", "retag-image"
@@ -19,12 +18,8 @@ NEW_EACH_TIME = "RUN --network=none head -c 9 /dev/urandom > /new\n"
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Built]:
     """A project without services yet."""
-    client = connect()
-    made = Built(tmp_path / "project", client)
-    made.folder.mkdir()
-    yield made
-    made.remove_everything()
-    client.close()
+    with own_builds(tmp_path / "project") as made:
+        yield made
 
 
 # --- what counts ------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ class Supervisor:
             if not reason and code - SIGNALLED in signal.valid_signals():
                 reason = f"killed by signal {code - SIGNALLED}"
             reason = reason or job.last_error() or "its log says why"
-            self._failed = f"the job ended with code {code}: {reason}"
+            self._failed = f"the job exited with code {code}: {reason}"
             say(self._failed)
         files.clear_heartbeat()
         self._tell()
@@ -257,7 +257,7 @@ class Supervisor:
             self._imported.add(source.version)
             return None
         lines = report.read_text(errors="replace").splitlines()
-        return lines[-1] if lines else f"the import ended with code {code}"
+        return lines[-1] if lines else f"the import exited with code {code}"
 
 
 def _is_to_stop() -> bool:

@@ -23,7 +23,7 @@ SENTENCES = {
     Kind.NAME: "holds the name {what}, which {services} needs",
     Kind.PORT: "holds port {what}, which {services} publishes",
     Kind.ADDRESS: "has the address {what}, which {services} is to have",
-    Kind.NETWORK: "is on network {what}, which must be made anew for {services}",
+    Kind.NETWORK: "is on network {what}, which has to be recreated for {services}",
     Kind.SERVICE: "counts as {services} for Compose, which would take it for its own",
 }
 

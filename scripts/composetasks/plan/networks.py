@@ -214,7 +214,7 @@ def _replace(world: World, one: Changed, starting: tuple[str, ...], awake: list[
     reason = (
         "its name changed" if one.network.name != one.resource.name else "its definition changed"
     )
-    reason += "; it is made anew, and the containers on it are recreated"
+    reason += "; it is recreated, and the containers on it are recreated"
     if awake:
         lose = "loses" if len(awake) == 1 else "lose"
         reason += f"; {', '.join(guest.name for guest in awake)} {lose} it"
@@ -235,7 +235,7 @@ def _not_part(one: Changed, absent: list[Container]) -> Blocker:
     return conflict(
         Kind.NETWORK,
         one.network.name,
-        f"network {one.network.name} changed and must be made anew, but "
+        f"network {one.network.name} changed and has to be recreated, but "
         f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
         "start",
         f"start {' '.join(services)} as well: `inv up`, or name it with the others",
@@ -248,8 +248,8 @@ def _guest(world: World, one: Changed, guest: Container) -> Blocker:
     return conflict(
         Kind.NETWORK,
         one.network.name,
-        f"network {one.network.name} changed and must be made anew, but container {guest.name} is "
-        f"on it: {card.sentence(world, guest)}",
+        f"network {one.network.name} changed and has to be recreated, but container {guest.name} "
+        f"is on it: {card.sentence(world, guest)}",
         f"`docker network disconnect {one.network.name} {guest.name}` takes it off, and "
         f"`docker network connect {one.network.name} {guest.name}` puts it on the new one after "
         "the start; --force does the first for you",
@@ -260,7 +260,7 @@ def _guest(world: World, one: Changed, guest: Container) -> Blocker:
 def _asleep(one: Changed, guest: Container) -> str:
     name = one.network.name
     return (
-        f"container {guest.name}, not running, is on network {name}, which is made anew: before "
+        f"container {guest.name}, not running, is on network {name}, which is recreated: before "
         f"it can start again, `docker network disconnect {name} {guest.name}` and "
         f"`docker network connect {name} {guest.name}`"
     )

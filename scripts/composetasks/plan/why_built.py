@@ -84,7 +84,7 @@ def build_reason(because: tuple[Evidence, ...]) -> str:
 
 def _option_reason(one: Evidence) -> str:
     if one.kind == "base-image":
-        return f"its base image {one.name} {'changed' if one.new else 'is made anew'}"
+        return f"its base image {one.name} {'changed' if one.new else 'is recreated'}"
     if one.kind == "build-arg":
         return f"its build arg {one.name} changed"
     if one.kind == "dockerfile":

@@ -95,7 +95,12 @@ def test_a_long_batch_is_no_illness_and_one_without_end_is() -> None:
     ("beat", "word", "alive", "reason"),
     [
         (None, NOTHING, False, "the job isn't running"),
-        (beat(), Supervision("", "", "the job ended with code 9: x"), False, "the job ended with"),
+        (
+            beat(),
+            Supervision("", "", "the job exited with code 9: x"),
+            False,
+            "the job exited with",
+        ),
         (None, Supervision("", "the edit can't run (x)"), False, "the edit can't run (x)"),
         (beat(STARTING), NOTHING, True, "the job is starting"),
         (beat(STARTING), Supervision("", "", "it fell"), True, "the job is starting; before that"),

@@ -135,7 +135,7 @@ def test_an_edit_restarts_the_job_with_the_new_code(start: Start) -> None:
         ("import nonexistent\n", "part.py, line 1: ModuleNotFoundError: No module named"),
         ("\n1 / 0\n", "part.py, line 2: ZeroDivisionError: division by zero"),
         ("import sys\nsys.exit(3)\n", "part.py, line 2: SystemExit: 3"),
-        ("import os\nos._exit(3)\n", "the import ended with code 3"),
+        ("import os\nos._exit(3)\n", "the import exited with code 3"),
     ],
 )
 def test_an_edit_that_cannot_run_leaves_the_old_code_streaming(
@@ -169,7 +169,7 @@ def test_code_that_turns_out_not_to_work_gives_way_to_the_code_that_did(start: S
     before = process.line_with("job of code")
     process.edit("part.py", "def check(): return nonexistent\n")
     process.line_with("the code has changed")
-    assert "NameError: name 'nonexistent' is not defined" in process.line_with("ended with code 1")
+    assert "NameError: name 'nonexistent' is not defined" in process.line_with("exited with code 1")
     assert "NameError" in process.line_with("the edit can't run")
     assert process.line_with("job of code") == before
 
@@ -181,8 +181,8 @@ def test_code_that_had_nothing_to_do_yet_is_not_taken_for_code_that_works(start:
     while not (process.told.parent / "kept" / "processing" / "part.py").exists():
         pass
     process.edit("part.py", "def check():\n    raise RuntimeError\n")
-    process.line_with("the job ended with code 1")
-    process.line_with("the job ended with code 1")
+    process.line_with("the job exited with code 1")
+    process.line_with("the job exited with code 1")
     process.line_with("the edit can't run")
     assert process.line_with("job of code") == before
 
@@ -196,7 +196,7 @@ def test_what_is_around_the_job_is_not_the_codes_fault(start: Start) -> None:
     process.line_with("the code has changed")
     new = process.line_with("job of code")
     for _ in range(3):
-        process.line_with("the job ended with code 5")
+        process.line_with("the job exited with code 5")
         assert process.line_with("job of code") == new
 
 
@@ -223,20 +223,20 @@ def test_code_that_can_not_run_from_the_first_is_waited_for(start: Start) -> Non
 def test_a_failed_job_is_started_again_and_says_why_it_failed(start: Start) -> None:
     process = start("say('failed', 'the models are gone')\nsys.exit(7)")
     for _ in range(3):
-        process.line_with("the job ended with code 7: the models are gone")
+        process.line_with("the job exited with code 7: the models are gone")
         process.line_with("job of code")
 
 
 @pytest.mark.parametrize("code", [4, 6])
 def test_a_job_that_says_trying_again_is_of_no_use_is_believed(start: Start, code: int) -> None:
     process = start(f"sys.exit({code})")
-    process.line_with(f"the job ended with code {code}")
+    process.line_with(f"the job exited with code {code}")
     assert process.process.wait() == code
 
 
 def test_a_job_that_was_killed_is_told_as_such(start: Start) -> None:
     process = start("print('WARN', file=sys.stderr)\nos.kill(os.getpid(), signal.SIGKILL)")
-    process.line_with("the job ended with code 137: killed by signal 9")
+    process.line_with("the job exited with code 137: killed by signal 9")
 
 
 def test_it_ends_the_job_when_it_is_to_end(start: Start) -> None:

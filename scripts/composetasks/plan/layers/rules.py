@@ -24,7 +24,7 @@ from composetasks.plan.layers.predict import files_below
 SHARE = 0.5
 """What of an install is its download, and of a mixed RUN its install: nothing tells them apart."""
 FLOATS_PER_WEEK = 0.25
-"""How often a floating tag gets another image: official images are made anew about monthly."""
+"""How often a floating tag gets another image: official images are rebuilt about monthly."""
 LISTS_BYTES = 20e6
 """What the package lists of Debian take in a layer, about."""
 CHEAP_SECONDS = 1.0
