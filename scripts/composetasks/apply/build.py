@@ -14,7 +14,7 @@ from composetasks.apply.bake import Definitions
 from composetasks.apply.build_order import longest_first
 from composetasks.apply.events import event
 from composetasks.apply.image_steps import ImageSteps
-from composetasks.facts import Action, Event, Step, World
+from composetasks.facts import BuildImage, Event, Step, World
 from composetasks.run import records
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def build(
         client=client,
         digest_now=digest_now,
     )
-    builds = [step.service for step in plan_steps if step.action is Action.BUILD_IMAGE]
+    builds = [step.service for step in plan_steps if isinstance(step.operation, BuildImage)]
     if builds and definitions is not None:
         run.targets.update(definitions.result())
     elif builds:

@@ -7,7 +7,8 @@ the plan was shown stops the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import enum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from composetasks.apply import removal, teardown
@@ -16,41 +17,50 @@ from composetasks.apply.checks import run_check
 from composetasks.apply.launch import stop_by_compose, stop_provider
 from composetasks.apply.start import Start
 from composetasks.apply.tools import Tools
-from composetasks.facts import Action, Event, ExitCode, Plan, Step, World
+from composetasks.facts import (
+    BuildImage,
+    ContainerOperation,
+    ContainerStart,
+    CreateContainer,
+    EmptyState,
+    EndInstance,
+    Event,
+    ExitCode,
+    Operation,
+    Plan,
+    PullImage,
+    PushImage,
+    RecreateContainer,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RenameContainer,
+    RestoreState,
+    RetagImage,
+    RunCheck,
+    RunProvider,
+    StartContainer,
+    StateOperation,
+    Step,
+    StopContainer,
+    StopProvider,
+    TakeSnapshot,
+    Wait,
+    World,
+)
 from composetasks.run.failure import TaskFailure
 
-IMAGES = (Action.BUILD_IMAGE, Action.PULL_IMAGE, Action.RETAG_IMAGE, Action.PUSH_IMAGE)
-CONTAINERS = (
-    Action.CREATE_CONTAINER,
-    Action.RECREATE_CONTAINER,
-    Action.START_CONTAINER,
-    Action.RUN_PROVIDER,
-    Action.WAIT,
-)
-LAUNCHING = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
-ENDING = (Action.REMOVE_CONTAINER, Action.STOP_CONTAINER)
 ALIVE = ("running", "paused", "restarting")
-STATE = (Action.SNAPSHOT, Action.EMPTY_STATE, Action.RESTORE_STATE)
 AT_ONCE = 8
 """How many containers are stopped or removed side by side; each may take its grace period."""
 
 
 def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
     """Do what ``plan`` says and yield what happens; raises TaskFailure where a step fails."""
-    ends = [step for step in plan.steps if step.action is Action.END_INSTANCE]
-    images = [step for step in plan.steps if step.action in IMAGES]
-    state = [step for step in plan.steps if step.action in STATE]
-    started = {step.target for step in plan.steps if step.action in CONTAINERS and not state}
-    containers = [
-        step
-        for step in plan.steps
-        if step.action in CONTAINERS
-        or (step.action is Action.STOP_CONTAINER and step.target in started)
-    ]
-    checks = [step for step in plan.steps if step.action is Action.RUN_CHECK]
-    others = {step.id for step in (*ends, *images, *state, *containers, *checks)}
+    stages = _stages(plan)
+    ends, images, state = stages[_Stage.ENDS], stages[_Stage.IMAGES], stages[_Stage.STATE]
+    containers, clearing = stages[_Stage.CONTAINERS], stages[_Stage.CLEARING]
     after_state = {step.id for step in state}
-    clearing = [step for step in plan.steps if step.id not in others]
     left_over = [step for step in clearing if not after_state.isdisjoint(step.needs)]
     for step in ends:
         yield from teardown.carry_out(step, tools.client)
@@ -81,8 +91,44 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from _clear(left_over, world, tools)
     if containers:
         yield from Start(world, containers, tools).run()
-    for step in checks:
+    for step in stages[_Stage.CHECKS]:
         yield from run_check(step, tools)
+
+
+class _Stage(enum.Enum):
+    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, CHECKS = range(6)
+
+
+def _stages(plan: Plan) -> Mapping[_Stage, list[Step]]:
+    """The steps by stage. What is stopped to be started again, and not for its state's sake, is
+    stopped when its turn to start has come."""
+    stages: dict[_Stage, list[Step]] = {stage: [] for stage in _Stage}
+    changes_state = any(isinstance(step.operation, StateOperation) for step in plan.steps)
+    starting = [step for step in plan.steps if isinstance(step.operation, ContainerOperation)]
+    started = {step.target for step in starting if not changes_state}
+    for step in plan.steps:
+        restarts = isinstance(step.operation, StopContainer) and step.target in started
+        stage = _Stage.CONTAINERS if restarts else _stage(step.operation)
+        stages[stage].append(step)
+    return stages
+
+
+def _stage(operation: Operation) -> _Stage:
+    match operation:
+        case EndInstance():
+            return _Stage.ENDS
+        case BuildImage() | PullImage() | RetagImage() | PushImage():
+            return _Stage.IMAGES
+        case RemoveContainer() | StopContainer() | RenameContainer() | RemoveNetwork():
+            return _Stage.CLEARING
+        case RemoveImage() | StopProvider():
+            return _Stage.CLEARING
+        case TakeSnapshot() | EmptyState() | RestoreState():
+            return _Stage.STATE
+        case CreateContainer() | RecreateContainer() | StartContainer() | RunProvider() | Wait():
+            return _Stage.CONTAINERS
+        case RunCheck():
+            return _Stage.CHECKS
 
 
 def _change_state(
@@ -125,13 +171,18 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
         seen = then.get(step.key)
         if seen is not None:
             state = now.get(step.key, "gone")
-            gone = state in ("gone", "removing") and step.action not in ENDING
-            if gone or (step.idle and state in ALIVE):
+            ending = isinstance(step.operation, RemoveContainer | StopContainer)
+            gone = state in ("gone", "removing") and not ending
+            if gone or (_stopped_only(step) and state in ALIVE):
                 raise _changed(seen.name, f"it was {seen.state} and is {state} now")
-        holder = holders.get(step.target) if step.action in CONTAINERS else None
+        holder = (
+            holders.get(step.target) if isinstance(step.operation, ContainerOperation) else None
+        )
         if holder is not None and holder not in then:
             raise _changed(step.target, "another one has come to its name")
-    starting = dict.fromkeys(step.service for step in plan.steps if step.action in LAUNCHING)
+    starting = dict.fromkeys(
+        step.service for step in plan.steps if isinstance(step.operation, ContainerStart)
+    )
     if starting and tools.taken_since is not None:
         for difference in tools.taken_since(list(starting)):
             raise _stopped(f"a port was taken after the plan was made: {difference}")
@@ -170,15 +221,24 @@ def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]
 
 def _at_once(step: Step, steps: Iterable[Step]) -> list[Step]:
     """The steps that are done with ``step``: Compose stops all containers of a service."""
-    if not step.by_compose:
+    if not _by_compose(step):
         return [step]
-    return [one for one in steps if one.by_compose and one.service == step.service]
+    return [one for one in steps if _by_compose(one) and one.service == step.service]
+
+
+def _stopped_only(step: Step) -> bool:
+    return isinstance(step.operation, RemoveContainer) and step.operation.stopped_only
+
+
+def _by_compose(step: Step) -> bool:
+    operation = step.operation
+    return isinstance(operation, RemoveContainer | StopContainer) and operation.by_compose
 
 
 def _clear_some(steps: Sequence[Step], world: World, tools: Tools) -> list[Event]:
-    if steps[0].action is Action.STOP_PROVIDER:
+    if isinstance(steps[0].operation, StopProvider):
         return list(stop_provider(steps[0], tools))
-    if steps[0].by_compose:
+    if _by_compose(steps[0]):
         stop_by_compose(tools, steps[0].service, [step.key for step in steps])
     return [
         event

@@ -6,18 +6,19 @@ import time
 from collections.abc import Iterator
 
 from composetasks.apply.tools import Tools
-from composetasks.facts import Event, Step
+from composetasks.facts import Event, RunCheck, Step
 from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
 
 
 def run_check(step: Step, tools: Tools) -> Iterator[Event]:
-    """Run the check a step names; its output lines become events, and where it does not end with
-    0 they become a TaskFailure, code 1."""
-    check = next(one for one in tools.checks if one.name == step.target)
+    """Run a step's check; its output lines become events, and where it does not end with 0 they
+    become a TaskFailure, code 1."""
+    operation = step.operation
+    assert isinstance(operation, RunCheck)
     began = time.monotonic()
     lines: list[str] = []
-    arguments = ("exec", "-T", check.service, *check.command)
+    arguments = ("exec", "-T", step.service, *operation.command)
     with tools.compose.start(*arguments) as running:
         for line in running:
             lines.append(line.text)
@@ -25,7 +26,7 @@ def run_check(step: Step, tools: Tools) -> Iterator[Event]:
                 kind="log",
                 time=folder.now(),
                 step=step.id,
-                service=check.service,
+                service=step.service,
                 message=line.text,
                 data={"stream": line.stream},
             )
@@ -33,16 +34,16 @@ def run_check(step: Step, tools: Tools) -> Iterator[Event]:
     seconds = round(time.monotonic() - began, 3)
     if code != 0:
         raise TaskFailure(
-            f"check {check.name} failed (ended with {code} after {seconds:.1f} s)",
+            f"check {step.target} failed (ended with {code} after {seconds:.1f} s)",
             detail="\n".join(lines[-30:]),
-            hint=f"`inv logs {check.service}`, and `inv status` for what is not healthy",
-            data={"check": check.name},
+            hint=f"`inv logs {step.service}`, and `inv status` for what is not healthy",
+            data={"check": step.target},
         )
     yield Event(
         kind="step-done",
         time=folder.now(),
         step=step.id,
-        target=check.name,
+        target=step.target,
         message="passed",
         seconds=seconds,
     )

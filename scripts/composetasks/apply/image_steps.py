@@ -15,7 +15,19 @@ from composetasks.apply.build_failure import LOST_LAYER, build_failure, lost_lay
 from composetasks.apply.build_record import BuildRecord, errors, named
 from composetasks.apply.events import event
 from composetasks.apply.sending import prepare
-from composetasks.facts import Action, BuildInputs, Event, ExitCode, Service, Step, World
+from composetasks.facts import (
+    BuildImage,
+    BuildInputs,
+    Event,
+    ExitCode,
+    ImageOperation,
+    PullImage,
+    PushImage,
+    RetagImage,
+    Service,
+    Step,
+    World,
+)
 from composetasks.facts.references import divided, repository
 from composetasks.run import process, records
 from composetasks.run.build_log import BuildLog, Vertex
@@ -62,14 +74,19 @@ class ImageSteps:
 
     def carry_out(self, step: Step, tell: Tell) -> dict[str, Any]:
         """Do one step; what is worth knowing of its outcome. Raises TaskFailure."""
-        if step.action is Action.BUILD_IMAGE:
-            return self._build(step, tell)
-        if step.action is Action.PUSH_IMAGE:
-            return self._push(step, tell)
-        if step.action is Action.RETAG_IMAGE:
-            return self._retag(step)
-        reference = next((one.name for one in step.because if one.kind == "shared-image"), None)
-        return self._take(step, reference, tell) if reference else self._pull(step)
+        operation = step.operation
+        assert isinstance(operation, ImageOperation)
+        match operation:
+            case BuildImage():
+                return self._build(step, operation, tell)
+            case PushImage():
+                return self._push(step, tell)
+            case RetagImage():
+                return self._retag(step)
+            case PullImage(shared=""):
+                return self._pull(step)
+            case PullImage():
+                return self._take(step, operation.shared, tell)
 
     def look_up(self, services: Sequence[str]) -> None:
         """Ask Compose, once, how it would build these."""
@@ -83,13 +100,13 @@ class ImageSteps:
 
     # --- building ---------------------------------------------------------------------------
 
-    def _build(self, step: Step, tell: Tell) -> dict[str, Any]:
+    def _build(self, step: Step, build: BuildImage, tell: Tell) -> dict[str, Any]:
         service = self.world.model.service(step.service)
         inputs = self.world.inputs[step.service]
         target = self._target(step.service)
         project = self.world.model.directory
         sending = prepare(step.service, target, inputs, project, self.cache)
-        if any(one.kind == "pull" for one in step.because):
+        if build.pull:
             self._refresh(step, inputs, tell)
         bake = Bake(
             service=service,
@@ -97,7 +114,7 @@ class ImageSteps:
             services={**self.world.model.inactive, **self.world.model.services},
             cwd=self.cwd,
             env=self.env,
-            no_cache=any(one.kind == "no-cache" for one in step.because),
+            no_cache=build.no_cache,
             shared=self.world.shared,
         )
         path = self.run_folder / f"build-{step.service}.log"
@@ -129,7 +146,7 @@ class ImageSteps:
             service,
             inputs,
             log,
-            anew=any(one.kind in ("no-cache", "pull") for one in step.because),
+            anew=build.no_cache or build.pull,
         )
         records.save_steps(self.cache, inputs.service, digest or "", log.steps(), took)
         self.digests[step.service] = digest
@@ -205,7 +222,7 @@ class ImageSteps:
         except sharing.Refused as refused:
             message = f"{reference} could not be pulled ({refused}); it is built here"
             tell(event("warning", step, message))
-            return self._build(step, tell)
+            return self._build(step, BuildImage(), tell)
         image = self.client.inspect_image(reference)
         service = self.world.model.service(step.service)
         named(self.client, image["Id"], service)

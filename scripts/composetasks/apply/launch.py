@@ -11,7 +11,16 @@ from composetasks.apply import removal
 from composetasks.apply.events import event
 from composetasks.apply.telling import spoken
 from composetasks.apply.tools import Tools
-from composetasks.facts import Action, Event, Model, Step
+from composetasks.facts import (
+    ContainerStart,
+    Event,
+    Model,
+    RecreateContainer,
+    RunProvider,
+    StartContainer,
+    Step,
+    StopContainer,
+)
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -21,12 +30,7 @@ from composetasks.run.process import ProgramError
 READABLE = ("--ansi", "never", "--progress", "auto")
 """What it says is read, whatever COMPOSE_ANSI and COMPOSE_PROGRESS want for a terminal; ``auto``
 is plain text where there is none, and ``plain`` is refused with COMPOSE_ANSI=always."""
-LAUNCHED_BY_COMPOSE = (
-    Action.CREATE_CONTAINER,
-    Action.RECREATE_CONTAINER,
-    Action.START_CONTAINER,
-    Action.RUN_PROVIDER,
-)
+LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
 
 
 class EngineGone(Exception):
@@ -72,7 +76,7 @@ def engine_answers(tools: Tools) -> bool:
 
 def by_compose(steps: Sequence[Step]) -> bool:
     """Whether Compose makes or starts a container in one of these steps."""
-    return any(step.action in LAUNCHED_BY_COMPOSE for step in steps)
+    return any(isinstance(step.operation, LAUNCHED_BY_COMPOSE) for step in steps)
 
 
 def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
@@ -82,7 +86,7 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
     wanted = {name: steps for name, steps in services.items() if by_compose(steps)}
     groups: dict[tuple[bool, bool], list[str]] = {}
     for name, steps in wanted.items():
-        kind = (_unseen_by_compose(steps), bool(model.providers_of(name)))
+        kind = (_forced(steps), bool(model.providers_of(name)))
         groups.setdefault(kind, []).append(name)
     for (forced, provided), names in groups.items():
         options = ["--force-recreate"] if forced else []
@@ -117,25 +121,19 @@ def _with_providers(
 def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
     """What Compose's up does not do: wake a paused container, stop one that must restart."""
     for step in steps:
-        if step.action is Action.STOP_CONTAINER:
+        if isinstance(step.operation, StopContainer):
             removal.stop(tools.client, tools.client.inspect_container(step.key))
-        elif step.action is Action.START_CONTAINER and _paused(tools, step):
+        elif step.operation == StartContainer(unpause=True) and _paused(tools, step.key):
             tools.client.unpause(step.key)
 
 
-def _paused(tools: Tools, step: Step) -> bool:
-    was = any(evidence.old == "paused" for evidence in step.because)
-    return was and bool(tools.client.inspect_container(step.key)["State"]["Paused"])
+def _paused(tools: Tools, key: str) -> bool:
+    return bool(tools.client.inspect_container(key)["State"]["Paused"])
 
 
-def _unseen_by_compose(steps: Sequence[Step]) -> bool:
-    """Whether a container is recreated because of its networks or an inline config: Compose
-    starts a stopped container off its network, or fails to start it where that is gone, does not
-    see an edit of an inline config, and recreates for none of them by itself."""
+def _forced(steps: Sequence[Step]) -> bool:
     return any(
-        step.action is Action.RECREATE_CONTAINER
-        and any(evidence.kind in ("network", "content", "provider") for evidence in step.because)
-        for step in steps
+        isinstance(step.operation, RecreateContainer) and step.operation.forced for step in steps
     )
 
 

@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.events import event
-from composetasks.facts import Action, Consent, Event, ExitCode, Model, Role, Step, role
+from composetasks.facts import (
+    ClearingOperation,
+    Event,
+    ExitCode,
+    Model,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RenameContainer,
+    Role,
+    Step,
+    StopContainer,
+    role,
+)
 from composetasks.facts.engine import COMPOSE
 from composetasks.run import folder
 from composetasks.run.failure import TaskFailure
@@ -42,7 +55,7 @@ def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> 
     began = time.monotonic()
     yield event("step-started", step)
     try:
-        done = _ACTIONS[step.action](step, client, run_folder, model)
+        done = _done(step, client, run_folder, model)
     except errors.APIError as error:
         raise TaskFailure(
             f"{step.action.value} {step.target} failed",
@@ -53,16 +66,35 @@ def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> 
     yield event("step-done", step, message, time.monotonic() - began, done)
 
 
+def _done(step: Step, client: APIClient, run_folder: Path, model: Model) -> dict[str, Any]:
+    operation = step.operation
+    assert isinstance(operation, ClearingOperation)
+    match operation:
+        case RemoveContainer():
+            return _remove_container(step, operation, client, run_folder)
+        case StopContainer():
+            return _stop_container(step, client)
+        case RenameContainer():
+            return _rename_container(step, operation, client)
+        case RemoveNetwork():
+            return _remove_network(step, operation, client, run_folder, model)
+        case RemoveImage():
+            return _remove_image(step, client)
+
+
 # --- containers -----------------------------------------------------------------------------
 
 
 def _remove_container(
-    step: Step, client: APIClient, run_folder: Path, model: Model
+    step: Step, operation: RemoveContainer, client: APIClient, run_folder: Path
 ) -> dict[str, Any]:
     record = _container(step, client)
     if record is None:
         return {"message": "it was gone already"}
     state = str(record["State"]["Status"])
+    if operation.stopped_only and state not in (*STOPPED, "removing"):
+        difference = f"container {step.target} did not run when the plan was made, and is {state}"
+        raise _changed(step, difference)
     if state == "removing":
         _wait_until_gone(step, client)
         return {"message": "its removal came to its end"}
@@ -83,7 +115,7 @@ def _remove_container(
 def _container(step: Step, client: APIClient) -> dict[str, Any] | None:
     """The record of the step's container, None where it is gone.
 
-    Raises TaskFailure where it has another name, or has come to life since the plan was made.
+    Raises TaskFailure where it has another name.
     """
     from docker import errors
 
@@ -94,9 +126,6 @@ def _container(step: Step, client: APIClient) -> dict[str, Any] | None:
     name = str(record["Name"]).lstrip("/")
     if name != step.target:
         raise _changed(step, f"container {step.target} is called {name} now")
-    state = str(record["State"]["Status"])
-    if step.idle and state not in (*STOPPED, "removing"):
-        raise _changed(step, f"container {name} did not run when the plan was made, and is {state}")
     return record
 
 
@@ -177,19 +206,14 @@ def _keep(client: APIClient, record: Mapping[str, Any], run_folder: Path) -> Pat
     return place
 
 
-def _rename_container(
-    step: Step, client: APIClient, run_folder: Path, model: Model
-) -> dict[str, Any]:
+def _rename_container(step: Step, operation: RenameContainer, client: APIClient) -> dict[str, Any]:
     if _container(step, client) is None:
         raise _changed(step, f"container {step.target} is gone")
-    new = next(e.new or "" for e in step.because if e.kind == "rename")
-    client.rename(step.key, new)
-    return {"message": f"renamed to {new}"}
+    client.rename(step.key, operation.new)
+    return {"message": f"renamed to {operation.new}"}
 
 
-def _stop_container(
-    step: Step, client: APIClient, run_folder: Path, model: Model
-) -> dict[str, Any]:
+def _stop_container(step: Step, client: APIClient) -> dict[str, Any]:
     record = _container(step, client)
     if record is None:
         return {"message": "it was gone already"}
@@ -207,7 +231,7 @@ def stop(client: APIClient, record: Mapping[str, Any]) -> None:
 
 
 def _remove_network(
-    step: Step, client: APIClient, run_folder: Path, model: Model
+    step: Step, operation: RemoveNetwork, client: APIClient, run_folder: Path, model: Model
 ) -> dict[str, Any]:
     from docker import errors
 
@@ -218,29 +242,32 @@ def _remove_network(
     place = run_folder / "removed"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.write_json(place / f"network-{record['Name']}.json", record)
-    replaced = any(e.kind == "network" and (e.old or e.new) for e in step.because)
     left = [
         name
         for one in client.containers(all=True, filters={"network": step.key})
-        if (name := _leave(step, client, one, model, replaced=replaced))
+        if (name := _leave(step, operation, client, one, model))
     ]
     client.remove_network(step.key)
     return {"message": "removed" + (f"; {', '.join(sorted(left))} left it" if left else "")}
 
 
 def _leave(
-    step: Step, client: APIClient, container: Mapping[str, Any], model: Model, *, replaced: bool
+    step: Step,
+    operation: RemoveNetwork,
+    client: APIClient,
+    container: Mapping[str, Any],
+    model: Model,
 ) -> str:
-    """Take a container off a network that is to be replaced, and return its name.
+    """Take a container off a network, where the operation says so, and return its name.
 
     One of a service of ours is stopped first: it is recreated on the new network. A guest that
-    runs (a one-off of ours and a container of a sibling file are guests, too) is taken off with
-    consent (force) only, and goes on running; a stopped one is left alone.
+    runs (a one-off of ours and a container of a sibling file are guests, too) goes on running; a
+    stopped one is left alone.
     """
     name = str(min(container["Names"], key=len)).lstrip("/")
     ours = _of_a_service(container.get("Labels") or {}, model)
     alive = container["State"] not in STOPPED
-    allowed = replaced and (ours or step.consent is Consent.FORCE)
+    allowed = operation.disconnect_all or (ours and operation.disconnect_ours)
     if alive and not allowed:
         raise _changed(step, f"container {name} is on network {step.target}")
     if not allowed or not (ours or alive):
@@ -262,7 +289,7 @@ def _of_a_service(labels: Mapping[str, str], model: Model) -> bool:
 # --- images ---------------------------------------------------------------------------------
 
 
-def _remove_image(step: Step, client: APIClient, run_folder: Path, model: Model) -> dict[str, Any]:
+def _remove_image(step: Step, client: APIClient) -> dict[str, Any]:
     """Take a tag away, and the image with its last one."""
     from docker import errors
 
@@ -275,12 +302,3 @@ def _remove_image(step: Step, client: APIClient, run_folder: Path, model: Model)
         raise _changed(step, f"image {step.target} is another one than the plan saw")
     client.remove_image(step.target)
     return {"message": "removed"}
-
-
-_ACTIONS: Mapping[Action, Callable[[Step, Any, Path, Model], dict[str, Any]]] = {
-    Action.REMOVE_CONTAINER: _remove_container,
-    Action.RENAME_CONTAINER: _rename_container,
-    Action.STOP_CONTAINER: _stop_container,
-    Action.REMOVE_NETWORK: _remove_network,
-    Action.REMOVE_IMAGE: _remove_image,
-}

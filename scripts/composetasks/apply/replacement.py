@@ -19,7 +19,7 @@ from composetasks.apply.helper import Helper, HelperFailed
 from composetasks.apply.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools
 from composetasks.apply.words import failure
-from composetasks.facts import Action, Event, ExitCode, State, Step, World
+from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
 from composetasks.run import folder, snapshot_folder
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import JOURNAL
@@ -72,9 +72,10 @@ class Replacement:
         for why in left:
             yield Event("warning", folder.now(), f"what was there before is not all gone: {why}")
         for step, one in zip(self.steps, self.state, strict=True):
-            if step.action is Action.EMPTY_STATE and one.kind == "volume":
+            emptied = isinstance(step.operation, EmptyState)
+            if emptied and one.kind == "volume":
                 self._fill(one)
-            done = "emptied" if step.action is Action.EMPTY_STATE else "restored"
+            done = "emptied" if emptied else "restored"
             yield event("step-done", step, done, time.monotonic() - began)
 
     def _exchange(self, at_work: Helper) -> list[str]:
@@ -101,16 +102,20 @@ class Replacement:
     # --- before -----------------------------------------------------------------------------
 
     def _manifests(self) -> dict[str, dict[str, Any]]:
-        names = {_snapshot_of(s) for s in self.steps if s.action is Action.RESTORE_STATE}
+        names = self._snapshots()
         place = self.tools.root / SNAPSHOTS
         try:
             return {name: snapshot_folder.manifest(place, name) for name in names}
         except snapshot_folder.Damaged as error:
             raise _damaged(str(error)) from error
 
+    def _snapshots(self) -> set[str]:
+        operations = [step.operation for step in self.steps]
+        return {one.snapshot for one in operations if isinstance(one, RestoreState)}
+
     def _archives(self) -> Archives | None:
         """The folder of the snapshot that is restored."""
-        names = {_snapshot_of(s) for s in self.steps if s.action is Action.RESTORE_STATE}
+        names = self._snapshots()
         if len(names) != 1:
             return None
         return Archives(self.tools.root / SNAPSHOTS / names.pop(), read_only=True)
@@ -140,16 +145,15 @@ class Replacement:
     def _prepare(
         self, at_work: Helper, number: int, step: Step, manifests: Mapping[str, Any]
     ) -> None:
-        if step.action is Action.EMPTY_STATE:
+        operation = step.operation
+        if not isinstance(operation, RestoreState):
             at_work.ask("prepare_empty", place=number)
             return
-        name = _snapshot_of(step)
+        name = operation.snapshot
         manifest = manifests[name]
         part = next(one for one in manifest["parts"] if one["name"] == step.target)
         path = self.tools.root / SNAPSHOTS / name / part["file"]
-        # The plan has asked for consent to what is special in a snapshot of another checkout.
-        here = any(one.name == name and one.made_here for one in self.world.snapshots)
-        limits = {"length": part.get("length"), "special": here or part.get("special") != 0}
+        limits = {"length": part.get("length"), "special": operation.special}
         try:
             same = snapshot.send(at_work, number, path, **limits) == part["sha256"]
         except OSError as error:
@@ -192,10 +196,6 @@ class Replacement:
             entry.get("target") == target and (entry.get("volume") or {}).get("nocopy")
             for entry in (service.config.get("volumes") or () if service else ())
         )
-
-
-def _snapshot_of(step: Step) -> str:
-    return next(one.name or "" for one in step.because if one.kind == "snapshot")
 
 
 def _damaged(why: str) -> TaskFailure:

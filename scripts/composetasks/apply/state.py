@@ -12,7 +12,7 @@ from composetasks.apply.helper import HelperFailed
 from composetasks.apply.replacement import Replacement
 from composetasks.apply.tools import Tools
 from composetasks.apply.words import failure
-from composetasks.facts import Action, Event, Step, World
+from composetasks.facts import Event, Step, TakeSnapshot, World
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 
@@ -23,20 +23,19 @@ def change_state(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[
     Raises TaskFailure; then every piece of state is what it was.
     """
     for step in steps:
-        if step.action is Action.SNAPSHOT:
-            yield from _keep(step, world, tools)
-    replacing = [step for step in steps if step.action is not Action.SNAPSHOT]
+        if isinstance(step.operation, TakeSnapshot):
+            yield from _keep(step, step.operation, world, tools)
+    replacing = [step for step in steps if not isinstance(step.operation, TakeSnapshot)]
     if replacing:
         yield from Replacement(replacing, world, tools).run()
 
 
-def _keep(step: Step, world: World, tools: Tools) -> Iterator[Event]:
-    names = {evidence.name for evidence in step.because if evidence.kind == "state-kept"}
-    state = [one for one in world.state if one.name in names]
+def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> Iterator[Event]:
+    state = [one for one in world.state if one.name in operation.state]
     began = time.monotonic()
     yield event("step-started", step)
     try:
-        still = _still(step, world, tools)
+        still = _still(operation.paused, world, tools)
         for progress in snapshot.write(step.target, state, world, tools, still):
             yield event("progress", step, progress)
     except HelperFailed as error:
@@ -57,10 +56,9 @@ def _keep(step: Step, world: World, tools: Tools) -> Iterator[Event]:
 
 
 @contextlib.contextmanager
-def _still(step: Step, world: World, tools: Tools) -> Iterator[None]:
-    """Keep the containers that a step says are paused from writing while the block lasts, each
-    after its service's own command."""
-    names = {evidence.name for evidence in step.because if evidence.kind == "paused"}
+def _still(names: Sequence[str], world: World, tools: Tools) -> Iterator[None]:
+    """Keep the containers of these names from writing, paused, while the block lasts, each after
+    its service's own command."""
     containers = [one for one in world.engine.containers if one.name in names]
     for one in containers:
         command = tools.live.get(one.service, ())

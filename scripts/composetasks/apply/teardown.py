@@ -15,7 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import INSTANCE_LABEL, OWNER_LABEL, Engine, Event, Model, State, Step, World
+from composetasks.facts import (
+    INSTANCE_LABEL,
+    OWNER_LABEL,
+    EndInstance,
+    Engine,
+    Event,
+    Model,
+    State,
+    Step,
+    World,
+)
 from composetasks.run import folder, instance_folder, lock, programs
 from composetasks.run.failure import TaskFailure
 
@@ -55,14 +65,11 @@ def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -
 
 def carry_out(step: Step, client: APIClient) -> Iterator[Event]:
     """Do an end-instance step."""
-    owner, name, place = "", "", None
-    for piece in step.because:
-        if piece.kind == "owner":
-            owner, name = piece.old or "", piece.name or ""
-        elif piece.kind == "folder" and piece.path:
-            place = Path(piece.path)
+    operation = step.operation
+    assert isinstance(operation, EndInstance)
+    place = Path(operation.folder) if operation.folder else None
     yield Event("step-started", folder.now(), step=step.id, target=step.target)
-    end_instance(client, name, owner, place)
+    end_instance(client, operation.name, operation.owner, place)
     yield Event("step-done", folder.now(), "nothing of it is left", step.id, target=step.target)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.run.compose import Compose
-from composetasks.run.settings import Check
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -54,7 +53,6 @@ class Tools:
     wait: bool = True
     no_cache: bool = False
     pull: bool = False
-    checks: tuple[Check, ...] = ()
     digest_now: Callable[[str], str] | None = None
     definitions: Future[Definitions] | None = None
     remember_ends: Callable[[Sequence[tuple[str, Ended]]], None] = _forget

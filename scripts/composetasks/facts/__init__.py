@@ -58,8 +58,38 @@ if TYPE_CHECKING:
         Port,
         Resource,
         Service,
+        StackCheck,
     )
-    from composetasks.facts.plans import Action, Blocker, Consent, Evidence, Plan, Step
+    from composetasks.facts.operations import (
+        Action,
+        BuildImage,
+        ClearingOperation,
+        ContainerOperation,
+        ContainerStart,
+        CreateContainer,
+        EmptyState,
+        EndInstance,
+        ImageOperation,
+        Operation,
+        PullImage,
+        PushImage,
+        RecreateContainer,
+        RemoveContainer,
+        RemoveImage,
+        RemoveNetwork,
+        RenameContainer,
+        RestoreState,
+        RetagImage,
+        RunCheck,
+        RunProvider,
+        StartContainer,
+        StateOperation,
+        StopContainer,
+        StopProvider,
+        TakeSnapshot,
+        Wait,
+    )
+    from composetasks.facts.plans import Blocker, Consent, Evidence, Plan, Step
     from composetasks.facts.state import Snapshot, SnapshotPart, State, Unkept
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
     from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
@@ -73,8 +103,13 @@ _NAMES = {
     "events": "Event LogLine",
     "jobs": "Ended Run",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
-    "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service",
-    "plans": "Action Blocker Consent Evidence Plan Step",
+    "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service StackCheck",
+    "operations": "Action BuildImage ClearingOperation ContainerOperation ContainerStart "
+    "CreateContainer EmptyState EndInstance ImageOperation Operation PullImage "
+    "PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork "
+    "RenameContainer RestoreState RetagImage RunCheck RunProvider StartContainer "
+    "StateOperation StopContainer StopProvider TakeSnapshot Wait",
+    "plans": "Blocker Consent Evidence Plan Step",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",

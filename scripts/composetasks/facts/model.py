@@ -192,3 +192,12 @@ class Model:
             for other in self.services.values()
             for dependency in other.depends_on
         )
+
+
+@dataclass(frozen=True)
+class StackCheck:
+    """One of the stack's own end-to-end checks: ``command`` is run in ``service``'s container."""
+
+    name: str
+    service: str
+    command: tuple[str, ...]

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from composetasks.facts.codes import ExitCode
+from composetasks.facts.operations import Action, Operation
 
 
 class Consent(str, enum.Enum):
@@ -14,31 +15,6 @@ class Consent(str, enum.Enum):
     NONE = "none"
     YES = "yes"
     FORCE = "force"
-
-
-class Action(str, enum.Enum):
-    """What a step does; docs/reference/plan.md has a row for each."""
-
-    BUILD_IMAGE = "build-image"
-    PULL_IMAGE = "pull-image"
-    RETAG_IMAGE = "retag-image"
-    PUSH_IMAGE = "push-image"
-    REMOVE_CONTAINER = "remove-container"
-    RENAME_CONTAINER = "rename-container"
-    STOP_CONTAINER = "stop-container"
-    REMOVE_NETWORK = "remove-network"
-    REMOVE_IMAGE = "remove-image"
-    END_INSTANCE = "end-instance"
-    SNAPSHOT = "snapshot"
-    EMPTY_STATE = "empty-state"
-    RESTORE_STATE = "restore-state"
-    CREATE_CONTAINER = "create-container"
-    RECREATE_CONTAINER = "recreate-container"
-    START_CONTAINER = "start-container"
-    RUN_PROVIDER = "run-provider"
-    STOP_PROVIDER = "stop-provider"
-    WAIT = "wait"
-    RUN_CHECK = "run-check"
 
 
 @dataclass(frozen=True)
@@ -58,12 +34,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing a plan does. ``target`` is the engine's name for what it acts on (a container's
-    name, an image's tag ...), ``id`` is unique in the plan and says both. ``key`` is the id of
-    the very container or network meant ("" when it does not exist yet). ``idle`` says that its
-    consent is for a container that does not run; ``by_compose`` that Compose is to stop it."""
+    """One thing a plan does: ``operation`` to ``target``, which is the engine's name for what it
+    acts on (a container's name, an image's tag ...). ``id`` is unique in the plan and says both.
+    ``key`` is the id of the very container, network or image meant ("" when there is none yet).
+    ``reason`` and ``because`` are for people: nothing is done or left for their sake."""
 
-    action: Action
+    operation: Operation
     target: str
     reason: str
     service: str = ""
@@ -73,8 +49,10 @@ class Step:
     destroys: tuple[str, ...] = ()
     consent: Consent = Consent.NONE
     key: str = ""
-    idle: bool = False
-    by_compose: bool = False
+
+    @property
+    def action(self) -> Action:
+        return self.operation.action
 
     @property
     def id(self) -> str:

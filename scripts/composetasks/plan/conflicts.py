@@ -11,12 +11,13 @@ from dataclasses import replace
 from shlex import quote
 
 from composetasks.facts import (
-    Action,
     Blocker,
     Consent,
     Container,
     Engine,
     Evidence,
+    RemoveContainer,
+    RenameContainer,
     Step,
     World,
 )
@@ -108,10 +109,10 @@ def after(world: World, steps: Iterable[Step]) -> World:
     """``world`` as it is when ``steps`` of a finding have been done."""
     gone, renamed = set(), {}
     for step in steps:
-        if step.action is Action.REMOVE_CONTAINER:
+        if isinstance(step.operation, RemoveContainer):
             gone.add(step.key)
-        elif step.action is Action.RENAME_CONTAINER:
-            renamed[step.key] = new_name(step)
+        elif isinstance(step.operation, RenameContainer):
+            renamed[step.key] = step.operation.new
     containers = tuple(
         replace(one, name=renamed[one.id]) if one.id in renamed else one
         for one in world.engine.containers
@@ -121,11 +122,6 @@ def after(world: World, steps: Iterable[Step]) -> World:
         return world
     engine: Engine = replace(world.engine, containers=containers)
     return replace(world, engine=engine)
-
-
-def new_name(step: Step) -> str:
-    """The name a rename-container step gives."""
-    return next(e.new or "" for e in step.because if e.kind == "rename")
 
 
 # --- claims and their treatment -------------------------------------------------------------
@@ -237,7 +233,7 @@ def removal_step(
     """The step that removes ``container``; the volumes it uses stay."""
     lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
     return Step(
-        action=Action.REMOVE_CONTAINER,
+        operation=RemoveContainer(stopped_only=not container.running),
         target=container.name,
         reason=reason,
         service=services[0] if services else "",
@@ -246,7 +242,6 @@ def removal_step(
         destroys=lost,
         consent=consent,
         key=container.id,
-        idle=not container.running,
     )
 
 
@@ -309,7 +304,7 @@ def _renaming(world: World, container: Container, claim: Claim) -> Step:
 
 def _rename_step(container: Container, name: str, reason: str, services: tuple[str, ...]) -> Step:
     return Step(
-        action=Action.RENAME_CONTAINER,
+        operation=RenameContainer(name),
         target=container.name,
         reason=reason,
         service=services[0],

@@ -7,18 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from composetasks.facts import Action, Step, World
+from composetasks.facts import RemoveContainer, Step, StopContainer, World
+
+_Ending = RemoveContainer | StopContainer
 
 
 def with_hooks(world: World, steps: Iterable[Step]) -> list[Step]:
     """``steps`` with those marked that Compose is to do. It knows services, not containers: where
     one of those that it would stop is to stay, the engine stops the others."""
     steps = list(steps)
-    ended = {
-        step.key
-        for step in steps
-        if step.action in (Action.REMOVE_CONTAINER, Action.STOP_CONTAINER)
-    }
+    ended = {step.key for step in steps if isinstance(step.operation, _Ending)}
     project = world.model.project
     hooked: dict[str, set[str]] = {
         name: set()
@@ -30,4 +28,9 @@ def with_hooks(world: World, steps: Iterable[Step]) -> list[Step]:
         if one.running and of in hooked:
             hooked[of].add(one.id)
     whole = {key for keys in hooked.values() if keys <= ended for key in keys}
-    return [replace(step, by_compose=step.key in whole) for step in steps]
+    return [
+        replace(step, operation=replace(step.operation, by_compose=step.key in whole))
+        if isinstance(step.operation, _Ending)
+        else step
+        for step in steps
+    ]

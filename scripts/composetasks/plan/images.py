@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from composetasks.facts import (
-    Action,
     Blocker,
+    BuildImage,
     BuildInputs,
     Evidence,
     ExitCode,
     Image,
+    PullImage,
+    PushImage,
+    RetagImage,
     Service,
     Step,
     World,
@@ -141,7 +144,7 @@ class _Planner:
             self.warnings += inputs.warnings
             self._add(
                 Step(
-                    action=Action.BUILD_IMAGE,
+                    operation=self._build(name, inputs),
                     target=service.image,
                     reason=build_reason(because),
                     service=name,
@@ -178,14 +181,19 @@ class _Planner:
             if not taken and self.builders.get(plain(tag)) == service.name:
                 self._retag(service, tag, present, same)
 
+    def _build(self, name: str, inputs: BuildInputs) -> BuildImage:
+        return BuildImage(
+            no_cache=name in self.anew, pull=name in self.pull and self._pulls(inputs)
+        )
+
     def _why_built(
         self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
     ) -> tuple[Evidence, ...]:
         """The evidence for a build; none where an image with this digest is here."""
-        asked = []
-        if name in self.anew:
+        build, asked = self._build(name, inputs), []
+        if build.no_cache:
             asked.append(Evidence(kind="no-cache"))
-        if name in self.pull and self._pulls(inputs):
+        if build.pull:
             asked.append(Evidence(kind="pull"))
         if asked:
             return tuple(asked)
@@ -205,7 +213,7 @@ class _Planner:
         service = self.world.model.service(name)
         present = self.world.engine.image(service.image)
         return Step(
-            action=Action.PULL_IMAGE,
+            operation=PullImage(shared=shared.images[name]),
             target=service.image,
             reason=f"{shared.registry} has an image of the same inputs",
             service=name,
@@ -226,13 +234,13 @@ class _Planner:
         ):
             made = [step for step in self.steps.values() if name == step.service]
             if name in shared.images and not any(
-                step.action is Action.BUILD_IMAGE for step in made
+                isinstance(step.operation, BuildImage) for step in made
             ):
                 continue
             target = shared.reference(name, self.world.inputs[name].digest)
             self._add(
                 Step(
-                    action=Action.PUSH_IMAGE,
+                    operation=PushImage(),
                     target=target,
                     reason=f"{shared.registry} does not have it",
                     service=name,
@@ -285,7 +293,7 @@ class _Planner:
         name = f"ct-{self.world.inputs[service.name].digest}"
         self._add(
             Step(
-                action=Action.RETAG_IMAGE,
+                operation=RetagImage(),
                 target=tag,
                 reason="an image made from the same inputs is here already",
                 service=service.name,
@@ -326,7 +334,7 @@ class _Planner:
             return
         self.image_of[service.name] = None
         step = Step(
-            action=Action.PULL_IMAGE,
+            operation=PullImage(),
             target=service.image,
             reason=reason,
             service=service.name,

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 
-from composetasks.facts import Action, Container, Evidence, Step, World
+from composetasks.facts import (
+    Container,
+    Evidence,
+    RemoveContainer,
+    RemoveNetwork,
+    Step,
+    World,
+)
 from composetasks.plan import card, networks
 from composetasks.plan.claims import Findings
 from composetasks.plan.origin import Origin, origin, stage
@@ -41,14 +48,13 @@ def left_containers(world: World, known: Set[str]) -> Findings:
 def _removal(world: World, container: Container, made: Origin, treatment: Treatment) -> Step:
     lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
     return Step(
-        action=Action.REMOVE_CONTAINER,
+        operation=RemoveContainer(stopped_only=not container.running),
         target=container.name,
         reason=f"{REASONS[made]}; {card.farewell(world, container)}",
         because=(Evidence(kind="left-over"), *card.evidence(world, container)),
         destroys=lost,
         consent=CONSENT[treatment],
         key=container.id,
-        idle=not container.running,
     )
 
 
@@ -68,7 +74,9 @@ def left_networks(
 ) -> tuple[Step, ...]:
     """The removals of this project's networks that no container is on once ``removals`` are
     done; those that ``known`` steps act on are left out."""
-    leaving = {step.key: step.id for step in removals if step.action is Action.REMOVE_CONTAINER}
+    leaving = {
+        step.key: step.id for step in removals if isinstance(step.operation, RemoveContainer)
+    }
     handled = {step.key for step in known}
     steps = []
     for network in networks.unused(world, frozenset(leaving)):
@@ -77,7 +85,7 @@ def left_networks(
         last = [leaving[one.id] for one in networks.on(world.engine, network)]
         steps.append(
             Step(
-                action=Action.REMOVE_NETWORK,
+                operation=RemoveNetwork(),
                 target=network.name,
                 reason="no container uses it" + (" then" if last else ""),
                 because=(Evidence(kind="left-over", name=network.name),),
@@ -92,7 +100,7 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
     """Left-overs in one line, nothing where there are none."""
     targets: dict[str, list[str]] = {}
     for step in steps:
-        kind = "network" if step.action is Action.REMOVE_NETWORK else "container"
+        kind = "network" if isinstance(step.operation, RemoveNetwork) else "container"
         targets.setdefault(kind, []).append(step.target)
     parts = [
         f"{len(some)} {kind}{'s' if len(some) > 1 else ''} ({_some(some)})"

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from composetasks.facts import Action, Plan, World
+from composetasks.facts import Plan, World
 from composetasks.plan.claims import Claim, Findings, Kind, gather
 from composetasks.plan.conflicts import treated
-
-LAUNCHED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+from composetasks.plan.mounts import started
 
 
 def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
     """``plan`` with what stands in the way of the services that Compose starts in it."""
-    launched = {step.service for step in plan.steps if step.action in LAUNCHED}
+    launched = started(plan.steps)
     known = {step.key for step in plan.steps}
     refused = {blocker.target for blocker in plan.blockers}
     found = Findings()

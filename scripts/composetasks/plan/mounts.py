@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from composetasks.facts import (
-    Action,
     Blocker,
     Container,
+    ContainerStart,
     Evidence,
     ExitCode,
     Mount,
@@ -22,7 +22,6 @@ from composetasks.facts.references import plain
 
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 """A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
-STARTED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
 NAMED = 3
 """How many mounts a warning names."""
 
@@ -103,4 +102,5 @@ def _short(identity: str) -> str:
 
 def started(steps: Iterable[Step]) -> tuple[str, ...]:
     """The services of which containers are started."""
-    return tuple(dict.fromkeys(step.service for step in steps if step.action in STARTED))
+    starting = (step for step in steps if isinstance(step.operation, ContainerStart))
+    return tuple(dict.fromkeys(step.service for step in starting))

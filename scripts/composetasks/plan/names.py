@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from composetasks.facts import Action, Blocker, Container, Evidence, Model, World
+from composetasks.facts import (
+    Blocker,
+    Container,
+    CreateContainer,
+    Evidence,
+    Model,
+    RecreateContainer,
+    World,
+)
 from composetasks.plan.claims import Claim, Kind, conflict
 from composetasks.plan.origin import Origin, Stage, origin, stage
 from composetasks.plan.services import plan_services
@@ -33,7 +41,7 @@ def needed(
     ).steps
     names: dict[str, str] = {}
     for step in steps:
-        if step.action in (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER):
+        if isinstance(step.operation, CreateContainer | RecreateContainer):
             names.setdefault(step.target, step.service)
     for broken_off in interrupted(world, starting):
         names.setdefault(broken_off.name, broken_off.container.service)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from composetasks.facts import (
-    Action,
     Blocker,
     Consent,
     Container,
@@ -23,6 +22,7 @@ from composetasks.facts import (
     Evidence,
     Model,
     Network,
+    RemoveNetwork,
     Resource,
     Service,
     Step,
@@ -219,7 +219,7 @@ def _replace(world: World, one: Changed, starting: tuple[str, ...], awake: list[
         lose = "loses" if len(awake) == 1 else "lose"
         reason += f"; {', '.join(guest.name for guest in awake)} {lose} it"
     return Step(
-        action=Action.REMOVE_NETWORK,
+        operation=RemoveNetwork(disconnect_ours=True, disconnect_all=bool(awake)),
         target=one.network.name,
         reason=reason,
         service=using[0],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from composetasks.facts import Action, Blocker, ExitCode, World
+from composetasks.facts import Blocker, BuildImage, ExitCode, World
 from composetasks.plan.images import ImagePlan
 
 
@@ -14,7 +14,7 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
     image_of = dict(images.image_of)
     blockers, warnings = list(images.blockers), list(images.warnings)
     for step in images.steps:
-        if step.action is not Action.BUILD_IMAGE:
+        if not isinstance(step.operation, BuildImage):
             continue
         present = world.engine.image(step.target)
         if present is None:
@@ -32,7 +32,7 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
         warnings.append(f"{step.target} is taken as it is, though {step.reason}")
         runs = [name for name in step.services if image_of.get(name, "") is None]
         image_of.update(dict.fromkeys(runs, present.id))
-    kept = tuple(step for step in images.steps if step.action is not Action.BUILD_IMAGE)
+    kept = tuple(step for step in images.steps if not isinstance(step.operation, BuildImage))
     return replace(
         images,
         steps=kept,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from composetasks.facts import Action, Consent, Evidence, Image, Step, World
+from composetasks.facts import Consent, Evidence, Image, RemoveImage, Step, World
 from composetasks.facts.references import DIGEST_TAG, repository
 
 KEPT_TAGS = 5
@@ -31,7 +31,7 @@ def old_tags(world: World) -> tuple[Step, ...]:
                 continue
             steps.append(
                 Step(
-                    action=Action.REMOVE_IMAGE,
+                    operation=RemoveImage(),
                     target=tag,
                     reason=f"{service.name} has {KEPT_TAGS} newer builds, which are kept",
                     service=service.name,

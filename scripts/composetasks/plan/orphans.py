@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from composetasks.facts import Action, Evidence, Orphan, Plan, Step, World
+from composetasks.facts import EndInstance, Evidence, Orphan, Plan, Step, World
 
 
 def with_ends(plan: Plan, world: World) -> Plan:
@@ -40,7 +40,7 @@ def _step(orphan: Orphan, target: str) -> Step:
         *((Evidence(kind="folder", path=orphan.place),) if orphan.place else ()),
     )
     return Step(
-        action=Action.END_INSTANCE,
+        operation=EndInstance(orphan.instance, orphan.owner, orphan.place),
         target=target,
         reason=reason(orphan),
         because=(Evidence(kind="owner", old=orphan.owner, name=orphan.instance), *pieces),

@@ -12,20 +12,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from composetasks.facts import (
-    Action,
     Container,
+    ContainerStart,
+    CreateContainer,
     Evidence,
     Model,
+    Operation,
+    RecreateContainer,
+    RemoveContainer,
+    RunProvider,
     Service,
+    StartContainer,
     Step,
+    StopContainer,
+    Wait,
     World,
 )
 from composetasks.facts.jobs import namespaces_of
 from composetasks.plan import jobs, networks
 from composetasks.plan.jobs import due, is_done
-from composetasks.plan.mounts import mounted_images
+from composetasks.plan.mounts import mounted_images, started
 
-STARTED = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER, Action.START_CONTAINER)
+UNSEEN_BY_COMPOSE = ("network", "content", "provider")
+"""The kinds of differences that Compose does not recreate a container for by itself: it starts a
+stopped one off its network, or fails to start it where that is gone, and does not see an edit of
+an inline config."""
 NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attach")
 """Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
 
@@ -94,11 +105,11 @@ def plan_services(
     anew: frozenset[str] = frozenset()
     while True:
         steps = _steps(world, names, _Asked(image_of, again, wait, anew))
-        started = frozenset(step.service for step in steps if step.action in STARTED)
-        if started <= anew or not any(_jobs(world, names)):
+        making = frozenset(started(steps))
+        if making <= anew or not any(_jobs(world, names)):
             return ServicePlan(steps)
         # What is started may make a job due, whose own start may make another one due.
-        anew |= started
+        anew |= making
 
 
 def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
@@ -128,10 +139,10 @@ def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, 
         service = world.model.services[name]
         recreated = [one for one in shares_with(service) if one in moved]
         made = tuple(_service_steps(world, service, replace(asked, anew=anew), recreated))
-        if any(step.action is Action.RECREATE_CONTAINER for step in made):
+        if any(isinstance(step.operation, RecreateContainer) for step in made):
             moved.add(name)
         made += tuple(_restarts(world, service, moved, anew, made))
-        if any(step.action in STARTED for step in made):
+        if any(isinstance(step.operation, ContainerStart) for step in made):
             anew.add(name)
         if service.provided:
             made = (_run_provider(service),)
@@ -173,7 +184,11 @@ def _service_steps(
         if because := changed[container.id]:
             name = _name(world, service, container.number)
             reason = _recreate_reason(because)
-            yield _step(Action.RECREATE_CONTAINER, service, name, reason, because, container.id)
+            kinds = {one.kind for one in because}
+            recreate = RecreateContainer(
+                forced=not kinds.isdisjoint(UNSEEN_BY_COMPOSE), changed=kinds != {"provider"}
+            )
+            yield _step(recreate, service, name, reason, because, container.id)
         elif container.id in again:
             rerun = service.name in asked.rerun
             yield from _job_again(service, container, again[container.id], rerun)
@@ -183,10 +198,10 @@ def _service_steps(
     missing = (Evidence(kind="no-container"),)
     for number in range(last + 1, last + 1 + service.replicas - len(present)):
         name = _name(world, service, number)
-        yield _step(Action.CREATE_CONTAINER, service, name, "it does not exist yet", missing)
+        yield _step(CreateContainer(), service, name, "it does not exist yet", missing)
     for container in present[service.replicas :]:
         yield _step(
-            Action.REMOVE_CONTAINER,
+            RemoveContainer(),
             service,
             container.name,
             f"the model asks for {service.replicas} of it",
@@ -206,7 +221,7 @@ def _run_provider(service: Service) -> Step:
     kind = str(service.config["provider"].get("type", ""))
     because = (Evidence(kind="provider", name=kind),)
     reason = f"Compose runs its provider {kind} at every start"
-    return _step(Action.RUN_PROVIDER, service, service.name, reason, because)
+    return _step(RunProvider(), service, service.name, reason, because)
 
 
 def _name(world: World, service: Service, number: int) -> str:
@@ -221,7 +236,7 @@ def _name(world: World, service: Service, number: int) -> str:
 
 
 def _step(
-    action: Action,
+    operation: Operation,
     service: Service,
     target: str,
     reason: str,
@@ -229,7 +244,7 @@ def _step(
     key: str = "",
 ) -> Step:
     return Step(
-        action=action,
+        operation=operation,
         target=target,
         reason=reason,
         service=service.name,
@@ -247,7 +262,7 @@ def _job_again(
         return
     because = work or (Evidence(kind="state", old=container.state, new="running"),)
     why = "it is to run again" if rerun else jobs.reason(work)
-    yield _step(Action.START_CONTAINER, service, container.name, why, because, container.id)
+    yield _step(StartContainer(), service, container.name, why, because, container.id)
 
 
 def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
@@ -257,16 +272,17 @@ def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
         if wait and container.health in ("starting", "unhealthy"):
             because = (Evidence(kind="health", old=container.health, new="healthy"),)
             reason = f"it runs and is {container.health}"
-            yield _step(Action.WAIT, service, container.name, reason, because, container.id)
+            yield _step(Wait(), service, container.name, reason, because, container.id)
         return
     if container.state == "restarting":
         because = (Evidence(kind="state", old="restarting", new="running"),)
-        yield _step(Action.WAIT, service, container.name, "it is restarting", because, container.id)
+        yield _step(Wait(), service, container.name, "it is restarting", because, container.id)
         return
     reason = f"it is {container.state}"
     if container.state == "exited" and container.exit_code is not None:
         reason = f"it exited with code {container.exit_code}"
-    yield _step(Action.START_CONTAINER, service, container.name, reason, evidence, container.id)
+    start = StartContainer(unpause=container.state == "paused")
+    yield _step(start, service, container.name, reason, evidence, container.id)
 
 
 def _restarts(
@@ -279,7 +295,7 @@ def _restarts(
     """The steps that stop and start what runs and can't go on as it is. Compose does so where one
     that it depends on with ``restart: true`` is recreated (reconcile.go, planStopDependents); we
     also where another container's namespaces, which it is in, went with that one's stop."""
-    known = {step.key for step in own if step.action is not Action.WAIT}
+    known = {step.key for step in own if not isinstance(step.operation, Wait)}
     for container in containers_of(world, service.name):
         if container.state != "running" or container.id in known:
             continue
@@ -287,11 +303,9 @@ def _restarts(
         if not cause:
             continue
         because = (Evidence(kind="dependency", name=cause),)
-        stop = _step(Action.STOP_CONTAINER, service, container.name, reason, because, container.id)
+        stop = _step(StopContainer(), service, container.name, reason, because, container.id)
         yield stop
-        start = _step(
-            Action.START_CONTAINER, service, container.name, reason, because, container.id
-        )
+        start = _step(StartContainer(), service, container.name, reason, because, container.id)
         yield replace(start, needs=(stop.id,))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from composetasks.facts import Action, Model, Plan, Step, World
+from composetasks.facts import Model, Plan, RemoveNetwork, Step, World
 from composetasks.plan.conflicts import Findings, after, conflicts
 from composetasks.plan.faults import model_faults, with_present_images
 from composetasks.plan.health_lint import health_warnings
@@ -79,7 +79,7 @@ def _linked(before: Sequence[Step], containers: Sequence[Step]) -> tuple[Step, .
             for other in before
             if step.service in other.services
             or other.target == step.target
-            or (other.action is Action.REMOVE_NETWORK and other.target not in names)
+            or (isinstance(other.operation, RemoveNetwork) and other.target not in names)
         ]
         linked.append(replace(step, needs=tuple(dict.fromkeys([*needs, *step.needs]))))
     return (*before, *linked)

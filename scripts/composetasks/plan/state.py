@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from composetasks.facts import (
-    Action,
     Blocker,
     Consent,
+    EmptyState,
     Evidence,
     ExitCode,
     Plan,
+    RestoreState,
     Snapshot,
     SnapshotPart,
     State,
     Step,
+    TakeSnapshot,
     World,
 )
 from composetasks.plan import external
@@ -50,7 +52,7 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
         steps.append(_snapshot(name, full, before, "what is emptied can be brought back with it"))
         before = (*before, steps[-1].id)
     steps += [_empty(one, before, snapshot=snapshot) for one in full]
-    done = tuple(step.id for step in steps if step.action is Action.EMPTY_STATE)
+    done = tuple(step.id for step in steps if isinstance(step.operation, EmptyState))
     jobs = finished_jobs(world, full)
     started = starts(world, users, done, jobs)
     steps += started or forgotten_jobs(world, jobs, done)
@@ -71,8 +73,10 @@ def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) 
         Evidence(kind="paused", name=one.name, detail=_paused(live[one.service]))
         for one in users.live
     )
-    steps: list[Step] = [*stopped, replace(kept, because=(*kept.because, *paused))]
-    done = tuple(step.id for step in steps if step.action is Action.SNAPSHOT)
+    operation = TakeSnapshot(_names(held), paused=tuple(one.name for one in users.live))
+    kept = replace(kept, operation=operation, because=(*kept.because, *paused))
+    steps: list[Step] = [*stopped, kept]
+    done = tuple(step.id for step in steps if isinstance(step.operation, TakeSnapshot))
     steps += starts(world, users, done)
     return _plan(world, "snapshot", steps, users, _unkept(world, "kept"))
 
@@ -130,7 +134,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
         lost = () if snapshot or one not in replaced else (f"{one.name}: {_amount(one)}",)
         steps.append(
             Step(
-                action=Action.RESTORE_STATE,
+                operation=RestoreState(wanted.name, special=wanted.made_here or part.special != 0),
                 target=one.name,
                 reason=_what(one),
                 service=one.services[0] if one.services else "",
@@ -145,7 +149,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
                 consent=Consent.FORCE if _foreign(wanted, part) else _consent(one),
             )
         )
-    done = tuple(step.id for step in steps if step.action is Action.RESTORE_STATE)
+    done = tuple(step.id for step in steps if isinstance(step.operation, RestoreState))
     steps += starts(world, users, done)
     plan = _plan(world, "restore", steps, users)
     warnings = [f"snapshot {wanted.name} holds {name}, which the model has not" for name in missing]
@@ -214,7 +218,7 @@ def _plan(
 def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason: str) -> Step:
     services = tuple(dict.fromkeys(name for one in state for name in one.services))
     return Step(
-        action=Action.SNAPSHOT,
+        operation=TakeSnapshot(_names(state)),
         target=name,
         reason=reason,
         service=services[0] if services else "",
@@ -226,6 +230,10 @@ def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason:
     )
 
 
+def _names(state: Sequence[State]) -> tuple[str, ...]:
+    return tuple(one.name for one in state)
+
+
 def _empty(one: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
     amount = _amount(one)
     because = [Evidence(kind="content", name="content", old=amount, new="empty")]
@@ -234,7 +242,7 @@ def _empty(one: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
     if one.group:
         because.append(Evidence(kind="group", name="group", detail=one.group))
     return Step(
-        action=Action.EMPTY_STATE,
+        operation=EmptyState(),
         target=one.name,
         reason=_what(one),
         service=one.services[0] if one.services else "",

@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from composetasks.facts import Action, Consent, Container, Evidence, State, Step, World
+from composetasks.facts import (
+    Consent,
+    Container,
+    Evidence,
+    RemoveContainer,
+    StartContainer,
+    State,
+    Step,
+    StopContainer,
+    World,
+)
 from composetasks.plan.hooks import with_hooks
 from composetasks.plan.jobs import is_done
 from composetasks.plan.origin import Origin, origin
@@ -85,7 +95,7 @@ def stops(world: World, users: Users) -> list[Step]:
         lost = _in_memory(world, container)
         reason = f"it uses {', '.join(names)}" if names else _depends(world, container, users)
         step = Step(
-            action=Action.STOP_CONTAINER,
+            operation=StopContainer(),
             target=container.name,
             reason=reason if back else f"{reason}; it is not started again",
             service=container.service if container.service in world.model.services else "",
@@ -155,7 +165,7 @@ def _was_done(world: World, step: Step) -> bool:
 def _with_reason(
     world: World, step: Step, stopped: Mapping[str, Container], jobs: Sequence[str]
 ) -> Step:
-    if step.key in stopped and step.action is Action.START_CONTAINER:
+    if step.key in stopped and isinstance(step.operation, StartContainer):
         ran = stopped[step.key].state
         because = (Evidence(kind="state", old="exited", new="running"),)
         reason = "it ran before" if ran == "running" else f"it was {ran} before"
@@ -187,7 +197,7 @@ def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) ->
     them for done."""
     return [
         Step(
-            action=Action.REMOVE_CONTAINER,
+            operation=RemoveContainer(),
             target=container.name,
             reason="its work was in the state that is emptied: the next start is to run it again",
             service=name,

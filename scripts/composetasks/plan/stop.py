@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from composetasks.facts import Action, Container, Evidence, Network, Plan, Step, World
+from composetasks.facts import (
+    Container,
+    Evidence,
+    Network,
+    Plan,
+    RemoveContainer,
+    RemoveNetwork,
+    Step,
+    StopProvider,
+    World,
+)
 from composetasks.plan.card import made_by
 from composetasks.plan.hooks import with_hooks
 from composetasks.plan.origin import Origin, origin
@@ -36,7 +46,7 @@ def plan_stop(world: World) -> Plan:
             for step_id in by_service.get(name, ())
         ]
         step = Step(
-            action=Action.REMOVE_CONTAINER,
+            operation=RemoveContainer(),
             target=container.name,
             reason=f"it is {container.state}; its volumes stay",
             service=container.service if container.service in model.services else "",
@@ -50,7 +60,7 @@ def plan_stop(world: World) -> Plan:
     steps = with_hooks(world, steps)
     steps += [
         Step(
-            action=Action.STOP_PROVIDER,
+            operation=StopProvider(),
             target=name,
             reason="Compose has its provider end what it made",
             service=name,
@@ -90,7 +100,7 @@ def _networks(world: World, staying: list[Container], needs: tuple[str, ...]) ->
     in_use = {name for one in staying for name in one.networks}
     return [
         Step(
-            action=Action.REMOVE_NETWORK,
+            operation=RemoveNetwork(),
             target=network.name,
             reason="it belongs to this project and nothing uses it then",
             because=(Evidence(kind="network", name=network.name, detail="of this project"),),

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
 
-from composetasks.facts import Action, Blocker, Evidence, ExitCode, Network, Resource, Step, World
+from composetasks.facts import (
+    Blocker,
+    Evidence,
+    ExitCode,
+    Network,
+    RemoveNetwork,
+    Resource,
+    Step,
+    World,
+)
 from composetasks.plan import networks
 from composetasks.plan.addresses import Subnet, subnets
 from composetasks.plan.claims import Findings, conflict
@@ -92,7 +101,7 @@ def _removal(
 ) -> Step:
     using = networks.users(world.model, starting, one.resource.key)
     return Step(
-        action=Action.REMOVE_NETWORK,
+        operation=RemoveNetwork(disconnect_ours=True),
         target=network.name,
         reason=f"it is no longer in the model, and network {one.resource.name} needs its subnet",
         service=using[0],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from composetasks.facts import Action, Plan
+from composetasks.facts import BuildImage, CreateContainer, Plan, PullImage, RecreateContainer
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
 from composetasks.run.folder import read_json, write_json
@@ -153,14 +153,13 @@ def changes_of(plan: Plan, service: str) -> list[str]:
     """Why this plan touched a service: files, options and configuration, or its reason."""
     from composetasks.report.page import evidence_line
 
-    made = (Action.BUILD_IMAGE, Action.PULL_IMAGE, Action.RECREATE_CONTAINER)
     told = []
     for step in plan.steps:
-        if step.action is Action.CREATE_CONTAINER and step.service == service:
+        made = isinstance(step.operation, BuildImage | PullImage | RecreateContainer)
+        if isinstance(step.operation, CreateContainer) and step.service == service:
             told.append("everything: this is its first start, or it was taken down before")
-        elif any(one.kind == "no-image" for one in step.because):
-            continue  # Its first, or one that went: nothing to compare it with.
-        elif step.action in made and service in (step.service, *step.services):
+        elif made and step.key and service in (step.service, *step.services):
+            # An image without a key is its first, or one that went: nothing to compare it with.
             found = [evidence_line(one) for one in step.because]
             told += [line for line in found if line] or [step.reason]
     return told

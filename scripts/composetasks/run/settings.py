@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
+
+if TYPE_CHECKING:
+    from composetasks.facts import StackCheck
 
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one answer, unless told otherwise. It is asked for one every
 5 s: a run ends within 30 s of its last."""
 READY = ("healthy", "listening", "running")
 """What may make a service up."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One of the stack's own end-to-end checks: ``command`` is run in ``service``'s container."""
-
-    name: str
-    service: str
-    command: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Settings:
     timeouts: Mapping[str, float] = field(default_factory=dict)
     ready: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    checks: tuple[Check, ...] = ()
+    checks: tuple[StackCheck, ...] = ()
     jobs: int | None = None
     registry: str = ""
     instance: str = ""
@@ -179,7 +173,9 @@ def _state(name: str, raw: Any) -> State:
     )
 
 
-def _check(raw: Any) -> Check:
+def _check(raw: Any) -> StackCheck:
+    from composetasks.facts import StackCheck
+
     if not hasattr(raw, "items") or not {"name", "service", "command"} <= set(raw):
         raise _bad("checks", "each needs name, service and command (a list)")
-    return Check(str(raw["name"]), str(raw["service"]), _words("checks", raw["command"]))
+    return StackCheck(str(raw["name"]), str(raw["service"]), _words("checks", raw["command"]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.launch import engine_away, engine_silent
 from composetasks.apply.watch import Watch
-from composetasks.facts import Action, ExitCode
+from composetasks.facts import BuildImage, ExitCode, Operation, RecreateContainer, RetagImage
 from composetasks.report.documents import schema
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated, last_signal
@@ -24,7 +24,6 @@ CHANGES = (
 """The events after which a service may stand otherwise than before."""
 BURST_SECONDS = 0.2
 """What comes so shortly after an event is seen with it."""
-STALE = (Action.BUILD_IMAGE, Action.RECREATE_CONTAINER, Action.RETAG_IMAGE)
 LONG_SECONDS = 3600.0
 RECONNECT_SECONDS = 0.2
 """Between two tries to reach an engine that went away; nothing announces its return."""
@@ -144,9 +143,7 @@ class _Look:
         plan = plan_start(world, (), StartOptions())
         stale: dict[str, list[str]] = {}
         for step in plan.steps:
-            # What a start would do for a provider's sake tells nothing of now.
-            for_provider = all(one.kind == "provider" for one in step.because)
-            if step.action in STALE and not for_provider:
+            if _is_stale(step.operation):
                 for name in step.services or (step.service,):
                     stale.setdefault(name, []).append(step.reason)
         self._services = documents(session, world, stale)
@@ -168,6 +165,13 @@ class _Look:
             "services": services,
             "problems": self._problems,
         }
+
+
+def _is_stale(operation: Operation) -> bool:
+    """Whether what a step of a start does is for something that is out of date now."""
+    if isinstance(operation, RecreateContainer):
+        return operation.changed
+    return isinstance(operation, BuildImage | RetagImage)
 
 
 def _running(session: Session, project: str) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from composetasks.apply.build_order import longest_first
-from composetasks.facts import Action, Step
+from composetasks.facts import BuildImage, Step
 
 
 def build(name: str, *needs: Step, services: int = 1) -> Step:
     return Step(
-        action=Action.BUILD_IMAGE,
+        operation=BuildImage(),
         target=name,
         reason="",
         service=name,

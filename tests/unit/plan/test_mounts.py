@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from composetasks.facts import Action, Mount, Step
+from composetasks.facts import CreateContainer, Mount, Step
 from composetasks.plan.mounts import folders_for_files
 from tests.unit.worlds import model, service, world
 
@@ -31,7 +31,7 @@ def test_a_folder_is_told_where_both_sides_are_named_as_a_file(
 ) -> None:
     web = service("web", mounts=(Mount("bind", source, target),))
     changes: dict[str, Any] = {field: frozenset({source})}
-    start = Step(Action.CREATE_CONTAINER, "shop-web-1", "", service="web")
+    start = Step(CreateContainer(), "shop-web-1", "", service="web")
     warnings = list(folders_for_files(world(model(web), **changes), [start]))
     assert [source in one for one in warnings] == [True] * meant
 
@@ -39,6 +39,6 @@ def test_a_folder_is_told_where_both_sides_are_named_as_a_file(
 def test_many_are_one_line() -> None:
     mounts = tuple(Mount("bind", f"/srv/{n}.conf", f"/etc/{n}.conf") for n in range(9))
     of = world(model(service("web", mounts=mounts)), missing=frozenset(m.source for m in mounts))
-    start = Step(Action.CREATE_CONTAINER, "shop-web-1", "", service="web")
+    start = Step(CreateContainer(), "shop-web-1", "", service="web")
     [warning] = folders_for_files(of, [start])
     assert "and 6 more" in warning

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from composetasks.apply.telling import telling
-from composetasks.facts import Action, Evidence, ExitCode, Plan, Step
+from composetasks.facts import (
+    Evidence,
+    ExitCode,
+    Operation,
+    Plan,
+    RecreateContainer,
+    StartContainer,
+    Step,
+)
 from composetasks.report import failure_page
 from composetasks.run.failure import TaskFailure
 
@@ -86,8 +94,11 @@ def test_terminal_escapes_of_a_log_reach_no_terminal() -> None:
     assert all("\x1b" not in line.text and "\x07" not in line.text for line in page)
 
 
-def plan(*evidence: Evidence, action: Action = Action.RECREATE_CONTAINER) -> Plan:
-    step = Step(action=action, target="shop-db-1", reason="why", service="db", because=evidence)
+RECREATE = RecreateContainer()
+
+
+def plan(*evidence: Evidence, operation: Operation = RECREATE) -> Plan:
+    step = Step(operation, "shop-db-1", "why", service="db", because=evidence, key="0123")
     return Plan(command="up", project="shop", steps=(step,))
 
 
@@ -101,10 +112,10 @@ def test_a_change_is_told_until_the_service_works_again(tmp_path: Path) -> None:
         run.mkdir()
     first = failure_page.completed(raw, plan(change), runs[0])
     assert first.data["changed"] == ["environment.CODE: 0 -> 6"]
-    second = failure_page.completed(raw, plan(action=Action.START_CONTAINER), runs[1])
+    second = failure_page.completed(raw, plan(operation=StartContainer()), runs[1])
     assert second.data["changed"] == first.data["changed"]
     # It worked in the third run, which left no failure.
-    fourth = failure_page.completed(raw, plan(action=Action.START_CONTAINER), runs[3])
+    fourth = failure_page.completed(raw, plan(operation=StartContainer()), runs[3])
     assert fourth.data["changed"] == []
     assert json.loads((runs[1] / "failure.json").read_text())["service"] == "db"
 

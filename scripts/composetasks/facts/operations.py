@@ -1,0 +1,234 @@
+"""What a step does, as data: one class for each action, with all that ``apply`` has to know of it
+beyond the step's target. A plan decides these fields; nothing is ever read from a step's reason or
+evidence, which are for people.
+
+``Operation`` is the union of them all: who tells its members apart returns in each branch, so that
+mypy finds the branch that a new one lacks.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Action(str, enum.Enum):
+    """The name of an operation in a plan; docs/reference/plan.md has a row for each."""
+
+    BUILD_IMAGE = "build-image"
+    PULL_IMAGE = "pull-image"
+    RETAG_IMAGE = "retag-image"
+    PUSH_IMAGE = "push-image"
+    REMOVE_CONTAINER = "remove-container"
+    RENAME_CONTAINER = "rename-container"
+    STOP_CONTAINER = "stop-container"
+    REMOVE_NETWORK = "remove-network"
+    REMOVE_IMAGE = "remove-image"
+    END_INSTANCE = "end-instance"
+    SNAPSHOT = "snapshot"
+    EMPTY_STATE = "empty-state"
+    RESTORE_STATE = "restore-state"
+    CREATE_CONTAINER = "create-container"
+    RECREATE_CONTAINER = "recreate-container"
+    START_CONTAINER = "start-container"
+    RUN_PROVIDER = "run-provider"
+    STOP_PROVIDER = "stop-provider"
+    WAIT = "wait"
+    RUN_CHECK = "run-check"
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BuildImage:
+    """Build the image of the step's service: every layer again with ``no_cache``, after its base
+    images were pulled with ``pull``."""
+
+    action: ClassVar[Action] = Action.BUILD_IMAGE
+    no_cache: bool = False
+    pull: bool = False
+
+
+@dataclass(frozen=True)
+class PullImage:
+    """Pull the image of the step's service; ``shared`` is the reference in the shared registry
+    that has one of the same inputs, where that is what is pulled."""
+
+    action: ClassVar[Action] = Action.PULL_IMAGE
+    shared: str = ""
+
+
+@dataclass(frozen=True)
+class RetagImage:
+    """Put the step's target as a tag on the image that is the step's key."""
+
+    action: ClassVar[Action] = Action.RETAG_IMAGE
+
+
+@dataclass(frozen=True)
+class PushImage:
+    """Push the image of the step's service to the shared registry."""
+
+    action: ClassVar[Action] = Action.PUSH_IMAGE
+
+
+@dataclass(frozen=True)
+class RemoveImage:
+    """Remove a tag, and with its last one the image."""
+
+    action: ClassVar[Action] = Action.REMOVE_IMAGE
+
+
+# --- what is in the way ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RemoveContainer:
+    """Stop and remove a container. ``stopped_only``: what was consented to is the removal of one
+    that does not run; ``by_compose``: Compose stops it, after its ``pre_stop`` hooks."""
+
+    action: ClassVar[Action] = Action.REMOVE_CONTAINER
+    stopped_only: bool = False
+    by_compose: bool = False
+
+
+@dataclass(frozen=True)
+class StopContainer:
+    """Stop a container; ``by_compose``: Compose does, after its ``pre_stop`` hooks."""
+
+    action: ClassVar[Action] = Action.STOP_CONTAINER
+    by_compose: bool = False
+
+
+@dataclass(frozen=True)
+class RenameContainer:
+    """Give a container the name ``new``."""
+
+    action: ClassVar[Action] = Action.RENAME_CONTAINER
+    new: str
+
+
+@dataclass(frozen=True)
+class RemoveNetwork:
+    """Remove a network. ``disconnect_ours``: containers of our services are taken off it first,
+    since they are recreated; ``disconnect_all``: any other running container is, too."""
+
+    action: ClassVar[Action] = Action.REMOVE_NETWORK
+    disconnect_ours: bool = False
+    disconnect_all: bool = False
+
+
+@dataclass(frozen=True)
+class StopProvider:
+    """Let Compose have a service's provider end what it made."""
+
+    action: ClassVar[Action] = Action.STOP_PROVIDER
+
+
+@dataclass(frozen=True)
+class EndInstance:
+    """End the instance ``name`` of ``owner``; ``folder`` is its own ("" where it has none)."""
+
+    action: ClassVar[Action] = Action.END_INSTANCE
+    name: str
+    owner: str
+    folder: str = ""
+
+
+# --- state ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TakeSnapshot:
+    """Keep the pieces of state named ``state`` as the snapshot that is the step's target, while
+    the containers named ``paused`` are paused."""
+
+    action: ClassVar[Action] = Action.SNAPSHOT
+    state: tuple[str, ...]
+    paused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EmptyState:
+    """Empty the piece of state that is the step's target."""
+
+    action: ClassVar[Action] = Action.EMPTY_STATE
+
+
+@dataclass(frozen=True)
+class RestoreState:
+    """Put back what ``snapshot`` holds of the step's target; only with ``special`` may devices and
+    programs with other rights than their caller's be among it."""
+
+    action: ClassVar[Action] = Action.RESTORE_STATE
+    snapshot: str
+    special: bool = False
+
+
+# --- containers -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CreateContainer:
+    """Let Compose create and start a container."""
+
+    action: ClassVar[Action] = Action.CREATE_CONTAINER
+
+
+@dataclass(frozen=True)
+class RecreateContainer:
+    """Let Compose recreate a container. ``forced``: for something that Compose itself does not
+    recreate it for; ``changed``: something of it differs from the model (nothing does where it is
+    recreated since Compose does so with whatever depends on a provider)."""
+
+    action: ClassVar[Action] = Action.RECREATE_CONTAINER
+    forced: bool = False
+    changed: bool = True
+
+
+@dataclass(frozen=True)
+class StartContainer:
+    """Let Compose start a container; ``unpause`` one that is paused."""
+
+    action: ClassVar[Action] = Action.START_CONTAINER
+    unpause: bool = False
+
+
+@dataclass(frozen=True)
+class RunProvider:
+    """Let Compose run a service's provider."""
+
+    action: ClassVar[Action] = Action.RUN_PROVIDER
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Wait until a container that runs is up."""
+
+    action: ClassVar[Action] = Action.WAIT
+
+
+@dataclass(frozen=True)
+class RunCheck:
+    """Run ``command`` in the container of the step's service."""
+
+    action: ClassVar[Action] = Action.RUN_CHECK
+    command: tuple[str, ...]
+
+
+ImageOperation = BuildImage | PullImage | RetagImage | PushImage
+ClearingOperation = RemoveContainer | StopContainer | RenameContainer | RemoveNetwork | RemoveImage
+StateOperation = TakeSnapshot | EmptyState | RestoreState
+ContainerStart = CreateContainer | RecreateContainer | StartContainer
+ContainerOperation = ContainerStart | RunProvider | Wait
+Operation = (
+    ImageOperation
+    | ClearingOperation
+    | StateOperation
+    | ContainerOperation
+    | StopProvider
+    | EndInstance
+    | RunCheck
+)
