@@ -6,11 +6,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from composetasks.observe.inputs.ignore import Ignore
-from composetasks.observe.inputs.listings import Listings
-from composetasks.observe.inputs.needs import Modes
-from composetasks.observe.inputs.selection import Root
-from composetasks.observe.inputs.tree import read_files
+from composetasks.observe.images.ignore import Ignore
+from composetasks.observe.images.listings import Listings
+from composetasks.observe.images.needs import Modes
+from composetasks.observe.images.selection import Root
+from composetasks.observe.images.tree import read_files
 
 if __name__ == "__main__":
     folder, memory = sys.argv[1:]

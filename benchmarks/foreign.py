@@ -19,7 +19,7 @@ from docker import APIClient
 from benchmarks.breakdown import by_room
 from benchmarks.framework import ROUNDS, RUNS, Case, Figure, Target, say, seconds
 from benchmarks.scratch import Scratch, scratch
-from composetasks.observe.engine import connect
+from composetasks.observe.engine.inventory import connect
 from tests.engine import busybox
 
 FOREIGN = 500

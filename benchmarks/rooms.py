@@ -21,9 +21,9 @@ from typing import Any
 STARTED = time.monotonic()
 
 ROOMS = {
-    "observe: Compose model": ("composetasks.observe.model.load_model",),
+    "observe: Compose model": ("composetasks.observe.compose.model.load_model",),
     "observe: engine": (
-        "composetasks.observe.engine.connect",
+        "composetasks.observe.engine.inventory.connect",
         "composetasks.observe.world.read_engine",
         "composetasks.observe.world.with_since",
         "composetasks.observe.world.with_resolved_hashes",
@@ -35,10 +35,10 @@ ROOMS = {
         "composetasks.observe.world.old_contents",
     ),
     "observe: environment": (
-        "composetasks.observe.dotenv.read_environment",
+        "composetasks.observe.env.dotenv.read_environment",
         "composetasks.verbs.up.check_environment",
     ),
-    "plan": ("composetasks.plan.start.plan_start",),
+    "plan": ("composetasks.plan.start.start.plan_start",),
     "report": (
         "composetasks.verbs.up.service_documents",
         "composetasks.verbs.session.Session.report_services",
@@ -46,15 +46,15 @@ ROOMS = {
 }
 
 DEEP = {
-    "apply: Compose's definition of the build": ("composetasks.apply.image_steps.definition",),
-    "apply: Buildx builds": ("composetasks.apply.image_steps.run_bake",),
-    "apply: digests once more": ("composetasks.apply.image_steps.ImageSteps._differs",),
-    "apply: Compose starts containers": ("composetasks.apply.launch._compose_up",),
-    "apply: the helper container's start": ("composetasks.apply.helper.Helper.__enter__",),
-    "apply: the helper container's end": ("composetasks.apply.helper.Helper.__exit__",),
+    "apply: Compose's definition of the build": ("composetasks.apply.images.steps.definition",),
+    "apply: Buildx builds": ("composetasks.apply.images.steps.run_bake",),
+    "apply: digests once more": ("composetasks.apply.images.steps.ImageSteps._differs",),
+    "apply: Compose starts containers": ("composetasks.apply.start.launch._compose_up",),
+    "apply: the helper container's start": ("composetasks.apply.state.helper.Helper.__enter__",),
+    "apply: the helper container's end": ("composetasks.apply.state.helper.Helper.__exit__",),
     "apply: waiting for the helper container": (
-        "composetasks.apply.helper.Helper._read",
-        "composetasks.apply.helper.Helper.send",
+        "composetasks.apply.state.helper.Helper._read",
+        "composetasks.apply.state.helper.Helper.send",
     ),
 }
 

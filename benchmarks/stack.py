@@ -25,7 +25,7 @@ import smoke
 from benchmarks.empty_engine import elsewhere
 from benchmarks.framework import FEW, ROOT, Case, Figure, Target, in_turns, say, seconds
 from benchmarks.scratch import Failed, run
-from composetasks.apply.build import default_jobs
+from composetasks.apply.images.build import default_jobs
 from tests.engine import busybox
 from tests.project import own_environment
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from composetasks.facts import Action, ExitCode
-from composetasks.plan.origin import Origin, Stage
-from composetasks.plan.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
+from composetasks.plan.conflicts.origin import Origin, Stage
+from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
 from composetasks.tasks.collection import TASKS
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Commits, Engine, LayeredImage, StepTime
-from composetasks.observe.layers import layered_images
+from composetasks.observe.layers.image_layers import layered_images
 from tests.dockerfiles import Case as Dockerfile
 from tests.dockerfiles import context, model, service
 

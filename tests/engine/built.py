@@ -11,9 +11,9 @@ from typing import Any
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Plan
-from composetasks.observe.engine import connect
-from composetasks.observe.inputs import build_inputs
-from composetasks.plan.build import plan_build
+from composetasks.observe.engine.inventory import connect
+from composetasks.observe.images.build_inputs import build_inputs
+from composetasks.plan.images.build import plan_build
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
 

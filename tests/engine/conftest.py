@@ -15,7 +15,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from composetasks.observe.engine import connect
+from composetasks.observe.engine.inventory import connect
 from tests.engine import busybox
 from tests.engine.planned import Planned
 from tests.engine.stacks import docker

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Build, BuildInputs
-from composetasks.observe.engine import read_engine
-from composetasks.observe.inputs import build_inputs
+from composetasks.observe.engine.inventory import read_engine
+from composetasks.observe.images.build_inputs import build_inputs
 from tests.dockerfiles import model, service
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
 from composetasks.facts import Container, Event, Plan, World
-from composetasks.observe.model import load_model
+from composetasks.observe.compose.binary import find
+from composetasks.observe.compose.model import load_model
 from composetasks.observe.world import observe_world
-from composetasks.plan.conflicts import Findings, leftovers
-from composetasks.plan.start import StartOptions, plan_start
-from composetasks.run.compose import Compose, find
-from composetasks.run.folder import Folder
+from composetasks.plan.conflicts.conflicts import Findings, leftovers
+from composetasks.plan.start.start import StartOptions, plan_start
+from composetasks.run.compose import Compose
+from composetasks.store.folder import Folder
 from tests.engine.busybox import TAG
 from tests.project import TASKS, Project, Ran, own_environment
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import Build
-from composetasks.observe.engine import connect
-from composetasks.observe.inputs.dockerfile import parse
+from composetasks.observe.engine.inventory import connect
+from composetasks.observe.images.dockerfile import parse
 from tests.dockerfiles import Case, cases, context
 from tests.engine import busybox
 from tests.engine.images import Truth

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from composetasks.facts import Build
-from composetasks.observe.engine import connect
+from composetasks.observe.engine.inventory import connect
 from tests.engine import busybox
 from tests.engine.images import Truth
 

@@ -13,11 +13,11 @@ import pytest
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Plan, Shared, World
-from composetasks.observe import registry as registry_module
-from composetasks.observe.engine import connect
-from composetasks.observe.model import load_model
+from composetasks.observe.compose.model import load_model
+from composetasks.observe.engine.inventory import connect
+from composetasks.observe.images import registry as registry_module
 from composetasks.observe.world import observe_world
-from composetasks.plan.build import plan_build
+from composetasks.plan.images.build import plan_build
 from composetasks.run.failure import TaskFailure
 from tests.engine import registry
 from tests.engine.built import FROM, Built

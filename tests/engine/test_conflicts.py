@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import Action, Consent, ExitCode, Plan
-from composetasks.plan.networks import pool_report
+from composetasks.plan.conflicts.networks import pool_report
 from composetasks.run.failure import TaskFailure
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned

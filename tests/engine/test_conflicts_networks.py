@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Consent, ExitCode, Plan
-from composetasks.observe.hashes import resource_hashes
+from composetasks.observe.compose.hashes import resource_hashes
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import Consent, ExitCode, Plan
-from composetasks.observe.host import port_holders
+from composetasks.observe.conflicts.host import port_holders
 from tests.engine.planned import Planned
 from tests.engine.stacks import free_port
 
@@ -133,7 +133,7 @@ def test_a_process_of_another_user_is_said_not_to_be_visible() -> None:
     scripts = Path(__file__).parents[2] / "scripts"
     ask = (
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
-        "from composetasks.observe.host import port_holders;"
+        "from composetasks.observe.conflicts.host import port_holders;"
         f"[one] = port_holders([('127.0.0.1', {port}, 'tcp')]);"
         "print(one.pid, one.name, one.user)"
     )
@@ -141,7 +141,7 @@ def test_a_process_of_another_user_is_said_not_to_be_visible() -> None:
         pytest.skip("only root can become somebody else")
     with listening("127.0.0.1", port):
         done = subprocess.run(
-            [sys.executable, "-c", f"import composetasks.observe.host, psutil; {ask}"],
+            [sys.executable, "-c", f"import composetasks.observe.conflicts.host, psutil; {ask}"],
             env={**os.environ, "PYTHONPATH": str(scripts)},
             capture_output=True,
             text=True,
@@ -152,7 +152,7 @@ def test_a_process_of_another_user_is_said_not_to_be_visible() -> None:
 
 def test_where_nothing_is_taken_nothing_else_is_read() -> None:
     program = (
-        "import sys; from composetasks.observe.host import port_holders;"
+        "import sys; from composetasks.observe.conflicts.host import port_holders;"
         f"assert port_holders([('', {free_port()}, 'tcp'), ('', {free_port()}, 'udp')]) == ();"
         "assert 'psutil' not in sys.modules"
     )

@@ -12,8 +12,8 @@ import pytest
 from composetasks.apply.doctor.container import Containers
 from composetasks.apply.doctor.programs import lacking
 from composetasks.facts import Mount, Service, World
-from composetasks.observe.engine import connect, read_engine
-from composetasks.observe.image_checks import image_checks
+from composetasks.observe.engine.inventory import connect, read_engine
+from composetasks.observe.images.health_checks import image_checks
 from tests.engine.busybox import TAG
 from tests.engine.conftest import remove_project
 from tests.engine.stacks import docker

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.apply.teardown import empty_as_root
-from composetasks.observe.engine import connect
+from composetasks.apply.instances.teardown import empty_as_root
+from composetasks.observe.engine.inventory import connect
 from tests.engine.conftest import remove_project
 from tests.engine.owners import (
     SECONDS,

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
 from composetasks.facts import Action, Plan, World
-from composetasks.observe.engine import connect
-from composetasks.plan.start import StartOptions, plan_start
+from composetasks.observe.engine.inventory import connect
+from composetasks.plan.start.start import StartOptions, plan_start
 from tests.engine.busybox import TAG
 from tests.engine.generated import Edit, bare, edited, edits, valid
 from tests.engine.planned import Planned

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from docker import APIClient
 
-from composetasks.observe.engine import connect
+from composetasks.observe.engine.inventory import connect
 from tests.engine.stacks import docker
 from tests.engine.world_state import differences, files_below, world_state
 from tests.project import Project

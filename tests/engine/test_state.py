@@ -26,7 +26,7 @@ from tests.engine.state_project import (
     volume,
 )
 from tests.project import Project
-from tests.unit.apply import trees
+from tests.unit.apply.state import trees
 
 EMPTY = {"."}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.apply import helper, left_over, mounts
-from composetasks.apply.helper import Helper
+from composetasks.apply.state import helper, leftover_helpers, mounts
+from composetasks.apply.state.helper import Helper
 from composetasks.facts import Model, State, World
-from composetasks.observe.engine import connect, read_engine
+from composetasks.observe.engine.inventory import connect, read_engine
 from composetasks.run.failure import TaskFailure
 from tests.engine.stacks import docker, wait_until
 from tests.engine.state_project import content, digest, helpers, make_toy, mountpoint, volume
@@ -189,9 +189,12 @@ def test_a_removal_goes_on_after_the_run_and_its_helper_ends_by_itself(tmp_path:
             at_work.ask("commit")
             if at_work.ask("settle", seconds=0)["unfinished"]:
                 at_work.leave_alone()
-                assert left_over.still_removing(client, "ct-test-alone") in ([at_work.run], [])
+                assert leftover_helpers.still_removing(client, "ct-test-alone") in (
+                    [at_work.run],
+                    [],
+                )
         assert list((tmp_path / "state").iterdir()) == []
-        wait_until(lambda: left_over.still_removing(client, "ct-test-alone") == [])
+        wait_until(lambda: leftover_helpers.still_removing(client, "ct-test-alone") == [])
         label = "label=composetasks.helper=ct-test-alone"
         wait_until(lambda: not docker("ps", "-aq", "--filter", label))
     finally:

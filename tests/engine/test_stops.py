@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Plan
-from composetasks.plan.stop import plan_stop
+from composetasks.plan.start.stop import plan_stop
 from composetasks.run.failure import TaskFailure
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from composetasks.facts import ExitCode, Model
-from composetasks.observe.model import load_model
-from composetasks.run.compose import find
+from composetasks.observe.compose.binary import find
+from composetasks.observe.compose.model import load_model
 from composetasks.run.failure import TaskFailure
 from tests.project import Project
 

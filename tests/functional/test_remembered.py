@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Model
-from composetasks.observe.compose_config import ask
-from composetasks.observe.model import load_model
-from composetasks.run.compose import Compose, find
+from composetasks.observe.compose.binary import find
+from composetasks.observe.compose.config import ask
+from composetasks.observe.compose.model import load_model
+from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 
 COMPOSE = """
@@ -80,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
             made.answers.append(ask(compose, files, key, all_profiles=all_profiles))
         return copy.deepcopy(made.answers[0])
 
-    monkeypatch.setattr("composetasks.observe.model.ask", counted)
+    monkeypatch.setattr("composetasks.observe.compose.model.ask", counted)
     return made
 
 

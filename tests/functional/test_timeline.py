@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.project import Project
-from tests.unit.observe.test_timeline import RECORD
+from tests.unit.observe.start.test_timeline import RECORD
 from tests.unit.report.test_timeline import parsed
 
 

@@ -11,11 +11,12 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from composetasks.apply import removal, teardown
-from composetasks.apply.build import build
-from composetasks.apply.checks import run_check
-from composetasks.apply.launch import stop_by_compose, stop_provider
-from composetasks.apply.start import Start
+from composetasks.apply.conflicts import removal
+from composetasks.apply.images.build import build
+from composetasks.apply.instances import teardown
+from composetasks.apply.start.checks import run_check
+from composetasks.apply.start.launch import stop_by_compose, stop_provider
+from composetasks.apply.start.start import Start
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
     BuildImage,
@@ -136,8 +137,8 @@ def _change_state(
 ) -> Iterator[Event]:
     """Do the state steps; where one fails, all state is what it was, and what was stopped for it
     is started again before the failure is raised (not where it could not be made what it was)."""
-    from composetasks.apply.replacement import HalfReplaced
-    from composetasks.apply.state import change_state
+    from composetasks.apply.state.replacement import HalfReplaced
+    from composetasks.apply.state.steps import change_state
 
     try:
         yield from change_state(state, world, tools)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from composetasks.facts import Event, Step
-from composetasks.run import folder
+from composetasks.store import folder
 
 
 def event(

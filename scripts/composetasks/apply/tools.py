@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from composetasks.apply.bake import Definitions
-    from composetasks.apply.probe import Sockets
+    from composetasks.apply.images.bake import Definitions
+    from composetasks.apply.start.probe import Sockets
     from composetasks.facts import Ended
 
 

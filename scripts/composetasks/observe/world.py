@@ -10,24 +10,23 @@ from typing import TYPE_CHECKING
 
 from composetasks.facts import Blocker, BuildInputs, Engine, Model, Shared, World
 from composetasks.facts.references import DIGEST_TAG, plain
-from composetasks.observe.checkout import checkout_name
-from composetasks.observe.contents import old_contents
-from composetasks.observe.edits import edited_since_tagged
-from composetasks.observe.engine import read_engine, read_plugins
-from composetasks.observe.host import is_here, port_holders, real_paths, unheld
-from composetasks.observe.image_checks import image_checks
-from composetasks.observe.inputs import inputs_and_faults
-from composetasks.observe.inputs.listings import Ahead
-from composetasks.observe.labels import with_asked_hashes
-from composetasks.observe.mount_sources import empty_folders, missing_sources
-from composetasks.observe.mounted import mounted_digests
-from composetasks.observe.references import with_resolved_hashes
-from composetasks.observe.runs import job_services, observe_runs
-from composetasks.observe.since import with_since
-from composetasks.run import made, records
+from composetasks.observe.compose.bound_hashes import with_resolved_hashes
+from composetasks.observe.compose.contents import old_contents
+from composetasks.observe.compose.hash_labels import with_asked_hashes
+from composetasks.observe.conflicts.host import is_here, port_holders, real_paths, unheld
+from composetasks.observe.conflicts.mount_sources import empty_folders, missing_sources
+from composetasks.observe.conflicts.state_times import with_since
+from composetasks.observe.engine.inventory import read_engine, read_plugins
+from composetasks.observe.engine.start_times import job_services, observe_runs
+from composetasks.observe.images.build_inputs import inputs_and_faults
+from composetasks.observe.images.edits import edited_since_tagged
+from composetasks.observe.images.health_checks import image_checks
+from composetasks.observe.images.listings import Ahead
+from composetasks.observe.instances.checkout import checkout_name
+from composetasks.observe.start.job_inputs import mounted_digests
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
-from composetasks.store import jobs
+from composetasks.store import build_records, container_configs, jobs
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -55,7 +54,7 @@ def observe_world(
     model = with_resolved_hashes(model, engine.containers, compose, cache)
     engine = with_asked_hashes(model, engine, compose, cache)
     ours = [one for one in engine.containers if one.project == model.project]
-    made_from = made.load(cache, (container.config_hash for container in ours))
+    made_from = container_configs.load(cache, (container.config_hash for container in ours))
     here = is_here(client.base_url)
     paths = real_paths(model, engine.containers, here=here)
     ended = jobs.load(cache, model.project)
@@ -78,25 +77,29 @@ def observe_world(
         engine=engine,
         inputs=wanted,
         unbuildable={name: _blocker(model, name, one) for name, one in faults.items()},
-        built=records.load_inputs(cache, _digests(engine)),
+        built=build_records.load_inputs(cache, _digests(engine)),
         ended=ended,
         runs=runs,
         mounted=mounted_digests(model, job_services(model, engine, ended), cache) if here else {},
-        undigested=records.load_undigested(cache),
+        undigested=build_records.load_undigested(cache),
         made_from=made_from,
         ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
         paths=paths,
         missing=missing_sources(model, engine.volumes, client) if here else frozenset(),
         empty_folders=empty_folders(model) if here else frozenset(),
         missing_plugins=_missing_plugins(model, client),
-        old_contents=old_contents(model, engine.containers, client, made.digest_key(cache)),
+        old_contents=old_contents(
+            model, engine.containers, client, container_configs.digest_key(cache)
+        ),
         warnings=(*model.warnings, *said),
         shared=shared,
         checkout=checkout_name(model.directory),
         # Asked for only where somebody else's image is on a tag.
-        edited=records.Lazy(partial(edited_since_tagged, client, model, wanted) if here else dict),
+        edited=build_records.Lazy(
+            partial(edited_since_tagged, client, model, wanted) if here else dict
+        ),
         # Asked for only where a plan has something to start.
-        image_checks=records.Lazy(partial(image_checks, client, model, engine)),
+        image_checks=build_records.Lazy(partial(image_checks, client, model, engine)),
     )
 
 
@@ -140,14 +143,14 @@ def _shared(
     """The build inputs, what the registry holds of them, and warnings."""
     if not registry or not inputs:
         return inputs, None, ()
-    from composetasks.observe.registry import base_digests, look
+    from composetasks.observe.images.registry import base_digests, look
 
     # A digest is that of the base images too: one that was never here is asked for by its name.
     unseen = {name for one in inputs.values() for name, base in one.bases.items() if not base}
     found = base_digests(unseen, client)
     if found:
-        bases = {plain(name): records.Base(digest) for name, digest in found.items()}
-        records.save_bases(cache, bases)
+        bases = {plain(name): build_records.Base(digest) for name, digest in found.items()}
+        build_records.save_bases(cache, bases)
         inputs, _ = inputs_and_faults(model, engine, cache, client=client)
     shared, warnings = look(registry, engine, inputs, client, everything=push)
     return inputs, shared, warnings

@@ -13,8 +13,8 @@ from typing import Any
 from composetasks.facts import BuildImage, CreateContainer, Plan, PullImage, RecreateContainer
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import read_json, write_json
 from composetasks.run.plain_text import lines_of, parts_of
+from composetasks.store.folder import read_json, write_json
 
 NARROWEST = 40
 SHOWN_CHANGES = 4

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from composetasks.plan.layers.costs import ImageCosts, LayerCost
-    from composetasks.plan.layers.ground import Advice
+    from composetasks.plan.layers.evidence import Advice
     from composetasks.plan.layers.predict import Prediction, Tried
     from composetasks.report.page import Page
 

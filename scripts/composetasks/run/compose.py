@@ -1,24 +1,18 @@
-"""Compose as a program: where it is, and the argument list that addresses this project.
+"""Compose as a program: the argument list and the variables that address this project.
 
 The plugin's binary is run directly (it also works on its own), which saves the start of the
-``docker`` client before it; where the machine has none that is new enough, the one that came
-with this package's dependencies serves.
+``docker`` client before it. Which binary that is, observe/compose/binary.py says.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from composetasks.facts import OLDEST_COMPOSE, ExitCode
 from composetasks.run import process
-from composetasks.run.failure import TaskFailure
-from composetasks.store import memory
 
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -77,11 +71,11 @@ class Compose:
         return str(self.binary.resolve()), status.st_size, status.st_mtime_ns
 
     def with_files(self, files: Sequence[str], project: str | None) -> Compose:
-        environment = _naming(files, self.environment)
+        environment = naming(files, self.environment)
         return replace(self, files=tuple(files), project=project, environment=environment)
 
 
-def _naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+def naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
     """``environment`` with the files to use. By option (``-f``) Compose would read the ``.env``
     beside the first of them alone, and not that of the folder it runs in (seen with 5.6.1)."""
     if not files:
@@ -123,64 +117,3 @@ def _as_reached(folder: Path, stands: Path, named: str) -> Path:
                 if place.samefile(folder):
                     return place
     return folder
-
-
-def candidates(environment: Mapping[str, str]) -> list[Path]:
-    """The Compose binaries of this machine, the docker client's own order first."""
-    home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
-    found = [Path(folder, "docker-compose") for folder in folders]
-    found.append(Path(sys.executable).parent / "docker-compose")
-    return [path for path in found if os.access(path, os.X_OK)]
-
-
-def version(binary: Path) -> str:
-    """The version a Compose binary says it has, without a leading v; "" where it says none."""
-    try:
-        said = process.run([str(binary), "version", "--short"], timeout=20).stdout
-    except process.ProgramError:
-        return ""
-    return said.strip().removeprefix("v")
-
-
-def new_enough(text: str) -> bool:
-    """Whether a version is at least OLDEST_COMPOSE."""
-    numbers = re.match(r"(\d+)\.(\d+)", text)
-    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= OLDEST_COMPOSE
-
-
-def find(folder: Path, files: Sequence[str] = ()) -> Compose:
-    """The Compose to use, the newest-enough one of the machine first.
-
-    Its version is asked for only where there is a choice to make: the binary of this package's
-    dependencies needs no check. Raises TaskFailure (code 5) where there is none.
-    """
-    environment = surroundings(folder)
-    own = Path(sys.executable).parent / "docker-compose"
-    seen = []
-    for path in candidates(environment):
-        if path.resolve() == own.resolve() or new_enough(_remembered_version(folder, path)):
-            return Compose(path, folder, tuple(files), None, _naming(files, environment))
-        seen.append(str(path))
-    raise TaskFailure(
-        f"no usable Compose: {'too old: ' + ', '.join(seen) if seen else 'none installed'}",
-        code=ExitCode.NO_ENGINE,
-        hint="install Compose {}.{} or newer, or run `make up`: it brings one".format(
-            *OLDEST_COMPOSE
-        ),
-    )
-
-
-def _remembered_version(folder: Path, path: Path) -> str:
-    """The version of a binary, kept beside the caches under its path, size and time."""
-    status = path.stat()
-    key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
-    place = folder / ".composetasks" / "cache" / "compose-version"
-    known = memory.recall(place, memory.as_texts) or {}
-    if key not in known:
-        said = version(path)
-        if not said:
-            return ""
-        known = {key: said}
-        memory.keep(place, known)
-    return known[key]

@@ -19,11 +19,11 @@ from composetasks.facts import ExitCode
 from composetasks.report.reporter import Reporter, reporter
 from composetasks.run import process, waiting
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import Folder, hand_over
 from composetasks.run.masking import safe
-from composetasks.run.outside import from_outside, silent
+from composetasks.run.outside_failures import from_outside, silent
 from composetasks.run.settings import read_settings
 from composetasks.run.signals import EngineSilent, Terminated, ended_politely
+from composetasks.store.folder import Folder, hand_over
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
 SILENT_GRACE_SECONDS = 3.0

@@ -8,9 +8,9 @@ from composetasks.verbs.session import Session
 
 def clean_orphans(session: Session) -> ExitCode:
     """The finding of ``up`` with nothing to start; running left-overs need consent."""
-    from composetasks.plan.conflicts import leftovers
-    from composetasks.plan.old_tags import old_tags
-    from composetasks.plan.start import finished
+    from composetasks.plan.conflicts.conflicts import leftovers
+    from composetasks.plan.images.old_tags import old_tags
+    from composetasks.plan.start.start import finished
 
     with session.changing():
         world = session.observe()

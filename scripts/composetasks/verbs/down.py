@@ -8,7 +8,7 @@ from composetasks.verbs.session import Session
 
 def down(session: Session) -> ExitCode:
     """End the project on the engine, dependents first; volumes and folders are not touched."""
-    from composetasks.plan.stop import plan_stop
+    from composetasks.plan.start.stop import plan_stop
 
     with session.changing():
         world = session.observe(inputs=False)

@@ -6,20 +6,20 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import Engine, Environment, ExitCode, Problem, Usage
-from composetasks.plan.environment import fatal, problems
-from composetasks.plan.faults import model_faults
-from composetasks.plan.specification import Value, shown, values
+from composetasks.plan.env.check import fatal, problems
+from composetasks.plan.env.specification import Value, shown, values
+from composetasks.plan.start.faults import model_faults
 from composetasks.report.documents import schema
-from composetasks.run import made
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import MASK, mask, secret, secrets
+from composetasks.store import container_configs
 from composetasks.verbs.session import Session
 
 
 def env(session: Session, *, check: bool = False) -> ExitCode:
     """Show the environment; with ``check`` only what is wrong with it, ending with 6 if that is
     fatal."""
-    from composetasks.observe.usage import interpolated, read_usage
+    from composetasks.observe.env.usage import interpolated, read_usage
 
     environment = session.environment
     wrong = problems(environment)
@@ -141,8 +141,8 @@ def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
 
     Empty where no engine answers or the model is invalid, which other tasks report.
     """
-    from composetasks.observe.engine import inspect_container, read_containers
-    from composetasks.observe.labels import with_asked_hashes
+    from composetasks.observe.compose.hash_labels import with_asked_hashes
+    from composetasks.observe.engine.inventory import inspect_container, read_containers
 
     try:
         model = session.model()
@@ -152,7 +152,7 @@ def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
         containers = [one for one in engine.containers if one.project == model.project]
     except TaskFailure:
         return {}
-    key = made.digest_key(session.kept.cache)
+    key = container_configs.digest_key(session.kept.cache)
     held: dict[str, dict[str, bool | None]] = {}
     for name, service in model.services.items():
         ours = [one for one in containers if one.service == name and one.running and one.replica]
@@ -171,7 +171,7 @@ def _environment(record: Mapping[str, Any], key: bytes) -> dict[str, str]:
     """A container's variables, with digests in place of secrets, as the model has them."""
     entries = (record.get("Config") or {}).get("Env") or ()
     found = dict(str(entry).partition("=")[::2] for entry in entries)
-    masked: dict[str, str] = made.mask({"environment": found}, key)["environment"]
+    masked: dict[str, str] = container_configs.mask({"environment": found}, key)["environment"]
     return masked
 
 

@@ -10,7 +10,7 @@ from composetasks.verbs.session import Session
 def check_environment(session: Session) -> None:
     """Raise TaskFailure, code 6, naming every fatal problem at once. Names that nothing knows are
     among the plan's warnings; `inv env --check` tells all others."""
-    from composetasks.plan.environment import fatal, lines, problems
+    from composetasks.plan.env.check import fatal, lines, problems
 
     found = problems(session.environment)
     wrong = fatal(found)

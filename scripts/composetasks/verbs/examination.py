@@ -27,7 +27,7 @@ from composetasks.plan.doctor import engine as of_engine
 from composetasks.plan.doctor import network as of_network
 from composetasks.plan.doctor import stack as of_stack
 from composetasks.plan.doctor.verdict import skipped
-from composetasks.plan.health_programs import programs
+from composetasks.plan.start.health_programs import programs
 from composetasks.run import process
 from composetasks.run.bounded import Bounded, Late, Unavailable
 from composetasks.run.failure import TaskFailure
@@ -35,7 +35,7 @@ from composetasks.run.masking import safe
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
-    from composetasks.observe.engine import APIClient
+    from composetasks.observe.engine.inventory import APIClient
 
 PROGRAM_SECONDS = 12.0
 ENGINE_SECONDS = 15.0
@@ -80,14 +80,14 @@ class Examination:
         return self.engine.needed("the engine")[1]
 
     def _held(self) -> Engine:
-        from composetasks.observe.engine import read_engine
+        from composetasks.observe.engine.inventory import read_engine
 
         return read_engine(self.engine.needed("the engine")[0])
 
     def _world(self) -> World:
         """The model and the engine, with the processes that hold the model's ports."""
-        from composetasks.observe.host import port_holders, real_paths, unheld
-        from composetasks.plan.ports import demands
+        from composetasks.observe.conflicts.host import port_holders, real_paths, unheld
+        from composetasks.plan.conflicts.ports import demands
 
         model, held = self.model.needed("a valid model"), self.held.needed("the engine")
         here = self.daemon().here
@@ -102,7 +102,7 @@ class Examination:
 
     def _bases(self) -> Mapping[str, Mapping[str, str]]:
         """The base images of each service that builds."""
-        from composetasks.observe.inputs import build_inputs
+        from composetasks.observe.images.build_inputs import build_inputs
 
         world, cache = self.world.needed("the engine and a valid model"), self.session.kept.cache
         client = self.engine.needed("the engine")[0]
@@ -124,7 +124,7 @@ class Examination:
     def _asked(self) -> tuple[dict[str, str], dict[str, str]]:
         """The services whose check is their image's own, and the program that a check lacks."""
         from composetasks.apply.doctor.programs import lacking
-        from composetasks.observe.image_checks import image_checks
+        from composetasks.observe.images.health_checks import image_checks
 
         world = self.world.needed("the engine and a valid model")
         client = self.engine.needed("the engine")[0]
@@ -218,7 +218,7 @@ def _daemon() -> Any:
 
 
 def _on_host(index: str) -> Reach:
-    from composetasks.apply.doctor.here import on_host
+    from composetasks.apply.doctor.on_host import on_host
 
     return on_host(index)
 

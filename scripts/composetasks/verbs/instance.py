@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import INSTANCE_LABEL, OWNER_LABEL, ExitCode, Model
-from composetasks.plan.instance import (
+from composetasks.plan.instances.override import (
     NAME,
     PortKey,
     dump,
@@ -23,11 +23,11 @@ from composetasks.plan.instance import (
     project_name,
     published_ports,
 )
-from composetasks.plan.separation import folder_of, own_volumes
-from composetasks.run import folder, lock
+from composetasks.plan.instances.separation import folder_of, own_volumes
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
-from composetasks.run.instance_folder import OVERRIDE
+from composetasks.store import folder, lock
+from composetasks.store.instance_folder import OVERRIDE
 
 CHOICE_SECONDS = 30.0
 """How long the others may take to choose theirs."""

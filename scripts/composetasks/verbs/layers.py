@@ -29,9 +29,9 @@ def layers(
     ``edit`` is a file whose edit is predicted too; with ``validate`` each edit is made on a copy
     and built; ``svg`` is a file to write a picture to.
     """
-    from composetasks.observe.commits import last_commits
-    from composetasks.observe.engine import read_engine
-    from composetasks.observe.layers import layered_images
+    from composetasks.observe.engine.inventory import read_engine
+    from composetasks.observe.layers.commits import last_commits
+    from composetasks.observe.layers.image_layers import layered_images
     from composetasks.plan.layers.costs import costs
 
     model = session.model(services)
@@ -64,8 +64,8 @@ def layers(
 def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
     """Take from BuildKit's history what is not on record here: who only ever used Compose, or
     removed `.composetasks/`, has built all the same."""
-    from composetasks.observe.build_history import learn
-    from composetasks.run.records import load_times
+    from composetasks.observe.images.build_history import learn
+    from composetasks.store.build_records import load_times
 
     builders = model.builders()
     asked = (builders.get(plain(model.services[name].image), "") for name in services)

@@ -10,12 +10,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from composetasks.apply.watch import Watch
+from composetasks.apply.start.watch import Watch
 from composetasks.facts import Container, ExitCode, LogLine
-from composetasks.observe.http_body import EngineAway
-from composetasks.observe.logs import Cursor, LogRange, by_time, history
+from composetasks.observe.engine.http_body import EngineAway
+from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.report.documents import schema
-from composetasks.run import moment
+from composetasks.run import timestamps
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, shows_secret
 from composetasks.run.signals import Terminated, last_signal
@@ -98,7 +98,7 @@ class _Reading:
 
     def find(self) -> list[Container]:
         """The services' containers as they are now, in the services' order."""
-        from composetasks.observe.engine import read_containers
+        from composetasks.observe.engine.inventory import read_containers
 
         found = [
             one
@@ -129,7 +129,7 @@ class _Reading:
 
     def following(self) -> Iterator[Sequence[LogLine]]:
         """The lines there are, and those that come."""
-        from composetasks.observe.log_follow import Follow
+        from composetasks.observe.logs.follow import Follow
 
         client = self.session.client
         with Watch(client, self.project, CHANGES) as watch:
@@ -166,7 +166,7 @@ def _last_of_each(batches: Iterable[Sequence[LogLine]], count: int) -> Sequence[
 
 def _moment(flag: str, text: str) -> str:
     try:
-        return moment.seconds(text, time.time()) if text else ""
+        return timestamps.seconds(text, time.time()) if text else ""
     except ValueError as error:
         raise TaskFailure(
             f"--{flag}: {error}", code=ExitCode.USAGE, hint=f"for example `--{flag} 10m`"

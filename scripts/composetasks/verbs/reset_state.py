@@ -14,8 +14,8 @@ def reset_state(
     session: Session, names: Sequence[str], *, snapshot: bool = True, keep: Sequence[str] = ()
 ) -> ExitCode:
     """Empty the named state, or all but caches; what used it is stopped, and started again."""
-    from composetasks.plan.state import plan_reset
-    from composetasks.plan.state_names import SplitGroup, UnknownState, select
+    from composetasks.plan.state.names import SplitGroup, UnknownState, select
+    from composetasks.plan.state.plans import plan_reset
 
     with session.changing():
         world = observe_with_state(session)

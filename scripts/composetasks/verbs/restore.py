@@ -15,7 +15,7 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
     """Verify a snapshot, keep what it replaces, and put its content in place, all or nothing."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from composetasks.plan.state import plan_restore
+    from composetasks.plan.state.plans import plan_restore
 
     with session.changing():
         place = _place_of(session, name)
@@ -38,7 +38,7 @@ def _place_of(session: Session, name: str) -> Path:
 
     Raises TaskFailure, code 2, where it has not.
     """
-    from composetasks.run import snapshot_folder
+    from composetasks.store import snapshot_folder
 
     place = session.kept.root / snapshot_folder.SNAPSHOTS
     known = [one.name for one in snapshot_folder.load_all(place)]
@@ -55,7 +55,7 @@ def _place_of(session: Session, name: str) -> Path:
 
 def _verified(place: Path, name: str) -> None:
     """See that every byte of a snapshot is what was written; raises TaskFailure."""
-    from composetasks.run import snapshot_folder
+    from composetasks.store import snapshot_folder
 
     try:
         snapshot_folder.verify(place, name)

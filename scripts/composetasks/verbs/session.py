@@ -24,20 +24,22 @@ from composetasks.facts import (
     Plan,
     World,
 )
+from composetasks.observe.compose.binary import find
 from composetasks.report.documents import schema
 from composetasks.report.reporter import Reporter
-from composetasks.run import instance_folder, lock, made, masking, signals
-from composetasks.run.compose import Compose, find, surroundings
+from composetasks.run import masking, signals
+from composetasks.run.compose import Compose, surroundings
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import Folder
 from composetasks.run.settings import Settings
+from composetasks.store import container_configs, instance_folder, lock
+from composetasks.store.folder import Folder
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from composetasks.apply.bake import Definitions
-    from composetasks.observe.engine import APIClient
-    from composetasks.observe.pulse import Pulse
+    from composetasks.apply.images.bake import Definitions
+    from composetasks.observe.engine.inventory import APIClient
+    from composetasks.observe.engine.liveness import Pulse
     from composetasks.run.owner import Owner
 
 
@@ -149,14 +151,14 @@ class Session:
     @cached_property
     def _base_model(self) -> Model:
         """The model that the instances are copies of."""
-        from composetasks.observe.model import load_model
+        from composetasks.observe.compose.model import load_model
 
         return load_model(self._base_compose, self.kept.cache, all_profiles=True)
 
     @cached_property
     def _state_folders(self) -> Mapping[Path, str]:
         """The folders that hold state, with what an instance calls its own."""
-        from composetasks.observe.state import state_folders
+        from composetasks.observe.state.places import state_folders
 
         return state_folders(self._base_model, self.folder, self.settings.state)
 
@@ -167,8 +169,8 @@ class Session:
 
     def _in_common(self) -> tuple[InCommon, ...]:
         """What an instance can have no copy of."""
-        from composetasks.observe.in_common import shared_sources
-        from composetasks.plan.separation import in_common
+        from composetasks.observe.instances.shared_folders import shared_sources
+        from composetasks.plan.instances.separation import in_common
 
         model, moved = self._base_model, self._state_folders
         return (
@@ -183,7 +185,7 @@ class Session:
     @property
     def files(self) -> tuple[str, ...]:
         """The compose files of the settings, where no COMPOSE_FILE is set."""
-        from composetasks.observe.sources import variable
+        from composetasks.observe.compose.sources import variable
 
         return () if variable("COMPOSE_FILE", self.folder, self.process) else self.settings.files
 
@@ -195,8 +197,8 @@ class Session:
     @cached_property
     def environment(self) -> Environment:
         """The variables and where they come from, as they were when first asked for."""
-        from composetasks.observe.dotenv import read_environment
-        from composetasks.observe.sources import compose_files
+        from composetasks.observe.compose.sources import compose_files
+        from composetasks.observe.env.dotenv import read_environment
 
         models = compose_files(self.folder, self.files, self.process)
         return read_environment(self.folder, models, self.process, self.files)
@@ -205,8 +207,8 @@ class Session:
     def client(self) -> APIClient:
         """A client for the engine, which is watched from then on: where it falls silent, the run
         ends whatever it waits for."""
-        from composetasks.observe.engine import connect
-        from composetasks.observe.pulse import Pulse
+        from composetasks.observe.engine.inventory import connect
+        from composetasks.observe.engine.liveness import Pulse
 
         seconds = self.settings.engine_timeout
         client = connect(seconds)
@@ -241,11 +243,11 @@ class Session:
         return model
 
     def _load(self, *, all_profiles: bool = False) -> Model:
-        from composetasks.observe.model import load_model
+        from composetasks.observe.compose.model import load_model
 
         model = load_model(self.compose, self.kept.cache, all_profiles=all_profiles)
         if model.secret_files or model.secret_variables:
-            from composetasks.observe.secret_contents import secret_contents
+            from composetasks.observe.compose.secret_contents import secret_contents
 
             masking.hide(secret_contents(model, self.environment))
         masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
@@ -254,7 +256,7 @@ class Session:
     def hide_literals(self, model: Model) -> None:
         """Mask the secrets in the model's own text: before other programs' words are shown."""
         if model.literal_secrets:
-            from composetasks.observe.compose_config import hide_literals
+            from composetasks.observe.compose.config import hide_literals
 
             hide_literals(self.compose)
 
@@ -268,8 +270,8 @@ class Session:
     ) -> World:
         """Everything a plan is made from, build inputs only where they are asked for; what is in
         ``registry`` where one is named, with ``push`` of what is here too."""
-        from composetasks.observe.inputs.ahead import listed_ahead
-        from composetasks.observe.orphans import with_orphans
+        from composetasks.observe.images.listed_ahead import listed_ahead
+        from composetasks.observe.instances.orphans import with_orphans
         from composetasks.observe.world import observe_world
 
         model, cache = self.model(names), self.kept.cache
@@ -300,7 +302,7 @@ class Session:
             yield
 
     def tools(self, world: World, **limits: Any) -> Tools:
-        from composetasks.observe.listening import Listening
+        from composetasks.observe.start.listening import Listening
 
         assert self.run_folder is not None
         return Tools(
@@ -320,9 +322,9 @@ class Session:
 
     def _remember_ends(self, world: World, ends: Sequence[tuple[str, Ended]]) -> None:
         """Keep how jobs ended, with what they had mounted."""
-        from composetasks.observe.host import is_here
-        from composetasks.observe.mounted import mounted_digests
-        from composetasks.plan.jobs import mounted_at_start
+        from composetasks.observe.conflicts.host import is_here
+        from composetasks.observe.start.job_inputs import mounted_digests
+        from composetasks.plan.start.jobs import mounted_at_start
         from composetasks.store import jobs
 
         if not ends:
@@ -344,13 +346,13 @@ class Session:
     def _taken_since(self, world: World, services: Sequence[str]) -> tuple[str, ...]:
         """Who has come to a port of ``services`` since ``world`` was observed."""
         from composetasks.observe.world import look_again
-        from composetasks.plan.ports import taken_since
+        from composetasks.plan.conflicts.ports import taken_since
 
         return tuple(taken_since(world, look_again(world, self.client), services))
 
     def _digest_now(self, world: World, service: str) -> str:
         """The digest of a service's build inputs as they are at this moment."""
-        from composetasks.observe.inputs import build_inputs
+        from composetasks.observe.images.build_inputs import build_inputs
 
         now = build_inputs(world.model, world.engine, self.kept.cache, [service], self.client)
         return now[service].digest
@@ -361,8 +363,8 @@ class Session:
         Returns the exit code where the run ends with the plan, None where it was carried out.
         Raises TaskFailure for blockers, missing consent and failed steps.
         """
-        from composetasks.plan.lookalikes import without_lookalikes
-        from composetasks.plan.orphans import with_ends
+        from composetasks.plan.conflicts.lookalikes import without_lookalikes
+        from composetasks.plan.instances.orphans import with_ends
 
         plan = without_lookalikes(with_ends(plan, world), world, self.options.force)
         if self.options.plan:
@@ -419,8 +421,8 @@ class Session:
 
     def _definition(self, services: Sequence[str]) -> Definitions:
         """Compose's definition of these builds; remembered, unless it holds a secret."""
-        from composetasks.apply.bake import definition
-        from composetasks.observe.remembered import recall, remember
+        from composetasks.apply.images.bake import definition
+        from composetasks.observe.compose.remembered import recall, remember
 
         compose, cache = self.compose, self.kept.cache
 
@@ -431,7 +433,7 @@ class Session:
         found = recall(compose, cache, asked, understood)
         if found is None:
             found = definition(compose.argv(), services, compose.folder, compose.environment)
-            if made.mask(found, made.digest_key(cache)) == found:
+            if container_configs.mask(found, container_configs.digest_key(cache)) == found:
                 remember(compose, cache, asked, found)
         return found
 
@@ -454,8 +456,8 @@ class Session:
         """The critical path of this run's start, where that took long."""
         if self.run_folder is None:
             return ()
-        from composetasks.observe.timeline import read_start
-        from composetasks.plan.timeline import critical_path
+        from composetasks.observe.start.timeline import read_start
+        from composetasks.plan.start.timeline import critical_path
 
         found = read_start(self.run_folder)
         return critical_path(found) if found and found.seconds > LONG_SECONDS else ()
@@ -470,20 +472,20 @@ class Session:
 
     def _remember_configurations(self, plan: Plan, world: World) -> frozenset[str]:
         """Keep what containers are about to be made from; the services that are."""
-        from composetasks.plan.services import comparable
+        from composetasks.plan.start.services import comparable
 
         making = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
         names = frozenset(step.service for step in plan.steps if step.action in making)
         for name in names:
             service = world.model.services[name]
-            made.save(self.kept.cache, service.config_hash, comparable(service.config))
+            container_configs.save(self.kept.cache, service.config_hash, comparable(service.config))
         return names
 
     def _learn_labels(self, services: frozenset[str], model: Model) -> None:
         """Remember what Compose has labelled the containers with that it just made."""
-        from composetasks.observe.engine import read_containers
-        from composetasks.observe.labels import learn
-        from composetasks.observe.references import with_resolved_hashes
+        from composetasks.observe.compose.bound_hashes import with_resolved_hashes
+        from composetasks.observe.compose.hash_labels import learn
+        from composetasks.observe.engine.inventory import read_containers
 
         containers, cache = read_containers(self.client), self.kept.cache
         resolved = with_resolved_hashes(model, containers, self.compose, cache)
@@ -519,7 +521,7 @@ class Session:
 
 def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
     """The failure with the networks that hold the subnets, beside the engine's one line."""
-    from composetasks.plan.networks import pool_report
+    from composetasks.plan.conflicts.networks import pool_report
 
     return TaskFailure(
         failure.message,

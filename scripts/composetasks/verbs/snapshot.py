@@ -11,9 +11,9 @@ from composetasks.verbs.state import observe_with_state
 def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCode:
     """Keep the state as it is now; what writes to it is stopped meanwhile, or with ``live``
     paused where the settings allow it."""
-    from composetasks.plan.state import plan_snapshot
-    from composetasks.plan.state_names import next_name
-    from composetasks.run.snapshot_folder import NAME
+    from composetasks.plan.state.names import next_name
+    from composetasks.plan.state.plans import plan_snapshot
+    from composetasks.store.snapshot_folder import NAME
 
     if name and not NAME.fullmatch(name):
         raise TaskFailure(

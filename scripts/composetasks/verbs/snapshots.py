@@ -12,7 +12,7 @@ from composetasks.verbs.session import Session
 
 def snapshots(session: Session) -> ExitCode:
     """The snapshots of this project, the oldest first."""
-    from composetasks.run.snapshot_folder import SNAPSHOTS, load_all
+    from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
     found = load_all(session.kept.root / SNAPSHOTS)
     document = {"schema": schema("snapshots"), "snapshots": [_document(one) for one in found]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from composetasks.facts import ExitCode, World
-from composetasks.plan.state_names import UnknownState
+from composetasks.plan.state.names import UnknownState
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
 
@@ -13,8 +13,8 @@ from composetasks.verbs.session import Session
 def observe_with_state(session: Session) -> World:
     """The world with its state, measured, and the snapshots there are. What a killed run left
     half done is put right first, unless only the plan is wanted."""
-    from composetasks.apply.measure import measure
-    from composetasks.apply.replacement import recover
+    from composetasks.apply.state.measure import measure
+    from composetasks.apply.state.replacement import recover
 
     world = _observe(session)
     if not session.options.plan:
@@ -25,11 +25,11 @@ def observe_with_state(session: Session) -> World:
 
 def put_right(session: Session) -> None:
     """Put right what a killed run left half replaced, before anything is started on it."""
-    from composetasks.run.folder import JOURNAL
+    from composetasks.store.folder import JOURNAL
 
     if session.options.plan or not (session.kept.root / JOURNAL).exists():
         return
-    from composetasks.apply.replacement import recover
+    from composetasks.apply.state.replacement import recover
 
     said = recover(_observe(session), session.client, session.kept.root)
     if said:
@@ -37,9 +37,9 @@ def put_right(session: Session) -> None:
 
 
 def _observe(session: Session) -> World:
-    from composetasks.observe.state import observe_state
-    from composetasks.run.made import digest_key
-    from composetasks.run.snapshot_folder import SNAPSHOTS, load_all
+    from composetasks.observe.state.places import observe_state
+    from composetasks.store.container_configs import digest_key
+    from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
     world = session.observe(inputs=False)
     root = session.kept.root

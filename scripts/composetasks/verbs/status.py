@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.launch import engine_away, engine_silent
-from composetasks.apply.watch import Watch
+from composetasks.apply.start.launch import engine_away, engine_silent
+from composetasks.apply.start.watch import Watch
 from composetasks.facts import BuildImage, ExitCode, Operation, RecreateContainer, RetagImage
 from composetasks.report.documents import schema
 from composetasks.run.failure import TaskFailure
@@ -15,7 +15,7 @@ from composetasks.run.signals import Terminated, last_signal
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
-    from composetasks.observe.figures import Figures, Measuring
+    from composetasks.observe.engine.resource_use import Figures, Measuring
 
 CHANGES = (
     *("create", "start", "die", "oom", "stop", "destroy", "rename"),
@@ -128,11 +128,11 @@ class _Look:
     """The services as they are at one moment; their figures are measured anew each time."""
 
     def __init__(self, session: Session) -> None:
-        from composetasks.observe.figures import Measuring
-        from composetasks.plan.faults import model_faults
-        from composetasks.plan.orphans import warnings
-        from composetasks.plan.services import containers_of
-        from composetasks.plan.start import StartOptions, plan_start
+        from composetasks.observe.engine.resource_use import Measuring
+        from composetasks.plan.instances.orphans import warnings
+        from composetasks.plan.start.faults import model_faults
+        from composetasks.plan.start.services import containers_of
+        from composetasks.plan.start.start import StartOptions, plan_start
         from composetasks.verbs.services import documents
 
         running = _running(session, session.model().project)
@@ -175,7 +175,7 @@ def _is_stale(operation: Operation) -> bool:
 
 
 def _running(session: Session, project: str) -> list[str]:
-    from composetasks.observe.engine import read_containers
+    from composetasks.observe.engine.inventory import read_containers
 
     found = read_containers(session.client)
     return [one.id for one in found if one.project == project and one.running and one.replica]

@@ -13,8 +13,8 @@ from composetasks.verbs.session import Session
 def timeline(session: Session, svg: str = "") -> ExitCode:
     """Show the last start that a run of ``up`` made, and draw it into the file ``svg``. No engine
     is needed: it is told by what that run kept."""
-    from composetasks.observe.timeline import last_start
-    from composetasks.plan.timeline import critical_path, shortenings
+    from composetasks.observe.start.timeline import last_start
+    from composetasks.plan.start.timeline import critical_path, shortenings
 
     if session.instance:
         from composetasks.verbs.instance import check_name

@@ -23,7 +23,7 @@ def up(
     rerun: Sequence[str] = (),
 ) -> ExitCode:
     """Bring the services, or all, up; ends when they work, with their URLs and times."""
-    from composetasks.plan.start import StartOptions, plan_start
+    from composetasks.plan.start.start import StartOptions, plan_start
 
     with session.changing():
         check_environment(session)

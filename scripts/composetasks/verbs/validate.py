@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from composetasks.apply.bake import definition
-from composetasks.apply.trial import Outcome, Trial
+from composetasks.apply.images.bake import definition
+from composetasks.apply.layers.trial import Outcome, Trial
 from composetasks.facts import LayeredImage, Model
 from composetasks.plan.layers.costs import ImageCosts
 from composetasks.plan.layers.edits import (
@@ -16,7 +16,7 @@ from composetasks.plan.layers.edits import (
     followed,
     with_other_bases,
 )
-from composetasks.plan.layers.ground import Advice
+from composetasks.plan.layers.evidence import Advice
 from composetasks.plan.layers.predict import Edit, Prediction, Predictor, Tried
 from composetasks.report.layers import tried_line
 from composetasks.run.failure import TaskFailure

@@ -13,12 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-from composetasks.apply.teardown import end_instance
-from composetasks.observe.engine import connect
-from composetasks.run import instance_folder, owner
+from composetasks.apply.instances.teardown import end_instance
+from composetasks.observe.engine.inventory import connect
+from composetasks.run import owner
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import now
-from composetasks.run.outside import from_outside
+from composetasks.run.outside_failures import from_outside
+from composetasks.store import instance_folder
+from composetasks.store.folder import now
 
 COMMAND = ("-m", "composetasks.verbs.watcher")
 FIRST_PAUSE_SECONDS = 1.0

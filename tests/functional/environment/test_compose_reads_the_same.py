@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from composetasks.observe import compose_dotenv
-from composetasks.run.compose import find
-from tests.unit.environment.corpus import Case, cases
+from composetasks.observe.compose.binary import find
+from composetasks.observe.env import compose_dotenv
+from tests.unit.observe.env.corpus import Case, cases
 
 PROCESS = {"P": "process", "EMPTY": ""}
 MODEL = "name: odd\nservices: {x: {image: x}}\n"

@@ -17,32 +17,32 @@ from typing import Any, cast
 import pytest
 from hypothesis import strategies as st
 
-from composetasks.apply.bake import Unclear, definition_of
+from composetasks.apply.images.bake import Unclear, definition_of
 from composetasks.apply.inside import tree, wire
 from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
-from composetasks.apply.probe import Seen, Waited, probe
-from composetasks.apply.readiness import Expected
+from composetasks.apply.start.probe import Seen, Waited, probe
+from composetasks.apply.start.readiness import Expected
 from composetasks.facts import Build, Container, Engine, World
-from composetasks.observe import compose_dotenv, logs
-from composetasks.observe.dotenv import read_environment
-from composetasks.observe.engine import read_engine
-from composetasks.observe.http_body import EngineAway
-from composetasks.observe.inputs import build_inputs
-from composetasks.observe.inputs.ignore import Ignore, read_patterns
-from composetasks.observe.model import load_model
-from composetasks.observe.sources import compose_files, reached
-from composetasks.plan.environment import lines, problems
-from composetasks.plan.start import StartOptions, plan_start
-from composetasks.plan.stop import plan_stop
+from composetasks.observe.compose.model import load_model
+from composetasks.observe.compose.sources import compose_files, reached
+from composetasks.observe.engine.http_body import EngineAway
+from composetasks.observe.engine.inventory import read_engine
+from composetasks.observe.env import compose_dotenv
+from composetasks.observe.env.dotenv import read_environment
+from composetasks.observe.images.build_inputs import build_inputs
+from composetasks.observe.images.ignore import Ignore, read_patterns
+from composetasks.observe.logs import read as logs
+from composetasks.plan.env.check import lines, problems
+from composetasks.plan.start.start import StartOptions, plan_start
+from composetasks.plan.start.stop import plan_stop
 from composetasks.report.documents import plan_document
-from composetasks.run import made, records, snapshot_folder
 from composetasks.run.build_log import BuildLog
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
-from composetasks.run.folder import read_json
 from composetasks.run.process import Completed
-from composetasks.store import memory
+from composetasks.store import build_records, container_configs, memory, snapshot_folder
+from composetasks.store.folder import read_json
 from tests.dockerfiles import model as model_of
 from tests.dockerfiles import service as service_of
 from tests.unit import worlds
@@ -193,13 +193,13 @@ def test_kept_records(folder: Path, fuzz_seconds: float) -> None:
     def check(document: Any) -> None:
         for place in places:
             memory.keep(cache / place, document)
-        records.load_bases(cache)
-        records.load_steps(cache, "d")
-        records.load_times(cache, "web")
+        build_records.load_bases(cache)
+        build_records.load_steps(cache, "d")
+        build_records.load_times(cache, "web")
         step = {"name": "[1/2] RUN a", "seconds": 1.0, "cached": True}
-        records.save_steps(cache, "web", "e", [step])
-        made_from = made.load(cache, ["h"])
-        built = records.load_inputs(cache, ["d"])
+        build_records.save_steps(cache, "web", "e", [step])
+        made_from = container_configs.load(cache, ["h"])
+        built = build_records.load_inputs(cache, ["d"])
         inputs = worlds_inputs()
         image = replace(worlds.image("web"), tags=("shop-web:latest", "shop-web:ct-d"))
         world = worlds.world(worlds.model(worlds.built("web")), [worlds.container("web")])
@@ -245,7 +245,7 @@ def test_a_damaged_document_is_none(folder: Path, text: str) -> None:
     (folder / "x.json").write_text(text)
     assert read_json(folder / "x.json") is None
     (folder / "cache" / "bases.json").write_text(text)
-    assert records.load_bases(folder / "cache") == {}
+    assert build_records.load_bases(folder / "cache") == {}
 
 
 def test_snapshots(folder: Path, fuzz_seconds: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from composetasks.apply.telling import telling
+from composetasks.apply.start.telling_line import telling
 from composetasks.facts import (
     Evidence,
     ExitCode,
@@ -145,7 +145,7 @@ def test_the_line_that_tells_why_is_found(log: list[str], why: str | None) -> No
 
 def test_every_diagnosis_is_in_the_reference() -> None:
     root = Path(__file__).parents[3]
-    code = (root / "scripts" / "composetasks" / "apply" / "causes.py").read_text()
+    code = (root / "scripts/composetasks/apply/start/causes.py").read_text()
     page = (root / "docs" / "reference" / "failure-page.md").read_text()
     given = set(re.findall(r'(?:Cause\(\s*|kind == |kind = )"([a-z-]+)"', code)) - {"timeout"}
     given |= set(re.findall(r'else "(command-[a-z-]+)"', code))

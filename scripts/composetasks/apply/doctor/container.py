@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply import interpreter
-from composetasks.apply.helper import empty_image
 from composetasks.apply.inside.reach import LONGEST_SECONDS
+from composetasks.apply.state.helper import empty_image
 from composetasks.facts import Daemon, Disk, Reach, Watching
 from composetasks.run.bounded import Unavailable
 from composetasks.run.failure import TaskFailure

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import ahead, pack, replace, tree, unpack, wire
+from . import pack, read_ahead, replace, tree, unpack, wire
 
 OUT_CHUNK = 1 << 18
 PROGRESS_BYTES = 50_000_000
@@ -239,13 +239,13 @@ class Helper:
             return self._unpack(place, source, **limits)
 
     def _unpack(
-        self, place: int, source: ahead.Source, length: int | None, special: bool
+        self, place: int, source: read_ahead.Source, length: int | None, special: bool
     ) -> dict[str, Any]:
         one = self.places[place]
         self.staged.append(one)
         content = one.prepare()
         try:
-            with ahead.Ahead(source, length) as archive:
+            with read_ahead.Ahead(source, length) as archive:
                 unpack.Unpack(archive.read, content, special=special).run()
                 return {"sha256": archive.digest()}
         finally:

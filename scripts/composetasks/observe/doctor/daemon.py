@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from composetasks.facts import Daemon, ExitCode
-from composetasks.observe.engine import chosen, connect
-from composetasks.observe.host import is_here
+from composetasks.observe.conflicts.host import is_here
+from composetasks.observe.engine.inventory import chosen, connect
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user
-from composetasks.run.moment import seconds
+from composetasks.run.timestamps import seconds
 
 if TYPE_CHECKING:
     from docker import APIClient

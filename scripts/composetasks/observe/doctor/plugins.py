@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from composetasks.facts import Plugin
+from composetasks.observe.compose.binary import candidates
 from composetasks.run import process
-from composetasks.run.compose import PLUGIN_FOLDERS, candidates
+from composetasks.run.compose import PLUGIN_FOLDERS
 
 VERSION_SECONDS = 8.0
 NUMBER = re.compile(r"v?(\d+\.\d+[\w.+~-]*)")

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from composetasks.facts import Check, Container, Daemon, Engine, Environment, Model, Watching, World
-from composetasks.plan import ports as published
+from composetasks.plan.conflicts import ports as published
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
-from composetasks.plan.environment import fatal, lines, problems
-from composetasks.plan.health_lint import health_warnings
+from composetasks.plan.env.check import fatal, lines, problems
+from composetasks.plan.start.health_lint import health_warnings
 
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 FEW_WATCHES = 65_536

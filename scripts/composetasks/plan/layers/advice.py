@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from composetasks.facts import BuildTime, Commits, LayeredImage
-from composetasks.plan.layers.ground import Advice, Ground
+from composetasks.plan.layers.evidence import Advice, Ground
 from composetasks.plan.layers.rules import RULES
 
 LEAST = 0.05

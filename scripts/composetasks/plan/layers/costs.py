@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from composetasks.facts import Commits, Layer, LayeredImage
 from composetasks.plan.layers.advice import advise
-from composetasks.plan.layers.ground import Advice
+from composetasks.plan.layers.evidence import Advice
 from composetasks.plan.layers.predict import (
     Edit,
     Prediction,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from composetasks.facts import Layer, LayeredImage
-from composetasks.plan.layers.ground import Remedy
+from composetasks.plan.layers.evidence import Remedy
 
 COMMENTS = {
     **dict.fromkeys((".json", ".ipynb"), None),  # blanks are all that JSON can take

@@ -18,7 +18,7 @@ from composetasks.plan.layers.commands import (
 from composetasks.plan.layers.commands import (
     Kind as Does,
 )
-from composetasks.plan.layers.ground import LAYER_SECONDS, Advice, Ground, Kind, Remedy, names
+from composetasks.plan.layers.evidence import LAYER_SECONDS, Advice, Ground, Kind, Remedy, names
 from composetasks.plan.layers.predict import files_below
 
 SHARE = 0.5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import Build, BuildTime, Commits, Engine
-from composetasks.observe.layers import layered_images
+from composetasks.observe.layers.image_layers import layered_images
 from composetasks.plan.layers.advice import advise
 from composetasks.plan.layers.commands import INSTALLS, commands
 from composetasks.plan.layers.edits import followed

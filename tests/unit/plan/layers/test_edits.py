@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from composetasks.facts import Layer
-from composetasks.observe.inputs.dockerfile import parse
+from composetasks.observe.images.dockerfile import parse
 from composetasks.plan.layers.edits import edited, edited_dockerfile, with_other_bases
 
 TEXT = """# syntax=docker/dockerfile:1

@@ -1,0 +1,304 @@
+"""Takes away what stands in the way or is left over: by id, after one more look, and with its
+record kept.
+
+Volumes are never removed with a container, anonymous ones neither; the event names them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.events import event
+from composetasks.facts import (
+    ClearingOperation,
+    Event,
+    ExitCode,
+    Model,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RenameContainer,
+    Role,
+    Step,
+    StopContainer,
+    role,
+)
+from composetasks.facts.engine import COMPOSE
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe, safe_data
+from composetasks.store import folder
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LOG_LINES = 200
+GONE_SECONDS = 60
+"""How long a removal that the engine has begun may take to its end."""
+DEFAULT_GRACE_SECONDS = 10
+"""The engine's own, for containers without a ``stop_grace_period``."""
+STOPPED = ("created", "exited", "dead")
+ANONYMOUS = "com.docker.volume.anonymous"
+
+
+def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> Iterator[Event]:
+    """Do a step that removes, renames or stops a container, or removes a network or an image.
+
+    Raises TaskFailure: code 9 where the thing is not what the plan saw, else 1 with the
+    engine's own words.
+    """
+    from docker import errors
+
+    began = time.monotonic()
+    yield event("step-started", step)
+    try:
+        done = _done(step, client, run_folder, model)
+    except errors.APIError as error:
+        raise TaskFailure(
+            f"{step.action.value} {step.target} failed",
+            detail=str(error.explanation or error),
+            hint=f"its record is in {run_folder}; run the task again to see what is left to do",
+        ) from error
+    message = str(done.pop("message"))
+    yield event("step-done", step, message, time.monotonic() - began, done)
+
+
+def _done(step: Step, client: APIClient, run_folder: Path, model: Model) -> dict[str, Any]:
+    operation = step.operation
+    assert isinstance(operation, ClearingOperation)
+    match operation:
+        case RemoveContainer():
+            return _remove_container(step, operation, client, run_folder)
+        case StopContainer():
+            return _stop_container(step, client)
+        case RenameContainer():
+            return _rename_container(step, operation, client)
+        case RemoveNetwork():
+            return _remove_network(step, operation, client, run_folder, model)
+        case RemoveImage():
+            return _remove_image(step, client)
+
+
+# --- containers -----------------------------------------------------------------------------
+
+
+def _remove_container(
+    step: Step, operation: RemoveContainer, client: APIClient, run_folder: Path
+) -> dict[str, Any]:
+    record = _container(step, client)
+    if record is None:
+        return {"message": "it was gone already"}
+    state = str(record["State"]["Status"])
+    if operation.stopped_only and state not in (*STOPPED, "removing"):
+        difference = f"container {step.target} did not run when the plan was made, and is {state}"
+        raise _changed(step, difference)
+    if state == "removing":
+        _wait_until_gone(step, client)
+        return {"message": "its removal came to its end"}
+    kept = _keep(client, record, run_folder)
+    volumes = _volumes(record)
+    if state in STOPPED:
+        _removed(step, client, lambda: client.remove_container(step.key))
+    else:
+        _end(step, client, record)
+    said = f"; kept: {', '.join(volumes)}" if volumes else ""
+    return {
+        "message": f"removed{said}",
+        "volumes": volumes,
+        "record": str(kept.relative_to(run_folder)),
+    }
+
+
+def _container(step: Step, client: APIClient) -> dict[str, Any] | None:
+    """The record of the step's container, None where it is gone.
+
+    Raises TaskFailure where it has another name.
+    """
+    from docker import errors
+
+    try:
+        record: dict[str, Any] = client.inspect_container(step.key)
+    except errors.NotFound:
+        return None
+    name = str(record["Name"]).lstrip("/")
+    if name != step.target:
+        raise _changed(step, f"container {step.target} is called {name} now")
+    return record
+
+
+def _changed(step: Step, difference: str) -> TaskFailure:
+    return TaskFailure(
+        f"{difference}; {step.action.value} was not done",
+        code=ExitCode.CONFLICT,
+        hint="run the task again to see the new plan",
+    )
+
+
+def _end(step: Step, client: APIClient, record: Mapping[str, Any]) -> None:
+    """Stop a running container, with its own grace period, and remove it.
+
+    One that removes itself when it ends (``docker run --rm``) would take its anonymous volumes
+    along, so it is removed by force in one go: then the engine spares them.
+    """
+    itself = bool((record.get("HostConfig") or {}).get("AutoRemove"))
+    if itself and any(one.get("Type") == "volume" for one in record.get("Mounts") or ()):
+        _removed(step, client, lambda: client.remove_container(step.key, force=True))
+        return
+    stop(client, record)
+    _removed(step, client, lambda: client.remove_container(step.key))
+
+
+def _removed(step: Step, client: APIClient, remove: Callable[[], None]) -> None:
+    """Remove a container; where it removes itself meanwhile, that is awaited."""
+    from docker import errors
+
+    try:
+        remove()
+    except errors.NotFound:
+        return
+    except errors.APIError as error:
+        if error.status_code != 409 or "already in progress" not in str(error.explanation):
+            raise
+        _wait_until_gone(step, client)
+
+
+def _wait_until_gone(step: Step, client: APIClient) -> None:
+    import requests
+    from docker import errors
+
+    try:
+        client.wait(step.key, timeout=GONE_SECONDS, condition="removed")
+    except errors.NotFound:
+        return
+    except requests.exceptions.RequestException as error:
+        raise TaskFailure(
+            f"container {step.target} is being removed for more than {GONE_SECONDS} s",
+            hint=f"`docker rm -f {step.target}` may say why; a restart of the engine ends it",
+        ) from error
+
+
+def _volumes(record: Mapping[str, Any]) -> list[str]:
+    return sorted(
+        str(one["Name"])
+        for one in record.get("Mounts") or ()
+        if one.get("Type") == "volume" and one.get("Name")
+    )
+
+
+def _keep(client: APIClient, record: Mapping[str, Any], run_folder: Path) -> Path:
+    """Keep a container's inspect record and its last log lines, known secrets masked; others may
+    be in both, so they are readable by their owner only."""
+    from docker import errors
+
+    name = str(record["Name"]).lstrip("/")
+    place = run_folder / "removed" / f"{name}-{str(record['Id'])[:12]}"
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.write_json(place / "inspect.json", safe_data(record))
+    try:
+        lines = client.logs(str(record["Id"]), tail=LOG_LINES, timestamps=True)
+    except errors.APIError as error:
+        lines = f"(no log: {error.explanation})\n".encode()
+    with os.fdopen(os.open(place / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
+        stream.write(safe(lines.decode(errors="replace")).encode())
+    return place
+
+
+def _rename_container(step: Step, operation: RenameContainer, client: APIClient) -> dict[str, Any]:
+    if _container(step, client) is None:
+        raise _changed(step, f"container {step.target} is gone")
+    client.rename(step.key, operation.new)
+    return {"message": f"renamed to {operation.new}"}
+
+
+def _stop_container(step: Step, client: APIClient) -> dict[str, Any]:
+    record = _container(step, client)
+    if record is None:
+        return {"message": "it was gone already"}
+    stop(client, record)
+    return {"message": "stopped"}
+
+
+def stop(client: APIClient, record: Mapping[str, Any]) -> None:
+    """Stop a container within its own grace period (the SDK would give up on a longer one)."""
+    grace = (record.get("Config") or {}).get("StopTimeout")
+    client.stop(record["Id"], timeout=DEFAULT_GRACE_SECONDS if grace is None else int(grace))
+
+
+# --- networks -------------------------------------------------------------------------------
+
+
+def _remove_network(
+    step: Step, operation: RemoveNetwork, client: APIClient, run_folder: Path, model: Model
+) -> dict[str, Any]:
+    from docker import errors
+
+    try:
+        record = client.inspect_network(step.key)
+    except errors.NotFound:
+        return {"message": "it was gone already"}
+    place = run_folder / "removed"
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.write_json(place / f"network-{record['Name']}.json", record)
+    left = [
+        name
+        for one in client.containers(all=True, filters={"network": step.key})
+        if (name := _leave(step, operation, client, one, model))
+    ]
+    client.remove_network(step.key)
+    return {"message": "removed" + (f"; {', '.join(sorted(left))} left it" if left else "")}
+
+
+def _leave(
+    step: Step,
+    operation: RemoveNetwork,
+    client: APIClient,
+    container: Mapping[str, Any],
+    model: Model,
+) -> str:
+    """Take a container off a network, where the operation says so, and return its name.
+
+    One of a service of ours is stopped first: it is recreated on the new network. A guest that
+    runs (a one-off of ours and a container of a sibling file are guests, too) goes on running; a
+    stopped one is left alone.
+    """
+    name = str(min(container["Names"], key=len)).lstrip("/")
+    ours = _of_a_service(container.get("Labels") or {}, model)
+    alive = container["State"] not in STOPPED
+    allowed = operation.disconnect_all or (ours and operation.disconnect_ours)
+    if alive and not allowed:
+        raise _changed(step, f"container {name} is on network {step.target}")
+    if not allowed or not (ours or alive):
+        return ""
+    if ours and alive:
+        stop(client, client.inspect_container(container["Id"]))
+    client.disconnect_container_from_network(container["Id"], step.key, force=True)
+    return name
+
+
+def _of_a_service(labels: Mapping[str, str], model: Model) -> bool:
+    return (
+        role(labels) is Role.REPLICA
+        and labels[f"{COMPOSE}project"] == model.project
+        and labels.get(f"{COMPOSE}service") in (*model.services, *model.inactive)
+    )
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+def _remove_image(step: Step, client: APIClient) -> dict[str, Any]:
+    """Take a tag away, and the image with its last one."""
+    from docker import errors
+
+    untyped: Any = client  # its stubs leave inspect_image untyped
+    try:
+        record = untyped.inspect_image(step.target)
+    except errors.NotFound:
+        return {"message": "it was gone already"}
+    if record["Id"] != step.key:
+        raise _changed(step, f"image {step.target} is another one than the plan saw")
+    client.remove_image(step.target)
+    return {"message": "removed"}

@@ -1,0 +1,1 @@
+"""Builds, retags, pulls and pushes images."""

@@ -1,0 +1,68 @@
+"""A build that failed, as a failure: where in which file, with its last words and what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from composetasks.facts import ExitCode, Service
+from composetasks.facts.layers import place
+from composetasks.run import outside_failures
+from composetasks.run.build_log import BuildLog
+from composetasks.run.failure import TaskFailure
+
+ENGINE_LOST = (
+    "code = Unavailable",
+    "error reading from server",
+    "Cannot connect to the Docker daemon",
+    "error during connect",
+)
+"""What Buildx says where its connection to the engine breaks off."""
+LOST_LAYER = "the engine's build cache has lost a layer: it is built once more, without the cache"
+
+
+def lost_layer(log: BuildLog) -> bool:
+    """Whether a build failed because of what the engine's cache lacks, and of nothing else."""
+    return outside_failures.LOST_LAYER in log.said()
+
+
+def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) -> TaskFailure:
+    """The failure of a service's build. Files are named as seen from ``directory``; ``path`` is
+    where the whole log is."""
+    vertex = log.failed()
+    if vertex is None and any(words in log.said() for words in ENGINE_LOST):
+        return TaskFailure(
+            f"the engine went away while the image of {service.name} was built",
+            code=ExitCode.NO_ENGINE,
+            detail=log.said(),
+            hint=f"{outside_failures.LOOK}; no container was touched",
+            data={"service": service.name, "log": str(path)},
+        )
+    line = log.dockerfile_line()
+    file = _dockerfile(service, directory) if line else None
+    cure = outside_failures.cure(log.detail(), "correct it and run the task again")
+    what = vertex.name if vertex else "before its first step"
+    where = f" ({place(file or '', line)})" if line else ""
+    return TaskFailure(
+        f"the image of {service.name} could not be built: {what}{where}",
+        code=ExitCode.BUILD_FAILED,
+        detail=log.detail(),
+        hint=f"{cure}; no container was touched; the whole log is in {path}",
+        data={
+            "service": service.name,
+            "step": what,
+            "file": file,
+            "line": line,
+            "log": str(path),
+        },
+    )
+
+
+def _dockerfile(service: Service, directory: Path) -> str | None:
+    """Where a service's Dockerfile is, as seen from ``directory``; None for one that stands in the
+    compose file."""
+    build = service.build
+    if build is None or build.definition.get("dockerfile_inline"):
+        return None
+    place = os.path.join(build.context, build.dockerfile or "Dockerfile")
+    return os.path.relpath(place, directory) if os.path.isfile(place) else build.dockerfile

@@ -1,0 +1,130 @@
+"""What is kept of an image that was just built: the digest of what it was made from, as its tag,
+and what the build showed of its base images."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from composetasks.facts import BuildInputs, Service
+from composetasks.facts.references import divided, plain, registry_digest, repository
+from composetasks.run.build_log import BuildLog
+from composetasks.store import build_records, lock
+
+LOCK_SECONDS = 60.0
+NEVER_SEEN = build_records.Base("")
+
+
+def errors() -> ModuleType:
+    """The SDK's errors; it is loaded by then."""
+    from docker import errors as module
+
+    return module
+
+
+def named(client: Any, image_id: str, service: Service) -> None:
+    """Give an image the names that a service's build gives it."""
+    for reference in (service.image, *(service.build.tags if service.build else ())):
+        name, tag, _ = divided(reference)
+        client.tag(image_id, name, tag or "latest")
+
+
+class BuildRecord:
+    """Keeps what images were built from. ``between`` is held while the records are changed."""
+
+    def __init__(self, client: Any, cache: Path, between: threading.Lock) -> None:
+        self._client, self._cache, self._lock = client, cache, between
+
+    def built(
+        self, image_id: str, service: Service, inputs: BuildInputs, log: BuildLog, *, anew: bool
+    ) -> str | None:
+        """Tag an image with the digest of what it was built from, and keep that; the digest.
+
+        None where a base image that only BuildKit has seen turns out to have triggers: those may
+        have read files that are not among the inputs. The next look counts with them.
+        """
+        seen = {plain(name): digest for name, digest in log.bases().items()}
+        found, unread = self._learned(inputs, seen, triggers=log.has_triggers())
+        if unread:
+            self.undigested(image_id)
+            return None
+        bases = {
+            name: found[plain(name)].digest if plain(name) in found else self._now(name, identity)
+            for name, identity in inputs.bases.items()
+        }
+        options = dict(inputs.options)
+        options.update({f"base-image.{name}": identity for name, identity in bases.items()})
+        digest = build_records.combined(inputs.core, bases)
+        build_records.save_inputs(
+            self._cache, replace(inputs, digest=digest, bases=bases, options=options)
+        )
+        self._shared_by_all(image_id, service, f"ct-{digest}", anew=anew)
+        return digest
+
+    def _shared_by_all(self, image_id: str, service: Service, shared: str, *, anew: bool) -> None:
+        """Give an image the tag of its inputs; where another instance that built the same inputs
+        meanwhile was first, take its image, so that all have one."""
+        name = repository(service.image)
+        with lock.hold(self._cache / "images.lock", "inv build", LOCK_SECONDS):
+            first = image_id
+            if not anew:
+                with contextlib.suppress(errors().ImageNotFound):
+                    first = self._client.inspect_image(f"{name}:{shared}")["Id"]
+            if first == image_id:
+                self._client.tag(image_id, name, shared)
+            else:
+                named(self._client, first, service)
+
+    def _learned(
+        self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool
+    ) -> tuple[dict[str, build_records.Base], bool]:
+        """Remember what the build showed of base images that are not here, and return it, with
+        whether one of them had triggers that nobody counted with."""
+        with self._lock:
+            known = build_records.load_bases(self._cache)
+            found, unread = {}, False
+            for name in self._not_here(inputs):
+                was = known.get(name, NEVER_SEEN)
+                digest = seen.get(name, was.digest)
+                if triggers or name in seen:
+                    # Another service may use the same image without carrying its triggers out.
+                    same = was.digest == digest
+                    unread |= triggers and not (was.triggers or (was.image != "" and same))
+                    found[name] = build_records.Base(
+                        digest,
+                        triggers or (was.triggers and same),
+                        was.image if same else "",
+                    )
+            build_records.save_bases(self._cache, found)
+        return found, unread
+
+    def _not_here(self, inputs: BuildInputs) -> set[str]:
+        """The base images that are no local ones, by their plain names."""
+        names = set()
+        for reference, identity in inputs.bases.items():
+            if not identity.startswith("ct-"):
+                try:
+                    self._client.inspect_image(reference)
+                except errors().ImageNotFound:
+                    names.add(plain(reference))
+        return names
+
+    def _now(self, reference: str, identity: str) -> str:
+        """What a base image is that may just have been pulled anew."""
+        if not identity.startswith("sha256:"):
+            return identity
+        try:
+            image = self._client.inspect_image(reference)
+        except errors().ImageNotFound:
+            return identity
+        return registry_digest(reference, image.get("RepoDigests") or ()) or str(image["Id"])
+
+    def undigested(self, image: str) -> None:
+        """Remember that nobody knows from which files an image was built."""
+        with self._lock:
+            build_records.save_undigested(self._cache, image)

@@ -1,0 +1,152 @@
+"""What BuildKit is sent, so that it sees all of it and none of ours.
+
+BuildKit keeps what it was sent under the last name of the context's path, and asks again for a
+file only where its size, time or mode differ, for a folder never (measured with Engine 28.5;
+tonistiigi/fsutil diff.go). So each service's context goes under a name of its own, a link in our
+folder, which gets a new name when something changed that would not be asked for. The Dockerfile
+goes as a copy beside it, with an ignore file of its own that says what the project's says and
+leaves our own folder out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import BuildInputs
+from composetasks.store import build_records, memory
+
+TOKEN_BYTES = 4
+TOKEN = re.compile(f"[0-9a-f]{{{2 * TOKEN_BYTES}}}")
+Seen = dict[str, tuple[int, int, str]]
+"""Path to size, modification time and what was there."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """``changes`` are the fields of the bake target that say where things are."""
+
+    changes: Mapping[str, str]
+    times: Mapping[str, tuple[int, int]]
+    places: Mapping[str, str]
+
+    def touched(self) -> bool:
+        """Whether a file was changed since this was prepared, if only for a moment."""
+        return _times(self.places) != self.times
+
+
+def prepare(
+    service: str, target: Mapping[str, Any], inputs: BuildInputs, project: Path, cache: Path
+) -> Sending:
+    """Make ready what a service's build is sent. ``target`` is its bake target; a context that
+    is no folder of this machine is left as it is."""
+    context = str(target.get("context", ""))
+    if not os.path.isdir(context):
+        return Sending({}, {}, {})
+    places = _places(target, inputs, project)
+    folder = cache / "contexts" / service
+    folder.mkdir(parents=True, exist_ok=True)
+    text, ignored = _dockerfile(target, context)
+    own = build_records.own_pattern(context, cache)
+    if own:
+        ignored = f"{ignored or ''}\n{own}\n"
+    token = _token(folder / "sent", _seen(places, inputs, {"Dockerfile": text, "ignore": ignored}))
+    link = folder / f"{service}-{token}"
+    for old in folder.glob(f"{service}-*"):
+        if old != link:
+            old.unlink()
+    if not link.is_symlink() or os.readlink(link) != context:
+        link.unlink(missing_ok=True)
+        link.symlink_to(context)
+    dockerfile = folder / (os.path.basename(str(target.get("dockerfile") or "")) or "Dockerfile")
+    dockerfile.write_text(text, "utf-8", "surrogateescape", "")
+    specific = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    if ignored is None:
+        specific.unlink(missing_ok=True)
+    else:
+        specific.write_text(ignored, "utf-8", "surrogateescape", "")
+    changes = {"context": str(link), "dockerfile": str(dockerfile)}
+    return Sending(changes, _times(places), places)
+
+
+def _dockerfile(target: Mapping[str, Any], context: str) -> tuple[str, str | None]:
+    """The Dockerfile's text, and that of the ignore file that counts, None without one."""
+    inline = target.get("dockerfile-inline")
+    place = os.path.join(context, str(target.get("dockerfile") or "Dockerfile"))
+    text = str(inline) if inline else _read(place)
+    if text is None:
+        # BuildKit takes this name too.
+        text = _read(os.path.join(context, "dockerfile")) or ""
+    ignored = None if inline else _read(f"{place}.dockerignore")
+    return text, _read(os.path.join(context, ".dockerignore")) if ignored is None else ignored
+
+
+def _read(place: str) -> str | None:
+    with contextlib.suppress(OSError), open(place, "rb") as stream:
+        return stream.read().decode("utf-8", "surrogateescape")
+    return None
+
+
+def _token(place: Path, now: Seen) -> str:
+    """The end of the context's name: the last one, or a new one where BuildKit would not see
+    everything that changed since."""
+    token, before = memory.recall(place, _sent) or ("", {})
+    if not token or any(
+        path in before and before[path][:2] == row[:2] and before[path][2] != row[2]
+        for path, row in now.items()
+    ):
+        token = secrets.token_hex(TOKEN_BYTES)
+    memory.keep(place, (token, now))
+    return token
+
+
+def _sent(kept: Any) -> tuple[str, Seen]:
+    token, before = kept
+    seen = {
+        path: (int(size), int(time), str(text))
+        for path, (size, time, text) in memory.as_mapping(before).items()
+    }
+    if not TOKEN.fullmatch(token):
+        raise ValueError(token)
+    return token, seen
+
+
+def _places(target: Mapping[str, Any], inputs: BuildInputs, project: Path) -> dict[str, str]:
+    """Where each input file is on this disk."""
+    contexts = {name: str(path) for name, path in (target.get("contexts") or {}).items()}
+    places = {}
+    for path in inputs.files:
+        name, colon, rest = path.partition(":")
+        local = colon and os.path.isdir(contexts.get(name, ""))
+        places[path] = os.path.join(contexts[name], rest) if local else f"{project}/{path}"
+    return places
+
+
+def _seen(places: Mapping[str, str], inputs: BuildInputs, texts: Mapping[str, str | None]) -> Seen:
+    seen: Seen = {f"<{name}>": (0, 0, text or "") for name, text in texts.items()}
+    for path, text in inputs.files.items():
+        kind, _, rest = text.partition(" ")
+        if kind == "d":
+            seen[path] = (0, 0, text)
+        elif kind == "f":
+            with contextlib.suppress(OSError):
+                status = os.lstat(places[path])
+                # A mode that differs is seen; the rest is the content's digest.
+                seen[path] = (status.st_size, status.st_mtime_ns, rest.partition(" ")[2])
+    return seen
+
+
+def _times(places: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    times = {}
+    for path, place in places.items():
+        with contextlib.suppress(OSError):
+            status = os.lstat(place)
+            if not os.path.isdir(place):
+                times[path] = (status.st_size, status.st_ctime_ns)
+    return times

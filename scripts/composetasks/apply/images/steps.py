@@ -1,0 +1,287 @@
+"""Single image steps: building, pulling, retagging, and what a registry is shared for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from composetasks.apply.events import event
+from composetasks.apply.images import sharing
+from composetasks.apply.images.bake import Bake, definition, run_bake
+from composetasks.apply.images.build_failure import LOST_LAYER, build_failure, lost_layer
+from composetasks.apply.images.build_record import BuildRecord, errors, named
+from composetasks.apply.images.sent_context import prepare
+from composetasks.facts import (
+    BuildImage,
+    BuildInputs,
+    Event,
+    ExitCode,
+    ImageOperation,
+    PullImage,
+    PushImage,
+    RetagImage,
+    Service,
+    Step,
+    World,
+)
+from composetasks.facts.references import divided, repository
+from composetasks.run import process
+from composetasks.run.build_log import BuildLog, Vertex
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+from composetasks.store import build_records
+
+Tell = Callable[[Event], None]
+
+
+@dataclass
+class ImageSteps:
+    """Carries out single image steps; what all of them share."""
+
+    world: World
+    compose: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    run_folder: Path
+    cache: Path
+    digest_now: Callable[[str], str] | None
+    client: Any  # an APIClient; its stubs leave inspect_image untyped
+    digests: dict[str, str | None] = field(default_factory=dict)
+    targets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    programs: set[process.Running] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._record = BuildRecord(self.client, self.cache, self.lock)
+
+    def register(self, running: process.Running) -> None:
+        with self.lock:
+            self.programs.add(running)
+        if self.stopping.is_set():
+            running.end()
+
+    def stop(self) -> None:
+        """End what is under way, and let nothing more begin."""
+        self.stopping.set()
+        with self.lock:
+            running = list(self.programs)
+        for program in running:
+            program.end()
+
+    def carry_out(self, step: Step, tell: Tell) -> dict[str, Any]:
+        """Do one step; what is worth knowing of its outcome. Raises TaskFailure."""
+        operation = step.operation
+        assert isinstance(operation, ImageOperation)
+        match operation:
+            case BuildImage():
+                return self._build(step, operation, tell)
+            case PushImage():
+                return self._push(step, tell)
+            case RetagImage():
+                return self._retag(step)
+            case PullImage(shared=""):
+                return self._pull(step)
+            case PullImage():
+                return self._take(step, operation.shared, tell)
+
+    def look_up(self, services: Sequence[str]) -> None:
+        """Ask Compose, once, how it would build these."""
+        self.targets.update(definition(self.compose, services, self.cwd, self.env))
+
+    def _target(self, service: str) -> Mapping[str, Any]:
+        with self.lock:
+            if service not in self.targets:
+                self.look_up([service])
+            return self.targets[service]
+
+    # --- building ---------------------------------------------------------------------------
+
+    def _build(self, step: Step, build: BuildImage, tell: Tell) -> dict[str, Any]:
+        service = self.world.model.service(step.service)
+        inputs = self.world.inputs[step.service]
+        target = self._target(step.service)
+        project = self.world.model.directory
+        sending = prepare(step.service, target, inputs, project, self.cache)
+        if build.pull:
+            self._refresh(step, inputs, tell)
+        bake = Bake(
+            service=service,
+            target=target,
+            services={**self.world.model.inactive, **self.world.model.services},
+            cwd=self.cwd,
+            env=self.env,
+            no_cache=build.no_cache,
+            shared=self.world.shared,
+        )
+        path = self.run_folder / f"build-{step.service}.log"
+        self.digests[step.service] = None
+
+        def started(vertex: Vertex) -> None:
+            tell(event("progress", step, vertex.name))
+
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            log = BuildLog(stream)
+            began = time.monotonic()
+            code = run_bake(bake, sending.changes, log, started, self.register)
+            if code != 0 and lost_layer(log) and not bake.no_cache:
+                tell(event("warning", step, LOST_LAYER))
+                log = BuildLog(stream)
+                again = replace(bake, no_cache=True)
+                code = run_bake(again, sending.changes, log, started, self.register)
+        took = log.time(time.monotonic() - began)
+        if code != 0:
+            raise build_failure(service, self.world.model.directory, log, path)
+        image = self.client.inspect_image(service.image)
+        result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
+        if sending.touched() or self._differs(step.service, inputs):
+            # Which content BuildKit read can't be told: this image gets no digest.
+            self._record.undigested(image["Id"])
+            return {**result, "touched": True}
+        digest = self._record.built(
+            image["Id"],
+            service,
+            inputs,
+            log,
+            anew=build.no_cache or build.pull,
+        )
+        build_records.save_steps(self.cache, inputs.service, digest or "", log.steps(), took)
+        self.digests[step.service] = digest
+        return {**result, "digest": digest}
+
+    def _refresh(self, step: Step, inputs: BuildInputs, tell: Tell) -> None:
+        """Pull newer base images in place of those that are here and came from a registry. Those
+        that never were here BuildKit looks up itself, each time."""
+        for reference, identity in inputs.bases.items():
+            if identity.startswith("ct-"):
+                continue
+            try:
+                here = self.client.inspect_image(reference)
+            except errors().ImageNotFound:
+                continue
+            if here.get("RepoDigests"):
+                tell(event("progress", step, f"pulling {reference}"))
+                self._pull_base(step, reference)
+
+    def _pull_base(self, step: Step, reference: str) -> None:
+        try:
+            with self._log(step, "pull") as stream:
+                sharing.pull(self.client, reference, stream, self.stopping)
+        except sharing.Refused as refused:
+            raise TaskFailure(
+                f"the base image {reference} of {step.service} could not be pulled",
+                code=ExitCode.BUILD_FAILED,
+                detail=safe(str(refused)),
+                hint="see that its registry answers, or leave out --pull",
+                data={"service": step.service, "image": reference},
+            ) from refused
+
+    def _differs(self, service: str, inputs: BuildInputs) -> bool:
+        """Whether a service's inputs are others than those it was built for."""
+        if self.digest_now is None:
+            return False
+        with self.lock:
+            return self.digest_now(service) != inputs.digest
+
+    # --- pulling and retagging --------------------------------------------------------------
+
+    def _pull(self, step: Step) -> dict[str, Any]:
+        """Pull a service's image by Compose, which knows its platform and credentials."""
+        argv = [*self.compose, "pull", step.service]
+        lines = []
+        with (
+            self._log(step, "pull") as stream,
+            process.Running(argv, cwd=self.cwd, env=self.env) as running,
+        ):
+            self.register(running)
+            for line in running:
+                stream.write(safe(f"{line.text}\n"))
+                lines.append(line.text)
+            code = running.wait()
+        if code != 0:
+            raise TaskFailure(
+                f"the image {step.target} of {step.service} could not be pulled",
+                detail=safe("\n".join(lines[-3:])),
+                hint="see that the name is right and its registry answers, then run this again",
+                data={"service": step.service, "image": step.target},
+            )
+        image = self.client.inspect_image(step.target)
+        return {"image": image["Id"], "same": image["Id"] == step.key}
+
+    # --- the shared registry ----------------------------------------------------------------
+
+    def _take(self, step: Step, reference: str, tell: Tell) -> dict[str, Any]:
+        """Take an image of the same inputs from the shared registry; build it where that fails."""
+        inputs = self.world.inputs[step.service]
+        try:
+            with self._log(step, "pull") as stream:
+                sharing.pull(self.client, reference, stream, self.stopping)
+        except sharing.Refused as refused:
+            message = f"{reference} could not be pulled ({refused}); it is built here"
+            tell(event("warning", step, message))
+            return self._build(step, BuildImage(), tell)
+        image = self.client.inspect_image(reference)
+        service = self.world.model.service(step.service)
+        named(self.client, image["Id"], service)
+        self.client.tag(image["Id"], repository(service.image), f"ct-{inputs.digest}")
+        self.client.remove_image(reference)
+        build_records.save_inputs(self.cache, inputs)
+        return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
+
+    def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
+        """Push a service's image under its digest, and as what other builds may begin with."""
+        service, shared = self.world.model.service(step.service), self.world.shared
+        digest = self.digests.get(step.service, self.world.inputs[step.service].digest)
+        if digest is None or shared is None:
+            return {"skipped": "nobody can say which files it was built from"}
+        # Somebody may have put another image on the service's own tag.
+        image = self.client.inspect_image(self._digest_tag(service, digest))["Id"]
+        references = (
+            shared.reference(step.service, digest),
+            shared.cache_reference(step.service),
+        )
+        try:
+            with self._log(step, "push") as stream:
+                for reference in references:
+                    sharing.push(self.client, image, reference, stream, self.stopping)
+        except sharing.Refused as refused:
+            raise TaskFailure(
+                f"the image of {step.service} could not be pushed to {references[0]}",
+                detail=safe(str(refused)),
+                hint="see that the registry answers and that you may push there (`docker login`)",
+                data={"service": step.service, "image": references[0]},
+            ) from refused
+        return {"image": image, "digest": digest}
+
+    def _log(self, step: Step, kind: str) -> IO[str]:
+        return (self.run_folder / f"{kind}-{step.service}.log").open(
+            "a", encoding="utf-8", errors="backslashreplace"
+        )
+
+    def _digest_tag(self, service: Service, digest: str) -> str:
+        """What an image of a service with these inputs is called on this engine."""
+        tagged = f"{repository(service.image)}:ct-{digest}"
+        try:
+            self.client.inspect_image(tagged)
+        except errors().ImageNotFound:
+            return service.image
+        return tagged
+
+    def _retag(self, step: Step) -> dict[str, Any]:
+        name, tag, _ = divided(step.target)
+        digest = self.world.inputs[step.service].digest
+        try:
+            self.client.tag(step.key, name, tag or "latest")
+            if step.target == self.world.model.service(step.service).image:
+                self.client.tag(step.key, name, f"ct-{digest}")
+        except errors().ImageNotFound as error:
+            raise TaskFailure(
+                f"the image {step.key[:19]} was removed after the plan was made",
+                code=ExitCode.CONFLICT,
+                hint="run this again; the image will be built",
+            ) from error
+        return {"image": step.key}

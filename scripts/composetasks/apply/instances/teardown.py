@@ -1,0 +1,183 @@
+"""Ends an instance: its programs, containers, networks, volumes, image tags and folder.
+
+Everything is found by the labels that say whose it is, so nothing else can be met, and looked for
+again until nothing is left: what was being made a moment ago may have come to life meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import (
+    INSTANCE_LABEL,
+    OWNER_LABEL,
+    EndInstance,
+    Engine,
+    Event,
+    Model,
+    State,
+    Step,
+    World,
+)
+from composetasks.run import programs
+from composetasks.run.failure import TaskFailure
+from composetasks.store import folder, instance_folder, lock
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ROUNDS = 5
+AT_ONCE = 8
+EMPTYING_SECONDS = 600.0
+"""How long the engine's root may take to remove what containers wrote."""
+LAST = ("lock", instance_folder.RECORD)
+HOLDER_SECONDS = 8.0
+"""How long a task that works on the instance may take to end after SIGTERM."""
+
+
+def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -> None:
+    """End the instance ``name`` of ``owner``, with its folder ``place`` where it has one.
+
+    A task that is working on it is ended first. Raises TaskFailure where something is left.
+    """
+    if place is None or not place.is_dir() or instance_folder.recorded(place) != owner:
+        _clear(client, name, owner)
+        return
+    try:
+        with lock.take_over(place / "lock", f"the end of instance {name}", HOLDER_SECONDS):
+            override = place / instance_folder.OVERRIDE
+            programs.end_programs(override)
+            _clear(client, name, owner)
+            _untag(client, _own_tags(override, name))
+            if instance_folder.recorded(place) == owner:
+                _remove_folder(client, name, place)
+    except FileNotFoundError:
+        if place.is_dir():
+            raise
+        _clear(client, name, owner)  # another one was quicker
+
+
+def carry_out(step: Step, client: APIClient) -> Iterator[Event]:
+    """Do an end-instance step."""
+    operation = step.operation
+    assert isinstance(operation, EndInstance)
+    place = Path(operation.folder) if operation.folder else None
+    yield Event("step-started", folder.now(), step=step.id, target=step.target)
+    end_instance(client, operation.name, operation.owner, place)
+    yield Event("step-done", folder.now(), "nothing of it is left", step.id, target=step.target)
+
+
+def _clear(client: APIClient, name: str, owner: str) -> None:
+    from docker import errors
+
+    labels = {"label": [f"{INSTANCE_LABEL}={name}", f"{OWNER_LABEL}={owner}"]}
+    problems: list[str] = []
+    tags: set[str] = set()
+
+    def tried(remove: Callable[..., Any], key: str, **options: Any) -> None:
+        try:
+            remove(key, **options)
+        except errors.NotFound:
+            pass
+        except errors.APIError as error:
+            problems.append(str(error.explanation or error))
+
+    for _ in range(ROUNDS):
+        problems.clear()
+        containers = client.containers(all=True, filters=labels)
+        networks = client.networks(filters=labels)
+        volumes = client.volumes(filters=labels).get("Volumes") or []
+        if not (containers or networks or volumes):
+            break
+        tags |= {image for one in containers if (image := str(one["Image"])).endswith(f":{name}")}
+        _side_by_side(
+            lambda key: tried(client.remove_container, key, v=True, force=True),
+            [str(one["Id"]) for one in containers],
+        )
+        _side_by_side(
+            lambda key: tried(client.remove_network, key), [str(one["Id"]) for one in networks]
+        )
+        _side_by_side(
+            lambda key: tried(client.remove_volume, key, force=True),
+            [str(one["Name"]) for one in volumes],
+        )
+    if problems:
+        raise TaskFailure(
+            f"instance {name} could not be ended whole",
+            detail="\n".join(dict.fromkeys(problems)),
+            hint="the next run of any task tries again",
+        )
+    _untag(client, tags)
+
+
+def _own_tags(override: Path, name: str) -> list[str]:
+    """The image tags that the instance's override gives, of images that no container was made of
+    too: JSON strings, one to a line, as :func:`composetasks.plan.instances.override.dump` writes
+    them."""
+    try:
+        text = override.read_text("utf-8", "replace")
+    except OSError:
+        return []
+    return re.findall(rf'^ +"image": "([^"\\]+:{re.escape(name)})"$', text, re.MULTILINE)
+
+
+def _side_by_side(remove: Callable[[str], None], keys: Iterable[str]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(remove, keys))
+
+
+def _untag(client: APIClient, tags: Iterable[str]) -> None:
+    """Take the instance's own tags away; the images stay under those of their inputs."""
+    from docker import errors
+
+    for tag in sorted(tags):
+        with contextlib.suppress(errors.APIError):  # in use elsewhere, or gone
+            client.remove_image(tag)
+
+
+def _remove_folder(client: APIClient, name: str, place: Path) -> None:
+    """Remove the folder. The record of its owner goes last: until then its end is due. The lock
+    goes with the folder, in one move: in its place a new run would hold another one."""
+    try:
+        _remove_content(place)
+    except PermissionError:  # what containers wrote there is theirs: often root's
+        empty_as_root(client, name, place / "state")
+        _remove_content(place)
+    ended = place.rename(place.with_name(f".{name}.{os.getpid()}.ended"))
+    for last in LAST:
+        (ended / last).unlink()
+    ended.rmdir()
+
+
+def _remove_content(place: Path) -> None:
+    for entry in place.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name not in LAST:
+            entry.unlink()
+
+
+def empty_as_root(client: APIClient, name: str, place: Path) -> None:
+    """Empty a folder by way of the engine. Raises TaskFailure where that can't be."""
+    from composetasks.apply.state.helper import Helper, HelperFailed
+    from composetasks.apply.state.mounts import for_replacing
+
+    world = World(Model(name, place.parent, (), {}), Engine())
+    state = State(name=place.name, kind="folder", source=str(place), place=str(place))
+    try:
+        with Helper(client, world, [for_replacing(client, state, 0)]) as at_work:
+            at_work.ask("prepare_empty", place=0)
+            at_work.ask("commit")
+            said = at_work.ask("settle", seconds=EMPTYING_SECONDS)
+    except HelperFailed as error:
+        raise TaskFailure(f"{place} could not be emptied", detail=str(error)) from error
+    left = [*map(str, said["left"]), *(["it takes too long"] if said["unfinished"] else [])]
+    if left:
+        raise TaskFailure(f"{place} could not be emptied", detail="\n".join(left))

@@ -1,0 +1,1 @@
+"""Builds images for a trial, to measure what an edit costs."""

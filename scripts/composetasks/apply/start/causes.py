@@ -1,0 +1,341 @@
+"""What went wrong with a container, by name and in words: from its inspect record, its last log
+lines and what the engine or Compose said. Pure; the names are in docs/reference/failure-page.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+from composetasks.apply.start.readiness import Readiness, fresh_probes, signal_of
+from composetasks.apply.start.telling_line import telling
+
+TYPED = 40
+"""Characters up to which a health check is worth typing again."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A diagnosis: its name, what happened as sentences, and what to try next."""
+
+    kind: str
+    words: tuple[str, ...]
+    hint: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a diagnosis is made from. ``record`` is the inspect record, empty where there is no
+    container; ``said`` the engine's or Compose's own words; ``limit`` the deadline in seconds;
+    ``was_up`` for how many seconds the service had been up, None where it never was;
+    ``asked_to_end`` whether the engine was asked to kill it, None where nobody knows; ``ports``
+    the TCP ports that the model publishes or exposes."""
+
+    service: str
+    container: str
+    verdict: Readiness
+    record: Mapping[str, Any]
+    lines: Sequence[str] = ()
+    said: str = ""
+    limit: float = 0.0
+    was_up: float | None = None
+    awaited: bool = False
+    asked_to_end: bool | None = None
+    ports: Sequence[int] = ()
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.record.get("State") or {}
+        return found
+
+    @property
+    def host(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.record.get("HostConfig") or {}
+        return found
+
+
+def cause(case: Case) -> Cause:
+    """The diagnosis of a service that is not up."""
+    kind = case.verdict.kind
+    if kind == "removed":
+        return Cause(
+            kind,
+            ("its container was removed by someone else while it was waited for",),
+            "run `inv up` again: it is made anew",
+        )
+    if kind == "engine-gone":
+        return Cause(
+            kind,
+            (case.verdict.message,),
+            "see that the engine runs (`docker info`), then run `inv up` again",
+        )
+    if kind == "never-started":
+        hint = f"correct `depends_on` of {case.service}, then run `inv up` again"
+        return Cause(kind, (case.verdict.message,), hint)
+    if kind == "no-health-check":
+        hint = (
+            f"add `healthcheck` to {case.service}, or correct stack.services.{case.service}.ready"
+        )
+        return Cause(kind, (case.verdict.message,), hint)
+    if kind == "start-failed":
+        return _not_started(case, case.said or str(case.state.get("Error", "")))
+    if kind == "timeout":
+        return _too_late(case)
+    if kind == "restart-loop":
+        return _loop(case)
+    return _ended(case)
+
+
+# --- not started ----------------------------------------------------------------------------
+
+_SOURCE = re.compile(r'error mounting "([^"]+)" to rootfs at "([^"]+)"')
+
+
+def _not_started(case: Case, said: str) -> Cause:
+    """The engine made no process of it; ``said`` is why, often through four programs."""
+    shell = f"`docker compose run --rm --no-deps --entrypoint sh {case.service}` looks inside"
+    program = re.search(r'exec: "([^"]+)": (.+)', said)
+    short = _innermost(said)
+    if program and "permission denied" not in program[2]:
+        words = f'its command "{program[1]}" was not found in the image'
+        return Cause("command-not-found", (words,), f"correct `command`; {shell}")
+    if program:
+        words = f'its command "{program[1]}" may not be executed (no x bit, or a folder)'
+        return Cause("command-not-executable", (words,), f"make it executable; {shell}")
+    if "port is already allocated" in said or "address already in use" in said:
+        return Cause("port-taken", (short,), "`inv status` here and there shows who has the port")
+    if "address pool" in said:
+        return Cause("no-subnet", (short,), "free a network, then run `inv up` again")
+    if "mount" in said:
+        return _mount(case, said, short)
+    if "No such image" in said or "pull access denied" in said:
+        return Cause("image-missing", (short,), f"`inv build {case.service}`")
+    return Cause("start-failed", (short,), f"`docker compose up --no-deps {case.service}` by hand")
+
+
+def _mount(case: Case, said: str, short: str) -> Cause:
+    found = _SOURCE.search(said)
+    missing = re.search(r"source path does not exist: (\S+)", said)
+    hint = f"correct `volumes` of {case.service}, then run `inv up` again"
+    if missing:
+        words = f"its mount needs {missing[1]}, which does not exist"
+        return Cause(
+            "mount-missing", (words,), f"`mkdir -p {quote(missing[1])}`, then `inv up` again"
+        )
+    if found and "not a directory" in said:
+        words = f"{found[1]} can't be mounted at {found[2]}: one is a file, the other a folder"
+        return Cause("mount-not-permitted", (words,), hint)
+    if found:
+        why = said[found.end() :].rpartition(": ")[2] or "not permitted"
+        inside = re.search(r"cannot be mounted because (.+)", said)
+        why = inside[0] if inside else why
+        words = f"{found[1]} may not be mounted at {found[2]}: {why}"
+        return Cause("mount-not-permitted", (words,), hint)
+    if "no such file" in said:
+        return Cause("mount-missing", (short,), hint)
+    return Cause("mount-not-permitted", (short,), hint)
+
+
+_WRAPPING = (
+    "Error response from daemon: ",
+    "failed to create task for container: ",
+    "failed to create shim task: ",
+    "OCI runtime create failed: ",
+    "runc create failed: ",
+    "unable to start container process: ",
+    "error during container init: ",
+    "error while creating mount source path ",
+)
+
+
+def _innermost(said: str) -> str:
+    """An engine's message without the names of the programs it came through."""
+    for part in _WRAPPING:
+        said = said.replace(part, "")
+    return re.sub(r"\((?:[0-9a-f]{64})\)", "", said).strip()
+
+
+# --- too late -------------------------------------------------------------------------------
+
+
+def _too_late(case: Case) -> Cause:
+    probes = fresh_probes(case.state)
+    within = f"in its {case.limit:g} s"
+    if case.state.get("Health") and case.state.get("Running"):
+        return _health(case, probes, within)
+    if case.verdict.listens:
+        what = f"port{'s' if len(case.ports) > 1 else ''} {', '.join(map(str, case.ports))}"
+        what = what if case.ports else "any port"
+        words = f"it runs, but did not listen on {what} {within}"
+        return Cause("port-refused", (words,), _look(case))
+    if case.state.get("Restarting"):
+        return _loop(case)
+    if case.awaited and case.state.get("Running"):
+        words = f"it should exit with code 0, and still ran after its {case.limit:g} s"
+        return Cause("job-too-long", (words,), _longer(case))
+    if case.state.get("Paused"):
+        return Cause("paused", (f"it was paused {within}",), f"`docker unpause {case.container}`")
+    return Cause("too-late", (f"it was not up {within}: {case.verdict.message}",), _longer(case))
+
+
+def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cause:
+    check = health_command(case.record)
+    by_hand = f"run its check by hand: `docker exec {case.container} {check}`"
+    if len(check) > TYPED:
+        by_hand = f"try its check in there: `docker exec -it {case.container} sh`"
+    if not probes:
+        words = f"its health check was not asked once {within}: its first probe comes later"
+        hint = "give the check `start_period` and `start_interval: 500ms`, or more `--timeout`"
+        return Cause("never-probed", (words,), hint)
+    last = str(probes[-1].get("Output", ""))
+    if last.startswith("Health check exceeded timeout"):
+        words = f"its health check hangs: it gave no answer in its own timeout ({_inside(last)})"
+        return Cause("health-check-hangs", (words, f"it was not healthy {within}"), by_hand)
+    code = int(probes[-1].get("ExitCode", 0))
+    if code in (126, 127) or "executable file not found" in last:
+        program = re.search(r'exec: "([^"]+)"', last) or re.search(r"([\w./-]+): not found", last)
+        what = f' "{program[1]}"' if program else ""
+        words = f"its health check needs a program{what} that its image lacks"
+        return Cause("health-check-broken", (words,), "add it to the image, or check another way")
+    count = f"{len(probes)} probes" if len(probes) > 1 else "its one probe"
+    words = f"its health check did not pass {within}; {count} exited with code {code}"
+    if code == 0:
+        words = f"its health check passed, but it was not healthy {within}"
+    return Cause("never-healthy", (words,), by_hand)
+
+
+def _inside(text: str) -> str:
+    return text.partition("(")[2].partition(")")[0]
+
+
+def health_command(record: Mapping[str, Any]) -> str:
+    """A container's health check as one would type it."""
+    test = list(((record.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ())
+    if test[:1] == ["CMD-SHELL"]:
+        quoted = " ".join(test[1:]).replace("'", "'\\''")
+        return f"sh -c '{quoted}'"
+    return " ".join(test[1:])
+
+
+# --- ended ----------------------------------------------------------------------------------
+
+
+def _ended(case: Case) -> Cause:
+    code = int(case.state.get("ExitCode", 0))
+    after = f" after it had been up for {case.was_up:.1f} s" if case.was_up is not None else ""
+    denied = _denied(case)
+    if case.state.get("OOMKilled"):
+        return _out_of_memory(case, f"it was killed for memory: it used up {_limit(case)}{after}")
+    if denied:
+        return denied
+    if code in (126, 127):
+        word = "may not be executed" if code == 126 else "was not found"
+        kind = "command-not-executable" if code == 126 else "command-not-found"
+        return Cause(kind, (f"a command {word}{after}: it exited with code {code}",), _look(case))
+    signal = signal_of(code)
+    if signal:
+        return _killed(case, f"it was killed by {signal} (exit code {code}){after}")
+    if case.was_up is not None:
+        return Cause(
+            "died",
+            (f"it exited with code {code}{after}, while others were waited for",),
+            _look(case),
+        )
+    if code == 0:
+        words = "it exited with code 0, although it should stay up"
+        also = "its command finished, or went to the background: the container ends with it"
+        return Cause("ended-early", (words, also), _look(case))
+    if case.awaited:
+        words = f"others wait for it to exit with code 0, and it exited with code {code}"
+        return Cause("job-failed", (words,), _look(case))
+    return Cause("ended", (f"it exited with code {code}",), _look(case))
+
+
+def _killed(case: Case, words: str) -> Cause:
+    """A signal ended it. An engine on cgroup v1 does not always learn that the kernel killed for
+    memory, but it knows what it was asked for itself."""
+    if signal_of(int(case.state.get("ExitCode", 0))) != "SIGKILL":
+        return Cause("killed", (words,), _look(case))
+    if case.asked_to_end:
+        sender = "someone asked the engine for it, as `docker kill` and `docker stop` do"
+        return Cause("killed", (words, sender), _look(case))
+    if case.asked_to_end is False and case.host.get("Memory"):
+        sender = f"the engine was not asked for it: most likely it used up {_limit(case)}"
+        return _out_of_memory(case, words, sender)
+    sender = "nothing says who sent it: someone by hand, or the host short of memory"
+    return Cause("killed", (words, sender), _look(case))
+
+
+def _out_of_memory(case: Case, *words: str) -> Cause:
+    return Cause("out-of-memory", words, f"raise `mem_limit` of {case.service}; {_logs(case)}")
+
+
+def _limit(case: Case) -> str:
+    limit = int(case.host.get("Memory") or 0)
+    return f"its memory limit of {limit / 1_048_576:.0f} MiB" if limit else "its memory limit"
+
+
+def _loop(case: Case) -> Cause:
+    code = int(case.state.get("ExitCode", 0))
+    last = "was killed for memory" if case.state.get("OOMKilled") else f"exited with code {code}"
+    times = f"{int(case.record.get('RestartCount', 0))} times"
+    words = f"it was restarted {times} and did not stay up"
+    signal = signal_of(code)
+    # While it runs again the engine has forgotten how it ended before.
+    also = (
+        ()
+        if case.state.get("Running") and not case.state.get("Restarting")
+        else (f"the last time it {last}{f' ({signal})' if signal else ''}",)
+    )
+    return Cause("restart-loop", (words, *also), _look(case))
+
+
+_REFUSED = re.compile(
+    r"permission denied|EACCES|operation not permitted|read-only file system", re.I
+)
+_PATH = re.compile(r"(/[\w.@+-]+)+/?")
+
+
+def _denied(case: Case) -> Cause | None:
+    """A program that was refused a path below one of its mounts says so in its log alone."""
+    at = telling(case.lines)
+    near = [case.lines[at]] if at is not None else []
+    for line in [*near, *reversed(case.lines)]:
+        if not _REFUSED.search(line):
+            continue
+        for path in (found[0].rstrip("/") for found in _PATH.finditer(line)):
+            for mount in case.record.get("Mounts") or ():
+                target = str(mount.get("Destination", "")).rstrip("/")
+                if target and (path == target or path.startswith(f"{target}/")):
+                    return _denied_mount(case, path, mount)
+    return None
+
+
+def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
+    user = (case.record.get("Config") or {}).get("User") or "root"
+    source = mount.get("Name") or mount.get("Source")
+    how = "" if mount.get("RW", True) else ", mounted read-only"
+    words = f"its user ({user}) may not use {path}, in its mount of {source}{how}"
+    ended = f"it exited with code {case.state.get('ExitCode')}"
+    target = mount.get("Destination")
+    owner = f"`docker compose run --rm --no-deps --entrypoint ls {case.service} -land {target}`"
+    return Cause("mount-not-permitted", (words, ended), f"{owner} shows its owner and mode")
+
+
+# --- next -----------------------------------------------------------------------------------
+
+
+def _look(case: Case) -> str:
+    return f"{_logs(case)}; correct it and run `inv up` again"
+
+
+def _logs(case: Case) -> str:
+    return f"`inv logs {case.service}` shows all it said"
+
+
+def _longer(case: Case) -> str:
+    longer = max(60, round(case.limit * 2))
+    return f"`inv up --timeout {longer}` if it only needs longer; `inv logs {case.service}`"

@@ -1,0 +1,49 @@
+"""Runs a check that the stack declares, inside a service's container."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from composetasks.apply.tools import Tools
+from composetasks.facts import Event, RunCheck, Step
+from composetasks.run.failure import TaskFailure
+from composetasks.store import folder
+
+
+def run_check(step: Step, tools: Tools) -> Iterator[Event]:
+    """Run a step's check; its output lines become events, and where it does not end with 0 they
+    become a TaskFailure, code 1."""
+    operation = step.operation
+    assert isinstance(operation, RunCheck)
+    began = time.monotonic()
+    lines: list[str] = []
+    arguments = ("exec", "-T", step.service, *operation.command)
+    with tools.compose.start(*arguments) as running:
+        for line in running:
+            lines.append(line.text)
+            yield Event(
+                kind="log",
+                time=folder.now(),
+                step=step.id,
+                service=step.service,
+                message=line.text,
+                data={"stream": line.stream},
+            )
+        code = running.wait()
+    seconds = round(time.monotonic() - began, 3)
+    if code != 0:
+        raise TaskFailure(
+            f"check {step.target} failed (ended with {code} after {seconds:.1f} s)",
+            detail="\n".join(lines[-30:]),
+            hint=f"`inv logs {step.service}`, and `inv status` for what is not healthy",
+            data={"check": step.target},
+        )
+    yield Event(
+        kind="step-done",
+        time=folder.now(),
+        step=step.id,
+        target=step.target,
+        message="passed",
+        seconds=seconds,
+    )

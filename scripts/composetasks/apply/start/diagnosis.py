@@ -1,0 +1,193 @@
+"""What is known of a start that failed: gathered from the engine, named, kept in the run folder.
+
+``inspect/NAME.json`` and ``logs/NAME.log`` of every container of the start are kept whole (the
+last KEPT_LINES lines since the start began), without secrets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.start.causes import Case, cause, health_command
+from composetasks.apply.start.readiness import Expected, Readiness, fresh_probes, moment_of
+from composetasks.apply.start.telling_line import spoken, telling
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import hide_all, safe, safe_data
+from composetasks.run.plain_text import lines_of
+from composetasks.run.secret_values import declared
+from composetasks.store.folder import write_json
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+KEPT_LINES = 10_000
+SHOWN_LINES = 12
+SHOWN_PROBES = 3
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A service that is not up, and what stood around it then.
+
+    ``containers`` are the start's, by service: id to name; ``key`` the id of the one meant, ""
+    for none. ``since`` is when the start began (Unix seconds), ``limit`` the deadline and
+    ``was_up`` how long it had been up (seconds, None for never). ``of`` is what was expected of it.
+    ``waiting`` are the services
+    that only wait for it, ``standing`` how each of the others is.
+    """
+
+    service: str
+    verdict: Readiness
+    containers: Mapping[str, Mapping[str, str]]
+    key: str = ""
+    said: str = ""
+    since: float = 0.0
+    limit: float = 0.0
+    was_up: float | None = None
+    of: Expected = field(default_factory=Expected)
+    waiting: Sequence[str] = ()
+    standing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    name: str
+    record: Mapping[str, Any]
+    log: Sequence[str]
+
+
+def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailure:
+    """The failure of a start: its diagnosis by name and in words, with the evidence as data."""
+    seen = dict(_gather(client, trouble))
+    _keep(run_folder, seen.values())
+    one = seen.get(trouble.key) or _Seen("", {}, ())
+    lines = _last_run(one)
+    killed = trouble.verdict.kind == "killed"
+    case = Case(
+        service=trouble.service,
+        container=one.name or trouble.containers.get(trouble.service, {}).get(trouble.key, ""),
+        verdict=trouble.verdict,
+        record=one.record,
+        lines=lines,
+        said=trouble.said,
+        limit=trouble.limit,
+        was_up=trouble.was_up,
+        awaited=trouble.of.awaited,
+        ports=trouble.of.ports,
+        asked_to_end=_asked_to_end(client, trouble.key, one.record) if killed else None,
+    )
+    found = cause(case)
+    at = telling(lines)
+    document = {
+        "container": case.container,
+        "what": list(found.words),
+        "said": trouble.said,
+        "exit_code": case.state.get("ExitCode") if not case.state.get("Running") else None,
+        "check": health_command(one.record),
+        "probes": [_probe(probe) for probe in fresh_probes(case.state)[-SHOWN_PROBES:]],
+        "telling": lines[at] if at is not None else "",
+        "log": list(lines[-SHOWN_LINES:]),
+        "standing": dict(trouble.standing),
+    }
+    replicas = trouble.containers.get(trouble.service, {})
+    subject = f"{trouble.service} ({case.container})" if len(replicas) > 1 else trouble.service
+    return TaskFailure(
+        f"{subject} is not up: {found.words[0]}",
+        code=ExitCode.NOT_HEALTHY,
+        hint=found.hint,
+        data={
+            "service": trouble.service,
+            "kind": found.kind,
+            "containers": sorted(trouble.containers.get(trouble.service, ())),
+            "waiting": list(trouble.waiting),
+            "diagnosis": safe_data(document),
+        },
+    )
+
+
+def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
+    began, ended = moment_of(str(probe.get("Start", ""))), moment_of(str(probe.get("End", "")))
+    return {
+        "time": began.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "seconds": round(max(0.0, (ended - began).total_seconds()), 3),
+        "exit_code": probe.get("ExitCode"),
+        "output": str(probe.get("Output", "")).rstrip(),
+    }
+
+
+def _gather(client: APIClient, trouble: Trouble) -> Iterator[tuple[str, _Seen]]:
+    """What the engine says of each container, as far as it still does."""
+    import requests
+    from docker import errors
+
+    for containers in trouble.containers.values():
+        for key, name in containers.items():
+            with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
+                record: Mapping[str, Any] = client.inspect_container(key)
+                # Its log may say what is in its environment.
+                hide_all(declared(record.get("Config")))
+                yield key, _Seen(name, record, _log(client, key, trouble.since))
+
+
+def _asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool | None:
+    """Whether the engine was asked to kill the last run of a container (with SIGKILL); None where
+    its events do not reach back so far, as after a restart."""
+    import requests
+    from docker import errors
+
+    state = record.get("State") or {}
+    began, ended = (moment_of(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
+    if ended < began:
+        return None
+    told: list[Mapping[str, Any]] = []
+    with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
+        # By the engine's own clock, and until what happened then is noted.
+        told += client.events(
+            since=int(began.timestamp()),
+            until=int(ended.timestamp()) + 2,
+            filters={"container": [key], "event": ["kill", "die"]},
+            decode=True,
+        )
+    if all(event.get("Action") != "die" for event in told):
+        return None
+    return any((event["Actor"].get("Attributes") or {}).get("signal") == "9" for event in told)
+
+
+def _log(client: APIClient, key: str, since: float) -> list[str]:
+    """The last lines with their times; of before the start where nothing was said since."""
+    from docker import errors
+
+    for limits in ({"since": since, "tail": KEPT_LINES}, {"tail": SHOWN_LINES}):
+        try:
+            text: Any = client.logs(key, timestamps=True, **limits)
+        except errors.APIError as error:
+            return [f"- (no log can be read: {error.explanation})"]
+        if text:
+            return lines_of(safe(text.decode("utf-8", "replace")))
+    return []
+
+
+def _last_run(one: _Seen) -> list[str]:
+    """The lines of a container's last run as plain text, without their times; all where that said
+    nothing."""
+    started = moment_of(str((one.record.get("State") or {}).get("StartedAt", "")))
+    parted = [line.partition(" ") for line in one.log]
+    own = [text for time, _, text in parted if moment_of(time) >= started]
+    plain = map(spoken, own or [text for _, _, text in parted])
+    return [line for line in plain if line]
+
+
+def _keep(run_folder: Path, seen: Iterable[_Seen]) -> None:
+    for kind in ("inspect", "logs"):
+        (run_folder / kind).mkdir(exist_ok=True)
+    for one in seen:
+        write_json(run_folder / "inspect" / f"{one.name}.json", safe_data(one.record))
+        (run_folder / "logs" / f"{one.name}.log").write_text(
+            "".join(f"{line}\n" for line in one.log), "utf-8", "backslashreplace"
+        )

@@ -1,0 +1,232 @@
+"""Starting the containers of some services: by Compose (``docker compose up --no-build
+--no-deps``), and by hand what its up does not do; and stopping those that have hooks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from composetasks.apply.conflicts import removal
+from composetasks.apply.events import event
+from composetasks.apply.start.telling_line import spoken
+from composetasks.apply.tools import Tools
+from composetasks.facts import (
+    ContainerStart,
+    Event,
+    Model,
+    RecreateContainer,
+    RunProvider,
+    StartContainer,
+    Step,
+    StopContainer,
+)
+from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+from composetasks.run.plain_text import lines_of
+from composetasks.run.process import ProgramError
+
+READABLE = ("--ansi", "never", "--progress", "auto")
+"""What it says is read, whatever COMPOSE_ANSI and COMPOSE_PROGRESS want for a terminal; ``auto``
+is plain text where there is none, and ``plain`` is refused with COMPOSE_ANSI=always."""
+LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
+
+
+class EngineGone(Exception):
+    """The engine does not answer."""
+
+
+class NotLaunched(Exception):
+    """Compose could not start one of ``services``; ``said`` is what it printed on stderr."""
+
+    def __init__(self, services: Sequence[str], said: str) -> None:
+        super().__init__(said)
+        self.services = services
+        self.lines = [line.strip() for line in map(spoken, lines_of(said)) if line]
+
+    @property
+    def why(self) -> str:
+        """The line that tells the reason: the last one that speaks of an error."""
+        errors = [line for line in self.lines if "rror" in line]
+        return (errors or self.lines or [""])[-1]
+
+
+def engine_away() -> tuple[type[Exception], ...]:
+    """What is raised where the engine can't be talked to."""
+    import requests
+
+    return (EngineGone, requests.exceptions.RequestException)
+
+
+def engine_silent() -> type[Exception]:
+    """What is raised, of these, where it is there and does not answer: nobody waits for one that
+    hangs to come back."""
+    import requests
+
+    return requests.exceptions.Timeout
+
+
+def engine_answers(tools: Tools) -> bool:
+    try:
+        return bool(tools.client.ping())
+    except engine_away():
+        return False
+
+
+def by_compose(steps: Sequence[Step]) -> bool:
+    """Whether Compose makes or starts a container in one of these steps."""
+    return any(isinstance(step.operation, LAUNCHED_BY_COMPOSE) for step in steps)
+
+
+def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
+    """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_away`."""
+    for steps in services.values():
+        _by_hand(tools, steps)
+    wanted = {name: steps for name, steps in services.items() if by_compose(steps)}
+    groups: dict[tuple[bool, bool], list[str]] = {}
+    for name, steps in wanted.items():
+        kind = (_forced(steps), bool(model.providers_of(name)))
+        groups.setdefault(kind, []).append(name)
+    for (forced, provided), names in groups.items():
+        options = ["--force-recreate"] if forced else []
+        if provided:
+            _with_providers(tools, model, names, options)
+        else:
+            _compose_up(tools.compose, tools, names, ["--no-deps", *options])
+
+
+def _with_providers(
+    tools: Tools, model: Model, names: Sequence[str], options: Sequence[str]
+) -> None:
+    """Start services together with the providers they depend on, whose words Compose hands to them
+    in one and the same run only; what else they depend on is up, and is not touched."""
+    needed = {name: model.providers_of(name) for name in names}
+    alone = dict.fromkeys(one for providers in needed.values() for one in providers)
+    text = "".join(
+        [
+            "services:\n",
+            *(f"  {json.dumps(one)}: {{depends_on: !reset null}}\n" for one in alone),
+            *(
+                f"  {json.dumps(name)}: {{depends_on: !override {json.dumps(list(providers))}}}\n"
+                for name, providers in needed.items()
+            ),
+        ]
+    )
+    files = [*map(str, model.files), "-"]
+    compose = tools.compose.with_files(files, tools.compose.project)
+    _compose_up(compose, tools, names, options, text)
+
+
+def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
+    """What Compose's up does not do: wake a paused container, stop one that must restart."""
+    for step in steps:
+        if isinstance(step.operation, StopContainer):
+            removal.stop(tools.client, tools.client.inspect_container(step.key))
+        elif step.operation == StartContainer(unpause=True) and _paused(tools, step.key):
+            tools.client.unpause(step.key)
+
+
+def _paused(tools: Tools, key: str) -> bool:
+    return bool(tools.client.inspect_container(key)["State"]["Paused"])
+
+
+def _forced(steps: Sequence[Step]) -> bool:
+    return any(
+        isinstance(step.operation, RecreateContainer) and step.operation.forced for step in steps
+    )
+
+
+def _compose_up(
+    compose: Compose,
+    tools: Tools,
+    services: Sequence[str],
+    options: Sequence[str],
+    override: str | None = None,
+) -> None:
+    # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
+    spare = "--remove-orphans=false"
+    arguments = ("up", "-d", "--no-build", "--pull", "never", spare, *options)
+    try:
+        compose.run(*READABLE, *arguments, *services, stdin=override)
+    except ProgramError as error:
+        (tools.run_folder / "compose-up.log").write_text(
+            safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
+        )
+        if not engine_answers(tools):
+            raise EngineGone from error
+        # With COMPOSE_STATUS_STDOUT what became of each container is there.
+        raise NotLaunched(services, error.stdout + error.stderr) from error
+
+
+def stop_provider(step: Step, tools: Tools) -> Iterator[Event]:
+    """Have a provider end what it made. Raises TaskFailure, code 1, where Compose can't."""
+    yield event("step-started", step)
+    try:
+        tools.compose.run(*READABLE, "down", step.service)
+    except ProgramError as error:
+        failed = NotLaunched([step.service], error.stdout + error.stderr)
+        raise TaskFailure(
+            f"the provider of {step.service} could not end what it made",
+            detail=safe(failed.why),
+            hint="see that its program is on PATH, and run the task again",
+        ) from error
+    yield event("step-done", step, "ended")
+
+
+def stop_by_compose(tools: Tools, service: str, keys: Sequence[str]) -> None:
+    """Stop a service's containers (``keys``: their ids) after its ``pre_stop`` hooks.
+
+    Raises TaskFailure, code 1, where a hook fails: Compose lets the container run then. One whose
+    container ended under it, in a restart loop say, has not failed: there is nothing to stop."""
+    before = _lives(tools, keys)
+    try:
+        tools.compose.run(*READABLE, "stop", service)
+    except ProgramError as error:
+        if before.isdisjoint(_lives(tools, keys)):
+            return
+        failed = NotLaunched([service], error.stdout + error.stderr)
+        raise TaskFailure(
+            f"service {service} could not be stopped: {safe(failed.why)}",
+            detail=safe("\n".join(failed.lines)),
+            hint=f"`docker compose kill {service}` ends it without its hooks",
+        ) from error
+
+
+def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:
+    """Which of the containers run, and since when."""
+    from docker import errors
+
+    found = set()
+    for key in keys:
+        with contextlib.suppress(errors.NotFound):
+            state = tools.client.inspect_container(key)["State"]
+            if state["Running"] and not state["Restarting"]:
+                found.add((key, str(state["StartedAt"])))
+    return found
+
+
+def culprit(
+    tools: Tools, model: Model, failed: NotLaunched, containers: Mapping[str, Sequence[str]]
+) -> str:
+    """Which service Compose's error is about: one with a container the engine keeps an error of,
+    one that is named, or the first. ``containers``: ids by service."""
+    import requests
+    from docker import errors
+
+    for name in failed.services:
+        for key in containers[name]:
+            with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
+                if tools.client.inspect_container(key)["State"].get("Error"):
+                    return name
+    for name in failed.services:
+        for container in model.services[name].container_names:
+            if container in failed.why or any(
+                line.startswith(f"Container {container} ") and line.endswith("Error")
+                for line in failed.lines
+            ):
+                return name
+        told = (f"service:{name}:", f'service "{name}" pre_start', f"{name} hook ")
+        if any(line.startswith(told) for line in failed.lines):
+            return name
+    return failed.services[0]

@@ -1,0 +1,147 @@
+"""Asks the engine, and where it must the container's network namespace, how a container is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.start.readiness import (
+    LOOP_RESTARTS,
+    Expected,
+    Phase,
+    Readiness,
+    allowance,
+    asked_every,
+    heard,
+    judge,
+    moment_of,
+)
+from composetasks.facts import ExitCode
+from composetasks.run.outside_failures import understood
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+REMOVAL_SECONDS = 2
+PORT_INTERVAL = 0.2
+PORT_INTERVAL_LATER = 1.0
+"""Seconds between two looks at what listens, in the first seconds and later: nothing announces
+that a program listens."""
+FIRST_SECONDS = 5.0
+RAN_WELL_SECONDS = 10.0
+"""A program that ran this long has started, for the engine's restart policies too."""
+
+Sockets = Callable[[Mapping[str, Any]], "frozenset[tuple[str, int]] | None"]
+"""The addresses and ports that are listened on in a container's network namespace, by its inspect
+record; None where nobody can be asked."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How a container is: the verdict, and the engine's times and count of restarts.
+
+    ``asked_every`` is the seconds between two health probes of its start, None without a check,
+    ``allowance`` those after which the engine gives up; ``loops`` says that its restart policy
+    starts it again and again.
+    """
+
+    readiness: Readiness
+    created: str = ""
+    started: str = ""
+    restarts: int = 0
+    asked_every: float | None = None
+    allowance: float = 0.0
+    loops: bool = False
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What is known of the waiting for a container: since when (seconds), the engine's count of
+    restarts when it began (None: this is the first look), whether someone had it stopped, and
+    whether a port was waited for long enough."""
+
+    seconds: float = 0.0
+    restarts_before: int | None = None
+    asked_to_end: bool = False
+    enough: bool = False
+
+
+@dataclass
+class Seen:
+    """Since when each run of a container is known, by a clock that nobody sets: that of the
+    engine may be another one, or this machine's may be set back meanwhile."""
+
+    moments: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def seconds(self, key: str, started: str) -> float:
+        """How long a container has run at least."""
+        now = time.monotonic()
+        told = datetime.now(timezone.utc) - moment_of(started)
+        return max(told.total_seconds(), now - self.moments.setdefault((key, started), now))
+
+
+def probe(
+    client: APIClient, key: str, of: Expected, seen: Seen, waited: Waited, sockets: Sockets
+) -> Probe:
+    """Inspect a container and judge it."""
+    from docker import errors
+
+    try:
+        record: Mapping[str, Any] = client.inspect_container(key)
+    except errors.NotFound:
+        return Probe(Readiness(Phase.FAILED, "its container was removed meanwhile", "removed"))
+    with understood("the engine's record of a container", ExitCode.NO_ENGINE):
+        return judged(record, key, of, seen, waited, sockets)
+
+
+def judged(
+    record: Mapping[str, Any],
+    key: str,
+    of: Expected,
+    seen: Seen,
+    waited: Waited,
+    sockets: Sockets,
+) -> Probe:
+    """How a container is by its inspect record, and by what is known of the waiting for it."""
+    count = int(record.get("RestartCount", 0))
+    restarts = 0 if waited.restarts_before is None else max(0, count - waited.restarts_before)
+    state = record.get("State") or {}
+    started = str(state.get("StartedAt", ""))
+    ran = seen.seconds(key, started)
+    verdict = judge(record, of, restarts=restarts, asked_to_end=waited.asked_to_end)
+    if verdict.listens:
+        verdict = heard(verdict, of, sockets(record), enough=waited.enough)
+        if verdict.listens:
+            early = waited.seconds < FIRST_SECONDS
+            again = PORT_INTERVAL if early else PORT_INTERVAL_LATER
+            verdict = replace(verdict, again=again)
+    if verdict.phase is Phase.UP and ran < verdict.settle:
+        message = "running" if not restarts else "running again"
+        verdict = Readiness(Phase.WAITING, message, verdict.kind, again=verdict.settle - ran)
+    lasts = bool(state.get("Running")) and not state.get("Restarting") and ran >= RAN_WELL_SECONDS
+    return Probe(
+        verdict,
+        str(record.get("Created", "")),
+        started,
+        count,
+        asked_every=asked_every(record),
+        allowance=allowance(record),
+        loops=restarts >= LOOP_RESTARTS and not lasts and verdict.phase is Phase.WAITING,
+    )
+
+
+def removed_soon(client: APIClient, key: str) -> bool:
+    """Whether a container that was just killed is being removed: that kills it first."""
+    import requests
+    from docker import errors
+
+    try:
+        client.wait(key, timeout=REMOVAL_SECONDS, condition="removed")
+    except errors.NotFound:
+        return True
+    except requests.exceptions.RequestException:
+        return False
+    return True

@@ -1,0 +1,446 @@
+"""Starts containers in dependency order and waits until they are up.
+
+Compose makes and starts every container, service by service as what each depends on becomes
+ready; we decide when that is, from the engine's events and inspect records. So a job that is done
+is not run again, an unhealthy probe before the deadline is not the end, and every wait can be
+explained.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from composetasks.apply.start.dependencies import dependents, is_optional, standing, waits_for
+from composetasks.apply.start.diagnosis import Trouble, diagnose
+from composetasks.apply.start.launch import (
+    EngineGone,
+    NotLaunched,
+    by_compose,
+    culprit,
+    engine_away,
+    engine_silent,
+    launch,
+)
+from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_soon
+from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlines
+from composetasks.apply.start.readiness import CYCLES, Phase, Readiness, expected
+from composetasks.apply.start.record import StartRecord
+from composetasks.apply.start.watch import Watch
+from composetasks.apply.tools import Tools
+from composetasks.facts import Action, Event, Role, Step, World, role
+from composetasks.facts.engine import COMPOSE
+from composetasks.facts.jobs import Ended, sortable
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+from composetasks.store import folder
+
+AWAY_INTERVAL = 0.2
+"""Seconds between two tries of an engine that is away."""
+TELLING = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause", "health_status")
+"""The events after which a container may stand otherwise than before; without those of every
+single health probe."""
+ANNOUNCED_SECONDS = 2.0
+"""How long an end that was seen is waited for in the engine's events."""
+UNANNOUNCED_SECONDS = 10.0
+"""After how long a container that is waited for is looked at though nothing was announced: a stream
+of events that has fallen silent looks like one without news."""
+
+
+class Start:
+    """One start of some services; :meth:`run` yields what happens."""
+
+    def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
+        self.model, self.tools, self.client = (model := world.model), tools, tools.client
+        self.copies = {one.id for one in world.engine.containers if one.copied}
+        self.services: dict[str, Progress] = {}
+        for step in steps:
+            self._of(step.service).steps.append(step)
+        for name in list(self.services):
+            for dependency in model.services[name].depends_on:
+                if dependency.service in model.services:
+                    self._of(dependency.service)
+        self.others: dict[str, str] = {}
+        self.began, self.since = time.monotonic(), time.time()
+        self.away_since: float | None = None
+        self.record = StartRecord(model.project)
+        self.seen = Seen()
+        self.watch = Watch(self.client, self.model.project, TELLING)
+
+    def _of(self, name: str) -> Progress:
+        if name not in self.services:
+            of = expected(self.model, name, self.tools.ready.get(name, ""))
+            self.services[name] = Progress([], of, self.tools.given_timeout(name))
+        return self.services[name]
+
+    def run(self) -> Iterator[Event]:
+        """Launch and wait; raises TaskFailure, code 8, for the first service that can't be up.
+        Whatever the end, the run folder's timeline tells how it came to it."""
+        outcome, failed = "interrupted", ""
+        try:
+            yield from self._run()
+            outcome = "up"
+        except TaskFailure as failure:
+            outcome, failed = "failed", str(failure.data.get("service", ""))
+            raise
+        finally:
+            self.tools.remember_ends(list(self._ends()))
+            self.record.write(self.tools.run_folder, outcome, self._states(failed))
+
+    def _run(self) -> Iterator[Event]:
+        with self.watch:
+            self._find_containers()
+            for name, progress in self.services.items():
+                if not by_compose(progress.steps):
+                    progress.launched = time.monotonic()
+                    self.record.launched(name)
+            changed: set[str] | None = None
+            while True:
+                try:
+                    yield from self._look(changed)
+                    yield from self._tell()
+                    if (yield from self._launch()):
+                        changed = None
+                        continue
+                    # What was announced meanwhile may be the end of one that was up.
+                    ended = self._finished()
+                    self._check_stuck()
+                    changed = self.watch.changed(0.0 if ended else self._patience())
+                    if ended and changed == set():
+                        self._await_ends()
+                        break
+                    if not changed:
+                        yield from self._check_deadlines()
+                    if changed is None:
+                        raise EngineGone
+                    self.away_since = None
+                except engine_silent():
+                    raise
+                except engine_away():
+                    self._await_engine()
+                    changed = None
+
+    def _await_ends(self) -> None:
+        """Wait a moment for what the engine announces of jobs that are done: how they ended."""
+        deadline = time.monotonic() + ANNOUNCED_SECONDS
+        while time.monotonic() < deadline and any(
+            self.watch.ended_by_itself(key) is None for _, key, _ in self._done()
+        ):
+            self.watch.changed(deadline - time.monotonic())
+
+    def _done(self) -> Iterator[tuple[str, str, Probe]]:
+        """The containers of this start that are done: service, id, last look."""
+        for name, progress in self.services.items():
+            for key, found in progress.probes.items():
+                if progress.steps and found.readiness.phase is Phase.DONE:
+                    yield name, key, found
+
+    def _ends(self) -> Iterator[tuple[str, Ended]]:
+        """How jobs of this start ended, with their services."""
+        started = [
+            sortable(found.started)
+            for progress in self.services.values()
+            for found in progress.probes.values()
+        ]
+        for name, key, found in self._done():
+            by_itself = self.watch.ended_by_itself(key)
+            if by_itself is not None:
+                yield name, Ended(key, sortable(found.started), by_itself, max(started))
+
+    def _states(self, failed: str) -> dict[str, str]:
+        """How the services of this start stand, and those that one of them waited for; what was
+        up already is no part of it."""
+        own = {name for name, progress in self.services.items() if progress.steps}
+        return {
+            name: "failed"
+            if name == failed
+            else "waiting"
+            if progress.launched is None
+            else "starting"
+            if progress.phase is Phase.WAITING
+            else progress.phase.value
+            for name, progress in self.services.items()
+            if name in own or name in self.record.awaited
+        }
+
+    # --- launching --------------------------------------------------------------------------
+
+    def _launch(self) -> Generator[Event, None, bool]:
+        """Start every service whose dependencies are satisfied; returns whether there was one."""
+        ready = []
+        for name, progress in self.services.items():
+            if progress.launched is not None:
+                continue
+            others = waits_for(self.model, self.services, name)
+            self.record.waits(name, others)
+            if not others:
+                ready.append(name)
+            elif progress.waits_for != (said := f"waiting for {', '.join(others)}"):
+                progress.waits_for = said
+                yield self._event("service-state", name, said, data={"state": "waiting"})
+        if ready:
+            yield from self._launch_these(ready)
+        return bool(ready)
+
+    def _launch_these(self, ready: Sequence[str]) -> Iterator[Event]:
+        for name in ready:
+            yield self._event("service-state", name, "starting", data={"state": "starting"})
+        began = time.monotonic()
+        for name in ready:
+            progress = self.services[name]
+            progress.launched = began
+            progress.tried = progress.tried or began
+            self.record.launched(name)
+        try:
+            self._do_steps(ready)
+        except engine_away():
+            for name in ready:
+                self.services[name].launched = None
+            raise
+        self._find_containers()
+        for name in ready:
+            # Ending what it replaces took as long as that was given for its end.
+            self.services[name].started = time.monotonic()
+            if self.model.services[name].provided:
+                # There is no container to be looked at.
+                self.services[name].phase = Phase.UP
+            for step in self.services[name].steps:
+                yield Event(
+                    kind="step-done",
+                    time=folder.now(),
+                    step=step.id,
+                    service=name,
+                    target=step.target,
+                    message=_done(step.action),
+                    seconds=round(time.monotonic() - began, 3),
+                )
+
+    def _do_steps(self, names: Sequence[str]) -> None:
+        """Have the containers of services started; raises the failure of one that can't be."""
+        try:
+            steps = {name: self.services[name].steps for name in names}
+            launch(self.tools, self.model, steps)
+        except NotLaunched as error:
+            self._find_containers()
+            containers = {name: list(self.services[name].containers) for name in error.services}
+            name = culprit(self.tools, self.model, error, containers)
+            verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
+            said = safe(error.why)
+            raise self._failure(name, self.services[name], verdict, said=said) from error
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def _find_containers(self) -> None:
+        label = f"{COMPOSE}project={self.model.project}"
+        found = self.client.containers(all=True, filters={"label": [label]})
+        now: dict[str, dict[str, str]] = {}
+        stand: dict[str, list[str]] = {}
+        for one in found:
+            labels = one.get("Labels") or {}
+            if role(labels) is Role.REPLICA and one["Id"] not in self.copies:
+                service = labels[f"{COMPOSE}service"]
+                now.setdefault(service, {})[one["Id"]] = min(one["Names"], key=len).lstrip("/")
+                stand.setdefault(service, []).append(str(one["State"]))
+        self.others = {
+            name: min(states, key=lambda state: state == "running")
+            for name, states in stand.items()
+            if name not in self.services
+        }
+        for name, progress in self.services.items():
+            # One that had a container and has none was robbed of it: it is looked at once more.
+            progress.containers = now.get(name) or progress.containers
+
+    def _look(self, changed: set[str] | None) -> Iterator[Event]:
+        """Inspect the containers that something happened to (None: all), and those that nothing
+        announces, and judge them."""
+        now = time.monotonic()
+        for name, progress in self.services.items():
+            if progress.launched is None or not progress.containers:
+                continue
+            concerned = changed is None or bool(changed & progress.containers.keys())
+            if not concerned and now < progress.look_at:
+                continue
+            progress.probes = {key: self._probe(name, progress, key) for key in progress.containers}
+            verdicts = [one.readiness for one in progress.probes.values()]
+            again = [one.again for one in verdicts if one.again is not None]
+            progress.look_at = time.monotonic() + min([*again, UNANNOUNCED_SECONDS])
+            yield from self._conclude(name, progress, verdicts)
+
+    def _probe(self, name: str, progress: Progress, key: str) -> Probe:
+        waited = Waited(
+            seconds=time.monotonic() - (progress.launched or self.began),
+            restarts_before=progress.restarts.get(key),
+            asked_to_end=self.watch.asked_to_end(key),
+            enough=progress.listened_enough(),
+        )
+        found = probe(self.client, key, progress.of, self.seen, waited, self.tools.sockets)
+        progress.restarts.setdefault(key, found.restarts)
+        self.record.seen(name, key, found)
+        return found
+
+    def _conclude(
+        self, name: str, progress: Progress, verdicts: Sequence[Readiness]
+    ) -> Iterator[Event]:
+        phases = {one.phase for one in verdicts}
+        if progress.given_up and Phase.WAITING in phases:
+            return
+        if progress.verdict.kind == CYCLES and Phase.FAILED not in phases:
+            return  # It is up, and will go on to end and be started.
+        failed = next((v for v in verdicts if v.phase is Phase.FAILED), None)
+        waiting = next((v for v in verdicts if v.phase is Phase.WAITING), None)
+        verdict = failed or waiting or verdicts[0]
+        if failed and not (progress.phase is Phase.UP and not self.tools.wait):
+            key = list(progress.containers)[verdicts.index(failed)]
+            yield from self._fail(name, progress, failed, key)
+            return
+        before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
+        if verdict.phase in (Phase.UP, Phase.DONE) and before is not verdict.phase:
+            progress.up_since = time.monotonic()
+            seconds = round(time.monotonic() - (progress.launched or self.began), 3)
+            self.record.ready(name)
+            if progress.steps:
+                state = {"state": verdict.phase.value}
+                yield self._event("service-state", name, verdict.message, seconds, state)
+                for one in dict.fromkeys(v.warning for v in verdicts if v.warning):
+                    yield self._event("warning", name, f"{name} {one}")
+
+    def _fail(
+        self, name: str, progress: Progress, verdict: Readiness, key: str = ""
+    ) -> Iterator[Event]:
+        """Raise the failure of a service. One that all who depend on it can do without
+        (``required: false``) is only told about."""
+        before, progress.phase, progress.verdict = progress.phase, Phase.FAILED, verdict
+        if not is_optional(self.model, self.services, name):
+            if verdict.kind == "killed" and removed_soon(self.client, key):
+                verdict = replace(verdict, kind="removed")
+            raise self._failure(name, progress, verdict, key)
+        if before is not Phase.FAILED:
+            message = f"{name} is not up ({verdict.message}); what depends on it goes without"
+            yield self._event("warning", name, message)
+
+    def _tell(self) -> Iterator[Event]:
+        """Say what is waited for: a failing health check at once, anything else after a while."""
+        now = time.monotonic()
+        for name, progress in self.services.items():
+            message = progress.to_tell(now) if progress.steps else ""
+            if message:
+                state = {"state": "starting", "waits": progress.verdict.kind}
+                yield self._event("service-state", name, message, data=state)
+
+    # --- ending -----------------------------------------------------------------------------
+
+    def _finished(self) -> bool:
+        for progress in self.services.values():
+            if progress.launched is None:
+                return False
+            if self.tools.wait and progress.steps and progress.phase is Phase.WAITING:
+                return False
+        return True
+
+    def _patience(self) -> float:
+        """The seconds until something is due that no event announces."""
+        moments = [
+            *(one.look_at for one in self.services.values() if one.launched is not None),
+            *(one.tell_at() for one in self.services.values() if one.steps),
+            *deadlines(self.services).values(),
+        ]
+        return max(0.05, min(moments, default=1.0) - time.monotonic())
+
+    def _check_stuck(self) -> None:
+        """Raise the failure of a service that waits for what can't come any more: the health
+        of one that has ended, say."""
+        phases = [one.phase for one in self.services.values() if one.launched is not None]
+        left = [name for name, one in self.services.items() if one.launched is None]
+        if Phase.WAITING in phases or not left:
+            return
+        others = waits_for(self.model, self.services, left[0])
+        told = [f"{other} ({self.services[other].verdict.message})" for other in others]
+        message = f"it waits for what will not come: {', '.join(told)}"
+        verdict = Readiness(Phase.FAILED, message, "never-started")
+        raise self._failure(left[0], self.services[left[0]], verdict)
+
+    def _check_deadlines(self) -> Iterator[Event]:
+        """Raise the failure of the first service whose time is over, after one more look."""
+        now = time.monotonic()
+        if all(now < deadline for deadline in deadlines(self.services).values()):
+            return
+        yield from self._look(None)
+        for name, deadline in deadlines(self.services).items():
+            if now >= deadline:
+                progress = self.services[name]
+                kind = "restart-loop" if progress.loops else "timeout"
+                verdict = replace(progress.verdict, phase=Phase.FAILED, kind=kind)
+                progress.given_up = True
+                yield from self._fail(name, progress, verdict, progress.lagging)
+
+    def _failure(
+        self, name: str, progress: Progress, verdict: Readiness, key: str = "", said: str = ""
+    ) -> TaskFailure:
+        up_since = progress.up_since
+        others = {one: "up" if state == "running" else state for one, state in self.others.items()}
+        trouble = Trouble(
+            service=name,
+            verdict=verdict,
+            containers={one: dict(other.containers) for one, other in self.services.items()},
+            key=key or next(iter(progress.containers), ""),
+            said=said,
+            since=self.since - 1,
+            limit=round(min(progress.limit, time.monotonic() - (progress.begun or self.began)), 1),
+            was_up=round(time.monotonic() - up_since, 1) if up_since is not None else None,
+            of=progress.of,
+            waiting=dependents(self.model, self.services, name),
+            standing={**others, **standing(self.model, self.services, name)},
+        )
+        return diagnose(self.client, self.tools.run_folder, trouble)
+
+    def _await_engine(self) -> None:
+        """Wait until an engine that went away is there again, and watch on from where it went."""
+        began = self.away_since = self.away_since or time.monotonic()
+        limits = [one.given or DEFAULT_TIMEOUT for one in self.services.values()]
+        deadline = min([*deadlines(self.services).values(), began + max(limits)])
+        while True:
+            self.watch.pause(AWAY_INTERVAL)
+            if time.monotonic() >= deadline:
+                waiting = (n for n, p in self.services.items() if p.phase is Phase.WAITING)
+                name = next(waiting, next(iter(self.services)))
+                away_for = time.monotonic() - began
+                away = f"the engine went away and was not back after {away_for:.1f} s"
+                verdict = Readiness(Phase.FAILED, away, "engine-gone")
+                raise self._failure(name, self.services[name], verdict)
+            try:
+                self.watch.reconnect()
+                self._find_containers()
+            except engine_silent():
+                raise
+            except engine_away():
+                continue
+            return
+
+    def _event(
+        self,
+        kind: str,
+        service: str,
+        message: str,
+        seconds: float | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Event:
+        return Event(
+            kind=kind,
+            time=folder.now(),
+            service=service,
+            message=message,
+            seconds=seconds,
+            data=data or {},
+        )
+
+
+def _done(action: Action) -> str:
+    return {
+        Action.CREATE_CONTAINER: "created",
+        Action.RECREATE_CONTAINER: "recreated",
+        Action.START_CONTAINER: "started",
+        Action.STOP_CONTAINER: "stopped",
+        Action.RUN_PROVIDER: "run",
+    }.get(action, "")

@@ -1,0 +1,1 @@
+"""Keeps, empties and puts back state, by a helper container."""

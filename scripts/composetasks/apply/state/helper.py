@@ -1,0 +1,339 @@
+"""The helper: a short-lived container that mounts the listed places of state, and nothing else,
+and works on them as root of its own (without network, and with no more capabilities than files
+need). It removes itself when it ends, and ends when we do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply import interpreter
+from composetasks.apply.inside import wire
+from composetasks.apply.state.mounts import ARCHIVES, Archives, Mounted, bind
+from composetasks.facts import ExitCode, World
+from composetasks.run.failure import TaskFailure
+from composetasks.run.process import ProgramError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LABEL = "composetasks.helper"
+RUN = "composetasks.helper.run"
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
+LONG_SECONDS = 3600
+END_SECONDS = 60
+"""How long a helper may take to clean up after its work was cut short."""
+STREAM_STDERR = 2
+
+
+class HelperFailed(Exception):
+    """What was asked for failed inside: the system's own words, and where."""
+
+    def __init__(self, why: str, errno: int | None = None, path: str = "") -> None:
+        super().__init__(f"{why}: {path}" if path else why)
+        self.why, self.errno, self.path = why, errno, path
+
+
+def is_here(client: APIClient) -> bool:
+    """Whether the engine runs on this machine itself, and not in a machine within it."""
+    said, here = client.info(), os.uname()
+    return (said.get("Name"), said.get("KernelVersion")) == (here.nodename, here.release)
+
+
+class Helper:
+    """A helper at work on some places; a context manager.
+
+    Leaving the block ends it; what it prepared and did not exchange is removed. ``sees_archives``
+    says that it has the snapshot's folder too.
+    """
+
+    def __init__(
+        self,
+        client: APIClient,
+        world: World,
+        places: Sequence[Mounted],
+        *,
+        run: str = "",
+        archives: Archives | None = None,
+    ) -> None:
+        self._client, self._world, self.places = client, world, tuple(places)
+        self._archives = archives if archives and is_here(client) else None
+        self.sees_archives = False
+        self._left_alone = False
+        self.run = run or secrets.token_hex(4)
+        self._id = ""
+        self._socket: Any = None
+        self._frame = 0
+        self._complaint = b""
+        self._watch = threading.Thread(target=self._until_gone, daemon=True)
+
+    def __enter__(self) -> Helper:
+        try:
+            self._start()
+            mounts = [
+                {"mount": one.mount["Target"], "name": one.name, "number": one.number}
+                for one in self.places
+            ]
+            archives = ARCHIVES if self._archives else ""
+            said = self.ask("open", run=self.run, places=mounts, archives=archives)
+            if _on_this_machine(said):
+                self._same_folders(said)
+                self.sees_archives = self._same_archives(said)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
+        from docker import errors
+
+        try:
+            with _image(self._client, self._world) as image:
+                self._id = self._created(image)
+                self._client.put_archive(self._id, "/", interpreter.archive())
+            self._attach()
+            self._client.start(self._id)
+            self._watch.start()
+        except (errors.APIError, ProgramError) as error:
+            raise TaskFailure(
+                "the helper container, which works on the state, can't be started",
+                detail=str(getattr(error, "explanation", None) or error),
+                hint="nothing was changed; it needs a Linux engine of this machine's architecture",
+            ) from error
+
+    def _created(self, image: str) -> str:
+        from docker import errors
+
+        mounts = [dict(one.mount) for one in self.places]
+        if self._archives is not None:
+            source = os.path.realpath(self._archives.folder)
+            archives = bind(source, ARCHIVES, read_only=self._archives.read_only)
+            try:
+                return self._created_with(image, [*mounts, archives])
+            except errors.APIError:
+                self._archives = None  # a folder that the engine can't get at
+        return self._created_with(image, mounts)
+
+    def _created_with(self, image: str, mounts: Sequence[Mapping[str, Any]]) -> str:
+        host = {
+            "Mounts": mounts,
+            "AutoRemove": True,
+            "NetworkMode": "none",
+            "LogConfig": {"Type": "none"},
+            "CapDrop": ["ALL"],
+            "CapAdd": list(CAPABILITIES),
+            "SecurityOpt": ["no-new-privileges", "label=disable"],
+            "UsernsMode": "host",
+        }
+        config = {
+            "Image": image,
+            "Entrypoint": interpreter.entrypoint(),
+            "Cmd": interpreter.argv(),
+            "User": "0:0",
+            "WorkingDir": "/",
+            "OpenStdin": True,
+            "StdinOnce": True,
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Healthcheck": {"Test": ["NONE"]},
+            "Labels": {LABEL: self._world.model.project, RUN: self.run},
+            "HostConfig": host,
+        }
+        name = f"{self._world.model.project}-state-{secrets.token_hex(4)}"
+        return create(self._client, config, name)
+
+    def _attach(self) -> None:
+        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        self._response = self._client.attach_socket(self._id, params=params)
+        self._socket = getattr(self._response, "_sock", self._response)
+        if hasattr(self._socket, "settimeout"):
+            self._socket.settimeout(None)
+
+    def _until_gone(self) -> None:
+        """Wait until the container has removed itself. Then nobody reads what is sent, and the
+        engine does not say so: a send that blocks would block for ever."""
+        end(self._client, self._id)
+        with contextlib.suppress(OSError, AttributeError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def _same_folders(self, said: Mapping[str, Any]) -> None:
+        """Raise TaskFailure, code 9, where the engine's folder is not the one that was observed."""
+        for one, there in zip(self.places, said["places"], strict=True):
+            if one.state.kind != "folder" or not there["exists"]:
+                continue
+            status = os.lstat(one.state.place)
+            if (status.st_dev, status.st_ino) != (there["device"], there["inode"]):
+                raise TaskFailure(
+                    f"{one.state.place} is not the folder that was looked at",
+                    code=ExitCode.CONFLICT,
+                    hint="nothing was changed; see what replaced it, and run the task again",
+                )
+
+    def _same_archives(self, said: Mapping[str, Any]) -> bool:
+        """Whether the snapshot's folder that the helper has is the one that we have."""
+        if self._archives is None:
+            return False
+        status = os.stat(self._archives.folder)
+        return said.get("archives") == [status.st_dev, status.st_ino]
+
+    def leave_alone(self) -> None:
+        """Let it finish what it does after the block was left, and remove itself then."""
+        self._left_alone = True
+
+    def __exit__(self, *exc: object) -> None:
+        from docker import errors
+
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+                self._response.close()
+            self._socket = None
+        if self._left_alone:
+            return
+        if self._watch.ident is not None:
+            self._watch.join(END_SECONDS)
+        if self._id and (self._watch.ident is None or self._watch.is_alive()):
+            # It never ran, or does not come to its end.
+            with contextlib.suppress(errors.APIError):
+                self._client.remove_container(self._id, v=True, force=True)
+        self._id = ""
+
+    # --- asking -----------------------------------------------------------------------------
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Ask for something and wait for the answer; raises HelperFailed."""
+        self.send(wire.message({"do": do, **arguments}))
+        return self.answer()
+
+    def send(self, record: bytes) -> None:
+        """Send a record."""
+        try:
+            self._socket.sendall(record)
+        except OSError as error:
+            raise self._gone() from error
+
+    def answer(self) -> dict[str, Any]:
+        """The answer to what was asked for."""
+        import json
+
+        kind, payload = self.receive()
+        if kind != wire.JSON:
+            raise wire.WireError("data where an answer was due")
+        said: dict[str, Any] = json.loads(payload)
+        if "error" in said:
+            raise HelperFailed(said["error"], said["errno"], said["path"])
+        return said
+
+    def data(self) -> Iterator[bytes]:
+        """The data records of an answer, up to the empty one."""
+        while True:
+            _, payload = self.receive()
+            if not payload:
+                return
+            yield payload
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """The next record."""
+        try:
+            return wire.receive(self._read)
+        except (wire.Closed, OSError) as error:
+            raise self._gone() from error
+
+    def _gone(self) -> TaskFailure:
+        last = self._complaint.decode(errors="replace").strip().splitlines()
+        return TaskFailure(
+            "the helper container ended before its work was done",
+            detail="\n".join(last[-5:]),
+            hint="the state is what it was; see `docker events`, and run the task again",
+        )
+
+    def _read(self, count: int) -> bytes:
+        """Up to ``count`` bytes of its standard output, out of the engine's frames: a byte that
+        names the stream, three that are zero, four of length, and the content."""
+        while not self._frame:
+            header = self._exactly(8)
+            if not header:
+                return b""
+            length = int.from_bytes(header[4:], "big")
+            if header[0] == STREAM_STDERR:
+                self._complaint += self._exactly(length)
+            else:
+                self._frame = length
+        content: bytes = self._socket.recv(min(count, self._frame))
+        self._frame -= len(content)
+        return content
+
+    def _exactly(self, count: int) -> bytes:
+        content = b""
+        while len(content) < count:
+            more = self._socket.recv(count - len(content))
+            if not more:
+                return b""
+            content += more
+        return content
+
+
+def _on_this_machine(said: Mapping[str, Any]) -> bool:
+    """Whether the helper runs on this machine's own kernel."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return bool(said["boot"] == file.read().strip())
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _image(client: APIClient, world: World) -> Iterator[str]:
+    """An image to make the helper from: its content does not matter, as long as none is pulled.
+
+    One that the project's containers run, else the smallest; where the engine has none at all, an
+    empty one for as long as the block lasts.
+    """
+    used = [one.image_id for one in world.engine.containers if one.project == world.model.project]
+    sizes = {image.id: image.size for image in world.engine.images}
+    known = [key for key in used if key in sizes] or sorted(sizes, key=lambda key: sizes[key])
+    if known:
+        yield known[0]
+        return
+    with empty_image(client, LABEL) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def empty_image(client: APIClient, repository: str) -> Iterator[str]:
+    """An image with nothing in it, for as long as the block lasts."""
+    client.import_image_from_data(bytes(1024), repository=repository)
+    try:
+        yield f"{repository}:latest"
+    finally:
+        client.remove_image(f"{repository}:latest", force=True)
+
+
+def create(client: APIClient, config: Mapping[str, Any], name: str | None = None) -> str:
+    """Make a container of a configuration in the engine's own words, and return its id."""
+    untyped: Any = client
+    return str(untyped.create_container_from_config(config, name)["Id"])
+
+
+def end(client: APIClient, key: str) -> None:
+    """Wait until a container that removes itself is gone, however long that takes."""
+    import requests
+    from docker import errors
+
+    while True:
+        try:
+            client.wait(key, timeout=LONG_SECONDS, condition="removed")
+        except errors.APIError:
+            return
+        except requests.exceptions.ReadTimeout:
+            continue
+        except requests.exceptions.RequestException:
+            return
+        return

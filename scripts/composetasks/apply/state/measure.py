@@ -1,0 +1,85 @@
+"""Measures what is in state: sizes, numbers of files, last changes.
+
+Where the engine runs on this machine and we may read it, from here; else by a helper that may only
+read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from composetasks.apply.inside import tree
+from composetasks.apply.state import helper, mounts
+from composetasks.apply.state.helper import Helper, HelperFailed
+from composetasks.apply.state.messages import failure
+from composetasks.facts import State, World
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+def measure(world: World, client: APIClient) -> tuple[State, ...]:
+    """The state of ``world`` with what is in it.
+
+    Raises TaskFailure where that can't be told.
+    """
+    there = [one for one in world.state if one.exists]
+    if not there:
+        return world.state
+    found = _from_here(there, client) if helper.is_here(client) else {}
+    left = [one for one in there if one.name not in found]
+    if left:
+        found |= _by_helper(left, world, client)
+    return tuple(_with(one, found.get(one.name)) for one in world.state)
+
+
+def _from_here(state: list[State], client: APIClient) -> dict[str, Mapping[str, float]]:
+    """What can be read from here: a folder, or a volume that is one on the engine's disk."""
+    found: dict[str, Mapping[str, float]] = {}
+    for one in state:
+        path = one.place
+        if one.kind == "volume":
+            record = client.inspect_volume(one.place)
+            if record.get("Driver") != "local" or record.get("Options"):
+                continue
+            path = str(record["Mountpoint"])
+        try:
+            root = os.open(path, tree.FOLDER)
+        except OSError:
+            continue
+        try:
+            found[one.name] = tree.measure(root)
+        except PermissionError:
+            continue
+        finally:
+            os.close(root)
+    return found
+
+
+def _by_helper(
+    state: list[State], world: World, client: APIClient
+) -> dict[str, Mapping[str, float]]:
+    places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
+    try:
+        with Helper(client, world, places) as at_work:
+            found = at_work.ask("measure")["places"]
+    except HelperFailed as error:
+        raise failure("the state could not be measured", error) from error
+    return {one.name: amount for one, amount in zip(state, found, strict=True)}
+
+
+def _with(one: State, amount: Mapping[str, float] | None) -> State:
+    if amount is None:
+        return one
+    when = datetime.fromtimestamp(int(amount["modified"]), timezone.utc)
+    return replace(
+        one,
+        bytes=int(amount["bytes"]),
+        files=int(amount["files"]),
+        folders=int(amount["folders"]),
+        modified=when.isoformat().replace("+00:00", "Z"),
+    )

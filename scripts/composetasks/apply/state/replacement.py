@@ -1,0 +1,246 @@
+"""Empties and restores all state of a run together, by one helper: prepared beside what is there,
+exchanged in one go when everything is ready, and only then is the old content removed. So whatever
+happens before the exchange leaves the old state whole, and whatever happens after it the new.
+
+A run does not wait for the removal of much: its helper goes on with that, and where it is killed
+the next replacement does the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.events import event
+from composetasks.apply.state import helper, leftover_helpers, mounts, snapshot
+from composetasks.apply.state.helper import Helper, HelperFailed
+from composetasks.apply.state.messages import failure
+from composetasks.apply.state.mounts import Archives, Mounted
+from composetasks.apply.tools import Tools
+from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
+from composetasks.run.failure import TaskFailure
+from composetasks.store import folder, snapshot_folder
+from composetasks.store.folder import JOURNAL
+from composetasks.store.snapshot_folder import SNAPSHOTS
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+REMOVAL_SECONDS = 0.5
+"""How long a run waits until what it replaced is removed; the helper goes on without it."""
+
+
+class HalfReplaced(TaskFailure):
+    """Some state may be old and some new: nothing may run on it until a run has put it right."""
+
+
+class Replacement:
+    """One replacement; :meth:`run` yields what happens, and raises TaskFailure."""
+
+    def __init__(self, steps: Sequence[Step], world: World, tools: Tools) -> None:
+        self.steps, self.world, self.tools = steps, world, tools
+        by_name = {one.name: one for one in world.state}
+        self.state = [by_name[step.target] for step in steps]
+
+    def run(self) -> Iterator[Event]:
+        began = time.monotonic()
+        manifests = self._manifests()
+        for one in self.state:
+            if not one.exists:
+                self._make(one)
+        places = [
+            mounts.for_replacing(self.tools.client, one, number)
+            for number, one in enumerate(self.state)
+        ]
+        removing = leftover_helpers.still_removing(self.tools.client, self.world.model.project)
+        archives = self._archives()
+        with Helper(self.tools.client, self.world, places, archives=archives) as at_work:
+            self._note(at_work.run)
+            try:
+                at_work.ask("clean", spare=removing)
+                for number, step in enumerate(self.steps):
+                    yield event("step-started", step)
+                    self._prepare(at_work, number, step, manifests)
+                self._check_unused()
+            except HelperFailed as error:
+                raise failure("the state could not be replaced", error) from error
+            left = self._exchange(at_work)
+        (self.tools.root / JOURNAL).unlink(missing_ok=True)
+        for why in left:
+            yield Event("warning", folder.now(), f"what was there before is not all gone: {why}")
+        for step, one in zip(self.steps, self.state, strict=True):
+            emptied = isinstance(step.operation, EmptyState)
+            if emptied and one.kind == "volume":
+                self._fill(one)
+            done = "emptied" if emptied else "restored"
+            yield event("step-done", step, done, time.monotonic() - began)
+
+    def _exchange(self, at_work: Helper) -> list[str]:
+        """Exchange all that is prepared, and remove the old; returns what could not be removed.
+
+        A helper that ends on the way may have exchanged all, some or none: another one looks, and
+        finishes it or puts back what was there. Raises TaskFailure where that was done.
+        """
+        try:
+            at_work.ask("commit")
+            said = at_work.ask("settle", seconds=REMOVAL_SECONDS)
+            if said["unfinished"]:
+                at_work.leave_alone()
+            return list(said["left"])
+        except HelperFailed as error:
+            raise failure("the state could not be replaced", error) from error
+        except TaskFailure:
+            leftover_helpers.end(self.tools.client, self.world.model.project)
+            world, client = self.world, self.tools.client
+            if not _recovered(world, client, at_work.places, at_work.run)["finished"]:
+                raise
+            return []
+
+    # --- before -----------------------------------------------------------------------------
+
+    def _manifests(self) -> dict[str, dict[str, Any]]:
+        names = self._snapshots()
+        place = self.tools.root / SNAPSHOTS
+        try:
+            return {name: snapshot_folder.manifest(place, name) for name in names}
+        except snapshot_folder.Damaged as error:
+            raise _damaged(str(error)) from error
+
+    def _snapshots(self) -> set[str]:
+        operations = [step.operation for step in self.steps]
+        return {one.snapshot for one in operations if isinstance(one, RestoreState)}
+
+    def _archives(self) -> Archives | None:
+        """The folder of the snapshot that is restored."""
+        names = self._snapshots()
+        if len(names) != 1:
+            return None
+        return Archives(self.tools.root / SNAPSHOTS / names.pop(), read_only=True)
+
+    def _make(self, one: State) -> None:
+        """Make what is to be restored and is not there: a volume as Compose would."""
+        if one.kind == "folder":
+            Path(one.place).parent.mkdir(parents=True, exist_ok=True)
+            return
+        config = self.world.model.volumes[one.source].config
+        labels = {
+            **dict(config.get("labels") or {}),
+            "com.docker.compose.project": self.world.model.project,
+            "com.docker.compose.volume": one.source,
+        }
+        self.tools.client.create_volume(
+            one.place,
+            driver=config.get("driver"),
+            driver_opts=config.get("driver_opts"),
+            labels=labels,
+        )
+
+    def _note(self, run: str) -> None:
+        document = {"run": run, "state": [one.name for one in self.state]}
+        folder.write_json(self.tools.root / JOURNAL, document)
+
+    def _prepare(
+        self, at_work: Helper, number: int, step: Step, manifests: Mapping[str, Any]
+    ) -> None:
+        operation = step.operation
+        if not isinstance(operation, RestoreState):
+            at_work.ask("prepare_empty", place=number)
+            return
+        name = operation.snapshot
+        manifest = manifests[name]
+        part = next(one for one in manifest["parts"] if one["name"] == step.target)
+        path = self.tools.root / SNAPSHOTS / name / part["file"]
+        limits = {"length": part.get("length"), "special": operation.special}
+        try:
+            same = snapshot.send(at_work, number, path, **limits) == part["sha256"]
+        except OSError as error:
+            raise _damaged(f"{path.name} can't be read ({error.strerror})") from error
+        if not same:
+            raise _damaged(f"{path.name} was changed after it was made")
+
+    def _check_unused(self) -> None:
+        """Raise TaskFailure, code 9, where something began to use the state meanwhile."""
+        known = {key for one in self.state for key in one.containers}
+        for one in self.tools.client.containers():
+            places = {mount.get("Name") or mount.get("Source") for mount in one["Mounts"]}
+            used = [state.name for state in self.state if state.place in places]
+            if (one["Id"] in known or used) and helper.LABEL not in one["Labels"]:
+                name = min(one["Names"], key=len).lstrip("/")
+                raise TaskFailure(
+                    f"container {name} was started meanwhile, and uses the state",
+                    code=ExitCode.CONFLICT,
+                    hint="the state is what it was before; stop it, and run the task again",
+                )
+
+    # --- after ------------------------------------------------------------------------------
+
+    def _fill(self, one: State) -> None:
+        """Let the engine fill an empty volume from the image of a container that uses it, as it
+        does when such a container is made; its owner and mode come from there too."""
+        for container in self.world.engine.containers:
+            if container.id not in one.containers:
+                continue
+            for target, name in container.volumes.items():
+                if name == one.place and not self._nocopy(container.service, target):
+                    mount = {"Type": "volume", "Source": name, "Target": target}
+                    config = {"Image": container.image_id, "HostConfig": {"Mounts": [mount]}}
+                    made = helper.create(self.tools.client, config)
+                    self.tools.client.remove_container(made, v=True)
+
+    def _nocopy(self, name: str, target: str) -> bool:
+        service = self.world.model.services.get(name)
+        return any(
+            entry.get("target") == target and (entry.get("volume") or {}).get("nocopy")
+            for entry in (service.config.get("volumes") or () if service else ())
+        )
+
+
+def _damaged(why: str) -> TaskFailure:
+    return TaskFailure(
+        f"the snapshot is damaged: {why}",
+        hint="the state is what it was before; `inv snapshots` lists the others",
+    )
+
+
+def recover(world: World, client: APIClient, root: Path) -> str:
+    """After a run that was killed while it replaced state: put back what was there, or, where all
+    was exchanged, finish it. Returns what is worth a warning, "" for nothing."""
+    place = root / JOURNAL
+    journal = folder.read_json(place)
+    if journal is None:
+        leftover_helpers.remove_stopped(client, world.model.project)
+        return ""
+    leftover_helpers.end(client, world.model.project)
+    by_name = {one.name: one for one in world.state if one.exists}
+    places = [
+        mounts.for_replacing(client, by_name[name], number)
+        for number, name in enumerate(journal["state"])
+        if name in by_name
+    ]
+    running = {one.id for one in world.engine.containers if one.running}
+    in_use = any(running & set(one.state.containers) for one in places)
+    undone = _recovered(world, client, places, journal["run"], in_use=in_use)["undone"]
+    place.unlink(missing_ok=True)
+    names = ", ".join(journal["state"])
+    return f"a run was killed while it replaced {names}: put back what was there" if undone else ""
+
+
+def _recovered(
+    world: World, client: APIClient, places: Sequence[Mounted], run: str, *, in_use: bool = False
+) -> dict[str, Any]:
+    """Let a helper put back what was there before ``run``, or, where all was exchanged, finish
+    that; says which: ``undone``, ``finished``, or neither where nothing was exchanged. Raises
+    HalfReplaced."""
+    try:
+        with Helper(client, world, places, run=run) as at_work:
+            return at_work.ask("recover", in_use=in_use)
+    except HelperFailed as error:
+        names = ", ".join(one.state.name for one in places)
+        raise HalfReplaced(
+            f"{names} was half replaced when a run was killed, and can't be put right: {error.why}",
+            detail=error.path,
+            hint="stop what uses it with `inv down`, and run the task again",
+        ) from error

@@ -1,0 +1,152 @@
+"""Writes a snapshot from what the helper reads, and sends one back to it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from composetasks.apply.inside import wire
+from composetasks.apply.state import mounts
+from composetasks.apply.state.helper import Helper, HelperFailed
+from composetasks.apply.state.mounts import Archives
+from composetasks.apply.tools import Tools
+from composetasks.facts import State, World
+from composetasks.store import container_configs, folder, snapshot_folder
+from composetasks.store.snapshot_folder import SNAPSHOTS
+
+LEVEL = 3
+"""zstd's own default."""
+THREADS = 2
+SEND_BYTES = 1 << 18
+KEPT = ("bytes", "files", "left_out", "length", "special", "compressed", "sha256")
+"""What the helper says of an archive, and a manifest keeps."""
+PROGRESS_BYTES = 50_000_000
+
+
+class Vanished(Exception):
+    """State that had content when the plan was made, and has none any more: ``name``, ``files``."""
+
+    def __init__(self, name: str, files: int) -> None:
+        super().__init__(name)
+        self.name, self.files = name, files
+
+
+def write(
+    name: str,
+    state: Sequence[State],
+    world: World,
+    tools: Tools,
+    still: AbstractContextManager[None],
+) -> Iterator[str]:
+    """Keep ``state`` as snapshot ``name``, read while ``still`` holds; yields how far it is.
+
+    Raises HelperFailed, OSError and Vanished; then nothing of it stays.
+    """
+    places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
+    with snapshot_folder.writing(tools.root / SNAPSHOTS, name) as new:
+        parts = []
+        archives = Archives(new, read_only=False)
+        with Helper(tools.client, world, places, archives=archives) as at_work, still:
+            for number, one in enumerate(state):
+                path = new / snapshot_folder.archive_name(number, one.name)
+                write_it = _archive_there if at_work.sees_archives else _archive
+                parts.append(_part(one, path, (yield from write_it(at_work, number, one, path))))
+        for one, part in zip(state, parts, strict=True):
+            if one.files and not part["files"]:
+                raise Vanished(one.name, one.files)
+        for part in parts:
+            snapshot_folder.sync(new / part["file"])
+        document = {
+            "name": name,
+            "created": folder.now(),
+            "project": world.model.project,
+            "parts": parts,
+            "images": _images(world, state),
+        }
+        snapshot_folder.finish(new, document, container_configs.digest_key(tools.cache))
+
+
+def _part(one: State, path: Path, said: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest says of a piece of state."""
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "source": one.source,
+        "file": path.name,
+        **{key: said[key] for key in KEPT},
+    }
+
+
+def _archive_there(
+    at_work: Helper, number: int, one: State, path: Path
+) -> Generator[str, None, dict[str, Any]]:
+    """Let the helper write a piece of state's archive, and return what it says of it."""
+    arguments = {"place": number, "level": LEVEL, "threads": THREADS, "file": path.name}
+    try:
+        said = at_work.ask("pack_here", **arguments)
+        while "written" in said:
+            yield _progress(one, said["written"])
+            said = at_work.answer()
+    except HelperFailed as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            # Reading never fails so: it is the snapshot's own folder that is full.
+            raise OSError(error.errno, error.why, str(path)) from error
+        raise
+    return said
+
+
+def _progress(one: State, size: int) -> str:
+    return f"{one.name}: {size // 1_000_000} MB written"
+
+
+def _archive(
+    at_work: Helper, number: int, one: State, path: Path
+) -> Generator[str, None, dict[str, Any]]:
+    """Write a piece of state's archive as the helper sends it, and return what is to be said of
+    it."""
+    digest, size, told = hashlib.sha256(), 0, 0
+    arguments = {"place": number, "level": LEVEL, "threads": THREADS}
+    at_work.send(wire.message({"do": "pack", **arguments}))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        for content in at_work.data():
+            digest.update(content)
+            stream.write(content)
+            size += len(content)
+            if size - told >= PROGRESS_BYTES:
+                told = size
+                yield _progress(one, size)
+    return {**at_work.answer(), "compressed": size, "sha256": digest.hexdigest()}
+
+
+def _images(world: World, state: Sequence[State]) -> dict[str, dict[str, Any]]:
+    """The image of each service that uses the state: its id, which is its digest, and tags."""
+    names = dict.fromkeys(name for one in state for name in one.services)
+    found = {name: world.engine.image(world.model.services[name].image) for name in names}
+    return {
+        name: {"id": image.id, "tags": list(image.tags)} for name, image in found.items() if image
+    }
+
+
+def send(at_work: Helper, number: int, path: Path, *, length: int | None, special: bool) -> str:
+    """Let the helper unpack an archive beside what is there, and return the digest of what it
+    unpacked. ``length`` is how many bytes the archive has, None where that is not known;
+    ``special`` allows devices and programs with other rights than their caller's.
+
+    Raises HelperFailed, and OSError where the archive can't be read.
+    """
+    limits = {"place": number, "length": length, "special": special}
+    if at_work.sees_archives:
+        said = at_work.ask("prepare_content_here", file=path.name, **limits)
+        return str(said["sha256"])
+    with path.open("rb") as stream:
+        at_work.send(wire.message({"do": "prepare_content", **limits}))
+        while content := stream.read(SEND_BYTES):
+            at_work.send(wire.encode(wire.DATA, content))
+    at_work.send(wire.encode(wire.DATA, b""))
+    return str(at_work.answer()["sha256"])

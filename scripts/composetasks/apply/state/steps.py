@@ -1,0 +1,83 @@
+"""Carries out the steps of a plan that keep, empty and restore state."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+from composetasks.apply.events import event
+from composetasks.apply.state import snapshot
+from composetasks.apply.state.helper import HelperFailed
+from composetasks.apply.state.messages import failure
+from composetasks.apply.state.replacement import Replacement
+from composetasks.apply.tools import Tools
+from composetasks.facts import Event, Step, TakeSnapshot, World
+from composetasks.run.failure import TaskFailure
+from composetasks.run.process import ProgramError
+
+
+def change_state(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
+    """Do the state steps of a plan, the snapshot first.
+
+    Raises TaskFailure; then every piece of state is what it was.
+    """
+    for step in steps:
+        if isinstance(step.operation, TakeSnapshot):
+            yield from _keep(step, step.operation, world, tools)
+    replacing = [step for step in steps if not isinstance(step.operation, TakeSnapshot)]
+    if replacing:
+        yield from Replacement(replacing, world, tools).run()
+
+
+def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> Iterator[Event]:
+    state = [one for one in world.state if one.name in operation.state]
+    began = time.monotonic()
+    yield event("step-started", step)
+    try:
+        still = _still(operation.paused, world, tools)
+        for progress in snapshot.write(step.target, state, world, tools, still):
+            yield event("progress", step, progress)
+    except HelperFailed as error:
+        raise failure(f"snapshot {step.target} could not be made", error) from error
+    except snapshot.Vanished as gone:
+        raise TaskFailure(
+            f"snapshot {step.target} was not made: {gone.name} is empty now, and held "
+            f"{gone.files} files when the plan was made",
+            hint="something empties it when its services stop; `inv snapshot --live` reads it "
+            "while they are paused",
+        ) from gone
+    except OSError as error:
+        raise TaskFailure(
+            f"snapshot {step.target} could not be written: {error.strerror or error}",
+            hint="the state is what it was before; make room in .composetasks/snapshots",
+        ) from error
+    yield event("step-done", step, "kept", time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def _still(names: Sequence[str], world: World, tools: Tools) -> Iterator[None]:
+    """Keep the containers of these names from writing, paused, while the block lasts, each after
+    its service's own command."""
+    containers = [one for one in world.engine.containers if one.name in names]
+    for one in containers:
+        command = tools.live.get(one.service, ())
+        if command:
+            _prepare(one.service, command, tools)
+    with contextlib.ExitStack() as woken:
+        for one in containers:
+            tools.client.pause(one.id)
+            woken.callback(tools.client.unpause, one.id)
+        yield
+
+
+def _prepare(service: str, command: Sequence[str], tools: Tools) -> None:
+    try:
+        tools.compose.run("exec", "-T", service, *command)
+    except ProgramError as error:
+        raise TaskFailure(
+            f"{service} could not be prepared for a snapshot (`{' '.join(command)}` ended with "
+            f"{error.code})",
+            detail=error.stderr.strip() or error.stdout.strip(),
+            hint=f"correct stack.services.{service}.live, or leave --live out",
+        ) from error

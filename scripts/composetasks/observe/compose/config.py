@@ -1,0 +1,257 @@
+"""What ``docker compose config`` says of the model, asked for and brought into one answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import ExitCode
+from composetasks.facts.dollars import doubled, undoubled
+from composetasks.observe.compose.contents import inline_contents
+from composetasks.observe.compose.hashes import resource_hashes
+from composetasks.observe.compose.sources import TRUE, variable
+from composetasks.observe.env import usage
+from composetasks.run import masking
+from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import understood
+from composetasks.run.process import Completed, ProgramError
+from composetasks.run.secret_values import declared
+from composetasks.store import container_configs
+
+EVERY = ("--profile", "*")
+SKELETON = ("--no-env-resolution", "--no-consistency")
+"""Without what may be wrong with a single service that nobody asked for."""
+UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
+EXAMPLES = ("{}.example", "{}.sample", "{}.template", "{}.dist")
+EXAMPLES_OF_ENV = (*(form.format(".env") for form in EXAMPLES), "env.example", "example.env")
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Compose, asked with ``options`` about its files, ``override`` after them."""
+
+    compose: Compose
+    options: tuple[str, ...] = ()
+    override: str | None = None
+
+    def __call__(self, *arguments: str, check: bool = True) -> Completed:
+        argv = (*self.options, "config", *arguments)
+        return self.compose.run(*argv, check=check, stdin=self.override)
+
+    def printed(self, *arguments: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """The model as Compose prints it, once more as its JSON has it, and its warnings."""
+        try:
+            done = self(*arguments, "--format", "json")
+            config = json.loads(undoubled(done.stdout))
+            return config, config, done.stderr
+        except (ProgramError, ValueError):
+            # Seen with Compose 5.6.1: JSON fails for build.ssh with a path, where YAML does not.
+            done = self(*arguments)
+            config = _yaml(undoubled(done.stdout))
+            return config, self._as_json(config), done.stderr
+
+    def _as_json(self, config: Any) -> dict[str, Any]:
+        """A model that Compose printed as YAML, in its JSON without what that fails for: YAML
+        leaves out empty fields that count for the hashes of networks."""
+        services = {
+            name: {key: value for key, value in (section or {}).items() if key != "build"}
+            for name, section in (config.get("services") or {}).items()
+        }
+        # Without a build, an image that is only built has no name; it counts for no hash here.
+        named = {name: {"image": "none", **section} for name, section in services.items()}
+        resolved = json.dumps(doubled({**config, "services": named}))
+        done = self.compose.run(
+            *self.options, "-f", "-", "config", "--format", "json", stdin=resolved
+        )
+        with understood("Compose's answer", ExitCode.INVALID):
+            answer: dict[str, Any] = json.loads(undoubled(done.stdout))
+            return answer
+
+
+def ask(
+    compose: Compose, files: Sequence[Path], key: bytes, *, all_profiles: bool
+) -> dict[str, Any]:
+    """Compose's answers about its model, as they may be kept: ``key`` is that of digests in the
+    place of secrets. Raises TaskFailure, code 6, where Compose refuses the model."""
+    asking = _Asking(compose, (*EVERY,) if all_profiles else ())
+    # What is wrong with a service that no profile starts is nobody's fault.
+    relaxed = ("--no-consistency",) if all_profiles else ()
+    faults: dict[str, str] = {}
+    try:
+        try:
+            config, spelled, said = asking.printed(*relaxed)
+        except ProgramError as error:
+            faults = _faults(asking, error)
+            asking = _without_env_files(asking, files, faults)
+            config, spelled, said = asking.printed(*relaxed)
+        hashes = asking(*relaxed, "--hash", "*").stdout
+    except ProgramError as error:
+        raise _refused(compose, error) from error
+    with understood("Compose's answer", ExitCode.INVALID):
+        literal = _hide_literals(config)
+        return {
+            "inactive": {}
+            if all_profiles
+            else container_configs.mask(_inactive(compose, config), key),
+            # Secrets end here: no fact, plan, cache or run folder ever holds one.
+            "config": container_configs.mask(config, key),
+            "secrets": {**_secret_sources(config), "literal": literal},
+            "resource_hashes": resource_hashes(spelled),
+            "inline": inline_contents(config, _from_environment(compose, config), key),
+            "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
+            "faults": faults,
+            "separator": "_" if _compatible(compose) else "-",
+            # They come in any order, and repeated.
+            "warnings": sorted({_warning(line) for line in said.splitlines() if line.strip()}),
+        }
+
+
+def _inactive(compose: Compose, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The services that only a profile would start, as far as the model says it."""
+    active = config.get("services") or {}
+    try:
+        every, _, _ = _Asking(compose, EVERY).printed(*SKELETON)
+        services = every.get("services") or {}
+    except ProgramError:
+        # Where another profile's services are broken, they are no reason to fail.
+        named = compose.run(*EVERY, "config", "--services", check=False).stdout.split()
+        services = {name: {} for name in named}
+    return {name: services[name] or {} for name in sorted(services) if name not in active}
+
+
+def _faults(asking: _Asking, refusal: ProgramError) -> dict[str, str]:
+    """The services whose ``env_file`` Compose can't read, with its words: it refuses the whole
+    model for one, and starts every other service all the same (``up api``). Raises ``refusal``
+    where the model is refused for something else."""
+    try:
+        skeleton, _, _ = asking.printed(*SKELETON)
+    except ProgramError:
+        raise refusal from None
+    faults = {}
+    for name, section in (skeleton.get("services") or {}).items():
+        if (section or {}).get("env_file"):
+            done = asking("--no-consistency", "--hash", name, check=False)
+            if done.code != 0:
+                faults[name] = (_told(done.stderr) or ["its env_file can't be read"])[0]
+    if not faults:
+        raise refusal
+    return faults
+
+
+def _without_env_files(asking: _Asking, files: Sequence[Path], names: Mapping[str, str]) -> _Asking:
+    lines = [f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in names]
+    compose = asking.compose.with_files([*map(str, files), "-"], asking.compose.project)
+    return _Asking(compose, asking.options, "".join(["services:\n", *lines]))
+
+
+def _compatible(compose: Compose) -> bool:
+    """Whether names are divided by ``_``, as before Compose 2."""
+    return variable("COMPOSE_COMPATIBILITY", compose.folder, compose.environment) in TRUE
+
+
+def _from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, str]:
+    """The values of the variables that secrets and configs take their content from."""
+    sections = [config.get(kind) or {} for kind in ("secrets", "configs")]
+    named = {str((one or {}).get("environment") or "") for two in sections for one in two.values()}
+    expected = {
+        name: variable(name, compose.folder, compose.environment) for name in sorted(named - {""})
+    }
+    return usage.interpolated(compose, expected) if expected else {}
+
+
+# --- what Compose refuses -------------------------------------------------------------------
+
+
+def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
+    """The failure for a model that Compose refuses: its refusal first, its warnings after."""
+    told = _told(error.stderr) or [str(error)]
+    return TaskFailure(
+        "the Compose model is invalid",
+        code=ExitCode.INVALID,
+        detail="\n".join(told),
+        hint=_cure(compose, told[0])
+        or "`docker compose config -q` shows the same; correct the file it names",
+    )
+
+
+def _told(stderr: str) -> list[str]:
+    """What Compose printed, its warnings last, each once and without its logger's decoration."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    warnings = {_warning(line) for line in lines if _is_warning(line)}
+    return [*(line for line in lines if not _is_warning(line)), *sorted(warnings)]
+
+
+def _is_warning(line: str) -> bool:
+    return "level=warning" in line
+
+
+def _cure(compose: Compose, refusal: str) -> str:
+    """What to do about a refusal, where it is known."""
+    undefined = UNDEFINED.search(refusal)
+    if undefined:
+        section = _inactive(compose, {}).get(undefined[2]) or {}
+        profiles = [str(one) for one in section.get("profiles") or ()]
+        if profiles:
+            return (
+                f"{undefined[2]} is inactive: COMPOSE_PROFILES={profiles[0]} brings its profile in"
+            )
+    missing = re.match(r"env file (.+) not found: ", refusal)
+    if missing:
+        path = Path(missing[1])
+        examples = [path.with_name(form.format(path.name)) for form in EXAMPLES]
+    elif "required variable" in refusal:
+        path = compose.folder / ".env"
+        examples = [compose.folder / name for name in EXAMPLES_OF_ENV]
+    else:
+        return ""
+    example = next((one for one in examples if one.is_file()), None)
+    if example is None:
+        return ""
+    if path.exists():
+        return f"{example.name} says what {path.name} may hold"
+    return f"`cp {example} {path}`, and correct what it says"
+
+
+def _hide_literals(config: dict[str, Any]) -> bool:
+    """Mask, from now on, the secrets that stand in the model's own text; whether there are any
+    that were not known from the environment."""
+    found = {one for value in declared(config) for one in masking.spellings(value)}
+    new = found - masking.hidden()
+    masking.hide(new)
+    return bool(new)
+
+
+def hide_literals(compose: Compose) -> None:
+    """Ask Compose for the model's text again, of which no secret is remembered, and mask from now
+    on those that stand in it."""
+    with contextlib.suppress(ProgramError, ValueError):
+        done = compose.run("--profile", "*", "config", "--format", "json", check=False)
+        _hide_literals(json.loads(undoubled(done.stdout)))
+
+
+def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
+    """The files and the variables whose contents the model declares to be secrets."""
+    entries = [one or {} for one in (config.get("secrets") or {}).values()]
+    return {
+        kind: sorted({str(one[key]) for one in entries if one.get(key)})
+        for kind, key in (("files", "file"), ("variables", "environment"))
+    }
+
+
+def _warning(line: str) -> str:
+    """Compose's warning without its logger's decoration."""
+    said = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+    return said[1].replace('\\"', '"') if said else line.strip()
+
+
+def _yaml(text: str) -> dict[str, Any]:
+    import yaml
+
+    loaded = yaml.safe_load(text)
+    return loaded if isinstance(loaded, dict) else {}

@@ -1,0 +1,210 @@
+"""The Compose model, as Compose itself resolves it, turned into facts.
+
+``docker compose config`` is asked once, and its answer is remembered for as long as nothing that
+it was made from has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from composetasks.facts import (
+    Build,
+    Dependency,
+    ExitCode,
+    Model,
+    Mount,
+    Port,
+    Resource,
+    Service,
+)
+from composetasks.observe.compose import remembered, sources
+from composetasks.observe.compose.config import ask
+from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import understood
+from composetasks.store import container_configs
+
+
+def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
+    """The model of the project that ``compose`` addresses.
+
+    With ``all_profiles`` every service is active. Raises TaskFailure, code 6, with Compose's own
+    message where the model is invalid, and where there is no compose file.
+    """
+    files = sources.compose_files(compose.folder, compose.files, compose.environment)
+    if not files:
+        raise TaskFailure(
+            f"no compose file in {compose.folder} or above",
+            code=ExitCode.INVALID,
+            hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
+        )
+    asked = ("every profile" if all_profiles else "active profiles",)
+    known = remembered.recall(compose, cache, asked, partial(_model, compose=compose, files=files))
+    if known is not None:
+        return known
+    for path in sources.pipes(files, compose.folder, compose.environment):
+        raise TaskFailure(
+            f"{path} is a named pipe: it can be read once, and is needed more often",
+            code=ExitCode.INVALID,
+            hint="put its content into a regular file",
+        )
+    answer = ask(compose, files, container_configs.digest_key(cache), all_profiles=all_profiles)
+    with understood("Compose's answer", ExitCode.INVALID):
+        model = _model(answer, compose, files)
+    remembered.remember(compose, cache, asked, answer)
+    return model
+
+
+def _model(answer: dict[str, Any], compose: Compose, files: tuple[Path, ...]) -> Model:
+    config, hashes = answer["config"], answer["hashes"]
+    named = Named(str(config.get("name", "")), answer["separator"])
+    services = {
+        name: replace(
+            _service(name, section, named, hashes.get(name, "")),
+            inline=answer["inline"].get(name, {}),
+            needs=tuple(_needs(section, config)),
+        )
+        for name, section in (config.get("services") or {}).items()
+    }
+    return Model(
+        project=named.project,
+        separator=named.separator,
+        directory=files[0].parent,
+        files=files,
+        services={name: services[name] for name in _ordered(services)},
+        networks=_resources(config, "networks", answer),
+        volumes=_resources(config, "volumes", answer),
+        inactive={
+            name: _service(name, section, named, "")
+            for name, section in sorted(answer["inactive"].items())
+        },
+        faults=dict(answer["faults"]),
+        warnings=tuple(answer["warnings"]),
+        secret_files=tuple(answer["secrets"]["files"]),
+        secret_variables=tuple(answer["secrets"]["variables"]),
+        literal_secrets=bool(answer["secrets"]["literal"]),
+    )
+
+
+def _resources(config: Any, section: str, answer: Mapping[str, Any]) -> dict[str, Resource]:
+    hashes = answer["resource_hashes"][section]
+    return {
+        key: Resource(
+            key=key,
+            name=str((one or {}).get("name") or f"{config.get('name', '')}_{key}"),
+            external=bool((one or {}).get("external")),
+            config=one or {},
+            config_hash=hashes.get(key, ""),
+        )
+        for key, one in sorted((config.get(section) or {}).items())
+    }
+
+
+class Named(NamedTuple):
+    """What names are made of: the project's, and what divides it from a service's."""
+
+    project: str
+    separator: str
+
+
+def _service(name: str, section: dict[str, Any], named: Named, config_hash: str) -> Service:
+    deploy = section.get("deploy") or {}
+    replicas = int(deploy.get("replicas", section.get("scale", 1)))
+    fixed = section.get("container_name")
+    stem = named.separator.join((named.project, name))
+    numbered = [f"{stem}{named.separator}{n}" for n in range(1, replicas + 1)]
+    names = [str(fixed)] if fixed else numbered
+    if section.get("provider"):
+        names = []
+    build = section.get("build")
+    check = section.get("healthcheck") or {}
+    return Service(
+        name=name,
+        image=str(section.get("image") or stem),
+        config_hash=config_hash,
+        container_names=tuple(names if replicas else ()),
+        config=section,
+        build=_build(build) if build else None,
+        ports=tuple(_port(entry) for entry in section.get("ports") or ()),
+        depends_on=tuple(
+            Dependency(
+                service=other,
+                condition=str(entry.get("condition", "service_started")),
+                restart=bool(entry.get("restart")),
+                required=bool(entry.get("required", True)),
+            )
+            for other, entry in sorted((section.get("depends_on") or {}).items())
+        ),
+        mounts=tuple(
+            Mount(
+                type=str(entry.get("type", "volume")),
+                source=str(entry.get("source") or ""),
+                target=str(entry.get("target", "")),
+                read_only=bool(entry.get("read_only")),
+            )
+            for entry in section.get("volumes") or ()
+        ),
+        networks=tuple(sorted(map(str, section.get("networks") or ()))),
+        restart=str(section.get("restart") or "no"),
+        has_healthcheck=bool(check.get("test")) and not check.get("disable"),
+    )
+
+
+def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    """The bind mounts' sources that Compose is told not to make, devices, and the files of secrets
+    and configs."""
+    for entry in section.get("volumes") or ():
+        made = (entry.get("bind") or {}).get("create_host_path", True)
+        if entry.get("type") == "bind" and not made:
+            yield str(entry["source"])
+    for entry in section.get("devices") or ():
+        # Others are names of the Container Device Interface: "vendor.com/gpu=all".
+        if str(entry["source"]).startswith("/"):
+            yield str(entry["source"])
+    for kind in ("secrets", "configs"):
+        for entry in section.get(kind) or ():
+            named = (config.get(kind) or {}).get(entry["source"]) or {}
+            if named.get("file"):
+                yield str(named["file"])
+
+
+def _build(section: dict[str, Any]) -> Build:
+    return Build(
+        context=str(section.get("context", ".")),
+        dockerfile=str(section.get("dockerfile") or "Dockerfile"),
+        definition=section,
+    )
+
+
+def _port(entry: dict[str, Any]) -> Port:
+    published = str(entry.get("published") or "")
+    first, _, last = published.partition("-")
+    return Port(
+        target=int(entry["target"]),
+        published=(int(first), int(last or first)) if first and first != "0" else None,
+        host_ip=str(entry.get("host_ip") or ""),
+        protocol=str(entry.get("protocol") or "tcp"),
+    )
+
+
+def _ordered(services: Mapping[str, Service]) -> list[str]:
+    """Names with what others depend on first, by name where nothing decides (Compose refuses
+    cycles before we see them)."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order or name not in services:
+            return
+        for dependency in services[name].depends_on:
+            visit(dependency.service)
+        if name not in order:
+            order.append(name)
+
+    for name in sorted(services):
+        visit(name)
+    return order

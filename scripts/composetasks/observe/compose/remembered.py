@@ -1,0 +1,131 @@
+"""Compose's answers, remembered: in ``.composetasks/cache/``, each with everything it was made
+from: the files, those that are not there and would be read if they were, the values of every
+variable whose name stands in them, what was asked, and Compose's binary. Where that can't be told,
+an answer is not kept. Nor may one be that holds a secret: who remembers it sees to that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from composetasks.observe.compose import project_files, sources
+from composetasks.observe.env import compose_dotenv
+from composetasks.run.compose import Compose
+from composetasks.run.masking import shows_secret
+from composetasks.store import container_configs, memory
+
+T = TypeVar("T")
+WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+ALWAYS_USED = ("HOME", "PWD")
+
+
+class _Changed(ValueError):
+    """What an answer was made from is no more what it was."""
+
+
+def recall(
+    compose: Compose,
+    cache: Path,
+    asked: Sequence[str],
+    understand: Callable[[dict[str, Any]], T],
+) -> T | None:
+    """What Compose answered to ``asked``, as ``understand`` reads it, where nothing has changed
+    since; else None."""
+
+    def unchanged(kept: Any) -> T:
+        digest = partial(_digest, container_configs.digest_key(cache))
+        if (
+            kept["compose"] != list(compose.identity())
+            or kept["folder"] != str(compose.folder)
+            or kept["values"] != digest(_values(set(kept["words"]), compose.environment))
+            or any(_state(Path(path), digest) != state for path, state in kept["files"].items())
+        ):
+            raise _Changed
+        return understand(kept["answer"])
+
+    return memory.recall(_place(compose, cache, asked), unchanged)
+
+
+def remember(
+    compose: Compose, cache: Path, asked: Sequence[str], answer: Mapping[str, Any]
+) -> None:
+    """Keep what Compose answered to ``asked``."""
+    read = _read(compose)
+    if read is None:
+        return
+    words: set[str] = set()
+    for path in read:
+        # A secret that stands in the text is a word of it as well.
+        words |= {word for word in _words(path) if not shows_secret(word)}
+    digest = partial(_digest, container_configs.digest_key(cache))
+    kept = {
+        "compose": compose.identity(),
+        "folder": str(compose.folder),
+        "words": sorted(words),
+        "values": digest(_values(words, compose.environment)),
+        "files": {str(path): _state(path, digest) for path in read},
+        "answer": answer,
+    }
+    memory.keep(_place(compose, cache, asked), kept)
+
+
+def _read(compose: Compose) -> tuple[Path, ...] | None:
+    """Every file that Compose reads for an answer, or would read if it were there; None where that
+    can't be told, as of a pipe, which says something else each time."""
+    files = sources.compose_files(compose.folder, compose.files, compose.environment)
+    if not files:
+        return None
+    read = sources.reached(files, compose.folder, compose.environment)
+    looked_for = sources.looked_for(compose.folder, compose.files, compose.environment)
+    found = (*looked_for, *read) if read is not None else ()
+    tellable = all(path.is_file() or path.is_dir() or not path.exists() for path in found)
+    return tuple(dict.fromkeys(found)) if found and tellable else None
+
+
+def _place(compose: Compose, cache: Path, asked: Sequence[str]) -> Path:
+    what = json.dumps([asked, compose.files, compose.project])
+    return cache / f"compose-{hashlib.sha256(what.encode()).hexdigest()[:12]}.json"
+
+
+def _state(path: Path, digest: Callable[[bytes], str]) -> str | None:
+    """What a file holds, or that there is a folder; None where nothing can be read."""
+    try:
+        return digest(project_files.read(path))
+    except OSError:
+        return "folder" if path.is_dir() else None
+
+
+def _words(path: Path) -> set[str]:
+    """The words of a file that may be names of variables. Of a dotenv file they are the names it
+    sets and refers to: its values may be secrets, and the words are kept."""
+    try:
+        content = project_files.read(path)
+    except OSError:
+        return set()
+    if path.suffix in (".yaml", ".yml", ".json"):
+        return {word.decode() for word in WORD.findall(content)}
+    text = content.decode(errors="replace")
+    names = {one.name for one in compose_dotenv.read(text, lambda _name: None)}
+    referred = compose_dotenv.REFERENCE.finditer(text)
+    return names | {word for one in referred for word in re.findall(r"[A-Za-z_]\w*", one[0])}
+
+
+def _values(words: set[str], environment: Mapping[str, str]) -> bytes:
+    """The variables that may matter: those named in the files, and Compose's own."""
+    used = sorted(
+        (name, value)
+        for name, value in environment.items()
+        if name in words or name in ALWAYS_USED or name.startswith(("COMPOSE_", "DOCKER_"))
+    )
+    return json.dumps(used).encode("ascii")
+
+
+def _digest(key: bytes, content: bytes) -> str:
+    """A keyed digest: the content may be a secret that is short enough to be guessed."""
+    return hashlib.blake2b(content, digest_size=16, key=key).hexdigest()

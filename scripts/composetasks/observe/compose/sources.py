@@ -1,0 +1,223 @@
+"""Which files a Compose model is made from, so that the parsed model can be kept.
+
+Follows ``include``, ``extends``, ``env_file`` and ``label_file`` through the raw YAML. Where a
+path can't be told without interpolation, or lies beyond this machine, the answer is None and the
+model is not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from composetasks.observe.compose import project_files
+from composetasks.observe.env import compose_dotenv
+
+DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_NAMES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+
+
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
+"""What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
+
+
+def compose_files(
+    folder: Path, files: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """The compose files by Compose's own rules: given ones, COMPOSE_FILE of the environment or
+    of ``.env``, or the default names in ``folder`` and above. Empty where there are none."""
+    names = _named(folder, files, environment)
+    if names:
+        return tuple(Path(os.path.normpath(folder / name)) for name in names)
+    for place in (folder, *folder.parents):
+        for name in DEFAULT_NAMES:
+            if (place / name).exists():
+                overrides = [place / other for other in OVERRIDE_NAMES]
+                return (place / name, *[path for path in overrides if path.exists()][:1])
+    return ()
+
+
+def looked_for(
+    folder: Path, files: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """Every place, empty or not, that decides which are the compose files."""
+    if _named(folder, files, environment):
+        return ()
+    places: list[Path] = []
+    for place in (folder, *folder.parents):
+        names = [place / name for name in DEFAULT_NAMES]
+        places += names
+        if any(path.exists() for path in names):
+            return (*places, *(place / name for name in OVERRIDE_NAMES))
+    return tuple(places)
+
+
+def _named(folder: Path, files: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The compose files by name, none where Compose looks for them."""
+    if files:
+        return list(files)
+    named = variable("COMPOSE_FILE", folder, environment)
+    separator = variable("COMPOSE_PATH_SEPARATOR", folder, environment) or os.pathsep
+    return [name for name in named.split(separator) if name]
+
+
+def env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
+    """The dotenv files by Compose's rules, there or not; of those in COMPOSE_ENV_FILES a later
+    one wins."""
+    named = environment.get("COMPOSE_ENV_FILES", "")
+    if named:
+        return [folder / name for name in named.split(",")]
+    if environment.get("COMPOSE_DISABLE_ENV_FILE") in TRUE:
+        return []
+    return [folder / ".env"]
+
+
+def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """A variable of the environment or else of the dotenv files, as Compose reads them, "" where
+    it has no value; a file is parsed only if the name stands in it."""
+    if environment.get(name):
+        return environment[name]
+    for path in reversed(env_files(folder, environment)):
+        text = project_files.text(path)
+        if name in text:
+            read = compose_dotenv.read(text, environment.get)
+            found = [one.value for one in read if one.name == name]
+            if found and found[-1]:
+                return found[-1]
+    return ""
+
+
+class _Untellable(Exception):
+    """A path that can't be told from the raw files."""
+
+
+def reached(
+    files: Sequence[Path], folder: Path, environment: Mapping[str, str]
+) -> tuple[Path, ...] | None:
+    """Every file the model of these compose files is read from, present or not (an absent ``.env``
+    may appear later); None where that can't be told."""
+    found: dict[Path, None] = {}
+    try:
+        _reach(files, folder, environment, found)
+    except _Untellable:
+        return None
+    return tuple(found)
+
+
+def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Those of the files that can be told which Compose would wait for: nobody may write them."""
+    found: dict[Path, None] = {}
+    with contextlib.suppress(_Untellable):
+        _reach(files, folder, environment, found)
+    return tuple(filter(project_files.is_pipe, found))
+
+
+def _reach(
+    files: Sequence[Path],
+    folder: Path,
+    environment: Mapping[str, str],
+    found: dict[Path, None],
+) -> None:
+    directory = files[0].parent
+    for place in (folder, directory):
+        found[place / ".env"] = None
+    for path in env_files(folder, environment):
+        found[Path(os.path.normpath(path))] = None
+    for file in files:
+        _follow(file, directory, found)
+
+
+def _path(base: Path, text: Any) -> Path:
+    if not isinstance(text, str) or "$" in text or "://" in text or text.startswith("git@"):
+        raise _Untellable
+    return Path(os.path.normpath(base / os.path.expanduser(text)))
+
+
+def _follow(file: Path, directory: Path, found: dict[Path, None]) -> None:
+    if file in found:
+        return
+    found[file] = None
+    document = _load(file)
+    for entry in _listed(document.get("include")):
+        _follow_include(entry if isinstance(entry, dict) else {"path": entry}, directory, found)
+    services = document.get("services")
+    for service in (services if isinstance(services, dict) else {}).values():
+        if not isinstance(service, dict):
+            continue
+        for key in ("env_file", "label_file"):
+            for entry in _listed(service.get(key)):
+                found[_path(directory, entry["path"] if isinstance(entry, dict) else entry)] = None
+        extends = service.get("extends")
+        if isinstance(extends, dict) and extends.get("file"):
+            base = _path(directory, extends["file"])
+            _follow(base, base.parent, found)
+
+
+def _follow_include(entry: dict[str, Any], directory: Path, found: dict[Path, None]) -> None:
+    paths = [_path(directory, path) for path in _listed(entry.get("path"))]
+    if not paths:
+        return
+    place = entry.get("project_directory")
+    inner = _path(directory, place) if place else paths[0].parent
+    found[inner / ".env"] = None
+    for path in _listed(entry.get("env_file")):
+        found[_path(directory, path)] = None
+    for path in paths:
+        _follow(path, inner, found)
+
+
+def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]:
+    """The dotenv files that only what is included is interpolated with, as far as they can be
+    told from the raw files."""
+    for file in files:
+        try:
+            included = _listed(_load(file).get("include"))
+        except _Untellable:
+            continue
+        for one in included:
+            entry = one if isinstance(one, dict) else {"path": one}
+            with contextlib.suppress(_Untellable):
+                paths = [_path(directory, path) for path in _listed(entry.get("path"))]
+                place = entry.get("project_directory")
+                inner = _path(directory, place) if place else paths[0].parent
+                named = [_path(directory, path) for path in _listed(entry.get("env_file"))]
+                yield from named or [inner / ".env"]
+                yield from included_env_files(paths, inner)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _load(file: Path) -> dict[str, Any]:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Reads Compose's own tags (!reset, !override) as plain values."""
+
+    def plain(loader: Any, _suffix: str, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node)
+
+    Loader.add_multi_constructor("!", plain)
+    try:
+        loaded = yaml.load_all(project_files.read(file), Loader)
+        documents = [one for one in loaded if isinstance(one, dict)]
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _Untellable from error
+    if len(documents) > 1:
+        raise _Untellable
+    return documents[0] if documents else {}

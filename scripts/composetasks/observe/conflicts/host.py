@@ -1,0 +1,301 @@
+"""The host: whose processes hold ports, and where the folders that labels name really are.
+
+Only meaningful for an engine on this host. Nothing is opened or bound unless the kernel's tables
+show that a port is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from composetasks.facts import Container, Model, PortHolder
+from composetasks.observe.instances.checkout import same_checkout
+
+TCP_LISTEN, UDP_BOUND = "0A", "07"
+"""States in /proc/net: a listening TCP socket; a UDP socket without a peer (proc(5))."""
+LOCAL_ENGINES = ("http+docker://localhost", "http+docker://localnpipe")
+"""The addresses that the SDK gives sockets and pipes of this host."""
+CONTAINER_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
+"""How an engine's cgroups end, under cgroup v1, v2 and systemd."""
+
+
+@dataclass(frozen=True)
+class _Socket:
+    """A row of the kernel's tables: what is bound, whose (uid), and the socket's inode;
+    ``ipv6_only`` is found out by :func:`_refused`."""
+
+    host_ip: str
+    port: int
+    protocol: str
+    uid: int
+    inode: int
+    ipv6_only: bool = False
+
+    def holder(self, of: PortHolder) -> PortHolder:
+        """``of`` as what holds this."""
+        return replace(
+            of,
+            host_ip=self.host_ip,
+            port=self.port,
+            protocol=self.protocol,
+            ipv6_only=self.ipv6_only,
+        )
+
+
+def port_holders(ports: Iterable[tuple[str, int, str]]) -> tuple[PortHolder, ...]:
+    """The processes that hold ``ports``, each an address ("" for all), a number and "tcp" or
+    "udp". Where the kernel shows none of them taken nothing else is read."""
+    asked = tuple(ports)
+    if not asked:
+        return ()
+    if sys.platform != "linux":
+        return tuple(_by_binding(asked))
+    numbers = {(number, protocol) for _, number, protocol in asked}
+    taken = [
+        replace(one, ipv6_only=_leaves_ipv4(one, asked))
+        for one in _sockets(numbers)
+        if any(_blocks(one, *port) for port in asked)
+    ]
+    return tuple(sorted(set(_owners(taken)), key=_order)) if taken else ()
+
+
+def _order(holder: PortHolder) -> tuple[int, str, str, int]:
+    return holder.port, holder.protocol, holder.host_ip, holder.pid or 0
+
+
+def unheld(
+    ports: Iterable[tuple[str, int, str]], containers: Iterable[Container]
+) -> Iterator[tuple[str, int, str]]:
+    """Those of ``ports`` that no container holds: only there a process may be in the way. (A
+    container's port is listened on by the engine's own proxy.)"""
+    held: dict[tuple[int, str], list[str]] = {}
+    for container in containers:
+        for binding in container.bindings:
+            held.setdefault((binding.published, binding.protocol), []).append(binding.host_ip)
+    for host_ip, number, protocol in ports:
+        # "Every address" is held by one container on both families, or on IPv4 alone.
+        address = host_ip or "0.0.0.0"
+        if not {address, _any_of(address)} & set(held.get((number, protocol), ())):
+            yield host_ip, number, protocol
+
+
+def _any_of(address: str) -> str:
+    return "::" if ":" in address else "0.0.0.0"
+
+
+# --- what is taken --------------------------------------------------------------------------
+
+
+def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
+    """The bound sockets on some (number, protocol), from /proc/net."""
+    for protocol in sorted({protocol for _, protocol in numbers}):
+        state = {"tcp": TCP_LISTEN, "udp": UDP_BOUND}.get(protocol)
+        if state is None:
+            continue  # SCTP: the kernel has no such table, and Docker no proxy for it.
+        for table in (protocol, f"{protocol}6"):
+            try:
+                rows = Path("/proc/net", table).read_text("utf-8").splitlines()[1:]
+            except OSError:
+                continue
+            for row in rows:
+                _, local, _, row_state, _, _, _, uid, _, inode, *_ = row.split()
+                address, _, port = local.rpartition(":")
+                number = int(port, 16)
+                if row_state == state and (number, protocol) in numbers:
+                    yield _Socket(kernel_address(address), number, protocol, int(uid), int(inode))
+
+
+def kernel_address(text: str) -> str:
+    """An address of /proc/net: words of 32 bits in the machine's byte order."""
+    words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
+    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+    found = ipaddress.ip_address(packed)
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
+
+
+def _blocks(one: _Socket, host_ip: str, number: int, protocol: str) -> bool:
+    """Whether a bound socket keeps the engine from ``host_ip:number``."""
+    if (one.port, one.protocol) != (number, protocol):
+        return False
+    if not host_ip:
+        wanted: tuple[str, ...] = ("0.0.0.0", "::")
+    else:
+        wanted = (host_ip,)
+    return any(_meets(one, address) for address in wanted)
+
+
+def _leaves_ipv4(one: _Socket, asked: Iterable[tuple[str, int, str]]) -> bool:
+    """Whether a socket on "::" is in the way of none of the IPv4 addresses that are asked about."""
+    return one.host_ip == "::" and not any(
+        _blocks(one, host_ip or "0.0.0.0", number, protocol)
+        for host_ip, number, protocol in asked
+        if ":" not in host_ip
+    )
+
+
+def _meets(one: _Socket, wanted: str) -> bool:
+    try:
+        ours, theirs = ipaddress.ip_address(wanted), ipaddress.ip_address(one.host_ip)
+    except ValueError:
+        return False
+    if ours.version == theirs.version:
+        return ours == theirs or ours.is_unspecified or theirs.is_unspecified
+    # A socket on "::" takes IPv4 along unless it asked not to, which the tables don't show.
+    return ours.version == 4 and theirs.is_unspecified and _refused(wanted, one.port, one.protocol)
+
+
+def _refused(host_ip: str, number: int, protocol: str) -> bool:
+    """Whether binding fails because the port is in use; nothing listens for the moment it lasts."""
+    family = socket.AF_INET6 if ":" in host_ip else socket.AF_INET
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as probe:
+        if protocol == "tcp":  # Connections that linger (TIME_WAIT) are in nobody's way.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((host_ip, number))
+        except PermissionError:
+            return True  # A port below 1024 that we may not bind: the tables must do.
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+# --- whose it is ----------------------------------------------------------------------------
+
+
+def _owners(taken: Iterable[_Socket]) -> Iterator[PortHolder]:
+    """The process behind each socket, found by its inode."""
+    sockets = {one.inode: one for one in taken}
+    left = dict(sockets)
+    for inode, pid in _processes_of(set(sockets)):
+        left.pop(inode, None)
+        one = sockets[inode]
+        yield one.holder(_described(pid))
+    for one in left.values():
+        yield one.holder(PortHolder("", 0, "", user=_user(one.uid)))
+
+
+def _processes_of(inodes: set[int]) -> Iterator[tuple[int, int]]:
+    """(inode, pid) for the sockets that visible processes have open. A socket shared by parent
+    and children is the parent's: the process with the lowest pid."""
+    left = {f"socket:[{inode}]": inode for inode in inodes}
+    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            descriptors = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for descriptor in descriptors:
+            try:
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+            except OSError:
+                continue
+            if target in left:
+                yield left.pop(target), pid
+        if not left:
+            return
+
+
+def _described(pid: int) -> PortHolder:
+    """A process by name and user, and the container it runs in."""
+    import psutil
+
+    name = user = ""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        name = process.name()
+        user = process.username()
+    return PortHolder("", 0, "", pid=pid, name=name, user=user, container=_container_of(pid))
+
+
+def _container_of(pid: int) -> str:
+    try:
+        cgroups = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    found = CONTAINER_ID.search(cgroups)
+    return found[1] if found else ""
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _by_binding(ports: Iterable[tuple[str, int, str]]) -> Iterator[PortHolder]:
+    """Without the kernel's tables: what can't be bound is taken, by whom psutil may know."""
+    for host_ip, number, protocol in ports:
+        for address in (host_ip,) if host_ip else ("0.0.0.0", "::"):
+            if protocol in ("tcp", "udp") and _refused(address, number, protocol):
+                yield _by_psutil(address, number, protocol)
+
+
+def _by_psutil(host_ip: str, number: int, protocol: str) -> PortHolder:
+    import psutil
+
+    nobody = PortHolder(host_ip, number, protocol)
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections(protocol):
+            bound = one.laddr and one.laddr.port == number
+            if bound and one.pid and (protocol == "udp" or one.status == psutil.CONN_LISTEN):
+                found = _described(one.pid)
+                return replace(found, host_ip=host_ip, port=number, protocol=protocol)
+    return nobody
+
+
+# --- folders --------------------------------------------------------------------------------
+
+
+def is_here(address: str) -> bool:
+    """Whether the engine at an address (the SDK's ``base_url``) is on this host, so that its ports
+    are this host's and the folders that its labels name are to be found here."""
+    return address in LOCAL_ENGINES
+
+
+def real_paths(
+    model: Model, containers: Iterable[Container], *, here: bool = True
+) -> Mapping[str, str | None]:
+    """The real path of the model's folder and files, and of those that the labels of containers
+    of the same project name; None for what is gone. A folder that Compose worked in counts as the
+    model's where it is of the same checkout. On an engine that others use from their hosts (not
+    ``here``) what is not found may be theirs, and is left out."""
+    ours = [one for one in containers if one.project == model.project]
+    files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
+    folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}
+    paths = {
+        path: os.path.realpath(path) if _there(path) else None
+        for path in sorted(files | folders)
+        if here or _there(path)
+    }
+    mine = os.path.realpath(model.directory)
+    for folder in folders:
+        real = paths.get(folder)
+        if real and same_checkout(Path(real), Path(mine)):
+            paths[folder] = mine
+    return paths
+
+
+def _there(path: str) -> bool:
+    """Whether something is there; what we may not look into counts as there."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

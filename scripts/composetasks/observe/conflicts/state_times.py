@@ -1,0 +1,68 @@
+"""Since when the containers that may be in the way are in their state.
+
+The engine's list gives no time but that of creation, so the few containers that a plan may have
+to speak of are inspected; on a stack as it should be there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from composetasks.facts import Container, Engine, Model
+from composetasks.observe.engine.inventory import inspect_container
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+MOMENTS = {"created": "Created", "exited": "FinishedAt", "dead": "FinishedAt"}
+"""The field of an inspect record that says since when; StartedAt for what runs."""
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def with_since(client: APIClient, engine: Engine, model: Model) -> Engine:
+    """``engine`` with ``since`` filled for the containers that may be in ``model``'s way."""
+    suspects = {container.id for container in _suspects(engine, model)}
+    if not suspects:
+        return engine
+    containers = tuple(
+        replace(one, since=_since(client, one)) if one.id in suspects else one
+        for one in engine.containers
+    )
+    return replace(engine, containers=containers)
+
+
+def _suspects(engine: Engine, model: Model) -> Iterator[Container]:
+    names = {name: s.name for s in model.services.values() for name in s.container_names}
+    ports = {
+        (number, port.protocol)
+        for service in model.services.values()
+        for port in service.ports
+        if port.published
+        for number in range(port.published[0], port.published[1] + 1)
+    }
+    networks = {resource.name for resource in model.networks.values() if not resource.external}
+    for container in engine.containers:
+        if container.project == model.project:
+            expected = (
+                names.get(container.name) == container.service
+                and container.replica
+                and container.working_dir in ("", str(model.directory))
+            )
+            if not expected:
+                yield container
+        elif (
+            container.name in names
+            or any((one.published, one.protocol) in ports for one in container.bindings)
+            or not networks.isdisjoint(container.networks)
+        ):
+            yield container
+
+
+def _since(client: APIClient, container: Container) -> str:
+    record = inspect_container(client, container.id)
+    state = record.get("State") or {}
+    field = MOMENTS.get(container.state, "StartedAt")
+    moment = str((record if field == "Created" else state).get(field) or "")
+    return f"{moment[:19]}Z" if moment and moment != NEVER else ""

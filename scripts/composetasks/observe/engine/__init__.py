@@ -1,0 +1,1 @@
+"""The engine: what it holds, and whether it still answers."""

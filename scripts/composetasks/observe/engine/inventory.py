@@ -1,0 +1,266 @@
+"""The engine, read through the Docker SDK: one round trip for each kind of thing, all at once."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
+from composetasks.facts.engine import COMPOSE
+from composetasks.run.bounded import Bounded
+from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import silent, understood
+from composetasks.run.settings import ENGINE_SECONDS
+
+if TYPE_CHECKING:
+    from docker import APIClient as APIClient  # for those who only pass it on
+
+T = TypeVar("T")
+ADDRESSES = ("IPAddress", "GlobalIPv6Address")
+"""Where the engine names the addresses of a container on a network."""
+
+
+def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
+    """A client for the engine that the docker client would use: DOCKER_HOST, DOCKER_CONTEXT, the
+    context chosen by ``docker context use``, or the local socket.
+
+    No answer may take longer than ``seconds``: a socket that hangs must not hang us. Raises
+    TaskFailure, code 5, where none answers.
+    """
+    import requests
+    from docker import errors
+    from docker.utils import kwargs_from_env
+
+    from composetasks.observe.engine.client import Client
+
+    context = "" if os.environ.get("DOCKER_HOST") else _context_name()
+    where = os.environ.get("DOCKER_HOST") or (f"context {context}" if context else "its socket")
+    settings: dict[str, Any] = {**kwargs_from_env()}
+    try:
+        if context:
+            from docker.context import ContextAPI
+
+            found = ContextAPI.get_context(context)
+            if found is None:
+                raise _unreachable(f"there is no docker context {context!r}", where)
+            settings = {"base_url": found.Host, "tls": found.TLSConfig or False}
+        if str(settings.get("base_url", "")).startswith("ssh://"):
+            settings["use_ssh_client"] = True
+        return Client(timeout=math.ceil(seconds), **settings)
+    except (errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        # The SDK asks for the engine's version, and wraps what comes of it.
+        if isinstance(error.__cause__, requests.exceptions.Timeout):
+            raise silent(seconds, f"{error.__cause__}, at {where}") from error
+        raise _unreachable(str(error), where) from error
+
+
+def chosen() -> tuple[str, str]:
+    """How the engine is chosen, in words, and its address ("" for a context that is not there)."""
+    from docker.constants import DEFAULT_UNIX_SOCKET
+    from docker.context import ContextAPI
+
+    if os.environ.get("DOCKER_HOST"):
+        return "DOCKER_HOST", os.environ["DOCKER_HOST"]
+    name = _context_name()
+    if not name:
+        return "the default", DEFAULT_UNIX_SOCKET.replace("http+", "")
+    found: Any = ContextAPI.get_context(name)
+    return f"context {name}", str(found.Host) if found else ""
+
+
+def _context_name() -> str:
+    """The name of the context in force; "" for the default one."""
+    name = os.environ.get("DOCKER_CONTEXT", "")
+    if not name:
+        home = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+        try:
+            name = json.loads(Path(home, "config.json").read_text("utf-8")).get(
+                "currentContext", ""
+            )
+        except (OSError, ValueError, AttributeError):
+            name = ""
+    return "" if name == "default" else name
+
+
+def _unreachable(why: str, where: str) -> TaskFailure:
+    if "PermissionError" in why or "Permission denied" in why:
+        return TaskFailure(
+            f"no permission to use the engine at {where}",
+            code=ExitCode.NO_ENGINE,
+            detail=why,
+            hint="add your user to the group that owns the socket (often docker), log in again",
+        )
+    return TaskFailure(
+        f"no engine answers at {where}",
+        code=ExitCode.NO_ENGINE,
+        detail=why,
+        hint="start Docker, or run `make up`, which installs and starts an engine where it may",
+    )
+
+
+def read_engine(client: APIClient) -> Engine:
+    """Everything the engine holds, in four round trips at once whatever their number."""
+    containers = _asked(lambda: read_containers(client))
+    images = _asked(lambda: read_images(client))
+    networks = _asked(lambda: read_networks(client))
+    volumes = _asked(lambda: read_volumes(client))
+    return Engine(containers.value(), images.value(), networks.value(), volumes.value())
+
+
+def _asked(question: Callable[[], T]) -> Bounded[T]:
+    """A question under way. The client itself knows how long an answer may take."""
+    return Bounded(question, threading.TIMEOUT_MAX)
+
+
+def read_containers(client: APIClient) -> tuple[Container, ...]:
+    """All containers, running or not, by name."""
+    with understood("the engine's list of containers", ExitCode.NO_ENGINE):
+        found = [_container(raw, client) for raw in client.containers(all=True)]
+        return tuple(sorted(found, key=lambda container: container.name))
+
+
+def read_images(client: APIClient) -> tuple[Image, ...]:
+    """All images that are not mere layers of others, by id."""
+    with understood("the engine's list of images", ExitCode.NO_ENGINE):
+        return tuple(sorted(map(_image, client.images()), key=lambda image: image.id))
+
+
+def read_networks(client: APIClient) -> tuple[Network, ...]:
+    """All networks, by name."""
+    with understood("the engine's list of networks", ExitCode.NO_ENGINE):
+        return tuple(sorted(map(_network, client.networks()), key=lambda network: network.name))
+
+
+def read_volumes(client: APIClient) -> tuple[Volume, ...]:
+    """All volumes, by name."""
+    with understood("the engine's list of volumes", ExitCode.NO_ENGINE):
+        listed = client.volumes().get("Volumes") or ()
+        return tuple(sorted(map(_volume, listed), key=lambda volume: volume.name))
+
+
+def read_plugins(client: APIClient) -> frozenset[str]:
+    """The drivers of networks and volumes that the engine has, built in or as plugins."""
+    with understood("the engine's list of plugins", ExitCode.NO_ENGINE):
+        plugins = client.info().get("Plugins") or {}
+        named = (*(plugins.get("Network") or ()), *(plugins.get("Volume") or ()))
+        return frozenset(str(one).removesuffix(":latest") for one in named)
+
+
+def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in (raw.get("Labels") or {}).items()}
+
+
+def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
+    status = str(raw.get("Status", ""))
+    health = re.search(r"\((health: )?(starting|healthy|unhealthy)\)", status)
+    exited = re.match(r"Exited \((\d+)\)", status)
+    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    return Container(
+        id=str(raw["Id"]),
+        # A linked container lists its aliases too ("/web/db"); its own name has one slash.
+        name=min((str(name) for name in raw.get("Names") or ("/",)), key=len).lstrip("/"),
+        image=str(raw.get("Image", "")),
+        image_id=str(raw.get("ImageID", "")),
+        state=str(raw.get("State", "")),
+        status=status,
+        created=int(raw.get("Created", 0)),
+        health=health[2] if health else "",
+        exit_code=int(exited[1]) if exited else None,
+        labels=(labels := _labels(raw)),
+        copied=_copied(labels, str(raw.get("ImageID", "")), client),
+        networks={name: str(one.get("NetworkID", "")) for name, one in sorted(networks.items())},
+        addresses={
+            str(one["NetworkID"]): found
+            for one in networks.values()
+            if (found := tuple(str(one[key]) for key in ADDRESSES if one.get(key)))
+        },
+        volumes={
+            str(one["Destination"]): str(one["Name"])
+            for one in raw.get("Mounts") or ()
+            if one.get("Type") == "volume" and one.get("Name")
+        },
+        bindings=tuple(
+            Binding(
+                host_ip=str(one.get("IP", "")),
+                published=int(one["PublicPort"]),
+                target=int(one["PrivatePort"]),
+                protocol=str(one.get("Type", "tcp")),
+            )
+            for one in raw.get("Ports") or ()
+            if one.get("PublicPort")
+        ),
+    )
+
+
+def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
+    """Whether the labels of Compose are those of a container that the image is a commit of. One of
+    them is the id of the image a container is made of: that no image can carry of itself."""
+    from docker import errors
+
+    made_of = labels.get(f"{COMPOSE}image")
+    if not made_of or made_of == image:
+        return False
+    untyped: Any = client
+    try:
+        record = untyped.inspect_image(image)
+    except errors.APIError:
+        return False
+    inherited = (record.get("Config") or {}).get("Labels") or {}
+    return bool(inherited.get(f"{COMPOSE}image") == made_of)
+
+
+def _image(raw: Mapping[str, Any]) -> Image:
+    tags = [tag for tag in raw.get("RepoTags") or () if tag != "<none>:<none>"]
+    return Image(
+        id=str(raw["Id"]),
+        tags=tuple(sorted(map(str, tags))),
+        digests=tuple(sorted(map(str, raw.get("RepoDigests") or ()))),
+        created=int(raw.get("Created", 0)),
+        size=int(raw.get("Size", 0)),
+        labels=_labels(raw),
+    )
+
+
+def _network(raw: Mapping[str, Any]) -> Network:
+    pools = (raw.get("IPAM") or {}).get("Config") or ()
+    return Network(
+        id=str(raw["Id"]),
+        name=str(raw["Name"]),
+        labels=_labels(raw),
+        created=str(raw.get("Created", "")),
+        driver=str(raw.get("Driver", "")),
+        subnets=tuple(str(pool["Subnet"]) for pool in pools if pool.get("Subnet")),
+        reserved=tuple(
+            str(address)
+            for pool in pools
+            for address in (pool.get("Gateway"), *(pool.get("AuxiliaryAddresses") or {}).values())
+            if address
+        ),
+    )
+
+
+def _volume(raw: Mapping[str, Any]) -> Volume:
+    return Volume(
+        name=str(raw["Name"]),
+        labels=_labels(raw),
+        created=str(raw.get("CreatedAt", "")),
+        driver=str(raw.get("Driver", "")),
+        options={str(name): str(value) for name, value in (raw.get("Options") or {}).items()},
+    )
+
+
+def inspect_container(client: APIClient, key: str) -> dict[str, Any]:
+    """The engine's whole record of a container; empty where it is gone."""
+    from docker import errors
+
+    try:
+        record: dict[str, Any] = client.inspect_container(key)
+    except errors.NotFound:
+        return {}
+    return record

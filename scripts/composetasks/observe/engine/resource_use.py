@@ -1,0 +1,123 @@
+"""What containers take of memory and processor right now, as the engine counts it.
+
+The engine's own figures of the processor take it a second or two for each container. We ask for
+the mere counts (``one-shot``), twice, all containers at once, and look at something else meanwhile.
+A figure that can't be had in time, or would not be right, is absent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from composetasks.run import timestamps
+from composetasks.run.bounded import Bounded, Late
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ROUND_SECONDS = 2.0
+"""How long one round of questions may take."""
+LEAST_SECONDS = 0.3
+"""The shortest time that a share of the processor is measured over."""
+Sample = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a container takes: ``memory`` bytes without the page cache that the kernel can drop,
+    ``cpu`` percent of one processor; None where that is not known."""
+
+    memory: int | None = None
+    cpu: float | None = None
+
+
+class Measuring:
+    """Counts of the containers ``ids``, which begin to be read at once; :meth:`figures` reads
+    them again. It may be asked as often as one likes: each time for the time since the last."""
+
+    def __init__(self, client: APIClient, ids: Iterable[str]) -> None:
+        self._client, self._ids = client, tuple(ids)
+        self._began = time.monotonic()
+        self._round = self._ask()
+
+    def figures(self) -> dict[str, Figures]:
+        """The figures of every container that has some."""
+        before = _answers(self._round)
+        if self._ids:
+            time.sleep(max(0.0, self._began + LEAST_SECONDS - time.monotonic()))
+        self._began, self._round = time.monotonic(), self._ask()
+        after = _answers(self._round)
+        return {key: Figures(memory(one), cpu(before.get(key), one)) for key, one in after.items()}
+
+    def _ask(self) -> dict[str, Bounded[Sample]]:
+        return {key: Bounded(partial(self._sample, key), ROUND_SECONDS) for key in self._ids}
+
+    def _sample(self, key: str) -> Sample:
+        from docker import errors
+
+        untyped: Any = self._client
+        try:
+            found: Sample = untyped.stats(key, stream=False, one_shot=True)
+        except errors.APIError:
+            return {}  # It is gone, or was never there.
+        return found
+
+
+def _answers(asked: Mapping[str, Bounded[Sample]]) -> dict[str, Sample]:
+    import requests
+
+    found = {}
+    for key, one in asked.items():
+        try:
+            found[key] = one.value()
+        except (Late, requests.exceptions.RequestException, OSError, ValueError):
+            continue
+    return found
+
+
+def memory(sample: Sample) -> int | None:
+    """The memory a container uses, as ``docker stats`` counts it: without the part of the page
+    cache that was not used of late, which the kernel takes back when it must."""
+    try:
+        counted = sample["memory_stats"]
+        used, parts = int(counted["usage"]), counted.get("stats") or {}
+        cache = int(parts.get("total_inactive_file", parts.get("inactive_file", 0)))
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return used - cache if 0 <= cache < used else used or None
+
+
+def cpu(before: Sample | None, after: Sample) -> float | None:
+    """The share of one processor that was used between two samples, in percent."""
+    try:
+        if before is None:
+            return None
+        passed = _moment(after) - _moment(before)
+        used = _processor(after) - _processor(before)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    # One that was started anew between the two counts from zero.
+    if passed <= 0 or used < 0 or _processes(before) == 0 or _processes(after) == 0:
+        return None
+    return round(100 * used / passed / 1e9, 1)
+
+
+def _moment(sample: Sample) -> float:
+    stamp = str(sample["read"])
+    if stamp.startswith("0001"):
+        raise ValueError("never read")
+    return float(timestamps.unix(stamp))
+
+
+def _processor(sample: Sample) -> int:
+    return int(sample["cpu_stats"]["cpu_usage"]["total_usage"])
+
+
+def _processes(sample: Sample) -> int | None:
+    """How many processes a container had; None where the engine does not say."""
+    count = (sample.get("pids_stats") or {}).get("current")
+    return int(count) if count is not None else None

@@ -1,0 +1,249 @@
+"""The environment: ``.env`` files as Compose and as python-dotenv read them, the process's own
+variables, and ``.env.example`` where it says that it is a specification.
+
+Read at the start of every ``up``, so Compose is not started for it; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from composetasks.facts import EnvFile, Environment, ExitCode, Reading, Variable
+from composetasks.observe.compose import project_files, sources
+from composetasks.observe.env import compose_dotenv
+from composetasks.run.failure import TaskFailure
+
+MARKER = re.compile(r"#\s*composetasks:\s*env\s*$")
+DIRECTIVE = re.compile(r"#\s*(type:|required\s*$)\s*(.*)")
+COMMENT = re.compile(r"(^|\s)#.*")
+REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{([A-Za-z_]\w*)(?:(:?\?)([^}]*))?|([A-Za-z_]\w*))")
+PLAIN = r"(?:(?:[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_./:@%+,=-]*|#[^\r\n\0]*)?(?:\n|\Z))*"
+"""A file in which each line is empty, a comment, or a name and a value without anything that two
+programs could read in two ways."""
+
+
+def read_environment(
+    folder: Path,
+    model_text_files: Sequence[Path] = (),
+    process: Mapping[str, str] = os.environ,
+    files: Sequence[str] = (),
+) -> Environment:
+    """All variables and where they come from, faults included.
+
+    ``folder`` is where Compose runs. ``model_text_files`` are compose files, looked through for
+    the variables they use and require. ``files`` stand for COMPOSE_FILE where nothing sets it.
+    """
+    process = dict(process)
+    known: dict[str, str] = {}
+    read: list[EnvFile] = []
+
+    def add(path: Path) -> None:
+        read.append(_read_file(path, {**known, **process}))
+        known.update(_values(read[-1]))
+
+    for path in _env_files(folder, process):
+        add(path)
+    second = _second_file(folder, {**known, **process}, files)
+    if second is not None:
+        add(second)
+    example = folder / ".env.example"
+    variables = _specification(example)
+    demanded, used = _references(folder, model_text_files)
+    found = Environment(
+        folder=folder,
+        process=process,
+        files=tuple(reversed(read) if process.get("COMPOSE_ENV_FILES") else read),
+        specification=None if variables is None else example,
+        variables=variables or (),
+        demanded=tuple(demanded),
+        used=used,
+    )
+    return replace(found, absent=frozenset(_absent(found)))
+
+
+# --- which files ----------------------------------------------------------------------------
+
+
+def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
+    """The files by Compose's rules; only one that is named is missed where it is not there."""
+    found = sources.env_files(folder, process)
+    if process.get("COMPOSE_ENV_FILES"):
+        return found
+    return [path for path in found if path.exists() and not path.is_dir()]
+
+
+def _second_file(folder: Path, known: Mapping[str, str], files: Sequence[str]) -> Path | None:
+    """The ``.env`` beside the first compose file, where that is named and lies in another folder:
+    it fills what the first leaves."""
+    names = [*known.get("COMPOSE_FILE", "").split(os.pathsep), *files]
+    first = next(filter(None, names), "")
+    chosen = known.get("COMPOSE_ENV_FILES") or known.get("COMPOSE_DISABLE_ENV_FILE") in sources.TRUE
+    found = (folder / first).parent / ".env"
+    if not first or chosen or not found.is_file() or found.parent.resolve() == folder.resolve():
+        return None
+    return found
+
+
+def _values(file: EnvFile) -> dict[str, str]:
+    return {one.name: one.value for one in file.compose if one.value is not None}
+
+
+# --- one file, read twice -------------------------------------------------------------------
+
+
+def _read_file(path: Path, outer: Mapping[str, str]) -> EnvFile:
+    if project_files.is_pipe(path):
+        raise TaskFailure(
+            f"{path} is a named pipe: it can be read once, and is needed more often",
+            code=ExitCode.INVALID,
+            hint="put its content into a regular file, or name another in COMPOSE_ENV_FILES",
+        )
+    try:
+        raw = project_files.read(path)
+        mode = path.stat().st_mode
+    except OSError:
+        return EnvFile(path, traits=frozenset({"missing"}))
+    traits = {"open"} if mode & stat.S_IROTH else set()
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return EnvFile(path, traits=frozenset({*traits, "utf-16"}))
+    if raw.startswith(b"\xef\xbb\xbf"):
+        traits.add("bom")
+    traits |= {name for name, sign in (("crlf", b"\r\n"), ("nul", b"\0")) if sign in raw}
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        traits.add("not-utf-8")
+        text = raw.decode(errors="surrogateescape")
+    compose = tuple(compose_dotenv.read(text, outer.get))
+    plain = re.fullmatch(PLAIN, text) is not None
+    return EnvFile(
+        path,
+        lines=tuple(text.removeprefix("\ufeff").split("\n")),
+        compose=compose,
+        # python-dotenv is not even loaded for a file that leaves no doubt.
+        dotenv=compose if plain else tuple(_python_dotenv(text, outer)),
+        traits=frozenset({*traits, "plain"} if plain else traits),
+    )
+
+
+def _python_dotenv(text: str, outer: Mapping[str, str]) -> Iterator[Reading]:
+    """What python-dotenv reads, variables of the process going before those of the file."""
+    from dotenv.parser import parse_stream
+    from dotenv.variables import parse_variables
+
+    known: dict[str, str | None] = {}
+    # It opens files in text mode, where every kind of line ending becomes "\n".
+    unified = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    for binding in parse_stream(io.StringIO(unified)):
+        said = binding.original.string
+        line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")
+        if binding.error:
+            yield Reading("", line, refused="not a statement")
+        elif binding.key is not None:
+            value = binding.value
+            if value is not None:
+                values = {**known, **outer} if "${" in value else {}
+                value = "".join(atom.resolve(values) for atom in parse_variables(value))
+            known[binding.key] = value
+            yield Reading(binding.key, line, value)
+
+
+# --- the specification ----------------------------------------------------------------------
+
+
+def _specification(path: Path) -> tuple[Variable, ...] | None:
+    """The variables of ``.env.example``; None where the file does not say it specifies them."""
+    text = project_files.text(path)
+    lines = text.split("\n")
+    if not any(MARKER.match(line) for line in lines):
+        return None
+    return tuple(
+        _variable(one, _comment_above(lines, one.line))
+        for one in compose_dotenv.read(text, _nothing)
+        if one.name and not one.refused
+    )
+
+
+def _absent(environment: Environment) -> Iterator[str]:
+    """The variables of type path whose value leads to nothing, seen from the project's folder."""
+    for one in environment.variables:
+        if one.type == ("path",):
+            values = [
+                file.set[one.name].value for file in environment.files if one.name in file.set
+            ]
+            value = environment.process.get(one.name, next(iter(values), None))
+            if value and not os.path.exists(environment.folder / os.path.expanduser(value)):
+                yield one.name
+
+
+def _comment_above(lines: Sequence[str], line: int) -> list[str]:
+    """The comment lines directly above a line (numbered from 1)."""
+    first = line - 1
+    while first > 0 and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    return [text.strip() for text in lines[first : line - 1] if not MARKER.match(text)]
+
+
+def _variable(reading: Reading, comment: Iterable[str]) -> Variable:
+    type_: tuple[str, ...] = ()
+    required, meaning = False, []
+    for text in comment:
+        directive = DIRECTIVE.match(text)
+        if directive is None:
+            meaning.append(text.lstrip("# ").strip())
+        elif directive[1] == "type:":
+            type_ = tuple(directive[2].split()) or ("",)
+        else:
+            required = True
+    return Variable(
+        name=reading.name,
+        line=reading.line,
+        default=reading.value or "",
+        type=type_,
+        required=required,
+        meaning=" ".join(filter(None, meaning)),
+    )
+
+
+def _nothing(_name: str) -> None:
+    """No variable at all: what stands in ``.env.example`` is meant as it is written."""
+
+
+# --- the compose files ----------------------------------------------------------------------
+
+
+def _references(
+    folder: Path, files: Iterable[Path]
+) -> tuple[list[tuple[str, Path, int, str, bool]], dict[str, tuple[Path, int]]]:
+    """The variables that compose files require and use, from their text: comments are left out,
+    and a requirement nested in another reference, which may never be asked for."""
+    demanded = []
+    used: dict[str, tuple[Path, int]] = {}
+    for file in files:
+        text = project_files.text(file)
+        if "$" not in text:
+            continue
+        nearby = _names_beside(file) if file.parent != folder else frozenset()
+        for number, line in enumerate(text.split("\n"), 1):
+            if "$" not in line:
+                continue
+            for match in REFERENCE.finditer(COMMENT.sub("", line)):
+                name = match[1] or match[4]
+                used.setdefault(name, (file, number))
+                nested = line[: match.start()].count("${") > line[: match.start()].count("}")
+                if match[2] and not nested and name not in nearby:
+                    demanded.append((name, file, number, match[3], match[2] == ":?"))
+    return demanded, used
+
+
+def _names_beside(file: Path) -> frozenset[str]:
+    """The names in the ``.env`` beside a compose file that another may include: Compose reads it
+    for that file alone."""
+    text = project_files.text(file.parent / ".env")
+    return frozenset(one.name for one in compose_dotenv.read(text, _nothing))

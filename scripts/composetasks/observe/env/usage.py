@@ -1,0 +1,178 @@
+"""Which variables Compose interpolates with, and which services use them: from Compose itself.
+
+Its model is asked for twice: with the environment it interpolates with, and raw, so that the
+references are still in it wherever the sections came from (include, extends, anchors).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import EnvFile, Usage
+from composetasks.observe.compose import project_files, sources
+from composetasks.observe.env import compose_dotenv
+from composetasks.run.compose import Compose
+from composetasks.run.process import ProgramError
+
+RAW = ("--profile", "*", "config", "--format", "json", "--no-interpolate", "--no-normalize")
+NEWER = ("--no-env-resolution",)
+"""Keeps ``env_file`` as it is; not every Compose has it."""
+DEFAULT = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_]\w*):?-([^{}$]*)\}")
+RESOURCES = ("networks", "volumes", "configs", "secrets")
+
+
+def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str]:
+    """The values that Compose interpolates with, for the names in ``expected``; empty where it
+    refuses to say.
+
+    Compose prints ``NAME=value`` lines, values of several lines as they are, which can't be taken
+    apart; so the expected value of each name is looked for first.
+    """
+    try:
+        said = f"\n{compose.run('config', '--environment').stdout}"
+    except ProgramError:
+        return {}
+    found = {}
+    for name, value in expected.items():
+        if f"\n{name}={value}\n" in said:
+            found[name] = value
+        elif f"\n{name}=" in said:
+            found[name] = said.partition(f"\n{name}=")[2].partition("\n")[0]
+    return found
+
+
+def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
+    """Which services use which variables, and the defaults that compose files give them; empty
+    where Compose can't read its files.
+
+    A service that has one of ``files`` (``.env``) as its ``env_file`` uses all variables in it;
+    what stands in other files of the kind is the service's own.
+    """
+    model = _raw_model(compose)
+    services: dict[str, dict[str, tuple[str, ...]]] = {}
+    shared = {
+        kind: {key: _names(one) | _sources(one) for key, one in _section(model, kind).items()}
+        for kind in RESOURCES
+    }
+    everywhere = _names(model.get("name"))
+    for service, config in _section(model, "services").items():
+        places: dict[str, list[str]] = {}
+        for key, value in config.items():
+            for name, place in _places(key, value, files):
+                places.setdefault(name, []).append(place)
+            for resource in _keys_used(value) if key in RESOURCES else ():
+                for name in shared[key].get(resource, ()):
+                    places.setdefault(name, []).append(key)
+        for name in everywhere:
+            places.setdefault(name, []).append("name")
+        services[service] = {name: tuple(dict.fromkeys(found)) for name, found in places.items()}
+    defaults: dict[str, str] = {}
+    for text in _strings(model):
+        for name, default in DEFAULT.findall(text):
+            defaults.setdefault(name, default)
+    return Usage(services=services, defaults=defaults, included=_included(compose))
+
+
+def _included(compose: Compose) -> dict[str, tuple[str, Path]]:
+    """The variables of the dotenv files that only included compose files are read with."""
+    files = sources.compose_files(compose.folder, compose.files, compose.environment)
+    found: dict[str, tuple[str, Path]] = {}
+    for path in sources.included_env_files(files, files[0].parent) if files else ():
+        for one in compose_dotenv.read(project_files.text(path), compose.environment.get):
+            if one.name and one.value is not None:
+                found.setdefault(one.name, (one.value, path))
+    return found
+
+
+def _raw_model(compose: Compose) -> dict[str, Any]:
+    for options in ((*RAW, *NEWER), RAW):
+        try:
+            answer = json.loads(compose.run(*options).stdout)
+        except (ProgramError, ValueError):
+            continue
+        if isinstance(answer, dict):
+            return answer
+    return {}
+
+
+def _section(model: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    section = model.get(kind)
+    return {key: one for key, one in (section or {}).items() if isinstance(one, dict)}
+
+
+def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[str, str]]:
+    """The variables that one section of a service uses, and where: ``environment.NAME``, else
+    the section's key."""
+    if key == "environment":
+        for name, text, passed in _entries(value):
+            for used in {name} if passed else _names(text):
+                yield used, f"environment.{name}"
+    elif key == "env_file":
+        paths = set(_paths(value))
+        for one in (one for file in files if str(file.path) in paths for one in file.compose):
+            yield one.name, f"environment.{one.name}"
+    else:
+        arguments = value.get("args") if key == "build" and isinstance(value, dict) else None
+        passed_on = {name for name, _, passed in _entries(arguments) if passed}
+        for used in _names(value) | passed_on:
+            yield used, key
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any, bool]]:
+    """The entries of a mapping or of a list of ``NAME=value`` and ``NAME``: name, what Compose
+    interpolates of it (of a list's all, of a mapping's the value), whether it is passed on."""
+    if isinstance(value, dict):
+        for name, text in value.items():
+            yield str(name), text, text is None
+    for one in value if isinstance(value, list) else ():
+        entry = str(one)
+        yield entry.partition("=")[0], entry, "=" not in entry and "$" not in entry
+
+
+def _paths(value: Any) -> Iterator[str]:
+    for one in value if isinstance(value, list) else [value]:
+        yield str(one.get("path")) if isinstance(one, dict) else str(one)
+
+
+def _names(value: Any) -> set[str]:
+    found = set()
+    for text in _strings(value):
+        for match in compose_dotenv.REFERENCE.finditer(text):
+            braced = match["braced"]
+            if match["bare"]:
+                found.add(match["bare"])
+            elif braced:
+                name = re.split(r":?[-+?]", braced, maxsplit=1)[0]
+                found.add(name)
+                found |= _names(braced[len(name) :])
+                found |= _names(match[0][len(f"${{{braced}}}") :])
+    return found
+
+
+def _sources(resource: Mapping[str, Any]) -> set[str]:
+    """The variable a secret or config takes its content from."""
+    source = resource.get("environment")
+    return {source} if isinstance(source, str) else set()
+
+
+def _keys_used(value: Any) -> Iterator[str]:
+    """The keys of networks, volumes, configs or secrets that a service uses."""
+    if isinstance(value, dict):
+        yield from value
+    for one in value if isinstance(value, list) else ():
+        yield str(one.get("source", "")) if isinstance(one, dict) else str(one).split(":")[0]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)

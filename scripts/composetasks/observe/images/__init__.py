@@ -1,0 +1,1 @@
+"""What images are made from, what a registry holds of them, and who tagged them last."""

@@ -1,0 +1,53 @@
+"""The configuration of base images, asked for once: an image never changes under its id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.observe.images.dockerfile import parse_one
+from composetasks.observe.images.needs import ImageConfig
+from composetasks.store import memory
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class Configs:
+    """Environment and ONBUILD triggers of images by their ids."""
+
+    def __init__(self, cache: Path, client: APIClient | None) -> None:
+        self._place, self._client = cache / "image-configs.json", client
+        self._known: dict[str, Any] | None = None
+
+    def get(self, image_id: str) -> ImageConfig:
+        """What is known of an image; nothing where it can't be asked for."""
+        if self._known is None:
+            self._known = memory.recall(self._place, _understood) or {}
+        found = self._known.get(image_id)
+        if found is None:
+            found = _asked(self._client, image_id) if self._client is not None else None
+            if found is None:
+                return ImageConfig()
+            self._known[image_id] = found
+            memory.keep(self._place, self._known)
+        triggers = (parse_one(text) for text in found["onbuild"])
+        return ImageConfig(env=found["env"], onbuild=tuple(one for one in triggers if one))
+
+
+def _understood(kept: Any) -> dict[str, dict[str, Any]]:
+    return {
+        image_id: {"env": memory.as_texts(one["env"]), "onbuild": memory.as_names(one["onbuild"])}
+        for image_id, one in memory.as_mapping(kept).items()
+    }
+
+
+def _asked(client: Any, image_id: str) -> dict[str, Any] | None:
+    from docker.errors import DockerException
+
+    try:
+        config = client.inspect_image(image_id).get("Config") or {}
+    except DockerException:
+        return None
+    env = dict(pair.split("=", 1) for pair in config.get("Env") or () if "=" in pair)
+    return {"env": env, "onbuild": list(config.get("OnBuild") or ())}

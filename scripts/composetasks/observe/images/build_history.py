@@ -1,0 +1,100 @@
+"""What BuildKit's own history tells of builds that were not made here: by Compose itself, say."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Model
+from composetasks.run import process
+from composetasks.run.build_log import BuildLog
+from composetasks.run.buildx import buildx
+from composetasks.store import build_records
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+NEWEST = 5
+"""How many builds of a service are read: its last ones, each of which costs two short programs."""
+PROGRAM_SECONDS = 10.0
+
+
+def learn(
+    model: Model, services: Iterable[str], cache: Path, env: Mapping[str, str], client: APIClient
+) -> None:
+    """Keep what the engine's own builder knows of the builds of ``services``, of each of which
+    nothing is kept so far. One that has no history, or does not answer, teaches nothing."""
+    if not _has_buildkit(client):
+        return
+    asking = _Asking(model, env)
+    for name in services:
+        for log, seconds in asking.builds(name):
+            build_records.save_steps(cache, name, "", log.steps(), log.time(seconds))
+
+
+def _has_buildkit(client: APIClient) -> bool:
+    """Whether the engine has a BuildKit. For one that has none Buildx would start a container."""
+    with client.head(f"{client.base_url}/_ping", timeout=client.timeout) as answer:
+        return bool(answer.headers.get("Builder-Version") == "2")
+
+
+class _Asking:
+    def __init__(self, model: Model, env: Mapping[str, str]) -> None:
+        self.model, self.env = model, env
+        self.known: list[dict[str, Any]] | None = None
+
+    def builds(self, service: str) -> Iterator[tuple[BuildLog, float]]:
+        """The last builds of a service that ended well, the latest at the end, and how many
+        seconds each took."""
+        if self.known is None:
+            self.known = self._documents("ls", "--format", "json", "--filter", "status=completed")
+        build = self.model.services[service].build
+        # Buildx calls a build by its context's folder, then the Dockerfile and the target.
+        named = os.path.basename(os.path.realpath(build.context)) if build else ""
+        likely = [one for one in self.known if str(one.get("name", "")).startswith(named)]
+        likely.sort(key=lambda one: str(one.get("created_at", "")))
+        for one in likely[-NEWEST:]:
+            reference = str(one.get("ref", "")).rpartition("/")[2]
+            for record in self._documents("inspect", reference, "--format", "json"):
+                if self._is_of(service, record):
+                    yield self._log(reference), float(record.get("Duration") or 0) / 1e9
+
+    def _is_of(self, service: str, record: Mapping[str, Any]) -> bool:
+        labels = {one.get("Name"): one.get("Value") for one in record.get("Labels") or ()}
+        prefix = "com.docker.compose"
+        asked = {f"{prefix}.project": self.model.project, f"{prefix}.service": service}
+        return asked.items() <= labels.items()
+
+    def _log(self, reference: str) -> BuildLog:
+        log = BuildLog(io.StringIO())
+        for line in self._lines("logs", reference, "--progress", "rawjson"):
+            list(log.feed(line))
+        return log
+
+    def _documents(self, *arguments: str) -> list[dict[str, Any]]:
+        """The JSON documents of an answer, whether each has its line or the answer is one."""
+        text = "\n".join(self._lines(*arguments))
+        try:
+            found = [json.loads(text)]
+        except ValueError:
+            found = [_read(line) for line in text.splitlines()]
+        return [one for one in found if isinstance(one, dict)]
+
+    def _lines(self, *arguments: str) -> list[str]:
+        argv = [*buildx(self.env), "--builder", "default", "history", *arguments]
+        try:
+            done = process.run(argv, env=self.env, timeout=PROGRAM_SECONDS)
+        except process.ProgramError:
+            return []
+        return (done.stdout or done.stderr).splitlines()
+
+
+def _read(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,0 +1,59 @@
+"""What each image is made from, and the digest over it: docs/reference/build-inputs.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import BuildInputs, Engine, Model
+from composetasks.observe.images.listings import Ahead
+from composetasks.observe.images.observer import Observer
+from composetasks.run.failure import TaskFailure
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+def build_inputs(
+    model: Model,
+    engine: Engine,
+    cache: Path,
+    services: Iterable[str] | None = None,
+    client: APIClient | None = None,
+    ahead: Ahead | None = None,
+) -> Mapping[str, BuildInputs]:
+    """The inputs of every service with a build section, or of ``services`` among them, and of
+    those that they are built upon.
+
+    ``cache`` is the folder where file digests are remembered; ``client`` is asked for the
+    configuration of base images not seen before; folders that were listed ``ahead`` are not listed
+    again. Raises TaskFailure, code 6, where a context, a Dockerfile or its target is missing, or a
+    file can't be read.
+    """
+    found, faults = inputs_and_faults(model, engine, cache, services, client, ahead)
+    for failure in faults.values():
+        raise failure
+    return found
+
+
+def inputs_and_faults(
+    model: Model,
+    engine: Engine,
+    cache: Path,
+    services: Iterable[str] | None = None,
+    client: APIClient | None = None,
+    ahead: Ahead | None = None,
+) -> tuple[Mapping[str, BuildInputs], Mapping[str, TaskFailure]]:
+    """The same, and in place of what :func:`build_inputs` raises the failure of each service that
+    can't be built."""
+    observer = Observer(model, engine, cache, client, ahead)
+    faults = {}
+    for name in model.services if services is None else services:
+        if model.service(name).build:
+            try:
+                observer.inputs(name)
+            except TaskFailure as failure:
+                faults[name] = failure
+    observer.remember()
+    return observer.made, faults

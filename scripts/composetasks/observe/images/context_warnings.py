@@ -1,0 +1,116 @@
+"""Contexts that hold what does not belong into an image: very much, or a service's state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import posixpath
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import Model
+from composetasks.observe.images.ignore import Ignore, State
+from composetasks.observe.images.selection import Root
+from composetasks.observe.images.tree import Files
+from composetasks.observe.state.code_folders import why_no_state
+from composetasks.store import build_records, memory
+
+LARGE_BYTES = 100_000_000
+
+
+def warnings(service: str, folder: str, files: Files, model: Model, cache: Path) -> Iterator[str]:
+    """What to say of the files of one context."""
+    if files.size > LARGE_BYTES:
+        largest = ", ".join(
+            f"{path} {size / 1e6:.0f} MB" for path, size in files.biggest if size >= 1e6
+        )
+        yield (
+            f"{service}: {files.size / 1e6:.0f} MB of {folder} go into its build ({largest}); "
+            "name what it does not need in .dockerignore"
+        )
+    state = _state_within(folder, files, model, cache)
+    if state:
+        yield (
+            f"{service}: state of services goes into its build, and every change of it builds "
+            f"again: {', '.join(state)} of {folder}; name it in .dockerignore"
+        )
+
+
+def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root]) -> Iterator[str]:
+    """What to say where a build by Compose itself, which knows the project's ignore file alone,
+    takes our own folder out of a context."""
+    own = build_records.own_path(folder, cache)
+    if not own or not any(root.is_folder and _within(own, root.path) for root in roots):
+        return
+    state = State()
+    for path in reversed([own, *_folders(own)]):
+        state = theirs.state(path, state)
+    if not state.ignored:
+        yield (
+            f"a plain `docker compose build` copies {own} (snapshots of state, logs of runs) from "
+            f"{folder} into an image; add the line {build_records.own_pattern(folder, cache)} to "
+            "its .dockerignore (builds of `inv` leave it out anyway)"
+        )
+
+
+def _within(path: str, root: str) -> bool:
+    return not root or f"{path}/".startswith(f"{root}/")
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders that a path in a context is in, the nearest first."""
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[str]:
+    """Folders among the files that a service writes to and git tracks nothing of."""
+    mounts = sorted(
+        {
+            os.path.relpath(os.path.realpath(mount.source), folder)
+            for service in model.services.values()
+            for mount in service.mounts
+            if mount.type == "bind" and not mount.read_only
+        }
+    )
+    within = [path for path in mounts if path.split("/")[0] not in (os.curdir, os.pardir)]
+    if not within:
+        return []
+    # Git is asked, and all names are gone through, once for each state of the files and of what
+    # git tracks.
+    place = cache / "state-in-contexts"
+    tracked = [_index(Path(folder)), _index(model.directory)]
+    key = json.dumps([folder, within, files.digest, tracked])
+    known = memory.recall(place, _lists) or {}
+    if key not in known:
+        paths = files.entries()
+        found = [
+            path
+            for path in within
+            if path in paths
+            and not why_no_state(Path(folder, path), project=model.directory, named=False)
+        ]
+        known = {**known, key: found} if len(known) < 50 else {key: found}
+        memory.keep(place, known)
+    return known[key]
+
+
+def _lists(kept: Any) -> dict[str, list[str]]:
+    return {key: memory.as_names(value) for key, value in memory.as_mapping(kept).items()}
+
+
+def _index(folder: Path) -> tuple[int, ...]:
+    """What tells that git's index of the repository around a folder is as it was."""
+    for place in (folder, *folder.parents):
+        git = place / ".git"
+        with contextlib.suppress(OSError):
+            # That of a linked work tree is where its file says.
+            if git.is_file():
+                git = Path(place, git.read_text("utf-8").removeprefix("gitdir:").strip())
+            status = (git / "index").stat()
+            return status.st_ino, status.st_size, status.st_mtime_ns
+        if git.exists():
+            break
+    return ()

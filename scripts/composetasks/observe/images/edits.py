@@ -1,0 +1,68 @@
+"""Which images have files that were edited after somebody put the image on its tag."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Build, BuildInputs, Model
+from composetasks.run.timestamps import seconds
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+def edited_since_tagged(
+    client: APIClient, model: Model, inputs: Mapping[str, BuildInputs]
+) -> dict[str, str]:
+    """The services some file of whose image is newer than the last time the image on their tag was
+    given one, and such a file (relative to the project's folder)."""
+    found = {}
+    for name, one in inputs.items():
+        build, tagged = model.services[name].build, _tagged(client, model.services[name].image)
+        if build is None or not tagged:
+            continue
+        newer = (path for path, place in _places(one, build, model) if _time(place) > tagged)
+        path = next(newer, None)
+        if path is not None:
+            found[name] = path
+    return found
+
+
+def _tagged(client: Any, image: str) -> float:
+    """When the image on a tag was given one last, in seconds since the epoch; 0 where the engine
+    does not say."""
+    from docker.errors import DockerException
+
+    try:
+        record = client.inspect_image(image)
+    except DockerException:
+        return 0.0
+    stamp = str((record.get("Metadata") or {}).get("LastTagTime") or "")
+    try:
+        # The engine's word for never is the year 1.
+        return max(0.0, float(seconds(stamp, 0.0)))
+    except ValueError:
+        return 0.0
+
+
+def _places(inputs: BuildInputs, build: Build, model: Model) -> Iterator[tuple[str, Path]]:
+    """The files of an image, and where on this disk each is."""
+    contexts = build.definition.get("additional_contexts") or {}
+    for path, text in inputs.files.items():
+        if text.startswith("d"):
+            continue  # What is made in a folder and does not go into the image changes it as well.
+        context, colon, rest = path.partition(":")
+        named = contexts.get(context) if colon else None
+        yield path, Path(named, rest) if named else model.directory / path
+    if not build.definition.get("dockerfile_inline"):
+        yield build.dockerfile, Path(build.context, build.dockerfile or "Dockerfile")
+
+
+def _time(place: Path) -> float:
+    try:
+        return os.lstat(place).st_mtime
+    except OSError:
+        return 0.0

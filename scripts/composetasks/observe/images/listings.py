@@ -1,0 +1,151 @@
+"""Folders and files as they are listed and read: once in a run, whoever asks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from composetasks.observe.images.entries import attributes
+
+FOLDER = 0o040000
+KIND = 0o170000
+SEPARATOR = "/"
+TRIES = 5
+"""How often a folder is listed in which entries come and go meanwhile."""
+
+
+Row = tuple[str, int, int, int, int, int, str]
+"""Name, mode, size, modification time, change time, inode; extended attributes of a folder."""
+
+
+class Unreadable(Exception):
+    """A file of the context can't be read. ``path`` is its place."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path, self.why = path, why
+
+
+class Ahead(Protocol):
+    """Folders that someone else lists, from a time on."""
+
+    started_ns: int
+
+    def come(self) -> Iterable[tuple[str, str]]:
+        """Path and listing of the folders that came since this was asked last."""
+        ...
+
+
+class Listings:
+    """Folders listed during one run, so that services with the same context list them once;
+    those that came ``ahead`` are not listed again."""
+
+    def __init__(self, ahead: Ahead | None = None) -> None:
+        self.started_ns = ahead.started_ns if ahead else time.time_ns()
+        self._ahead = ahead
+        self._listed: dict[str, str] = {}
+        self._digests: dict[tuple[str, int, int, int], str] = {}
+
+    def listing(self, path: str) -> str:
+        """What a folder holds, as a text that is equal when nothing changed."""
+        if self._ahead is not None:
+            self._listed.update(self._ahead.come())
+        known = self._listed.get(path)
+        if known is not None:
+            return known
+        for _ in range(TRIES):
+            try:
+                listed = list_folder(path)
+                break
+            except FileNotFoundError:
+                # An entry went while the folder was listed, or the folder itself.
+                listed = ""
+            except OSError as error:
+                raise Unreadable(path, error.strerror or str(error)) from error
+        self._listed[path] = listed
+        return listed
+
+    def one(self, path: str) -> str:
+        """The listing of a single file, as a folder's that holds nothing else."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return ""
+        return _file(os.path.basename(path), status)
+
+    def digest(self, path: str, size: int, mtime: int, ctime: int) -> str:
+        """The digest of a file's content."""
+        key = (path, size, mtime, ctime)
+        if key not in self._digests:
+            self._digests[key] = _content(path)
+        return self._digests[key]
+
+
+def list_folder(path: str) -> str:
+    """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
+    folder name, mode and extended attributes. What separates them stands in no name."""
+    listed: list[str] = []
+    # From an open folder, names are looked up without walking the path to it each time.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                name = entry.name
+                if status.st_mode & KIND == FOLDER:
+                    listed.append(f"{name}/{status.st_mode}/{attributes(f'{path}/{name}')}")
+                else:
+                    listed.append(_file(name, status))
+    finally:
+        os.close(descriptor)
+    return SEPARATOR.join(listed)
+
+
+def _file(name: str, status: os.stat_result) -> str:
+    return (
+        f"{name}/{status.st_mode}/{status.st_size}"
+        f"/{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
+    )
+
+
+def rows(listing: str) -> Iterator[Row]:
+    """The entries of a listing; a folder has no size, times and inode. Raises ValueError or
+    IndexError for a text that is no listing."""
+    fields = listing.split(SEPARATOR) if listing else []
+    at = 0
+    while at < len(fields):
+        name, mode = fields[at], int(fields[at + 1])
+        if mode & KIND == FOLDER:
+            yield name, mode, 0, 0, 0, 0, fields[at + 2]
+            at += 3
+        else:
+            size, mtime, ctime, inode = map(int, fields[at + 2 : at + 6])
+            yield name, mode, size, mtime, ctime, inode, ""
+            at += 6
+
+
+def joined(found: Iterable[Row]) -> str:
+    """The listing of these entries."""
+    return SEPARATOR.join(
+        f"{name}/{mode}/{extended}"
+        if mode & KIND == FOLDER
+        else f"{name}/{mode}/{size}/{mtime}/{ctime}/{inode}"
+        for name, mode, size, mtime, ctime, inode, extended in found
+    )
+
+
+def _content(path: str) -> str:
+    digest = hashlib.sha256()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        return "gone"
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from error
+    return digest.hexdigest()[:32]

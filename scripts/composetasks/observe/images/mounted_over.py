@@ -1,0 +1,104 @@
+"""Files that an image holds a copy of, at a place where every service that runs it mounts the very
+same files: nobody sees the copy, as in ``COPY . /app`` with ``.:/app``."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+
+from composetasks.facts import Hidden, Service
+from composetasks.observe.images.needs import Needs, Part
+from composetasks.observe.images.selection import select
+
+
+def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Service]) -> Hidden:
+    """What of the build context ``folder`` is copied for nobody to see, as far as that can be told.
+
+    ``services`` are all that run the image; ``prefix`` stands before the context's paths where
+    inputs are listed. What a later ``RUN`` may have read is not hidden.
+    """
+    if needs.untold or not needs.parts:
+        return Hidden()
+    own = [part for part in needs.parts if part.stage == needs.parts[-1].stage]
+    copied: list[tuple[Part, str, str]] = []
+    for at, (part, workdir) in enumerate(zip(own, _workdirs(own), strict=True)):
+        place = _place(part, folder, workdir)
+        if place is None or any(later.instruction.keyword == "RUN" for later in own[at + 1 :]):
+            continue
+        if all(_mounts(service, os.path.join(folder, place[0]), place[1]) for service in services):
+            copied.append((part, *place))
+    if not copied:
+        return Hidden()
+    spared = [part for part, _, _ in copied]
+    others = [source for part in needs.parts if part not in spared for source in part.sources]
+    seen = {root.path for root in select(folder, [one for one in others if not one.context]).roots}
+    for _, path, target in copied:
+        seen |= {posixpath.join(path, below) for below in _filled(services, target)}
+    return Hidden(
+        tuple(prefix + path for _, path, _ in copied),
+        tuple(prefix + path for path in sorted(seen)),
+    )
+
+
+def _workdirs(parts: Iterable[Part]) -> Iterator[str]:
+    """The working directory of each part; "" where it is not known."""
+    known = ""
+    for part in parts:
+        yield known
+        if part.instruction.keyword == "WORKDIR":
+            text = part.instruction.text.strip().strip("\"'")
+            known = "" if "$" in text else _absolute(text, known)
+
+
+def _absolute(path: str, workdir: str) -> str:
+    if path.startswith("/"):
+        return posixpath.normpath(path)
+    return posixpath.normpath(posixpath.join(workdir, path)) if workdir else ""
+
+
+def _place(part: Part, folder: str, workdir: str) -> tuple[str, str] | None:
+    """What a plain COPY copies, and where to in the image; None for any other instruction."""
+    one = part.instruction
+    words = one.words()
+    if one.keyword != "COPY" or one.heredocs or len(words) != 2 or len(part.sources) != 1:
+        return None
+    (source,) = part.sources
+    selected = select(folder, [source])
+    if source.context or source.parents or selected.on_the_way or len(selected.roots) != 1:
+        return None
+    (root,) = selected.roots
+    target = _absolute(words[1], workdir)
+    if "$" in words[1] or not target:
+        return None
+    if not root.is_folder and words[1].endswith(("/", "/.")):
+        target = posixpath.join(target, posixpath.basename(root.path))
+    return root.path, target
+
+
+def _mounts(service: Service, source: str, target: str) -> bool:
+    """Whether a service sees ``source`` of this machine at ``target``, by a bind mount of it or of
+    a folder above it."""
+    above = [mount for mount in service.mounts if _below(target, mount.target) is not None]
+    mount = max(above, key=lambda one: len(posixpath.normpath(one.target)), default=None)
+    if mount is None or mount.type != "bind":
+        return False
+    below = _below(target, mount.target) or ""
+    return os.path.realpath(os.path.join(mount.source, below)) == os.path.realpath(source)
+
+
+def _filled(services: Iterable[Service], target: str) -> Iterator[str]:
+    """The places below ``target`` where a volume is, which the engine fills from the image."""
+    for service in services:
+        for mount in service.mounts:
+            below = _below(mount.target, target)
+            if below is not None and mount.type == "volume":
+                yield below
+
+
+def _below(path: str, above: str) -> str | None:
+    """``path`` as seen from ``above``; None where it is not below it."""
+    found = posixpath.relpath(posixpath.normpath(path), posixpath.normpath(above))
+    if found == posixpath.curdir:
+        return ""
+    return None if found.split("/")[0] == posixpath.pardir else found

@@ -1,0 +1,98 @@
+"""What the target of a Dockerfile needs, as values."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from composetasks.observe.images.dockerfile import Instruction
+
+
+class Modes(enum.IntEnum):
+    """What of a file's mode reaches the image: a ``--chmod`` may leave less than all of it."""
+
+    NONE = 0
+    EXECUTABLE = 1
+    ALL = 2
+
+
+class Source(NamedTuple):
+    """Files that an instruction reads. ``context`` is "" for the build context, else the name of
+    a named one; ``path`` is "" for all of it, and may hold wildcards where ``pattern``."""
+
+    context: str
+    path: str
+    modes: Modes = Modes.ALL
+    excludes: tuple[str, ...] = ()
+    parents: bool = False
+    pattern: bool = True
+
+
+class ImageConfig(NamedTuple):
+    """What matters of a base image's configuration: its environment, None where that is unknown,
+    and its triggers, None where it has some that are unknown."""
+
+    env: Mapping[str, str] | None = None
+    onbuild: tuple[Instruction, ...] | None = ()
+
+
+class Part(NamedTuple):
+    """An instruction that the target needs: the stage it stands in, what it reads of contexts,
+    the stages it is made from or copies from, and the image that a FROM names ("" for none)."""
+
+    stage: int
+    instruction: Instruction
+    sources: tuple[Source, ...] = ()
+    stages: tuple[int, ...] = ()
+    image: str = ""
+
+
+class Needs(NamedTuple):
+    """What the target needs.
+
+    ``images`` are references of images outside, ``contexts`` names of named contexts, ``args``
+    names of build args that count, ``text`` the needed instructions in one form, ``untold`` the
+    reasons why a whole context is needed, ``remote`` what ADD fetches, ``onbuild`` the triggers
+    that the image will have, ``parts`` the needed instructions, each after those it needs.
+    """
+
+    sources: tuple[Source, ...]
+    images: tuple[str, ...]
+    contexts: tuple[str, ...]
+    args: frozenset[str]
+    text: str
+    untold: tuple[str, ...] = ()
+    remote: tuple[str, ...] = ()
+    onbuild: tuple[Instruction, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+class UnknownTarget(Exception):
+    """The Dockerfile has no such stage, or none at all."""
+
+
+def modes_after(chmod: str) -> Modes:
+    """What of a file's mode is left to see after ``--chmod``."""
+    if not chmod:
+        return Modes.ALL
+    if re.fullmatch(r"[0-7]{3,4}", chmod):
+        return Modes.NONE
+    seen: set[str] = set()
+    executable = False
+    for clause in chmod.split(","):
+        match = re.fullmatch(r"([ugoa]*)=([rwxX]*)", clause)
+        if not match:
+            return Modes.ALL
+        seen |= set("ugo") if not match[1] or "a" in match[1] else set(match[1])
+        executable |= "X" in match[2]
+    if seen != set("ugo"):
+        return Modes.ALL
+    return Modes.EXECUTABLE if executable else Modes.NONE
+
+
+def is_folder(context: str) -> bool:
+    """Whether a context is a folder of this machine: Compose makes the path of one absolute, and
+    leaves every other as it is (``github.com/o/r.git#main``, ``git@...``, ``service:base``)."""
+    return context.startswith("/")

@@ -1,0 +1,417 @@
+"""Looks at everything an image is made from, service by service."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Hidden, Model, Service
+from composetasks.facts.references import plain, registry_digest
+from composetasks.observe.compose import project_files
+from composetasks.observe.conflicts.host import is_here
+from composetasks.observe.images import context_warnings
+from composetasks.observe.images.base_configs import Configs
+from composetasks.observe.images.dockerfile import Dockerfile, Instruction, parse
+from composetasks.observe.images.ignore import Ignore, read_patterns
+from composetasks.observe.images.listings import Ahead, Listings, Unreadable
+from composetasks.observe.images.mounted_over import mounted_over
+from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
+from composetasks.observe.images.selection import Selection, select
+from composetasks.observe.images.stages import find_needs
+from composetasks.observe.images.tree import Files, memory_of, read_files
+from composetasks.run import masking
+from composetasks.run.failure import TaskFailure
+from composetasks.run.secret_values import secret_name
+from composetasks.store import build_records
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+VERSION = 1
+"""Of what the digest is made from; a change here builds every image once."""
+WITH_RULES = frozenset(
+    {"additional_contexts", "args", "context", "dockerfile", "dockerfile_inline", "platforms"}
+    | {"tags"}
+)
+"""Fields of a build section that count by rules of their own."""
+REACH_NO_IMAGE = frozenset(
+    {"cache_from", "cache_to", "no_cache", "no_cache_filter", "pull", "secrets", "ssh"}
+    | {"provenance", "sbom"}
+)
+"""Fields that say how a build goes about it, or what is said about its image. BuildKit leaves
+secrets and SSH agents out of what it knows a step by, too. Any other field counts, those that
+Compose will yet learn among them."""
+ASSIGNED = re.compile(r"\b([A-Za-z_]\w*)=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"']+)")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7"}
+
+
+class Looked(NamedTuple):
+    """What was seen on the way to a service's inputs: what its Dockerfile needs, where that is
+    (None for one in the compose file), and the folder of each context."""
+
+    needs: Needs
+    dockerfile: str | None
+    folders: Mapping[str, str]
+
+
+class Observer:
+    """Looks at the build sections of one model."""
+
+    def __init__(
+        self,
+        model: Model,
+        engine: Engine,
+        cache: Path,
+        client: APIClient | None,
+        ahead: Ahead | None = None,
+    ) -> None:
+        self.model, self.engine, self.cache, self.client = model, engine, cache, client
+        self.listings = Listings(ahead)
+        self.configs = Configs(cache, client)
+        self.recorded = build_records.load_bases(cache)
+        self.seen: dict[str, build_records.Base] = {}
+        self.builders = model.builders()
+        self.made: dict[str, BuildInputs] = {}
+        self.looked: dict[str, Looked] = {}
+        self.triggers: dict[str, tuple[Instruction, ...] | None] = {}
+        self.under_way: list[str] = []
+
+    def inputs(self, name: str) -> BuildInputs:
+        """The inputs of a service, and first of those it is built upon."""
+        if name in self.made:
+            return self.made[name]
+        if name in self.under_way:
+            circle = " -> ".join([*self.under_way[self.under_way.index(name) :], name])
+            raise TaskFailure(
+                f"images are each other's base: {circle}",
+                code=ExitCode.INVALID,
+                hint="take one of these services out of the circle",
+            )
+        self.under_way.append(name)
+        try:
+            self.made[name] = self._inputs(self.model.service(name))
+        finally:
+            self.under_way.pop()
+        return self.made[name]
+
+    def _inputs(self, service: Service) -> BuildInputs:
+        build = service.build
+        assert build is not None
+        options = dict(declared_options(build, service))
+        self.triggers[service.name] = None
+        if is_folder(build.context):
+            return self._local(service, build, options)
+        return self._remote(service, build, options)
+
+    def _local(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
+        """The inputs of an image whose context is a folder."""
+        named = _texts(build.definition.get("additional_contexts"))
+        args = _texts(build.definition.get("args"))
+        folder = self._folder(service, build.context, "build context")
+        dockerfile, place = _dockerfile(service, build, folder)
+        needs = self._needs(service, dockerfile, build, args, named, options)
+        self.triggers[service.name] = needs.onbuild
+        options["dockerfile"] = needs.text
+        options |= {f"build-arg.{name}": args[name] for name in sorted(needs.args)}
+        folders, files = {}, {}
+        warnings = list(_fetch_warnings(service, needs))
+        for context in sorted({source.context for source in needs.sources}):
+            where = folder
+            if context:
+                where = self._folder(service, named[context], f"build context {context}:")
+            folders[context] = where
+            theirs = _ignored(where, None if context else place)
+            selected = select(where, [one for one in needs.sources if one.context == context])
+            files[context] = self._files(service, context, where, selected, theirs)
+            warnings += context_warnings.taken_along(
+                where, self.cache, Ignore(theirs), selected.roots
+            )
+        self.looked[service.name] = Looked(needs, place, folders)
+        bases = self._bases(needs.images, [named[name] for name in needs.contexts], options)
+        for context, found in files.items():
+            warnings += context_warnings.warnings(
+                service.name, folders[context], found, self.model, self.cache
+            )
+        made = self._made(service, options, bases, files, folders, warnings)
+        return replace(made, hidden=self._hidden(service, needs, folder))
+
+    def _hidden(self, service: Service, needs: Needs, folder: str) -> Hidden:
+        """What of the build context all services that run this image mount over. On another host
+        the mounts are that one's folders."""
+        if self.client is not None and not is_here(self.client.base_url):
+            return Hidden()
+        image = plain(service.image)
+        users = [one for one in self.model.services.values() if plain(one.image) == image]
+        return mounted_over(needs, folder, self.prefix("", folder), users)
+
+    def _remote(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
+        """The inputs of an image whose context is elsewhere: its address, and all that is said
+        beside it."""
+        named = _texts(build.definition.get("additional_contexts"))
+        options["context"] = build.context
+        options["dockerfile"] = str(build.definition.get("dockerfile_inline") or build.dockerfile)
+        for name, value in _texts(build.definition.get("args")).items():
+            options[f"build-arg.{name}"] = value
+        bases = self._bases((), list(named.values()), options)
+        warning = (
+            f"{service.name}: its build context {build.context} is remote; it is built again when "
+            "that address or an option changes, or with --no-cache"
+        )
+        return self._made(service, options, bases, {}, {}, [warning])
+
+    def _made(
+        self,
+        service: Service,
+        options: dict[str, str],
+        bases: Mapping[str, str],
+        files: Mapping[str, Files],
+        folders: Mapping[str, str],
+        warnings: list[str],
+    ) -> BuildInputs:
+        core = _core(options, {context: found.digest for context, found in files.items()})
+        options["dockerfile"] = without_secrets(options["dockerfile"])
+        return BuildInputs(
+            service=service.name,
+            digest=build_records.combined(core, bases),
+            files=build_records.Lazy(lambda: self._listed(files, folders)),
+            options={**options, **{f"base-image.{name}": base for name, base in bases.items()}},
+            warnings=tuple(warnings),
+            core=core,
+            bases=bases,
+        )
+
+    def _needs(
+        self,
+        service: Service,
+        dockerfile: Dockerfile,
+        build: Build,
+        args: Mapping[str, str],
+        named: Mapping[str, str],
+        options: Mapping[str, str],
+    ) -> Needs:
+        target = str(build.definition.get("target") or "")
+        try:
+            return find_needs(
+                dockerfile,
+                target=target,
+                args=args,
+                contexts=named,
+                platform=options["platform"],
+                image_config=self._image_config,
+            )
+        except UnknownTarget as error:
+            raise TaskFailure(
+                f"{service.name}: its Dockerfile can't be built: {error}",
+                code=ExitCode.INVALID,
+                detail=str(build.definition.get("dockerfile", "")),
+                hint="correct build.target in the compose file, or the Dockerfile",
+            ) from error
+
+    def _image_config(self, reference: str) -> ImageConfig:
+        name = plain(reference)
+        builder = reference.removeprefix("service:")
+        if builder == reference:
+            builder = self.builders.get(name, "")
+        if builder and builder not in self.under_way:
+            # Its environment is that of an image that may not be built yet.
+            self.inputs(builder)
+            return ImageConfig(onbuild=self.triggers[builder])
+        image = self.engine.image(reference)
+        if image is not None:
+            return self.configs.get(image.id)
+        recorded = self.recorded.get(name)
+        if recorded and recorded.image:
+            return self.configs.get(recorded.image)
+        return ImageConfig(onbuild=None if recorded and recorded.triggers else ())
+
+    def _files(
+        self, service: Service, context: str, where: str, selected: Selection, theirs: list[str]
+    ) -> Files:
+        # Our own folder is left out too, as it is when the image is built.
+        own = build_records.own_pattern(where, self.cache)
+        ignore = Ignore([*theirs, *([own] if own else ())])
+        memory = memory_of(self.cache, service.name, context)
+        try:
+            return read_files(
+                where, selected.roots, selected.on_the_way, ignore, memory, self.listings
+            )
+        except Unreadable as error:
+            raise TaskFailure(
+                f"{service.name}: a file of its build context can't be read: {error}",
+                code=ExitCode.INVALID,
+                hint="correct that, or name it in .dockerignore",
+            ) from error
+
+    def _bases(
+        self, images: Iterable[str], contexts: Iterable[str], options: dict[str, str]
+    ) -> dict[str, str]:
+        """What each base image is. A named context that is neither an image nor a folder goes
+        among the options: its address is all that is known of it."""
+        bases = {reference: self._identity(reference) for reference in images}
+        for value in contexts:
+            kind, _, rest = value.partition(":")
+            if kind == "service":
+                bases[value] = self._service_identity(rest)
+            elif kind == "docker-image":
+                reference = rest.removeprefix("//")
+                bases[reference] = self._identity(reference)
+            elif not is_folder(value):
+                options[f"context.{value}"] = value
+        return dict(sorted(bases.items()))
+
+    def _service_identity(self, name: str) -> str:
+        """What the image of a service is that another is built upon, active or not."""
+        try:
+            service = self.model.service(name)
+        except KeyError as error:
+            raise TaskFailure(
+                f"{self.under_way[-1]}: it is built upon service {name}, which the model has not",
+                code=ExitCode.INVALID,
+                hint="correct build.additional_contexts in the compose file",
+            ) from error
+        if service.build:
+            return f"ct-{self.inputs(name).digest}"
+        return self._identity(service.image)
+
+    def _identity(self, reference: str) -> str:
+        """What a base image is: see :class:`BuildInputs`."""
+        name = plain(reference)
+        if name in self.builders and self.builders[name] not in self.under_way:
+            return f"ct-{self.inputs(self.builders[name]).digest}"
+        image = self.engine.image(reference)
+        if image is None:
+            return self.recorded[name].digest if name in self.recorded else ""
+        identity = registry_digest(reference, image.digests) or image.id
+        self.seen[name] = build_records.Base(identity, image=image.id)
+        return identity
+
+    def remember(self) -> None:
+        """Keep what the base images are: one that is removed later is still what it was."""
+        build_records.save_bases(self.cache, self.seen)
+
+    def _folder(self, service: Service, context: str, what: str) -> str:
+        """The real path of a context. Raises TaskFailure, code 6, where it is no folder."""
+        folder = os.path.realpath(context)
+        if not os.path.isdir(folder):
+            near = os.path.relpath(context, self.model.directory)
+            shown = near if near.startswith("../") else f"./{near}"
+            if near.startswith("../.."):
+                shown = context
+            wrong = "is not a folder" if os.path.exists(folder) else "does not exist"
+            raise TaskFailure(
+                f"{service.name}: {what} {shown} {wrong}",
+                code=ExitCode.INVALID,
+                hint="create the folder, or correct the path in the compose file",
+            )
+        return folder
+
+    def _listed(self, files: Mapping[str, Files], folders: Mapping[str, str]) -> dict[str, str]:
+        listed = {}
+        for context, found in files.items():
+            prefix = self.prefix(context, folders[context])
+            listed.update({prefix + path: text for path, text in found.entries().items()})
+        return listed
+
+    def prefix(self, context: str, folder: str) -> str:
+        """What stands before a context's paths where inputs are listed."""
+        if context:
+            return f"{context}:"
+        relative = os.path.relpath(folder, self.model.directory)
+        return "" if relative == "." else f"{relative}/"
+
+
+def declared_options(build: Build, service: Service) -> Iterator[tuple[str, str]]:
+    """What the build section says that is neither a file nor a build arg."""
+    section: Mapping[str, Any] = build.definition
+    for name in sorted(section):
+        if section[name] and name not in WITH_RULES | REACH_NO_IMAGE:
+            yield name, _text(section[name])
+    platforms = section.get("platforms")
+    platforms = platforms if isinstance(platforms, list) else []
+    asked = ",".join(map(str, platforms)) or str(service.config.get("platform") or "")
+    yield "platform", asked or os.environ.get("DOCKER_DEFAULT_PLATFORM", "") or _own_platform()
+
+
+def _own_platform() -> str:
+    name = os.uname().machine.lower()
+    return f"linux/{ARCHITECTURES.get(name, name)}"
+
+
+def _texts(section: Any) -> dict[str, str]:
+    """A mapping of the model with its values as text, without those that are not set."""
+    if not isinstance(section or {}, Mapping):
+        return {}
+    return {str(key): str(value) for key, value in (section or {}).items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _core(options: Mapping[str, str], files: Mapping[str, str]) -> str:
+    text = json.dumps([VERSION, sorted(options.items()), sorted(files.items())])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile, str | None]:
+    """The Dockerfile, read, and its path; None for one that stands in the compose file."""
+    inline = build.definition.get("dockerfile_inline")
+    if inline:
+        return parse(str(inline)), None
+    name = build.dockerfile or "Dockerfile"
+    place = os.path.join(folder, name)
+    if not os.path.exists(place) and name == "Dockerfile":
+        # BuildKit takes this one too.
+        place = os.path.join(folder, "dockerfile")
+    try:
+        return parse(project_files.read(Path(place)).decode(errors="surrogateescape")), place
+    except OSError as error:
+        raise TaskFailure(
+            f"{service.name}: its Dockerfile {os.path.join(folder, name)} can't be read "
+            f"({error.strerror})",
+            code=ExitCode.INVALID,
+            hint="create it, or correct build.dockerfile in the compose file",
+        ) from error
+
+
+def _ignored(folder: str, dockerfile: str | None) -> list[str]:
+    """The patterns of the ignore file that counts, the Dockerfile's own or else the context's."""
+    for place in (f"{dockerfile}.dockerignore" if dockerfile else "", f"{folder}/.dockerignore"):
+        if not place:
+            continue
+        try:
+            text = project_files.read(Path(place)).decode(errors="surrogateescape")
+            return list(read_patterns(text))
+        except OSError as error:
+            if project_files.is_pipe(Path(place)):
+                raise TaskFailure(
+                    f"{place} can't be read ({error.strerror})",
+                    code=ExitCode.INVALID,
+                    hint="put its content into a regular file",
+                ) from error
+    return []
+
+
+def _fetch_warnings(service: Service, needs: Needs) -> Iterator[str]:
+    for url in needs.remote:
+        yield (
+            f"{service.name}: what ADD fetches from {url} is looked at again only when something "
+            "else changed, or with --no-cache"
+        )
+
+
+def without_secrets(text: str) -> str:
+    """A Dockerfile's text without the values of variables that are secret by their names."""
+
+    def shown(found: re.Match[str]) -> str:
+        return f"{found[1]}={masking.MASK}" if secret_name(found[1]) else found[0]
+
+    return ASSIGNED.sub(shown, text)

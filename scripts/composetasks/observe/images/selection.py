@@ -1,0 +1,188 @@
+"""Which places of a context the sources of a Dockerfile's instructions are, on this disk.
+
+Wildcards are Go's filepath.Match, component by component; links on the way are followed within
+the context, as BuildKit does (solver/../contenthash, client/llb FollowPaths), and are inputs.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from composetasks.observe.images.entries import attributes, folder_text, with_modes
+from composetasks.observe.images.needs import Modes, Source
+
+WILDCARD = re.compile(r"[*?\[\\]")
+MOST_LINKS = 255
+
+
+class Root(NamedTuple):
+    """A file or folder that is an input with all it holds but what ``excludes`` match, seen from
+    the folder. ``text`` is a folder's own entry."""
+
+    path: str
+    is_folder: bool
+    text: str
+    modes: Modes
+    excludes: tuple[str, ...] = ()
+
+
+class Selection(NamedTuple):
+    """``on_the_way`` are entries that count beside the roots: links that lead to them, and with
+    ``--parents`` the folders above them."""
+
+    roots: tuple[Root, ...]
+    on_the_way: dict[str, str]
+
+
+def select(folder: str, sources: Iterable[Source]) -> Selection:
+    """The places in ``folder`` that ``sources`` name. What does not exist is left out."""
+    finder = _Finder(folder)
+    for source in sources:
+        parts = [
+            _Part(name, source.pattern and bool(WILDCARD.search(name)))
+            for name in _inside(source.path).split("/")
+            if name
+        ]
+        finder.find([], parts, source, 0)
+    return Selection(tuple(_outermost(finder.roots)), finder.on_the_way)
+
+
+def _inside(path: str) -> str:
+    """A path cleaned as if the context were the file system's root."""
+    return posixpath.normpath("/" + path).lstrip("/")
+
+
+class _Part(NamedTuple):
+    """A component of a path that is yet to be followed."""
+
+    name: str
+    is_pattern: bool = False
+
+
+class _Finder:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.on_the_way: dict[str, str] = {}
+        self.roots: dict[Root, None] = {}
+
+    def find(self, done: list[str], parts: list[_Part], source: Source, links: int) -> None:
+        """Follow ``parts`` from the folder ``done``, and note where they lead."""
+        path = "/".join(done)
+        if not parts:
+            self._note(path, source)
+            return
+        first, rest = parts[0], parts[1:]
+        if source.parents and first.name == "**":
+            self.find(done, rest, source, links)
+            for name in self._subfolders(path) if rest else ():
+                self.find([*done, name], parts, source, links)
+            return
+        if first.is_pattern:
+            for name in self._matching(path, first.name):
+                self.find(done, [_Part(name), *rest], source, links)
+            return
+        here = [*done, first.name]
+        target = self._link("/".join(here))
+        if target is None:
+            self.find(here, rest, source, links)
+            return
+        if links >= MOST_LINKS:
+            return
+        self.on_the_way["/".join(here)] = f"l {target}"
+        away = _inside(target if target.startswith("/") else "/".join([*done, target]))
+        follow = [_Part(name) for name in away.split("/") if name]
+        self.find([], [*follow, *rest], source, links + 1)
+
+    def _link(self, path: str) -> str | None:
+        try:
+            return os.readlink(f"{self.folder}/{path}")
+        except OSError:
+            return None
+
+    def _matching(self, path: str, pattern: str) -> list[str]:
+        matches = re.compile(component_expression(pattern), re.DOTALL).fullmatch
+        try:
+            names = os.listdir(f"{self.folder}/{path}" if path else self.folder)
+        except OSError:
+            return []
+        return sorted(name for name in names if matches(name))
+
+    def _subfolders(self, path: str) -> list[str]:
+        try:
+            with os.scandir(f"{self.folder}/{path}" if path else self.folder) as entries:
+                return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
+        except OSError:
+            return []
+
+    def _above(self, path: str, source: Source) -> None:
+        """Note the folders above ``path``, as far as ``--parents`` makes them in the image: those
+        after a ``/./`` in the source, all where it has none."""
+        before, pivot, _ = source.path.partition("/./")
+        skipped = len(_inside(before).split("/")) if pivot else 0
+        parts = path.split("/")[:-1]
+        for count in range(skipped + 1, len(parts) + 1):
+            above = "/".join(parts[:count])
+            place = f"{self.folder}/{above}"
+            text = folder_text(os.lstat(place).st_mode, attributes(place))
+            self.on_the_way[above] = with_modes(text, source.modes)
+
+    def _note(self, path: str, source: Source) -> None:
+        place = f"{self.folder}/{path}" if path else self.folder
+        try:
+            status = os.lstat(place)
+        except OSError:
+            return
+        if source.parents:
+            self._above(path, source)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        text = folder_text(status.st_mode, attributes(place)) if is_folder and path else ""
+        # A file that is named itself is never excluded (measured).
+        excludes = source.excludes if is_folder else ()
+        self.roots[Root(path, is_folder, text, source.modes, excludes)] = None
+
+
+def component_expression(pattern: str) -> str:
+    """The regular expression of one component of a Go filepath.Match pattern."""
+    out, at = [], 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*":
+            out.append("[^/]*")
+        elif char == "?":
+            out.append("[^/]")
+        elif char == "\\" and at < len(pattern):
+            out.append(re.escape(pattern[at]))
+            at += 1
+        elif char == "[":
+            end = pattern.find("]", at + 1)
+            if end < 0:
+                out.append(r"\[")
+                continue
+            inner = pattern[at:end]
+            negative = inner.startswith("^")
+            inner = inner.removeprefix("^").replace("[", r"\[")
+            out.append(f"[{'^' if negative else ''}{inner}]")
+            at = end + 1
+        else:
+            out.append(re.escape(char))
+    return "".join(out)
+
+
+def _outermost(roots: Iterable[Root]) -> list[Root]:
+    """Roots without those within another that sees at least as much of modes, by path."""
+    seen: dict[str, Modes] = {}
+    kept = []
+    for root in sorted(roots, key=lambda root: (root.path, bool(root.excludes), -root.modes)):
+        parts = root.path.split("/") if root.path else []
+        above = ("/".join(parts[:count]) for count in range(len(parts) + 1))
+        if not any(seen.get(path, -1) >= root.modes for path in above):
+            if not root.excludes:
+                seen[root.path] = root.modes
+            kept.append(root)
+    return kept

@@ -1,0 +1,437 @@
+"""What a Dockerfile's target needs: stages, sources in contexts, base images, build args.
+
+Follows moby/buildkit frontend/dockerfile/dockerfile2llb (convert.go). Pure: text in, needs out.
+Where something can't be told, the whole context is needed: an image that is built once too often
+costs seconds, a stale one costs trust.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from composetasks.facts.references import plain
+from composetasks.observe.images.dockerfile import (
+    HEREDOC,
+    Dockerfile,
+    Instruction,
+    mount_options,
+    parse_one,
+    with_heredocs,
+)
+from composetasks.observe.images.expansion import Scope, Untold, expand, quoted_words, set_env, told
+from composetasks.observe.images.ignore import cleaned
+from composetasks.observe.images.needs import (
+    ImageConfig,
+    Modes,
+    Needs,
+    Part,
+    Source,
+    UnknownTarget,
+    is_folder,
+    modes_after,
+)
+
+MEANS_NO_FILE = frozenset({"CMD", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"}) | {
+    *("MAINTAINER", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+}
+ALWAYS_ARGS = re.compile(r"BUILDKIT_|SOURCE_DATE_EPOCH$")
+"""Build args that BuildKit itself reads, declared or not."""
+OFFICIAL_SYNTAX = re.compile(
+    r"(docker\.io/)?docker/dockerfile(-upstream)?(:[\w.-]+)?(@sha256:\w+)?$"
+)
+REMOTE = re.compile(r"(https?|git|ssh)://|git@[\w.-]+:")
+MASKED = "***"
+
+
+@dataclass
+class _Stage:
+    index: int
+    name: str
+    head: Instruction
+    base: str
+    platform: str
+    own: list[Instruction] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+    onbuild: list[Instruction] = field(default_factory=list)
+    walked: bool = False
+
+    @property
+    def line(self) -> int:
+        return self.head.first_line
+
+
+@dataclass
+class _Reading:
+    """What an instruction reads, as far as that was seen."""
+
+    sources: list[Source] = field(default_factory=list)
+    stages: list[int] = field(default_factory=list)
+    image: str = ""
+
+
+def find_needs(
+    dockerfile: Dockerfile,
+    *,
+    target: str = "",
+    args: Mapping[str, str],
+    contexts: Mapping[str, str],
+    platform: str,
+    image_config: Callable[[str], ImageConfig],
+) -> Needs:
+    """What ``target`` (the last stage where it is "") needs.
+
+    ``contexts`` maps names of named contexts to what they are; ``platform`` is os/arch[/variant];
+    ``image_config`` tells an image's configuration. Raises UnknownTarget.
+    """
+    return _Finder(dockerfile, args, contexts, platform, image_config).find(target)
+
+
+class _Finder:
+    def __init__(
+        self,
+        dockerfile: Dockerfile,
+        args: Mapping[str, str],
+        contexts: Mapping[str, str],
+        platform: str,
+        image_config: Callable[[str], ImageConfig],
+    ) -> None:
+        self.dockerfile = dockerfile
+        self.escape = dockerfile.escape
+        self.passed = dict(args)
+        self.contexts = {plain(name): name for name in contexts}
+        self.kinds = contexts
+        self.image_config = image_config
+        self.platform = _platform_args(platform)
+        self.globals = Scope(dict(self.platform))
+        self.refers: dict[str, set[str]] = {}
+        self.stages: list[_Stage] = []
+        self.sources: dict[Source, None] = {}
+        self.images: dict[str, None] = {}
+        self.used_contexts: dict[str, None] = {}
+        self.args: set[str] = set()
+        self.untold: dict[str, None] = {}
+        self.remote: dict[str, None] = {}
+        self.text: dict[int, list[str]] = {}
+        self.reading: list[_Reading] = []
+        self.parts: list[Part] = []
+
+    def find(self, target: str) -> Needs:
+        self._divide()
+        syntax = self.passed.get("BUILDKIT_SYNTAX") or self.dockerfile.directives.get("syntax", "")
+        wanted = self._target(target)
+        self._visit(wanted)
+        if syntax and not OFFICIAL_SYNTAX.match(syntax.split()[0]):
+            self._whole(f"syntax {syntax} may mean anything")
+        used = self._closed(self.args)
+        lines = [f"# syntax={syntax}"] if syntax else []
+        lines += [
+            f"ARG {name}={self.globals.values[name]}"
+            for name in sorted(used)
+            if name in self.globals.values and name not in self.platform
+        ]
+        for index in sorted(self.text):
+            lines += self.text[index]
+        counted = used | {name for name in self.passed if ALWAYS_ARGS.match(name)}
+        return Needs(
+            sources=tuple(self.sources),
+            images=tuple(self.images),
+            contexts=tuple(self.used_contexts),
+            args=frozenset(counted & set(self.passed)),
+            text="\n".join(lines),
+            untold=tuple(self.untold),
+            remote=tuple(self.remote),
+            onbuild=tuple(wanted.onbuild),
+            parts=tuple(self.parts),
+        )
+
+    # --- stages -----------------------------------------------------------------------------
+
+    def _divide(self) -> None:
+        for one in self.dockerfile.instructions:
+            if one.keyword == "FROM":
+                words = one.words()
+                named = len(words) >= 3 and words[1].upper() == "AS"
+                self.stages.append(
+                    _Stage(
+                        index=len(self.stages),
+                        name=words[2].lower() if named else "",
+                        head=one,
+                        base=words[0] if words else "",
+                        platform=one.flag("platform") or "",
+                    )
+                )
+            elif self.stages:
+                self.stages[-1].own.append(one)
+            elif one.keyword == "ARG":
+                self._global_arg(one)
+
+    def _global_arg(self, one: Instruction) -> None:
+        for word in quoted_words(one.text):
+            name, equals, default = word.partition("=")
+            seen = Scope(self.globals.values)
+            value: str | None = None
+            if name in self.passed:
+                value = _known(self.passed[name])
+            elif equals:
+                try:
+                    value = expand(default, seen, self.escape)
+                except Untold:
+                    value = None
+            elif name in self.globals.values:
+                continue
+            else:
+                self.refers.setdefault(name, set())
+                continue
+            self.globals.values[name] = value
+            self.refers.setdefault(name, set()).update(seen.used)
+
+    def _closed(self, names: Iterable[str]) -> set[str]:
+        """``names`` and the global args that their defaults refer to."""
+        todo, found = list(names), set()
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                todo += self.refers.get(name, ())
+        return found
+
+    def _target(self, target: str) -> _Stage:
+        if not self.stages:
+            raise UnknownTarget("it has no FROM")
+        if not target:
+            return self.stages[-1]
+        for stage in reversed(self.stages):
+            if stage.name == target.lower():
+                return stage
+        if target.isdigit() and int(target) < len(self.stages):
+            return self.stages[int(target)]
+        raise UnknownTarget(f"it has no stage {target!r}")
+
+    def _visit(self, stage: _Stage) -> None:
+        if stage.walked:
+            return
+        stage.walked = True
+        if stage.name in self.contexts:
+            # A named context of the same name stands in for the whole stage.
+            with self._part(stage, stage.head):
+                self._context(self.contexts[stage.name], "")
+            stage.scope.open = True
+            return
+        with self._part(stage, stage.head):
+            triggers = self._start(stage)
+        lines = self.text.setdefault(stage.index, [])
+        for number, one in enumerate((*triggers, *stage.own)):
+            lines.append(one.source())
+            # A trigger stands in another Dockerfile: what it costs, this FROM costs.
+            shown = one._replace(first_line=stage.line, last_line=stage.head.last_line)
+            with self._part(stage, shown if number < len(triggers) else one):
+                self._instruction(stage, one)
+
+    @contextlib.contextmanager
+    def _part(self, stage: _Stage, one: Instruction) -> Iterator[None]:
+        """Note what is read within the block as read by this instruction."""
+        self.reading.append(_Reading())
+        yield
+        seen = self.reading.pop()
+        stages = tuple(dict.fromkeys(seen.stages))
+        self.parts.append(Part(stage.index, one, tuple(seen.sources), stages, seen.image))
+
+    def _reads(self, source: Source) -> None:
+        self.sources[source] = None
+        if self.reading:
+            self.reading[-1].sources.append(source)
+
+    def _reads_stage(self, stage: _Stage) -> None:
+        self._visit(stage)
+        self.reading[-1].stages.append(stage.index)
+
+    def _start(self, stage: _Stage) -> list[Instruction]:
+        """Take over what the stage is made from, and return its triggers."""
+        asked = Scope(self.globals.values)
+        platform = told(stage.platform, asked, self.escape) or stage.platform
+        try:
+            base = expand(stage.base, asked, self.escape)
+        except Untold:
+            self._whole(f"line {stage.line}: the image of FROM can't be told")
+            base = stage.base
+        self.args |= asked.used - set(self.platform)
+        self.text[stage.index] = [f"FROM {platform} {base}"]
+        earlier = self._earlier(stage, base)
+        if plain(base) in self.contexts:
+            name = self.contexts[plain(base)]
+            self._context(name, "")
+            reference = re.sub(r"^docker-image:(//)?", "", self.kinds[name])
+            if reference != self.kinds[name] or reference.startswith("service:"):
+                return self._configured(stage, reference)
+            stage.scope.open = True
+        elif earlier is not None:
+            self._reads_stage(earlier)
+            self.text[stage.index] = [f"FROM {platform} stage {earlier.index}"]
+            stage.scope = earlier.scope.copy()
+            return earlier.onbuild
+        elif base != "scratch":
+            self.images[base] = None
+            self.reading[-1].image = base
+            return self._configured(stage, base)
+        return []
+
+    def _configured(self, stage: _Stage, image: str) -> list[Instruction]:
+        """Take over an image's environment, and return its triggers."""
+        config = self.image_config(image)
+        stage.scope.open = config.env is None
+        stage.scope.values.update(config.env or {})
+        if config.onbuild is None:
+            self._whole(f"line {stage.line}: the triggers of {image} can't be told")
+        return list(config.onbuild or ())
+
+    def _earlier(self, stage: _Stage, name: str, by_index: bool = False) -> _Stage | None:
+        before = self.stages[: stage.index]
+        for other in reversed(before):
+            if other.name and other.name == name.lower():
+                return other
+        if by_index and name.isdigit() and int(name) < len(before):
+            return before[int(name)]
+        return None
+
+    # --- instructions -----------------------------------------------------------------------
+
+    def _instruction(self, stage: _Stage, one: Instruction) -> None:
+        if one.keyword == "ARG":
+            self._arg(stage, one)
+        elif one.keyword == "ENV":
+            set_env(stage.scope, one.text, self.escape)
+        elif one.keyword in ("COPY", "ADD"):
+            self._copy(stage, one)
+        elif one.keyword == "RUN":
+            self._run(stage, one)
+        elif one.keyword == "ONBUILD":
+            inner = parse_one(with_heredocs(one))
+            if inner:
+                stage.onbuild.append(inner)
+        elif one.keyword not in MEANS_NO_FILE:
+            self._whole(f"line {one.first_line}: {one.keyword} is not known")
+
+    def _arg(self, stage: _Stage, one: Instruction) -> None:
+        for word in quoted_words(one.text):
+            name, equals, default = word.partition("=")
+            self.args.add(name)
+            if name in self.passed:
+                stage.scope.values[name] = _known(self.passed[name])
+            elif equals:
+                stage.scope.values[name] = told(default, stage.scope, self.escape)
+            elif name in self.globals.values:
+                stage.scope.values[name] = self.globals.values[name]
+
+    def _copy(self, stage: _Stage, one: Instruction) -> None:
+        place = one.flag("from")
+        if place:
+            local = self._place(stage, place, one)
+            if local is None:
+                return
+        else:
+            local = ""
+        words = one.words()
+        try:
+            excludes = [expand(e, stage.scope, self.escape) for e in one.all_flags("exclude")]
+            paths = [
+                expand(word, stage.scope, self.escape)
+                for word in words[:-1]
+                if not (one.heredocs and HEREDOC.match(word))
+            ]
+        except Untold as untold:
+            self._whole(f"line {one.first_line}: {untold} can't be told", local)
+            return
+        for path in paths:
+            if one.keyword == "ADD" and REMOTE.match(path):
+                self.remote[path] = None
+                continue
+            source = Source(
+                context=local,
+                path=path,
+                modes=self._modes(one, stage.scope),
+                excludes=tuple(map(cleaned, excludes)),
+                parents=one.flag("parents") not in (None, "false"),
+            )
+            self._reads(source)
+
+    def _modes(self, one: Instruction, scope: Scope) -> Modes:
+        try:
+            return modes_after(expand(one.flag("chmod") or "", scope, self.escape))
+        except Untold:
+            return Modes.ALL
+
+    def _run(self, stage: _Stage, one: Instruction) -> None:
+        for mount in one.all_flags("mount"):
+            options = mount_options(mount)
+            kind = options.get("type", "bind")
+            if kind not in ("bind", "cache"):
+                continue
+            place = options.get("from", "")
+            if not place and kind == "cache":
+                continue
+            local = self._place(stage, place, one) if place else ""
+            if local is None:
+                continue
+            path = options.get("source", options.get("src", ""))
+            try:
+                path = expand(path, stage.scope, self.escape)
+            except Untold as untold:
+                self._whole(f"line {one.first_line}: {untold} can't be told", local)
+                continue
+            self._reads(Source(local, path, pattern=False))
+
+    def _place(self, stage: _Stage, name: str, one: Instruction) -> str | None:
+        """Note what ``--from`` names; the name of the local context it is, None otherwise."""
+        scope = stage.scope.copy()
+        try:
+            name = expand(name, scope, self.escape)
+        except Untold:
+            self._whole(f"line {one.first_line}: {name} can't be told")
+            for other in self.stages[: stage.index]:
+                self._reads_stage(other)
+            for other_name in self.kinds:
+                self._context(other_name, "")
+            return None
+        self.args |= {used for used in scope.used if used in self.refers}
+        if plain(name) in self.contexts:
+            return self._context(self.contexts[plain(name)], None)
+        earlier = self._earlier(stage, name, by_index=True)
+        if earlier is None:
+            self.images[name] = None
+        elif earlier.name in self.contexts:
+            return self._context(self.contexts[earlier.name], None)
+        else:
+            self._reads_stage(earlier)
+        return None
+
+    def _context(self, name: str, path: str | None) -> str | None:
+        """Note that a named context is used, all of it where ``path`` is ""; its name where it
+        is a folder of this machine."""
+        self.used_contexts[name] = None
+        if not is_folder(self.kinds[name]):
+            return None
+        if path is not None:
+            self._reads(Source(name, path))
+        return name
+
+    def _whole(self, why: str, context: str = "") -> None:
+        self.untold[why] = None
+        self._reads(Source(context, ""))
+
+
+def _platform_args(platform: str) -> dict[str, str | None]:
+    parts = [*platform.split("/"), "", ""]
+    values = {"PLATFORM": platform, "OS": parts[0], "ARCH": parts[1], "VARIANT": parts[2]}
+    if not platform or "," in platform:
+        # Several platforms have several values.
+        return {f"{side}{key}": None for side in ("TARGET", "BUILD") for key in values}
+    found: dict[str, str | None] = {f"TARGET{key}": value for key, value in values.items()}
+    found |= {f"BUILD{key}": None for key in values}
+    return found
+
+
+def _known(value: str) -> str | None:
+    return None if MASKED in value else value

@@ -1,0 +1,373 @@
+"""The files of a context that a Dockerfile reads, and the memory of their digests.
+
+An unchanged tree costs a listing and an lstat per file. For each folder the memory keeps what the
+listing showed (name, mode, size, both times, inode) as one text; where it is the same as now,
+nothing of that folder is looked at again. Otherwise the files that differ are read. The change
+time is kept too (git's index does as much): it tells an edit that puts size and modification time
+back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from composetasks.observe.images.entries import attributes, folder_text, with_modes
+from composetasks.observe.images.exclusion import Sieve, States, ignored_in
+from composetasks.observe.images.ignore import Ignore, State
+from composetasks.observe.images.listings import (
+    FOLDER,
+    KIND,
+    SEPARATOR,
+    Listings,
+    Row,
+    Unreadable,
+    joined,
+    rows,
+)
+from composetasks.observe.images.needs import Modes
+from composetasks.observe.images.selection import Root
+from composetasks.store import memory as memories
+
+VERSION = 5
+RACY_NS = 50_000_000
+"""A file changed this shortly before it was read may change again within the same tick of the
+file system's clock (10 ms at most on Linux), unseen: it is read again the next time."""
+COARSE_RACY_NS = 2_000_000_000
+"""The same where the file system's times are whole seconds."""
+Subfolder = tuple[str, str, bool]
+"""Name, text, and whether it is ignored itself (its content may not be)."""
+IGNORED = {False: "-", True: "ignored"}
+
+
+class _Folder(NamedTuple):
+    """What is kept of one folder (or of one file that is a root): its listing, its files as name
+    and text, its subfolders as :data:`Subfolder`, the bytes of its files. Lists are kept as one
+    text each, so that loading the memory makes few objects."""
+
+    listing: str
+    files: str
+    subfolders: str
+    size: int
+
+
+_Key = tuple[int, str]
+"""A root's number and a folder's path in the context."""
+
+
+class _Memory(NamedTuple):
+    """What is remembered of a context: for which folder and selection of its files, and what came
+    of it."""
+
+    folder: str = ""
+    view: str = ""
+    folders: Mapping[_Key, _Folder] = MappingProxyType({})
+    digest: str = ""
+    size: int = 0
+    biggest: tuple[tuple[str, int], ...] = ()
+
+
+NOTHING = _Memory()
+
+
+@dataclass
+class Files:
+    """The files of one context: a digest over them, their number and bytes, and the means to
+    list them."""
+
+    digest: str
+    size: int
+    biggest: tuple[tuple[str, int], ...]
+    changed: bool
+    _folders: Mapping[_Key, _Folder]
+    _roots: Sequence[Root]
+    _on_the_way: Mapping[str, str]
+
+    def entries(self) -> dict[str, str]:
+        """Path in the context to what is there, in words: ``f`` (file), its mode in octal, the
+        digest of its content; ``d`` (folder) and its mode; ``l`` (link) and its target. A last
+        word is the digest of extended attributes, where there are any."""
+        found = dict(self._on_the_way)
+        order = sorted(range(len(self._roots)), key=lambda number: self._roots[number].modes)
+        for number in order:
+            root = self._roots[number]
+            if (number, root.path) not in self._folders:
+                continue
+            if not root.is_folder:
+                for _, text in _files(self._folders[number, root.path]):
+                    found[root.path] = with_modes(text, root.modes)
+                continue
+            self._gather(number, root.path, root.modes, found)
+            if root.path:
+                found[root.path] = with_modes(root.text, root.modes)
+        return found
+
+    def _gather(self, number: int, path: str, modes: Modes, found: dict[str, str]) -> bool:
+        folder = self._folders[number, path]
+        prefix = f"{path}/" if path else ""
+        files = _files(folder)
+        for name, text in files:
+            found[prefix + name] = with_modes(text, modes)
+        some = bool(files)
+        for name, text, ignored in _subfolders(folder):
+            below = self._gather(number, prefix + name, modes, found)
+            if below or not ignored:
+                found[prefix + name] = with_modes(text, modes)
+                some = True
+        return some
+
+
+def memory_of(cache: Path, service: str, context: str) -> Path:
+    """The memory of a service's context; "" is the one its build section names."""
+    key = hashlib.sha256(json.dumps([service, context]).encode()).hexdigest()[:16]
+    return cache / f"files-{key}"
+
+
+def kept_folders(memory: Path) -> list[str]:
+    """The folders that a memory knows, in the order in which they were read."""
+    kept = memories.recall(memory, _understood) or NOTHING
+    folder = kept.folder
+    return [f"{folder}/{path}" if path else folder for _, path in kept.folders]
+
+
+def _understood(kept: Any) -> _Memory:
+    """A memory as it was read; raises for one of another form or version."""
+    folders = {
+        (number, path): _Folder(listing, files, subfolders, size)
+        for number, path, listing, files, subfolders, size in kept["folders"]
+    }
+    texts = (kept["folder"], kept["view"], kept["digest"])
+    biggest = tuple((name, int(size)) for name, size in kept["biggest"])
+    if kept["version"] != VERSION or not all(isinstance(one, str) for one in texts):
+        raise ValueError("another version")
+    if not all(map(_whole, folders.values())):
+        raise ValueError("lists of another form")
+    return _Memory(kept["folder"], kept["view"], folders, kept["digest"], kept["size"], biggest)
+
+
+def _whole(folder: _Folder) -> bool:
+    """Whether the lists of a folder can be taken apart."""
+    return (folder.files.count(SEPARATOR) % 2 == 1 if folder.files else True) and (
+        folder.subfolders.count(SEPARATOR) % 3 == 2 if folder.subfolders else True
+    )
+
+
+def _kept(memory: _Memory) -> dict[str, Any]:
+    return {
+        **memory._asdict(),
+        "version": VERSION,
+        "folders": [(*key, *folder) for key, folder in memory.folders.items()],
+    }
+
+
+def read_files(
+    folder: str,
+    roots: Sequence[Root],
+    on_the_way: Mapping[str, str],
+    ignore: Ignore,
+    memory: Path,
+    listings: Listings,
+) -> Files:
+    """Everything under ``roots`` of the context ``folder`` that is not ignored, and the entries
+    ``on_the_way`` to them.
+
+    ``memory`` is the file to remember it in (its folder must exist). Raises Unreadable.
+    """
+    return _Reader(folder, roots, on_the_way, ignore, memory, listings).read()
+
+
+class _Reader:
+    def __init__(
+        self,
+        folder: str,
+        roots: Sequence[Root],
+        on_the_way: Mapping[str, str],
+        ignore: Ignore,
+        memory: Path,
+        listings: Listings,
+    ) -> None:
+        self.folder, self.roots, self.on_the_way = folder, roots, on_the_way
+        self.ignore, self.memory, self.listings = ignore, memory, listings
+        self.new: dict[_Key, _Folder] = {}
+        self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
+        self.kept = memories.recall(memory, _understood) or NOTHING
+        self.old = self.kept.folders
+        # Another selection of the same folders: digests still hold, selections don't.
+        self.same_view = self.kept.view == self.view
+        self.differs = not self.same_view
+        self.sieve = Sieve(ignore, Root("", True, "", Modes.ALL))
+
+    def read(self) -> Files:
+        for number, root in enumerate(self.roots):
+            self._root(number, root)
+        if not self.differs and len(self.new) == len(self.old):
+            return self._files(self.kept.digest, self.kept.size, self.kept.biggest, False)
+        size = sum(folder.size for folder in self.new.values())
+        files = self._files("", size, self._biggest(), True)
+        files.digest = self._digest(files.entries())
+        kept = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
+        memories.keep(self.memory, _kept(kept))
+        return files
+
+    def _files(
+        self, digest: str, size: int, biggest: tuple[tuple[str, int], ...], changed: bool
+    ) -> Files:
+        return Files(digest, size, biggest, changed, self.new, self.roots, self.on_the_way)
+
+    def _digest(self, entries: Mapping[str, str]) -> str:
+        lines = [f"{path}\0{text}\n" for path, text in sorted(entries.items())]
+        try:
+            return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
+        except UnicodeEncodeError:
+            # BuildKit sends names and targets of links as texts of gRPC, which are UTF-8.
+            odd = next(line.split("\0")[0] for line in lines if _is_no_text(line))
+            name = os.fsencode(odd).decode("utf-8", "backslashreplace")
+            why = "its name, or what it links to, is not UTF-8, and BuildKit takes no other"
+            raise Unreadable(f"{self.folder}/{name}", why) from None
+
+    def _biggest(self) -> tuple[tuple[str, int], ...]:
+        """The three largest entries right below the context, with their bytes."""
+        sizes: dict[str, int] = {}
+        for (_, path), folder in self.new.items():
+            top = path.split("/", 1)[0] or "."
+            sizes[top] = sizes.get(top, 0) + folder.size
+        return tuple(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:3])
+
+    def _root(self, number: int, root: Root) -> None:
+        state = State()
+        parts = root.path.split("/") if root.path else []
+        for count in range(1, len(parts) + 1):
+            state = self.ignore.state("/".join(parts[:count]), state)
+        if not root.is_folder:
+            if not state.ignored:
+                self._single(number, root.path)
+        elif not state.ignored or self.ignore.may_hold_exceptions(root.path):
+            self.sieve = Sieve(self.ignore, root)
+            self._walk(number, root.path, self.sieve.start(state))
+
+    def _walk(self, number: int, start: str, state: States) -> None:
+        todo = [(start, state)]
+        while todo:
+            path, state = todo.pop()
+            listing = self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
+            folder = self._take((number, path), listing, path, state)
+            prefix = f"{path}/" if path else ""
+            for name, _, _ in _subfolders(folder):
+                todo.append((prefix + name, self.sieve.state(prefix + name, state)))
+
+    def _single(self, number: int, path: str) -> None:
+        listing = self.listings.one(f"{self.folder}/{path}")
+        parent = posixpath.dirname(path)
+        self._take((number, path), listing, parent, None)
+
+    def _take(self, key: _Key, listing: str, path: str, state: States | None) -> _Folder:
+        """The kept folder where its listing is the same, a new look at it otherwise."""
+        old = self.old.get(key)
+        if self.same_view and old is not None and old.listing == listing:
+            folder = old
+        else:
+            self.differs = True
+            folder = self._look(listing, path, state, old)
+        self.new[key] = folder
+        return folder
+
+    def _look(self, listing: str, path: str, state: States | None, old: _Folder | None) -> _Folder:
+        """Read what differs from ``old``. ``state`` is None where nothing is to be ignored."""
+        known = _known(old) if old else {}
+        prefix = f"{path}/" if path else ""
+        racy = self.listings.started_ns - RACY_NS
+        coarse = self.listings.started_ns - COARSE_RACY_NS
+        files: list[tuple[str, str]] = []
+        subfolders: list[Subfolder] = []
+        listed: list[Row] = []
+        size = 0
+        for row in rows(listing):
+            name, mode, length, mtime, ctime, inode, extended = row
+            place = prefix + name
+            if mode & KIND == FOLDER:
+                listed.append(row)
+                ignored = state is not None and ignored_in(self.sieve.state(place, state))
+                if not ignored or self.sieve.may_hold_exceptions(place):
+                    subfolders.append((name, folder_text(mode, extended), ignored))
+                continue
+            newest = max(mtime, ctime)
+            again = newest > racy or (newest > coarse and not mtime % 1_000_000_000)
+            listed.append((name, mode, length, mtime, 0, inode, "") if again else row)
+            if stat.S_ISSOCK(mode):
+                continue  # It comes and goes with the program that listens on it.
+            if state is not None and ignored_in(self.sieve.state(place, state)):
+                continue
+            text = known.get(row)
+            if text is None:
+                text = self._text(place, row)
+            files.append((name, text))
+            size += length
+        files.sort()
+        subfolders.sort()
+        return _Folder(joined(listed), _as_text(files), _as_text(subfolders), size)
+
+    def _text(self, path: str, row: Row) -> str:
+        _, mode, size, mtime, ctime, _, _ = row
+        place = f"{self.folder}/{path}"
+        if stat.S_ISREG(mode):
+            digest = self.listings.digest(place, size, mtime, ctime)
+            extended = attributes(place)
+            return f"f {mode & 0o7777:o} {digest}{extended and ' '}{extended}"
+        if stat.S_ISLNK(mode):
+            try:
+                return f"l {os.readlink(place)}"
+            except OSError:
+                return "l"
+        return f"s {stat.S_IFMT(mode):o} {mode & 0o7777:o}"
+
+
+def _is_no_text(line: str) -> bool:
+    """Whether a name in it has bytes that are not UTF-8, which Python keeps as surrogates."""
+    return any("\udc80" <= character <= "\udcff" for character in line)
+
+
+def _known(old: _Folder) -> dict[Row, str]:
+    """The texts of a kept folder by the row they were read for."""
+    texts = dict(_files(old))
+    try:
+        return {row: texts[row[0]] for row in rows(old.listing) if row[0] in texts}
+    except (ValueError, IndexError):
+        return {}
+
+
+# --- lists as texts -------------------------------------------------------------------------
+
+
+def _as_text(entries: Sequence[tuple[str, str] | Subfolder]) -> str:
+    """Entries one after the other, what may hold the separator (the target of a link) quoted."""
+    return SEPARATOR.join(
+        SEPARATOR.join((name, _quoted(text), *(IGNORED[one is True] for one in ignored)))
+        for name, text, *ignored in entries
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("%", "%25").replace(SEPARATOR, "%2F") if text[:1] == "l" else text
+
+
+def _unquoted(text: str) -> str:
+    return text.replace("%2F", SEPARATOR).replace("%25", "%") if text[:1] == "l" else text
+
+
+def _files(folder: _Folder) -> list[tuple[str, str]]:
+    parts = folder.files.split(SEPARATOR) if folder.files else []
+    return [(name, _unquoted(text)) for name, text in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _subfolders(folder: _Folder) -> list[Subfolder]:
+    parts = folder.subfolders.split(SEPARATOR) if folder.subfolders else []
+    rows_of = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return [(name, text, ignored == IGNORED[True]) for name, text, ignored in rows_of]

@@ -1,0 +1,105 @@
+"""Finds the instances of a project that outlived their owners: by the labels on the engine, which
+survive their folder, and by the folders, which survive the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from composetasks.facts import (
+    INSTANCE_LABEL,
+    OWNER_LABEL,
+    Container,
+    Network,
+    Orphan,
+    Volume,
+    World,
+)
+from composetasks.store import instance_folder
+
+PROJECT = "com.docker.compose.project"
+Key = tuple[str, str]
+"""An instance's name and its owner's text: in time, a name may have had several owners."""
+Labelled = TypeVar("Labelled", Container, Network, Volume)
+
+
+def with_orphans(world: World, instances: Path) -> World:
+    """``world`` with the orphans of its project apart from the rest of the engine.
+
+    ``instances`` is where this checkout keeps its own. Those of a running process, of a process of
+    another machine, and of nobody are never among them. The folder of the instance that the run
+    is about is not: a new owner has that already.
+    """
+    engine, own = world.engine, world.model.instance
+    base = world.model.project.removesuffix(f"-{own}") if own else world.model.project
+    containers = _by_orphan(engine.containers, base)
+    networks = _by_orphan(engine.networks, base)
+    volumes = _by_orphan(engine.volumes, base)
+    places = {key: place for key, place in _places(instances, containers).items() if key[0] != own}
+    found = sorted({*containers, *networks, *volumes, *places})
+    if not found:
+        return world
+    return replace(
+        world,
+        orphans=tuple(
+            Orphan(
+                instance=key[0],
+                project=f"{base}-{key[0]}",
+                owner=key[1],
+                place=places.get(key, ""),
+                containers=containers.get(key, ()),
+                networks=networks.get(key, ()),
+                volumes=volumes.get(key, ()),
+            )
+            for key in found
+        ),
+        engine=replace(
+            engine,
+            containers=_without(engine.containers, containers),
+            networks=_without(engine.networks, networks),
+            volumes=_without(engine.volumes, volumes),
+        ),
+    )
+
+
+def _by_orphan(some: Iterable[Labelled], base: str) -> dict[Key, tuple[Labelled, ...]]:
+    """What of ``some`` belongs to an instance of ``base`` whose owner has ended."""
+    found: dict[Key, list[Labelled]] = {}
+    for one in some:
+        key: Key = (one.labels.get(INSTANCE_LABEL, ""), one.labels.get(OWNER_LABEL, ""))
+        ours = one.labels.get(PROJECT) == f"{base}-{key[0]}"
+        if all(key) and ours and (key in found or instance_folder.ended(key[1])):
+            found.setdefault(key, []).append(one)
+    return {key: tuple(few) for key, few in found.items()}
+
+
+def _without(
+    all_of: tuple[Labelled, ...], some: Mapping[Key, tuple[Labelled, ...]]
+) -> tuple[Labelled, ...]:
+    gone = [one for few in some.values() for one in few]
+    return tuple(one for one in all_of if one not in gone)
+
+
+def _places(instances: Path, containers: Mapping[Key, tuple[Container, ...]]) -> dict[Key, str]:
+    """The folders of orphans: all of this checkout, and those that containers of another name."""
+    found: dict[Key, str] = {}
+    for record in instances.glob(f"*/{instance_folder.RECORD}"):
+        owner = instance_folder.recorded(record.parent) or ""
+        if instance_folder.ended(owner):
+            found[record.parent.name, owner] = str(record.parent)
+    for key, some in containers.items():
+        for file in {Path(file) for one in some for file in one.config_files}:
+            if key not in found and _is_override(file, key):
+                found[key] = str(file.parent)
+    return found
+
+
+def _is_override(file: Path, key: Key) -> bool:
+    """Whether a file that a label names is the override of this very orphan."""
+    name, owner = key
+    return (
+        file.parts[-4:] == (".composetasks", "instances", name, instance_folder.OVERRIDE)
+        and instance_folder.recorded(file.parent) == owner
+    )

@@ -1,0 +1,72 @@
+"""What an instance would write to as well as the other copies of its stack, the folders of the host
+that it can have no copy of: nobody can tell what they are, or they lie elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from composetasks.facts import InCommon, Model
+from composetasks.observe.state.code_folders import why_no_state
+from composetasks.observe.state.places import (
+    by_path,
+    holds_project,
+    home_of,
+    homes_of,
+    mounts_of,
+    use,
+)
+from composetasks.run import settings
+
+SYSTEM = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr"),
+    "/var/run",
+)
+"""Folders that belong to the machine: who mounts them means the machine's."""
+CODE = ("git tracks", "a git repository")
+"""How the reasons begin for which a folder is code: all copies run the same."""
+
+
+def shared_sources(
+    model: Model,
+    folder: Path,
+    named: Mapping[str, settings.State],
+    moved: Collection[Path],
+) -> Iterator[InCommon]:
+    """The files and folders that services of ``model`` may write to and that no instance has in a
+    place of its own (as it has those in ``moved``), unless all are to use them: code, parts of
+    the machine, ``.env``, and what the settings name as shared."""
+    homes = homes_of(model, folder.resolve())
+    settled = {path for path, name in by_path(homes, named, None).items() if named[name].shared}
+    for path, mounts in sorted(mounts_of(model, "bind").items()):
+        place = Path(path)
+        services, written = use(mounts)
+        if not written or place in moved or path in settled or _of_the_machine(place):
+            continue
+        if place.name.startswith(".env") or holds_project(place, model, folder.resolve()):
+            continue
+        home = home_of(place, homes)
+        why = why_no_state(place, project=home or place.parent, named=False)
+        if why.startswith(CODE):
+            continue
+        name = str(place.relative_to(home)) if home else path
+        reason = why if home else "it lies outside of the project's folder"
+        yours = f"`stack.state` gives each copy its own ({{{name!r}: {{}}}}) or all the same "
+        if home is None or place.is_file():
+            reason = reason or "it is a single file"
+            yours = "`stack.state` lets all copies use the same "
+        yield InCommon(
+            kind="file" if place.is_file() else "folder",
+            name=name,
+            services=services,
+            reason=reason,
+            hint=f"{yours}({{{name!r}: {{'shared': True}}}}); or mount it read-only",
+        )
+
+
+def _of_the_machine(place: Path) -> bool:
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        return True  # A socket or a device.
+    return place == Path("/") or any(
+        place == part or part in place.parents for part in map(Path, SYSTEM)
+    )

@@ -1,0 +1,1 @@
+"""What the layers of images took to make, and how often what they read changes."""

@@ -1,0 +1,229 @@
+"""The layers of a project's images: what each reads, what it took to make, how large it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Engine, Layer, LayeredImage, Model, StepTime
+from composetasks.facts.references import plain
+from composetasks.observe.images.dockerfile import Instruction
+from composetasks.observe.images.ignore import Ignore
+from composetasks.observe.images.needs import Part
+from composetasks.observe.images.observer import Looked, Observer, without_secrets
+from composetasks.observe.images.selection import select
+from composetasks.run.failure import TaskFailure
+from composetasks.store import build_records
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+TAKES_TIME = ("RUN", "COPY", "ADD", "WORKDIR")
+"""The instructions that are a step of a build; the others change the image's configuration."""
+VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
+
+
+def layered_images(
+    model: Model, engine: Engine, cache: Path, services: Iterable[str], client: APIClient | None
+) -> tuple[list[LayeredImage], list[TaskFailure]]:
+    """The images that ``services`` build, each once, in the model's order, and why others can't be
+    looked at: a context or a Dockerfile is missing. One whose context is remote is left out: its
+    Dockerfile is not here."""
+    observer = Observer(model, engine, cache, client)
+    found: dict[str, LayeredImage] = {}
+    faults: list[TaskFailure] = []
+    for name in services:
+        service = model.services[name]
+        if not service.build or service.image in found:
+            continue
+        try:
+            inputs = observer.inputs(name)
+        except TaskFailure as failure:
+            faults.append(failure)
+            continue
+        if name in observer.looked:
+            looked = observer.looked[name]
+            # Builds are recorded for the first of the services that share an image.
+            builder = observer.builders[plain(service.image)]
+            files = [path for path, text in inputs.files.items() if not text.startswith("d ")]
+            image = _Image(observer, builder, name, looked, files)
+            found[service.image] = image.layered(engine, client)
+    return list(found.values()), faults
+
+
+@dataclass
+class _Image:
+    observer: Observer
+    builder: str
+    service: str
+    looked: Looked
+    files: Sequence[str]
+
+    def layered(self, engine: Engine, client: APIClient | None) -> LayeredImage:
+        times, builds = build_records.load_times(self.observer.cache, self.builder)
+        parts = self.looked.needs.parts
+        chain = _chain(parts)
+        reference = self.observer.model.services[self.service].image
+        present = engine.image(reference)
+        history = _history(client, present.id) if present else []
+        sizes = dict(sizes_of([parts[at].instruction.keyword for at in chain], chain, history))
+        place = self.looked.dockerfile
+        directory = self.observer.model.directory
+        return LayeredImage(
+            service=self.builder,
+            image=reference,
+            dockerfile=os.path.relpath(place, directory) if place else "",
+            layers=tuple(self._layers(parts, times, sizes)),
+            chain=tuple(chain),
+            builds=tuple(builds),
+            bytes=present.size if present else None,
+            context=self._context(),
+        )
+
+    @cached_property
+    def _times_of_others(self) -> dict[str, StepTime]:
+        """The steps of the other images: BuildKit runs one that reads nothing of the project once
+        for all of them, and it is recorded with the image that came first."""
+        others = dict.fromkeys(self.observer.builders.values())
+        others.pop(self.builder, None)
+        found: dict[str, StepTime] = {}
+        for name in others:
+            found.update(build_records.load_times(self.observer.cache, name)[0])
+        return found
+
+    def _context(self) -> str:
+        """What stands before the paths of the build context; "" where it is not looked into."""
+        folder = self.looked.folders.get("")
+        return self.observer.prefix("", folder) if folder else ""
+
+    def _layers(
+        self, parts: Sequence[Part], times: Mapping[str, StepTime], sizes: Mapping[int, int]
+    ) -> Iterator[Layer]:
+        last: dict[int, int] = {}
+        own: set[int] = set()
+        for at, part in enumerate(parts):
+            one = part.instruction
+            if part.sources or not own.isdisjoint(part.stages):
+                own.add(part.stage)
+            time = time_of(one, times)
+            if time is None and part.stage not in own:
+                time = time_of(one, self._times_of_others)
+            needs = [last[stage] for stage in (part.stage, *part.stages) if stage in last]
+            last[part.stage] = at
+            ours = plain(part.image) in self.observer.builders
+            yield Layer(
+                line=one.first_line,
+                last_line=one.last_line,
+                keyword=one.keyword,
+                flags=one.flags,
+                text=without_secrets(_text(one)),
+                stage=part.stage,
+                needs=tuple(dict.fromkeys(needs)),
+                files=tuple(self._files(part)),
+                image=part.image,
+                ours=ours,
+                time=time,
+                bytes=sizes.get(at),
+            )
+
+    def _files(self, part: Part) -> Iterator[str]:
+        """The files that an instruction reads, of those that reach the image at all."""
+        for context in dict.fromkeys(source.context for source in part.sources):
+            folder = self.looked.folders[context]
+            prefix = self.observer.prefix(context, folder)
+            sources = [one for one in part.sources if one.context == context]
+            roots = [(root, Ignore(root.excludes)) for root in select(folder, sources).roots]
+            for path in self.files:
+                if not path.startswith(prefix) or (not context and _in_named(path, self.looked)):
+                    continue
+                inner = path[len(prefix) :]
+                for root, excluded in roots:
+                    below = inner[len(root.path) + 1 :] if root.path else inner
+                    within = not root.path or inner.startswith(f"{root.path}/")
+                    if inner == root.path or (within and not excluded.ignored(below)):
+                        yield path
+                        break
+
+
+def _in_named(path: str, looked: Looked) -> bool:
+    return any(name and path.startswith(f"{name}:") for name in looked.folders)
+
+
+def _chain(parts: Sequence[Part]) -> list[int]:
+    """The positions of the parts that make up the image: the target's stage and those it is
+    made from, in order."""
+    chain: list[int] = []
+    stage: int | None = parts[-1].stage
+    while stage is not None:
+        own = [at for at, part in enumerate(parts) if part.stage == stage]
+        chain = own + chain
+        below = parts[own[0]].stages
+        stage = below[0] if below else None
+    return chain
+
+
+def time_of(one: Instruction, times: Mapping[str, StepTime]) -> StepTime | None:
+    """How long an instruction took, by what BuildKit calls its step: its text, with the variables
+    that it knows. One that is no step takes no time."""
+    if one.keyword not in TAKES_TIME:
+        return StepTime(0.0, 0.0)
+    head = _plain(" ".join((one.keyword, *one.flags, one.text)))
+    pieces = [re.escape(piece) for piece in VARIABLE.split(head)]
+    ending = ".*" if one.heredocs else ""
+    expression = re.compile(".*?".join(pieces) + ending, re.DOTALL)
+    for name, time in times.items():
+        if expression.fullmatch(_plain(name)):
+            return time
+    return None
+
+
+def _text(one: Instruction) -> str:
+    return one.text + "".join(f"\n{body}" for _, body in one.heredocs)
+
+
+def _plain(text: str) -> str:
+    """A text without what BuildKit may leave out of it: quotes, escapes, runs of blanks."""
+    return " ".join(re.sub(r"[\"'\\]", "", text).split())
+
+
+def _history(client: Any, image: str) -> list[tuple[str, int]]:
+    """What made each layer of an image, and its bytes, the last first."""
+    if client is None:
+        return []
+    from docker.errors import DockerException
+
+    try:
+        entries = client.history(image)
+    except DockerException:
+        return []
+    return list(read_history(entries))
+
+
+def read_history(entries: Any) -> Iterator[tuple[str, int]]:
+    """An engine's history of an image, whatever else it answered."""
+    for one in entries if isinstance(entries, list) else ():
+        if isinstance(one, dict):
+            size = one.get("Size")
+            held = size if isinstance(size, int) and size > 0 else 0
+            yield str(one.get("CreatedBy", "")), held
+
+
+def sizes_of(
+    keywords: Sequence[str], chain: Sequence[int], history: Sequence[tuple[str, int]]
+) -> Iterator[tuple[int, int]]:
+    """The bytes of the chain's layers, as far from the end as an image's history agrees with it;
+    what is left of the history is the base image's."""
+    left = list(history)
+    for keyword, at in zip(reversed(keywords), reversed(chain), strict=True):
+        if keyword == "FROM":
+            if at == chain[0]:
+                yield at, sum(size for _, size in left)
+            continue
+        if not left or not left[0][0].upper().startswith(keyword):
+            return
+        yield at, left.pop(0)[1]

@@ -1,0 +1,1 @@
+"""Container logs: read, put in order, and followed."""

@@ -1,0 +1,278 @@
+"""Follows the logs of a project's containers across restarts and recreation.
+
+Each container has a thread that reads its log. The engine ends a followed log when the container
+stops; the thread then waits for an event about the container and reads on from the line where it
+was. New containers are found by their events. So nothing is polled, and no line is lost or told
+twice: where each log was read to is kept by the engine's own times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from composetasks.facts import Container, LogLine
+from composetasks.observe.engine.http_body import EngineAway
+from composetasks.observe.logs.order import Ordering
+from composetasks.observe.logs.read import (
+    ContainerGone,
+    Cursor,
+    Gap,
+    LogError,
+    LogRange,
+    open_log,
+    resumed,
+)
+
+if TYPE_CHECKING:
+    from docker import APIClient
+    from docker.types import CancellableStream
+
+HELD_CHARACTERS = 8_000_000
+"""What readers may hand over before it was taken; then they wait, and the engine with them."""
+LINE_OVERHEAD = 200
+RESUMED_LINES = 10_000
+"""Lines asked for when reading is taken up again. The engine finds the last ones at once, and any
+other place by reading the whole log up to it; where they do not reach back, that it must do."""
+FIRST_LOOK = ""
+"""Stands among the logs being opened until it is known which ones there are."""
+EVENT_SECONDS = 3600.0
+RECONNECT_SECONDS = 0.2
+"""Between two tries to reach an engine that went away; nothing announces its return."""
+
+
+class Events(Protocol):
+    """The project's event stream, as far as it is needed here."""
+
+    def changed(self, seconds: float) -> set[str] | None:
+        """The ids of containers something happened to; None when the stream was cut."""
+
+    def reconnect(self) -> None:
+        """Open a cut stream again; raises what the SDK raises while the engine is away."""
+
+
+@dataclass
+class Follow:
+    """One following: :meth:`batches` yields lines until :meth:`close`.
+
+    ``find`` gives the wanted containers as they are now; ``cursors`` says, by container id, what
+    was read of them before; ``wanted`` limits what is new.
+    """
+
+    client: APIClient
+    events: Events
+    find: Callable[[], Sequence[Container]]
+    wanted: LogRange
+    cursors: dict[str, Cursor]
+    warn: Callable[[str], None]
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _happened: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _readers: dict[str, threading.Thread] = field(default_factory=dict)
+    _streams: dict[str, CancellableStream[list[LogLine]]] = field(default_factory=dict)
+    _opening: set[str] = field(default_factory=lambda: {FIRST_LOOK})
+    _opened: float = 0.0
+    _lines: list[LogLine] = field(default_factory=list)
+    _size: int = 0
+    _failure: Exception | None = None
+    _closed: bool = False
+
+    def batches(self, until: float | None = None) -> Iterator[list[LogLine]]:
+        """Lines in order of time, a list whenever there are some.
+
+        ``until`` is when to end (``time.time()``), None for never.
+        """
+        self._thread(self._supervise)
+        order, postponed = Ordering(), 0.0
+        while True:
+            due = order.due()
+            patience = None if due is None else max(0.0, due - time.monotonic())
+            if until is not None:
+                left = until - time.time()
+                if left <= 0:
+                    break
+                patience = left if patience is None else min(patience, left)
+            taken = self._take(patience)
+            now = time.monotonic()
+            opening = self._opened_after(postponed)
+            if len(self._readers) == 1 and due is None and not opening:
+                if taken:
+                    yield taken
+                continue
+            order.add(taken, now)
+            if opening:
+                order.postpone(now)
+                postponed = now
+            ready = order.ready(now)
+            if ready:
+                yield ready
+        yield order.rest() + self._take(0)
+
+    def close(self) -> None:
+        """End all threads and connections."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            streams = list(self._streams.values())
+        for stream in streams:
+            _close(stream)
+
+    def _thread(self, body: Callable[[], None]) -> threading.Thread:
+        def run() -> None:
+            try:
+                body()
+            except Exception as error:  # noqa: BLE001 (raised in the thread that takes the lines)
+                with self._changed:
+                    self._failure = error
+                    self._changed.notify_all()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    # --- handing over -----------------------------------------------------------------------
+
+    def _take(self, seconds: float | None) -> list[LogLine]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._failure, seconds)
+            if self._failure:
+                raise self._failure
+            taken, self._lines, self._size = self._lines, [], 0
+            self._changed.notify_all()
+        return taken
+
+    def _put(self, lines: list[LogLine]) -> None:
+        with self._changed:
+            while self._size > HELD_CHARACTERS and not self._closed:
+                self._changed.wait()
+            self._lines += lines
+            self._size += sum(len(line.line) for line in lines) + LINE_OVERHEAD * len(lines)
+            self._changed.notify_all()
+
+    # --- one container ----------------------------------------------------------------------
+
+    def _opened_after(self, moment: float) -> bool:
+        """Whether a log is being opened, or was after ``moment``."""
+        with self._changed:
+            return bool(self._opening) or self._opened > moment
+
+    def _open(self, *keys: str) -> None:
+        with self._changed:
+            self._opening.update(keys)
+
+    def _open_done(self, key: str) -> None:
+        with self._changed:
+            self._opening.discard(key)
+            self._opened = time.monotonic()
+
+    def _read(self, container: Container) -> None:
+        cursor = self.cursors.setdefault(container.id, Cursor())
+        while not self._closed:
+            before = self._happened[container.id]
+            try:
+                try:
+                    self._read_once(container, cursor, tail=RESUMED_LINES)
+                except Gap:
+                    self._read_once(container, cursor, tail=None)
+                patience = None
+            except ContainerGone:
+                return
+            except EngineAway:
+                patience = RECONNECT_SECONDS
+            except LogError as error:
+                self.warn(f"{container.name}: {error}")
+                return
+            self._wait_for_event(container.id, before, patience)
+
+    def _wait_for_event(self, key: str, before: int, seconds: float | None) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._happened[key] != before, seconds)
+
+    def _read_once(self, container: Container, cursor: Cursor, *, tail: int | None) -> None:
+        """Read until the engine ends the log."""
+        from docker.types import CancellableStream
+
+        since = cursor.resume()
+        if since:
+            wanted = LogRange(since, self.wanted.until, tail)
+        else:
+            wanted = LogRange(self.wanted.since, self.wanted.until)
+        self._open(container.id)
+        try:
+            response = open_log(self.client, container, wanted, follow=True)
+        finally:
+            self._open_done(container.id)
+        found = resumed(response, container, cursor, all_of_it=wanted.tail is None)
+        stream = CancellableStream(found, response)
+        with self._changed:
+            self._streams[container.id] = stream
+            closed = self._closed
+        if closed:
+            _close(stream)
+        try:
+            for lines in stream:
+                if lines:
+                    self._put(lines)
+        finally:
+            response.close()
+
+    # --- all of them ------------------------------------------------------------------------
+
+    def _find_new(self) -> None:
+        new = [one for one in self.find() if one.id not in self._readers]
+        self._open(*(one.id for one in new))
+        self._open_done(FIRST_LOOK)
+        for container in new:
+            self._readers[container.id] = self._thread(partial(self._read, container))
+
+    def _supervise(self) -> None:
+        import requests
+        from docker import errors
+
+        unknown = True
+        while not self._closed:
+            if unknown:
+                try:
+                    self._find_new()
+                except requests.exceptions.Timeout:
+                    raise
+                except (requests.exceptions.RequestException, errors.DockerException):
+                    pass  # It has just gone away: they are found when it is back.
+            ids = self.events.changed(EVENT_SECONDS)
+            if ids is None:
+                ids = self._reconnected()
+            unknown = bool(ids - self._readers.keys())
+            with self._changed:
+                for one in ids:
+                    self._happened[one] += 1
+                self._changed.notify_all()
+
+    def _reconnected(self) -> set[str]:
+        """Wait until the engine is there again; everything may have changed meanwhile."""
+        import requests
+        from docker import errors
+
+        while not self._closed:
+            try:
+                self.events.reconnect()
+                self._find_new()
+                break
+            except requests.exceptions.Timeout:
+                raise
+            except (requests.exceptions.RequestException, errors.DockerException):
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, RECONNECT_SECONDS)
+        return set(self._readers)
+
+
+def _close(stream: CancellableStream[list[LogLine]]) -> None:
+    from docker import errors
+
+    # The connection may have ended by itself meanwhile, in whatever state that leaves it.
+    with contextlib.suppress(OSError, AttributeError, ValueError, errors.DockerException):
+        stream.close()

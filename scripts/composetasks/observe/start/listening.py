@@ -1,0 +1,80 @@
+"""What listens inside a container, read in its own network namespace.
+
+A connection proves nothing of that: a published port is accepted by the engine's proxy, and the
+container's address may lie where this host has no way to (Docker Desktop, rootless and remote
+engines, `network_mode: none`, IPv6 alone). The kernel's tables of the namespace are true
+everywhere: ``/proc/PID/net`` where the engine's processes are this host's, else ``cat`` run in
+the container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.observe.conflicts.host import TCP_LISTEN, is_here, kernel_address
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+ENGINE_DNS = "127.0.0.11"
+"""Where the engine itself answers the names of a network, in each container on it."""
+
+Sockets = frozenset[tuple[str, int]]
+
+
+class Listening:
+    """Asked with a container's inspect record: the addresses and ports that are listened on, None
+    where nobody can be asked (an image without ``cat`` on an engine elsewhere)."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+        self._here = is_here(client.base_url)
+
+    def __call__(self, record: Mapping[str, Any]) -> Sockets | None:
+        found = self._by_process(record) if self._here else None
+        return self._by_exec(str(record["Id"])) if found is None else found
+
+    def _by_process(self, record: Mapping[str, Any]) -> Sockets | None:
+        """By the container's main process, where that is one of this host (a local socket may lead
+        to an engine in a virtual machine, or in another container)."""
+        process = Path("/proc", str((record.get("State") or {}).get("Pid") or "none"))
+        try:
+            groups = (process / "cgroup").read_text()
+            tables = (process / "net/tcp").read_text()
+            with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+                tables += (process / "net/tcp6").read_text()
+        except OSError:
+            return None
+        return sockets(tables) if str(record["Id"]) in groups else None
+
+    def _by_exec(self, key: str) -> Sockets | None:
+        from docker import errors
+
+        try:
+            execution = self._client.exec_create(key, ["cat", *TABLES], stderr=False)["Id"]
+            said: Any = self._client.exec_start(execution)
+        except errors.APIError as error:
+            # 409: it ended, or restarts, meanwhile. Anything else: it has no `cat`.
+            return frozenset() if error.status_code in (404, 409) else None
+        text = bytes(said).decode("ascii", "replace")
+        return sockets(text) if "local_address" in text else None
+
+
+def sockets(tables: str) -> Sockets:
+    """The listening sockets of ``/proc/net/tcp`` and ``tcp6`` (proc(5))."""
+    return frozenset(_listening(tables))
+
+
+def _listening(tables: str) -> Iterator[tuple[str, int]]:
+    for row in tables.splitlines():
+        columns = row.split()
+        if len(columns) < 4 or columns[3] != TCP_LISTEN:
+            continue
+        address, _, port = columns[1].rpartition(":")
+        at = kernel_address(address)
+        if at != ENGINE_DNS:
+            yield at, int(port, 16)

@@ -1,0 +1,80 @@
+"""The last start, as its run folder tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import ServiceStart, Timeline
+from composetasks.run import timestamps
+from composetasks.store.folder import read_json
+
+NAME = "timeline.json"
+MOMENTS = ("launched", "created", "started", "ready")
+
+
+def last_start(runs: Path) -> Timeline | None:
+    """The newest start of ``up`` that is told of in ``runs``; None where there is none."""
+    for run in sorted(runs.glob("*-up"), reverse=True):
+        found = read_start(run)
+        if found is not None:
+            return found
+    return None
+
+
+def read_start(run: Path) -> Timeline | None:
+    """The start of one run; None where it started nothing, or its record is damaged."""
+    document = read_json(run / NAME)
+    try:
+        return _timeline(run, document) if document is not None else None
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _timeline(run: Path, document: Mapping[str, Any]) -> Timeline | None:
+    began, ended = str(document["began"]), str(document["ended"])
+    seconds = _since(began, ended)
+    services = tuple(
+        _service(name, one, began, seconds) for name, one in document["services"].items()
+    )
+    if not services:
+        return None
+    return Timeline(
+        project=str(document["project"]),
+        run=str(run),
+        began=began,
+        ended=ended,
+        seconds=seconds,
+        outcome=str(document["outcome"]),
+        services=_in_order(services),
+    )
+
+
+def _service(name: str, one: Mapping[str, Any], began: str, longest: float) -> ServiceStart:
+    """A service with its moments in their order: the engine's clock may be another than ours, and
+    a container that is only started was created long before."""
+    times = {key: str(one[key]) for key in MOMENTS if one.get(key)}
+    offsets: dict[str, float] = {}
+    least = 0.0
+    for key in MOMENTS:
+        if key in times:
+            least = offsets[key] = min(max(least, _since(began, times[key])), longest)
+    every = one.get("asked_every")
+    return ServiceStart(
+        name=str(name),
+        state=str(one["state"]),
+        waited_for=tuple(map(str, one["waited_for"])),
+        asked_every=float(every) if every is not None else None,
+        times=times,
+        **offsets,
+    )
+
+
+def _in_order(services: tuple[ServiceStart, ...]) -> tuple[ServiceStart, ...]:
+    late = float("inf")
+    return tuple(sorted(services, key=lambda one: late if one.launched is None else one.launched))
+
+
+def _since(began: str, stamp: str) -> float:
+    return round(float(timestamps.unix(stamp)) - float(timestamps.unix(began)), 3)

@@ -1,0 +1,358 @@
+"""What is state: the named volumes of this project, and the folders below it that its services
+write to. Never external volumes, volumes of others, what is only read, folders outside the
+project, single files, or code: why each of those is none is said (:class:`Unkept`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import (
+    Engine,
+    Model,
+    Mount,
+    Resource,
+    Service,
+    State,
+    Unkept,
+    Volume,
+    bind_device,
+)
+from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
+from composetasks.run import settings
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+PROJECT = "com.docker.compose.project"
+
+
+IN_MEMORY = "in memory, which is empty once its services have stopped"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The state of a model, what is written to and is none, and what is worth a warning."""
+
+    state: tuple[State, ...]
+    unkept: tuple[Unkept, ...]
+    warnings: tuple[str, ...]
+
+
+def observe_state(
+    model: Model,
+    engine: Engine,
+    client: APIClient,
+    folder: Path,
+    named: Mapping[str, settings.State],
+    own: Path | None = None,
+) -> Observed:
+    """The state of ``model``, by name; ``folder`` is that of ``tasks.py``, ``named`` what the
+    settings say, ``own`` where an instance has its folders. Sizes are not measured here."""
+    warnings: list[str] = []
+    unkept: list[Unkept] = []
+    mounted = _mounted(client)
+    homes = homes_of(model, folder.resolve())
+    found = [
+        *_volumes(model, engine, named, (*homes, *([own] if own else [])), unkept),
+        *_folders(model, folder.resolve(), named, own, warnings, unkept),
+    ]
+    unkept += nameless(model, engine)
+    if own is not None:  # What all copies share is no instance's to empty.
+        found = [one for one in found if not named.get(one.name, settings.State()).shared]
+    known = {one.name for one in found}
+    warnings += [
+        f"setting stack.state.{name} names no state of the model"
+        for name in named
+        if name not in known
+        and not any(one.what.endswith(f" {name}") for one in unkept)
+        and not (own is not None and named[name].shared)
+        and not any(f"{name} " in warning for warning in warnings)
+    ]
+    return Observed(
+        tuple(
+            replace(one, containers=_users(one, mounted))
+            for one in sorted(found, key=lambda one: one.name)
+        ),
+        tuple(unkept),
+        tuple(warnings),
+    )
+
+
+def _mounted(client: APIClient) -> dict[str, set[str]]:
+    """The ids of the containers that have a volume (by name) or a folder (by real path) mounted,
+    in one round trip."""
+    found: dict[str, set[str]] = {}
+    for one in client.containers(all=True):
+        for mount in one.get("Mounts") or ():
+            volume = mount.get("Name") if mount.get("Type") == "volume" else ""
+            place = volume or os.path.realpath(str(mount.get("Source") or "/"))
+            found.setdefault(str(place), set()).add(str(one["Id"]))
+    return found
+
+
+def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """The containers that have it, or something inside it, mounted."""
+    folder = one.place if one.kind == "folder" else os.path.realpath(one.folder or "/")
+    within = f"{folder}/" if folder != "/" else "\0"
+    return tuple(
+        sorted(
+            {
+                key
+                for place, keys in mounted.items()
+                if place in (one.place, folder) or place.startswith(within)
+                for key in keys
+            }
+        )
+    )
+
+
+# --- volumes --------------------------------------------------------------------------------
+
+
+def _volumes(
+    model: Model,
+    engine: Engine,
+    named: Mapping[str, settings.State],
+    homes: Sequence[Path],
+    unkept: list[Unkept],
+) -> Iterator[State]:
+    there = {volume.name: volume for volume in engine.volumes}
+    mounts = mounts_of(model, "volume")
+    for key, resource in model.volumes.items():
+        services, written = use(mounts.get(key, ()))
+        if services and not written:
+            continue
+        volume = there.get(resource.name)
+        why, in_memory = _not_ours(model, resource, volume)
+        if why:
+            if services:
+                unkept.append(Unkept(f"volume {resource.name}", services, why, in_memory))
+            continue
+        if volume is None and not services:
+            continue
+        setting = named.get(key, settings.State())
+        device = bind_device(volume.options) if volume else ""
+        yield State(
+            name=key,
+            kind="volume",
+            source=key,
+            place=resource.name,
+            services=services,
+            group=setting.group,
+            cache=setting.cache,
+            description=setting.description,
+            exists=volume is not None,
+            folder=device,
+            outside=bool(device) and home_of(Path(os.path.realpath(device)), homes) is None,
+        )
+
+
+def _not_ours(model: Model, resource: Resource, volume: Volume | None) -> tuple[str, bool]:
+    """Why a volume is no state of the project, "" where it is; and whether it is in memory."""
+    if resource.external:
+        return "external, and so not this project's own", False
+    options = volume.options if volume else resource.config.get("driver_opts") or {}
+    if options.get("type") == "tmpfs":
+        return IN_MEMORY, True
+    owner = volume.labels.get(PROJECT) if volume else model.project
+    if owner == model.project:
+        return "", False
+    return (f"of project {owner}" if owner else "made by hand"), False
+
+
+def nameless(model: Model, engine: Engine) -> list[Unkept]:
+    """What services may write to that has no name to be kept under: anonymous volumes, those
+    that an image asks for among them, and memory that is mounted."""
+    volumes = {
+        (name, mount.target)
+        for name, service in model.services.items()
+        for mount in service.mounts
+        if mount.type == "volume" and not mount.source
+    }
+    for container in engine.containers:
+        service = model.services.get(container.service)
+        if service is not None and container.replica and container.project == model.project:
+            declared = {mount.target for mount in service.mounts}
+            volumes |= {(service.name, at) for at in container.volumes if at not in declared}
+    memory = {
+        (name, target) for name, service in model.services.items() for target in _tmpfs(service)
+    }
+    reason = "an anonymous volume: give it a name in the Compose file to have it kept"
+    return [
+        *(Unkept(f"{name}:{target}", (name,), reason) for name, target in sorted(volumes)),
+        *(Unkept(f"{name}:{target}", (name,), IN_MEMORY) for name, target in sorted(memory)),
+    ]
+
+
+def _tmpfs(service: Service) -> Iterator[str]:
+    yield from (mount.target for mount in service.mounts if mount.type == "tmpfs")
+    listed = service.config.get("tmpfs") or ()
+    for one in [listed] if isinstance(listed, str) else listed:
+        yield str(one).split(":")[0]
+
+
+# --- folders --------------------------------------------------------------------------------
+
+
+def state_folders(
+    model: Model, folder: Path, named: Mapping[str, settings.State]
+) -> dict[Path, str]:
+    """The folders of ``model`` that hold state, by real path, with what an instance calls its own
+    in their place: a path below its folder for state."""
+    homes = homes_of(model, folder.resolve())
+    there = _found_folders(model, folder.resolve(), named, None, [], [])
+    asked = by_path(homes, named, None)
+    # State for a copy, which has no need of the placeholder; emptying it here would delete that.
+    empty = [
+        path
+        for path, mounts in mounts_of(model, "bind").items()
+        if use(mounts)[1] and is_kept_empty(Path(path))
+    ]
+    return {
+        place: str(place.relative_to(home))
+        for path in (*there, *asked, *empty)
+        if (home := home_of(place := Path(path), homes)) is not None
+        and not (path in asked and named[asked[path]].shared)
+    }
+
+
+def _folders(
+    model: Model,
+    folder: Path,
+    named: Mapping[str, settings.State],
+    own: Path | None,
+    warnings: list[str],
+    unkept: list[Unkept],
+) -> Iterator[State]:
+    found = _found_folders(model, folder, named, own, warnings, unkept)
+    yield from _outermost(found, warnings)
+
+
+def homes_of(model: Model, folder: Path) -> tuple[Path, Path]:
+    return model.directory.resolve(), folder
+
+
+def home_of(place: Path, homes: Sequence[Path]) -> Path | None:
+    return next((one for one in homes if one in place.parents), None)
+
+
+def by_path(
+    homes: Sequence[Path], named: Mapping[str, settings.State], own: Path | None
+) -> dict[str, str]:
+    """The names that the settings give to paths, and to those that an instance has in their
+    place."""
+    known = {
+        os.path.realpath(home / (setting.path or name)): name
+        for home in reversed(homes)
+        for name, setting in named.items()
+    }
+    if own is None:
+        return known
+    there = {path: home_of(Path(path), homes) for path in known}
+    return known | {
+        str(own / Path(path).relative_to(home)): known[path]
+        for path, home in there.items()
+        if home is not None
+    }
+
+
+def _found_folders(
+    model: Model,
+    folder: Path,
+    named: Mapping[str, settings.State],
+    own: Path | None,
+    warnings: list[str],
+    unkept: list[Unkept],
+) -> dict[str, State]:
+    own = own and own.resolve()
+    homes = homes_of(model, folder)
+    names = by_path(homes, named, own)
+    found: dict[str, State] = {}
+    for path, mounts in sorted(mounts_of(model, "bind").items()):
+        place = Path(path)
+        home = own if own and own in place.parents else home_of(place, homes)
+        services, written = use(mounts)
+        if not written or _is_special(place):
+            continue
+        if home is None or place.is_file():
+            why = "a single file" if place.is_file() else "outside the project's folder"
+            unkept.append(Unkept(str(place.relative_to(home) if home else place), services, why))
+            continue
+        relative = str(place.relative_to(home))
+        name = names.get(path, relative)
+        why = _why_no_state(place, home, model, folder, named=path in names or home == own)
+        if why:
+            if path in names:
+                warnings.append(f"{relative} is no state although the settings name it: {why}")
+            else:
+                unkept.append(Unkept(relative, services, why))
+            continue
+        setting = named.get(name, settings.State())
+        found[path] = State(
+            name=name,
+            kind="folder",
+            source=relative,
+            place=path,
+            services=services,
+            group=setting.group,
+            cache=setting.cache,
+            description=setting.description,
+            exists=place.is_dir(),
+        )
+    return found
+
+
+def _is_special(place: Path) -> bool:
+    """Whether a mount is a door to something else: a socket, a device, the system's own folders."""
+    system = any(place.is_relative_to(one) for one in ("/dev", "/proc", "/sys", "/run", "/var/run"))
+    return system or (place.exists() and not place.is_dir() and not place.is_file())
+
+
+def _why_no_state(place: Path, home: Path, model: Model, folder: Path, *, named: bool) -> str:
+    return holds_project(place, model, folder) or why_no_state(place, project=home, named=named)
+
+
+def _outermost(found: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
+    """Without the folders that lie in another one: they go with it."""
+    outer: dict[str, State] = {}
+    for path, one in sorted(found.items()):
+        around = next((place for place in outer if path.startswith(f"{place}/")), None)
+        if around is None:
+            outer[path] = one
+            continue
+        services = (*outer[around].services, *one.services)
+        outer[around] = replace(outer[around], services=tuple(dict.fromkeys(services)))
+        warnings.append(f"{one.name} lies in {outer[around].name} and goes with it")
+    yield from outer.values()
+
+
+def holds_project(place: Path, model: Model, folder: Path) -> str:
+    """Why a folder is too much to be state: the project itself lies in it."""
+    inner = (model.directory.resolve(), folder, *(path.resolve() for path in model.files))
+    if any(place == path or place in path.parents for path in inner):
+        return "the project itself lies in it"
+    return ""
+
+
+# --- mounts ---------------------------------------------------------------------------------
+
+
+def mounts_of(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
+    """The mounts of a kind with their services, by volume key or real path."""
+    found: dict[str, list[tuple[str, Mount]]] = {}
+    for name, service in model.services.items():
+        for mount in service.mounts:
+            if mount.type == kind and mount.source:
+                key = os.path.realpath(mount.source) if kind == "bind" else mount.source
+                found.setdefault(key, []).append((name, mount))
+    return found
+
+
+def use(mounts: Sequence[tuple[str, Mount]]) -> tuple[tuple[str, ...], bool]:
+    """The services of some mounts, and whether any of them may write."""
+    names = tuple(dict.fromkeys(name for name, _ in mounts))
+    return names, any(not mount.read_only for _, mount in mounts)

@@ -1,0 +1,215 @@
+"""Fixed addresses on networks: those that no network has, that are reserved, or that others have.
+
+The engine refuses them when the container starts, after everything has been built.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from composetasks.facts import Blocker, Container, Evidence, ExitCode, Network, Resource, World
+from composetasks.plan.conflicts import networks
+from composetasks.plan.conflicts.claims import Claim, Kind, conflict
+from composetasks.plan.conflicts.origin import Origin, origin
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+FIELDS = ("ipv4_address", "ipv6_address")
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An address that a service has in the model; ``network`` is the one that is there already
+    and stays, None where it is made by the start."""
+
+    service: str
+    resource: Resource
+    network: Network | None
+    address: Address
+
+
+def fixed(world: World, services: Iterable[str]) -> tuple[Fixed, ...]:
+    """The fixed addresses of ``services``."""
+    starting = tuple(services)
+    found = []
+    for name in starting:
+        attachments = world.model.services[name].config.get("networks")
+        if not isinstance(attachments, Mapping) or not world.model.services[name].replicas:
+            continue
+        for key, attachment in attachments.items():
+            resource = world.model.networks.get(key)
+            addresses = [_address(str((attachment or {}).get(one) or "")) for one in FIELDS]
+            if resource is not None:
+                there = networks.staying(world, resource)
+                found += [Fixed(name, resource, there, one) for one in addresses if one]
+    return tuple(found)
+
+
+def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
+    """Containers that have an address which one of ``services`` is to have."""
+    starting = tuple(services)
+    for one in fixed(world, starting):
+        if one.network is None:
+            continue
+        for container in world.engine.containers:
+            has = map(_address, container.addresses.get(one.network.id, ()))
+            if one.address in has and not _lets_go(world, container, one, starting):
+                what = f"{one.address} on network {one.network.name}"
+                yield Claim(Kind.ADDRESS, what, one.service, container)
+
+
+def _lets_go(world: World, container: Container, one: Fixed, starting: tuple[str, ...]) -> bool:
+    """Whether a holder is ours and is the one to have the address, or is recreated."""
+    if origin(world, container) is not Origin.OURS or container.service not in starting:
+        return False
+    holder = world.model.services[container.service]
+    return holder.name == one.service or container.config_hash != holder.config_hash
+
+
+def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
+    """Addresses that no container can have, and those that two of ours want."""
+    wanted: dict[tuple[str, Address], str] = {}
+    for one in fixed(world, services):
+        if reason := _impossible(one):
+            yield _invalid(one, *reason)
+            continue
+        service = world.model.services[one.service]
+        if world.model.awaits_end_of(one.service):
+            continue  # It may have ended before the other starts.
+        first = wanted.setdefault((one.resource.key, one.address), one.service)
+        if first == one.service and service.replicas == 1:
+            continue
+        who = (
+            f"the {service.replicas} replicas of service {first}"
+            if first == one.service
+            else f"services {first} and {one.service}"
+        )
+        yield conflict(
+            "own-address",
+            str(one.address),
+            f"{who} want the same address {one.address} on network {one.resource.name}",
+            "let them be reached by their services' names, or give each an address of its own",
+            service=one.service,
+            because=(Evidence(kind="address", name=str(one.address)),),
+        )
+
+
+def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Fixed addresses that the engine may give to another service before: it begins with a subnet's
+    first ones, and on a new network nothing has them yet."""
+    starting = tuple(services)
+    every = fixed(world, starting)
+    placed = {(one.service, one.resource.key) for one in every}
+    early = []
+    for one in every:
+        if one.network is not None or any(pool.get("ip_range") for pool in pools(one.resource)):
+            continue
+        key = one.resource.key
+        others = [
+            name for name in networks.users(world.model, starting, key) if (name, key) not in placed
+        ]
+        given = sum(world.model.services[name].replicas for name in others)
+        places = [
+            int(one.address) - int(subnet.network_address)
+            for subnet in subnets(None, one.resource)
+            if one.address in subnet
+        ]
+        # The subnet's own address and its gateway's come before.
+        if given and places and places[0] < given + 2:
+            early.append(f"{one.address} of {one.service}")
+    if early:
+        yield (
+            f"{', '.join(early)}: the engine may give such an early address to another service "
+            "that starts before; `ip_range` in the network's ipam.config keeps them apart"
+        )
+
+
+def _impossible(one: Fixed) -> tuple[str, str] | None:
+    """Why nobody can have an address, and what to do; None where it is an ordinary one."""
+    ipam = one.resource.config.get("ipam") or {}
+    if ipam.get("driver", "default") not in ("", "default"):
+        return None  # Only that driver knows.
+    name, key, family = one.resource.name, one.resource.key, one.address.version
+    known = subnets(one.network, one.resource)
+    if not any(subnet.version == family for subnet in known):
+        if one.network is not None:
+            return None
+        why = f"network {name}, which has no IPv{family} subnet of its own in the model"
+        hint = f"name one that holds it: networks.{key}.ipam.config"
+        return f"wants the address {one.address} on {why}", hint
+    if not any(one.address in subnet for subnet in known):
+        there = ", ".join(map(str, known))
+        return (
+            f"wants the address {one.address}, which is not in network {name} ({there})",
+            f"choose an address of {there}, or correct networks.{key}.ipam.config",
+        )
+    if one.address in _reserved(one):
+        why = f"network {name} keeps for its gateway or as an auxiliary address"
+        return f"wants the address {one.address}, which {why}", "choose another address"
+    return None
+
+
+def _invalid(one: Fixed, why: str, hint: str) -> Blocker:
+    return Blocker(
+        kind="address",
+        target=str(one.address),
+        message=f"service {one.service} {why}",
+        hint=hint,
+        code=ExitCode.INVALID,
+        service=one.service,
+        because=(Evidence(kind="address", name=str(one.address)),),
+    )
+
+
+def _reserved(one: Fixed) -> set[Address | None]:
+    """What containers can't have: gateways, stated or the engine's choice, auxiliary addresses."""
+    if one.network is not None:
+        return set(map(_address, one.network.reserved))
+    found: set[Address | None] = set()
+    for pool in pools(one.resource):
+        found.update(_address(str(extra)) for extra in (pool.get("aux_addresses") or {}).values())
+        gateway = str(pool.get("gateway") or "")
+        subnet = _subnet(str(pool.get("subnet") or ""))
+        if gateway:
+            found.add(_address(gateway))
+        elif subnet and _plain_bridge(one.resource) and not pool.get("ip_range"):
+            found.add(subnet.network_address + 1)
+    return found
+
+
+def _plain_bridge(resource: Resource) -> bool:
+    """Whether a network takes its subnet's first address for its gateway (seen with Engine 28)."""
+    config = resource.config
+    return config.get("driver", "bridge") == "bridge" and not config.get("driver_opts")
+
+
+def subnets(network: Network | None, resource: Resource) -> tuple[Subnet, ...]:
+    """The subnets of a network that is there, else those that the model gives it."""
+    named = (
+        network.subnets
+        if network is not None
+        else tuple(str(pool.get("subnet") or "") for pool in pools(resource))
+    )
+    return tuple(subnet for one in named if (subnet := _subnet(one)))
+
+
+def pools(resource: Resource) -> tuple[Mapping[str, Any], ...]:
+    """The entries of a network's ``ipam.config``."""
+    return tuple((resource.config.get("ipam") or {}).get("config") or ())
+
+
+def _address(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _subnet(text: str) -> Subnet | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None

@@ -1,0 +1,401 @@
+"""What is in the way of a start, and what is done about it.
+
+The finding is made of claims (a container has what a start needs) and of the policy's table
+(plan/conflicts/policy.py): who made the container and how alive it is decide what is done with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from shlex import quote
+
+from composetasks.facts import (
+    Blocker,
+    Consent,
+    Container,
+    Engine,
+    Evidence,
+    RemoveContainer,
+    RenameContainer,
+    Step,
+    World,
+)
+from composetasks.plan.conflicts import (
+    addresses,
+    container_summary,
+    external,
+    names,
+    networks,
+    ports,
+    subnets,
+    volumes,
+)
+from composetasks.plan.conflicts.claims import (
+    SENTENCES,
+    Claim,
+    Findings,
+    Gathered,
+    Kind,
+    conflict,
+    gather,
+)
+from composetasks.plan.conflicts.leftovers import left_containers, left_networks, one_line
+from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
+from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
+from composetasks.plan.instances import override as instance
+from composetasks.plan.instances import separation
+from composetasks.plan.start.services import images_now
+
+__all__ = ["Findings", "after", "conflicts", "leftovers", "treated"]
+
+
+LET_GO = {
+    Kind.PORT: "start {service} as well (`inv up`) if it no longer publishes that port; else "
+    "`docker stop {name}`",
+    Kind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the engine "
+    "gives apart from fixed ones; `docker stop {name}` frees this one until it is started again",
+}
+"""How one of our own containers comes to give up what another of ours needs."""
+
+
+def conflicts(
+    world: World,
+    services: Iterable[str],
+    force: bool = False,
+    image_of: Mapping[str, str | None] | None = None,
+) -> Findings:
+    """What is in the way of starting ``services``, and nothing else.
+
+    ``force`` is consent to remove what is not ours and runs; without it that blocks the plan.
+    ``image_of`` gives the image that each is to run, as :func:`plan_services` takes it.
+    Left-overs that are in nobody's way are named in one warning.
+    """
+    starting = tuple(services)
+    found = _in_the_way(world, starting, force, image_of)
+    steps, blockers, warnings = networks.replacements(world, starting, force)
+    in_subnets = subnets.overlaps(world, starting)
+    steps += in_subnets.steps
+    blockers += (
+        *in_subnets.blockers,
+        *addresses.blockers(world, starting),
+        *external.missing(world, starting),
+        *separation.blockers(world, starting),
+    )
+    found += Findings(_after_leaving(world, found.steps, steps), blockers, warnings)
+    rest = left_containers(world, {step.key for step in found.steps})
+    own = {resource.name for resource in world.model.networks.values()}
+    unused = [
+        step for step in left_networks(world, rest.steps, found.steps) if step.target not in own
+    ]
+    return found + Findings(
+        warnings=(
+            *networks.foreign(world, starting),
+            *volumes.namesakes(world, starting),
+            *volumes.changed(world, starting),
+            *external.without_plugin(world, starting),
+            *separation.warnings(world, starting),
+            *ports.warnings(world.model, starting),
+            *addresses.warnings(world, starting),
+            *rest.warnings,
+            *one_line((*rest.steps, *unused)),
+        )
+    )
+
+
+def leftovers(world: World, force: bool = False) -> Findings:
+    """What ``clean-orphans`` removes: what would be in the way of starting everything, and all
+    left-overs of ours. A changed network stays as long as one of our containers runs on it."""
+    starting = tuple(world.model.services)
+    found = _in_the_way(world, starting, force)
+    rest = left_containers(world, {step.key for step in found.steps})
+    found += rest
+    return found + Findings(left_networks(world, found.steps, found.steps))
+
+
+def after(world: World, steps: Iterable[Step]) -> World:
+    """``world`` as it is when ``steps`` of a finding have been done."""
+    gone, renamed = set(), {}
+    for step in steps:
+        if isinstance(step.operation, RemoveContainer):
+            gone.add(step.key)
+        elif isinstance(step.operation, RenameContainer):
+            renamed[step.key] = step.operation.new
+    containers = tuple(
+        replace(one, name=renamed[one.id]) if one.id in renamed else one
+        for one in world.engine.containers
+        if one.id not in gone
+    )
+    if containers == world.engine.containers:
+        return world
+    engine: Engine = replace(world.engine, containers=containers)
+    return replace(world, engine=engine)
+
+
+# --- claims and their treatment -------------------------------------------------------------
+
+
+def _in_the_way(
+    world: World,
+    starting: tuple[str, ...],
+    force: bool,
+    image_of: Mapping[str, str | None] | None = None,
+) -> Findings:
+    model = world.model
+    elsewhere = _other_checkouts(world)
+    claimed = gather(
+        claim
+        for claim in (
+            *names.claims(world, starting, image_of or images_now(world, starting)),
+            *_adoptions(world, starting),
+            *ports.claims(world, starting),
+            *addresses.claims(world, starting),
+            *networks.claims(world, starting),
+        )
+        if origin(world, claim.container) is not Origin.OTHER_CHECKOUT
+        or stage(claim.container) is Stage.REMOVING
+    )
+    found = Findings(
+        blockers=(
+            *names.ours_against_ours(model, starting),
+            *ports.ours_against_ours(model, starting),
+            *elsewhere,
+        )
+    )
+    for one in claimed:
+        found += treated(world, one, force)
+    found += Findings(_broken(world, starting, found.steps))
+    found += Findings(_interrupted(world, starting, found.steps))
+    return found + Findings(blockers=tuple(ports.blockers(world, starting)))
+
+
+def _adoptions(world: World, starting: tuple[str, ...]) -> Iterator[Claim]:
+    """Containers of a checkout that is gone, which Compose would take for ours by their labels."""
+    for container in world.engine.containers:
+        if (
+            container.service in starting
+            and container.replica
+            and origin(world, container) is Origin.GONE_CHECKOUT
+        ):
+            yield Claim(Kind.SERVICE, container.service, container.service, container)
+
+
+def _other_checkouts(world: World) -> tuple[Blocker, ...]:
+    by_folder: dict[str, list[Container]] = {}
+    for container in world.engine.containers:
+        if (
+            origin(world, container) is Origin.OTHER_CHECKOUT
+            and stage(container) is not Stage.REMOVING
+        ):
+            by_folder.setdefault(container.working_dir, []).append(container)
+    project = world.model.project
+    own = instance.free_name(world) if by_folder else ""
+    return tuple(
+        conflict(
+            "checkout",
+            folder,
+            f"another checkout of project {project}, in {folder}, has containers: "
+            + ", ".join(f"{one.name} ({container_summary.state(one)})" for one in there),
+            f"`inv up --instance {own}` starts this one as a copy of its own beside it; or end the "
+            f"other first: `docker compose --project-directory {quote(folder)} down`",
+            because=tuple(
+                piece for one in there for piece in container_summary.evidence(world, one)
+            ),
+        )
+        for folder, there in sorted(by_folder.items())
+    )
+
+
+def treated(world: World, one: Gathered, force: bool) -> Findings:
+    """What is done with a container that has what a start needs."""
+    treatment = IN_THE_WAY[origin(world, one.container)][stage(one.container)]
+    if treatment is Treatment.RENAME:
+        return _ours(world, one)
+    if treatment is Treatment.REFUSE_UNLESS_FORCED and not force:
+        return Findings(blockers=(_refusal(world, one),))
+    return Findings(steps=(_removal(world, one, treatment),))
+
+
+def _removal(world: World, one: Gathered, treatment: Treatment) -> Step:
+    container = one.container
+    reason = f"it {one.sentence}; {container_summary.farewell(world, container)}"
+    if treatment is Treatment.AWAIT:
+        reason = f"it {one.sentence}, and is being removed already; its end is waited for"
+    return removal_step(
+        world,
+        container,
+        reason,
+        CONSENT[treatment],
+        services=one.services,
+        because=one.evidence,
+    )
+
+
+def removal_step(
+    world: World,
+    container: Container,
+    reason: str,
+    consent: Consent,
+    *,
+    services: tuple[str, ...] = (),
+    because: tuple[Evidence, ...] = (),
+) -> Step:
+    """The step that removes ``container``; the volumes it uses stay."""
+    lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
+    return Step(
+        operation=RemoveContainer(stopped_only=not container.running),
+        target=container.name,
+        reason=reason,
+        service=services[0] if services else "",
+        services=services,
+        because=(*because, *container_summary.evidence(world, container)),
+        destroys=lost,
+        consent=consent,
+        key=container.id,
+    )
+
+
+def _refusal(world: World, one: Gathered) -> Blocker:
+    container, first = one.container, one.claims[0]
+    return conflict(
+        first.kind,
+        first.what,
+        f"container {container.name} {one.sentence}, and it is not ours to end: "
+        f"{container_summary.sentence(world, container)}",
+        _commands(one),
+        service=first.service,
+        because=(*one.evidence, *container_summary.evidence(world, container)),
+    )
+
+
+def _commands(one: Gathered) -> str:
+    """The two commands that would resolve it, the milder one first."""
+    name = one.container.name
+    end = f"`docker stop {name} && docker rm {name}` ends it (--force does that for you)"
+    if any(claim.kind is Kind.NAME for claim in one.claims):
+        if all(claim.kind is Kind.NAME for claim in one.claims):
+            return f"`docker rename {name} {name}-before` lets it run on; {end}"
+        return end
+    return f"`docker stop {name}` frees it until it is started again; {end}"
+
+
+def _ours(world: World, one: Gathered) -> Findings:
+    """One of our services that has what another of ours needs: its name can be taken from it
+    without a loss; a port or an address can't, and it is not part of this start or would not be
+    recreated."""
+    container = one.container
+    named = [claim for claim in one.claims if claim.kind is Kind.NAME]
+    blockers = tuple(
+        conflict(
+            claim.kind,
+            claim.what,
+            f"container {container.name} of service {container.service} "
+            + SENTENCES[claim.kind].format(what=claim.what, services=f"service {claim.service}"),
+            LET_GO[claim.kind].format(service=container.service, name=container.name),
+            service=claim.service,
+            because=(claim.evidence, *container_summary.evidence(world, container)),
+        )
+        for claim in one.claims
+        if claim.kind in LET_GO
+    )
+    steps = (_renaming(world, container, named[0]),) if named else ()
+    return Findings(steps, blockers)
+
+
+def _renaming(world: World, container: Container, claim: Claim) -> Step:
+    return _rename_step(
+        container,
+        names.own_name(world, container),
+        f"service {claim.service} needs its name now; it is recreated under its own with "
+        f"service {container.service}",
+        (claim.service, container.service),
+    )
+
+
+def _rename_step(container: Container, name: str, reason: str, services: tuple[str, ...]) -> Step:
+    return Step(
+        operation=RenameContainer(name),
+        target=container.name,
+        reason=reason,
+        service=services[0],
+        services=services,
+        because=(Evidence(kind="rename", old=container.name, new=name),),
+        key=container.id,
+    )
+
+
+# --- ours, damaged --------------------------------------------------------------------------
+
+
+def _broken(world: World, starting: tuple[str, ...], before: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Containers of ours that can't be started again: dead, or being removed."""
+    known = {step.key for step in before}
+    return tuple(
+        removal_step(
+            world,
+            container,
+            "it is dead and can't be started again"
+            if container.state == "dead"
+            else "it is being removed already; its end is waited for",
+            Consent.NONE,
+            services=(container.service,),
+        )
+        for container in world.engine.containers
+        if container.state in ("dead", "removing")
+        and container.service in starting
+        and container.id not in known
+        and origin(world, container) is Origin.OURS
+    )
+
+
+def _interrupted(
+    world: World, starting: tuple[str, ...], before: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    """Repairs of recreations that did not come to their end."""
+    known = {step.key for step in before}
+    holders = {container.name: container.id for container in world.engine.containers}
+    cleared = {step.key: step.id for step in before}
+    steps: list[Step] = []
+    for one in names.interrupted(world, starting):
+        new, old = one.container, one.original
+        if new.id in known:
+            continue
+        service = (new.service,)
+        if old is None or old.id in known:
+            holder = holders.get(one.name)
+            if holder is not None and holder not in cleared:
+                continue  # Somebody else has the name and keeps it: the plan is blocked.
+            step = _rename_step(
+                new, one.name, "a recreation broke off before it got its name", service
+            )
+            needs = (cleared[holder],) if holder is not None else ()
+            steps.append(replace(step, needs=needs))
+        elif new.running and not old.running:
+            removal = removal_step(
+                world, old, f"{new.name} has replaced it and runs", Consent.NONE, services=service
+            )
+            rename = _rename_step(
+                new, one.name, "a recreation broke off before it got its name", service
+            )
+            steps += [removal, replace(rename, needs=(removal.id,))]
+        else:
+            reason = f"a recreation broke off before it could replace {old.name}"
+            consent = Consent.YES if new.running else Consent.NONE
+            steps.append(removal_step(world, new, reason, consent, services=service))
+    return tuple(steps)
+
+
+def _after_leaving(
+    world: World, before: tuple[Step, ...], removals: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    """Network removals, each needing the removals of containers that are on it."""
+    by_id = {container.id: container for container in world.engine.containers}
+    linked = []
+    for removal in removals:
+        needs = [
+            step.id
+            for step in before
+            if step.key in by_id and removal.key in by_id[step.key].networks.values()
+        ]
+        linked.append(replace(removal, needs=tuple(needs)))
+    return tuple(linked)

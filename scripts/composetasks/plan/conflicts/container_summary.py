@@ -1,0 +1,127 @@
+"""The card of a container: who made it, its state and since when, image, volumes, networks."""
+
+from __future__ import annotations
+
+from composetasks.facts import Container, Evidence, World
+from composetasks.facts.engine import COMPOSE
+from composetasks.plan.conflicts.origin import Origin, here, origin, real_path
+
+TOOLS = {
+    "com.docker.swarm.service.name": "Docker Swarm, service",
+    "org.testcontainers": "Testcontainers",
+    "devcontainer.local_folder": "a dev container of",
+    "io.x-k8s.kind.cluster": "kind, cluster",
+}
+"""Labels by which tools that are not Compose mark what they make."""
+
+
+def made_by(world: World, container: Container) -> str:
+    """Who made it, in words: "by Compose project shop in /srv/shop"."""
+    made = origin(world, container)
+    service = f"service {container.service}" if container.service else "it"
+    if made is Origin.BY_HAND:
+        return _by_hand(container)
+    if made is Origin.OTHER_PROJECT:
+        folder = f" in {container.working_dir}" if container.working_dir else ""
+        return f"by Compose project {container.project}{folder}, {service}"
+    if made is Origin.OTHER_CHECKOUT:
+        return f"by another checkout of this project in {container.working_dir}, {service}"
+    if made is Origin.GONE_CHECKOUT:
+        return f"by a checkout of this project in {container.working_dir}, which is gone, {service}"
+    if made is Origin.ONE_OFF:
+        return f"by `docker compose run` of {service}"
+    if made is Origin.HELPER:
+        return f"by Compose as a hook or relay of {service}"
+    if made is Origin.OTHER_FILES:
+        files = ", ".join(_foreign_files(world, container))
+        return f"by other Compose files of this project ({files}), {service}"
+    if made is Origin.INACTIVE:
+        return f"by this project for {service}, whose profile is not active"
+    if made is Origin.NO_SERVICE:
+        return f"by this project for {service}, which is no longer in the model"
+    return f"by this project for {service}"
+
+
+def _by_hand(container: Container) -> str:
+    for label, words in TOOLS.items():
+        if label in container.labels:
+            value = container.labels[label]
+            return f"by {words} {value}" if value not in ("", "true") else f"by {words}"
+    of = container.labels.get(f"{COMPOSE}project")
+    image = f" of an image of Compose project {of}" if of else ""
+    return f"by hand (`docker run` or `docker create`){image}"
+
+
+def _foreign_files(world: World, container: Container) -> list[str]:
+    ours = {real_path(world, str(path)) for path in world.model.files}
+    root = here(world).rstrip("/") + "/"
+    return [
+        path.removeprefix(root)
+        for path in container.config_files
+        if real_path(world, path) not in ours
+    ]
+
+
+def state(container: Container) -> str:
+    """Its state and since when: "exited (0) since 2026-03-01T10:00:00Z"."""
+    word = container.state
+    if word == "exited" and container.exit_code is not None:
+        word = f"exited ({container.exit_code})"
+    return f"{word} since {container.since}" if container.since else word
+
+
+def evidence(world: World, container: Container) -> tuple[Evidence, ...]:
+    """The card as data, a field each; volumes and networks one piece each."""
+    return (
+        Evidence(
+            kind="holder",
+            field="made-by",
+            name=origin(world, container).name.lower().replace("_", "-"),
+            path=container.working_dir or None,
+            detail=made_by(world, container),
+        ),
+        Evidence(kind="holder", field="state", name=container.state, detail=state(container)),
+        Evidence(kind="holder", field="image", name=container.image),
+        *(
+            Evidence(kind="holder", field="volume", name=name, path=place, detail="kept")
+            for place, name in sorted(container.volumes.items())
+        ),
+        *(
+            Evidence(kind="holder", field="network", name=name)
+            for name in sorted(container.networks)
+        ),
+    )
+
+
+def sentence(world: World, container: Container) -> str:
+    """The card as one line of plain words."""
+    parts = [
+        f"made {made_by(world, container)}",
+        state(container),
+        f"image {container.image}",
+    ]
+    if container.volumes:
+        parts.append(volumes(container))
+    if container.networks:
+        word = "network" if len(container.networks) == 1 else "networks"
+        parts.append(f"{word} {', '.join(sorted(container.networks))}")
+    return "; ".join(parts)
+
+
+def farewell(world: World, container: Container) -> str:
+    """The card of a container that is removed, its volumes not."""
+    kept = "; its volumes are kept" if container.volumes else ""
+    return sentence(world, container) + kept
+
+
+def volumes(container: Container) -> str:
+    """Its volumes by name, anonymous ones by the start of theirs: "volumes data, 5f2c0e…"."""
+    names = sorted(set(container.volumes.values()))
+    word = "volume" if len(names) == 1 else "volumes"
+    return f"{word} {', '.join(short(name) for name in names)}"
+
+
+def short(name: str) -> str:
+    """An anonymous volume's name (64 hex digits) cut to what tells it apart."""
+    is_hash = len(name) == 64 and not set(name) - set("0123456789abcdef")
+    return f"{name[:12]}… (anonymous)" if is_hash else name

@@ -1,0 +1,63 @@
+"""What others make: networks and volumes (``external: true``), and the drivers of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from shlex import quote
+
+from composetasks.facts import Blocker, ExitCode, Resource, World
+from composetasks.plan.conflicts import networks, volumes
+
+
+def missing(world: World, services: Iterable[str]) -> Iterator[Blocker]:
+    """A blocker for each external network and volume of ``services`` that does not exist."""
+    starting = tuple(services)
+    model, engine = world.model, world.engine
+    known = {name for one in engine.networks for name in (one.name, one.id)}
+    for key in networks.keys_of(model, starting):
+        network = model.networks.get(key)
+        if network is None or not network.external or network.name in known:
+            continue
+        # A node of a swarm learns of another's overlay network when it is first used on it.
+        if network.config.get("driver") != "overlay":
+            yield _missing("network", network, networks.users(model, starting, key)[0])
+    there = {volume.name for volume in engine.volumes}
+    for key, users in volumes.used(model, starting).items():
+        volume = model.volumes[key]
+        if volume.external and volume.name not in there:
+            yield _missing("volume", volume, users[0])
+
+
+def without_plugin(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Warnings: a network or volume is made by a driver that the engine does not list. (One that is
+    a program of the host is listed when it is first used.)"""
+    starting = tuple(services)
+    model, engine = world.model, world.engine
+    wanted = [
+        ("network", model.networks[key])
+        for key in networks.keys_of(model, starting)
+        if key in model.networks
+    ]
+    wanted += [("volume", model.volumes[key]) for key in volumes.used(model, starting)]
+    there = {
+        *(network.name for network in engine.networks),
+        *(volume.name for volume in engine.volumes),
+    }
+    for kind, one in wanted:
+        if one.plugin in world.missing_plugins and one.name not in there:
+            yield (
+                f"{kind} {one.name} needs the driver {one.plugin}, which the engine does not list: "
+                f"`docker plugin install {quote(one.plugin)}`, unless it is a program of the host"
+            )
+
+
+def _missing(kind: str, resource: Resource, service: str) -> Blocker:
+    return Blocker(
+        kind=f"external-{kind}",
+        target=resource.name,
+        message=f"{service}: external {kind} {resource.name} does not exist",
+        hint=f"`docker {kind} create {quote(resource.name)}`, or let this project make it: take "
+        f"`external` from {kind}s.{resource.key}",
+        code=ExitCode.INVALID,
+        service=service,
+    )

@@ -1,0 +1,115 @@
+"""Left-overs of ours that are in nobody's way: containers no service stands for, networks that
+nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+
+from composetasks.facts import (
+    Container,
+    Evidence,
+    RemoveContainer,
+    RemoveNetwork,
+    Step,
+    World,
+)
+from composetasks.plan.conflicts import container_summary, networks
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.origin import Origin, origin, stage
+from composetasks.plan.conflicts.policy import CONSENT, LEFT_OVER, Treatment
+
+REASONS = {
+    Origin.GONE_CHECKOUT: "its checkout is gone",
+    Origin.NO_SERVICE: "its service is no longer in the model",
+    Origin.ONE_OFF: "it is a one-off that has ended",
+    Origin.HELPER: "it has ended, and Compose makes another when it needs one",
+}
+NAMED = 5
+"""How many left-overs a warning names."""
+
+
+def left_containers(world: World, known: Set[str]) -> Findings:
+    """The removals of left-over containers, and warnings of those that are spared. Containers
+    whose ids are in ``known`` are dealt with elsewhere."""
+    steps: list[Step] = []
+    spared: dict[Origin, list[Container]] = {}
+    for container in world.engine.containers:
+        made = origin(world, container)
+        treatment = LEFT_OVER[made][stage(container)]
+        if container.id in known:
+            continue
+        if treatment is Treatment.SPARE:
+            spared.setdefault(made, []).append(container)
+        elif treatment in CONSENT:
+            steps.append(_removal(world, container, made, treatment))
+    return Findings(tuple(steps), warnings=tuple(_spared(world, spared)))
+
+
+def _removal(world: World, container: Container, made: Origin, treatment: Treatment) -> Step:
+    lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
+    return Step(
+        operation=RemoveContainer(stopped_only=not container.running),
+        target=container.name,
+        reason=f"{REASONS[made]}; {container_summary.farewell(world, container)}",
+        because=(Evidence(kind="left-over"), *container_summary.evidence(world, container)),
+        destroys=lost,
+        consent=CONSENT[treatment],
+        key=container.id,
+    )
+
+
+def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str]:
+    for made, containers in spared.items():
+        for one in containers:
+            why = (
+                "a one-off that still runs"
+                if made is Origin.ONE_OFF
+                else f"{container_summary.made_by(world, one)}; {container_summary.state(one)}"
+            )
+            yield f"container {one.name} is spared: {why}"
+
+
+def left_networks(
+    world: World, removals: Iterable[Step], known: Iterable[Step]
+) -> tuple[Step, ...]:
+    """The removals of this project's networks that no container is on once ``removals`` are
+    done; those that ``known`` steps act on are left out."""
+    leaving = {
+        step.key: step.id for step in removals if isinstance(step.operation, RemoveContainer)
+    }
+    handled = {step.key for step in known}
+    steps = []
+    for network in networks.unused(world, frozenset(leaving)):
+        if network.id in handled:
+            continue
+        last = [leaving[one.id] for one in networks.on(world.engine, network)]
+        steps.append(
+            Step(
+                operation=RemoveNetwork(),
+                target=network.name,
+                reason="no container uses it" + (" then" if last else ""),
+                because=(Evidence(kind="left-over", name=network.name),),
+                needs=tuple(last),
+                key=network.id,
+            )
+        )
+    return tuple(steps)
+
+
+def one_line(steps: Iterable[Step]) -> Iterator[str]:
+    """Left-overs in one line, nothing where there are none."""
+    targets: dict[str, list[str]] = {}
+    for step in steps:
+        kind = "network" if isinstance(step.operation, RemoveNetwork) else "container"
+        targets.setdefault(kind, []).append(step.target)
+    parts = [
+        f"{len(some)} {kind}{'s' if len(some) > 1 else ''} ({_some(some)})"
+        for kind, some in targets.items()
+    ]
+    if parts:
+        yield f"left-overs of ours: {' and '.join(parts)}; `inv clean-orphans` removes them"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

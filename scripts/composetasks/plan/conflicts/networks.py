@@ -1,0 +1,333 @@
+"""Networks: those whose definition changed, who is on them, and where the addresses went.
+
+Compose 5.6.1 replaces a changed network itself, and badly, seen on a real engine: it stops our
+containers first and leaves them stopped where a guest keeps the old network in use; after that
+every further start fails ("is not connected to the network"); and where it succeeds, containers
+come back without their service's name as an alias, so others can't find them. So a changed
+network is removed by a step of ours, and its containers are recreated.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from composetasks.facts import (
+    Blocker,
+    Consent,
+    Container,
+    Engine,
+    Evidence,
+    Model,
+    Network,
+    RemoveNetwork,
+    Resource,
+    Service,
+    Step,
+    World,
+)
+from composetasks.plan.conflicts import container_summary
+from composetasks.plan.conflicts.claims import Claim, Kind, conflict
+from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
+
+PROJECT = "com.docker.compose.project"
+KEY = "com.docker.compose.network"
+HASH = "com.docker.compose.config-hash"
+NOT_ATTACHED = "not attached"
+LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
+"""Running containers of ours that hold a network only because nobody removed them."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A network of the model that is not what the model says, ``network`` being what is there:
+    of another definition, or of another name."""
+
+    resource: Resource
+    network: Network
+
+
+def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[Changed, ...]:
+    """The networks among ``keys`` that Compose would replace. One without a recorded hash (made
+    by hand, or by another project) is used as it is; so does Compose."""
+    found = []
+    for key in sorted(set(keys)):
+        resource = model.networks.get(key)
+        if resource is None or resource.external:
+            continue
+        there = _there(model, engine, resource)
+        recorded = there.labels.get(HASH) if there else None
+        if there and recorded and resource.config_hash not in ("", recorded):
+            found.append(Changed(resource, there))
+    return tuple(found)
+
+
+def staying(world: World, resource: Resource) -> Network | None:
+    """The network that a start finds for one of the model and does not replace. (An external one
+    may be named by its whole id.)"""
+    if resource.external:
+        named = (one for one in world.engine.networks if resource.name in (one.name, one.id))
+        return next(named, None)
+    there = _there(world.model, world.engine, resource)
+    if there is None:
+        return next((one for one in world.engine.networks if one.name == resource.name), None)
+    return None if changed(world.model, world.engine, [resource.key]) else there
+
+
+def _there(model: Model, engine: Engine, resource: Resource) -> Network | None:
+    """The project's network for a key of the model: the one of its name, else the first."""
+    ours = [
+        network
+        for network in engine.networks
+        if network.labels.get(PROJECT) == model.project and network.labels.get(KEY) == resource.key
+    ]
+    return next((one for one in ours if one.name == resource.name), ours[0] if ours else None)
+
+
+def keys_of(model: Model, services: Iterable[str]) -> tuple[str, ...]:
+    """The keys of the networks that ``services`` use."""
+    return tuple(sorted({key for name in services for key in model.services[name].networks}))
+
+
+def on(engine: Engine, network: Network) -> tuple[Container, ...]:
+    """The containers on a network, running or not. One that never ran names it without an id."""
+    return tuple(
+        container
+        for container in engine.containers
+        if network.id in container.networks.values() or container.networks.get(network.name) == ""
+    )
+
+
+def differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
+    """Why a container must be recreated for its networks: one was changed, it is not on one (a
+    start would leave it off), or it is on one that is gone (it can't be started)."""
+    ids = {network.name: network.id for network in world.engine.networks}
+    replaced = {
+        one.resource.key: one for one in changed(world.model, world.engine, service.networks)
+    }
+    for key in service.networks:
+        resource = world.model.networks.get(key)
+        if resource is None:
+            continue
+        attached = container.networks.get(resource.name)
+        there = ids.get(resource.name)
+        if key in replaced:
+            yield from change_evidence(replaced[key])
+        elif attached is None or (attached and attached != there):
+            yield Evidence(
+                kind="network",
+                name=resource.name,
+                old=attached[:12] if attached else NOT_ATTACHED,
+                new=there[:12] if there else "made by this plan",
+            )
+
+
+def change_evidence(one: Changed) -> tuple[Evidence, ...]:
+    """What changed in a network, by what the engine shows of it; else the two hashes."""
+    config, network = one.resource.config, one.network
+    pairs = {
+        "name": (network.name, one.resource.name),
+        "driver": (network.driver, str(config.get("driver") or "bridge")),
+        "ipam": (", ".join(network.subnets), ", ".join(_subnets(config)) or None),
+        "labels": (_labels(network.labels), _labels(config.get("labels") or {})),
+    }
+    found = tuple(
+        Evidence(kind="network", name=one.resource.name, field=field, old=old or None, new=new)
+        for field, (old, new) in pairs.items()
+        if (old or None) != (new or None) and not (field == "ipam" and new is None)
+    )
+    if found:
+        return found
+    old, new = network.labels.get(HASH, ""), one.resource.config_hash
+    return (Evidence(kind="network", name=one.resource.name, old=old[:12], new=new[:12]),)
+
+
+def _subnets(config: Mapping[str, Any]) -> list[str]:
+    pools = (config.get("ipam") or {}).get("config") or ()
+    return [str(pool["subnet"]) for pool in pools if pool.get("subnet")]
+
+
+def _labels(labels: Mapping[str, Any]) -> str:
+    own = sorted((k, v) for k, v in labels.items() if not k.startswith("com.docker.compose."))
+    return ", ".join(f"{name}={value}" for name, value in own)
+
+
+# --- what is on a network that must go ------------------------------------------------------
+
+
+def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
+    """Running left-overs of ours on networks that must be replaced."""
+    starting = tuple(services)
+    for one in changed(world.model, world.engine, keys_of(world.model, starting)):
+        for container in on(world.engine, one.network):
+            alive = stage(container) in (Stage.RUNNING, Stage.PAUSED, Stage.RESTARTING)
+            if alive and origin(world, container) in LEAVE_WITH_CONSENT:
+                user = users(world.model, starting, one.resource.key)[0]
+                yield Claim(Kind.NETWORK, one.network.name, user, container)
+
+
+def users(model: Model, services: Iterable[str], key: str) -> tuple[str, ...]:
+    """Those of ``services`` that use a network."""
+    return tuple(name for name in services if key in model.services[name].networks)
+
+
+def replacements(
+    world: World, services: Iterable[str], force: bool
+) -> tuple[tuple[Step, ...], tuple[Blocker, ...], tuple[str, ...]]:
+    """Steps that remove changed networks, and what forbids it: somebody else who is on one."""
+    starting = tuple(services)
+    steps: list[Step] = []
+    blockers: list[Blocker] = []
+    warnings: list[str] = []
+    for one in changed(world.model, world.engine, keys_of(world.model, starting)):
+        guests, absent = _others_on(world, one.network, starting)
+        asleep = [c for c in guests if stage(c) in (Stage.STOPPED, Stage.DEAD)]
+        awake = [c for c in guests if c not in asleep]
+        if absent:
+            blockers.append(_not_part(one, absent))
+        if awake and not force:
+            blockers += [_guest(world, one, guest) for guest in awake]
+        warnings += [_asleep(one, guest) for guest in asleep]
+        if not absent and (force or not awake):
+            steps.append(_replace(world, one, starting, awake))
+    return tuple(steps), tuple(blockers), tuple(warnings)
+
+
+def _others_on(
+    world: World, network: Network, starting: tuple[str, ...]
+) -> tuple[list[Container], list[Container]]:
+    """Who else is on a network: guests, and running services of ours not part of the start."""
+    guests, absent = [], []
+    for container in on(world.engine, network):
+        made = origin(world, container)
+        if made in (Origin.BY_HAND, Origin.OTHER_PROJECT, Origin.OTHER_FILES, Origin.ONE_OFF):
+            guests.append(container)
+        elif made is Origin.OURS and container.service not in starting and container.running:
+            absent.append(container)
+    return guests, absent
+
+
+def _replace(world: World, one: Changed, starting: tuple[str, ...], awake: list[Container]) -> Step:
+    using = users(world.model, starting, one.resource.key)
+    reason = (
+        "its name changed" if one.network.name != one.resource.name else "its definition changed"
+    )
+    reason += "; it is recreated, and the containers on it are recreated"
+    if awake:
+        lose = "loses" if len(awake) == 1 else "lose"
+        reason += f"; {', '.join(guest.name for guest in awake)} {lose} it"
+    return Step(
+        operation=RemoveNetwork(disconnect_ours=True, disconnect_all=bool(awake)),
+        target=one.network.name,
+        reason=reason,
+        service=using[0],
+        services=using,
+        because=change_evidence(one),
+        consent=Consent.FORCE if awake else Consent.NONE,
+        key=one.network.id,
+    )
+
+
+def _not_part(one: Changed, absent: list[Container]) -> Blocker:
+    services = sorted({container.service for container in absent})
+    return conflict(
+        Kind.NETWORK,
+        one.network.name,
+        f"network {one.network.name} changed and has to be recreated, but "
+        f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
+        "start",
+        f"start {' '.join(services)} as well: `inv up`, or name it with the others",
+        service=services[0],
+        because=change_evidence(one),
+    )
+
+
+def _guest(world: World, one: Changed, guest: Container) -> Blocker:
+    return conflict(
+        Kind.NETWORK,
+        one.network.name,
+        f"network {one.network.name} changed and has to be recreated, but container {guest.name} "
+        f"is on it: {container_summary.sentence(world, guest)}",
+        f"`docker network disconnect {one.network.name} {guest.name}` takes it off, and "
+        f"`docker network connect {one.network.name} {guest.name}` puts it on the new one after "
+        "the start; --force does the first for you",
+        because=(*change_evidence(one), *container_summary.evidence(world, guest)),
+    )
+
+
+def _asleep(one: Changed, guest: Container) -> str:
+    name = one.network.name
+    return (
+        f"container {guest.name}, not running, is on network {name}, which is recreated: before "
+        f"it can start again, `docker network disconnect {name} {guest.name}` and "
+        f"`docker network connect {name} {guest.name}`"
+    )
+
+
+def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Warnings of networks that are used though this project did not make them."""
+    by_name = {network.name: network for network in world.engine.networks}
+    for key in keys_of(world.model, services):
+        resource = world.model.networks.get(key)
+        network = by_name.get(resource.name) if resource and not resource.external else None
+        if network and network.labels.get(PROJECT) != world.model.project:
+            maker = network.labels.get(PROJECT)
+            made = f"by Compose project {maker}" if maker else "by hand"
+            yield (
+                f"network {network.name} was made {made}, not by this project: it is used as it "
+                "is (`external: true` says so in the model)"
+            )
+
+
+# --- what nobody uses -----------------------------------------------------------------------
+
+
+def unused(world: World, gone: frozenset[str] = frozenset()) -> tuple[Network, ...]:
+    """This project's networks that no container is on, those in ``gone`` (ids) not counted."""
+    return tuple(
+        network
+        for network in world.engine.networks
+        if network.project == world.model.project
+        and all(container.id in gone for container in on(world.engine, network))
+    )
+
+
+def pool_report(world: World) -> str:
+    """Where the engine's address pools went, for when no subnet is left: the networks that no
+    container uses, by project, with size and age. Nothing of others is removed by us."""
+    empty: dict[str, list[Network]] = {}
+    drivers = ("host", "null", "")
+    networks = [
+        one for one in world.engine.networks if one.driver not in drivers and one.name != "bridge"
+    ]
+    for network in networks:
+        if not on(world.engine, network):
+            empty.setdefault(network.labels.get(PROJECT, ""), []).append(network)
+    count = sum(len(some) for some in empty.values())
+    held = f"{len(networks)} networks hold its address pools"
+    lines = [f"the engine has no subnet left: {held}, and no container uses {count} of them"]
+    for project, some in sorted(empty.items()):
+        lines.append(f"  {f'project {project}' if project else 'made by hand'}:")
+        lines += [f"    {one.name}  {_size(one)}  since {one.created[:19]}Z" for one in some]
+    if count:
+        names = " ".join(one.name for _, some in sorted(empty.items()) for one in some)
+        lines.append(f"remove those that nobody needs: docker network rm {names}")
+    return "\n".join(lines)
+
+
+def _size(network: Network) -> str:
+    if not network.subnets:
+        return "no subnet"
+    parts = []
+    for subnet in network.subnets:
+        try:
+            size = ipaddress.ip_network(subnet, strict=False)
+        except ValueError:
+            parts.append(subnet)
+            continue
+        parts.append(
+            f"{subnet} ({size.num_addresses:,} addresses)" if size.version == 4 else subnet
+        )
+    return ", ".join(parts)

@@ -1,0 +1,81 @@
+"""What is done with a container that is in the way or left over: a table, and nothing else.
+
+The code decides on these tables and docs/reference/conflicts.md is generated from them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from composetasks.facts import Consent
+from composetasks.plan.conflicts.origin import Origin, Stage
+
+
+class Treatment(enum.Enum):
+    """What is done with a container."""
+
+    REMOVE = "removed; its record, its last log lines and its volumes are kept"
+    REMOVE_WITH_YES = "stopped and removed with `--yes`; its record and its volumes are kept"
+    REFUSE_UNLESS_FORCED = "refused (exit 9); `--force` stops and removes it, its volumes are kept"
+    REFUSE = "refused (exit 9), with `--force` too"
+    RENAME = "renamed; it goes on as it is"
+    AWAIT = "waited for until it is gone"
+    SPARE = "spared, with a warning"
+    NOTHING = "no concern of this task"
+
+
+CONSENT = {
+    Treatment.REMOVE: Consent.NONE,
+    Treatment.REMOVE_WITH_YES: Consent.YES,
+    Treatment.REFUSE_UNLESS_FORCED: Consent.FORCE,
+    Treatment.RENAME: Consent.NONE,
+    Treatment.AWAIT: Consent.NONE,
+}
+
+
+def _row(
+    stopped: Treatment, dead: Treatment, alive: Treatment, removing: Treatment
+) -> Mapping[Stage, Treatment]:
+    return {
+        Stage.STOPPED: stopped,
+        Stage.DEAD: dead,
+        Stage.RUNNING: alive,
+        Stage.PAUSED: alive,
+        Stage.RESTARTING: alive,
+        Stage.REMOVING: removing,
+    }
+
+
+_T = Treatment
+
+IN_THE_WAY: Mapping[Origin, Mapping[Stage, Treatment]] = {
+    Origin.BY_HAND: _row(_T.REMOVE, _T.REMOVE, _T.REFUSE_UNLESS_FORCED, _T.AWAIT),
+    Origin.OTHER_PROJECT: _row(_T.REMOVE, _T.REMOVE, _T.REFUSE_UNLESS_FORCED, _T.AWAIT),
+    Origin.OTHER_CHECKOUT: _row(_T.REFUSE, _T.REFUSE, _T.REFUSE, _T.AWAIT),
+    Origin.GONE_CHECKOUT: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.AWAIT),
+    Origin.OTHER_FILES: _row(_T.REMOVE, _T.REMOVE, _T.REFUSE_UNLESS_FORCED, _T.AWAIT),
+    Origin.ONE_OFF: _row(_T.REMOVE, _T.REMOVE, _T.REFUSE_UNLESS_FORCED, _T.AWAIT),
+    Origin.HELPER: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.AWAIT),
+    Origin.NO_SERVICE: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.AWAIT),
+    Origin.INACTIVE: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.AWAIT),
+    Origin.OURS: _row(_T.RENAME, _T.REMOVE, _T.RENAME, _T.AWAIT),
+}
+"""What holds a name or a port that this start needs, or sits on a network it must replace.
+
+A stopped container holds no port. One of our own services that runs and holds a port or sits on
+such a network without being part of the start is refused instead: starting it too resolves it."""
+
+LEFT_OVER: Mapping[Origin, Mapping[Stage, Treatment]] = {
+    Origin.BY_HAND: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
+    Origin.OTHER_PROJECT: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
+    Origin.OTHER_CHECKOUT: _row(_T.REFUSE, _T.REFUSE, _T.REFUSE, _T.NOTHING),
+    Origin.GONE_CHECKOUT: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.NOTHING),
+    Origin.OTHER_FILES: _row(_T.SPARE, _T.SPARE, _T.SPARE, _T.NOTHING),
+    Origin.ONE_OFF: _row(_T.REMOVE, _T.REMOVE, _T.SPARE, _T.NOTHING),
+    Origin.HELPER: _row(_T.REMOVE, _T.REMOVE, _T.NOTHING, _T.NOTHING),
+    Origin.NO_SERVICE: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.NOTHING),
+    Origin.INACTIVE: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
+    Origin.OURS: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
+}
+"""What is in nobody's way: `clean-orphans` removes it, `up` only says that it is there."""

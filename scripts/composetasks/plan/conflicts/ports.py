@@ -1,0 +1,328 @@
+"""Published ports: who holds those a start needs, and which two of our services want the same.
+
+An address of "" means every address of the host, IPv4 and IPv6. Two ports meet where protocol
+and number are equal and one's address is the other's, or is every address of its family.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from composetasks.facts import Binding, Blocker, Container, Evidence, Model, PortHolder, World
+from composetasks.plan.conflicts.claims import Claim, Kind, conflict
+from composetasks.plan.conflicts.origin import Origin, origin
+
+ANY = ("0.0.0.0", "::")
+NAMED = 3
+"""How many pairs of ports a warning names."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A published port of a service; ``first`` to ``last`` where any free one of a range will do.
+    ``count`` is how many of them it takes, one for each replica."""
+
+    service: str
+    host_ip: str
+    first: int
+    last: int
+    protocol: str
+    count: int
+
+    @property
+    def fixed(self) -> bool:
+        return self.first == self.last
+
+    @property
+    def text(self) -> str:
+        number = str(self.first) if self.fixed else f"{self.first}-{self.last}"
+        return port_text(self.host_ip, number, self.protocol)
+
+
+@dataclass
+class _Held:
+    """Who holds ports, by number and protocol."""
+
+    containers: dict[tuple[int, str], list[tuple[Container, Binding]]] = field(default_factory=dict)
+    processes: dict[tuple[int, str], list[PortHolder]] = field(default_factory=dict)
+
+
+def port_text(host_ip: str, number: int | str, protocol: str) -> str:
+    """A port as ``127.0.0.1:5432/tcp``, ``[::1]:5432/tcp`` or ``5432/tcp``."""
+    address = f"[{host_ip}]" if ":" in host_ip else host_ip
+    return f"{address}:{number}/{protocol}" if host_ip else f"{number}/{protocol}"
+
+
+def meet(one: str, other: str) -> bool:
+    """Whether two host addresses can't both be listened on with one port number."""
+    return any(_same(a, b) for a in _addresses(one) for b in _addresses(other))
+
+
+def _addresses(host_ip: str) -> tuple[str, ...]:
+    return (host_ip,) if host_ip else ANY
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        a, b = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    except ValueError:
+        return one == other
+    return a.version == b.version and (a == b or a.is_unspecified or b.is_unspecified)
+
+
+def demands(model: Model, services: Iterable[str]) -> tuple[Demand, ...]:
+    """What ``services`` publish on numbers of their choice; ephemeral ports can't conflict, and
+    a service on the host's own network publishes nothing."""
+    found = []
+    for name in services:
+        service = model.services[name]
+        if service.config.get("network_mode") == "host" or not service.replicas:
+            continue
+        found += [
+            Demand(name, port.host_ip, *port.published, port.protocol, service.replicas)
+            for port in service.ports
+            if port.published
+        ]
+    return tuple(found)
+
+
+def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
+    """Containers that hold a port which one of ``services`` publishes under a fixed number."""
+    starting = tuple(services)
+    held = _held(world)
+    for demand in demands(world.model, starting):
+        if demand.fixed:
+            for container in _holders(world, held, demand, demand.first, starting):
+                yield Claim(Kind.PORT, demand.text, demand.service, container)
+
+
+def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
+    """Ports that processes hold, and ranges with too few free ones."""
+    starting = tuple(services)
+    held = _held(world)
+    for demand in demands(world.model, starting):
+        if demand.fixed:
+            for process in _processes(held, demand, demand.first):
+                yield _held_by_process(demand, process)
+        else:
+            yield from _full_range(world, held, demand, starting)
+
+
+def taken_since(before: World, now: World, services: Iterable[str]) -> Iterator[str]:
+    """Who has come to a port that ``services`` publish between two looks at the world."""
+    starting = tuple(services)
+    ran = {container.id for container in before.engine.containers if container.running}
+    for claim in claims(now, starting):
+        if claim.container.id not in ran:
+            yield f"container {claim.container.name} holds port {claim.what} now"
+    known = {blocker.target for blocker in blockers(before, starting)}
+    for blocker in blockers(now, starting):
+        if blocker.target not in known:
+            yield blocker.message
+
+
+def _held(world: World) -> _Held:
+    held = _Held()
+    by_id = {container.id: container for container in world.engine.containers}
+    for container in world.engine.containers:
+        for binding in container.bindings:
+            key = (binding.published, binding.protocol)
+            held.containers.setdefault(key, []).append((container, binding))
+    for process in world.ports:
+        key = (process.port, process.protocol)
+        proxied = held.containers.get(key, ())
+        if any(meet(binding.host_ip, process.host_ip) for _, binding in proxied):
+            continue  # The engine's own proxy: the container is the holder.
+        inside = by_id.get(process.container)
+        if inside is None:
+            held.processes.setdefault(key, []).append(process)
+        else:
+            bound = Binding(process.host_ip, process.port, process.port, process.protocol)
+            held.containers.setdefault(key, []).append((inside, bound))
+    return held
+
+
+def _holders(
+    world: World, held: _Held, demand: Demand, number: int, starting: tuple[str, ...]
+) -> Iterator[Container]:
+    seen = set()
+    for container, binding in held.containers.get((number, demand.protocol), ()):
+        if container.id in seen or not meet(binding.host_ip, demand.host_ip):
+            continue
+        seen.add(container.id)
+        if not _let_go(world, container, demand, starting):
+            yield container
+
+
+def _let_go(world: World, container: Container, demand: Demand, starting: tuple[str, ...]) -> bool:
+    """Whether a holder does not count: it is ours and takes part in this start, and is the very
+    one that publishes the port, or is recreated (both, where two of ours want the same port, is
+    said by :func:`ours_against_ours`)."""
+    if origin(world, container) is not Origin.OURS or container.service not in starting:
+        return False
+    holder = world.model.services[container.service]
+    if holder.name == demand.service or container.config_hash != holder.config_hash:
+        return True
+    return any(
+        own.fixed
+        and own.first == demand.first
+        and own.protocol == demand.protocol
+        and meet(own.host_ip, demand.host_ip)
+        for own in demands(world.model, [holder.name])
+    )
+
+
+def _processes(held: _Held, demand: Demand, number: int) -> list[PortHolder]:
+    # A process on "::" listens to IPv4 too, unless it asked not to.
+    found = [
+        process
+        for process in held.processes.get((number, demand.protocol), ())
+        if (process.host_ip == "::" and not process.ipv6_only)
+        or meet(process.host_ip, demand.host_ip)
+    ]
+    known = {(process.pid, process.name) for process in found}
+    return [next(p for p in found if (p.pid, p.name) == one) for one in sorted(known, key=str)]
+
+
+def _held_by_process(demand: Demand, process: PortHolder) -> Blocker:
+    if process.pid is None:
+        hint = (
+            f"`sudo ss -Hlnp 'sport = :{demand.first}'` shows whose it is; "
+            f"end it, or publish another port for {demand.service}"
+        )
+    else:
+        hint = f"end it (`kill {process.pid}`), or publish another port for {demand.service}"
+    return conflict(
+        Kind.PORT,
+        demand.text,
+        f"port {demand.text}, which service {demand.service} publishes, is held by "
+        f"{process_text(process)}",
+        hint,
+        service=demand.service,
+        because=(
+            Evidence(kind="port", name=demand.text),
+            Evidence(kind="process", name=process.name or None, detail=process_text(process)),
+        ),
+    )
+
+
+def process_text(process: PortHolder) -> str:
+    """A process in words: ``process nginx (pid 812, user www-data)``."""
+    where = port_text(process.host_ip, process.port, process.protocol)
+    if process.pid is None:
+        user = f" of user {process.user}" if process.user else ""
+        return f"a process{user} that is not visible to you, on {where}"
+    user = f", user {process.user}" if process.user else ""
+    return f"process {process.name or '(unknown)'} (pid {process.pid}{user}), on {where}"
+
+
+def _full_range(
+    world: World, held: _Held, demand: Demand, starting: tuple[str, ...]
+) -> Iterator[Blocker]:
+    taken: list[str] = []
+    for number in range(demand.first, demand.last + 1):
+        holders = [f"container {c.name}" for c in _holders(world, held, demand, number, starting)]
+        holders += [process_text(p) for p in _processes(held, demand, number)]
+        if holders:
+            taken.append(f"{number} by {holders[0]}")
+    free = demand.last - demand.first + 1 - len(taken)
+    if taken and free < demand.count:
+        said = ", ".join(taken[:5]) + (f" and {len(taken) - 5} more" if len(taken) > 5 else "")
+        yield conflict(
+            Kind.PORT,
+            demand.text,
+            f"service {demand.service} needs {demand.count} of the ports {demand.text}, and "
+            f"{free or 'none'} of them {'is' if free < 2 else 'are'} free: {said}",
+            "free one of them, or publish a wider range",
+            service=demand.service,
+            because=(Evidence(kind="port", name=demand.text),),
+        )
+
+
+# --- ours against ours ----------------------------------------------------------------------
+
+
+def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
+    """Ports that two of ``services``, or two replicas of one, want."""
+    wanted = demands(model, services)
+    fixed = [demand for demand in wanted if demand.fixed]
+    for place, demand in enumerate(fixed):
+        if demand.count > 1:
+            yield _own(
+                demand,
+                f"the {demand.count} replicas of service {demand.service} all want port "
+                f"{demand.text}",
+                "publish a range, or the container's port alone (the engine chooses one then)",
+            )
+        for other in fixed[:place]:
+            same = (other.first, other.protocol) == (demand.first, demand.protocol)
+            if same and meet(other.host_ip, demand.host_ip):
+                twice = other.service == demand.service
+                who = (
+                    f"service {demand.service} publishes"
+                    if twice
+                    else f"services {other.service} and {demand.service} both publish"
+                )
+                yield _own(
+                    demand,
+                    f"{who} port {demand.text}{' twice' if twice else ''}",
+                    "give one of them another port",
+                )
+    yield from _too_narrow(wanted)
+
+
+def _own(demand: Demand, message: str, hint: str) -> Blocker:
+    return conflict(
+        "own-port",
+        demand.text,
+        message,
+        hint,
+        service=demand.service,
+        because=(Evidence(kind="port", name=demand.text),),
+    )
+
+
+def _too_narrow(wanted: tuple[Demand, ...]) -> Iterator[Blocker]:
+    """Ranges that can't hold all that want a port of them. Those that end first choose first,
+    which finds a distribution where there is one (earliest deadline first)."""
+    given: list[tuple[str, int, str]] = []
+    for demand in sorted(wanted, key=lambda one: (one.last, one.first)):
+        free = [
+            number
+            for number in range(demand.first, demand.last + 1)
+            if not any(
+                number == other and protocol == demand.protocol and meet(address, demand.host_ip)
+                for address, other, protocol in given
+            )
+        ]
+        if not demand.fixed and len(free) < demand.count:
+            yield _own(
+                demand,
+                f"service {demand.service} wants {demand.count} of the ports {demand.text}, and "
+                "other services of this model leave too few of them",
+                "publish a wider range",
+            )
+        given += [(demand.host_ip, number, demand.protocol) for number in free[: demand.count]]
+
+
+def warnings(model: Model, services: Iterable[str]) -> Iterator[str]:
+    """Ranges from which the engine may give away another service's fixed port, in one line."""
+    wanted = demands(model, services)
+    pairs = [
+        f"{wide.text} of {wide.service} with {narrow.text} of {narrow.service}"
+        for wide in wanted
+        for narrow in wanted
+        if not wide.fixed
+        and narrow.fixed
+        and wide.first <= narrow.first <= wide.last
+        and wide.protocol == narrow.protocol
+        and meet(wide.host_ip, narrow.host_ip)
+    ]
+    if pairs:
+        more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+        yield (
+            "ranges of ports include a port that another service needs, and whichever starts first "
+            f"may take it: {', '.join(pairs[:NAMED])}{more}"
+        )

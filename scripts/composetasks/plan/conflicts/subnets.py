@@ -1,0 +1,180 @@
+"""Subnets that a start needs and another network has: the engine refuses those that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from shlex import quote
+
+from composetasks.facts import (
+    Blocker,
+    Evidence,
+    ExitCode,
+    Network,
+    RemoveNetwork,
+    Resource,
+    Step,
+    World,
+)
+from composetasks.plan.conflicts import networks
+from composetasks.plan.conflicts.addresses import Subnet, subnets
+from composetasks.plan.conflicts.claims import Findings, conflict
+from composetasks.plan.conflicts.origin import Origin, origin
+
+ELSEWHERE = ("overlay", "host", "null", "none")
+"""Drivers whose networks have no subnet, or (overlay) theirs in an address space of its own."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A subnet of a network that the start makes."""
+
+    resource: Resource
+    subnet: Subnet
+
+
+def overlaps(world: World, services: Iterable[str]) -> Findings:
+    """Networks that have what the start needs: one of this project that nothing needs any more is
+    removed; any other blocks the plan, and so do two of the model."""
+    starting = tuple(services)
+    wanted = tuple(_wanted(world, starting))
+    found = Findings(blockers=(*_too_many(wanted), *_ours_against_ours(wanted)))
+    gone: set[str] = set()
+    for one in wanted:
+        for network, taken in _holders(world, one):
+            if network.id in gone:
+                continue
+            if _left_over(world, network, starting):
+                gone.add(network.id)
+                found += Findings((_removal(world, one, network, taken, starting),))
+            else:
+                found += Findings(blockers=(_refusal(world, one, network, taken),))
+    return found
+
+
+def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_Wanted]:
+    for key in networks.keys_of(world.model, starting):
+        resource = world.model.networks.get(key)
+        if resource is None or resource.external or networks.staying(world, resource):
+            continue
+        driver = str(resource.config.get("driver") or "bridge")
+        ipam = (resource.config.get("ipam") or {}).get("driver") or "default"
+        if ipam == "default" and driver not in ELSEWHERE:
+            for subnet in subnets(None, resource):
+                yield _Wanted(resource, subnet)
+
+
+def _holders(world: World, one: _Wanted) -> Iterator[tuple[Network, Subnet]]:
+    """The networks that stay, each with a subnet of it that overlaps."""
+    replaced = {
+        changed.network.id
+        for changed in networks.changed(world.model, world.engine, world.model.networks)
+    }
+    for network in world.engine.networks:
+        if network.driver in ELSEWHERE or network.id in replaced:
+            continue
+        overlapping = [has for has in subnets(network, one.resource) if _meet(has, one.subnet)]
+        if overlapping:
+            yield network, overlapping[0]
+
+
+def _meet(one: Subnet, other: Subnet) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def _left_over(world: World, network: Network, starting: tuple[str, ...]) -> bool:
+    """Whether a network is this project's, not in the model, and nothing runs on it but what this
+    start recreates."""
+    if network.labels.get(networks.PROJECT) != world.model.project:
+        return False
+    if network.name in {resource.name for resource in world.model.networks.values()}:
+        return False
+    return all(
+        origin(world, container) is Origin.OURS and container.service in starting
+        for container in networks.on(world.engine, network)
+        if container.running
+    )
+
+
+def _removal(
+    world: World, one: _Wanted, network: Network, taken: Subnet, starting: tuple[str, ...]
+) -> Step:
+    using = networks.users(world.model, starting, one.resource.key)
+    return Step(
+        operation=RemoveNetwork(disconnect_ours=True),
+        target=network.name,
+        reason=f"it is no longer in the model, and network {one.resource.name} needs its subnet",
+        service=using[0],
+        services=using,
+        because=(
+            Evidence(
+                kind="network",
+                name=one.resource.name,
+                field="ipam",
+                old=f"{taken} ({network.name})",
+                new=str(one.subnet),
+            ),
+        ),
+        key=network.id,
+    )
+
+
+def _refusal(world: World, one: _Wanted, network: Network, taken: Subnet) -> Blocker:
+    maker = network.labels.get(networks.PROJECT)
+    there = networks.on(world.engine, network)
+    folders = {c.working_dir for c in world.engine.containers if maker and c.project == maker}
+    where = f" in {', '.join(sorted(folders - {''}))}" if folders - {""} else ""
+    made = f"made by Compose project {maker}{where}" if maker else "not made by Compose"
+    users = ", ".join(container.name for container in there)
+    choose = f"choose another subnet (networks.{one.resource.key}.ipam.config)"
+    if not there:
+        end = f"`docker network rm {quote(network.name)}` frees it"
+    elif maker:
+        end = f"`docker compose -p {maker} down` ends what uses it"
+    else:
+        end = f"end its containers and `docker network rm {quote(network.name)}`"
+    return conflict(
+        "subnet",
+        str(one.subnet),
+        f"network {one.resource.name} is to have the subnet {one.subnet}, which overlaps with "
+        f"{taken} of network {network.name} ({made}, "
+        f"{f'used by {users}' if users else 'used by no container'})",
+        f"{choose}, or {end}",
+        because=(
+            Evidence(kind="network", name=network.name, field="ipam", detail=str(taken)),
+            *(Evidence(kind="container", name=container.name) for container in there),
+        ),
+    )
+
+
+def _too_many(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
+    """A bridge has one subnet of each family (other drivers may have several)."""
+    known: dict[tuple[str, int], Subnet] = {}
+    for one in wanted:
+        if one.resource.config.get("driver", "bridge") != "bridge":
+            continue
+        first = known.setdefault((one.resource.key, one.subnet.version), one.subnet)
+        if first is not one.subnet:
+            yield Blocker(
+                kind="subnet",
+                target=str(one.subnet),
+                message=f"network {one.resource.key} has two IPv{one.subnet.version} subnets, "
+                f"{first} and {one.subnet}: a bridge has one",
+                hint=f"take one from networks.{one.resource.key}.ipam.config",
+                code=ExitCode.INVALID,
+                because=(Evidence(kind="network", name=one.resource.name, field="ipam"),),
+            )
+
+
+def _ours_against_ours(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
+    for place, one in enumerate(wanted):
+        for other in wanted[:place]:
+            if one.resource is not other.resource and _meet(one.subnet, other.subnet):
+                yield conflict(
+                    "own-subnet",
+                    str(one.subnet),
+                    f"networks {other.resource.key} and {one.resource.key} of the model overlap: "
+                    f"{other.subnet} and {one.subnet}",
+                    f"give one of them another subnet (networks.{one.resource.key}.ipam.config)",
+                    because=(Evidence(kind="network", name=one.resource.name, field="ipam"),),
+                )

@@ -1,0 +1,196 @@
+"""Volumes: one that would begin empty while its data lies under another project's name, one that
+is not what the model says any more, one whose device is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from shlex import quote
+from typing import Any
+
+from composetasks.facts import (
+    INSTANCE_LABEL,
+    Blocker,
+    ExitCode,
+    Model,
+    Resource,
+    Volume,
+    World,
+    bind_device,
+)
+from composetasks.plan.conflicts.origin import here, real_path
+
+PROJECT = "com.docker.compose.project"
+KEY = "com.docker.compose.volume"
+HASH = "com.docker.compose.config-hash"
+NAMED = 3
+"""How many namesakes a warning names, the newest first."""
+
+
+def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
+    """The keys of the volumes that ``services`` mount, each with those services."""
+    found: dict[str, list[str]] = {}
+    for name in services:
+        for mount in model.services[name].mounts:
+            if mount.type == "volume" and mount.source in model.volumes:
+                found.setdefault(mount.source, []).append(name)
+    return {key: list(dict.fromkeys(found[key])) for key in sorted(found)}
+
+
+def options_of(resource: Resource) -> Mapping[str, str]:
+    """The driver's options that the model gives a volume."""
+    options: Mapping[str, Any] = resource.config.get("driver_opts") or {}
+    return {name: str(value) for name, value in options.items()}
+
+
+# --- its data is elsewhere ------------------------------------------------------------------
+
+
+def namesakes(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Warnings: a volume of the model does not exist yet, and what looks like this project under
+    another name has one (after a renamed folder or another COMPOSE_PROJECT_NAME, that is where
+    the data is)."""
+    if world.model.instance:
+        return  # a copy starts empty on purpose
+    there = {volume.name for volume in world.engine.volumes}
+    for key in used(world.model, services):
+        resource = world.model.volumes[key]
+        if resource.external or resource.name in there or "device" in options_of(resource):
+            continue
+        found = [one for one in world.engine.volumes if _namesake(world, one, key)]
+        if found:
+            found.sort(key=lambda one: one.name)
+            found.sort(key=lambda one: one.created, reverse=True)
+            yield _warning(key, resource.name, [_described(world, one) for one in found])
+
+
+def _namesake(world: World, volume: Volume, key: str) -> bool:
+    owner = volume.labels.get(PROJECT)
+    if not owner:
+        return volume.name == key
+    return (
+        volume.labels.get(KEY) == key
+        and INSTANCE_LABEL not in volume.labels
+        and owner != world.model.project
+        and _renamed(world, owner)
+    )
+
+
+def _renamed(world: World, other: str) -> bool:
+    """Whether another project looks like this one under another name: its containers are of this
+    folder, or it has none and one's name begins with the other's. Half of all projects call a
+    volume ``data``."""
+    folders = {one.working_dir for one in world.engine.containers if one.project == other}
+    if folders:
+        return here(world) in {real_path(world, folder) for folder in folders if folder}
+    own = world.model.project
+    return own.startswith(other) or other.startswith(own)
+
+
+def _described(world: World, volume: Volume) -> str:
+    """A namesake by name, maker and age."""
+    owner = volume.labels.get(PROJECT)
+    whose = f"of Compose project {owner}" if owner else "made by hand"
+    folders = {
+        container.working_dir
+        for container in world.engine.containers
+        if owner and container.project == owner and container.working_dir
+    }
+    where = f" in {', '.join(sorted(folders))}" if folders else ""
+    made = f", created {volume.created}" if volume.created else ""
+    return f"{volume.name} {whose}{where}{made}"
+
+
+def _warning(key: str, name: str, namesakes: list[str]) -> str:
+    more = len(namesakes) - NAMED
+    there = "; ".join(namesakes[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return (
+        f"volume {name} does not exist and is created empty, while there "
+        f"{'is' if len(namesakes) == 1 else 'are'} {there}: if the data is there, set "
+        f"COMPOSE_PROJECT_NAME, or name the volume (volumes.{key}.name) in the model"
+    )
+
+
+# --- it is not what the model says ----------------------------------------------------------
+
+
+def changed(world: World, services: Iterable[str]) -> Iterator[str]:
+    """Warnings: a volume was made with other options than the model's, or by others. Compose uses
+    it as it is (unless it is told to empty it), and so do we."""
+    by_name = {volume.name: volume for volume in world.engine.volumes}
+    for key in used(world.model, services):
+        resource = world.model.volumes[key]
+        volume = by_name.get(resource.name)
+        if volume is None or resource.external:
+            continue
+        maker = volume.labels.get(PROJECT)
+        if maker != world.model.project:
+            made = f"by Compose project {maker}" if maker else "by hand"
+            yield (
+                f"volume {volume.name} was made {made}, not by this project: it is used as it is "
+                "(`external: true` says so in the model)"
+            )
+        elif _differs(volume, resource):
+            yield _used_as_it_is(volume, resource)
+
+
+def _differs(volume: Volume, resource: Resource) -> bool:
+    """Whether a volume is another than the model's, by Compose's hash and by what counts: another
+    version of Compose may have another hash, and labels change nothing."""
+    if resource.config_hash in ("", volume.labels.get(HASH, resource.config_hash)):
+        return False
+    driver = str(resource.config.get("driver") or "local")
+    return (volume.driver, dict(volume.options)) != (driver, dict(options_of(resource)))
+
+
+def _used_as_it_is(volume: Volume, resource: Resource) -> str:
+    device, wanted = volume.options.get("device"), options_of(resource).get("device")
+    what = "another definition"
+    if device != wanted:
+        what = f"device {device or '(none)'} where the model has {wanted or '(none)'}"
+    lost = (
+        f"what is in {device} stays"
+        if bind_device(volume.options)
+        else "what is in it would be lost"
+    )
+    return (
+        f"volume {volume.name} was made with {what}, and is used as it is: after `inv down`, "
+        f"`docker volume rm {quote(volume.name)}` lets the next start make it anew ({lost})"
+    )
+
+
+# --- its device is not there ----------------------------------------------------------------
+
+
+def without_device(world: World, services: Iterable[str]) -> Iterator[Blocker]:
+    """A blocker for each local volume of ``services`` whose folder or device is not there: the
+    engine makes the volume, and can't mount it."""
+    there = {volume.name: volume for volume in world.engine.volumes}
+    for key, users in used(world.model, services).items():
+        resource = world.model.volumes[key]
+        volume = there.get(resource.name)
+        driver = volume.driver if volume else str(resource.config.get("driver") or "local")
+        options = volume.options if volume else options_of(resource)
+        device = bind_device(options)
+        if driver == "local" and device in world.missing:
+            yield Blocker(
+                kind="volume",
+                target=resource.name,
+                message=f"{', '.join(users)}: the device of volume {key}, {device}, does not exist",
+                hint=_hint(resource, volume, device),
+                code=ExitCode.INVALID,
+                service=users[0],
+            )
+
+
+def _hint(resource: Resource, volume: Volume | None, device: str) -> str:
+    if volume is not None and options_of(resource).get("device") != device:
+        return (
+            f"the model names another now: `docker volume rm {quote(resource.name)}` lets the next "
+            "start make the volume anew"
+        )
+    if not device.startswith("/"):
+        return (
+            f"a relative device is the engine's own: write `driver: local` in volumes."
+            f"{resource.key} (Compose makes it absolute then), or ${{PWD}}/{device}"
+        )
+    return f"create it (`mkdir -p {quote(device)}`), or correct volumes.{resource.key}.driver_opts"

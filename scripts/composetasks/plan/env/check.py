@@ -1,0 +1,180 @@
+"""What is wrong with the environment, all at once.
+
+Pure: from what observe/env/dotenv.py found. Without a specification (``.env.example`` with its
+mark) only what Compose itself refuses is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from composetasks.facts import EnvFile, Environment, Problem
+from composetasks.plan.env.specification import SECRET, of_specification, of_values, shown, values
+
+if TYPE_CHECKING:
+    from composetasks.plan.env.dotenv_faults import Fault
+
+PRINTABLE = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}"
+"""What may be shown as a name: a line that is none may hold anything."""
+LOOKED_UP = 30
+"""For how many unknown names the closest known one is looked for."""
+OF_THE_TOOLS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "INVOKE_")
+"""Prefixes of variables that Docker's and Invoke's programs read themselves."""
+
+
+def problems(environment: Environment) -> tuple[Problem, ...]:
+    """Everything that is wrong, fatal first, then by file and line."""
+    secrets = {one.name for one in environment.variables if one.type == SECRET}
+    found = list(_demanded(environment))
+    specified = environment.specification is not None
+    for file in environment.files:
+        path = shown(environment, file.path)
+        found += _of_file(file, path)
+        taken: set[int] = set()
+        if not _beyond_doubt(file):
+            from composetasks.plan.env.dotenv_faults import faults, key_lines
+
+            of_lines = faults(file, environment.process, secrets)
+            found += (_of_line(one, path) for one in of_lines if specified or one.refused)
+            taken = {one.line for one in of_lines}.union(*key_lines(file).values())
+        if specified:
+            found += _of_whole_file(file, path)
+            found += _unknown(environment, file, taken)
+            found += _overridden(environment, file)
+    if environment.specification is not None:
+        unread = {(one.file, one.line) for one in found if one.severity == "fatal" and one.line}
+        found += of_specification(environment, environment.specification)
+        found += (o for o in of_values(environment) if (o.file, o.line) not in unread)
+    return tuple(
+        sorted(
+            dict.fromkeys(found),
+            key=lambda one: (one.severity != "fatal", one.file, one.line, one.name),
+        )
+    )
+
+
+def fatal(found: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Those of the problems that end a task with code 6."""
+    return tuple(one for one in found if one.severity == "fatal")
+
+
+def lines(found: Iterable[Problem]) -> list[str]:
+    """Problems as lines of text: where, what, how to correct it."""
+    said = []
+    for one in found:
+        where = f"{one.file}:{one.line}" if one.line else one.file or "environment"
+        name = f"{one.name}: " if one.name else ""
+        said.append(f"{where}: {name}{one.message}; {one.hint}")
+    return said
+
+
+# --- the files ------------------------------------------------------------------------------
+
+
+def _beyond_doubt(file: EnvFile) -> bool:
+    """Whether no line of a file can have a fault of its own."""
+    return "plain" in file.traits and len({one.name for one in file.compose}) == len(file.compose)
+
+
+def _of_line(fault: Fault, path: str) -> Problem:
+    severity = "fatal" if fault.fatal else "warning"
+    return Problem(severity, fault.name, path, fault.line, fault.message, fault.hint)
+
+
+def _of_file(file: EnvFile, path: str) -> Iterator[Problem]:
+    """Files that can't be read at all."""
+    if "missing" in file.traits:
+        why = "COMPOSE_ENV_FILES names this file, and it can't be read"
+        yield Problem("fatal", "", path, 0, why, "create it, or leave it out")
+    if "utf-16" in file.traits:
+        why = "the file is UTF-16, which neither Compose nor python-dotenv reads"
+        yield Problem("fatal", "", path, 0, why, "save it as UTF-8")
+
+
+def _of_whole_file(file: EnvFile, path: str) -> Iterator[Problem]:
+    """The traits of a file that are the same all over it."""
+    if "not-utf-8" in file.traits:
+        # Bytes that are no UTF-8 were decoded as surrogates.
+        line = _first(file, map(chr, range(0xDC80, 0xDD00)))
+        why = "this is not UTF-8: python-dotenv can't read the file"
+        yield Problem("fatal", "", path, line, why, "save the file as UTF-8")
+    if "nul" in file.traits:
+        why = "there is a NUL byte, which no variable can hold"
+        yield Problem("fatal", "", path, _first(file, "\0"), why, "remove it")
+    if "bom" in file.traits:
+        why = "the file begins with a byte order mark"
+        yield Problem("warning", "", path, 1, why, "save it as UTF-8 without BOM")
+    if "crlf" in file.traits:
+        why, way = "lines end with CRLF, as on Windows", f"sed -i 's/\\r$//' {path}"
+        yield Problem("warning", "", path, _first(file, "\r"), why, way)
+    if "open" in file.traits:
+        why = "every user of this machine can read the file"
+        yield Problem("warning", "", path, 0, why, f"chmod 600 {path}")
+
+
+def _first(file: EnvFile, wanted: Iterable[str]) -> int:
+    """The first line with one of the characters."""
+    characters = frozenset(wanted)
+    return next((n for n, line in enumerate(file.lines, 1) if characters & set(line)), 0)
+
+
+# --- names and sources ----------------------------------------------------------------------
+
+
+def _demanded(environment: Environment) -> Iterator[Problem]:
+    """Variables that compose files can't do without: Compose would end at the first of them."""
+    asked = set()
+    for name, path, line, said, filled in environment.demanded:
+        found = values(environment, name)
+        if name in asked or (found and (found[0].value or not filled)):
+            continue
+        asked.add(name)
+        why = f"the compose file requires it, and it is {'empty' if found else 'not set'}"
+        why += f": {said}" if said else ""
+        place = shown(environment, path)
+        yield Problem("fatal", name, place, line, why, f"add {name}=... to .env")
+
+
+def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) -> Iterator[Problem]:
+    """Names that the specification does not have, with the closest one; not in lines ``taken``."""
+    known = environment.specified
+    path = shown(environment, file.path)
+    looked_up = 0
+    for name, line in {one.name: one.line for one in file.compose if not one.refused}.items():
+        if name in known or name.startswith(OF_THE_TOOLS) or line in taken:
+            continue
+        if name in environment.used:
+            user, number = environment.used[name]
+            why = f"{shown(environment, user)}:{number} uses it, and .env.example does not have it"
+            yield Problem("warning", name, path, line, why, "describe it in .env.example")
+            continue
+        # Many are no slips of the pen: it is the file of something else.
+        looked_up += 1
+        close = _closest(name, known) if looked_up <= LOOKED_UP else ""
+        way = f"did you mean {close}?" if close else "remove it, or describe it there"
+        printed = name if re.fullmatch(PRINTABLE, name) else ""
+        why = "there is no such variable in .env.example"
+        yield Problem("warning", printed, path, line, why, way, unknown=True)
+
+
+def _closest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    by_fold = {one.upper(): one for one in known}
+    close = difflib.get_close_matches(name.upper().replace("-", "_"), by_fold, 1)
+    return by_fold[close[0]] if close else ""
+
+
+def _overridden(environment: Environment, file: EnvFile) -> Iterator[Problem]:
+    """Lines that do nothing, because the process has another value."""
+    path = shown(environment, file.path)
+    for name in dict.fromkeys(one.name for one in file.compose if one.value is not None):
+        found = values(environment, name)
+        if len(found) > 1 and found[0].file is None and found[1].file is file:
+            if found[0].value == found[1].value:
+                continue
+            why = "the process environment has another value, which wins"
+            way = f"unset {name} in your shell to use this line"
+            yield Problem("warning", name, path, found[1].line, why, way)

@@ -1,0 +1,1 @@
+"""Which images are built, retagged or pulled, and which file is the reason."""

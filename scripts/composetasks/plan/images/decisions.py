@@ -1,0 +1,376 @@
+"""Which images are built, retagged or pulled, and because of what.
+
+An image carries the digest of its inputs as a tag, ``<repository>:ct-<digest>``, beside its normal
+one. The digest that is wanted and the tags that are there decide; the files that differ are told
+from what was kept when the present image was built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from composetasks.facts import (
+    Blocker,
+    BuildImage,
+    BuildInputs,
+    Evidence,
+    ExitCode,
+    Image,
+    PullImage,
+    PushImage,
+    RetagImage,
+    Service,
+    Step,
+    World,
+)
+from composetasks.facts.references import plain
+from composetasks.plan.images.on_the_tag import (
+    is_ours,
+    only_hidden_changed,
+    put_by_hand,
+    record_of,
+    with_digest,
+)
+from composetasks.plan.images.why_built import build_reason, differences
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """The image steps, and the image id each service's containers are to run: None where a step
+    of the plan makes it."""
+
+    steps: tuple[Step, ...] = ()
+    image_of: Mapping[str, str | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+
+
+def plan_images(
+    world: World,
+    services: Iterable[str],
+    *,
+    no_cache: bool = False,
+    pull: bool = False,
+    push: bool = False,
+    to_run: bool = False,
+) -> ImagePlan:
+    """The image steps that ``services`` need; where that is ``to_run`` them, no build is needed for
+    files that all of them mount over what the image holds.
+
+    With ``no_cache`` everything is built; with ``pull`` everything that stands on an image from
+    outside is looked at anew; with ``push`` the shared registry gets what it lacks.
+    """
+    asked = tuple(services)
+    planner = _Planner(world, asked if no_cache else (), asked if pull else (), to_run)
+    for name in asked:
+        planner.service(name)
+    if push:
+        planner.push(asked)
+    return ImagePlan(
+        steps=tuple(planner.steps.values()),
+        image_of=planner.image_of,
+        warnings=tuple(dict.fromkeys(planner.warnings)),
+        blockers=tuple({one.message: one for one in planner.blockers}.values()),
+    )
+
+
+class _Planner:
+    def __init__(
+        self, world: World, anew: Sequence[str], pull: Sequence[str], to_run: bool
+    ) -> None:
+        self.world, self.anew, self.pull, self.to_run = world, anew, pull, to_run
+        self.steps: dict[str, Step] = {}
+        self.image_of: dict[str, str | None] = {}
+        self.warnings: list[str] = []
+        self.blockers: list[Blocker] = []
+        self.builders = {
+            image: name for image, name in world.model.builders().items() if name in world.inputs
+        }
+
+    def service(self, name: str) -> None:
+        """Plan what the service's image needs, and those it is built upon."""
+        if name in self.image_of:
+            return
+        service = self.world.model.service(name)
+        if service.provided:
+            self.image_of[name] = None
+            return
+        builder = self.builders.get(plain(service.image))
+        fault = self._fault(service)
+        if fault is not None:
+            present = self.world.engine.image(service.image)
+            self.image_of[name] = present.id if present else None
+            self.blockers.append(fault)
+        elif builder is not None:
+            self._built(builder)
+            self.image_of[name] = self.image_of[builder]
+        else:
+            self._pulled(service)
+        # A mounted image from outside is pulled by Compose, when it makes the container.
+        for reference in map(plain, service.mounted_images):
+            if reference in self.builders:
+                self._built(self.builders[reference])
+
+    def _fault(self, service: Service) -> Blocker | None:
+        """Why the image of a service can't be built, where it, or whoever builds it, can't be."""
+        unbuildable, builders = self.world.unbuildable, self.world.model.builders()
+        if service.name in unbuildable:
+            return unbuildable[service.name]
+        for image in map(plain, (service.image, *service.mounted_images)):
+            if image not in self.builders and builders.get(image) in unbuildable:
+                return unbuildable[builders[image]]
+        return None
+
+    # --- built images -----------------------------------------------------------------------
+
+    def _built(self, name: str) -> None:
+        if name in self.image_of:
+            return
+        service, inputs = self.world.model.service(name), self.world.inputs[name]
+        present = self.world.engine.image(service.image)
+        same = with_digest(self.world, inputs.digest)
+        spares = self.to_run and name not in self.anew and name not in self.pull
+        if present and not same and spares and only_hidden_changed(self.world, inputs, present):
+            self.image_of[name] = present.id
+            return
+        because = self._why_built(name, inputs, present, same)
+        shared = self._shared(name, because)
+        if shared is not None:
+            self._add(shared)
+            self.image_of[name] = None
+            return
+        if because:
+            self.warnings += inputs.warnings
+            self._add(
+                Step(
+                    operation=self._build(name, inputs),
+                    target=service.image,
+                    reason=build_reason(because),
+                    service=name,
+                    services=self._sharing(name),
+                    because=because,
+                    needs=tuple(dict.fromkeys(self._bases(inputs))),
+                    key=present.id if present else "",
+                )
+            )
+            self.image_of[name] = None
+            return
+        assert same is not None
+        kept = present if present and put_by_hand(self.world, service, present, same) else None
+        self.image_of[name] = kept.id if kept else same.id
+        if kept:
+            self.warnings.append(
+                f"{name}: somebody else put an image on {service.image} after the last build here: "
+                f"it is used as it is; `inv build --no-cache {name}` builds another"
+            )
+        elif present is None or present.id != same.id:
+            self._retag(service, service.image, present, same)
+        self._more_tags(service, same)
+
+    def _more_tags(self, service: Service, same: Image) -> None:
+        """Put the other tags of a service's build section on its image, but for those that another
+        service or somebody else has; an instance takes none from another one."""
+        for tag in service.build.tags if service.build else ():
+            present = self.world.engine.image(tag)
+            taken = present is not None and (
+                present.id == same.id
+                or not is_ours(self.world, present)
+                or self.world.model.instance is not None
+            )
+            if not taken and self.builders.get(plain(tag)) == service.name:
+                self._retag(service, tag, present, same)
+
+    def _build(self, name: str, inputs: BuildInputs) -> BuildImage:
+        return BuildImage(
+            no_cache=name in self.anew, pull=name in self.pull and self._pulls(inputs)
+        )
+
+    def _why_built(
+        self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
+    ) -> tuple[Evidence, ...]:
+        """The evidence for a build; none where an image with this digest is here."""
+        build, asked = self._build(name, inputs), []
+        if build.no_cache:
+            asked.append(Evidence(kind="no-cache"))
+        if build.pull:
+            asked.append(Evidence(kind="pull"))
+        if asked:
+            return tuple(asked)
+        if same is not None:
+            return tuple(self._anew_below(inputs))
+        if present is None:
+            return (Evidence(kind="no-image"),)
+        return self._differences(inputs, present) or (Evidence(kind="no-record"),)
+
+    def _shared(self, name: str, because: tuple[Evidence, ...]) -> Step | None:
+        """The step that takes a service's image from the shared registry instead of building it,
+        where that has one of the same inputs and no build was asked for."""
+        shared = self.world.shared
+        asked = name in self.anew or name in self.pull
+        if not because or asked or shared is None or name not in shared.images:
+            return None
+        service = self.world.model.service(name)
+        present = self.world.engine.image(service.image)
+        return Step(
+            operation=PullImage(shared=shared.images[name]),
+            target=service.image,
+            reason=f"{shared.registry} has an image of the same inputs",
+            service=name,
+            services=self._sharing(name),
+            because=(Evidence(kind="shared-image", name=shared.images[name]), *because),
+            key=present.id if present else "",
+        )
+
+    def push(self, names: Sequence[str]) -> None:
+        """Plan to push the images of ``names`` that the shared registry lacks."""
+        shared = self.world.shared
+        if shared is None:
+            return
+        for name in dict.fromkeys(
+            self.builders[image]
+            for name in names
+            if (image := plain(self.world.model.service(name).image)) in self.builders
+        ):
+            made = [step for step in self.steps.values() if name == step.service]
+            if name in shared.images and not any(
+                isinstance(step.operation, BuildImage) for step in made
+            ):
+                continue
+            target = shared.reference(name, self.world.inputs[name].digest)
+            self._add(
+                Step(
+                    operation=PushImage(),
+                    target=target,
+                    reason=f"{shared.registry} does not have it",
+                    service=name,
+                    services=(name,),
+                    because=(Evidence(kind="no-shared-image", name=target),),
+                    needs=tuple(step.id for step in made),
+                )
+            )
+
+    def _pulls(self, inputs: BuildInputs) -> bool:
+        """Whether a base image comes from a registry; one that was made here can't be pulled."""
+        for reference, identity in inputs.bases.items():
+            here = self.world.engine.image(reference)
+            if not identity.startswith("ct-") and (here is None or here.digests):
+                return True
+        return False
+
+    def _anew_below(self, inputs: BuildInputs) -> Iterator[Evidence]:
+        """The base images that this plan makes anew although their inputs are the same."""
+        for name in self._builders_of(inputs):
+            if name in self.anew or name in self.pull:
+                self._built(name)
+                if self.image_of[name] is None:
+                    yield Evidence(kind="base-image", name=self.world.model.service(name).image)
+
+    def _builders_of(self, inputs: BuildInputs) -> Iterator[str]:
+        """The services whose images this one is built upon."""
+        for reference, identity in inputs.bases.items():
+            if identity.startswith("ct-"):
+                for name, other in self.world.inputs.items():
+                    if f"service:{name}" == reference or f"ct-{other.digest}" == identity:
+                        image = plain(self.world.model.service(name).image)
+                        yield self.builders.get(image, name)
+                        break
+
+    def _bases(self, inputs: BuildInputs) -> Iterator[str]:
+        """The ids of the steps that make what this image is built upon."""
+        for name in self._builders_of(inputs):
+            self._built(name)
+            image = self.world.model.service(name).image
+            yield from (step.id for step in self.steps.values() if step.target == image)
+
+    def _differences(self, inputs: BuildInputs, present: Image) -> tuple[Evidence, ...]:
+        """What differs from what the present image was built from, as far as that is known."""
+        record = record_of(self.world, present)
+        return tuple(differences(record, inputs)) if record else ()
+
+    def _retag(self, service: Service, tag: str, present: Image | None, same: Image) -> None:
+        old = _short(present.id) if present else None
+        name = f"ct-{self.world.inputs[service.name].digest}"
+        self._add(
+            Step(
+                operation=RetagImage(),
+                target=tag,
+                reason="an image made from the same inputs is here already",
+                service=service.name,
+                services=self._sharing(service.name),
+                because=(Evidence(kind="image", old=old, new=_short(same.id), name=name),),
+                key=same.id,
+            )
+        )
+
+    # --- pulled images ----------------------------------------------------------------------
+
+    def _pulled(self, service: Service) -> None:
+        present = self.world.engine.image(service.image)
+        policy = str(service.config.get("pull_policy") or "missing")
+        self.image_of[service.name] = present.id if present else None
+        if present is None and policy in ("never", "build"):
+            self.blockers.append(
+                Blocker(
+                    kind="image",
+                    target=service.image,
+                    message=f"{service.name}: its image {service.image} is not here, and its "
+                    f"pull_policy is {policy}",
+                    hint=f"`docker pull {service.image}`, or change pull_policy",
+                    code=ExitCode.INVALID,
+                    service=service.name,
+                )
+            )
+            return
+        because: Evidence | None = None
+        if present is None:
+            because, reason = Evidence(kind="no-image"), "it is not here"
+        elif policy == "always":
+            because = Evidence(kind="pull-policy", new="always")
+            reason = "its pull_policy is always"
+        elif service.name in self.pull and policy not in ("never", "build"):
+            because, reason = Evidence(kind="pull"), "a newer one is asked for"
+        if because is None:
+            return
+        self.image_of[service.name] = None
+        step = Step(
+            operation=PullImage(),
+            target=service.image,
+            reason=reason,
+            service=service.name,
+            services=(service.name,),
+            because=(because,),
+            key=present.id if present else "",
+        )
+        if step.id in self.steps:
+            known = self.steps[step.id]
+            step = replace(known, services=(*known.services, service.name))
+        self.steps[step.id] = step
+
+    def _add(self, step: Step) -> None:
+        self.steps[step.id] = step
+
+    def _sharing(self, builder: str) -> tuple[str, ...]:
+        """The services that run or mount the image ``builder`` builds, itself first."""
+        image = self.world.model.service(builder).image
+        own = self.world.inputs[builder].digest
+        sharing = [builder]
+        for name, service in self.world.model.services.items():
+            uses = map(plain, (service.image, *service.mounted_images))
+            if name == builder or builder not in map(self.builders.get, uses):
+                continue
+            sharing.append(name)
+            if (
+                plain(service.image) == plain(image)
+                and name in self.world.inputs
+                and self.world.inputs[name].digest != own
+            ):
+                self.warnings.append(
+                    f"{builder} and {name} build the same image {image} from different inputs; "
+                    f"that of {builder} is taken"
+                )
+        return tuple(sharing)
+
+
+def _short(identity: str) -> str:
+    return identity.removeprefix("sha256:")[:12]

@@ -1,0 +1,58 @@
+"""What the image on a service's tag is: built here, put there by somebody else, or as good as the
+one that is wanted."""
+
+from __future__ import annotations
+
+from composetasks.facts import BuildInputs, Image, Service, World
+from composetasks.facts.references import DIGEST_TAG, plain, repository
+from composetasks.plan.images.why_built import changed_files
+
+
+def with_digest(world: World, digest: str) -> Image | None:
+    """An image that was built from the inputs of this digest."""
+    for image in world.engine.images:
+        if any(tag.endswith(f":ct-{digest}") for tag in image.tags):
+            return image
+    return None
+
+
+def record_of(world: World, image: Image) -> BuildInputs | None:
+    """What an image was built from, where that is known."""
+    for tag in image.tags:
+        match = DIGEST_TAG.match(tag)
+        if match and match["digest"] in world.built:
+            return world.built[match["digest"]]
+    return None
+
+
+def is_ours(world: World, image: Image) -> bool:
+    """Whether an image was built here, or by another checkout of the project."""
+    return image.id in world.undigested or any(map(DIGEST_TAG.match, image.tags))
+
+
+def put_by_hand(world: World, service: Service, present: Image, same: Image) -> bool:
+    """Whether ``present`` was put on a service's tag by somebody else after we had put ``same``
+    there: it is none that was built here, and ``same`` was built for this very tag. Where a file
+    was edited since, it is not what he saw (another branch, say)."""
+    own = f"{repository(service.image)}:ct-"
+    for_this = any(tag.startswith(own) for tag in same.tags)
+    his = present.id != same.id and for_this and not is_ours(world, present)
+    return his and service.name not in world.edited
+
+
+def only_hidden_changed(world: World, inputs: BuildInputs, present: Image) -> bool:
+    """Whether nobody who runs a service's image would see what differs between ``present`` and what
+    its ``inputs`` would give, and nobody uses the image in another way."""
+    if not inputs.hidden.places:
+        return False
+    builders = world.model.builders()
+    mounted = any(
+        builders.get(plain(image)) == inputs.service
+        for service in world.model.services.values()
+        for image in service.mounted_images
+    )
+    built_upon = any(f"ct-{inputs.digest}" in one.bases.values() for one in world.inputs.values())
+    record = record_of(world, present)
+    if mounted or built_upon or record is None or record.options != inputs.options:
+        return False
+    return all(map(inputs.hidden.holds, changed_files(record, inputs)))

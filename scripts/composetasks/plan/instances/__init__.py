@@ -1,0 +1,1 @@
+"""How a further copy of the stack is kept apart, and which copies have no owner any more."""

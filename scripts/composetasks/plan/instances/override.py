@@ -1,0 +1,211 @@
+"""A second copy of the same stack on one engine, as the override file that makes it one.
+
+The copy has its own project name, published ports, state folders, subnets, names of containers,
+networks and volumes, and normal image tags. The tags that carry an input digest are shared with
+every other copy, so that a second one builds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import Model, Resource, Service, World
+from composetasks.facts.dollars import doubled
+from composetasks.plan.conflicts import origin
+from composetasks.plan.instances import separation
+
+LONGEST = 41
+NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST - 1}}}")
+"""What an instance may be called: it becomes part of a Compose project name."""
+
+PortKey = tuple[str, str, str, int, str]
+"""Service, host address, published port (or range), port inside the container, protocol."""
+
+
+def project_name(model: Model, instance: str) -> str:
+    """The Compose project of an instance of ``model``."""
+    return f"{model.project}-{instance}"
+
+
+def free_name(world: World) -> str:
+    """A name for an instance of this checkout: what its folder is called, as far as that can be a
+    name, with a number where an instance of that name is another checkout's."""
+    model = world.model
+    base = model.project.removesuffix(f"-{model.instance}") if model.instance else model.project
+    wanted = re.sub(r"[^a-z0-9_-]+", "-", (world.checkout or model.directory.name).lower())
+    wanted = wanted.strip("-_")[: LONGEST - 3].rstrip("-_") or "copy"
+    taken = {
+        container.project
+        for container in world.engine.containers
+        if origin.real_path(world, container.working_dir) != origin.here(world)
+    }
+    names = (wanted, *(f"{wanted}-{number}" for number in range(2, 100)))
+    return next(name for name in names if f"{base}-{name}" not in taken)
+
+
+def published_ports(model: Model) -> list[PortKey]:
+    """The published ports that an instance needs free ones for."""
+    return [
+        (name, port.host_ip, _range(*port.published), port.target, port.protocol)
+        for name, service in model.services.items()
+        for port in service.ports
+        if port.published
+    ]
+
+
+def override(
+    model: Model,
+    instance: str,
+    ports: Mapping[PortKey, int],
+    folders: Mapping[str, Path],
+    volumes: Mapping[str, Path | None],
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    """The override as a mapping for :func:`dump`.
+
+    ``ports`` gives each of :func:`published_ports` its port; ``folders`` maps a bind mount's
+    source that holds state to the instance's own folder; ``volumes`` are those that it has of its
+    own, each with the folder that it stands for (None for an ordinary one); ``labels`` go onto all
+    that is made.
+    """
+    return {
+        "services": {
+            name: _service(model, service, instance, ports, folders, labels)
+            for name, service in model.services.items()
+            if not service.provided
+        },
+        "networks": _networks(model, instance, labels),
+        "volumes": _volumes(model, instance, labels, volumes),
+    }
+
+
+def _service(
+    model: Model,
+    service: Service,
+    instance: str,
+    ports: Mapping[PortKey, int],
+    folders: Mapping[str, Path],
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    section: dict[str, Any] = {
+        "labels": dict(labels),
+        **separation.own_namespaces(model, service),
+    }
+    if service.config.get("container_name"):
+        section["container_name"] = Reset()
+    attachments = separation.own_attachments(model, service, Reset())
+    if attachments:
+        section["networks"] = attachments
+    if service.build:
+        section["image"] = f"{_repository(service.image)}:{instance}"
+    if service.ports:
+        section["ports"] = Replace(
+            [_port(service, entry, ports) for entry in service.config.get("ports") or ()]
+        )
+    moved = [
+        {**entry, "source": str(folders[source])}
+        for entry in service.config.get("volumes") or ()
+        if entry.get("type") == "bind" and (source := str(entry.get("source"))) in folders
+    ]
+    if moved:
+        section["volumes"] = moved
+    return section
+
+
+def _port(service: Service, entry: Mapping[str, Any], ports: Mapping[PortKey, int]) -> Any:
+    key = (
+        service.name,
+        str(entry.get("host_ip") or ""),
+        str(entry.get("published") or ""),
+        int(entry["target"]),
+        str(entry.get("protocol") or "tcp"),
+    )
+    if key not in ports:
+        return dict(entry)
+    return {**entry, "published": str(ports[key])}
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _networks(model: Model, instance: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """What is external stays everybody's."""
+    return {
+        key: {
+            **_named(model, resource, instance, labels),
+            **separation.own_network(resource, Reset()),
+        }
+        for key, resource in model.networks.items()
+        if not resource.external
+    }
+
+
+def _volumes(
+    model: Model, instance: str, labels: Mapping[str, str], own: Mapping[str, Path | None]
+) -> dict[str, Any]:
+    """What is external, and not among the instance's own, stays everybody's."""
+    found = {}
+    for key, resource in model.volumes.items():
+        if resource.external and key not in own:
+            continue
+        section = _named(model, resource, instance, labels)
+        if resource.external:
+            section["external"] = Reset()
+        elif folder := own.get(key):
+            section["driver_opts"] = {"device": str(folder)}
+        found[key] = section
+    return found
+
+
+def _named(
+    model: Model, resource: Resource, instance: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Whose a network or volume is; a fixed name gets the instance's own."""
+    fixed = resource.external or resource.name != f"{model.project}_{resource.key}"
+    return {
+        "labels": dict(labels),
+        **({"name": f"{resource.name}-{instance}"} if fixed else {}),
+    }
+
+
+def _repository(image: str) -> str:
+    head, slash, last = image.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+class Reset:
+    """Compose's ``!reset``: as if the files before had never said it."""
+
+
+class Replace(list[Any]):
+    """Compose's ``!override``: in place of what the files before said, not added to it."""
+
+
+def dump(document: Any, indent: str = "") -> str:
+    """A document as YAML, with Compose's two tags, every string in JSON's quoting, and every value
+    as Compose must read it to get it back."""
+    if isinstance(document, Mapping):
+        if not document:
+            return " {}\n"
+        lines = "".join(
+            f"{indent}{_quoted(k)}:{dump(v, indent + '  ')}" for k, v in document.items()
+        )
+        return "\n" + lines
+    if isinstance(document, Reset):
+        return " !reset null\n"
+    if isinstance(document, list):
+        tag = " !override" if isinstance(document, Replace) else ""
+        if not document:
+            return f"{tag} []\n"
+        return f"{tag}\n" + "".join(f"{indent}-{dump(one, indent + '  ')}" for one in document)
+    return f" {_quoted(doubled(document))}\n"
+
+
+def _quoted(value: Any) -> str:
+    """JSON is YAML."""
+    return json.dumps(value, ensure_ascii=False)

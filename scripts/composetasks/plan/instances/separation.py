@@ -1,0 +1,226 @@
+"""What two copies of a model would have in common, and how an instance gets its own: volumes that
+stand for a folder of the host, external volumes, fixed subnets and addresses, bridges' names,
+names by which containers are found."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from composetasks.facts import Blocker, InCommon, Model, Resource, Service, World, bind_device
+from composetasks.plan.conflicts.addresses import FIELDS, pools, subnets
+from composetasks.plan.conflicts.claims import conflict
+from composetasks.plan.conflicts.networks import keys_of, users
+from composetasks.plan.conflicts.volumes import options_of, used
+
+BRIDGE_NAME = "com.docker.network.bridge.name"
+OF_THE_LAN = ("macvlan", "ipvlan")
+"""Drivers whose networks are those of the host: an interface can have each once."""
+IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
+NOT_VALUES = ("networks", "ports", "build", "develop")
+"""Sections of a service that name no address which a program would be given."""
+ANOTHERS = ("network_mode", "ipc", "pid")
+
+
+# --- volumes --------------------------------------------------------------------------------
+
+
+def own_volumes(model: Model, shared: Collection[str]) -> tuple[str, ...]:
+    """The volumes that an instance has of its own, though by name alone they would be everybody's:
+    those that are written to and external, or stand for a folder of the host."""
+    return tuple(
+        key
+        for key in written(model)
+        if key not in shared and (model.volumes[key].external or folder_of(model.volumes[key]))
+    )
+
+
+def written(model: Model) -> tuple[str, ...]:
+    """The volumes that some service may write to."""
+    return tuple(
+        key
+        for key in used(model, model.services)
+        if any(
+            mount.type == "volume" and mount.source == key and not mount.read_only
+            for service in model.services.values()
+            for mount in service.mounts
+        )
+    )
+
+
+def folder_of(resource: Resource) -> str:
+    """The folder of the host that a volume stands for, "" for none."""
+    device = bind_device(options_of(resource))
+    return "" if device.startswith("/dev/") else device
+
+
+def _elsewhere(resource: Resource) -> bool:
+    """Whether a volume's data is on a device of its own: a disk, a share of the network."""
+    options = options_of(resource)
+    return "device" in options and not folder_of(resource) and options.get("type") != "tmpfs"
+
+
+# --- networks and addresses -----------------------------------------------------------------
+
+
+def own_network(resource: Resource, reset: Any) -> dict[str, Any]:
+    """What an instance says otherwise of a network: its subnet is the engine's choice, its bridge
+    has no fixed name. ``reset`` stands for a field that is taken away."""
+    section: dict[str, Any] = {}
+    if pools(resource) and resource.config.get("driver") not in OF_THE_LAN:
+        section["ipam"] = reset
+    if BRIDGE_NAME in options_of(resource):
+        section["driver_opts"] = {BRIDGE_NAME: reset}
+    return section
+
+
+def own_attachments(model: Model, service: Service, reset: Any) -> dict[str, Any]:
+    """What an instance says otherwise of a service's place on its networks: no fixed address, and
+    on its own networks the fixed name of its container, by which others may know it."""
+    name = service.config.get("container_name")
+    found: dict[str, Any] = {}
+    for key, attachment in (service.config.get("networks") or {}).items():
+        network = model.networks.get(key)
+        external = network is not None and network.external
+        fixed = (*FIELDS, "mac_address") if external else FIELDS
+        section: dict[str, Any] = {one: reset for one in fixed if one in (attachment or {})}
+        if name and not external:
+            section["aliases"] = [name]
+        if section:
+            found[key] = section
+    return found
+
+
+def own_namespaces(model: Model, service: Service) -> dict[str, str]:
+    """``container:NAME`` where the name is fixed for another service of the model: that service's
+    container in the same copy."""
+    named = {one.config.get("container_name"): key for key, one in model.services.items()}
+    modes = {field: str(service.config.get(field) or "") for field in ANOTHERS}
+    return {
+        field: f"service:{named[mode.removeprefix('container:')]}"
+        for field, mode in modes.items()
+        if mode.startswith("container:") and mode.removeprefix("container:") in named
+    }
+
+
+# --- what can't be its own ------------------------------------------------------------------
+
+
+def in_common(model: Model, shared: Collection[str]) -> Iterator[InCommon]:
+    """What an instance of ``model`` can have no copy of; the volumes in ``shared`` are meant so."""
+    for key in written(model):
+        resource = model.volumes[key]
+        if key not in shared and not resource.external and _elsewhere(resource):
+            yield InCommon(
+                kind="volume",
+                name=key,
+                services=tuple(used(model, model.services)[key]),
+                reason=f"its data is at {options_of(resource)['device']} for all of them",
+                hint=f"`stack.state` lets all copies use it ({{{key!r}: {{'shared': True}}}}); or "
+                "a variable in its driver_opts gives each its own",
+            )
+    for key in keys_of(model, model.services):
+        network = model.networks.get(key)
+        if network and not network.external and network.config.get("driver") in OF_THE_LAN:
+            yield InCommon(
+                kind="network",
+                name=key,
+                services=users(model, model.services, key),
+                reason=f"a {network.config['driver']} network is that of the host's interface, "
+                "which can't have it twice",
+                hint=f"make it once with `docker network create`, and say networks.{key}.external",
+            )
+    yield from _written_addresses(model)
+
+
+def _written_addresses(model: Model) -> Iterator[InCommon]:
+    """Addresses of fixed subnets that programs are given: an instance's are others."""
+    fixed = [
+        (key, subnet)
+        for key in keys_of(model, model.services)
+        if (network := model.networks.get(key)) and not network.external
+        for subnet in subnets(None, network)
+    ]
+    for service in model.services.values():
+        values = {key: one for key, one in service.config.items() if key not in NOT_VALUES}
+        for field, text in _texts(values):
+            for address in IPV4.findall(text):
+                key = next((key for key, subnet in fixed if _in(address, subnet)), "")
+                if key:
+                    yield InCommon(
+                        kind="address",
+                        name=address,
+                        services=(service.name,),
+                        reason=f"{field} names it, and an instance's network {key} has another "
+                        "subnet",
+                        hint="name the service that has the address instead: services find each "
+                        "other by name",
+                    )
+
+
+def _in(address: str, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        return ipaddress.ip_address(address) in subnet
+    except ValueError:
+        return False
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a configuration with its path: ``environment.DB_HOST``."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _texts(one, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one, path)
+    elif isinstance(value, str):
+        yield path, value
+
+
+# --- the plan of an instance ----------------------------------------------------------------
+
+
+def blockers(world: World, services: Collection[str]) -> Iterator[Blocker]:
+    """What would be written to by two copies, for the services that are started."""
+    for one in world.in_common:
+        starting = [name for name in one.services if name in services]
+        if starting:
+            yield conflict(
+                f"shared-{one.kind}",
+                one.name,
+                f"instance {world.model.instance} would share {one.kind} {one.name} with the other "
+                f"copies (service {', '.join(starting)}): {one.reason}",
+                one.hint,
+                service=starting[0],
+            )
+
+
+def warnings(world: World, services: Collection[str]) -> Iterator[str]:
+    """What the copies do share, as the model asks."""
+    model = world.model
+    if not model.instance:
+        return
+    external = [
+        network.name
+        for key in keys_of(model, services)
+        if (network := model.networks.get(key)) and network.external
+    ]
+    if external:
+        on = sorted({name for key in external for name in _on(model, services, key)})
+        yield (
+            f"external network {', '.join(external)} is the same for all copies: "
+            f"{', '.join(on)} answer to the same names on it"
+        )
+    host = [name for name in services if model.services[name].config.get("network_mode") == "host"]
+    if host:
+        yield (
+            f"{', '.join(host)} on the host's network: what listens there, and what is reached at "
+            "localhost, is the same for all copies"
+        )
+
+
+def _on(model: Model, services: Collection[str], name: str) -> list[str]:
+    keys = {key for key, one in model.networks.items() if one.name == name}
+    return [one for one in services if keys & set(model.services[one].networks)]

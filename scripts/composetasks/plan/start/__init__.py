@@ -1,0 +1,1 @@
+"""Which containers are created, recreated, started and stopped, and why."""

@@ -1,0 +1,58 @@
+"""What is wrong with a service of the model, and blocks only what needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from composetasks.facts import Blocker, ExitCode, Model, World
+from composetasks.plan.images.decisions import ImagePlan
+
+
+def model_faults(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
+    """What keeps Compose from starting some of ``services``: an ``env_file`` it can't read, or a
+    dependency that no active profile brings in (Compose then starts nothing at all)."""
+    for name in services:
+        if name in model.faults:
+            yield Blocker(
+                kind="model",
+                target=name,
+                message=f"{name}: {model.faults[name]}",
+                hint="create the file, correct the compose file, or say `required: false`",
+                code=ExitCode.INVALID,
+                service=name,
+            )
+        for dependency in model.services[name].depends_on:
+            if dependency.required and dependency.service not in model.services:
+                yield _inactive(model, name, dependency.service)
+
+
+def _inactive(model: Model, name: str, dependency: str) -> Blocker:
+    section = model.inactive[dependency].config if dependency in model.inactive else {}
+    profiles = [str(one) for one in section.get("profiles") or ()]
+    known = bool(profiles)
+    return Blocker(
+        kind="profile",
+        target=dependency,
+        message=f"{name} depends on {dependency}, which is "
+        + (f"in the inactive profile {profiles[0]}" if known else "not in the model"),
+        hint=f"name {dependency} as well, or set COMPOSE_PROFILES={profiles[0]}"
+        if known
+        else "correct depends_on in the compose file",
+        code=ExitCode.INVALID,
+        service=name,
+    )
+
+
+def with_present_images(world: World, images: ImagePlan) -> ImagePlan:
+    """``images`` for a start: where what an image is built from is missing, Compose takes the one
+    that is there, and asks for no more."""
+    blockers, warnings = [], list(images.warnings)
+    for blocker in images.blockers:
+        service = world.model.services.get(blocker.service)
+        always = service is not None and service.config.get("pull_policy") == "build"
+        if blocker.kind != "build" or always or world.engine.image(blocker.target) is None:
+            blockers.append(blocker)
+        else:
+            warnings.append(f"{blocker.message}: {blocker.target} is used as it is")
+    return replace(images, blockers=tuple(blockers), warnings=tuple(warnings))

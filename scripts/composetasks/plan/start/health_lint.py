@@ -1,0 +1,96 @@
+"""Health checks that make a start slow or believe too early: one line for each kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from composetasks.facts import Service, World
+from composetasks.plan.start.jobs import looks_like_job
+
+SLOW_SECONDS = 2.0
+"""Intervals up to here cost a start too little to speak of."""
+DEFAULT_INTERVAL = "30s"
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+def health_warnings(
+    world: World, names: Iterable[str], lacking: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """What to better in the health checks of ``names``: first those that can't pass, by the
+    program that each lacks, then those that say a service is up when it is not, then those that
+    say so late. Services without any check share a line."""
+    model = world.model
+    known = [model.services[name] for name in names if name in model.services]
+    services = [one for one in known if not one.provided]
+    missing = lacking or {}
+    lines = [_lacks(one.name, missing[one.name]) for one in services if one.name in missing]
+    lines += _one_line_a_kind(pair for service in services for pair in _of_one(service))
+    awaited = {
+        dependency.service
+        for service in services
+        for dependency in service.depends_on
+        if dependency.condition != "service_completed_successfully"
+    }
+    unasked = [
+        service.name
+        for service in services
+        if not service.has_healthcheck
+        and not looks_like_job(model, service)
+        and service.name not in world.image_checks
+    ]
+    bare = [name for name in unasked if name in awaited]
+    others = [name for name in unasked if name not in awaited]
+    if bare:
+        lines.append(f"no health check, though others depend on it: {', '.join(bare)}")
+    if others:
+        lines.append(f"no health check, so a start can't tell that it works: {', '.join(others)}")
+    return tuple(lines)
+
+
+def _lacks(service: str, program: str) -> str:
+    return (
+        f"{service}: its check runs {program}, which its image lacks: put it there, or ask with "
+        "what is there"
+    )
+
+
+def _one_line_a_kind(found: Iterable[tuple[str, str]]) -> list[str]:
+    who: dict[str, list[str]] = {}
+    for name, advice in found:
+        who.setdefault(advice, []).append(name)
+    return [f"{', '.join(names)}: {advice}" for advice, names in who.items()]
+
+
+def _of_one(service: Service) -> Iterator[tuple[str, str]]:
+    """What to better in a service's check, with the service's name."""
+    check = service.config.get("healthcheck") or {}
+    test = check.get("test") or ()
+    words = " ".join(map(str, test)) if isinstance(test, (list, tuple)) else str(test)
+    if not service.has_healthcheck or not words or words == "NONE":
+        return
+    if re.search(r"\bpg_isready\b", words) and not _names_host(service, words):
+        advice = "pg_isready without -h also passes for the temporary server of a first start"
+        yield service.name, f"{advice}: add -h 127.0.0.1"
+        return
+    interval = str(check.get("interval") or DEFAULT_INTERVAL)
+    if seconds(interval) > SLOW_SECONDS and not (
+        check.get("start_period") and check.get("start_interval")
+    ):
+        advice = "health is asked about so seldom, and a start waits for it"
+        yield (
+            f"{service.name} ({interval})",
+            f"{advice}: add start_period: 60s and start_interval: 500ms",
+        )
+
+
+def _names_host(service: Service, words: str) -> bool:
+    """Whether pg_isready is told a host: by an option, a connection string, or its environment."""
+    environment = service.config.get("environment") or {}
+    return "PGHOST" in environment or bool(re.search(r"\s-q?h|--host\b|PGHOST=|host=|://", words))
+
+
+def seconds(duration: str) -> float:
+    """A duration as Compose writes it (``1m30s``)."""
+    parts = re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
+    return sum(float(number) * UNITS[unit] for number, unit in parts)

@@ -1,0 +1,454 @@
+"""Which containers are created, recreated, started or left alone, and why.
+
+The rule is Compose's own (its convergence: configuration hash, image, networks, volumes, number
+of replicas); what Compose never says, the reason, is found by comparing what a container was
+made from with what the model says now, field by field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from composetasks.facts import (
+    Container,
+    ContainerStart,
+    CreateContainer,
+    Evidence,
+    Model,
+    Operation,
+    RecreateContainer,
+    RemoveContainer,
+    RunProvider,
+    Service,
+    StartContainer,
+    Step,
+    StopContainer,
+    Wait,
+    World,
+)
+from composetasks.facts.jobs import namespaces_of
+from composetasks.plan.conflicts import networks
+from composetasks.plan.conflicts.mounts import mounted_images, started
+from composetasks.plan.start import jobs
+from composetasks.plan.start.jobs import due, is_done
+
+UNSEEN_BY_COMPOSE = ("network", "content", "provider")
+"""The kinds of differences that Compose does not recreate a container for by itself: it starts a
+stopped one off its network, or fails to start it where that is gone, and does not see an edit of
+an inline config."""
+NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attach")
+"""Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """The container steps of a start."""
+
+    steps: tuple[Step, ...]
+
+
+def closure(model: Model, names: Iterable[str]) -> tuple[str, ...]:
+    """The named services and everything they depend on, in the model's order; all of the
+    model's where none is named."""
+    wanted: set[str] = set()
+    todo = list(names) or list(model.services)
+    while todo:
+        name = todo.pop()
+        if name in wanted or name not in model.services:
+            continue
+        wanted.add(name)
+        todo += [dependency.service for dependency in model.services[name].depends_on]
+    return tuple(name for name in model.services if name in wanted)
+
+
+def containers_of(world: World, service: str) -> tuple[Container, ...]:
+    """The containers of a service of this project, by number."""
+    found = [
+        container
+        for container in world.engine.containers
+        if container.project == world.model.project
+        and container.service == service
+        and container.replica
+    ]
+    return tuple(sorted(found, key=lambda container: (container.number, container.created)))
+
+
+def images_now(world: World, services: Iterable[str]) -> Mapping[str, str | None]:
+    """The image each service would run; what its container was made from where the tag is gone."""
+    found: dict[str, str | None] = {}
+    for name in services:
+        image = world.engine.image(world.model.services[name].image)
+        made = [
+            one.labels.get("com.docker.compose.image") or one.image_id
+            for one in containers_of(world, name)
+        ]
+        found[name] = image.id if image else made[0] if made else None
+    return found
+
+
+def plan_services(
+    world: World,
+    services: Iterable[str],
+    image_of: Mapping[str, str | None],
+    *,
+    rerun: Iterable[str] = (),
+    wait: bool = True,
+) -> ServicePlan:
+    """The container steps that bring ``services`` to what the model says.
+
+    ``image_of`` gives the image id each service should run, None where a step of the same plan
+    makes it. ``rerun`` names jobs to run again although nothing changed; without ``wait`` a
+    running service that is not ready yet needs no step.
+    """
+    names, again = tuple(services), frozenset(rerun)
+    anew: frozenset[str] = frozenset()
+    while True:
+        steps = _steps(world, names, _Asked(image_of, again, wait, anew))
+        making = frozenset(started(steps))
+        if making <= anew or not any(_jobs(world, names)):
+            return ServicePlan(steps)
+        # What is started may make a job due, whose own start may make another one due.
+        anew |= making
+
+
+def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
+    """The services of which a container did its work and ended."""
+    for name in services:
+        service = world.model.services[name]
+        if any(is_done(world, service, one) for one in containers_of(world, name)):
+            yield name
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a plan of containers is asked for; ``anew`` are the services that it makes or starts."""
+
+    image_of: Mapping[str, str | None]
+    rerun: Collection[str]
+    wait: bool
+    anew: Collection[str]
+
+
+def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    touched: dict[str, list[str]] = {}
+    moved: set[str] = set()
+    anew = set(asked.anew)
+    for name in services:
+        service = world.model.services[name]
+        recreated = [one for one in shares_with(service) if one in moved]
+        made = tuple(_service_steps(world, service, replace(asked, anew=anew), recreated))
+        if any(isinstance(step.operation, RecreateContainer) for step in made):
+            moved.add(name)
+        made += tuple(_restarts(world, service, moved, anew, made))
+        if any(isinstance(step.operation, ContainerStart) for step in made):
+            anew.add(name)
+        if service.provided:
+            made = (_run_provider(service),)
+        needs = tuple(
+            step_id
+            for dependency in service.depends_on
+            for step_id in touched.get(dependency.service, ())
+        )
+        made = tuple(replace(step, needs=needs + step.needs) for step in made)
+        touched[name] = [step.id for step in made]
+        steps += made
+    return tuple(steps)
+
+
+def _service_steps(
+    world: World, service: Service, asked: _Asked, recreated: Collection[str]
+) -> Iterator[Step]:
+    changed: dict[str, tuple[Evidence, ...]] = {}
+    again: dict[str, tuple[Evidence, ...]] = {}
+    present = containers_of(world, service.name)
+    for container in present:
+        because = (
+            *_differences(world, service, container, asked.image_of),
+            *(Evidence(kind="dependency", name=name) for name in recreated),
+            *_provided(world, service),
+        )
+        if is_done(world, service, container):
+            work = tuple(due(world, service, container, asked.anew))
+            because += tuple(one for one in work if one.kind == "content")
+            again[container.id] = tuple(one for one in work if one.kind != "content")
+            # It needs its networks when it runs again, and not before.
+            only_networks = all(evidence.kind == "network" for evidence in because)
+            if only_networks and not work and service.name not in asked.rerun:
+                because = ()
+        changed[container.id] = because
+    # Compose keeps the unchanged ones with the lowest numbers (reconcile.go, sortContainers).
+    present = tuple(sorted(present, key=lambda one: (bool(changed[one.id]), one.number)))
+    for container in sorted(present[: service.replicas], key=lambda one: one.number):
+        if because := changed[container.id]:
+            name = _name(world, service, container.number)
+            reason = _recreate_reason(because)
+            kinds = {one.kind for one in because}
+            recreate = RecreateContainer(
+                forced=not kinds.isdisjoint(UNSEEN_BY_COMPOSE), changed=kinds != {"provider"}
+            )
+            yield _step(recreate, service, name, reason, because, container.id)
+        elif container.id in again:
+            rerun = service.name in asked.rerun
+            yield from _job_again(service, container, again[container.id], rerun)
+        else:
+            yield from _same(service, container, asked.wait)
+    last = max((one.number for one in present), default=0)
+    missing = (Evidence(kind="no-container"),)
+    for number in range(last + 1, last + 1 + service.replicas - len(present)):
+        name = _name(world, service, number)
+        yield _step(CreateContainer(), service, name, "it does not exist yet", missing)
+    for container in present[service.replicas :]:
+        yield _step(
+            RemoveContainer(),
+            service,
+            container.name,
+            f"the model asks for {service.replicas} of it",
+            (Evidence(kind="replicas", old=str(container.number), new=str(service.replicas)),),
+            container.id,
+        )
+
+
+def _provided(world: World, service: Service) -> Iterator[Evidence]:
+    """What a provider may say otherwise each time it is run: Compose makes the containers that
+    depend on it anew at every start."""
+    for name in world.model.providers_of(service.name):
+        yield Evidence(kind="provider", name=name)
+
+
+def _run_provider(service: Service) -> Step:
+    kind = str(service.config["provider"].get("type", ""))
+    because = (Evidence(kind="provider", name=kind),)
+    reason = f"Compose runs its provider {kind} at every start"
+    return _step(RunProvider(), service, service.name, reason, because)
+
+
+def _name(world: World, service: Service, number: int) -> str:
+    """What Compose calls the container of this number, which may lie above the replicas' count
+    where one with a lower number is gone."""
+    fixed = service.config.get("container_name")
+    if fixed:
+        return str(fixed)
+    if number <= service.replicas:
+        return service.container_names[number - 1]
+    return world.model.separator.join((world.model.project, service.name, str(number)))
+
+
+def _step(
+    operation: Operation,
+    service: Service,
+    target: str,
+    reason: str,
+    because: tuple[Evidence, ...] = (),
+    key: str = "",
+) -> Step:
+    return Step(
+        operation=operation,
+        target=target,
+        reason=reason,
+        service=service.name,
+        services=(service.name,),
+        because=because,
+        key=key,
+    )
+
+
+def _job_again(
+    service: Service, container: Container, work: tuple[Evidence, ...], rerun: bool
+) -> Iterator[Step]:
+    """The step, if any, of a job that is done."""
+    if not work and not rerun:
+        return
+    because = work or (Evidence(kind="state", old=container.state, new="running"),)
+    why = "it is to run again" if rerun else jobs.reason(work)
+    yield _step(StartContainer(), service, container.name, why, because, container.id)
+
+
+def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
+    """The step, if any, of a container whose making has not changed."""
+    evidence = (Evidence(kind="state", old=container.state, new="running"),)
+    if container.state == "running":
+        if wait and container.health in ("starting", "unhealthy"):
+            because = (Evidence(kind="health", old=container.health, new="healthy"),)
+            reason = f"it runs and is {container.health}"
+            yield _step(Wait(), service, container.name, reason, because, container.id)
+        return
+    if container.state == "restarting":
+        because = (Evidence(kind="state", old="restarting", new="running"),)
+        yield _step(Wait(), service, container.name, "it is restarting", because, container.id)
+        return
+    reason = f"it is {container.state}"
+    if container.state == "exited" and container.exit_code is not None:
+        reason = f"it exited with code {container.exit_code}"
+    start = StartContainer(unpause=container.state == "paused")
+    yield _step(start, service, container.name, reason, evidence, container.id)
+
+
+def _restarts(
+    world: World,
+    service: Service,
+    moved: Collection[str],
+    anew: Collection[str],
+    own: tuple[Step, ...],
+) -> Iterator[Step]:
+    """The steps that stop and start what runs and can't go on as it is. Compose does so where one
+    that it depends on with ``restart: true`` is recreated (reconcile.go, planStopDependents); we
+    also where another container's namespaces, which it is in, went with that one's stop."""
+    known = {step.key for step in own if not isinstance(step.operation, Wait)}
+    for container in containers_of(world, service.name):
+        if container.state != "running" or container.id in known:
+            continue
+        cause, reason = _restart_reason(world, service, container, moved, anew)
+        if not cause:
+            continue
+        because = (Evidence(kind="dependency", name=cause),)
+        stop = _step(StopContainer(), service, container.name, reason, because, container.id)
+        yield stop
+        start = _step(StartContainer(), service, container.name, reason, because, container.id)
+        yield replace(start, needs=(stop.id,))
+
+
+def _restart_reason(
+    world: World,
+    service: Service,
+    container: Container,
+    moved: Collection[str],
+    anew: Collection[str],
+) -> tuple[str, str]:
+    """The service because of which a running container is started again, and why; "" for none."""
+    for one in service.depends_on:
+        if one.restart and one.service in moved:
+            return one.service, f"{one.service}, which it depends on, is recreated"
+    for name in namespaces_of(service):
+        if name in anew:
+            return name, f"{name}, whose namespaces it shares, is started again"
+        own = world.runs.get(container.id)
+        others = [world.runs[c.id] for c in containers_of(world, name) if c.id in world.runs]
+        if own and others and others[0].started > own.started:
+            return name, f"{name}, whose namespaces it shares, was started again"
+    return "", ""
+
+
+def shares_with(service: Service) -> tuple[str, ...]:
+    """The services whose container this one's is bound to by id (its network, its processes or
+    its volumes): where theirs is recreated, so is this one's (reconcile.go,
+    parentNamespaceRecreated)."""
+    named = list(namespaces_of(service))
+    named += [
+        str(one).split(":")[0]
+        for one in service.config.get("volumes_from") or ()
+        if not str(one).startswith("container:")
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _recreate_reason(because: tuple[Evidence, ...]) -> str:
+    fields = [e.field for e in because if e.kind == "config" and e.field]
+    parts = []
+    if fields:
+        shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
+        parts.append(f"its configuration changed ({shown})")
+    parts += [
+        {
+            "image": "its image changed",
+            "mounted-image": f"the image {e.name} that it mounts changed",
+            "network": f"it is not on its network {e.name}"
+            if e.old == networks.NOT_ATTACHED
+            else f"its network {e.name} changed",
+            "volume": f"its volume at {e.name} changed",
+            "content": f"its config {e.name} was edited",
+            "dependency": f"it shares what {e.name} has, which is recreated",
+            "provider": f"it gets what the provider of {e.name} says",
+        }[e.kind]
+        for e in because
+        if e.kind in ("image", "mounted-image", "network", "volume", "content", "dependency")
+    ]
+    return ", ".join(dict.fromkeys(parts)) or "its configuration changed"
+
+
+# --- what differs ---------------------------------------------------------------------------
+
+
+def _differences(
+    world: World, service: Service, container: Container, image_of: Mapping[str, str | None]
+) -> Iterator[Evidence]:
+    image_id = image_of.get(service.name)
+    if container.config_hash != service.config_hash:
+        yield from _config_differences(world, service, container)
+    made_of = container.labels.get("com.docker.compose.image") or container.image_id
+    if image_id is None:
+        yield Evidence(kind="image", old=_short(made_of), new="made by this plan")
+    elif image_id != made_of:
+        yield Evidence(kind="image", old=_short(made_of), new=_short(image_id))
+    yield from mounted_images(world, service, container, image_of)
+    if container.state in ("created", "running", "paused", "restarting", "exited"):
+        for path in world.old_contents.get(container.id, ()):
+            yield Evidence(kind="content", name=path)
+        yield from networks.differences(world, service, container)
+        yield from _volume_differences(world, service, container)
+
+
+def _config_differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
+    was = world.made_from.get(container.config_hash)
+    if was is None:
+        yield Evidence(
+            kind="config",
+            field="(unknown)",
+            old=container.config_hash[:12],
+            new=service.config_hash[:12],
+            detail="what this container was made from is not on record",
+        )
+        return
+    found = list(changed_fields(comparable(was), comparable(service.config)))
+    yield from found
+    if not found:
+        yield Evidence(
+            kind="config",
+            field="(order or content)",
+            old=container.config_hash[:12],
+            new=service.config_hash[:12],
+        )
+
+
+def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A service's resolved configuration without what does not count for its hash."""
+    return {key: value for key, value in config.items() if key not in NOT_IN_HASH}
+
+
+def changed_fields(old: Any, new: Any, path: str = "") -> Iterator[Evidence]:
+    """The leaves in which two resolved configurations differ, as ``environment.NAME`` paths."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in old:
+                yield Evidence(kind="config", field=inner, old=None, new=_text(new[key]))
+            elif key not in new:
+                yield Evidence(kind="config", field=inner, old=_text(old[key]), new=None)
+            else:
+                yield from changed_fields(old[key], new[key], inner)
+    elif old != new:
+        yield Evidence(kind="config", field=path, old=_text(old), new=_text(new))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_text(item) for item in value) + "]"
+    return "" if value is None else str(value)
+
+
+def _volume_differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
+    for mount in service.mounts:
+        resource = world.model.volumes.get(mount.source) if mount.type == "volume" else None
+        if resource is None:
+            continue
+        has = container.volumes.get(mount.target)
+        if has != resource.name:
+            yield Evidence(kind="volume", name=mount.target, old=has, new=resource.name)
+
+
+def _short(identity: str) -> str:
+    return identity.removeprefix("sha256:")[:12]

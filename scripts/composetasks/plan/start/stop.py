@@ -1,0 +1,112 @@
+"""The plan of ``down``: this project's containers and networks, never its state."""
+
+from __future__ import annotations
+
+from composetasks.facts import (
+    Container,
+    Evidence,
+    Network,
+    Plan,
+    RemoveContainer,
+    RemoveNetwork,
+    Step,
+    StopProvider,
+    World,
+)
+from composetasks.plan.conflicts.container_summary import made_by
+from composetasks.plan.conflicts.origin import Origin, origin
+from composetasks.plan.start.hooks import with_hooks
+from composetasks.plan.start.start import finished
+
+SPARED = (Origin.OTHER_CHECKOUT, Origin.OTHER_FILES)
+
+
+def plan_stop(world: World) -> Plan:
+    """Remove what this checkout's project has on the engine, dependents first.
+
+    One-offs, kept hooks and containers of services no longer in the model go with it; strangers
+    and containers that another checkout or other Compose files of the project made are spared,
+    and so is every network that is still in use.
+    """
+    model = world.model
+    ours: list[Container] = []
+    spared: list[Container] = []
+    for container in world.engine.containers:
+        if container.project == model.project:
+            (spared if origin(world, container) in SPARED else ours).append(container)
+    order = {name: place for place, name in enumerate(model.services)}
+    ours.sort(key=lambda one: (-order.get(one.service, -1), one.name))
+    steps: list[Step] = []
+    by_service: dict[str, list[str]] = {}
+    for container in ours:
+        dependents = [
+            step_id
+            for name, service in model.services.items()
+            if any(dependency.service == container.service for dependency in service.depends_on)
+            for step_id in by_service.get(name, ())
+        ]
+        step = Step(
+            operation=RemoveContainer(),
+            target=container.name,
+            reason=f"it is {container.state}; its volumes stay",
+            service=container.service if container.service in model.services else "",
+            services=(container.service,) if container.service in model.services else (),
+            because=(Evidence(kind="state", old=container.state, new="removed"),),
+            needs=tuple(dependents),
+            key=container.id,
+        )
+        by_service.setdefault(container.service, []).append(step.id)
+        steps.append(step)
+    steps = with_hooks(world, steps)
+    steps += [
+        Step(
+            operation=StopProvider(),
+            target=name,
+            reason="Compose has its provider end what it made",
+            service=name,
+            services=(name,),
+            because=(Evidence(kind="provider", name=str(service.config["provider"].get("type"))),),
+            needs=tuple(step.id for step in steps),
+        )
+        for name, service in reversed(list(model.services.items()))
+        if service.provided
+    ]
+    staying = [one for one in world.engine.containers if one not in ours]
+    steps += _networks(world, staying, tuple(step.id for step in steps))
+    warnings = [f"container {one.name} stays: made {made_by(world, one)}" for one in spared]
+    warnings += [
+        f"network {network.name} stays: container {one.name} is on it, made {made_by(world, one)}"
+        for network in _own_networks(world)
+        for one in staying
+        if network.name in one.networks and one not in spared
+    ]
+    return finished(
+        Plan(
+            command="down",
+            project=model.project,
+            instance=model.instance,
+            steps=tuple(steps),
+            warnings=(*world.warnings, *warnings),
+        ),
+        model,
+    )
+
+
+def _own_networks(world: World) -> list[Network]:
+    return [one for one in world.engine.networks if one.project == world.model.project]
+
+
+def _networks(world: World, staying: list[Container], needs: tuple[str, ...]) -> list[Step]:
+    in_use = {name for one in staying for name in one.networks}
+    return [
+        Step(
+            operation=RemoveNetwork(),
+            target=network.name,
+            reason="it belongs to this project and nothing uses it then",
+            because=(Evidence(kind="network", name=network.name, detail="of this project"),),
+            needs=needs,
+            key=network.id,
+        )
+        for network in _own_networks(world)
+        if network.name not in in_use
+    ]

@@ -1,0 +1,157 @@
+"""What a start's time was spent on, and what would shorten it.
+
+The critical path is the chain of services that held each other up to the end. What a change would
+be worth is found by laying the start out anew with it: every service is launched as long after the
+last one it waited for as it was, and takes as long as it took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
+from itertools import pairwise
+
+from composetasks.facts import Link, ServiceStart, Shortening, Timeline
+from composetasks.plan.start.health_lint import SLOW_SECONDS
+
+QUICK_PROBE = 0.5
+"""Seconds between two health probes that cost a start nothing to speak of."""
+WORTH_SECONDS = 0.2
+MOST = 3
+"""How many services to make quicker are named."""
+
+
+def critical_path(timeline: Timeline) -> tuple[Link, ...]:
+    """The services that the length of the start is made of, in their order."""
+    by_name = {one.name: one for one in timeline.services}
+    path: list[ServiceStart] = []
+    one = _last(timeline)
+    while one is not None and one not in path:
+        path.insert(0, one)
+        one = max(_holders(one, by_name), key=lambda other: _let_go(other, path[0]), default=None)
+    begins = [_begin(timeline, one) for one in path]
+    ends = [*begins[1:], _end(timeline, path[-1])] if path else []
+    return tuple(
+        Link(one.name, round(max(0.0, end - begin), 3))
+        for one, begin, end in zip(path, begins, ends, strict=True)
+    )
+
+
+def shortenings(timeline: Timeline) -> tuple[Shortening, ...]:
+    """What would make the start shorter, the most first; last the one wait that costs the most,
+    for whether it can be done without is not ours to know. Nothing is said of a start that failed:
+    its length says nothing."""
+    if timeline.outcome != "up":
+        return ()
+    by_name = {one.name: one for one in timeline.services}
+    path = [by_name[link.service] for link in critical_path(timeline)]
+    quicker = _most(map(partial(_quicker, timeline), path), MOST)
+    waits = _most((_without(timeline, *pair) for pair in pairwise(path)), 1)
+    return (*quicker, *waits)
+
+
+def _most(found: Iterable[Shortening], count: int) -> list[Shortening]:
+    worth = [one for one in found if one.seconds >= WORTH_SECONDS]
+    return sorted(worth, key=lambda one: -one.seconds)[:count]
+
+
+def _quicker(timeline: Timeline, one: ServiceStart) -> Shortening:
+    """What is gained where a service is ready sooner."""
+    own = (one.ready or 0.0) - (one.started or one.launched or 0.0)
+    every = one.asked_every or 0.0
+    slow = every > SLOW_SECONDS
+    cut = min(own, every - QUICK_PROBE) if slow else own
+    saved = _length(timeline) - _length(timeline, faster={one.name: cut})
+    return Shortening(one.name, _slow(one) if slow else _own(one, own), round(saved, 3))
+
+
+def _without(timeline: Timeline, before: ServiceStart, after: ServiceStart) -> Shortening:
+    """What is gained where ``after`` does not wait for ``before``."""
+    saved = _length(timeline) - _length(timeline, apart={(after.name, before.name)})
+    message = f"{after.name} waits for {before.name}: if it can start without, let it"
+    return Shortening(after.name, message, round(saved, 3))
+
+
+def _slow(one: ServiceStart) -> str:
+    return (
+        f"{one.name} is asked about its health every {one.asked_every:g} s only: "
+        "add start_period: 60s and start_interval: 500ms to its check"
+    )
+
+
+def _own(one: ServiceStart, seconds: float) -> str:
+    end = "to its end" if one.state == "done" else "until it is ready"
+    return f"{one.name} itself takes {seconds:.1f} s {end}"
+
+
+def _last(timeline: Timeline) -> ServiceStart | None:
+    """The service that the start ended with: the one that failed, else the last to be ready."""
+    failed = [one for one in timeline.services if one.state == "failed"]
+    return max(
+        failed or timeline.services,
+        key=lambda one: (_end(timeline, one), one.launched is not None),
+        default=None,
+    )
+
+
+def _begin(timeline: Timeline, one: ServiceStart) -> float:
+    return timeline.seconds if one.launched is None else one.launched
+
+
+def _end(timeline: Timeline, one: ServiceStart) -> float:
+    return timeline.seconds if one.ready is None else one.ready
+
+
+def _holders(one: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[ServiceStart]:
+    """The services it waited for, as far as they were launched before it."""
+    found = [by_name[name] for name in one.waited_for if name in by_name]
+    if one.launched is None:
+        return found
+    return [
+        other for other in found if other.launched is not None and other.launched < one.launched
+    ]
+
+
+def _let_go(other: ServiceStart, one: ServiceStart) -> float:
+    """When ``other`` held ``one`` up no longer: once it was ready, or, where ``one`` was launched
+    before that, once it was launched itself."""
+    if other.ready is not None and (one.launched is None or other.ready <= one.launched):
+        return other.ready
+    return other.launched if other.launched is not None else float("inf")
+
+
+def _length(
+    timeline: Timeline,
+    faster: Mapping[str, float] | None = None,
+    apart: Collection[tuple[str, str]] = (),
+) -> float:
+    """How long the start is with services that are ready so many seconds ``faster``, and pairs
+    of which the first does not wait for the second."""
+    by_name = {one.name: one for one in timeline.services}
+    launched = [(one.launched, one) for one in timeline.services if one.launched is not None]
+    first = min((at for at, _ in launched), default=0.0)
+    cuts = faster or {}
+    now: dict[str, float] = {}
+    end = 0.0
+    for at, one in sorted(launched, key=lambda pair: pair[0]):
+        holders = _holders(one, by_name)
+        after = max((_let_go(other, one) for other in holders), default=first)
+        begin = max(
+            (
+                now[other.name] + _held(other, one, cuts.get(other.name, 0.0))
+                for other in holders
+                if (one.name, other.name) not in apart
+            ),
+            default=first,
+        )
+        now[one.name] = begin + at - after
+        own = _end(timeline, one) - at - cuts.get(one.name, 0.0)
+        end = max(end, now[one.name] + own)
+    return end
+
+
+def _held(other: ServiceStart, one: ServiceStart, cut: float) -> float:
+    """How long after its own launch ``other`` let go of ``one``."""
+    begin = other.launched or 0.0
+    let_go = _let_go(other, one)
+    return let_go - begin - (cut if let_go == other.ready else 0.0)

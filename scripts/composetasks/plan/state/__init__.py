@@ -1,0 +1,1 @@
+"""Which state is kept, emptied or put back, and who has to stop for it."""

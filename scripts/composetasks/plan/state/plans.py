@@ -1,0 +1,293 @@
+"""The plans of ``reset-state``, ``snapshot`` and ``restore``.
+
+What uses the state is stopped first, dependents before what they depend on, and started again
+afterwards if it ran; what is in one group goes together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from composetasks.facts import (
+    Blocker,
+    Consent,
+    EmptyState,
+    Evidence,
+    ExitCode,
+    Plan,
+    RestoreState,
+    Snapshot,
+    SnapshotPart,
+    State,
+    Step,
+    TakeSnapshot,
+    World,
+)
+from composetasks.plan.conflicts import external
+from composetasks.plan.conflicts.mounts import started
+from composetasks.plan.conflicts.origin import origin
+from composetasks.plan.start.faults import model_faults
+from composetasks.plan.start.start import finished
+from composetasks.plan.state.names import next_name
+from composetasks.plan.state.users import (
+    Users,
+    finished_jobs,
+    forgotten_jobs,
+    starts,
+    stops,
+    users_of,
+)
+
+
+def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan:
+    """Empty ``chosen``, after a snapshot of it."""
+    full = [one for one in chosen if one.exists and not _is_empty(one)]
+    users = users_of(world, full)
+    stopped = stops(world, users)
+    steps: list[Step] = [*stopped]
+    before = tuple(step.id for step in stopped)
+    if full and snapshot:
+        name = next_name(world.snapshots, "before-reset")
+        steps.append(_snapshot(name, full, before, "what is emptied can be brought back with it"))
+        before = (*before, steps[-1].id)
+    steps += [_empty(one, before, snapshot=snapshot) for one in full]
+    done = tuple(step.id for step in steps if isinstance(step.operation, EmptyState))
+    jobs = finished_jobs(world, full)
+    started = starts(world, users, done, jobs)
+    steps += started or forgotten_jobs(world, jobs, done)
+    return _plan(world, "reset-state", steps, users, _unkept(world, "emptied"))
+
+
+def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) -> Plan:
+    """Keep all state but caches under ``name``. Services of ``live`` are paused instead of being
+    stopped, each after its command."""
+    held = [one for one in world.state if one.exists and not one.cache]
+    if not held:
+        return _nothing_to_keep(world)
+    users = users_of(world, held, live)
+    stopped = stops(world, users)
+    needs = tuple(step.id for step in stopped)
+    kept = _snapshot(name, held, needs, "all state but caches")
+    paused = tuple(
+        Evidence(kind="paused", name=one.name, detail=_paused(live[one.service]))
+        for one in users.live
+    )
+    operation = TakeSnapshot(_names(held), paused=tuple(one.name for one in users.live))
+    kept = replace(kept, operation=operation, because=(*kept.because, *paused))
+    steps: list[Step] = [*stopped, kept]
+    done = tuple(step.id for step in steps if isinstance(step.operation, TakeSnapshot))
+    steps += starts(world, users, done)
+    return _plan(world, "snapshot", steps, users, _unkept(world, "kept"))
+
+
+def _nothing_to_keep(world: World) -> Plan:
+    blocker = Blocker(
+        kind="nothing-to-keep",
+        target=world.model.project,
+        message="nothing to keep: there is no state",
+        hint="state is what services write to named volumes and to folders of the project that "
+        "hold no code; `stack.state` in the settings names others",
+        code=ExitCode.FAILED,
+    )
+    plan = _plan(world, "snapshot", (), Users((), (), ()), _unkept(world, "kept"))
+    return replace(plan, blockers=(blocker,))
+
+
+def _unkept(world: World, word: str) -> list[str]:
+    """Warnings: what services write to that a snapshot does not keep, or a reset not empty; one
+    line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in world.unkept:
+        reasons.setdefault(one.reason, []).append(one.what)
+    return [f"not {word}: {', '.join(whats)} ({reason})" for reason, whats in reasons.items()]
+
+
+def _paused(command: Sequence[str]) -> str:
+    after = f", after `{' '.join(command)}`" if command else ""
+    return f"paused while it is read{after}"
+
+
+def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
+    """Put back what ``wanted`` holds, after a snapshot of what it replaces."""
+    parts = {part.name: part for part in wanted.state}
+    chosen = [one for one in world.state if one.name in parts]
+    missing = [name for name in parts if name not in {one.name for one in chosen}]
+    replaced = [one for one in chosen if one.exists and not _is_empty(one)]
+    users = users_of(world, chosen)
+    stopped = stops(world, users)
+    steps: list[Step] = [*stopped]
+    before = tuple(step.id for step in stopped)
+    if replaced and snapshot:
+        name = next_name(world.snapshots, "before-restore")
+        steps.append(_snapshot(name, replaced, before, "what is replaced can be brought back"))
+        before = (*before, steps[-1].id)
+    of = f"snapshot of {wanted.created}"
+    for one in chosen:
+        part = parts[one.name]
+        held = Evidence(
+            kind="content",
+            name="content",
+            old=_amount(one),
+            new=f"{_size(part.bytes)} in {_files(part.files)}",
+        )
+        lost = () if snapshot or one not in replaced else (f"{one.name}: {_amount(one)}",)
+        steps.append(
+            Step(
+                operation=RestoreState(wanted.name, special=wanted.made_here or part.special != 0),
+                target=one.name,
+                reason=_what(one),
+                service=one.services[0] if one.services else "",
+                services=one.services,
+                because=(
+                    Evidence(kind="snapshot", name=wanted.name, detail=of),
+                    held,
+                    *_foreign(wanted, part),
+                ),
+                needs=before,
+                destroys=lost,
+                consent=Consent.FORCE if _foreign(wanted, part) else _consent(one),
+            )
+        )
+    done = tuple(step.id for step in steps if isinstance(step.operation, RestoreState))
+    steps += starts(world, users, done)
+    plan = _plan(world, "restore", steps, users)
+    warnings = [f"snapshot {wanted.name} holds {name}, which the model has not" for name in missing]
+    warnings += _other_images(world, wanted, chosen)
+    return replace(plan, warnings=(*plan.warnings, *warnings))
+
+
+def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
+    """Why a part needs more consent: another checkout made it, and it may hold programs that run
+    as root, or devices."""
+    if wanted.made_here or part.special == 0:
+        return ()
+    what = "an uncounted number of" if part.special is None else str(part.special)
+    return (
+        Evidence(
+            kind="foreign-snapshot",
+            name="made elsewhere",
+            detail=f"{what} devices or set-user-ID programs, and not made by this checkout",
+        ),
+    )
+
+
+def _other_images(world: World, wanted: Snapshot, chosen: Sequence[State]) -> list[str]:
+    """Warnings: a service's image is not the one that wrote what is restored."""
+    names = dict.fromkeys(name for one in chosen for name in one.services)
+    now = {name: world.engine.image(world.model.services[name].image) for name in names}
+    return [
+        f"{name} ran another image when snapshot {wanted.name} was made"
+        for name, image in now.items()
+        if image and wanted.images.get(name) not in (None, image.id)
+    ]
+
+
+def _plan(
+    world: World,
+    command: str,
+    steps: Sequence[Step],
+    users: Users,
+    warnings: Sequence[str] = (),
+) -> Plan:
+    blockers = [
+        Blocker(
+            kind="state-in-use",
+            target=container.name,
+            message=f"container {container.name}, {origin(world, container).value}, "
+            f"uses {', '.join(names)}",
+            hint=f"stop it with `docker stop {container.name}` and run the task again",
+            code=ExitCode.CONFLICT,
+        )
+        for container, names in users.foreign
+    ]
+    # What is stopped for it has to come up again: what keeps it from that is said before.
+    again = started(steps)
+    blockers += [*model_faults(world.model, again), *external.missing(world, again)]
+    plan = Plan(
+        command=command,
+        project=world.model.project,
+        instance=world.model.instance,
+        steps=tuple(steps),
+        blockers=tuple(blockers),
+        warnings=(*world.warnings, *warnings),
+    )
+    return finished(plan, world.model)
+
+
+def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason: str) -> Step:
+    services = tuple(dict.fromkeys(name for one in state for name in one.services))
+    return Step(
+        operation=TakeSnapshot(_names(state)),
+        target=name,
+        reason=reason,
+        service=services[0] if services else "",
+        services=services,
+        because=tuple(
+            Evidence(kind="state-kept", name=one.name, detail=_amount(one)) for one in state
+        ),
+        needs=needs,
+    )
+
+
+def _names(state: Sequence[State]) -> tuple[str, ...]:
+    return tuple(one.name for one in state)
+
+
+def _empty(one: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
+    amount = _amount(one)
+    because = [Evidence(kind="content", name="content", old=amount, new="empty")]
+    if one.description:
+        because.append(Evidence(kind="description", name="what it is", detail=one.description))
+    if one.group:
+        because.append(Evidence(kind="group", name="group", detail=one.group))
+    return Step(
+        operation=EmptyState(),
+        target=one.name,
+        reason=_what(one),
+        service=one.services[0] if one.services else "",
+        services=one.services,
+        because=tuple(because),
+        needs=needs,
+        destroys=() if snapshot else (f"{one.name}: {amount}",),
+        consent=_consent(one),
+    )
+
+
+# --- amounts --------------------------------------------------------------------------------
+
+
+def _consent(one: State) -> Consent:
+    """What lies outside the project may be somebody else's as well."""
+    return Consent.FORCE if one.outside else Consent.YES
+
+
+def _what(one: State) -> str:
+    used = f"used by {', '.join(one.services)}" if one.services else "used by no active service"
+    where = f", which is {one.folder}, outside the project" if one.outside else ""
+    return f"{one.kind} {one.place}{where}, {used}"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _is_empty(one: State) -> bool:
+    return one.files == 0 and not one.folders
+
+
+def _amount(one: State) -> str:
+    if not one.exists or _is_empty(one):
+        return "nothing"
+    if one.bytes is None or one.files is None:
+        return "an unknown amount"
+    written = f", last written {one.modified}" if one.modified else ""
+    return f"{_size(one.bytes)} in {_files(one.files)}{written}"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

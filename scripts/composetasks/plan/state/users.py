@@ -1,0 +1,211 @@
+"""The containers that use some state: how they are stopped before it is touched, and started
+again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from composetasks.facts import (
+    Consent,
+    Container,
+    Evidence,
+    RemoveContainer,
+    StartContainer,
+    State,
+    Step,
+    StopContainer,
+    World,
+)
+from composetasks.plan.conflicts.origin import Origin, origin
+from composetasks.plan.start.hooks import with_hooks
+from composetasks.plan.start.jobs import is_done
+from composetasks.plan.start.services import closure, containers_of, images_now, plan_services
+
+OURS = (Origin.OURS, Origin.ONE_OFF, Origin.NO_SERVICE, Origin.INACTIVE, Origin.OTHER_FILES)
+
+
+@dataclass(frozen=True)
+class Users:
+    """The running containers that use some state: ``ours``, with what each uses (nothing where it
+    only depends on one that does), dependents first; ``live``, which need no stop; and
+    ``foreign``, which we must not touch."""
+
+    ours: tuple[tuple[Container, tuple[str, ...]], ...]
+    live: tuple[Container, ...]
+    foreign: tuple[tuple[Container, tuple[str, ...]], ...]
+
+
+def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> Users:
+    """What runs and uses ``state``, and what depends on that: it would lose what it works with.
+    Services of ``live`` may stay up."""
+    uses: dict[str, tuple[str, ...]] = {}
+    for one in state:
+        for key in one.containers:
+            uses[key] = (*uses.get(key, ()), one.name)
+    running = [one for one in world.engine.containers if one.running]
+    using = [one for one in running if one.id in uses]
+    foreign = [one for one in using if origin(world, one) not in OURS]
+    pausable = [one for one in using if one.service in set(live) and one.state == "running"]
+    ours = {one.id: one for one in using if one not in foreign and one not in pausable}
+    touched = {one.service for one in ours.values() if origin(world, one) is Origin.OURS}
+    for name in _dependents(world, touched):
+        ours |= {
+            one.id: one
+            for one in containers_of(world, name)
+            if one.running and origin(world, one) is Origin.OURS
+        }
+    order = {name: place for place, name in enumerate(world.model.services)}
+    return Users(
+        ours=tuple(
+            (one, uses.get(one.id, ()))
+            for one in sorted(
+                ours.values(), key=lambda one: (-order.get(one.service, len(order)), one.name)
+            )
+        ),
+        live=tuple(one for one in pausable if one.id not in ours and one not in foreign),
+        foreign=tuple((one, uses[one.id]) for one in foreign),
+    )
+
+
+def _dependents(world: World, names: set[str]) -> list[str]:
+    """The services that depend on any of ``names``, through others too."""
+    found: list[str] = []
+    for name, service in world.model.services.items():
+        needs = {dependency.service for dependency in service.depends_on}
+        if name not in names and needs & {*names, *found}:
+            found.append(name)
+    return found
+
+
+# --- stopping -------------------------------------------------------------------------------
+
+
+def stops(world: World, users: Users) -> list[Step]:
+    """The steps that stop what uses the state, dependents first."""
+    steps: list[Step] = []
+    ids: dict[str, list[str]] = {}
+    for container, names in users.ours:
+        needs = [
+            step_id
+            for name in _dependents(world, {container.service})
+            for step_id in ids.get(name, ())
+        ]
+        back = origin(world, container) is Origin.OURS
+        lost = _in_memory(world, container)
+        reason = f"it uses {', '.join(names)}" if names else _depends(world, container, users)
+        step = Step(
+            operation=StopContainer(),
+            target=container.name,
+            reason=reason if back else f"{reason}; it is not started again",
+            service=container.service if container.service in world.model.services else "",
+            services=(container.service,) if container.service in world.model.services else (),
+            because=(Evidence(kind="state", old=container.state, new="exited"),),
+            needs=tuple(needs),
+            destroys=lost,
+            consent=Consent.NONE if back and not lost else Consent.YES,
+            key=container.id,
+        )
+        ids.setdefault(container.service, []).append(step.id)
+        steps.append(step)
+    return with_hooks(world, steps)
+
+
+def _in_memory(world: World, container: Container) -> tuple[str, ...]:
+    """What is lost when a container stops: volumes in memory that it mounts."""
+    return tuple(
+        f"what {one.what} holds in memory"
+        for one in world.unkept
+        if one.in_memory and container.service in one.services
+    )
+
+
+def _depends(world: World, container: Container, users: Users) -> str:
+    users_of_it = {one.service for one, names in users.ours if names}
+    through = [name for name in closure(world.model, [container.service]) if name in users_of_it]
+    return f"it depends on {', '.join(through)}"
+
+
+# --- starting again -------------------------------------------------------------------------
+
+
+def starts(
+    world: World, users: Users, done: tuple[str, ...], jobs: Sequence[str] = ()
+) -> list[Step]:
+    """What ran is started again by the rules of a start, and what it depends on with it; so are
+    ``jobs`` whose work is gone."""
+    stopped = {one.id: one for one, _ in users.ours if origin(world, one) is Origin.OURS}
+    names = {one.service for one in stopped.values()}
+    if not names:
+        return []
+    containers = tuple(
+        replace(one, state="exited", exit_code=0, health="") if one.id in stopped else one
+        for one in world.engine.containers
+    )
+    after = replace(world, engine=replace(world.engine, containers=containers))
+    services = closure(world.model, [*names, *jobs])
+    started = plan_services(after, services, images_now(after, services), rerun=[*jobs, *names])
+    return [
+        replace(_with_reason(world, step, stopped, jobs), needs=(*step.needs, *done))
+        for step in started.steps
+        # What is stopped for its state is as it was before: no other job's work is due for that.
+        if step.service in (*names, *jobs) or not _was_done(after, step)
+    ]
+
+
+def _was_done(world: World, step: Step) -> bool:
+    """Whether a step starts a job that is done."""
+    service = world.model.services[step.service]
+    return any(
+        one.id == step.key and is_done(world, service, one)
+        for one in containers_of(world, step.service)
+    )
+
+
+def _with_reason(
+    world: World, step: Step, stopped: Mapping[str, Container], jobs: Sequence[str]
+) -> Step:
+    if step.key in stopped and isinstance(step.operation, StartContainer):
+        ran = stopped[step.key].state
+        because = (Evidence(kind="state", old="exited", new="running"),)
+        reason = "it ran before" if ran == "running" else f"it was {ran} before"
+        return replace(step, reason=reason, because=because)
+    if step.service in jobs:
+        return replace(step, reason="its work was in the state that is emptied")
+    started = {one.service for one in stopped.values()}
+    dependents = [name for name in _dependents(world, {step.service}) if name in started]
+    if step.service not in started and dependents:
+        return replace(step, reason=f"{step.reason}, and {dependents[0]} depends on it")
+    return step
+
+
+def finished_jobs(world: World, state: Sequence[State]) -> list[str]:
+    """Jobs that others wait for and that are done, and whose work was in this state: they use
+    it, or depend on a service that does."""
+    users = {name for one in state for name in one.services}
+    return [
+        name
+        for name in world.model.services
+        if name in (*users, *_dependents(world, users))
+        and world.model.awaits_end_of(name)
+        and any(one.state == "exited" and one.exit_code == 0 for one in containers_of(world, name))
+    ]
+
+
+def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) -> list[Step]:
+    """Where nothing is started again, the containers of such jobs go: the next start would take
+    them for done."""
+    return [
+        Step(
+            operation=RemoveContainer(),
+            target=container.name,
+            reason="its work was in the state that is emptied: the next start is to run it again",
+            service=name,
+            services=(name,),
+            because=(Evidence(kind="state", old=container.state, new="removed"),),
+            needs=needs,
+            key=container.id,
+        )
+        for name in jobs
+        for container in containers_of(world, name)
+    ]

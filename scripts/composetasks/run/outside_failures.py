@@ -1,0 +1,133 @@
+"""What the outside does to a run, as failures: an engine that falls silent or refuses, a disk that
+is full, an answer that has not the form it should.
+
+The Docker SDK and its libraries are not loaded for this: an error is known by the names of its
+classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from composetasks.facts import ExitCode
+from composetasks.run.failure import TaskFailure
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+NO_SPACE = ("no space left on device", "disk quota exceeded")
+FREE_ENGINE = (
+    "free some space where the engine keeps its data (`docker system df`), then run the task again"
+)
+LOST_LAYER = "layer does not exist"
+"""What BuildKit says where its cache has records of layers that are gone, which happens when a
+part of it was pruned: https://github.com/moby/moby/issues/41595."""
+EMPTY_CACHE = (
+    "the engine's build cache has lost a layer: empty it with `docker builder prune -a`, "
+    "then run the task again"
+)
+SILENT = (
+    "requests.exceptions.Timeout",
+    "urllib3.exceptions.TimeoutError",
+    "builtins.TimeoutError",
+)
+UNREADABLE = (
+    "requests.exceptions.InvalidJSONError",
+    "requests.exceptions.ContentDecodingError",
+    "docker.errors.StreamParseError",
+)
+AWAY = (
+    "requests.exceptions.RequestException",
+    "urllib3.exceptions.HTTPError",
+    "composetasks.observe.engine.http_body.EngineAway",
+    "builtins.ConnectionError",
+)
+LOOK = "`docker version` shows whether the engine answers; run the task again when it does"
+
+
+def silent(seconds: float, detail: str = "") -> TaskFailure:
+    """The failure of a run whose engine has not answered for so long."""
+    return TaskFailure(
+        f"the engine does not answer: not a word within {seconds:g} s",
+        code=ExitCode.NO_ENGINE,
+        detail=detail,
+        hint=LOOK,
+    )
+
+
+def from_outside(error: BaseException) -> TaskFailure | None:
+    """The failure that an error of the system or the engine is; None for any other error."""
+    kinds = {f"{one.__module__}.{one.__qualname__}" for one in type(error).__mro__}
+    if isinstance(error, BrokenPipeError):
+        return TaskFailure(
+            "whoever read what this task printed went away",
+            hint="give it a reader that stays, or send its output to a file",
+        )
+    if isinstance(error, OSError) and (
+        error.errno in FULL or (error.errno in CLOSED and error.filename)
+    ):
+        return _of_disk(error)
+    if "docker.errors.APIError" in kinds:
+        return _refused(error)
+    for known, sentence in (
+        (SILENT, "the engine does not answer"),
+        (UNREADABLE, "the engine's answer can't be read"),
+        (AWAY, "the engine went away"),
+    ):
+        if not kinds.isdisjoint(known):
+            return TaskFailure(sentence, code=ExitCode.NO_ENGINE, detail=str(error), hint=LOOK)
+    return None
+
+
+def cure(said: str, otherwise: str) -> str:
+    """What to do about a build that ended with these words: ``otherwise``, unless it is the engine
+    that is in trouble and not what was to be built."""
+    if _is_full(said):
+        return FREE_ENGINE
+    return EMPTY_CACHE if LOST_LAYER in said else otherwise
+
+
+def _is_full(said: str) -> bool:
+    return any(words in said.lower() for words in NO_SPACE)
+
+
+def _of_disk(error: OSError) -> TaskFailure:
+    where = f": {error.filename}" if error.filename else ""
+    if error.errno in FULL:
+        return TaskFailure(
+            f"the disk is full{where}",
+            detail=str(error.strerror),
+            hint="free some space on it and run the task again: it goes on from what there is",
+        )
+    return TaskFailure(
+        f"a file or folder can't be changed{where}",
+        detail=str(error.strerror),
+        hint="see whose it is and whether its file system may be written to, then run it again",
+    )
+
+
+def _refused(error: BaseException) -> TaskFailure:
+    said = str(getattr(error, "explanation", None) or error)
+    if _is_full(said):
+        return TaskFailure("the engine's disk is full", detail=said, hint=FREE_ENGINE)
+    return TaskFailure(
+        "the engine refused what it was asked for",
+        detail=said,
+        hint="run the task again: it looks anew at what there is",
+    )
+
+
+@contextlib.contextmanager
+def understood(what: str, code: ExitCode) -> Iterator[None]:
+    """Reads what another program said: where it has not the form it should, that is a failure of
+    ``code`` and no bug."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise TaskFailure(
+            f"{what} can't be read: it has not the form it should",
+            code=code,
+            detail=f"{type(error).__name__}: {error}",
+            hint="see that the program that gave it is a version that is supported",
+        ) from error

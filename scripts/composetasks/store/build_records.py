@@ -1,0 +1,260 @@
+"""What images were built from, kept in ``.composetasks/cache/`` by the digest of the inputs.
+
+Safe to delete: what is lost is the reason of the next build, and where a base image was only ever
+pulled by BuildKit, one build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import BuildInputs, BuildTime, StepTime
+from composetasks.store import memory
+from composetasks.store.folder import OWN_FOLDER
+
+DIGITS = 24
+KEPT_BUILDS = 20
+KEPT_RUNS = 5
+KEPT_UNDIGESTED = 50
+COUNTED = re.compile(r"^\[[^\]]*\] ")
+"""Where BuildKit says which of how many steps this is; an inserted line changes it for all."""
+
+
+def combined(core: str, bases: Mapping[str, str]) -> str:
+    """The digest of inputs: that of everything but the base images, and what those are."""
+    text = json.dumps([core, sorted(bases.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def own_path(context: str, cache: Path) -> str:
+    """Where in a build context our own folder is; "" where it is not in there."""
+    own = next((one for one in (cache, *cache.parents) if one.name == OWN_FOLDER), cache)
+    path = os.path.relpath(os.path.realpath(own), os.path.realpath(context))
+    return "" if path.startswith(os.pardir) or path == os.curdir else path
+
+
+def own_pattern(context: str, cache: Path) -> str:
+    """The pattern of an ignore file that leaves our own folder out of a build context; "" where
+    it is not in there. It changes with every run, and holds what is nobody's business."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", own_path(context, cache))
+
+
+class Lazy(Mapping[str, Any]):
+    """A mapping that is made when it is first looked into."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make: Callable[[], Mapping[str, Any]] | None = make
+        self._made: Mapping[str, Any] = {}
+
+    def _all(self) -> Mapping[str, Any]:
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, key: str) -> Any:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+class _Kept(Mapping[str, BuildInputs]):
+    """Kept inputs by digest; each is read when it is asked for."""
+
+    def __init__(self, cache: Path, digests: Iterable[str]) -> None:
+        self._cache = cache
+        self._there = {one: None for one in digests if _place(cache, one).exists()}
+        self._read: dict[str, BuildInputs | None] = {}
+
+    def __getitem__(self, digest: str) -> BuildInputs:
+        if digest not in self._there:
+            raise KeyError(digest)
+        if digest not in self._read:
+            place = _place(self._cache, digest)
+            self._read[digest] = memory.recall(place, partial(_inputs, digest))
+        found = self._read[digest]
+        if found is None:
+            raise KeyError(digest)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._there)
+
+    def __len__(self) -> int:
+        return len(self._there)
+
+
+def _place(cache: Path, digest: str) -> Path:
+    return cache / "built" / f"{digest}.json"
+
+
+def load_inputs(cache: Path, digests: Iterable[str]) -> Mapping[str, BuildInputs]:
+    """What was kept of ``digests``, where it was."""
+    return _Kept(cache, digests)
+
+
+def save_inputs(cache: Path, inputs: BuildInputs) -> None:
+    """Keep what an image was built from."""
+    document = {
+        "service": inputs.service,
+        "core": inputs.core,
+        "bases": dict(inputs.bases),
+        "options": dict(inputs.options),
+        "files": dict(inputs.files),
+    }
+    memory.keep(_place(cache, inputs.digest), document)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a base image was when it was last seen: the registry's digest of it, or the id of one
+    that was made here. ``image`` is its id where it was a local image; of one that only BuildKit
+    knows, ``triggers`` says whether it has ONBUILD triggers, which can't be read then."""
+
+    digest: str
+    triggers: bool = False
+    image: str = ""
+
+
+def load_bases(cache: Path) -> dict[str, Base]:
+    """What is known of base images that may not be here, by their plain names."""
+    return memory.recall(cache / "bases.json", _bases) or {}
+
+
+def _bases(kept: Any) -> dict[str, Base]:
+    return {
+        name: Base(str(known["digest"]), bool(known["triggers"]), str(known["image"]))
+        for name, known in memory.as_mapping(kept).items()
+    }
+
+
+def save_bases(cache: Path, found: Mapping[str, Base]) -> None:
+    """Remember base images beside those that are known."""
+    known = load_bases(cache)
+    if {**known, **found} != known:
+        everything = {name: asdict(base) for name, base in {**known, **found}.items()}
+        memory.keep(cache / "bases.json", everything)
+
+
+def load_undigested(cache: Path) -> frozenset[str]:
+    """The ids of images that were built here and got no digest, as far back as they matter."""
+    return frozenset(_undigested(cache))
+
+
+def save_undigested(cache: Path, image: str) -> None:
+    """Remember that an image was built here and that nobody knows from which files."""
+    known = [*_undigested(cache), image]
+    memory.keep(cache / "undigested.json", known[-KEPT_UNDIGESTED:])
+
+
+def _undigested(cache: Path) -> list[str]:
+    return memory.recall(cache / "undigested.json", memory.as_names) or []
+
+
+def save_steps(
+    cache: Path,
+    service: str,
+    digest: str,
+    steps: Iterable[Mapping[str, Any]],
+    took: BuildTime | None = None,
+) -> None:
+    """Keep how long each step of an image's build took (``name``, ``seconds``, ``cached``), and
+    the build as a whole. A step that was cached is given the seconds it takes when it runs,
+    where that is known. An image whose ``digest`` is "" has none."""
+    place = cache / "steps" / f"{service}.json"
+    document = _document(place)
+    ran = _step_times(document)
+    kept = []
+    for step in steps:
+        name = COUNTED.sub("", str(step["name"]))
+        known = ran.get(name)
+        if step["cached"]:
+            kept.append({**step, "seconds": known.last if known else step["seconds"]})
+            continue
+        seconds = float(step["seconds"])
+        ran[name] = known_again(known, seconds) if known else StepTime(seconds, seconds)
+        kept.append(dict(step))
+    builds = [[one.seconds, one.busy, one.export] for one in _build_times(document)]
+    if took is not None:
+        builds.append([took.seconds, took.busy, took.export])
+    times = {name: [one.first, one.last, one.runs, *one.recent] for name, one in ran.items()}
+    memory.keep(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
+    if digest:
+        memory.keep(cache / "steps" / f"{digest}.json", {"steps": kept})
+
+
+def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[BuildTime]]:
+    """How long the steps of a service's builds took, by their text, and its last builds, the
+    latest at the end."""
+    document = _document(cache / "steps" / f"{service}.json")
+    return _step_times(document), _build_times(document)
+
+
+def load_steps(cache: Path, digest: str) -> list[dict[str, Any]]:
+    """The steps of one image's build, as :func:`save_steps` kept them."""
+    steps = _document(cache / "steps" / f"{digest}.json").get("steps")
+    return [one for one in steps if isinstance(one, dict)] if isinstance(steps, list) else []
+
+
+def _document(place: Path) -> dict[str, Any]:
+    return memory.recall(place, memory.as_mapping) or {}
+
+
+def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
+    steps = document.get("steps")
+    if not isinstance(steps, dict):
+        return {}
+    times = {}
+    for name, found in steps.items():
+        numbers = _numbers(found, 3)
+        if numbers:
+            first, last, runs, *recent = numbers
+            times[name] = StepTime(first, last, max(1, int(runs)), tuple(recent[-KEPT_RUNS:]))
+    return times
+
+
+def known_again(known: StepTime, seconds: float) -> StepTime:
+    """A step's times after it ran once more. One run on a busy machine is no habit: what it takes
+    is the median of the last."""
+    recent = (*known.recent, seconds)[-KEPT_RUNS:]
+    return StepTime(known.first, statistics.median(recent), known.runs + 1, recent)
+
+
+def _build_times(document: Mapping[str, Any]) -> list[BuildTime]:
+    builds = document.get("builds")
+    rows = [_numbers(row, 3) for row in builds] if isinstance(builds, list) else []
+    return [BuildTime(row[0], row[1], row[2]) for row in rows if row]
+
+
+def _numbers(found: Any, count: int) -> list[float]:
+    """A list of at least so many durations; an empty one for anything else."""
+    whole = isinstance(found, list) and len(found) >= count and all(map(_is_number, found))
+    return [float(one) for one in found] if whole else []
+
+
+def _is_number(found: Any) -> bool:
+    """Whether it is a duration: more than a century is none."""
+    return isinstance(found, (int, float)) and type(found) is not bool and 0 <= found < 4e9
+
+
+def _inputs(digest: str, kept: Any) -> BuildInputs:
+    return BuildInputs(
+        service=str(kept["service"]),
+        digest=digest,
+        files=memory.as_texts(kept["files"]),
+        options=memory.as_texts(kept["options"]),
+        core=str(kept["core"]),
+        bases=memory.as_texts(kept["bases"]),
+    )

@@ -1,0 +1,155 @@
+"""``.composetasks/``: what the library keeps in the project's folder. Safe to delete."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import FULL
+from composetasks.store import files
+
+OWN_FOLDER = ".composetasks"
+KEPT_RUNS = 20
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+JOURNAL = "replacing.json"
+"""What state is being replaced, there from before the first change to after the last one."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The library's own folder of a project, or of one of its instances; the cache is shared."""
+
+    root: Path
+    cache: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    def make(self) -> None:
+        """Make what is missing, ignored by git whatever the project's own rules say. Raises
+        TaskFailure, saying who owns what, where nothing can be kept."""
+        try:
+            for path in (self.cache, self.runs):
+                path.mkdir(parents=True, exist_ok=True)
+            ignore = self.root / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", "ascii")
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            for path in (self.root, self.cache, self.runs):
+                if os.path.lexists(path) and not path.is_dir():
+                    raise not_a(path, "folder") from error
+            raise closed(self.root) from error
+        for path in (self.root, self.cache, self.runs):
+            if not os.access(path, os.W_OK | os.X_OK):
+                raise closed(path)
+
+    def new_run(self, verb: str) -> Path:
+        """A new run folder, named by time and verb; the oldest beyond KEPT_RUNS go."""
+        run = self.runs / f"{self._stamp()}-{verb}"
+        run.mkdir(parents=True, mode=0o700)
+        for old in sorted(self.runs.iterdir())[:-KEPT_RUNS]:
+            shutil.rmtree(old, ignore_errors=True)
+        return run
+
+    def _stamp(self) -> str:
+        """The time, or just after that of the last run where the clock has been set back since:
+        by their names, runs are in the order in which they were made."""
+        moment = datetime.now(timezone.utc)
+        last = max(self.runs.iterdir(), default=self.runs).name.partition("-")[0]
+        with contextlib.suppress(ValueError):
+            made = datetime.strptime(last, STAMP).replace(tzinfo=timezone.utc)
+            moment = max(moment, made + timedelta(microseconds=1))
+        return moment.strftime(STAMP)
+
+
+def not_a(path: Path, kind: str) -> TaskFailure:
+    """The failure for something that is in the place of one of our files or folders."""
+    return TaskFailure(
+        f"{path} is not a {kind}, and has to be one",
+        hint=f"nothing of ours is lost with it: move it away, or `rm -r {shlex.quote(str(path))}`",
+    )
+
+
+def closed(path: Path) -> TaskFailure:
+    """The failure for a place of ours that this user can't write to: whose it is, and how to have
+    it back."""
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    number = there.lstat().st_uid
+    if number == os.geteuid():
+        return TaskFailure(
+            f"{there} can't be written to",
+            hint="see its permissions, and whether its file system is read-only",
+        )
+    owner, mine = user(number), user(os.geteuid())
+    own = next((one for one in (path, *path.parents) if one.name == OWN_FOLDER), path)
+    way = f"chown -R {mine}:" if own.exists() else f"install -d -o {mine}"
+    return TaskFailure(
+        f"{there} can't be written to: it belongs to {owner}, and this is {mine}",
+        hint=f"`sudo {way} {shlex.quote(str(own))}` makes it yours, or run the task as {owner}",
+    )
+
+
+def user(number: int) -> str:
+    """A user's name, or the number of one that has none here."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def hand_over(root: Path) -> None:
+    """Give what root made in somebody's project to that one, who could not use it otherwise. State
+    of instances is as its services left it."""
+    if os.geteuid() != files.ROOT or not root.is_dir():
+        return
+    project = root.parent.stat()
+    if project.st_uid == files.ROOT:
+        return
+    for place, folders, names, opened in os.fwalk(root):
+        if Path(place).parent == root / "instances" and "state" in folders:
+            folders.remove("state")
+        # The folder itself last: until then it is known as root's.
+        for name in (*names, "."):
+            with contextlib.suppress(OSError):
+                status = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                if status.st_uid == files.ROOT and (name == "." or status.st_nlink == 1):
+                    owner = project.st_uid, project.st_gid
+                    os.chown(name, *owner, dir_fd=opened, follow_symlinks=False)
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document whole or not at all, readable by its owner only."""
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    files.write(path, text.encode("utf-8", "surrogatepass"))
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A document written by :func:`write_json`; None where there is none or it is damaged."""
+    try:
+        loaded = json.loads(files.read(path).decode("utf-8", "surrogatepass"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return loaded if isinstance(loaded, dict) else None
+
+
+def now() -> str:
+    """The time, RFC 3339 in UTC with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,110 @@
+"""``.composetasks/instances/<name>/``: whose instance it is, and what watches over it.
+
+``owner.json`` says which process the instance lives for ("" for one made by hand, which lives
+until somebody ends it). The first who makes the folder is its owner; the watcher of an owned one
+holds the lock file ``watcher`` as long as it lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from composetasks.facts import ExitCode
+from composetasks.run import owner, process
+from composetasks.run.failure import TaskFailure
+from composetasks.run.owner import Owner
+from composetasks.store import folder
+
+RECORD = "owner.json"
+WATCHER = "watcher"
+OVERRIDE = "compose.override.yaml"
+BY_HAND = ""
+
+
+def recorded(place: Path) -> str | None:
+    """The owner's text, BY_HAND, or None where nobody has claimed the instance."""
+    record = folder.read_json(place / RECORD)
+    return None if record is None else str(record.get("owner") or BY_HAND)
+
+
+def given(setting: str) -> Owner | None:
+    """The process that the setting names, None for no setting; raises TaskFailure, code 2."""
+    if not setting:
+        return None
+    found = owner.of(int(setting)) if owner.PID.fullmatch(setting) else None
+    if found is None:
+        raise TaskFailure(
+            f"setting stack.owner: {setting!r} is not the id of a process that runs",
+            code=ExitCode.USAGE,
+            hint="it names the process that the instance lives for; leave it out for one that "
+            "lives until you end it",
+        )
+    return found
+
+
+def ended(text: str | None) -> bool:
+    """Whether a recorded owner is one that has ended."""
+    known = owner.parse(text or "")
+    return known is not None and not owner.alive(known)
+
+
+def lives_here(text: str | None) -> bool:
+    """Whether a recorded owner is a running process of this machine."""
+    known = owner.parse(text or "")
+    return known is not None and known.host == owner.here() and owner.alive(known)
+
+
+def claim_new(place: Path, text: str) -> None:
+    """Make the instance ``text``'s where it is nobody's yet; of several at once, the first."""
+    new = place / f"{RECORD}.{os.getpid()}.new"
+    folder.write_json(new, {"owner": text})
+    with contextlib.suppress(FileExistsError):
+        os.link(new, place / RECORD)
+    new.unlink()
+
+
+def take_over(place: Path, text: str) -> None:
+    """Make the instance of an ended owner, or of none yet, ``text``'s, under its lock: what the old
+    one left in the folder goes, but the lock and the run under way."""
+    for entry in place.iterdir():
+        if entry.name in ("lock", "runs", ".gitignore", WATCHER):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    folder.write_json(place / RECORD, {"owner": text})  # last: until then the old one's end is due
+
+
+def refuse_other(name: str, text: str, mine: Owner | None) -> None:
+    """Raise TaskFailure, code 9, where a run for ``mine`` would change an instance that lives
+    for somebody else: it would end with that one, or outlive what was promised."""
+    if mine is None or text == mine.text:
+        return
+    whose = f"process {text.partition(' ')[0]}" if text else "nobody: it was made by hand"
+    raise TaskFailure(
+        f"instance {name} lives for {whose}, not for process {mine.pid}",
+        code=ExitCode.CONFLICT,
+        hint="choose another name for the instance, or leave stack.owner out to work on this one",
+    )
+
+
+def ensure_watched(place: Path, argv: Sequence[str]) -> None:
+    """Start the watcher where none lives. The lock is taken here and handed on to it, so that
+    there is never a second one, nor a moment without."""
+    descriptor = os.open(place / WATCHER, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    else:
+        command = [sys.executable, *argv, str(place)]
+        process.detach(command, log=place / "watcher.log", holding=descriptor)
+    finally:
+        os.close(descriptor)

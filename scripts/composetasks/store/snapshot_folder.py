@@ -1,0 +1,198 @@
+"""``.composetasks/snapshots/``: one folder for each snapshot, with a manifest and one compressed
+archive for each piece of state; all readable by their owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import Snapshot, SnapshotPart
+from composetasks.store import files, folder
+
+SCHEMA = "composetasks.snapshot/1"
+SNAPSHOTS = "snapshots"
+"""The folder's name in the library's own folder."""
+MANIFEST = "manifest.json"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z")
+ARCHIVE = re.compile(r"[0-9]{2,}-[A-Za-z0-9_.-]*\.tar\.zst")
+UNFINISHED = ".unfinished-"
+CHUNK = 1 << 20
+
+
+class Damaged(Exception):
+    """A snapshot is not what it was when it was made; its text says where."""
+
+
+def load_all(place: Path, key: bytes = b"") -> tuple[Snapshot, ...]:
+    """Every snapshot in ``place``, the oldest first; the archives themselves are not read.
+    ``key`` is that of the checkout's own digests, by which its own snapshots are known."""
+    try:
+        names = sorted(os.listdir(place))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    found = [load(place, name, key) for name in names if NAME.fullmatch(name)]
+    return tuple(sorted(found, key=lambda one: (one.created, one.name)))
+
+
+def load(place: Path, name: str, key: bytes = b"") -> Snapshot:
+    """One snapshot by its manifest; what is wrong with it is its ``problem``."""
+    try:
+        document = manifest(place, name)
+    except Damaged as error:
+        return Snapshot(name, "", 0, problem=str(error))
+    missing = [
+        part["file"]
+        for part in document["parts"]
+        if _size(place / name / part["file"]) != part["compressed"]
+    ]
+    return Snapshot(
+        name=name,
+        created=document["created"],
+        bytes=sum(part["compressed"] for part in document["parts"]),
+        state=tuple(
+            SnapshotPart(
+                part["name"], part["kind"], part["bytes"], part["files"], part.get("special")
+            )
+            for part in document["parts"]
+        ),
+        images={name: image["id"] for name, image in document["images"].items()},
+        problem=f"{missing[0]} is missing or has another size" if missing else "",
+        made_here=bool(key) and document.get("mark") == _mark(document, key),
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def manifest(place: Path, name: str) -> dict[str, Any]:
+    """A snapshot's manifest; raises Damaged where there is none or it was changed."""
+    try:
+        document = json.loads(files.read(place / name / MANIFEST))
+    except (OSError, ValueError, RecursionError) as error:
+        raise Damaged(f"its manifest can't be read ({error})") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise Damaged("its manifest is none, or of another version")
+    if document.pop("sha256", "") != seal(document):
+        raise Damaged("its manifest was changed after it was made")
+    if not _whole(document):
+        raise Damaged("its manifest lacks what belongs into it")
+    return document
+
+
+def _whole(document: Mapping[str, Any]) -> bool:
+    """Whether a manifest has all that is read of it, and names no file but its own archives."""
+    parts, images = document.get("parts"), document.get("images")
+    return (
+        CREATED.fullmatch(str(document.get("created"))) is not None
+        and isinstance(parts, list)
+        and all(isinstance(part, dict) and _whole_part(part) for part in parts)
+        and isinstance(images, dict)
+        and all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in images.values())
+    )
+
+
+def _whole_part(part: Mapping[str, Any]) -> bool:
+    counts = [part.get(key) for key in ("bytes", "files", "compressed")]
+    counts += [part[key] for key in ("length", "special") if key in part]
+    return (
+        all(_is_text(part.get(key)) for key in ("name", "kind", "file", "sha256"))
+        and all(type(count) is int and count >= 0 for count in counts)
+        and ARCHIVE.fullmatch(part["file"]) is not None
+    )
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that can be shown."""
+    return isinstance(value, str) and value.isprintable()
+
+
+def seal(document: Mapping[str, Any]) -> str:
+    """The digest that a manifest carries of itself."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mark(document: Mapping[str, Any], key: bytes) -> str:
+    """What only the checkout with this key can write into a manifest."""
+    unmarked = {name: value for name, value in document.items() if name != "mark"}
+    return hashlib.blake2b(seal(unmarked).encode(), digest_size=16, key=key).hexdigest()
+
+
+def verify(place: Path, name: str) -> dict[str, Any]:
+    """The manifest, after every archive was read and found to be what was written.
+
+    Raises Damaged.
+    """
+    document = manifest(place, name)
+    buffer = memoryview(bytearray(CHUNK))
+    for part in document["parts"]:
+        digest = hashlib.sha256()
+        try:
+            with (place / name / part["file"]).open("rb", buffering=0) as stream:
+                while count := stream.readinto(buffer):
+                    digest.update(buffer[:count])
+        except OSError as error:
+            raise Damaged(f"{part['file']} can't be read ({error.strerror})") from error
+        if digest.hexdigest() != part["sha256"]:
+            raise Damaged(f"{part['file']} ({part['name']}) was changed after it was made")
+    return document
+
+
+@contextlib.contextmanager
+def writing(place: Path, name: str) -> Iterator[Path]:
+    """A new snapshot's folder under a temporary name, for the block to fill and then to call
+    :func:`finish`; where the block fails nothing of it stays."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sweep(place)
+    new = place / f"{UNFINISHED}{name}"
+    new.mkdir(mode=0o700)
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def sweep(place: Path) -> None:
+    """Remove what a killed run left (the caller holds the project's lock)."""
+    for path in place.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def archive_name(number: int, state: str) -> str:
+    """The file name of a piece of state's archive."""
+    return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_.-]', '-', state)}.tar.zst"
+
+
+def finish(new: Path, document: Mapping[str, Any], key: bytes = b"") -> Path:
+    """Write the manifest into a filled folder, make all of it durable, and give it its name."""
+    whole = {"schema": SCHEMA, **document}
+    whole["mark"] = _mark(whole, key)
+    whole["sha256"] = seal(whole)
+    folder.write_json(new / MANIFEST, whole)
+    for path in (new / MANIFEST, new):
+        sync(path)
+    target = new.with_name(new.name.removeprefix(UNFINISHED))
+    new.rename(target)
+    sync(target.parent)
+    return target
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,53 @@
+"""What ended a container is told from what the engine knows, and no more than that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from composetasks.apply.start.causes import Case, Cause, cause
+from composetasks.apply.start.readiness import Phase, Readiness
+
+EIGHT = {"Memory": 8 << 20}
+
+
+def killed(
+    *, noticed: bool = False, code: int = 137, asked: bool | None = None, limits: Any = None
+) -> Cause:
+    """The diagnosis of a container that ended with ``code``."""
+    record = {"State": {"OOMKilled": noticed, "ExitCode": code}, "HostConfig": limits or {}}
+    verdict = Readiness(Phase.FAILED, f"ended with {code}", "killed")
+    return cause(Case("one", "shop-one-1", verdict, record, asked_to_end=asked))
+
+
+def test_the_engine_s_notice_of_the_kernel_s_kill_is_enough() -> None:
+    found = killed(noticed=True, limits=EIGHT, asked=None)
+    assert found.kind == "out-of-memory"
+    assert found.words == ("it was killed for memory: it used up its memory limit of 8 MiB",)
+
+
+def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
+    found = killed(limits=EIGHT, asked=False)
+    assert found.kind == "out-of-memory"
+    assert "most likely it used up its memory limit of 8 MiB" in found.words[1]
+    assert "mem_limit" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "limits", "sender"),
+    [
+        (True, EIGHT, "someone asked the engine for it"),
+        (None, EIGHT, "nothing says who sent it"),
+        (False, None, "nothing says who sent it"),
+    ],
+)
+def test_else_it_was_a_signal(asked: bool | None, limits: Any, sender: str) -> None:
+    found = killed(asked=asked, limits=limits)
+    assert found.kind == "killed"
+    assert sender in found.words[1]
+
+
+def test_other_signals_are_no_matter_of_memory() -> None:
+    found = killed(code=139, asked=False, limits=EIGHT)
+    assert (found.kind, len(found.words)) == ("killed", 1)

@@ -1,0 +1,107 @@
+"""How long a service may take, and what is told meanwhile."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from composetasks.apply.start.dependencies import dependents, is_optional, standing, waits_for
+from composetasks.apply.start.probe import Probe
+from composetasks.apply.start.progress import (
+    DEFAULT_TIMEOUT,
+    LOOP_SECONDS,
+    TELL_EVERY,
+    TELL_SECONDS,
+    Progress,
+    deadlines,
+)
+from composetasks.apply.start.readiness import Expected, Phase, Readiness
+from composetasks.facts import Dependency
+from tests.unit.worlds import model, service
+
+WAITS = Readiness(Phase.WAITING, "starting")
+
+
+def progress(verdict: Readiness = WAITS, **changes: Any) -> Progress:
+    """A service that was launched at 100 s."""
+    probe = {key: changes.pop(key) for key in ("allowance", "loops") if key in changes}
+    fields: dict[str, Any] = {"steps": [], "of": Expected(), "launched": 100.0, **changes}
+    return Progress(verdict=verdict, probes={"c1": Probe(verdict, **probe)}, **fields)
+
+
+def test_a_health_check_has_as_long_as_the_engine_gives_it() -> None:
+    assert deadlines({"a": progress()}) == {"a": 100.0 + DEFAULT_TIMEOUT}
+    assert deadlines({"a": progress(allowance=600.0)}) == {"a": 700.0}
+    assert deadlines({"a": progress(allowance=600.0, given=5.0)}) == {"a": 105.0}
+
+
+def test_a_job_has_as_long_as_it_runs() -> None:
+    job = Readiness(Phase.WAITING, "running to its end", "job")
+    assert deadlines({"a": progress(job)}) == {"a": math.inf}
+    assert deadlines({"a": progress(job, given=9.0)}) == {"a": 109.0}
+
+
+def test_a_restart_loop_has_its_time_once_nothing_else_is_coming() -> None:
+    loop = progress(loops=True)
+    assert deadlines({"a": loop}) == {"a": 100.0 + LOOP_SECONDS}
+    database = progress()
+    assert deadlines({"a": loop, "db": database})["a"] == 100.0 + DEFAULT_TIMEOUT
+    database.phase, database.up_since = Phase.UP, 150.0
+    assert deadlines({"a": loop, "db": database}) == {"a": 150.0 + LOOP_SECONDS}
+    awaited = progress(loops=True, of=Expected(awaited=True))
+    assert deadlines({"a": awaited}) == {"a": 100.0 + DEFAULT_TIMEOUT}
+
+
+def test_a_failing_check_is_told_at_once_and_again() -> None:
+    says = Readiness(Phase.WAITING, "its health check exited with code 1: no", "unhealthy")
+    db = progress(says)
+    assert db.to_tell(100.5) == says.message
+    assert db.to_tell(101.0) == ""
+    assert db.to_tell(100.5 + TELL_EVERY) == f"{says.message} (for 10 s)"
+
+
+def test_a_port_is_told_after_a_while() -> None:
+    web = progress(Readiness(Phase.WAITING, "waiting for it to listen on port 80", "port-closed"))
+    assert web.to_tell(100.5) == ""
+    assert web.to_tell(100.0 + TELL_SECONDS) == web.verdict.message
+
+
+OPTIONAL = model(
+    service("db"),
+    service("cache"),
+    service(
+        "web",
+        depends_on=[
+            Dependency("db", "service_healthy"),
+            Dependency("cache", "service_healthy", required=False),
+        ],
+    ),
+)
+
+
+def test_what_can_be_done_without_is_waited_for_until_it_is_ill() -> None:
+    up = Readiness(Phase.UP, "healthy")
+    services = {
+        "db": progress(up, phase=Phase.UP),
+        "cache": progress(Readiness(Phase.WAITING, "x", "failing")),
+        "web": progress(launched=None),
+    }
+    assert waits_for(OPTIONAL, services, "web") == ["cache"]
+    services["cache"].verdict = Readiness(Phase.WAITING, "x", "unhealthy")
+    assert waits_for(OPTIONAL, services, "web") == []
+    services["db"].phase = Phase.WAITING
+    services["db"].verdict = services["cache"].verdict
+    assert waits_for(OPTIONAL, services, "web") == ["db"]
+    assert is_optional(OPTIONAL, services, "cache")
+    assert not is_optional(OPTIONAL, services, "db")
+    assert not is_optional(OPTIONAL, services, "web")
+
+
+def test_how_the_others_stand_when_one_fails() -> None:
+    services = {
+        "db": progress(phase=Phase.FAILED),
+        "cache": progress(phase=Phase.UP),
+        "web": progress(launched=None),
+    }
+    assert dependents(OPTIONAL, services, "db") == ["web"]
+    assert standing(OPTIONAL, services, "db") == {"cache": "up"}

@@ -1,0 +1,167 @@
+"""What the doctor says of the model, and of what this host means for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from composetasks.facts import (
+    Binding,
+    Engine,
+    Environment,
+    Port,
+    PortHolder,
+    Status,
+    Watching,
+)
+from composetasks.plan.doctor import stack
+from tests.unit.plan.doctor.test_engine import DAEMON
+from tests.unit.worlds import built, container, image, model, service, world
+
+LOCAL = (32768, 60999)
+WEB = service("web", ports=(Port(80, (8000, 8000), "127.0.0.1", "tcp"),))
+HIGH = service("web", ports=(Port(80, (40000, 40001), "127.0.0.1", "tcp"),))
+OPEN = service("web", ports=(Port(80, (8000, 8000), "", "tcp"),))
+
+
+def test_a_model_of_which_compose_warns() -> None:
+    assert stack.model(model(WEB)).status is Status.OK
+    check = stack.model(model(WEB, warnings=("the attribute version is obsolete",)))
+    assert check.status is Status.WARNING
+    assert "obsolete" in check.message
+
+
+def test_an_environment_that_is_fine_or_not(tmp_path: Path) -> None:
+    environment = Environment(tmp_path, {})
+    assert stack.env(environment).status is Status.OK
+    demanded = (("TAG", tmp_path / "compose.yaml", 3, "say which", True),)
+    check = stack.env(replace(environment, demanded=demanded))
+    assert check.status is Status.FAILED
+    assert "compose.yaml:3: TAG" in check.message
+
+
+def test_a_published_port_that_nobody_holds() -> None:
+    check = stack.ports(world(model(WEB), [container("web")]), LOCAL, (), here=True)
+    assert check.status is Status.OK
+
+
+def test_a_published_port_that_a_process_holds() -> None:
+    held = PortHolder("127.0.0.1", 8000, "tcp", 12, "python3", "me")
+    check = stack.ports(world(model(WEB), ports=(held,)), LOCAL, (), here=True)
+    assert check.status is Status.FAILED
+    assert "process python3 (pid 12, user me)" in check.message
+
+
+def test_a_published_port_that_another_container_holds() -> None:
+    other = container(
+        "other",
+        labels={"com.docker.compose.project": "blog"},
+        bindings=(Binding("127.0.0.1", 8000, 80, "tcp"),),
+    )
+    check = stack.ports(world(model(WEB), [other]), LOCAL, (), here=True)
+    assert check.status is Status.FAILED
+    assert "container shop-other-1" in check.message
+
+
+def test_a_port_that_an_outgoing_connection_may_take() -> None:
+    check = stack.ports(world(model(HIGH)), LOCAL, (), here=True)
+    assert check.status is Status.WARNING
+    assert "40000, 40001" in check.message
+    assert "ip_local_reserved_ports=40000,40001" in check.hint
+    assert stack.ports(world(model(HIGH)), LOCAL, {40000, 40001}, here=True).status is Status.OK
+    assert stack.ports(world(model(HIGH)), None, (), here=True).status is Status.OK
+
+
+def test_a_port_open_to_the_network_by_the_model() -> None:
+    assert stack.open_ports(model(WEB), ()).status is Status.OK
+    check = stack.open_ports(model(OPEN), ())
+    assert check.status is Status.WARNING
+    assert "web:8000" in check.message
+    assert "127.0.0.1" in check.hint
+
+
+def test_a_port_open_to_the_network_as_it_runs() -> None:
+    running = container("web", bindings=(Binding("0.0.0.0", 8000, 80, "tcp"),))
+    assert stack.open_ports(model(WEB), [running]).status is Status.WARNING
+    assert stack.open_ports(model(WEB), [replace(running, state="exited")]).status is Status.OK
+
+
+def test_the_network_of_the_host_is_open() -> None:
+    host = service("web", config={"network_mode": "host"})
+    assert "network_mode: host" in stack.open_ports(model(host), ()).message
+
+
+def test_services_as_root() -> None:
+    assert stack.root((), DAEMON).status is Status.OK
+    check = stack.root(("db", "web"), DAEMON)
+    assert (check.status, "db, web" in check.message) == (Status.WARNING, True)
+    assert stack.root(("db",), replace(DAEMON, shifted=True)).status is Status.OK
+
+
+def test_images_for_work_without_a_network() -> None:
+    of = model(service("db"), built("web"))
+    here = world(of)
+    assert stack.images(here, {"web": {"base:1": "sha256:1"}}).status is Status.OK
+    check = stack.images(here, {"web": {"base:1": ""}})
+    assert (check.status, "base:1" in check.message) == (Status.WARNING, True)
+    check = stack.images(world(of, engine=Engine(images=(image("web"),))), {})
+    assert (check.status, "shop-db:latest" in check.message) == (Status.WARNING, True)
+    check = stack.images(world(of, engine=Engine(images=(image("db"),))), {})
+    assert (check.status, "web still to build" in check.message) == (Status.OK, True)
+
+
+def test_health_checks_are_judged_by_the_rules_of_a_start() -> None:
+    slow = service(
+        "db",
+        has_healthcheck=True,
+        config={"healthcheck": {"test": ["CMD", "x"], "interval": "30s"}},
+    )
+    assert stack.health(world(model(slow))).status is Status.WARNING
+    assert stack.health(world(model(service("job")))).status is Status.OK
+    assert stack.health(world(model(WEB))).status is Status.WARNING
+    check = stack.health(world(model(service("web"))), {"web": "curl"})
+    assert (check.status, "web: its check runs curl" in check.message) == (Status.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (Watching(524_288, 512, 20), Status.OK),
+        (Watching(8_192, 128, 1), Status.WARNING),
+        (Watching(524_288, 64, 1), Status.WARNING),
+        (Watching(524_288, 512, 500), Status.FAILED),
+        (None, Status.SKIPPED),
+        (Watching(0, 0), Status.SKIPPED),
+    ],
+)
+def test_limits_of_file_watching(found: Watching | None, status: Status) -> None:
+    assert stack.watching(found).status is status
+
+
+def test_memory_limits_add_up_over_replicas() -> None:
+    two = service("a", container_names=("a-1", "a-2"), config={"mem_limit": "1073741824"})
+    deployed = service("b", config={"deploy": {"resources": {"limits": {"memory": "512m"}}}})
+    assert stack.memory_limits(model(two, deployed, service("c"))) == 2 * 2**30 + 512 * 2**20
+
+
+def test_a_container_is_tried_with_an_image_of_the_project_that_is_built() -> None:
+    of = model(service("db"), built("web"))
+    assert stack.probed_image(of, world(of).engine) == "shop-web:latest"
+    assert stack.probed_image(of, Engine(images=(image("db"),))) == "shop-db:latest"
+
+
+def test_a_container_is_tried_with_the_smallest_image_where_the_project_has_none() -> None:
+    engine = Engine(images=(image("x", size=5), image("y", size=3)))
+    assert stack.probed_image(model(service("db")), engine) == "sha256:y"
+    assert stack.probed_image(None, engine) == "sha256:y"
+    assert stack.probed_image(None, Engine()) == ""
+
+
+def test_a_build_is_tried_on_a_base_that_is_here_under_its_name() -> None:
+    engine = Engine(images=(image("base", tags=("base:1",)),))
+    assert (
+        stack.base_image(engine, {"web": {"gone:1": "sha256:2", "base:1": "sha256:b"}}) == "base:1"
+    )
+    assert stack.base_image(engine, {"web": {"gone:1": ""}}) == ""
