@@ -12,7 +12,7 @@ from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Plan
 from composetasks.observe.engine.inventory import connect
-from composetasks.observe.images.build_inputs import build_inputs
+from composetasks.observe.images.build_inputs import digest_of
 from composetasks.plan.images.build import plan_build
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
@@ -57,17 +57,15 @@ class Built(Planned):
 
     def building(self, *names: str, jobs: int | None = None, **options: bool) -> Iterator[Event]:
         """Build what the plan says, event by event."""
-        world = self.world()
+        world = self.world(rebuild=bool(options))
         tools = Tools(
             self.compose,
             self.client,
             self.kept.new_run("build"),
             self.kept.cache,
             jobs=jobs,
-            digest_now=lambda service: (
-                build_inputs(world.model, world.engine, self.kept.cache, [service], self.client)[
-                    service
-                ].digest
+            digest_now=lambda service: digest_of(
+                service, world.model, world.engine, self.kept.cache, self.client
             ),
         )
         yield from carry_out(plan_build(world, names, **options), world, tools)

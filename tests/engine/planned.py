@@ -75,9 +75,9 @@ class Planned:
     def compose(self) -> Compose:
         return find(self.folder)
 
-    def world(self) -> World:
-        model = load_model(self.compose, self.kept.cache)
-        return observe_world(model, self.client, self.compose, self.kept.cache)
+    def world(self, *, rebuild: bool = False) -> World:
+        model, cache = load_model(self.compose, self.kept.cache), self.kept.cache
+        return observe_world(model, self.client, self.compose, cache, rebuild=rebuild)
 
     def plan(self, *names: str, force: bool = False, wait: bool = False) -> Plan:
         return plan_start(self.world(), names, StartOptions(force=force, wait=wait))

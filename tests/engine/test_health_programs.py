@@ -98,7 +98,7 @@ def test_the_services_own_container_is_asked_where_there_is_one(
     assert lacks(client, project, one, "/tools/check") == {"web": "/tools/check"}
 
 
-def test_a_check_of_the_image_is_seen(client: APIClient, project: str) -> None:
+def test_a_check_of_the_image_is_seen(client: APIClient, project: str, tmp_path: Path) -> None:
     key = docker("create", "--label", f"com.docker.compose.project={project}", TAG, "true")
     tag = f"{project}-checked:latest"
     docker("commit", "--change", "HEALTHCHECK CMD true", key, tag)
@@ -106,5 +106,5 @@ def test_a_check_of_the_image_is_seen(client: APIClient, project: str) -> None:
     off = service("off", image=tag, config={"healthcheck": {"disable": True}})
     of = model(bare, checked, off, service("gone", image="ct-test/none:1"))
     # One that is not here may have a check: nobody knows yet.
-    found = image_checks(client, of, read_engine(client))
+    found = image_checks(client, of, read_engine(client), tmp_path)
     assert found == {"checked": tag, "gone": "ct-test/none:1"}

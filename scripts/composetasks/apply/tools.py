@@ -51,8 +51,6 @@ class Tools:
     live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sockets: Sockets = _nobody
     wait: bool = True
-    no_cache: bool = False
-    pull: bool = False
     digest_now: Callable[[str], str] | None = None
     definitions: Future[Definitions] | None = None
     remember_ends: Callable[[Sequence[tuple[str, Ended]]], None] = _forget

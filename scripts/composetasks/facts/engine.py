@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from composetasks.facts.references import divided, plain
+from composetasks.facts.references import DIGEST_TAG, divided, plain
 
 INSTANCE_LABEL = "composetasks.instance"
 """On every container, network and volume of an instance: its name."""
@@ -159,6 +159,12 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
 
+    @property
+    def inputs_digests(self) -> tuple[str, ...]:
+        """The digests of the inputs it was built from here, by its tags."""
+        found = map(DIGEST_TAG.match, self.tags)
+        return tuple(match["digest"] for match in found if match)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -207,6 +213,10 @@ class Engine:
     images: tuple[Image, ...] = ()
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
+
+    def built_from(self, digest: str) -> Image | None:
+        """An image that was built from the inputs of this digest."""
+        return next((one for one in self.images if digest in one.inputs_digests), None)
 
     def image(self, reference: str) -> Image | None:
         """The image of an id or a reference, however much of it is left out."""

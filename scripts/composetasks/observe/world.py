@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Blocker, BuildInputs, Engine, Model, Shared, World
-from composetasks.facts.references import DIGEST_TAG, plain
+from composetasks.facts.references import plain
 from composetasks.observe.compose.bound_hashes import with_resolved_hashes
 from composetasks.observe.compose.contents import old_contents
 from composetasks.observe.compose.hash_labels import with_asked_hashes
@@ -41,6 +41,7 @@ def observe_world(
     inputs: bool = True,
     registry: str = "",
     push: bool = False,
+    rebuild: bool = False,
     ahead: Ahead | None = None,
 ) -> World:
     """Everything a plan for ``model`` is made from.
@@ -70,18 +71,29 @@ def observe_world(
             warnings=model.warnings,
             checkout=checkout_name(model.directory),
         )
-    wanted, faults = inputs_and_faults(model, engine, cache, client=client, ahead=ahead)
-    wanted, shared, said = _shared(wanted, model, engine, cache, client, registry, push=push)
+    undigested = build_records.load_undigested(cache)
+    by_hand = partial(_by_hand, model, engine, undigested)
+
+    def listed(one: BuildInputs) -> bool:
+        return rebuild or engine.built_from(one.digest) is None or by_hand(one)
+
+    wanted, faults = inputs_and_faults(
+        model, engine, cache, client=client, ahead=ahead, listed=listed
+    )
+    wanted, shared, said = _shared(
+        wanted, model, engine, cache, client, registry, push=push, listed=listed
+    )
+    edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
     return World(
         model=model,
         engine=engine,
         inputs=wanted,
         unbuildable={name: _blocker(model, name, one) for name, one in faults.items()},
-        built=build_records.load_inputs(cache, _digests(engine)),
+        built=build_records.load_inputs(cache, _compared(model, engine, wanted)),
         ended=ended,
         runs=runs,
         mounted=mounted_digests(model, job_services(model, engine, ended), cache) if here else {},
-        undigested=build_records.load_undigested(cache),
+        undigested=undigested,
         made_from=made_from,
         ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
         paths=paths,
@@ -94,12 +106,8 @@ def observe_world(
         warnings=(*model.warnings, *said),
         shared=shared,
         checkout=checkout_name(model.directory),
-        # Asked for only where somebody else's image is on a tag.
-        edited=build_records.Lazy(
-            partial(edited_since_tagged, client, model, wanted) if here else dict
-        ),
-        # Asked for only where a plan has something to start.
-        image_checks=build_records.Lazy(partial(image_checks, client, model, engine)),
+        edited=edited_since_tagged(client, model, edited),
+        image_checks=image_checks(client, model, engine, cache),
     )
 
 
@@ -139,6 +147,7 @@ def _shared(
     registry: str,
     *,
     push: bool,
+    listed: Callable[[BuildInputs], bool],
 ) -> tuple[Mapping[str, BuildInputs], Shared | None, tuple[str, ...]]:
     """The build inputs, what the registry holds of them, and warnings."""
     if not registry or not inputs:
@@ -151,15 +160,26 @@ def _shared(
     if found:
         bases = {plain(name): build_records.Base(digest) for name, digest in found.items()}
         build_records.save_bases(cache, bases)
-        inputs, _ = inputs_and_faults(model, engine, cache, client=client)
+        inputs, _ = inputs_and_faults(model, engine, cache, client=client, listed=listed)
     shared, warnings = look(registry, engine, inputs, client, everything=push)
     return inputs, shared, warnings
 
 
-def _digests(engine: Engine) -> list[str]:
-    """The input digests that images on the engine carry in their tags."""
-    found = (DIGEST_TAG.match(tag) for image in engine.images for tag in image.tags)
-    return sorted({match["digest"] for match in found if match})
+def _by_hand(
+    model: Model, engine: Engine, undigested: Collection[str], inputs: BuildInputs
+) -> bool:
+    """Whether somebody else may have put another image on the tag of one that was built here."""
+    present = engine.image(model.service(inputs.service).image)
+    foreign = present and present.id not in undigested and not present.inputs_digests
+    return bool(foreign) and engine.built_from(inputs.digest) is not None
+
+
+def _compared(model: Model, engine: Engine, inputs: Mapping[str, BuildInputs]) -> list[str]:
+    """The digests of what the present images were built from that are to be built anew, since no
+    image was built from what their inputs are now."""
+    stale = (one.service for one in inputs.values() if engine.built_from(one.digest) is None)
+    present = (engine.image(model.service(name).image) for name in stale)
+    return sorted({digest for image in present if image for digest in image.inputs_digests})
 
 
 def _published(model: Model) -> Iterator[tuple[str, int, str]]:

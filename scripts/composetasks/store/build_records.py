@@ -11,7 +11,7 @@ import json
 import os
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -48,61 +48,14 @@ def own_pattern(context: str, cache: Path) -> str:
     return re.sub(r"([*?\[\]\\])", r"\\\1", own_path(context, cache))
 
 
-class Lazy(Mapping[str, Any]):
-    """A mapping that is made when it is first looked into."""
-
-    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
-        self._make: Callable[[], Mapping[str, Any]] | None = make
-        self._made: Mapping[str, Any] = {}
-
-    def _all(self) -> Mapping[str, Any]:
-        if self._make is not None:
-            self._made, self._make = self._make(), None
-        return self._made
-
-    def __getitem__(self, key: str) -> Any:
-        return self._all()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-
-class _Kept(Mapping[str, BuildInputs]):
-    """Kept inputs by digest; each is read when it is asked for."""
-
-    def __init__(self, cache: Path, digests: Iterable[str]) -> None:
-        self._cache = cache
-        self._there = {one: None for one in digests if _place(cache, one).exists()}
-        self._read: dict[str, BuildInputs | None] = {}
-
-    def __getitem__(self, digest: str) -> BuildInputs:
-        if digest not in self._there:
-            raise KeyError(digest)
-        if digest not in self._read:
-            place = _place(self._cache, digest)
-            self._read[digest] = memory.recall(place, partial(_inputs, digest))
-        found = self._read[digest]
-        if found is None:
-            raise KeyError(digest)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._there)
-
-    def __len__(self) -> int:
-        return len(self._there)
-
-
 def _place(cache: Path, digest: str) -> Path:
     return cache / "built" / f"{digest}.json"
 
 
-def load_inputs(cache: Path, digests: Iterable[str]) -> Mapping[str, BuildInputs]:
+def load_inputs(cache: Path, digests: Iterable[str]) -> dict[str, BuildInputs]:
     """What was kept of ``digests``, where it was."""
-    return _Kept(cache, digests)
+    read = {one: memory.recall(_place(cache, one), partial(_inputs, one)) for one in digests}
+    return {digest: found for digest, found in read.items() if found is not None}
 
 
 def save_inputs(cache: Path, inputs: BuildInputs) -> None:

@@ -30,11 +30,9 @@ def build(
             hint="name one in stack.registry or INVOKE_STACK_REGISTRY, as host/path",
         )
     with session.changing():
-        world = session.observe(services, registry=registry, push=push)
+        world = session.observe(services, registry=registry, push=push, rebuild=no_cache or pull)
         plan = plan_build(world, services, no_cache=no_cache, pull=pull, push=push)
-        ended = session.carry_through(
-            plan, world, no_cache=no_cache, pull=pull, jobs=jobs or session.settings.jobs
-        )
+        ended = session.carry_through(plan, world, jobs=jobs or session.settings.jobs)
         if ended is not None:
             return ended
         session.report_done(plan, "every image is what its files say")

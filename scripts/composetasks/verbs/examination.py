@@ -131,7 +131,7 @@ class Examination:
         services = world.model.services.items()
         wanted = {name: found for name, one in services if (found := programs(one))}
         self.cleared.value()
-        own = image_checks(client, world.model, world.engine)
+        own = image_checks(client, world.model, world.engine, self.session.kept.cache)
         return own, lacking(client, world, wanted, self._containers)
 
     def _in_container(self, index: str) -> Reach:

@@ -267,15 +267,18 @@ class Session:
         inputs: bool = True,
         registry: str = "",
         push: bool = False,
+        rebuild: bool = False,
     ) -> World:
         """Everything a plan is made from, build inputs only where they are asked for; what is in
-        ``registry`` where one is named, with ``push`` of what is here too."""
+        ``registry`` where one is named, with ``push`` of what is here too; with ``rebuild`` for a
+        plan that may build what has not changed."""
         from composetasks.observe.images.listed_ahead import listed_ahead
         from composetasks.observe.instances.orphans import with_orphans
         from composetasks.observe.world import observe_world
 
         model, cache = self.model(names), self.kept.cache
         what: dict[str, Any] = {"inputs": inputs, "registry": registry, "push": push}
+        what["rebuild"] = rebuild
         with listed_ahead(model, cache) if inputs else contextlib.nullcontext() as ahead:
             world = observe_world(model, self.client, self.compose, cache, **what, ahead=ahead)
         if self.instance and inputs:
@@ -352,10 +355,9 @@ class Session:
 
     def _digest_now(self, world: World, service: str) -> str:
         """The digest of a service's build inputs as they are at this moment."""
-        from composetasks.observe.images.build_inputs import build_inputs
+        from composetasks.observe.images.build_inputs import digest_of
 
-        now = build_inputs(world.model, world.engine, self.kept.cache, [service], self.client)
-        return now[service].digest
+        return digest_of(service, world.model, world.engine, self.kept.cache, self.client)
 
     def carry_through(self, plan: Plan, world: World, **limits: Any) -> ExitCode | None:
         """Show the plan, ask, and do it: the part that is the same for every changing verb.

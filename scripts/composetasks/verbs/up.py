@@ -29,13 +29,13 @@ def up(
         check_environment(session)
         put_right(session)
         registry = session.settings.registry if build else ""
-        world = session.observe([*services, *rerun], registry=registry)
+        world = session.observe([*services, *rerun], registry=registry, rebuild=pull)
         options = StartOptions(
             build=build, wait=wait, force=session.options.force, rerun=tuple(rerun), pull=pull
         )
         plan = plan_start(world, services, options)
         ended = session.carry_through(
-            plan, world, wait=wait, timeout=timeout, jobs=jobs or session.settings.jobs, pull=pull
+            plan, world, wait=wait, timeout=timeout, jobs=jobs or session.settings.jobs
         )
         if ended is not None:
             return ended

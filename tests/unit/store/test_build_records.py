@@ -77,19 +77,6 @@ def test_our_own_folder_is_left_out_where_it_is_in_a_context(
     assert build_records.own_pattern(str(tmp_path / "project" / context), cache) == pattern
 
 
-def test_a_lazy_mapping_is_made_once_and_only_when_it_is_looked_into() -> None:
-    made: list[int] = []
-
-    def make() -> dict[str, str]:
-        made.append(1)
-        return {"a": "b"}
-
-    lazy = build_records.Lazy(make)
-    assert made == []
-    assert (lazy["a"], list(lazy), len(lazy)) == ("b", ["a"], 1)
-    assert made == [1]
-
-
 def test_a_steps_first_and_last_time_are_kept_and_the_builds_as_a_whole(tmp_path: Path) -> None:
     for seconds in (9.0, 4.0, 5.0):
         took = BuildTime(seconds + 2, seconds, 0.5)

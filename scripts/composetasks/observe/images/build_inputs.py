@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,11 @@ def inputs_and_faults(
     services: Iterable[str] | None = None,
     client: APIClient | None = None,
     ahead: Ahead | None = None,
+    listed: Callable[[BuildInputs], bool] = lambda _: True,
 ) -> tuple[Mapping[str, BuildInputs], Mapping[str, TaskFailure]]:
     """The same, and in place of what :func:`build_inputs` raises the failure of each service that
-    can't be built."""
+    can't be built. The single files are told of the inputs that are to be ``listed``; of others
+    the digest is enough."""
     observer = Observer(model, engine, cache, client, ahead)
     faults = {}
     for name in model.services if services is None else services:
@@ -56,4 +58,17 @@ def inputs_and_faults(
             except TaskFailure as failure:
                 faults[name] = failure
     observer.remember()
-    return observer.made, faults
+    found = {
+        name: observer.with_files(one) if listed(one) else one
+        for name, one in observer.made.items()
+    }
+    return found, faults
+
+
+def digest_of(service: str, model: Model, engine: Engine, cache: Path, client: APIClient) -> str:
+    """The digest of a service's inputs as they are at this moment. Raises as
+    :func:`build_inputs` does."""
+    observer = Observer(model, engine, cache, client)
+    digest = observer.inputs(service).digest
+    observer.remember()
+    return digest

@@ -21,7 +21,8 @@ def edited_since_tagged(
     given one, and such a file (relative to the project's folder)."""
     found = {}
     for name, one in inputs.items():
-        build, tagged = model.services[name].build, _tagged(client, model.services[name].image)
+        service = model.service(name)
+        build, tagged = service.build, _tagged(client, service.image)
         if build is None or not tagged:
             continue
         newer = (path for path, place in _places(one, build, model) if _time(place) > tagged)

@@ -3,45 +3,64 @@ show."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Engine, Model, Service
+from composetasks.facts import Container, Engine, Image, Model, Service
+from composetasks.store import memory
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 
-def image_checks(client: APIClient, model: Model, engine: Engine) -> dict[str, str]:
+def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -> dict[str, str]:
     """The services whose image brings the check they have, and the image. One that is not here
-    may bring it."""
-    healthy = {
-        one.service
-        for one in engine.containers
-        if one.project == model.project and one.replica and one.health
-    }
-    return {
-        name: service.image
-        for name, service in model.services.items()
-        if _none_of_its_own(service)
-        and (
-            name in healthy
-            or engine.image(service.image) is None
-            or _has_one(client, service.image)
-        )
-    }
+    may bring it.
+
+    A running container of the image tells, and so does ``cache`` of an image that was asked for
+    before: an id always means the same image.
+    """
+    place = cache / "image-checks.json"
+    known = memory.recall(place, _understood) or {}
+    asked: dict[str, bool] = {}
+    found = {}
+    for name, service in model.services.items():
+        if service.has_healthcheck or service.config.get("healthcheck") or service.provided:
+            continue  # The model may also say that there is to be none.
+        image = engine.image(service.image)
+        containers = [
+            one
+            for one in engine.containers
+            if one.project == model.project and one.service == name and one.replica
+        ]
+        if image is None or any(one.health for one in containers):
+            found[name] = service.image
+        elif not any(_shows_none(one, service, image) for one in containers):
+            if image.id not in asked:
+                asked[image.id] = known[image.id] if image.id in known else _has_one(client, image)
+            if asked[image.id]:
+                found[name] = service.image
+    if any(key not in known for key in asked):
+        memory.keep(place, asked)
+    return found
 
 
-def _none_of_its_own(service: Service) -> bool:
-    """Whether the model says nothing of a check; it may also say that there is to be none."""
-    return not (service.has_healthcheck or service.config.get("healthcheck"))
+def _shows_none(container: Container, service: Service, image: Image) -> bool:
+    """Whether a container without a check shows that its service's image has none."""
+    made_of = container.labels.get("com.docker.compose.image") or container.image_id
+    as_in_model = container.config_hash == service.config_hash and made_of == image.id
+    return container.state == "running" and as_in_model
 
 
-def _has_one(client: APIClient, image: str) -> bool:
+def _understood(kept: Any) -> dict[str, bool]:
+    return {key: bool(one) for key, one in memory.as_mapping(kept).items()}
+
+
+def _has_one(client: Any, image: Image) -> bool:
     from docker import errors
 
-    untyped: Any = client
     try:
-        record = untyped.inspect_image(image)
+        record = client.inspect_image(image.id)
     except errors.APIError:
         return False  # It is gone meanwhile.
     check = (record.get("Config") or {}).get("Healthcheck") or {}

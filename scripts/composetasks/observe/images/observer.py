@@ -53,11 +53,12 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7"}
 
 class Looked(NamedTuple):
     """What was seen on the way to a service's inputs: what its Dockerfile needs, where that is
-    (None for one in the compose file), and the folder of each context."""
+    (None for one in the compose file), and the folder and the files of each context."""
 
     needs: Needs
     dockerfile: str | None
     folders: Mapping[str, str]
+    files: Mapping[str, Files]
 
 
 class Observer:
@@ -132,13 +133,13 @@ class Observer:
             warnings += context_warnings.taken_along(
                 where, self.cache, Ignore(theirs), selected.roots
             )
-        self.looked[service.name] = Looked(needs, place, folders)
+        self.looked[service.name] = Looked(needs, place, folders, files)
         bases = self._bases(needs.images, [named[name] for name in needs.contexts], options)
         for context, found in files.items():
             warnings += context_warnings.warnings(
                 service.name, folders[context], found, self.model, self.cache
             )
-        made = self._made(service, options, bases, files, folders, warnings)
+        made = self._made(service, options, bases, files, warnings)
         return replace(made, hidden=self._hidden(service, needs, folder))
 
     def _hidden(self, service: Service, needs: Needs, folder: str) -> Hidden:
@@ -163,7 +164,7 @@ class Observer:
             f"{service.name}: its build context {build.context} is remote; it is built again when "
             "that address or an option changes, or with --no-cache"
         )
-        return self._made(service, options, bases, {}, {}, [warning])
+        return self._made(service, options, bases, {}, [warning])
 
     def _made(
         self,
@@ -171,7 +172,6 @@ class Observer:
         options: dict[str, str],
         bases: Mapping[str, str],
         files: Mapping[str, Files],
-        folders: Mapping[str, str],
         warnings: list[str],
     ) -> BuildInputs:
         core = _core(options, {context: found.digest for context, found in files.items()})
@@ -179,7 +179,6 @@ class Observer:
         return BuildInputs(
             service=service.name,
             digest=build_records.combined(core, bases),
-            files=build_records.Lazy(lambda: self._listed(files, folders)),
             options={**options, **{f"base-image.{name}": base for name, base in bases.items()}},
             warnings=tuple(warnings),
             core=core,
@@ -311,12 +310,16 @@ class Observer:
             )
         return folder
 
-    def _listed(self, files: Mapping[str, Files], folders: Mapping[str, str]) -> dict[str, str]:
+    def with_files(self, inputs: BuildInputs) -> BuildInputs:
+        """The inputs of a service with each of its files, which takes longer than their digest."""
+        looked = self.looked.get(inputs.service)
+        if looked is None:
+            return inputs  # Its context is elsewhere.
         listed = {}
-        for context, found in files.items():
-            prefix = self.prefix(context, folders[context])
+        for context, found in looked.files.items():
+            prefix = self.prefix(context, looked.folders[context])
             listed.update({prefix + path: text for path, text in found.entries().items()})
-        return listed
+        return replace(inputs, files=listed)
 
     def prefix(self, context: str, folder: str) -> str:
         """What stands before a context's paths where inputs are listed."""

@@ -50,7 +50,8 @@ def layered_images(
             looked = observer.looked[name]
             # Builds are recorded for the first of the services that share an image.
             builder = observer.builders[plain(service.image)]
-            files = [path for path, text in inputs.files.items() if not text.startswith("d ")]
+            listed = observer.with_files(inputs).files
+            files = [path for path, text in listed.items() if not text.startswith("d ")]
             image = _Image(observer, builder, name, looked, files)
             found[service.image] = image.layered(engine, client)
     return list(found.values()), faults

@@ -30,7 +30,6 @@ from composetasks.plan.images.on_the_tag import (
     only_hidden_changed,
     put_by_hand,
     record_of,
-    with_digest,
 )
 from composetasks.plan.images.why_built import build_reason, differences
 
@@ -129,7 +128,7 @@ class _Planner:
             return
         service, inputs = self.world.model.service(name), self.world.inputs[name]
         present = self.world.engine.image(service.image)
-        same = with_digest(self.world, inputs.digest)
+        same = self.world.engine.built_from(inputs.digest)
         spares = self.to_run and name not in self.anew and name not in self.pull
         if present and not same and spares and only_hidden_changed(self.world, inputs, present):
             self.image_of[name] = present.id

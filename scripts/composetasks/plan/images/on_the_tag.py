@@ -4,30 +4,19 @@ one that is wanted."""
 from __future__ import annotations
 
 from composetasks.facts import BuildInputs, Image, Service, World
-from composetasks.facts.references import DIGEST_TAG, plain, repository
+from composetasks.facts.references import plain, repository
 from composetasks.plan.images.why_built import changed_files
-
-
-def with_digest(world: World, digest: str) -> Image | None:
-    """An image that was built from the inputs of this digest."""
-    for image in world.engine.images:
-        if any(tag.endswith(f":ct-{digest}") for tag in image.tags):
-            return image
-    return None
 
 
 def record_of(world: World, image: Image) -> BuildInputs | None:
     """What an image was built from, where that is known."""
-    for tag in image.tags:
-        match = DIGEST_TAG.match(tag)
-        if match and match["digest"] in world.built:
-            return world.built[match["digest"]]
-    return None
+    found = (world.built[one] for one in image.inputs_digests if one in world.built)
+    return next(found, None)
 
 
 def is_ours(world: World, image: Image) -> bool:
     """Whether an image was built here, or by another checkout of the project."""
-    return image.id in world.undigested or any(map(DIGEST_TAG.match, image.tags))
+    return image.id in world.undigested or bool(image.inputs_digests)
 
 
 def put_by_hand(world: World, service: Service, present: Image, same: Image) -> bool:
