@@ -147,7 +147,7 @@ def _failed_start(twins: Twins, chance: random.Random) -> None:
     good, restart = body.get("command", LOOP), body.get("restart")
     body |= {"command": ["sh", "-c", "exit 7"], "restart": chance.choice(("no", "always"))}
     twins.write()
-    twins.plain.compose("up", "-d", "--build")
+    twins.plain.compose("up", "-d", "--build", timeout=30)
     twins.tasks.project.inv("up", "--timeout", "10")
     twins.told.append(f"a failed start of {service}")
     body["command"] = good

@@ -48,18 +48,25 @@ class Twin:
     def name(self) -> str:
         return self.project.name
 
-    def compose(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run plain Compose in its folder."""
-        return subprocess.run(
-            ["docker", "compose", "--progress", "quiet", *arguments],
-            cwd=self.project.folder,
-            env=self.project.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=check,
-        )
+    def compose(
+        self, *arguments: str, check: bool = False, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run plain Compose in its folder; it is ended after ``timeout`` seconds, and has failed:
+        it waits for some states that never come."""
+        words = ["docker", "compose", "--progress", "quiet", *arguments]
+        try:
+            return subprocess.run(
+                words,
+                cwd=self.project.folder,
+                env=self.project.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=check,
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(words, 124, "", "Compose did not end")
 
     def start(self, wait: bool) -> tuple[int, str]:
         """Start it the way it is started; the exit code, and what was said."""
