@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class ServiceStart:
     """One service of a start, in seconds since that began: when it was launched, its container
-    was created and started, and it was ready; None for what did not come.
+    was created and started, it was ready, or ``failed`` and what depends on it went on without;
+    None for what did not come.
 
     ``state`` is up, done, failed, starting, or waiting (it was never launched). ``waited_for``
     are the services it waited for, ``asked_every`` the seconds between two health probes of its
@@ -24,7 +25,13 @@ class ServiceStart:
     ready: float | None = None
     waited_for: tuple[str, ...] = ()
     asked_every: float | None = None
+    failed: float | None = None
     times: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def decided(self) -> float | None:
+        """When nobody waited for it any longer."""
+        return self.ready if self.failed is None else self.failed
 
 
 @dataclass(frozen=True)

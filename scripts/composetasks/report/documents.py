@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from composetasks.facts import Event, Evidence, Link, Plan, Shortening, Step, Timeline
     from composetasks.run.failure import TaskFailure
 
-MOMENTS = ("launched", "created", "started", "ready")
+MOMENTS = ("launched", "created", "started", "failed", "ready")
 
 
 def schema(name: str) -> str:

@@ -68,12 +68,12 @@ def ending(timeline: Timeline, one: ServiceStart) -> str:
     if one.launched is None:
         return "never started"
     word = {"failed": "failed ", "starting": "not ready "}.get(one.state, "")
-    return word + duration(timeline.seconds if one.ready is None else one.ready)
+    return word + duration(timeline.seconds if one.decided is None else one.decided)
 
 
 def phases(timeline: Timeline, one: ServiceStart) -> list[tuple[str, float, float]]:
     """What a service was about, from when to when, in seconds since the start began."""
-    end = timeline.seconds if one.ready is None else one.ready
+    end = timeline.seconds if one.decided is None else one.decided
     moments = [0.0, one.launched, one.created, one.started, end]
     found = []
     for index, word in enumerate(CHARACTERS):

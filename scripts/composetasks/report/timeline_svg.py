@@ -96,7 +96,7 @@ class _Picture:
                 f"fill='{colour}'><title>{told}</title></rect>"
             )
         colour = FAILED if one.state == "failed" else INK
-        end = self.timeline.seconds if one.ready is None else one.ready
+        end = self.timeline.seconds if one.decided is None else one.decided
         yield _text(self.x(end) + 8, middle + 4.5, ending(self.timeline, one), colour)
 
     def _waits(self, one: ServiceStart) -> Iterator[str]:
@@ -108,8 +108,8 @@ class _Picture:
             other = next((each for each in self.timeline.services if each.name == name), None)
             if other is None:
                 continue
-            ready = other.ready
-            let_go = one.launched if ready is None or ready > one.launched else ready
+            decided = other.decided
+            let_go = one.launched if decided is None else min(decided, one.launched)
             last = (name, one.name) in pairwise(self.critical)
             at, side = self.x(let_go), 1 if self.y(one.name) > self.y(name) else -1
             begin, end = self.y(name) + side * BAR / 2, self.y(one.name)

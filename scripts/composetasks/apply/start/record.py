@@ -45,6 +45,10 @@ class StartRecord:
         """It is up or done; what counts is the first time."""
         self._of(name).setdefault("ready", folder.now())
 
+    def failed(self, name: str) -> None:
+        """It is not up, and nothing waits for it any longer."""
+        self._of(name).setdefault("failed", folder.now())
+
     def write(self, place: Path, outcome: str, states: Mapping[str, str]) -> None:
         """Keep the services of ``states`` and how they stand at the end. A disk that is full is no
         reason for a start to fail."""

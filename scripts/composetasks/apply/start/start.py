@@ -295,6 +295,11 @@ class Start:
             key = list(progress.containers)[verdicts.index(failed)]
             yield from self._fail(name, progress, failed, key)
             return
+        if verdict.kind == "unhealthy" and is_optional(self.model, self.services, name):
+            # What depends on it goes on as soon as the engine gives it up, as with Compose.
+            progress.given_up = True
+            yield from self._fail(name, progress, verdict)
+            return
         before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
         if verdict.phase in (Phase.UP, Phase.DONE) and before is not verdict.phase:
             progress.up_since = time.monotonic()
@@ -316,6 +321,7 @@ class Start:
             if verdict.kind == "killed" and removed_soon(self.client, key):
                 verdict = replace(verdict, kind="removed")
             raise self._failure(name, progress, verdict, key)
+        self.record.failed(name)
         if before is not Phase.FAILED:
             message = f"{name} is not up ({verdict.message}); what depends on it goes without"
             yield self._event("warning", name, message)

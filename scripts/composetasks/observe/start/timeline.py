@@ -11,7 +11,7 @@ from composetasks.run import timestamps
 from composetasks.store.folder import read_json
 
 NAME = "timeline.json"
-MOMENTS = ("launched", "created", "started", "ready")
+MOMENTS = ("launched", "created", "started", "failed", "ready")
 
 
 def last_start(runs: Path) -> Timeline | None:

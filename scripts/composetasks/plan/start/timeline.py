@@ -8,7 +8,6 @@ last one it waited for as it was, and takes as long as it took.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import partial
 from itertools import pairwise
 
 from composetasks.facts import Link, ServiceStart, Shortening, Timeline
@@ -45,7 +44,7 @@ def shortenings(timeline: Timeline) -> tuple[Shortening, ...]:
         return ()
     by_name = {one.name: one for one in timeline.services}
     path = [by_name[link.service] for link in critical_path(timeline)]
-    quicker = _most(map(partial(_quicker, timeline), path), MOST)
+    quicker = _most((_quicker(timeline, one) for one in path if one.failed is None), MOST)
     waits = _most((_without(timeline, *pair) for pair in pairwise(path)), 1)
     return (*quicker, *waits)
 
@@ -57,7 +56,7 @@ def _most(found: Iterable[Shortening], count: int) -> list[Shortening]:
 
 def _quicker(timeline: Timeline, one: ServiceStart) -> Shortening:
     """What is gained where a service is ready sooner."""
-    own = (one.ready or 0.0) - (one.started or one.launched or 0.0)
+    own = (one.decided or 0.0) - (one.started or one.launched or 0.0)
     every = one.asked_every or 0.0
     slow = every > SLOW_SECONDS
     cut = min(own, every - QUICK_PROBE) if slow else own
@@ -85,8 +84,10 @@ def _own(one: ServiceStart, seconds: float) -> str:
 
 
 def _last(timeline: Timeline) -> ServiceStart | None:
-    """The service that the start ended with: the one that failed, else the last to be ready."""
-    failed = [one for one in timeline.services if one.state == "failed"]
+    """The service that the start ended with: the one that it failed for, else the last one."""
+    failed = [
+        one for one in timeline.services if timeline.outcome == "failed" and one.state == "failed"
+    ]
     return max(
         failed or timeline.services,
         key=lambda one: (_end(timeline, one), one.launched is not None),
@@ -99,7 +100,7 @@ def _begin(timeline: Timeline, one: ServiceStart) -> float:
 
 
 def _end(timeline: Timeline, one: ServiceStart) -> float:
-    return timeline.seconds if one.ready is None else one.ready
+    return timeline.seconds if one.decided is None else one.decided
 
 
 def _holders(one: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[ServiceStart]:
@@ -113,10 +114,10 @@ def _holders(one: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[Ser
 
 
 def _let_go(other: ServiceStart, one: ServiceStart) -> float:
-    """When ``other`` held ``one`` up no longer: once it was ready, or, where ``one`` was launched
-    before that, once it was launched itself."""
-    if other.ready is not None and (one.launched is None or other.ready <= one.launched):
-        return other.ready
+    """When ``other`` held ``one`` up no longer: once it was ready or had failed, or, where ``one``
+    was launched before that, once it was launched itself."""
+    if other.decided is not None and (one.launched is None or other.decided <= one.launched):
+        return other.decided
     return other.launched if other.launched is not None else float("inf")
 
 
@@ -154,4 +155,4 @@ def _held(other: ServiceStart, one: ServiceStart, cut: float) -> float:
     """How long after its own launch ``other`` let go of ``one``."""
     begin = other.launched or 0.0
     let_go = _let_go(other, one)
-    return let_go - begin - (cut if let_go == other.ready else 0.0)
+    return let_go - begin - (cut if let_go == other.decided else 0.0)

@@ -65,6 +65,14 @@ def test_what_was_never_launched_is_reached_through_what_it_waited_for() -> None
     assert names(timeline) == ["job", "one"]
 
 
+def test_what_could_be_done_without_counts_up_to_its_failure() -> None:
+    ill = one("ill", 0.0, None, state="failed", failed=3.0)
+    web = one("web", 3.1, 5.0, "cache", "ill")
+    assert critical_path(start(CACHE, ill, web)) == (Link("ill", 3.1), Link("web", 1.9))
+    # To be up sooner is no advice to what can't be up; to wait for it no longer is.
+    assert gains(start(CACHE, ill, web)) == [("web", 1.9), ("web", 2.0)]
+
+
 def test_an_interrupted_start_ends_with_what_it_still_waited_for() -> None:
     slow, waits = one("slow", 0.0, None, state="starting"), one("web", None, None, "slow")
     assert names(start(CACHE, slow, waits, seconds=3.0, outcome="interrupted")) == ["slow"]
