@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-FILE = Path(tempfile.gettempdir(), "processing", "heartbeat.json")
+# Not `tempfile.gettempdir()`: where that is full it gives another folder, to each program its own.
+FILE = Path(os.environ.get("TMPDIR") or "/tmp", "processing", "heartbeat.json")
 STARTING = "starting"
 WAITING = "waiting"
 STREAMING = "streaming"

@@ -7,6 +7,7 @@ where it must register with Spark's master anew.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -121,7 +122,9 @@ class Job:
                 break
             failures = 1 if self._posts.done > done else failures + 1
             say(f"the query ended: {reason}")
-            if failures >= MOST_FAILURES:
+            if os.strerror(errno.ENOSPC) in reason:
+                self._pulse.waiting("the disk is full", reason)
+            elif failures >= MOST_FAILURES:
                 raise CantGoOn(reason)
             self._stopping.wait(wait_seconds(failures))
 

@@ -4,6 +4,9 @@
 /slow/NAME     a clip, byte by byte, while the feed is bad; at once when it is good
 /down/NAME     503 while the feed is bad      /garbage/NAME   no mp4
 /bomb/NAME     frames of 8000x8000          /away/NAME      redirects to an internal address
+/long/NAME     a clip of 75 seconds           /fast/NAME      a clip of 240 frames a second
+/cut/NAME      the first half of a clip       /huge/NAME      17 MiB
+/sound/NAME    an mp4 without video
 /good, /bad    make the feed so               /health
 """
 
@@ -21,14 +24,14 @@ GOOD = threading.Event()
 DRIBBLE_SECONDS = 0.5
 
 
-def clip(width: int, height: int, frames: int, codec: str = "libx264") -> bytes:
+def clip(width: int, height: int, frames: int, codec: str = "libx264", rate: int = 8) -> bytes:
     """A small mp4 of grey frames that get lighter."""
     content = io.BytesIO()
     with av.open(content, "w", format="mp4") as file:
-        stream = file.add_stream(codec, rate=Fraction(8))
+        stream = file.add_stream(codec, rate=Fraction(rate))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(frames):
-            grey = np.full((height, width, 3), 40 + 10 * number, np.uint8)
+            grey = np.full((height, width, 3), 40 + 10 * number % 200, np.uint8)
             file.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         file.mux(stream.encode())
     return content.getvalue()
@@ -39,8 +42,28 @@ def bomb() -> bytes:
     return clip(8000, 8000, 1, "mpeg4")
 
 
+def sound() -> bytes:
+    """A second of silence in an mp4."""
+    content = io.BytesIO()
+    with av.open(content, "w", format="mp4") as file:
+        stream = file.add_stream("aac", rate=44100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+        frame.sample_rate = 44100
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return content.getvalue()
+
+
 CLIP = clip(96, 96, 16)
-BOMB = bomb()
+ODD = {
+    "bomb": bomb(),
+    "long": clip(96, 96, 600),
+    "fast": clip(96, 96, 2400, rate=240),
+    "cut": CLIP[: len(CLIP) // 2],
+    "huge": b"x" * 17 * 1024 * 1024,
+    "sound": sound(),
+    "garbage": b"no clip " * 100,
+}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -61,10 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._dribble(CLIP)
         elif kind in ("ok", "down", "slow"):
             self._answer(200, CLIP)
-        elif kind == "garbage":
-            self._answer(200, b"no clip " * 100)
-        elif kind == "bomb":
-            self._answer(200, BOMB)
+        elif kind in ODD:
+            self._answer(200, ODD[kind])
         elif kind == "away":
             self._answer(302, b"", "http://postgres:5432/")
         else:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 LANGUAGES = ("vi", "en", "fr", "zh-Hant")
 CAPTIONS = ("Cách nấu phở bò tại nhà", "you should see this \N{GRINNING FACE}", "", "a'b\\\"c\\n%s")
-SCORED = ("ok", "slow", "down")
-DEAD = ("missing", "garbage", "bomb", "away")
+SCORED = ("ok", "slow", "down", "long", "fast")
+DEAD = ("missing", "garbage", "bomb", "away", "cut", "huge", "sound")
 """Kinds of clips (tests/stream/clips.py)."""
 
 

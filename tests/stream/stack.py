@@ -122,6 +122,29 @@ class Stack:
         found: dict[str, Any] = json.loads(done.stdout)[0]
         return found
 
+    def make_anew(self) -> None:
+        """Takes the job's container away, whatever it is doing, and makes another."""
+        self.compose("rm", "--stop", "--force", JOB)
+        self.compose("up", "-d", "--no-build", "--no-deps", JOB)
+
+    @contextlib.contextmanager
+    def master(self, address: str) -> Iterator[None]:
+        """A Spark master that has no worker yet, and the job at it, for the block."""
+        self._environment["STREAM_MASTER"] = address
+        try:
+            self.compose("up", "-d", "--no-build", "--wait", "spark-master")
+            self.make_anew()
+            yield
+        finally:
+            del self._environment["STREAM_MASTER"]
+            self.make_anew()
+            self.compose("rm", "--stop", "--force", "spark-worker", "spark-master")
+
+    def kill_program(self, name: str) -> None:
+        """Kills the job's JVM, "java", or its Python workers, "python"."""
+        pattern = {"java": "^[^ ]*java ", "python": "-m warm_daemon"}[name]
+        self.compose("exec", "-T", JOB, "pkill", "-9", "-f", "--", pattern, check=False)
+
     def health(self) -> str:
         """What the job's health check says now."""
         return self.compose("exec", "-T", JOB, "python3", "-m", self._health, check=False)

@@ -23,12 +23,13 @@ def code_of(stack: Stack, name: str) -> str:
 def test_poison_is_rejected_and_costs_no_other_message(stack: Stack) -> None:
     started = stack.inspect()["State"]["StartedAt"]
     huge = Message("huge", b"x" * 50_000_000, "")
-    clips = [a_post(f"poison-{kind}", kind, caption=kind) for kind in DEAD]
+    clips = [a_post(f"poison-{kind}", kind, caption=kind) for kind in (*DEAD, "long", "fast")]
     stack.send([a_post("before"), *poison("bad"), huge, *clips, a_post("after")])
     stack.settle()
     assert stack.inspect()["State"]["StartedAt"] == started
     reasons = {one["reason"] for one in stack.told("posts.rejected").values()}
-    for reason in ("50000000", "frames of 8000x8000", "not public", "HTTP 404", "not an mp4"):
+    wanted = ("50000000", "frames of 8000x8000", "not public", "HTTP 404", "not an mp4")
+    for reason in (*wanted, "more than 16 MiB", "without video"):
         assert any(reason in told for told in reasons), (reason, reasons)
 
 
@@ -99,6 +100,43 @@ def test_a_bad_edit_leaves_the_old_code_streaming_and_a_good_one_takes_over(stac
         stack.wait_for(lambda: "warning" not in stack.health(), "the code is as it was")
 
 
+@pytest.mark.parametrize("fate", ["killed", "made anew"])
+def test_a_container_that_ends_while_an_edit_cannot_run_comes_back_by_the_code_that_worked(
+    stack: Stack, fate: str
+) -> None:
+    name = fate.replace(" ", "-")
+    stack.send([a_post(f"before-it-is-{name}")])
+    stack.settle()
+    file = stack.code / "settings.py"
+    good = file.read_text()
+    try:
+        if fate == "killed":
+            file.write_text(good.replace("import re\n", "import nonexistent\n", 1))
+            stack.wait_for(lambda: "nonexistent" in stack.health(), "health tells of the edit")
+            stack.compose("kill", JOB)
+            stack.send([a_post(f"while-it-is-{name}")])
+            stack.compose("start", JOB)
+        else:
+            stack.compose("kill", JOB)
+            file.write_text(good.replace("import re\n", "import nonexistent\n", 1))
+            stack.send([a_post(f"while-it-is-{name}")])
+            stack.make_anew()
+        stack.wait_until_streaming()
+        assert "(settings.py, line " in stack.health()
+        assert "nonexistent" in stack.compose("logs", "--no-log-prefix", "--tail", "100", JOB)
+        stack.settle()
+        assert code_of(stack, f"while-it-is-{name}") == code_of(stack, f"before-it-is-{name}")
+        file.write_text(good + "# mended\n")
+        stack.wait_for(lambda: "warning" not in stack.health(), "the edit is taken")
+        stack.wait_until_streaming()
+        stack.send([a_post(f"after-it-was-{name}")])
+        stack.settle()
+        assert code_of(stack, f"after-it-was-{name}") != code_of(stack, f"before-it-is-{name}")
+    finally:
+        file.write_text(good)
+        stack.wait_for(lambda: "warning" not in stack.health(), "the code is as it was")
+
+
 def test_code_that_fails_at_its_first_batch_gives_way_to_the_code_that_worked(
     stack: Stack,
 ) -> None:
@@ -119,17 +157,19 @@ def test_code_that_fails_at_its_first_batch_gives_way_to_the_code_that_worked(
         stack.wait_for(lambda: "warning" not in stack.health(), "the code is as it was")
 
 
-@pytest.mark.parametrize("victim", ["java", "warm_daemon"])
+@pytest.mark.parametrize("victim", ["java", "python", "container"])
 def test_a_program_killed_in_the_midst_of_a_batch_costs_nothing(stack: Stack, victim: str) -> None:
-    started = stack.inspect()["State"]["StartedAt"]
     stack.send([a_post(f"killed-{victim}-{number}") for number in range(300)])
     stack.wait_for(
         lambda: stack.sql(f"SELECT 1 FROM scored_posts WHERE post_id LIKE 'killed-{victim}-%'"),
         "some are scored",
     )
-    stack.compose("exec", "-T", JOB, "pkill", "-9", "-f", victim, check=False)
+    if victim == "container":
+        stack.compose("kill", JOB)
+        stack.compose("start", JOB)
+    else:
+        stack.kill_program(victim)
     stack.settle()
-    assert stack.inspect()["State"]["StartedAt"] == started
 
 
 def test_a_topic_made_anew_is_read_from_its_first_message(stack: Stack) -> None:
@@ -155,7 +195,7 @@ def test_a_cut_checkpoint_ends_the_job_with_a_sentence(stack: Stack) -> None:
         lambda: stack.inspect()["State"]["Status"] == "exited" and stack.inspect(), "it ends"
     )
     logs = stack.compose("logs", "--no-log-prefix", "--tail", "100", JOB)
-    stack.compose(*run, "rm -rf /opt/spark/checkpoints/*")
+    stack.compose(*run, "rm -rf /opt/spark/checkpoints/p*")
     assert ended["State"]["ExitCode"] == 4
     assert "is cut short" in logs
     assert "empty the checkpoints (inv reset-state)" in logs

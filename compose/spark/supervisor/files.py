@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(tempfile.gettempdir(), "processing")
+# Not `tempfile.gettempdir()`: where that is full it gives another folder, to each program its own.
+FOLDER = Path(os.environ.get("TMPDIR") or "/tmp", "processing")
+FULL_BYTES = 65_536
 STARTING = "starting"
 WAITING = "waiting"
 STREAMING = "streaming"
@@ -74,6 +76,11 @@ def write_supervision(word: Supervision) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
         new.write_text(json.dumps(asdict(word)))
         new.replace(FOLDER / "supervisor.json")
+
+
+def is_full() -> bool:
+    """Whether there is no space left where these files are: then nobody can say how he is."""
+    return shutil.disk_usage(FOLDER.parent).free < FULL_BYTES
 
 
 def is_alive(pid: int) -> bool:

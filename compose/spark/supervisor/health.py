@@ -6,6 +6,8 @@ that runs, too.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 
@@ -24,6 +26,8 @@ def main() -> int:
     beat = files.read_heartbeat()
     alive = beat is not None and files.is_alive(beat.pid)
     why = complaint(beat, word, time.time(), alive=alive)
+    if why and files.is_full():
+        why = f"{os.strerror(errno.ENOSPC)}: {files.FOLDER.parent}; {why}"
     print(f"unhealthy, because: {why}" if why else f"streaming, code {word.version}")
     if word.refused:
         print(f"warning: {word.refused}")

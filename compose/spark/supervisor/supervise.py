@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import errno
+import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor import files
+from supervisor import files, kept
 from supervisor.child import SIGNALS, Child
 from supervisor.files import Supervision
 from supervisor.source import PACKAGE, Source, Stamp, stamp
@@ -41,19 +45,19 @@ class Event(enum.Enum):
 class Supervisor:
     """Runs one version of the code after the other.
 
-    `folder` is the code as people edit it, `scratch` takes copies. The last version that worked
-    is kept where it outlives a restart of the container, beside the heartbeat.
+    `folder` is the code as people edit it. In `state`, which outlives the container, the last
+    version that worked is kept.
     """
 
-    def __init__(self, folder: Path, scratch: Path) -> None:
+    def __init__(self, folder: Path, state: Path) -> None:
         self._folder = folder
-        self._scratch = scratch
-        self._kept = files.FOLDER / "kept"
+        self._scratch = files.FOLDER / "code"
+        self._state = state
         self._seen: Stamp = ()
         self._judged: Stamp = ()
         self._newest = Source({})
         self._current: Source | None = None
-        self._good = self._read_kept()
+        self._good = kept.read(state)
         self._refused = ""
         self._refused_version = ""
         self._failed = ""
@@ -61,6 +65,9 @@ class Supervisor:
 
     def run(self) -> int:
         """Until the container is to stop, or trying again is of no use."""
+        # What a container that was killed has left.
+        files.clear_heartbeat()
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._look()
         self._current = self._first()
         failures = 0
@@ -88,13 +95,18 @@ class Supervisor:
     def _one_run(self, source: Source) -> tuple[Event, int, bool]:
         """The job from its start to whatever comes: what came, its code, and whether it worked.
 
-        It has worked when it has done a batch: code that has had nothing to do proves nothing.
+        It has worked when it has done a batch: code that has had nothing to do proves nothing. It
+        is kept all the same where nothing else is.
         """
         files.clear_heartbeat()
         self._tell()
         place = self._scratch / source.version
-        source.unpack(place)
-        archive = source.pack(place)
+        try:
+            source.unpack(place)
+            archive = source.pack(place)
+        except OSError as error:
+            self._fail(f"the job can't be started: {error}")
+            return Event.ENDED, OUTSIDE_CODE, False
         say(f"submitting code {source.version}")
         command = [sys.executable, "-m", f"{PACKAGE}.submit", source.version, str(archive)]
         job = Child(command, place)
@@ -105,6 +117,10 @@ class Supervisor:
             beat = files.read_heartbeat()
             if not worked and beat is not None and beat.done:
                 worked = True
+                self._failed = ""
+                self._tell()
+                self._keep(source)
+            elif self._good is None and beat is not None and beat.state == files.STREAMING:
                 self._keep(source)
 
         event = self._wait(job, look=works)
@@ -117,19 +133,22 @@ class Supervisor:
             if not reason and code - SIGNALLED in signal.valid_signals():
                 reason = f"killed by signal {code - SIGNALLED}"
             reason = reason or job.last_error() or "its log says why"
-            self._failed = f"the job exited with code {code}: {reason}"
-            say(self._failed)
+            self._fail(f"the job exited with code {code}: {reason}")
         files.clear_heartbeat()
-        self._tell()
         return event, code, worked
 
     def _first(self) -> Source | None:
-        """What to start with: the code on disk, else the code that worked before."""
-        mistake = self._newest.mistake()
+        """What to start with: the code on disk, else the code that worked before. Only where that
+        is other code is there a use in trying to import what the job imports anyway."""
+        newest, good = self._newest, self._good
+        mistake = newest.mistake()
+        if mistake is None and good is not None and good != newest:
+            with contextlib.suppress(OSError):  # the job's own start will say so
+                mistake = self._import(newest)
         if mistake is None:
-            return self._newest
-        self._refuse(self._newest, mistake)
-        return self._good
+            return newest
+        self._refuse(newest, mistake)
+        return good
 
     def _other(self) -> Source | None:
         """Other code than the one that runs, which is known to work."""
@@ -141,9 +160,12 @@ class Supervisor:
         """Whether the code that runs is at fault, and not what is around it: it can't be
         imported, or there is other code that worked where this does not."""
         assert self._current is not None
-        if code == OUTSIDE_CODE:
+        if code == OUTSIDE_CODE or os.strerror(errno.ENOSPC) in self._failed:
             return False
-        mistake = self._import(self._current)
+        try:
+            mistake = self._import(self._current)
+        except OSError:
+            return False
         if (
             mistake is None
             and other is not None
@@ -154,13 +176,26 @@ class Supervisor:
             self._refuse(self._current, mistake)
         return mistake is not None
 
+    def _fail(self, why: str) -> None:
+        self._failed = why
+        self._tell()
+        say(why)
+
     def _refuse(self, source: Source, mistake: str) -> None:
-        stays = self._good if self._good != source else None
-        then = f"code {stays.version} stays" if stays else "mend it, and it is started"
+        others = [one for one in (self._current, self._good) if one and one != source]
+        then = f"code {others[0].version} stays" if others else "mend it, and it is started"
         self._refused = f"the edit can't run ({mistake}); {then}"
         self._refused_version = source.version
         self._tell()
         say(self._refused)
+
+    def _postpone(self, why: str) -> None:
+        """Looks at the code on disk again, as if it were new. Says why when that is another."""
+        self._judged = ()
+        if self._refused != why:
+            self._refused = why
+            self._tell()
+            say(why)
 
     def _tell(self) -> None:
         version = self._current.version if self._current else ""
@@ -168,17 +203,13 @@ class Supervisor:
 
     def _keep(self, source: Source) -> None:
         """Remembers code that works, here and for the container's next start."""
-        self._good, self._failed = source, ""
-        self._tell()
+        if self._good == source:
+            return
+        self._good = source
         try:
-            source.unpack(self._kept)
+            kept.write(self._state, source)
         except OSError as error:
             say(f"the code that works can't be kept: {error}")
-
-    def _read_kept(self) -> Source | None:
-        kept = self._kept / PACKAGE
-        source = Source.read(kept) if kept.is_dir() else Source({})
-        return source if source.files and source.mistake() is None else None
 
     def _wait(
         self,
@@ -229,7 +260,11 @@ class Supervisor:
             return False
         if self._newest.version == self._refused_version:
             return False
-        mistake = self._newest.mistake() or self._import(self._newest)
+        try:
+            mistake = self._newest.mistake() or self._import(self._newest)
+        except OSError as error:
+            self._postpone(f"the edit can't be tried yet: {error}")
+            return False
         if mistake is not None:
             self._refuse(self._newest, mistake)
             return False
@@ -237,7 +272,9 @@ class Supervisor:
         return True
 
     def _import(self, source: Source) -> str | None:
-        """Why the code can't be imported, told by a process that tries; None where it can."""
+        """Why the code can't be imported, told by a process that tries; None where it can.
+
+        Raises OSError where it can't be tried: the disk is full."""
         if source.version in self._imported:
             return None
         place = self._scratch / "check"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import supervisor
+from supervisor import kept
 from supervisor.supervise import pause_seconds
 
 from processing.settings import read_settings
@@ -43,12 +45,14 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self.package = folder / "processing"
         self.told = folder / "tmp" / "processing" / "supervisor.json"
+        self.state = folder / "state"
         self._folder = folder
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Starts it."""
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "supervisor", str(self.package)],
+            [sys.executable, "-u", "-m", "supervisor", str(self.package), str(self.state)],
             cwd=self._folder,
             env={
                 "PATH": os.environ["PATH"],
@@ -77,10 +81,16 @@ class Process:
         """Replaces a file of the package."""
         (self.package / name).write_text(text)
 
+    def wait_until_kept(self) -> None:
+        """The code that works is kept."""
+        while kept.read(self.state) is None:
+            pass
+
     def again(self) -> None:
-        """Stops it and starts it anew, as a restart of the container does."""
+        """Stops it and starts it anew, as in a container that is made anew."""
         self.close()
-        self._begin()
+        shutil.rmtree(self.told.parent)
+        self.begin()
 
     def close(self) -> None:
         self._deadline.cancel()
@@ -103,7 +113,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def begin(job: str, part: str = "") -> Process:
         package = tmp_path / "processing"
         package.mkdir()
-        (tmp_path / "tmp").mkdir()
+        (tmp_path / "tmp" / "processing").mkdir(parents=True)
         (package / "__init__.py").touch()
         (package / "part.py").write_text(part)
         (package / "submit.py").write_text(f"if __name__ == '__main__':\n{indented(JOB + job)}")
@@ -178,8 +188,7 @@ def test_code_that_had_nothing_to_do_yet_is_not_taken_for_code_that_works(start:
     job = "say('streaming')\npart.check()\n" + WORKS
     process = start(job, part="def check(): pass\n")
     before = process.line_with("job of code")
-    while not (process.told.parent / "kept" / "processing" / "part.py").exists():
-        pass
+    process.wait_until_kept()
     process.edit("part.py", "def check():\n    raise RuntimeError\n")
     process.line_with("the job exited with code 1")
     process.line_with("the job exited with code 1")
@@ -190,8 +199,7 @@ def test_code_that_had_nothing_to_do_yet_is_not_taken_for_code_that_works(start:
 def test_what_is_around_the_job_is_not_the_codes_fault(start: Start) -> None:
     process = start("part.check()\n" + WORKS, part="def check(): pass\n")
     process.line_with("job of code")
-    while not (process.told.parent / "kept" / "processing" / "part.py").exists():
-        pass
+    process.wait_until_kept()
     process.edit("part.py", "import sys\ndef check(): sys.exit(5)\n")
     process.line_with("the code has changed")
     new = process.line_with("job of code")
@@ -200,17 +208,95 @@ def test_what_is_around_the_job_is_not_the_codes_fault(start: Start) -> None:
         assert process.line_with("job of code") == new
 
 
-def test_what_worked_is_known_after_a_restart_of_the_container(start: Start) -> None:
-    process = start(WORKS)
+@pytest.mark.parametrize("job", [WORKS, "say('streaming')\nsignal.pause()\n"])
+def test_what_worked_comes_back_in_a_new_container(start: Start, job: str) -> None:
+    process = start(job)
     before = process.line_with("job of code")
-    # The code is kept as soon as it works.
-    while not (process.told.parent / "kept" / "processing" / "part.py").exists():
-        pass
+    process.wait_until_kept()
     process.edit("part.py", "import nonexistent\n")
     process.line_with("the edit can't run")
     process.again()
-    process.line_with("the edit can't run")
+    refused = process.line_with("spark-processor:")
+    assert "the edit can't run (part.py, line 1: ModuleNotFoundError" in refused
     assert process.line_with("job of code") == before
+    told = json.loads(process.told.read_text())
+    assert told["version"] in before
+    assert f"code {told['version']} stays" in told["refused"]
+    process.edit("part.py", "# mended\n")
+    process.line_with("the code has changed")
+    assert process.line_with("job of code") != before
+    assert json.loads(process.told.read_text())["refused"] == ""
+
+
+def test_code_that_fails_when_the_container_is_made_anew_gives_way_to_what_worked(
+    start: Start,
+) -> None:
+    process = start("part.check()\n" + WORKS, part="def check(): pass\n")
+    before = process.line_with("job of code")
+    process.wait_until_kept()
+    process.close()
+    process.edit("part.py", "def check(): return nonexistent\n")
+    process.again()
+    assert process.line_with("job of code") != before
+    process.line_with("the edit can't run (the job exited with code 1: NameError")
+    assert process.line_with("job of code") == before
+
+
+def test_a_damaged_copy_is_none(start: Start) -> None:
+    process = start(WORKS)
+    process.line_with("job of code")
+    process.wait_until_kept()
+    copy = process.state / kept.FILE
+    copy.write_bytes(copy.read_bytes()[:-30])
+    process.edit("part.py", "import nonexistent\n")
+    process.again()
+    process.line_with("mend it, and it is started")
+    process.edit("part.py", "")
+    process.line_with("job of code")
+
+
+def test_where_nothing_can_be_kept_the_job_runs_on(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    process = start(WORKS)
+    process.line_with("the code that works can't be kept")
+    process.edit("part.py", "# an edit\n")
+    process.line_with("the code has changed")
+    process.line_with("job of code")
+
+
+def test_while_nothing_can_be_written_the_job_is_waited_for(start: Start, tmp_path: Path) -> None:
+    process = start(WORKS)
+    process.line_with("job of code")
+    scratch = process.told.parent / "code"
+    scratch.rename(tmp_path / "scratch")
+    scratch.touch()
+    process.edit("part.py", "# an edit\n")
+    process.line_with("the edit can't be tried yet")
+    scratch.unlink()
+    process.line_with("the code has changed")
+    new = process.line_with("job of code")
+    process.close()
+    shutil.rmtree(process.told.parent)
+    process.told.parent.mkdir()
+    scratch.touch()
+    process.begin()
+    process.line_with("the job can't be started")
+    process.line_with("the job can't be started")
+    scratch.unlink()
+    assert process.line_with("job of code") == new
+
+
+def test_a_full_disk_is_not_the_codes_fault(start: Start) -> None:
+    process = start("part.check()\n" + WORKS, part="def check(): pass\n")
+    process.line_with("job of code")
+    process.wait_until_kept()
+    why = "java.io.IOException: No space left on device"
+    process.edit("part.py", f"import sys\ndef check(): sys.exit({why!r})\n")
+    process.line_with("the code has changed")
+    new = process.line_with("job of code")
+    for _ in range(3):
+        process.line_with(f"the job exited with code 1: {why}")
+        assert process.line_with("job of code") == new
 
 
 def test_code_that_can_not_run_from_the_first_is_waited_for(start: Start) -> None:
