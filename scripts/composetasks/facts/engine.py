@@ -14,6 +14,14 @@ OWNER_LABEL = "composetasks.instance.owner"
 """Beside it, where the instance lives for a process: which one."""
 COMPOSE = "com.docker.compose."
 """What the labels that Compose sets begin with."""
+PROJECT = f"{COMPOSE}project"
+SERVICE = f"{COMPOSE}service"
+NETWORK = f"{COMPOSE}network"
+VOLUME = f"{COMPOSE}volume"
+CONFIG_HASH = f"{COMPOSE}config-hash"
+"""What Compose made it from, as ``docker compose config --hash`` says."""
+IMAGE = f"{COMPOSE}image"
+"""On a container: the id of the image it was made of."""
 
 
 class Role(enum.Enum):
@@ -32,11 +40,11 @@ def role(labels: Mapping[str, str]) -> Role:
     them inherits those: they say nothing of who made a container. What Compose itself makes of a
     service has more (its filters: compose/containers.go).
     """
-    if not labels.get(f"{COMPOSE}project"):
+    if not labels.get(PROJECT):
         return Role.STRANGER
     if labels.get(f"{COMPOSE}hook") or labels.get(f"{COMPOSE}relay"):
         return Role.HELPER
-    if not labels.get(f"{COMPOSE}config-hash"):
+    if not labels.get(CONFIG_HASH):
         return Role.STRANGER
     oneoff = labels.get(f"{COMPOSE}oneoff", "").lower()
     if oneoff == "true":
@@ -116,11 +124,11 @@ class Container:
         labels = self.labels
         counted = (
             self.role is Role.STRANGER
-            and labels.get(f"{COMPOSE}project") == project
-            and f"{COMPOSE}config-hash" in labels
+            and labels.get(PROJECT) == project
+            and CONFIG_HASH in labels
             and labels.get(f"{COMPOSE}oneoff", "False") == "False"
         )
-        return labels.get(f"{COMPOSE}service", "") if counted else ""
+        return labels.get(SERVICE, "") if counted else ""
 
     @property
     def number(self) -> int:
@@ -182,8 +190,8 @@ class Network:
     @property
     def project(self) -> str:
         """The project that Compose made it for; "" for one that was merely given its label."""
-        made = {f"{COMPOSE}network", f"{COMPOSE}relay-network"}.intersection(self.labels)
-        return self.labels.get(f"{COMPOSE}project", "") if made else ""
+        made = {NETWORK, f"{COMPOSE}relay-network"}.intersection(self.labels)
+        return self.labels.get(PROJECT, "") if made else ""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts.layers import place
+from composetasks.facts.units import size
 from composetasks.report.documents import schema
-from composetasks.report.text import clean, duration, size
+from composetasks.report.text import clean, duration
 from composetasks.run.masking import safe
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from composetasks.facts.units import size
 from composetasks.report.layers import unmeasured
-from composetasks.report.text import clean, duration, size
+from composetasks.report.text import clean, duration
 
 WIDTH, LEFT, RIGHT, TOP = 1100, 130, 90, 74
 BAR, STEP = 34, 58

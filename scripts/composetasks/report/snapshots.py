@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from composetasks.report.text import aligned, clean, size
+from composetasks.facts.units import size
+from composetasks.report.text import aligned, clean
 
 
 def lines(document: Mapping[str, Any]) -> list[str]:

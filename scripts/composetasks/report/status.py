@@ -10,7 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from composetasks.report.text import age, clean, size, state_of
+from composetasks.facts.units import size
+from composetasks.report.text import age, clean, state_of
+from composetasks.run.timestamps import moment
 
 QUIET = "bright_black"
 WAITING = ("starting", "created", "paused", "restarting", "removing")
@@ -72,8 +74,7 @@ def _age(since: str, now: datetime) -> str:
     """How long ago a time of the engine's was."""
     if not since:
         return ""
-    began = datetime.fromisoformat(f"{since[:19]}+00:00")
-    return age(max(0.0, (now - began).total_seconds()))
+    return age(max(0.0, (now - moment(since)).total_seconds()))
 
 
 def _stands(one: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import IO, Any
 
 from composetasks.facts import BuildTime
 from composetasks.run.masking import safe
+from composetasks.run.timestamps import moment
 
 LAST_LINES = 30
 BASE = re.compile(r"\bFROM (?P<name>\S+?)@(?P<digest>sha256:[0-9a-f]{64})$")
@@ -209,12 +209,5 @@ def _decoded(data: Any) -> str:
 
 
 def _seconds(stamp: Any) -> float:
-    """An RFC 3339 time with nanoseconds, which Python 3.10 can't read whole; 0 for what is none."""
-    match = re.match(r"([0-9T:-]+?)(\.[0-9]+)?(Z|[+-]\d\d:\d\d)$", str(stamp))
-    if not match:
-        return 0.0
-    zone = "+00:00" if match[3] == "Z" else match[3]
-    try:
-        return datetime.fromisoformat(match[1] + zone).timestamp() + float(match[2] or 0)
-    except (ValueError, OverflowError):
-        return 0.0
+    """An RFC 3339 time in Unix seconds; 0 for what is none."""
+    return max(0.0, moment(str(stamp)).timestamp())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from composetasks.facts import ExitCode
@@ -28,3 +28,12 @@ class TaskFailure(Exception):
         super().__init__(message)
         self.message, self.code, self.hint, self.detail = message, code, hint, detail
         self.data: Mapping[str, Any] = data or {}
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The hint for a word that is none of ``known``: the closest ones as a question, or
+    ``otherwise`` where none is close."""
+    import difflib
+
+    close = difflib.get_close_matches(word, sorted(known), n=3)
+    return f"did you mean {' or '.join(close)}?" if close else otherwise

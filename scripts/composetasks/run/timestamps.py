@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import re
 import time
 from datetime import datetime, timezone
 
-UNITS = {
-    "h": 3600.0,
-    "m": 60.0,
-    "s": 1.0,
-    "ms": 1e-3,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ns": 1e-9,
-    "d": 86400.0,
-}
-_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ms|us|µs|ns|[dhms])")
+from composetasks.facts import units
+
 _UNIX = re.compile(r"\d+(?:\.\d{1,9})?")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?"
@@ -31,9 +23,8 @@ def seconds(text: str, now: float) -> str:
     machine's own, as docker takes it. Raises ValueError, saying what may be written.
     """
     text = text.strip()
-    if text and not _DURATION.sub("", text):
-        back = sum(_length(part) for part in _DURATION.findall(text))
-        return f"{max(0.0, now - back):.9f}"
+    with contextlib.suppress(ValueError):
+        return f"{max(0.0, now - units.seconds(text)):.9f}"
     if _UNIX.fullmatch(text):
         whole, _, part = text.partition(".")
         return f"{whole}.{part.ljust(9, '0')}"
@@ -48,11 +39,6 @@ def seconds(text: str, now: float) -> str:
 
 def _unreadable(text: str) -> ValueError:
     return ValueError(f"{text!r} is no time: write 10m, 2026-01-31T12:00:00Z or Unix seconds")
-
-
-def _length(part: str) -> float:
-    number = part.rstrip("dhmnsuµ")
-    return float(number) * UNITS[part[len(number) :]]
 
 
 def _absolute(found: re.Match[str]) -> str:
@@ -72,6 +58,17 @@ def rfc3339(moment: str) -> str:
     whole, _, part = moment.partition(".")
     stamp = datetime.fromtimestamp(int(whole), timezone.utc)
     return f"{stamp:%Y-%m-%dT%H:%M:%S}.{part.ljust(9, '0')}Z"
+
+
+def moment(stamp: str) -> datetime:
+    """A time as the engine and BuildKit write it (RFC 3339 with up to nine digits of a second, of
+    which six are kept), in UTC; ``datetime.min`` for what is not a time."""
+    found = _RFC3339.fullmatch(stamp)
+    try:
+        whole, _, part = _absolute(found).partition(".") if found and found[2] else ("", "", "")
+        return datetime.fromtimestamp(int(whole), timezone.utc).replace(microsecond=int(part[:6]))
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=timezone.utc)
 
 
 def unix(stamp: str) -> str:

@@ -116,36 +116,27 @@ def _undigested(cache: Path) -> list[str]:
     return memory.recall(cache / "undigested.json", memory.as_names) or []
 
 
-def save_steps(
+def save_times(
     cache: Path,
     service: str,
-    digest: str,
     steps: Iterable[Mapping[str, Any]],
     took: BuildTime | None = None,
 ) -> None:
     """Keep how long each step of an image's build took (``name``, ``seconds``, ``cached``), and
-    the build as a whole. A step that was cached is given the seconds it takes when it runs,
-    where that is known. An image whose ``digest`` is "" has none."""
+    the build as a whole. A step that was cached keeps the seconds it took when it ran."""
     place = cache / "steps" / f"{service}.json"
     document = _document(place)
     ran = _step_times(document)
-    kept = []
     for step in steps:
-        name = COUNTED.sub("", str(step["name"]))
-        known = ran.get(name)
-        if step["cached"]:
-            kept.append({**step, "seconds": known.last if known else step["seconds"]})
-            continue
-        seconds = float(step["seconds"])
-        ran[name] = known_again(known, seconds) if known else StepTime(seconds, seconds)
-        kept.append(dict(step))
+        if not step["cached"]:
+            name, seconds = COUNTED.sub("", str(step["name"])), float(step["seconds"])
+            known = ran.get(name)
+            ran[name] = known_again(known, seconds) if known else StepTime(seconds, seconds)
     builds = [[one.seconds, one.busy, one.export] for one in _build_times(document)]
     if took is not None:
         builds.append([took.seconds, took.busy, took.export])
     times = {name: [one.first, one.last, one.runs, *one.recent] for name, one in ran.items()}
     memory.keep(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
-    if digest:
-        memory.keep(cache / "steps" / f"{digest}.json", {"steps": kept})
 
 
 def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[BuildTime]]:
@@ -153,12 +144,6 @@ def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[Bui
     latest at the end."""
     document = _document(cache / "steps" / f"{service}.json")
     return _step_times(document), _build_times(document)
-
-
-def load_steps(cache: Path, digest: str) -> list[dict[str, Any]]:
-    """The steps of one image's build, as :func:`save_steps` kept them."""
-    steps = _document(cache / "steps" / f"{digest}.json").get("steps")
-    return [one for one in steps if isinstance(one, dict)] if isinstance(steps, list) else []
 
 
 def _document(place: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
 from composetasks.run import process
+from composetasks.run.failure import did_you_mean
 from composetasks.run.settings import DEFAULTS
 
 WORDS = ("service", "name")
@@ -91,11 +92,9 @@ def _plain(message: str) -> str:
 
 def _closest(message: str) -> str:
     """The tasks closest to a word that Invoke knows as none, as a question; "" for others."""
-    import difflib
-
     word = re.fullmatch(r"No idea what '([^-].*)' is!", message)
-    close = difflib.get_close_matches(word[1], sorted(known_tasks)) if word else []
-    return f"did you mean {' or '.join(close)}? " if close else ""
+    hint = did_you_mean(word[1], known_tasks) if word else ""
+    return f"{hint} " if hint else ""
 
 
 def _takes_word(machine: Any, token: str) -> str | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from composetasks.facts import ExitCode
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import observe_with_state
 
@@ -43,12 +42,11 @@ def _place_of(session: Session, name: str) -> Path:
     place = session.kept.root / snapshot_folder.SNAPSHOTS
     known = [one.name for one in snapshot_folder.load_all(place)]
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=3)
         there = f"there are {', '.join(known)}" if known else "there is none yet: `inv snapshot`"
         raise TaskFailure(
             f"no snapshot is called {name!r}" if name else "which snapshot?",
             code=ExitCode.USAGE,
-            hint=f"did you mean {' or '.join(close)}?" if close else there,
+            hint=did_you_mean(name, known, there),
         )
     return place
 

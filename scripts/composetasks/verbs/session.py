@@ -29,7 +29,7 @@ from composetasks.report.documents import schema
 from composetasks.report.reporter import Reporter
 from composetasks.run import masking, signals
 from composetasks.run.compose import Compose, surroundings
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import container_configs, instance_folder, lock
 from composetasks.store.folder import Folder
@@ -536,14 +536,11 @@ def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
 
 def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:
     """The failure for a word that names no service (nor task), with the closest ones."""
-    import difflib
-
     known = sorted({*services, *others})
-    close = difflib.get_close_matches(name, known, n=3)
     return TaskFailure(
         f"no service is called {name!r}"
         if not others
         else f"no service or task is called {name!r}",
         code=ExitCode.USAGE,
-        hint=f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}",
+        hint=did_you_mean(name, known, f"there are {', '.join(known)}"),
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from composetasks.facts import ExitCode, World
 from composetasks.plan.state.names import UnknownState
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.verbs.session import Session
 
 
@@ -62,12 +62,9 @@ def _observe(session: Session) -> World:
 
 def unknown_state(error: UnknownState) -> TaskFailure:
     """The failure for a name that is no state, with the closest ones."""
-    import difflib
-
-    close = difflib.get_close_matches(error.name, error.known, n=3)
     there = f"there is {', '.join(error.known)}" if error.known else "the model has no state"
     return TaskFailure(
         f"no state is called {error.name!r}",
         code=ExitCode.USAGE,
-        hint=f"did you mean {' or '.join(close)}?" if close else there,
+        hint=did_you_mean(error.name, error.known, there),
     )

@@ -27,7 +27,7 @@ from composetasks.facts import (
     StopContainer,
     role,
 )
-from composetasks.facts.engine import COMPOSE
+from composetasks.facts.engine import PROJECT, SERVICE
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
 from composetasks.store import folder
@@ -281,8 +281,8 @@ def _leave(
 def _of_a_service(labels: Mapping[str, str], model: Model) -> bool:
     return (
         role(labels) is Role.REPLICA
-        and labels[f"{COMPOSE}project"] == model.project
-        and labels.get(f"{COMPOSE}service") in (*model.services, *model.inactive)
+        and labels[PROJECT] == model.project
+        and labels.get(SERVICE) in (*model.services, *model.inactive)
     )
 
 

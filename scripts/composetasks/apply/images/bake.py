@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode, Service, Shared
+from composetasks.facts.engine import SERVICE
 from composetasks.run import process
 from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.buildx import buildx
 from composetasks.run.failure import TaskFailure
-
-SERVICE_LABEL = "com.docker.compose.service"
-
 
 Definitions = dict[str, dict[str, Any]]
 """Bake targets by service."""
@@ -46,7 +44,7 @@ def definition_of(text: str) -> Definitions:
     """The bake targets that Compose printed, by service. Raises Unclear."""
     try:
         targets = json.loads(text)["target"]
-        return {target["labels"][SERVICE_LABEL]: _plain(target) for target in targets.values()}
+        return {target["labels"][SERVICE]: _plain(target) for target in targets.values()}
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise Unclear(f"{type(error).__name__}: {error}") from error
 

@@ -149,7 +149,7 @@ class ImageSteps:
             log,
             anew=build.no_cache or build.pull,
         )
-        build_records.save_steps(self.cache, inputs.service, digest or "", log.steps(), took)
+        build_records.save_times(self.cache, inputs.service, log.steps(), took)
         self.digests[step.service] = digest
         return {**result, "digest": digest}
 

@@ -177,7 +177,7 @@ class Trial:
                 detail=log.detail(),
                 hint=f"{cure}; the project was not touched",
             )
-        build_records.save_steps(self.cache, service, "", log.steps(), took)
+        build_records.save_times(self.cache, service, log.steps(), took)
         return Outcome(took.seconds - log.waited(), tuple(ran(log.steps())))
 
     def _target(self, service: str) -> dict[str, Any]:

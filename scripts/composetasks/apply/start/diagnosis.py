@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.causes import Case, cause, health_command
-from composetasks.apply.start.readiness import Expected, Readiness, fresh_probes, moment_of
+from composetasks.apply.start.readiness import Expected, Readiness, fresh_probes
 from composetasks.apply.start.telling_line import spoken, telling
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import hide_all, safe, safe_data
 from composetasks.run.plain_text import lines_of
 from composetasks.run.secret_values import declared
+from composetasks.run.timestamps import moment
 from composetasks.store.folder import write_json
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailu
 
 
 def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
-    began, ended = moment_of(str(probe.get("Start", ""))), moment_of(str(probe.get("End", "")))
+    began, ended = moment(str(probe.get("Start", ""))), moment(str(probe.get("End", "")))
     return {
         "time": began.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "seconds": round(max(0.0, (ended - began).total_seconds()), 3),
@@ -142,7 +143,7 @@ def _asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> boo
     from docker import errors
 
     state = record.get("State") or {}
-    began, ended = (moment_of(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
+    began, ended = (moment(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
     if ended < began:
         return None
     told: list[Mapping[str, Any]] = []
@@ -176,9 +177,9 @@ def _log(client: APIClient, key: str, since: float) -> list[str]:
 def _last_run(one: _Seen) -> list[str]:
     """The lines of a container's last run as plain text, without their times; all where that said
     nothing."""
-    started = moment_of(str((one.record.get("State") or {}).get("StartedAt", "")))
+    started = moment(str((one.record.get("State") or {}).get("StartedAt", "")))
     parted = [line.partition(" ") for line in one.log]
-    own = [text for time, _, text in parted if moment_of(time) >= started]
+    own = [text for time, _, text in parted if moment(time) >= started]
     plain = map(spoken, own or [text for _, _, text in parted])
     return [line for line in plain if line]
 

@@ -17,10 +17,10 @@ from composetasks.apply.start.readiness import (
     asked_every,
     heard,
     judge,
-    moment_of,
 )
 from composetasks.facts import ExitCode
 from composetasks.run.outside_failures import understood
+from composetasks.run.timestamps import moment
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -79,7 +79,7 @@ class Seen:
     def seconds(self, key: str, started: str) -> float:
         """How long a container has run at least."""
         now = time.monotonic()
-        told = datetime.now(timezone.utc) - moment_of(started)
+        told = datetime.now(timezone.utc) - moment(started)
         return max(told.total_seconds(), now - self.moments.setdefault((key, started), now))
 
 

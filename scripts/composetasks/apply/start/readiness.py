@@ -12,13 +12,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import Any
 
 from composetasks.apply.start.idle import is_idle
 from composetasks.apply.start.telling_line import spoken, telling
 from composetasks.facts import Model
 from composetasks.run.plain_text import lines_of
+from composetasks.run.timestamps import moment
 
 SETTLE_SECONDS = 1.0
 """How long a container that nothing can be asked of must have run to count as up."""
@@ -205,9 +205,9 @@ def _own(address: str) -> bool:
 
 def fresh_probes(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The health probes that are newer than the container's start, oldest first."""
-    started = moment_of(str(state.get("StartedAt", "")))
+    started = moment(str(state.get("StartedAt", "")))
     log = (state.get("Health") or {}).get("Log") or ()
-    return [one for one in log if moment_of(str(one["Start"])) >= started]
+    return [one for one in log if moment(str(one["Start"])) >= started]
 
 
 def _check(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -235,17 +235,6 @@ def allowance(record: Mapping[str, Any]) -> float:
         return 0.0
     each = int(check.get("Interval") or 30e9) + int(check.get("Timeout") or 30e9)
     return (int(check.get("StartPeriod") or 0) + int(check.get("Retries") or 3) * each) / 1e9
-
-
-def moment_of(stamp: str) -> datetime:
-    """An engine's time. It has nine digits of a second; a probe's is in the engine's own zone."""
-    digits, zone = stamp[:26], "+00:00"
-    if "T" not in stamp:
-        return datetime.min.replace(tzinfo=timezone.utc)
-    if stamp[-6:-5] in ("+", "-"):
-        digits, zone = stamp[:-6][:26], stamp[-6:]
-    whole, _, part = digits.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{part.ljust(6, '0')}{zone}")
 
 
 def _ended(

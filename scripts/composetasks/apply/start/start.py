@@ -31,7 +31,7 @@ from composetasks.apply.start.record import StartRecord
 from composetasks.apply.start.watch import Watch
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, Role, Step, World, role
-from composetasks.facts.engine import COMPOSE
+from composetasks.facts.engine import PROJECT, SERVICE
 from composetasks.facts.jobs import Ended, sortable
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -233,14 +233,14 @@ class Start:
     # --- looking ----------------------------------------------------------------------------
 
     def _find_containers(self) -> None:
-        label = f"{COMPOSE}project={self.model.project}"
+        label = f"{PROJECT}={self.model.project}"
         found = self.client.containers(all=True, filters={"label": [label]})
         now: dict[str, dict[str, str]] = {}
         stand: dict[str, list[str]] = {}
         for one in found:
             labels = one.get("Labels") or {}
             if role(labels) is Role.REPLICA and one["Id"] not in self.copies:
-                service = labels[f"{COMPOSE}service"]
+                service = labels[SERVICE]
                 now.setdefault(service, {})[one["Id"]] = min(one["Names"], key=len).lstrip("/")
                 stand.setdefault(service, []).append(str(one["State"]))
         self.others = {

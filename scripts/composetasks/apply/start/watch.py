@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts.engine import COMPOSE
+from composetasks.facts.engine import CONFIG_HASH, PROJECT
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -26,7 +26,7 @@ class Watch:
         self._filters = {
             "type": ["container"],
             # What inherited the labels of its image has no hash: it is none of the project's.
-            "label": [f"{COMPOSE}project={project}", f"{COMPOSE}config-hash"],
+            "label": [f"{PROJECT}={project}", CONFIG_HASH],
         }
         if kinds:
             self._filters["event"] = list(kinds)

@@ -20,6 +20,7 @@ from composetasks.apply.state.messages import failure
 from composetasks.apply.state.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
+from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder, snapshot_folder
 from composetasks.store.folder import JOURNAL
@@ -128,8 +129,8 @@ class Replacement:
         config = self.world.model.volumes[one.source].config
         labels = {
             **dict(config.get("labels") or {}),
-            "com.docker.compose.project": self.world.model.project,
-            "com.docker.compose.volume": one.source,
+            PROJECT: self.world.model.project,
+            VOLUME: one.source,
         }
         self.tools.client.create_volume(
             one.place,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
-from composetasks.facts.engine import COMPOSE
+from composetasks.facts.engine import IMAGE
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside_failures import silent, understood
@@ -203,7 +203,7 @@ def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
     them is the id of the image a container is made of: that no image can carry of itself."""
     from docker import errors
 
-    made_of = labels.get(f"{COMPOSE}image")
+    made_of = labels.get(IMAGE)
     if not made_of or made_of == image:
         return False
     untyped: Any = client
@@ -212,7 +212,7 @@ def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
     except errors.APIError:
         return False
     inherited = (record.get("Config") or {}).get("Labels") or {}
-    return bool(inherited.get(f"{COMPOSE}image") == made_of)
+    return bool(inherited.get(IMAGE) == made_of)
 
 
 def _image(raw: Mapping[str, Any]) -> Image:

@@ -33,7 +33,7 @@ def learn(
     asking = _Asking(model, env)
     for name in services:
         for log, seconds in asking.builds(name):
-            build_records.save_steps(cache, name, "", log.steps(), log.time(seconds))
+            build_records.save_times(cache, name, log.steps(), log.time(seconds))
 
 
 def _has_buildkit(client: APIClient) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, Engine, Image, Model, Service
+from composetasks.facts.engine import IMAGE
 from composetasks.store import memory
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
 
 def _shows_none(container: Container, service: Service, image: Image) -> bool:
     """Whether a container without a check shows that its service's image has none."""
-    made_of = container.labels.get("com.docker.compose.image") or container.image_id
+    made_of = container.labels.get(IMAGE) or container.image_id
     as_in_model = container.config_hash == service.config_hash and made_of == image.id
     return container.state == "running" and as_in_model
 

@@ -17,9 +17,9 @@ from composetasks.facts import (
     Volume,
     World,
 )
+from composetasks.facts.engine import PROJECT
 from composetasks.store import instance_folder
 
-PROJECT = "com.docker.compose.project"
 Key = tuple[str, str]
 """An instance's name and its owner's text: in time, a name may have had several owners."""
 Labelled = TypeVar("Labelled", Container, Network, Volume)

@@ -21,13 +21,12 @@ from composetasks.facts import (
     Volume,
     bind_device,
 )
+from composetasks.facts.engine import PROJECT
 from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
 from composetasks.run import settings
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-PROJECT = "com.docker.compose.project"
 
 
 IN_MEMORY = "in memory, which is empty once its services have stopped"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import Container, Evidence, World
-from composetasks.facts.engine import COMPOSE
+from composetasks.facts.engine import PROJECT
 from composetasks.plan.conflicts.origin import Origin, here, origin, real_path
 
 TOOLS = {
@@ -47,7 +47,7 @@ def _by_hand(container: Container) -> str:
         if label in container.labels:
             value = container.labels[label]
             return f"by {words} {value}" if value not in ("", "true") else f"by {words}"
-    of = container.labels.get(f"{COMPOSE}project")
+    of = container.labels.get(PROJECT)
     image = f" of an image of Compose project {of}" if of else ""
     return f"by hand (`docker run` or `docker create`){image}"
 

@@ -28,13 +28,11 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.engine import CONFIG_HASH, NETWORK, PROJECT
 from composetasks.plan.conflicts import container_summary
 from composetasks.plan.conflicts.claims import Claim, Kind, conflict
 from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
 
-PROJECT = "com.docker.compose.project"
-KEY = "com.docker.compose.network"
-HASH = "com.docker.compose.config-hash"
 NOT_ATTACHED = "not attached"
 LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
 """Running containers of ours that hold a network only because nobody removed them."""
@@ -58,7 +56,7 @@ def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[Changed,
         if resource is None or resource.external:
             continue
         there = _there(model, engine, resource)
-        recorded = there.labels.get(HASH) if there else None
+        recorded = there.labels.get(CONFIG_HASH) if there else None
         if there and recorded and resource.config_hash not in ("", recorded):
             found.append(Changed(resource, there))
     return tuple(found)
@@ -81,7 +79,8 @@ def _there(model: Model, engine: Engine, resource: Resource) -> Network | None:
     ours = [
         network
         for network in engine.networks
-        if network.labels.get(PROJECT) == model.project and network.labels.get(KEY) == resource.key
+        if network.labels.get(PROJECT) == model.project
+        and network.labels.get(NETWORK) == resource.key
     ]
     return next((one for one in ours if one.name == resource.name), ours[0] if ours else None)
 
@@ -140,7 +139,7 @@ def change_evidence(one: Changed) -> tuple[Evidence, ...]:
     )
     if found:
         return found
-    old, new = network.labels.get(HASH, ""), one.resource.config_hash
+    old, new = network.labels.get(CONFIG_HASH, ""), one.resource.config_hash
     return (Evidence(kind="network", name=one.resource.name, old=old[:12], new=new[:12]),)
 
 

@@ -16,6 +16,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.engine import PROJECT
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.addresses import Subnet, subnets
 from composetasks.plan.conflicts.claims import Findings, conflict
@@ -85,7 +86,7 @@ def _meet(one: Subnet, other: Subnet) -> bool:
 def _left_over(world: World, network: Network, starting: tuple[str, ...]) -> bool:
     """Whether a network is this project's, not in the model, and nothing runs on it but what this
     start recreates."""
-    if network.labels.get(networks.PROJECT) != world.model.project:
+    if network.labels.get(PROJECT) != world.model.project:
         return False
     if network.name in {resource.name for resource in world.model.networks.values()}:
         return False
@@ -120,7 +121,7 @@ def _removal(
 
 
 def _refusal(world: World, one: _Wanted, network: Network, taken: Subnet) -> Blocker:
-    maker = network.labels.get(networks.PROJECT)
+    maker = network.labels.get(PROJECT)
     there = networks.on(world.engine, network)
     folders = {c.working_dir for c in world.engine.containers if maker and c.project == maker}
     where = f" in {', '.join(sorted(folders - {''}))}" if folders - {""} else ""

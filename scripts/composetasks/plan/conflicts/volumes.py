@@ -17,11 +17,9 @@ from composetasks.facts import (
     World,
     bind_device,
 )
+from composetasks.facts.engine import CONFIG_HASH, PROJECT, VOLUME
 from composetasks.plan.conflicts.origin import here, real_path
 
-PROJECT = "com.docker.compose.project"
-KEY = "com.docker.compose.volume"
-HASH = "com.docker.compose.config-hash"
 NAMED = 3
 """How many namesakes a warning names, the newest first."""
 
@@ -68,7 +66,7 @@ def _namesake(world: World, volume: Volume, key: str) -> bool:
     if not owner:
         return volume.name == key
     return (
-        volume.labels.get(KEY) == key
+        volume.labels.get(VOLUME) == key
         and INSTANCE_LABEL not in volume.labels
         and owner != world.model.project
         and _renamed(world, owner)
@@ -136,7 +134,7 @@ def changed(world: World, services: Iterable[str]) -> Iterator[str]:
 def _differs(volume: Volume, resource: Resource) -> bool:
     """Whether a volume is another than the model's, by Compose's hash and by what counts: another
     version of Compose may have another hash, and labels change nothing."""
-    if resource.config_hash in ("", volume.labels.get(HASH, resource.config_hash)):
+    if resource.config_hash in ("", volume.labels.get(CONFIG_HASH, resource.config_hash)):
         return False
     driver = str(resource.config.get("driver") or "local")
     return (volume.driver, dict(volume.options)) != (driver, dict(options_of(resource)))

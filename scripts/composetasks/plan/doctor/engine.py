@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from composetasks.facts import OLDEST_COMPOSE, Builder, Check, Daemon, Disk, Plugin
-from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, size, skipped, warning
+from composetasks.facts.units import size
+from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, skipped, warning
 
 OLDEST_ENGINE = (25, 0)
 """Older ones do not know ``start_interval``."""

@@ -23,16 +23,6 @@ def skipped(name: str, message: str) -> Check:
     return Check(name, Status.SKIPPED, message)
 
 
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    number = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit in ("B", "kB", "MB") else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
-
-
 def at_least(version: str, oldest: tuple[int, int]) -> bool:
     """Whether a version begins with two numbers that are ``oldest`` or later."""
     found = re.match(r"v?(\d+)\.(\d+)", version)

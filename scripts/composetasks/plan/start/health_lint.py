@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from composetasks.facts import Service, World
+from composetasks.facts.units import seconds
 from composetasks.plan.start.jobs import looks_like_job
 
 SLOW_SECONDS = 2.0
 """Intervals up to here cost a start too little to speak of."""
 DEFAULT_INTERVAL = "30s"
-UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
 def health_warnings(
@@ -88,9 +88,3 @@ def _names_host(service: Service, words: str) -> bool:
     """Whether pg_isready is told a host: by an option, a connection string, or its environment."""
     environment = service.config.get("environment") or {}
     return "PGHOST" in environment or bool(re.search(r"\s-q?h|--host\b|PGHOST=|host=|://", words))
-
-
-def seconds(duration: str) -> float:
-    """A duration as Compose writes it (``1m30s``)."""
-    parts = re.findall(r"([\d.]+)(ms|us|µs|ns|h|m|s)", duration)
-    return sum(float(number) * UNITS[unit] for number, unit in parts)

@@ -28,6 +28,7 @@ from composetasks.facts import (
     Wait,
     World,
 )
+from composetasks.facts.engine import IMAGE
 from composetasks.facts.jobs import namespaces_of
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.mounts import mounted_images, started
@@ -80,10 +81,7 @@ def images_now(world: World, services: Iterable[str]) -> Mapping[str, str | None
     found: dict[str, str | None] = {}
     for name in services:
         image = world.engine.image(world.model.services[name].image)
-        made = [
-            one.labels.get("com.docker.compose.image") or one.image_id
-            for one in containers_of(world, name)
-        ]
+        made = [one.labels.get(IMAGE) or one.image_id for one in containers_of(world, name)]
         found[name] = image.id if image else made[0] if made else None
     return found
 
@@ -377,7 +375,7 @@ def _differences(
     image_id = image_of.get(service.name)
     if container.config_hash != service.config_hash:
         yield from _config_differences(world, service, container)
-    made_of = container.labels.get("com.docker.compose.image") or container.image_id
+    made_of = container.labels.get(IMAGE) or container.image_id
     if image_id is None:
         yield Evidence(kind="image", old=_short(made_of), new="made by this plan")
     elif image_id != made_of:

@@ -24,6 +24,7 @@ from composetasks.facts import (
     TakeSnapshot,
     World,
 )
+from composetasks.facts.units import size
 from composetasks.plan.conflicts import external
 from composetasks.plan.conflicts.mounts import started
 from composetasks.plan.conflicts.origin import origin
@@ -129,7 +130,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
             kind="content",
             name="content",
             old=_amount(one),
-            new=f"{_size(part.bytes)} in {_files(part.files)}",
+            new=f"{size(part.bytes)} in {_files(part.files)}",
         )
         lost = () if snapshot or one not in replaced else (f"{one.name}: {_amount(one)}",)
         steps.append(
@@ -282,12 +283,4 @@ def _amount(one: State) -> str:
     if one.bytes is None or one.files is None:
         return "an unknown amount"
     written = f", last written {one.modified}" if one.modified else ""
-    return f"{_size(one.bytes)} in {_files(one.files)}{written}"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+    return f"{size(one.bytes)} in {_files(one.files)}{written}"

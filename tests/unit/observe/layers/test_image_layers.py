@@ -36,7 +36,7 @@ def observed(folder: Path) -> LayeredImage:
     (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
     cache.mkdir()
     steps = [{"name": "[build 3/4] COPY src/ ./", "seconds": 1.5, "cached": False}]
-    build_records.save_steps(cache, "app", "", steps)
+    build_records.save_times(cache, "app", steps)
     of = model(folder, service(Build(str(context), "Dockerfile", {})))
     (found,), _ = layered_images(of, Engine(), cache, ["app"], None)
     return found
@@ -91,7 +91,7 @@ def test_a_step_that_reads_nothing_of_the_project_is_known_from_another_image(
         {"name": f"[2/3] RUN make {what}", "seconds": 2.0, "cached": False}
         for what in ("ready", "all")
     ]
-    build_records.save_steps(cache, "first", "", steps)
+    build_records.save_times(cache, "first", steps)
     (found,), _ = layered_images(model(tmp_path, *services), Engine(), cache, ["second"], None)
     assert {one.text: one.time for one in found.layers if one.keyword == "RUN"} == {
         "make ready": StepTime(2, 2),

@@ -8,7 +8,6 @@ import pytest
 
 from composetasks.facts import Builder, Daemon, Disk, Plugin, Status
 from composetasks.plan.doctor import engine
-from composetasks.plan.doctor.verdict import size
 
 DAEMON = Daemon(
     where="unix:///run/docker.sock (the default)",
@@ -159,11 +158,3 @@ def test_builders_that_nobody_knows_are_left_over() -> None:
     assert "container buildx_buildkit_gone0, volume buildx_buildkit_gone0_state" in check.message
     assert "docker rm -fv buildx_buildkit_gone0" in check.hint
     assert engine.builders(parts, {"mine", "gone"}).status is Status.OK
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (25_300_000_000, "25.3 GB"), (2 * 10**12, "2.0 TB")],
-)
-def test_sizes_are_read_by_people(count: int, text: str) -> None:
-    assert size(count) == text

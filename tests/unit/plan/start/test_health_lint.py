@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Dependency, Engine, Service, World
-from composetasks.plan.start.health_lint import health_warnings, seconds
+from composetasks.plan.start.health_lint import health_warnings
 from tests.unit.worlds import model, service
 
 
@@ -92,8 +92,3 @@ def test_jobs_need_no_check() -> None:
     job = service("job")
     done = Dependency("job", "service_completed_successfully")
     assert warnings(job, service("web", depends_on=[done])) == ()
-
-
-def test_durations_are_as_compose_writes_them() -> None:
-    assert seconds("1m30s") == 90
-    assert seconds("500ms") == 0.5
