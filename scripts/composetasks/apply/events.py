@@ -26,4 +26,5 @@ def event(
         target=step.target,
         seconds=None if seconds is None else round(seconds, 3),
         data=data or {},
+        action=step.action,
     )

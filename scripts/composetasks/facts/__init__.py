@@ -89,7 +89,15 @@ if TYPE_CHECKING:
         TakeSnapshot,
         Wait,
     )
-    from composetasks.facts.plans import Blocker, Consent, Evidence, Plan, Step
+    from composetasks.facts.plans import (
+        MADE_BY_PLAN,
+        NO_SUBNET,
+        Blocker,
+        Consent,
+        Evidence,
+        Plan,
+        Step,
+    )
     from composetasks.facts.state import Snapshot, SnapshotPart, State, Unkept
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
     from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
@@ -109,7 +117,7 @@ _NAMES = {
     "PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork "
     "RenameContainer RestoreState RetagImage RunCheck RunProvider StartContainer "
     "StateOperation StopContainer StopProvider TakeSnapshot Wait",
-    "plans": "Blocker Consent Evidence Plan Step",
+    "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Evidence Plan Step",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from composetasks.facts.operations import Action
+
 
 @dataclass(frozen=True)
 class Event:
     """Something that happened while a plan was carried out.
 
     ``kind`` is step-started, step-done, step-skipped, step-failed, progress, service-state,
-    log, warning, result or error. ``seconds`` is how long the step or service took.
+    log, warning, result or error. ``step`` is the id of a
+    step, ``action`` what that does; ``seconds`` is how long the step or service took.
     """
 
     kind: str
@@ -23,6 +26,7 @@ class Event:
     target: str = ""
     seconds: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    action: Action | None = None
 
 
 class LogLine(NamedTuple):

@@ -17,6 +17,14 @@ class Consent(str, enum.Enum):
     FORCE = "force"
 
 
+MADE_BY_PLAN = "made by this plan"
+"""What evidence names in place of an id that does not exist yet."""
+
+
+NO_SUBNET = "no-subnet"
+"""The cause of a failed start where the engine's address pools are used up."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Why a step is there, as data. Fields that do not belong to ``kind`` stay None and are

@@ -17,7 +17,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from composetasks.facts import Action, Blocker, Consent, Event, Evidence, Plan, Step
+from composetasks.facts import (
+    MADE_BY_PLAN,
+    Action,
+    Blocker,
+    Consent,
+    Event,
+    Evidence,
+    Plan,
+    Step,
+)
 from composetasks.report.progress import Lines, LiveLines, Progress
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -46,7 +55,6 @@ SAID_BY_REASON = (
     *("name", "port", "service", "left-over", "old-image", "no-shared-image"),
 )
 """Kinds of evidence that the step's reason puts into words whole."""
-MADE_BY_PLAN = "made by this plan"
 
 
 class Page:

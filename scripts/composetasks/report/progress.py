@@ -43,10 +43,10 @@ STYLES = {
 
 def message_of(event: Event) -> str:
     """What an event says, or the words for its step's action where it says nothing itself."""
-    action = next((one for one in DOING if event.step.startswith(f"{one.value}:")), None)
-    if event.message or action is None or event.kind not in ("step-started", "step-done"):
+    words = DOING.get(event.action) if event.action else None
+    if event.message or words is None or event.kind not in ("step-started", "step-done"):
         return event.message
-    return DOING[action][0 if event.kind == "step-started" else 1]
+    return words[0 if event.kind == "step-started" else 1]
 
 
 class Progress:

@@ -37,3 +37,22 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
     close = difflib.get_close_matches(word, sorted(known), n=3)
     return f"did you mean {' or '.join(close)}?" if close else otherwise
+
+
+class EngineAway(Exception):
+    """The engine went away, or refused to go on, in the middle of an answer."""
+
+
+class NotUp(TaskFailure):
+    """A service that a start could not bring up; ``cause`` names why, as docs/reference does."""
+
+    def __init__(
+        self, message: str, *, service: str, cause: str, hint: str, data: Mapping[str, Any]
+    ) -> None:
+        super().__init__(
+            message,
+            code=ExitCode.NOT_HEALTHY,
+            hint=hint,
+            data={"service": service, "kind": cause, **data},
+        )
+        self.service, self.cause = service, cause

@@ -12,7 +12,7 @@ import errno
 from collections.abc import Iterator
 
 from composetasks.facts import ExitCode
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import EngineAway, TaskFailure
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -40,7 +40,6 @@ UNREADABLE = (
 AWAY = (
     "requests.exceptions.RequestException",
     "urllib3.exceptions.HTTPError",
-    "composetasks.observe.engine.http_body.EngineAway",
     "builtins.ConnectionError",
 )
 LOOK = "`docker version` shows whether the engine answers; run the task again when it does"
@@ -75,7 +74,7 @@ def from_outside(error: BaseException) -> TaskFailure | None:
         (UNREADABLE, "the engine's answer can't be read"),
         (AWAY, "the engine went away"),
     ):
-        if not kinds.isdisjoint(known):
+        if not kinds.isdisjoint(known) or (known is AWAY and isinstance(error, EngineAway)):
             return TaskFailure(sentence, code=ExitCode.NO_ENGINE, detail=str(error), hint=LOOK)
     return None
 

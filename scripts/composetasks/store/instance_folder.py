@@ -2,7 +2,8 @@
 
 ``owner.json`` says which process the instance lives for ("" for one made by hand, which lives
 until somebody ends it). The first who makes the folder is its owner; the watcher of an owned one
-holds the lock file ``watcher`` as long as it lives.
+holds the lock file ``watcher`` as long as it lives. ``images.json`` names the image tags that the
+override gives.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from composetasks.store import folder
 RECORD = "owner.json"
 WATCHER = "watcher"
 OVERRIDE = "compose.override.yaml"
+IMAGES = "images.json"
 BY_HAND = ""
 
 
@@ -31,6 +33,17 @@ def recorded(place: Path) -> str | None:
     """The owner's text, BY_HAND, or None where nobody has claimed the instance."""
     record = folder.read_json(place / RECORD)
     return None if record is None else str(record.get("owner") or BY_HAND)
+
+
+def keep_images(place: Path, tags: Sequence[str]) -> None:
+    """Note the image tags that are the instance's own, before any of them is made."""
+    folder.write_json(place / IMAGES, {"tags": sorted(tags)})
+
+
+def images(place: Path) -> list[str]:
+    """The image tags that are the instance's own, whether or not they were made."""
+    record = folder.read_json(place / IMAGES) or {}
+    return [str(one) for one in record.get("tags") or ()]
 
 
 def given(setting: str) -> Owner | None:

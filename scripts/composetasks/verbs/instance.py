@@ -26,7 +26,7 @@ from composetasks.plan.instances.override import (
 from composetasks.plan.instances.separation import folder_of, own_volumes
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
-from composetasks.store import folder, lock
+from composetasks.store import folder, instance_folder, lock
 from composetasks.store.instance_folder import OVERRIDE
 
 CHOICE_SECONDS = 30.0
@@ -72,9 +72,12 @@ def instance_compose(
         if source:
             _make_like(Path(source), place / "volumes" / key)
     labels = {INSTANCE_LABEL: name, **({OWNER_LABEL: owner} if owner else {})}
-    text = dump(override(model, name, ports, folders, volumes, labels)).lstrip("\n")
+    document = override(model, name, ports, folders, volumes, labels)
+    text = dump(document).lstrip("\n")
     file = place / OVERRIDE
     if not file.exists() or file.read_text("utf-8", "replace") != text:
+        sections = document["services"].values()
+        instance_folder.keep_images(place, [one["image"] for one in sections if "image" in one])
         new = file.with_suffix(f".{os.getpid()}.tmp")
         new.write_text(text, "utf-8")
         new.replace(file)

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from composetasks.apply.start.watch import Watch
 from composetasks.facts import Container, ExitCode, LogLine
-from composetasks.observe.engine.http_body import EngineAway
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.report.documents import schema
 from composetasks.run import timestamps
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import EngineAway, TaskFailure
 from composetasks.run.masking import safe, shows_secret
 from composetasks.run.signals import Terminated, last_signal
 from composetasks.verbs.session import Session

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
+    NO_SUBNET,
     Action,
     Consent,
     Ended,
@@ -29,7 +30,7 @@ from composetasks.report.documents import schema
 from composetasks.report.reporter import Reporter
 from composetasks.run import masking, signals
 from composetasks.run.compose import Compose, surroundings
-from composetasks.run.failure import TaskFailure, did_you_mean
+from composetasks.run.failure import NotUp, TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import container_configs, instance_folder, lock
 from composetasks.store.folder import Folder
@@ -401,8 +402,8 @@ class Session:
                 if event.kind == "service-state" and event.seconds is not None:
                     self.seconds[event.service] = event.seconds
                 self.reporter.event(event)
-        except TaskFailure as failure:
-            if failure.data.get("kind") == "no-subnet":
+        except NotUp as failure:
+            if failure.cause == NO_SUBNET:
                 raise _no_subnet(failure, world) from failure
             raise
         if made_now:

@@ -26,7 +26,6 @@ from composetasks.apply.start.readiness import Expected
 from composetasks.facts import Build, Container, Engine, World
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.compose.sources import compose_files, reached
-from composetasks.observe.engine.http_body import EngineAway
 from composetasks.observe.engine.inventory import read_engine
 from composetasks.observe.env import compose_dotenv
 from composetasks.observe.env.dotenv import read_environment
@@ -39,7 +38,7 @@ from composetasks.plan.start.stop import plan_stop
 from composetasks.report.documents import plan_document
 from composetasks.run.build_log import BuildLog
 from composetasks.run.compose import Compose
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import EngineAway, TaskFailure
 from composetasks.run.process import Completed
 from composetasks.store import build_records, container_configs, memory, snapshot_folder
 from composetasks.store.folder import read_json

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from composetasks.apply.events import event
 from composetasks.facts import (
     INSTANCE_LABEL,
     OWNER_LABEL,
@@ -28,7 +28,7 @@ from composetasks.facts import (
 )
 from composetasks.run import programs
 from composetasks.run.failure import TaskFailure
-from composetasks.store import folder, instance_folder, lock
+from composetasks.store import instance_folder, lock
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -55,7 +55,7 @@ def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -
             override = place / instance_folder.OVERRIDE
             programs.end_programs(override)
             _clear(client, name, owner)
-            _untag(client, _own_tags(override, name))
+            _untag(client, instance_folder.images(place))
             if instance_folder.recorded(place) == owner:
                 _remove_folder(client, name, place)
     except FileNotFoundError:
@@ -69,9 +69,9 @@ def carry_out(step: Step, client: APIClient) -> Iterator[Event]:
     operation = step.operation
     assert isinstance(operation, EndInstance)
     place = Path(operation.folder) if operation.folder else None
-    yield Event("step-started", folder.now(), step=step.id, target=step.target)
+    yield event("step-started", step)
     end_instance(client, operation.name, operation.owner, place)
-    yield Event("step-done", folder.now(), "nothing of it is left", step.id, target=step.target)
+    yield event("step-done", step, "nothing of it is left")
 
 
 def _clear(client: APIClient, name: str, owner: str) -> None:
@@ -115,17 +115,6 @@ def _clear(client: APIClient, name: str, owner: str) -> None:
             hint="the next run of any task tries again",
         )
     _untag(client, tags)
-
-
-def _own_tags(override: Path, name: str) -> list[str]:
-    """The image tags that the instance's override gives, of images that no container was made of
-    too: JSON strings, one to a line, as :func:`composetasks.plan.instances.override.dump` writes
-    them."""
-    try:
-        text = override.read_text("utf-8", "replace")
-    except OSError:
-        return []
-    return re.findall(rf'^ +"image": "([^"\\]+:{re.escape(name)})"$', text, re.MULTILINE)
 
 
 def _side_by_side(remove: Callable[[str], None], keys: Iterable[str]) -> None:

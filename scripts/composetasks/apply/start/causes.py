@@ -12,6 +12,7 @@ from typing import Any
 
 from composetasks.apply.start.readiness import Readiness, fresh_probes, signal_of
 from composetasks.apply.start.telling_line import telling
+from composetasks.facts import NO_SUBNET
 
 TYPED = 40
 """Characters up to which a health check is worth typing again."""
@@ -108,7 +109,7 @@ def _not_started(case: Case, said: str) -> Cause:
     if "port is already allocated" in said or "address already in use" in said:
         return Cause("port-taken", (short,), "`inv status` here and there shows who has the port")
     if "address pool" in said:
-        return Cause("no-subnet", (short,), "free a network, then run `inv up` again")
+        return Cause(NO_SUBNET, (short,), "free a network, then run `inv up` again")
     if "mount" in said:
         return _mount(case, said, short)
     if "No such image" in said or "pull access denied" in said:

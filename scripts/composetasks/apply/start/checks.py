@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from composetasks.apply.events import event
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, RunCheck, Step
 from composetasks.run.failure import TaskFailure
-from composetasks.store import folder
 
 
 def run_check(step: Step, tools: Tools) -> Iterator[Event]:
@@ -22,16 +22,9 @@ def run_check(step: Step, tools: Tools) -> Iterator[Event]:
     with tools.compose.start(*arguments) as running:
         for line in running:
             lines.append(line.text)
-            yield Event(
-                kind="log",
-                time=folder.now(),
-                step=step.id,
-                service=step.service,
-                message=line.text,
-                data={"stream": line.stream},
-            )
+            yield event("log", step, line.text, data={"stream": line.stream})
         code = running.wait()
-    seconds = round(time.monotonic() - began, 3)
+    seconds = time.monotonic() - began
     if code != 0:
         raise TaskFailure(
             f"check {step.target} failed (ended with {code} after {seconds:.1f} s)",
@@ -39,11 +32,4 @@ def run_check(step: Step, tools: Tools) -> Iterator[Event]:
             hint=f"`inv logs {step.service}`, and `inv status` for what is not healthy",
             data={"check": step.target},
         )
-    yield Event(
-        kind="step-done",
-        time=folder.now(),
-        step=step.id,
-        target=step.target,
-        message="passed",
-        seconds=seconds,
-    )
+    yield event("step-done", step, "passed", seconds)

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.apply.start.causes import Case, cause, health_command
 from composetasks.apply.start.readiness import Expected, Readiness, fresh_probes
 from composetasks.apply.start.telling_line import spoken, telling
-from composetasks.facts import ExitCode
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import NotUp
 from composetasks.run.masking import hide_all, safe, safe_data
 from composetasks.run.plain_text import lines_of
 from composetasks.run.secret_values import declared
@@ -63,7 +62,7 @@ class _Seen:
     log: Sequence[str]
 
 
-def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailure:
+def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
     """The failure of a start: its diagnosis by name and in words, with the evidence as data."""
     seen = dict(_gather(client, trouble))
     _keep(run_folder, seen.values())
@@ -98,13 +97,12 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> TaskFailu
     }
     replicas = trouble.containers.get(trouble.service, {})
     subject = f"{trouble.service} ({case.container})" if len(replicas) > 1 else trouble.service
-    return TaskFailure(
+    return NotUp(
         f"{subject} is not up: {found.words[0]}",
-        code=ExitCode.NOT_HEALTHY,
+        service=trouble.service,
+        cause=found.kind,
         hint=found.hint,
         data={
-            "service": trouble.service,
-            "kind": found.kind,
             "containers": sorted(trouble.containers.get(trouble.service, ())),
             "waiting": list(trouble.waiting),
             "diagnosis": safe_data(document),

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from composetasks.apply.events import event
 from composetasks.apply.start.dependencies import dependents, is_optional, standing, waits_for
 from composetasks.apply.start.diagnosis import Trouble, diagnose
 from composetasks.apply.start.launch import (
@@ -33,7 +34,7 @@ from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, Role, Step, World, role
 from composetasks.facts.engine import PROJECT, SERVICE
 from composetasks.facts.jobs import Ended, sortable
-from composetasks.run.failure import TaskFailure
+from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe
 from composetasks.store import folder
 
@@ -82,8 +83,11 @@ class Start:
         try:
             yield from self._run()
             outcome = "up"
-        except TaskFailure as failure:
-            outcome, failed = "failed", str(failure.data.get("service", ""))
+        except NotUp as failure:
+            outcome, failed = "failed", failure.service
+            raise
+        except TaskFailure:
+            outcome = "failed"
             raise
         finally:
             self.tools.remember_ends(list(self._ends()))
@@ -207,15 +211,7 @@ class Start:
                 # There is no container to be looked at.
                 self.services[name].phase = Phase.UP
             for step in self.services[name].steps:
-                yield Event(
-                    kind="step-done",
-                    time=folder.now(),
-                    step=step.id,
-                    service=name,
-                    target=step.target,
-                    message=_done(step.action),
-                    seconds=round(time.monotonic() - began, 3),
-                )
+                yield event("step-done", step, _done(step.action), time.monotonic() - began)
 
     def _do_steps(self, names: Sequence[str]) -> None:
         """Have the containers of services started; raises the failure of one that can't be."""
@@ -383,7 +379,7 @@ class Start:
 
     def _failure(
         self, name: str, progress: Progress, verdict: Readiness, key: str = "", said: str = ""
-    ) -> TaskFailure:
+    ) -> NotUp:
         up_since = progress.up_since
         others = {one: "up" if state == "running" else state for one, state in self.others.items()}
         trouble = Trouble(

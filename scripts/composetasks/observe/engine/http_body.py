@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from composetasks.run.failure import EngineAway
+
 BLOCK = 65536
-
-
-class EngineAway(Exception):
-    """The connection to the engine broke off, or none could be made."""
 
 
 def chunks(response: Any) -> Iterator[list[bytes]]:

@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from composetasks.facts import Container, LogLine
-from composetasks.observe.engine.http_body import EngineAway
 from composetasks.observe.logs.order import Ordering
 from composetasks.observe.logs.read import (
     ContainerGone,
@@ -29,6 +28,7 @@ from composetasks.observe.logs.read import (
     open_log,
     resumed,
 )
+from composetasks.run.failure import EngineAway
 
 if TYPE_CHECKING:
     from docker import APIClient

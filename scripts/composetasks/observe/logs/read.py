@@ -18,8 +18,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, LogLine
-from composetasks.observe.engine.http_body import EngineAway, chunks
+from composetasks.observe.engine.http_body import chunks
 from composetasks.run import timestamps, waiting
+from composetasks.run.failure import EngineAway
 
 if TYPE_CHECKING:
     from docker import APIClient

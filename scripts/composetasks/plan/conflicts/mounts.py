@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from composetasks.facts import (
+    MADE_BY_PLAN,
     Blocker,
     Container,
     ContainerStart,
@@ -92,7 +93,7 @@ def mounted_images(
         image = world.engine.image(mount.source)
         now = image_of.get(builder, image.id if image else was)
         if now != was:
-            new = "made by this plan" if now is None else _short(now)
+            new = MADE_BY_PLAN if now is None else _short(now)
             yield Evidence(kind="mounted-image", name=mount.source, old=_short(was), new=new)
 
 

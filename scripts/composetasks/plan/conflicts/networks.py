@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from composetasks.facts import (
+    MADE_BY_PLAN,
     Blocker,
     Consent,
     Container,
@@ -119,7 +120,7 @@ def differences(world: World, service: Service, container: Container) -> Iterato
                 kind="network",
                 name=resource.name,
                 old=attached[:12] if attached else NOT_ATTACHED,
-                new=there[:12] if there else "made by this plan",
+                new=there[:12] if there else MADE_BY_PLAN,
             )
 
 

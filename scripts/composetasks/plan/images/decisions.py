@@ -31,7 +31,7 @@ from composetasks.plan.images.on_the_tag import (
     put_by_hand,
     record_of,
 )
-from composetasks.plan.images.why_built import build_reason, differences
+from composetasks.plan.images.why_built import WhyBuilt, build_reason, changed_files, differences
 
 
 @dataclass(frozen=True)
@@ -133,22 +133,22 @@ class _Planner:
         if present and not same and spares and only_hidden_changed(self.world, inputs, present):
             self.image_of[name] = present.id
             return
-        because = self._why_built(name, inputs, present, same)
-        shared = self._shared(name, because)
+        why = self._why_built(name, inputs, present, same)
+        shared = self._shared(name, why.evidence)
         if shared is not None:
             self._add(shared)
             self.image_of[name] = None
             return
-        if because:
+        if why.evidence:
             self.warnings += inputs.warnings
             self._add(
                 Step(
                     operation=self._build(name, inputs),
                     target=service.image,
-                    reason=build_reason(because),
+                    reason=build_reason(why),
                     service=name,
                     services=self._sharing(name),
-                    because=because,
+                    because=why.evidence,
                     needs=tuple(dict.fromkeys(self._bases(inputs))),
                     key=present.id if present else "",
                 )
@@ -187,7 +187,7 @@ class _Planner:
 
     def _why_built(
         self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
-    ) -> tuple[Evidence, ...]:
+    ) -> WhyBuilt:
         """The evidence for a build; none where an image with this digest is here."""
         build, asked = self._build(name, inputs), []
         if build.no_cache:
@@ -195,12 +195,16 @@ class _Planner:
         if build.pull:
             asked.append(Evidence(kind="pull"))
         if asked:
-            return tuple(asked)
+            return WhyBuilt(tuple(asked))
         if same is not None:
-            return tuple(self._anew_below(inputs))
+            return WhyBuilt(tuple(self._anew_below(inputs)))
         if present is None:
-            return (Evidence(kind="no-image"),)
-        return self._differences(inputs, present) or (Evidence(kind="no-record"),)
+            return WhyBuilt((Evidence(kind="no-image"),))
+        record = record_of(self.world, present)
+        found = tuple(differences(record, inputs)) if record else ()
+        if record is None or not found:
+            return WhyBuilt((Evidence(kind="no-record"),))
+        return WhyBuilt(found, len(changed_files(record, inputs)))
 
     def _shared(self, name: str, because: tuple[Evidence, ...]) -> Step | None:
         """The step that takes a service's image from the shared registry instead of building it,
@@ -281,11 +285,6 @@ class _Planner:
             self._built(name)
             image = self.world.model.service(name).image
             yield from (step.id for step in self.steps.values() if step.target == image)
-
-    def _differences(self, inputs: BuildInputs, present: Image) -> tuple[Evidence, ...]:
-        """What differs from what the present image was built from, as far as that is known."""
-        record = record_of(self.world, present)
-        return tuple(differences(record, inputs)) if record else ()
 
     def _retag(self, service: Service, tag: str, present: Image | None, same: Image) -> None:
         old = _short(present.id) if present else None

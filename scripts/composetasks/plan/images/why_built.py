@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from composetasks.facts import BuildInputs, Evidence
 
@@ -62,7 +63,17 @@ def _shown(value: str | None) -> str | None:
     return value[: SHOWN_TEXT - 3] + "..."
 
 
-def build_reason(because: tuple[Evidence, ...]) -> str:
+@dataclass(frozen=True)
+class WhyBuilt:
+    """Why an image is built: the evidence, none where it need not be, and how many files differ
+    (more than the evidence names)."""
+
+    evidence: tuple[Evidence, ...] = ()
+    files: int = 0
+
+
+def build_reason(why: WhyBuilt) -> str:
+    because = why.evidence
     first = because[0]
     plain = {
         "no-image": "it is not here",
@@ -73,12 +84,12 @@ def build_reason(because: tuple[Evidence, ...]) -> str:
     if first.kind in plain:
         return plain[first.kind]
     files = [one for one in because if one.kind == "file"]
-    more = sum(int((one.detail or "and 0").split()[1]) for one in because if one.kind == "files")
     parts = [_option_reason(one) for one in because if one.kind not in ("file", "files")]
     if files:
-        count = len(files) + more
         told = f"{files[0].path} was {files[0].change}"
-        parts.append(told if count == 1 else f"{count} files changed, {files[0].path} among them")
+        parts.append(
+            told if why.files == 1 else f"{why.files} files changed, {files[0].path} among them"
+        )
     return "; ".join(parts)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from composetasks.facts import (
+    MADE_BY_PLAN,
     Container,
     ContainerStart,
     CreateContainer,
@@ -377,7 +378,7 @@ def _differences(
         yield from _config_differences(world, service, container)
     made_of = container.labels.get(IMAGE) or container.image_id
     if image_id is None:
-        yield Evidence(kind="image", old=_short(made_of), new="made by this plan")
+        yield Evidence(kind="image", old=_short(made_of), new=MADE_BY_PLAN)
     elif image_id != made_of:
         yield Evidence(kind="image", old=_short(made_of), new=_short(image_id))
     yield from mounted_images(world, service, container, image_of)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composetasks.observe.engine.http_body import EngineAway, chunks
+from composetasks.observe.engine.http_body import chunks
+from composetasks.run.failure import EngineAway
 
 
 @dataclass
