@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.functional.scripted_engine import ScriptedEngine
@@ -264,3 +266,60 @@ def test_an_engine_that_goes_away_again_and_again_ends_a_start_at_its_deadline(
     ran = shop.inv("up", "--timeout", "2", "--json")
     assert ran.code == 8, ran.err
     assert "the engine went away and was not back after" in ran.err
+
+
+def container(name: str, state: str, code: int) -> dict[str, Any]:
+    """A container of service ``name`` as the engine lists it."""
+    compose = "com.docker.compose"
+    labels = {
+        f"{compose}.project": "shop",
+        f"{compose}.service": name,
+        f"{compose}.container-number": "1",
+        f"{compose}.config-hash": "0",
+        f"{compose}.oneoff": "False",
+    }
+    return {
+        "Id": f"id-of-{name}",
+        "Names": [f"/shop-{name}-1"],
+        "State": state,
+        "Status": f"Exited ({code}) 2 minutes ago" if state == "exited" else "Up 2 minutes",
+        "Labels": labels,
+        "Created": 1,
+        "inspect": {"Id": f"id-of-{name}", "Name": f"/shop-{name}-1", "State": {}},
+    }
+
+
+def test_exec_says_why_it_can_run_nothing(shop: Project, engine: ScriptedEngine) -> None:
+    engine.containers = [container("db", "exited", 3)]
+    cases = {
+        ("web", "ls"): (1, "service web is not running: it has no container", "`inv up web`"),
+        ("db", "ls"): (1, "container shop-db-1 exited with code 3", "`inv logs db`"),
+        ("--index", "2", "db", "ls"): (1, "no container with the number 2", "it has 1"),
+        ("webb", "ls"): (2, "'webb'", "did you mean web?"),
+        ("web",): (2, "which command is to run in web?", "`inv exec web sh`"),
+        (): (2, "which service, and which command?", "`inv exec SERVICE sh`"),
+        ("--index", "one", "web", "ls"): (2, "not 'one'", "--index 2"),
+        ("-s", "web", "-s", "db", "ls"): (2, "not web, db", "`inv status`"),
+        ("web", "--unknown", "ls"): (2, "'--unknown'", "`inv --help TASK`"),
+    }
+    for words, (code, why, what_next) in cases.items():
+        ran = shop.inv("exec", *words)
+        assert ran.code == code, (words, ran.err)
+        assert why in ran.err
+        assert what_next in ran.err
+    assert shop.inv("exec", "--json", "web", "ls").document["code"] == 1
+    assert engine.changes == []
+
+
+def test_a_wrong_service_of_exec_is_found_before_the_tasks_before_it_run(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    assert shop.inv("down", "exec", "webb", "ls").code == 2
+    assert ("GET", "/containers/json") not in engine.requests
+
+
+def test_help_of_a_task_that_takes_a_command_is_that_task_s(shop: Project) -> None:
+    for words in (["exec", "--help"], ["--help", "exec"]):
+        ran = shop.inv(*words)
+        assert ran.code == 0
+        assert "--workdir" in ran.out

@@ -1,7 +1,8 @@
 """The one place that starts a program: argument lists, never a shell.
 
 Every child runs in a session of its own, so that an interrupt typed at a terminal reaches this
-program alone and children are ended in order by :func:`end_all`.
+program alone and children are ended in order by :func:`end_all`; but for the one that the terminal
+is handed over to (:func:`hand_over`).
 """
 
 from __future__ import annotations
@@ -162,6 +163,57 @@ def run(
     if check and done.code != 0:
         raise ProgramError(argv, done.code, done.stdout, done.stderr)
     return done
+
+
+def hand_over(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> int:
+    """Run a program in the foreground: terminal, streams and process group are this one's. Returns
+    its exit code, 128 + N where signal N ended it; raises :class:`ProgramError`, code 127, where
+    it can't be started.
+
+    While it runs, what a terminal's keys do is its own affair (Ctrl-C reaches both), and signals
+    that other programs send to this one are passed on to it.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    sent: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        if number in (signal.SIGINT, signal.SIGQUIT) and _in_foreground():
+            return
+        if child is None:
+            sent.append(number)
+        else:
+            child.send_signal(number)
+
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+    heard = [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
+    try:
+        child = subprocess.Popen(list(argv), cwd=cwd, env=None if env is None else dict(env))
+        for number in sent:
+            child.send_signal(number)
+        code = child.wait()
+    except OSError as error:
+        raise ProgramError(argv, 127, "", f"{argv[0]}: {error.strerror}") from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+def _in_foreground() -> bool:
+    """Whether this process belongs to the group that its terminal's keys are for."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
 
 
 class Running:

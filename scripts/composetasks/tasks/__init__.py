@@ -1,43 +1,23 @@
 """The Invoke layer: arguments and docstrings of each task, then a call to its verb.
 
-Nothing heavy is imported here: `inv --list` must stay quick.
+``from composetasks.tasks import up, build`` takes single tasks. Nothing heavy is imported here:
+`inv --list` must stay quick.
 """
 
-from composetasks.tasks.collection import TASKS, collection
-from composetasks.tasks.definitions import (
-    build,
-    clean_orphans,
-    doctor,
-    down,
-    env,
-    layers,
-    logs,
-    reset_state,
-    restore,
-    snapshot,
-    snapshots,
-    status,
-    timeline,
-    up,
-    verify,
-)
+from __future__ import annotations
 
-__all__ = [
-    "TASKS",
-    "build",
-    "clean_orphans",
-    "collection",
-    "doctor",
-    "down",
-    "env",
-    "layers",
-    "logs",
-    "reset_state",
-    "restore",
-    "snapshot",
-    "snapshots",
-    "status",
-    "timeline",
-    "up",
-    "verify",
-]
+from typing import Any
+
+from invoke import Task
+
+from composetasks.tasks.collection import TASKS, collection
+
+__all__ = ["TASKS", "collection"]
+
+
+def __getattr__(name: str) -> Task[Any]:
+    """A task by its name."""
+    for task in TASKS:
+        if task.name == name:
+            return task
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

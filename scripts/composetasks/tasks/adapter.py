@@ -3,14 +3,18 @@
 Invoke has no optional positional arguments: after a task's name it expects flags or another
 task's name. Here a word that names no task is given to the task before it, where that takes any
 (:data:`WORDS`); the verb, which reads the model anyway, refuses a word that is no service before
-it does anything. Usage errors end with 2 instead of 1, a task that is named twice runs twice, and
-a wrong word in a chain of tasks is found before the first of them runs.
+it does anything. Of a task that takes a command (:data:`COMMAND`) the first word is the service,
+and all that follows the command's first word is left as it is: no flag, no task.
+
+Usage errors end with 2 instead of 1, a task that is named twice runs twice, and a wrong word in a
+chain of tasks is found before the first of them runs.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +31,9 @@ from composetasks.run.settings import DEFAULTS
 
 WORDS = ("service", "name")
 """The list arguments that bare words go to: ``-s/--service`` and ``-n/--name``."""
+
+COMMAND = "command"
+"""The list argument of a task that runs a command in a service."""
 
 known_tasks: set[str] = set()
 """The names of all tasks of this run, for the message about a word that is nothing."""
@@ -49,6 +56,11 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
 
     def handle_words(machine: Any, token: str) -> None:
         known_tasks.update(machine.contexts)
+        if _is_of_command(machine, token):
+            machine.context.args[COMMAND].value = token
+            # Invoke takes nothing apart any more (-la, --to=x) from what it does not know on.
+            machine.see_unknown(token)
+            return
         argument = _takes_word(machine, token)
         if argument is None:
             handle(machine, token)
@@ -97,6 +109,15 @@ def _closest(message: str) -> str:
     return f"{hint} " if hint else ""
 
 
+def _is_of_command(machine: Any, token: str) -> bool:
+    """Whether a token is part of a command that is run in a service, whose name was given."""
+    context = machine.context
+    if context is None or COMMAND not in context.args or machine.waiting_for_flag_value:
+        return False
+    begun = machine.current_state == "unknown"
+    return begun or (bool(context.args["service"].value) and not token.startswith("-"))
+
+
 def _takes_word(machine: Any, token: str) -> str | None:
     """The list argument that a bare word belongs to, None where Invoke knows what it is."""
     context = machine.context
@@ -105,7 +126,7 @@ def _takes_word(machine: Any, token: str) -> str | None:
         or context is None
         or context.name is None
         or token.startswith("-")
-        or token in machine.contexts
+        or (token in machine.contexts and COMMAND not in context.args)
         or machine.waiting_for_flag_value
         or context.missing_positional_args
     ):
@@ -115,6 +136,14 @@ def _takes_word(machine: Any, token: str) -> str | None:
 
 def _is_list(context: Any, word: str) -> bool:
     return context.args[word].kind is list
+
+
+def after_dashes(context: Context) -> list[str]:
+    """The words after ``--`` on the command line, which Invoke keeps as one text only."""
+    if not context.remainder:
+        return []
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    return words if " ".join(words) == context.remainder else shlex.split(context.remainder)
 
 
 def context_of(executor: Executor, call: Call) -> Context:

@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from invoke import Collection, Task
+from invoke import Collection
 
 from composetasks.tasks import definitions
+from composetasks.tasks.verb_task import VerbTask
 
-TASKS: tuple[Task[Any], ...] = (
-    definitions.up,
-    definitions.down,
-    definitions.build,
-    definitions.clean_orphans,
-    definitions.logs,
-    definitions.status,
-    definitions.timeline,
-    definitions.verify,
-    definitions.doctor,
-    definitions.env,
-    definitions.layers,
-    definitions.reset_state,
-    definitions.snapshot,
-    definitions.snapshots,
-    definitions.restore,
+TASKS: tuple[VerbTask, ...] = tuple(
+    task for task in vars(definitions).values() if isinstance(task, VerbTask)
 )
+"""Every task, in the order of their definitions: there is no other list of them."""
 
 
 def collection(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 adapter.install(chain.refuse_wrong_words)
 
 SERVICE = "a service (repeatable; bare words do the same)"
+SERVICES = "`inv status` shows the services"
+SNAPSHOTS = "`inv snapshots` shows those there are"
 JOBS = "how many images are built at once (one more than there are cores, if memory allows)"
 
 
@@ -62,6 +64,36 @@ def down(session: Session) -> ExitCode:
     from composetasks.verbs.down import down as verb
 
     return verb(session)
+
+
+@verb_task(
+    help={
+        "service": "the service (the first word does the same)",
+        "command": "the command (the words after the service do the same, flags included)",
+        "user": "the user it runs as: a name or number, and :GROUP",
+        "workdir": "the folder in the container it runs in",
+        "env": "NAME=VALUE for it, or a NAME whose value is taken from here (repeatable)",
+        "index": "the number of the container, where the service has several",
+        "no_tty": "no terminal for it, which is so wherever stdin or stdout is none",
+    },
+)
+def exec_(
+    session: Session,
+    service: tuple[str, ...] = (),
+    command: tuple[str, ...] = (),
+    user: str = "",
+    workdir: str = "",
+    env: tuple[str, ...] = (),
+    index: str = "",
+    no_tty: bool = False,
+) -> int:
+    """Run a command in a service's running container; its exit code is the task's."""
+    from composetasks.verbs.exec import Options, execute
+
+    if not service:  # `inv exec -- SERVICE COMMAND...`
+        service, command = command[:1], command[1:]
+    options = Options(user, workdir, env, index, no_tty)
+    return execute(session, one_name(service, SERVICES), command, options)
 
 
 @verb_task(
@@ -244,7 +276,7 @@ def snapshot(session: Session, name: tuple[str, ...] = (), live: bool = False) -
     """Keep the stack's state under a name."""
     from composetasks.verbs.snapshot import snapshot as verb
 
-    return verb(session, one_name(name), live=live)
+    return verb(session, one_name(name, SNAPSHOTS), live=live)
 
 
 @verb_task()
@@ -267,4 +299,4 @@ def restore(session: Session, name: tuple[str, ...] = (), snapshot: bool = True)
     """Put back the state that a snapshot holds."""
     from composetasks.verbs.restore import restore as verb
 
-    return verb(session, one_name(name), snapshot=snapshot)
+    return verb(session, one_name(name, SNAPSHOTS), snapshot=snapshot)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def run_verb(
     context: Context,
-    verb: Callable[[Session], ExitCode],
+    verb: Callable[[Session], int],
     name: str,
     *,
     as_json: bool,
@@ -49,7 +49,7 @@ def run_verb(
     told = reporter(as_json=as_json, stream=stream)
     folder = project_folder(context)
     session: Session | None = None
-    code = ExitCode.OK
+    code: int = ExitCode.OK
     with ended_politely(process.kill_all), waiting.told(told.note):
         try:
             settings = read_settings(settings_of(context))

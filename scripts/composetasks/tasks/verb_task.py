@@ -12,6 +12,7 @@ from invoke import Argument, Context, Task
 
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
+from composetasks.tasks.adapter import COMMAND, after_dashes
 from composetasks.tasks.run_verb import run_verb
 
 if TYPE_CHECKING:
@@ -28,7 +29,17 @@ CHANGING = {
 }
 
 
-SHORT = {"service": "s", "name": "n", "yes": "y", "follow": "f", "tail": "t"}
+SHORT = {
+    "service": "s",
+    "name": "n",
+    "yes": "y",
+    "follow": "f",
+    "tail": "t",
+    "user": "u",
+    "workdir": "w",
+    "env": "e",
+    "no_tty": "T",
+}
 """The flags with a short form: the same letter in every task, where Invoke would give each flag
 the first letter that is free."""
 
@@ -53,14 +64,16 @@ class VerbTask(Task[Any]):
 
 def verb_task(
     *, changing: bool = False, stream: bool | str = False, help: Mapping[str, str] | None = None
-) -> Callable[[Callable[..., ExitCode]], Task[Any]]:
+) -> Callable[[Callable[..., int]], Task[Any]]:
     """A decorator. ``changing`` tasks get the flags of a plan; ``stream`` says that their JSON
     form is lines, or names the flag with which it is. Parameters that default to an empty tuple
     become repeatable flags."""
     shared = {**(CHANGING if changing else {}), **INSTANCE, **JSON}
 
-    def decorate(function: Callable[..., ExitCode]) -> Task[Any]:
+    def decorate(function: Callable[..., int]) -> Task[Any]:
         own = list(inspect.signature(function).parameters.values())[1:]
+
+        name = function.__name__.removesuffix("_").replace("_", "-")
 
         @functools.wraps(function)
         def body(context: Context, **given: Any) -> None:
@@ -68,12 +81,16 @@ def verb_task(
             flags = {name: given.get(name, default) for name, (default, _) in shared.items()}
             arguments = {p.name: given.get(p.name, p.default) for p in own}
             arguments |= {p.name: tuple(arguments[p.name] or ()) for p in own if p.default == ()}
+            if COMMAND in arguments:
+                tail = after_dashes(context)
+                dashes = ["--"] if tail and arguments[COMMAND] else []
+                arguments[COMMAND] += (*dashes, *tail)
             only_plan = bool(flags.get("plan"))
             lines = bool(arguments[stream]) if isinstance(stream, str) else stream
             run_verb(
                 context,
                 lambda session: function(session, **arguments),
-                function.__name__.replace("_", "-"),
+                name,
                 as_json=flags["json"],
                 stream=lines and not only_plan,
                 changing=changing,
@@ -88,7 +105,7 @@ def verb_task(
         setattr(body, "__signature__", signature)  # noqa: B010 (mypy knows no such attribute)
         return VerbTask(
             body,
-            name=function.__name__,
+            name=function.__name__.removesuffix("_"),
             iterable=[p.name for p in own if p.default == ()],
             help={**(help or {}), **{name: text for name, (_, text) in shared.items()}},
             auto_shortflags=False,
@@ -131,12 +148,11 @@ def number(flag: str, value: Any) -> float | None:
     return seconds
 
 
-def one_name(names: tuple[str, ...]) -> str:
-    """The one name that was given, "" for none; raises TaskFailure, code 2, for several."""
+def one_name(names: tuple[str, ...], hint: str) -> str:
+    """The one name that was given, "" for none; raises TaskFailure, code 2, for several, with a
+    ``hint`` about those there are."""
     if len(names) > 1:
         raise TaskFailure(
-            f"one name is enough, not {', '.join(names)}",
-            code=ExitCode.USAGE,
-            hint="`inv snapshots` shows those there are",
+            f"one name is enough, not {', '.join(names)}", code=ExitCode.USAGE, hint=hint
         )
     return names[0] if names else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 
@@ -89,3 +90,47 @@ def test_a_child_that_ignores_everything_is_killed(monkeypatch: pytest.MonkeyPat
     running = process.Running(python(stubborn))
     assert next(iter(running)).text == "ready"
     assert running.end() == -signal.SIGKILL
+
+
+# --- handed over ----------------------------------------------------------------------------
+
+HAND_OVER = "import sys; from composetasks.run.process import hand_over; "
+
+
+def handed_over(code: str) -> list[str]:
+    """A program that hands everything over to another one."""
+    return python(f"{HAND_OVER}sys.exit(hand_over([sys.executable, '-c', {code!r}]))")
+
+
+def test_streams_are_handed_over_and_the_code_comes_back() -> None:
+    code = "import sys; print(sys.stdin.read()); print('err', file=sys.stderr); sys.exit(126)"
+    done = process.run(handed_over(code), stdin="in", check=False)
+    assert (done.code, done.stdout, done.stderr) == (126, "in\n", "err\n")
+
+
+def test_an_end_by_a_signal_is_a_code_as_in_a_shell() -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert process.run(handed_over(code), check=False).code == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_another_program_sends_is_passed_on(number: signal.Signals) -> None:
+    code = (
+        "import signal, sys\n"
+        f"signal.signal({int(number)}, lambda *_: sys.exit(9))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()"
+    )
+    with subprocess.Popen(
+        handed_over(code), stdout=subprocess.PIPE, start_new_session=True, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(number)
+        assert child.wait(60) == 9
+
+
+def test_a_program_that_is_not_there_is_not_handed_anything() -> None:
+    with pytest.raises(process.ProgramError) as caught:
+        process.hand_over(["/no/such/program"])
+    assert caught.value.code == 127

@@ -70,3 +70,39 @@ def test_a_narrowed_collection_has_the_named_tasks() -> None:
     assert set(collection(tasks=["up", "clean_orphans"]).task_names) == {"up", "clean-orphans"}
     with pytest.raises(ValueError, match="no task is called 'upp'"):
         collection(tasks=["upp"])
+
+
+def of_exec(*words: str) -> tuple[list[str], list[str]]:
+    [context] = parse("exec", *words)
+    return services(context), list(context.args["command"].value)
+
+
+@pytest.mark.parametrize(
+    ("words", "service", "command"),
+    [
+        (["web", "build"], "web", ["build"]),
+        (["build", "up"], "build", ["up"]),
+        (["web", "ls", "-la", "--color=never"], "web", ["ls", "-la", "--color=never"]),
+        (["-s", "web", "ls", "-s", "x"], "web", ["ls", "-s", "x"]),
+        (["web", "--user", "0", "id", "--user"], "web", ["id", "--user"]),
+        (["-T", "-e", "A=b=c", "-u", "up", "web", "env", "-T"], "web", ["env", "-T"]),
+        (["web", "up", "exec", "--help", "--json"], "web", ["up", "exec", "--help", "--json"]),
+        (["web"], "web", []),
+    ],
+)
+def test_a_command_is_left_as_it_is(words: list[str], service: str, command: list[str]) -> None:
+    assert of_exec(*words) == ([service], command)
+
+
+def test_a_task_before_a_command_is_a_task() -> None:
+    [up, run] = parse("up", "web", "exec", "web", "down")
+    assert (up.name, services(up)) == ("up", ["web"])
+    assert (run.name, list(run.args["command"].value)) == ("exec", ["down"])
+
+
+def test_every_task_can_be_imported_by_its_name() -> None:
+    import composetasks.tasks as module
+
+    assert all(getattr(module, str(task.name)) is task for task in module.TASKS)
+    with pytest.raises(ImportError):
+        from composetasks.tasks import no_such_task  # noqa: F401

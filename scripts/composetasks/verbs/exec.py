@@ -1,0 +1,95 @@
+"""``exec``: a command in a service's running container, with the terminal it was typed at.
+
+Compose does it (``docker compose exec``). It looks at nothing but the model and the containers,
+plans and locks nothing: it changes nothing of what other tasks work on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from composetasks.facts import Container, ExitCode, Model
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+
+@dataclass(frozen=True)
+class Options:
+    """The flags of ``docker compose exec``; "" is Compose's own default."""
+
+    user: str = ""
+    workdir: str = ""
+    env: tuple[str, ...] = ()
+    index: str = ""
+    no_tty: bool = False
+
+    def arguments(self) -> Iterator[str]:
+        """They as Compose is given them. A terminal is asked for where there is one at both ends:
+        Compose refuses to give one to a command whose input is a pipe."""
+        if self.no_tty or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            yield "-T"
+        for flag, value in (("user", self.user), ("workdir", self.workdir), ("index", self.index)):
+            if value:
+                yield f"--{flag}={value}"
+        for one in self.env:
+            yield f"--env={one}"
+
+
+def execute(session: Session, name: str, command: Sequence[str], options: Options) -> int:
+    """Run ``command`` in a container of service ``name``; returns its exit code.
+
+    Raises TaskFailure: code 2 where a word is missing or no service, 1 where nothing runs.
+    """
+    if not name or not command:
+        raise TaskFailure(
+            f"which command is to run in {name}?" if name else "which service, and which command?",
+            code=ExitCode.USAGE,
+            hint=f"for example `inv exec {name or 'SERVICE'} sh`",
+        )
+    if options.index and not (options.index.isdecimal() and int(options.index)):
+        raise TaskFailure(
+            f"--index takes the number of a container, not {options.index!r}",
+            code=ExitCode.USAGE,
+            hint="for example `--index 2`",
+        )
+    _check_runs(session, session.model([name]), name, int(options.index or 0))
+    # The engine is asked nothing more: the command may take as long as it likes.
+    session.close()
+    compose = session.compose
+    argv = compose.argv("exec", *options.arguments(), name, *command)
+    return process.hand_over(argv, cwd=compose.folder, env=compose.environment)
+
+
+def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
+    """Raise TaskFailure, code 1, where the service has no running container (of that number)."""
+    from composetasks.observe.engine.inventory import read_containers
+
+    containers = [
+        one
+        for one in read_containers(session.client)
+        if one.project == model.project and one.service == name and one.replica
+    ]
+    meant = [one for one in containers if number in (0, one.number)]
+    if any(one.state == "running" for one in meant):
+        return
+    start = f"`inv up {name}` starts it"
+    if model.services[name].provided:
+        why, start = "a provider makes it", f"run the command where its provider {name} runs"
+    elif meant:
+        why = ", ".join(f"container {one.name} {_state(one)}" for one in meant)
+        start = f"{start}, `inv logs {name}` shows what it printed"
+    elif containers:
+        why = f"it has no container with the number {number}"
+        start = f"it has {', '.join(str(one.number) for one in containers)}"
+    else:
+        why = "it has no container"
+    raise TaskFailure(f"service {name} is not running: {why}", hint=start)
+
+
+def _state(container: Container) -> str:
+    if container.state == "exited" and container.exit_code is not None:
+        return f"exited with code {container.exit_code}"
+    return f"is {container.state}"
