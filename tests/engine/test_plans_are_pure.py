@@ -12,10 +12,9 @@ from typing import Any
 from composetasks.apply.state.measure import measure
 from composetasks.facts import Snapshot, SnapshotPart, StackCheck, World
 from composetasks.observe.state.places import observe_state
-from composetasks.plan.conflicts.conflicts import leftovers
+from composetasks.plan.conflicts.clean import plan_clean
 from composetasks.plan.conflicts.lookalikes import without_lookalikes
 from composetasks.plan.images.build import plan_build
-from composetasks.plan.images.old_tags import old_tags
 from composetasks.plan.instances import orphans
 from composetasks.plan.start.checks import plan_checks
 from composetasks.plan.start.start import StartOptions, plan_start
@@ -56,7 +55,7 @@ def plans(world: World) -> dict[str, Callable[[], Any]]:
         "build": lambda: plan_build(world, (), no_cache=False),
         "build, anew": lambda: plan_build(world, (), no_cache=True, pull=True, push=True),
         "down": lambda: plan_stop(world),
-        "clean-orphans": lambda: (leftovers(world, force=True), old_tags(world)),
+        "clean-orphans": lambda: plan_clean(world, force=True),
         "reset-state": lambda: plan_reset(world, world.state, snapshot=True),
         "snapshot": lambda: plan_snapshot(world, "name", {"db": ("true",)}),
         "restore": lambda: plan_restore(world, kept, snapshot=True),

@@ -1,20 +1,20 @@
 """The page of a start that failed: what, why, what changed, what next, on one screen; the same with
-nothing left out is kept in the run folder as ``failure.txt``, and as data in ``failure.json``.
+nothing left out is kept with the record of the run, and so are its data.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import BuildImage, CreateContainer, Plan, PullImage, RecreateContainer
+from composetasks.facts.plain_text import lines_of, parts_of
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
-from composetasks.run.plain_text import lines_of, parts_of
-from composetasks.store.folder import read_json, write_json
+
+if TYPE_CHECKING:
+    from composetasks.store.run_record import RunRecord
 
 NARROWEST = 40
 SHOWN_CHANGES = 4
@@ -127,26 +127,17 @@ def _others(data: Mapping[str, Any], whole: bool) -> Iterator[Line]:
 # --- what changed ---------------------------------------------------------------------------
 
 
-def completed(failure: TaskFailure, plan: Plan, run_folder: Path) -> TaskFailure:
+def completed(failure: TaskFailure, plan: Plan, record: RunRecord) -> TaskFailure:
     """The failure with what changed since its service last worked; both forms are kept."""
     service = str(failure.data["service"])
-    changed = [*changes_of(plan, service), *_changed_before(run_folder, service)]
-    diagnosis = {
-        **failure.data["diagnosis"],
-        "kept": _relative(run_folder / "failure.txt"),
-    }
+    changed = [*changes_of(plan, service), *record.changed_before(service)]
+    diagnosis = {**failure.data["diagnosis"], "kept": record.page}
     data = {**failure.data, "changed": list(dict.fromkeys(changed)), "diagnosis": diagnosis}
     full = TaskFailure(
         failure.message, code=failure.code, hint=failure.hint, detail=failure.detail, data=data
     )
-    write_json(run_folder / "failure.json", {"message": full.message, "hint": full.hint, **data})
-    (run_folder / "failure.txt").write_text(whole(full), "utf-8", "backslashreplace")
+    record.failure({"message": full.message, "hint": full.hint, **data}, whole(full))
     return full
-
-
-def _relative(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith(os.pardir) else relative
 
 
 def changes_of(plan: Plan, service: str) -> list[str]:
@@ -163,17 +154,3 @@ def changes_of(plan: Plan, service: str) -> list[str]:
             found = [evidence_line(one) for one in step.because]
             told += [line for line in found if line] or [step.reason]
     return told
-
-
-def _changed_before(run_folder: Path, service: str) -> Sequence[str]:
-    """What the failed starts before this one changed: a service that still fails has not worked
-    since, and the change that broke it is not in this plan any more."""
-    for run in sorted(run_folder.parent.iterdir(), reverse=True):
-        if run.name >= run_folder.name or not run.name.endswith("-up"):
-            continue
-        before = read_json(run / "failure.json")
-        if before is None or before.get("service") != service:
-            return ()
-        changed = before.get("changed")
-        return [str(one) for one in changed] if isinstance(changed, list) else ()
-    return ()

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
 from composetasks.report import documents
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from composetasks.facts import Event, Link, Plan, Shortening, Timeline
     from composetasks.report.logs import LogPrinter
     from composetasks.report.page import Page
+    from composetasks.store.run_record import RunRecord
 
 IDLE_SECONDS = 2.0
 
@@ -29,8 +29,8 @@ class Reporter:
 
     def __init__(self, *, stream: bool) -> None:
         self.stream = stream
-        self._record: IO[str] | None = None
-        self._run: tuple[Path, Plan] | None = None
+        self._record: RunRecord | None = None
+        self._run: tuple[RunRecord, Plan] | None = None
         self._done: set[str] = set()
 
     @cached_property
@@ -40,12 +40,11 @@ class Reporter:
 
         return Page()
 
-    def record_in(self, run_folder: Path, plan: Plan) -> None:
-        """Keep the plan and all events of this run."""
-        self._run = run_folder, plan
-        document = json.dumps(documents.plan_document(plan), indent=1, ensure_ascii=False)
-        (run_folder / "plan.json").write_text(document + "\n", "utf-8", "backslashreplace")
-        self._record = (run_folder / "events.jsonl").open("a", encoding="utf-8")
+    def record_in(self, record: RunRecord, plan: Plan) -> None:
+        """Have the plan and all events of this run kept."""
+        self._run = record, plan
+        self._record = record
+        record.plan(documents.plan_document(plan))
 
     def forget(self) -> None:
         """Keep nothing more of this run: its folder can't be written to."""
@@ -67,8 +66,7 @@ class Reporter:
         if event.kind == "step-done":
             self._done.add(event.step)
         if self._record is not None:
-            self._record.write(json.dumps(documents.event_document(event)) + "\n")
-            self._record.flush()
+            self._record.event(documents.event_document(event))
         self._show(event)
 
     def _show(self, event: Event) -> None:
@@ -171,8 +169,8 @@ class Reporter:
         if "diagnosis" in failure.data and "changed" not in failure.data and self._run:
             from composetasks.report.failure_page import completed
 
-            run_folder, plan = self._run
-            return completed(failure, plan, run_folder)
+            record, plan = self._run
+            return completed(failure, plan, record)
         return failure
 
     def note(self, text: str) -> None:

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from composetasks.facts.timestamps import moment
 from composetasks.facts.units import size
 from composetasks.report.text import age, clean, state_of
-from composetasks.run.timestamps import moment
 
 QUIET = "bright_black"
 WAITING = ("starting", "created", "paused", "restarting", "removing")

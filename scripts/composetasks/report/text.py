@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from composetasks.run.plain_text import CONTROL as CONTROL
-from composetasks.run.plain_text import clean as clean
+from composetasks.facts.plain_text import CONTROL as CONTROL
+from composetasks.facts.plain_text import clean as clean
 
 
 def duration(seconds: float) -> str:

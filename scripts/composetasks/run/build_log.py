@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from composetasks.facts import BuildTime
+from composetasks.facts.timestamps import moment
 from composetasks.run.masking import safe
-from composetasks.run.timestamps import moment
 
 LAST_LINES = 30
 BASE = re.compile(r"\bFROM (?P<name>\S+?)@(?P<digest>sha256:[0-9a-f]{64})$")

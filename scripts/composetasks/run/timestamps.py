@@ -9,11 +9,9 @@ import time
 from datetime import datetime, timezone
 
 from composetasks.facts import units
+from composetasks.facts.timestamps import RFC3339, unix_seconds
 
 _UNIX = re.compile(r"\d+(?:\.\d{1,9})?")
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?"
-)
 
 
 def seconds(text: str, now: float) -> str:
@@ -28,10 +26,10 @@ def seconds(text: str, now: float) -> str:
     if _UNIX.fullmatch(text):
         whole, _, part = text.partition(".")
         return f"{whole}.{part.ljust(9, '0')}"
-    found = _RFC3339.fullmatch(text)
+    found = RFC3339.fullmatch(text)
     try:
         if found:
-            return _absolute(found)
+            return unix_seconds(found)
     except ValueError as error:
         raise _unreadable(text) from error
     raise _unreadable(text)
@@ -41,34 +39,11 @@ def _unreadable(text: str) -> ValueError:
     return ValueError(f"{text!r} is no time: write 10m, 2026-01-31T12:00:00Z or Unix seconds")
 
 
-def _absolute(found: re.Match[str]) -> str:
-    day, clock, fraction, zone = found.groups()
-    zone = (zone or "").upper().replace("Z", "+00:00")
-    clock = clock or "00:00"
-    if len(clock) == 5:
-        clock += ":00"
-    if zone and ":" not in zone:
-        zone = f"{zone[:3]}:{zone[3:]}"
-    whole = int(datetime.fromisoformat(f"{day}T{clock}{zone}").timestamp())
-    return f"{whole}.{(fraction or '.')[1:].ljust(9, '0')}"
-
-
 def rfc3339(moment: str) -> str:
     """Unix seconds with nine digits after the point, written as the engine writes times."""
     whole, _, part = moment.partition(".")
     stamp = datetime.fromtimestamp(int(whole), timezone.utc)
     return f"{stamp:%Y-%m-%dT%H:%M:%S}.{part.ljust(9, '0')}Z"
-
-
-def moment(stamp: str) -> datetime:
-    """A time as the engine and BuildKit write it (RFC 3339 with up to nine digits of a second, of
-    which six are kept), in UTC; ``datetime.min`` for what is not a time."""
-    found = _RFC3339.fullmatch(stamp)
-    try:
-        whole, _, part = _absolute(found).partition(".") if found and found[2] else ("", "", "")
-        return datetime.fromtimestamp(int(whole), timezone.utc).replace(microsecond=int(part[:6]))
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=timezone.utc)
 
 
 def unix(stamp: str) -> str:

@@ -10,9 +10,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from composetasks.apply.start.watch import Watch
 from composetasks.facts import Container, ExitCode, LogLine
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
+from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import schema
 from composetasks.run import timestamps
 from composetasks.run.failure import EngineAway, TaskFailure

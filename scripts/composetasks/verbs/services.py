@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from composetasks.apply.start.probe import Seen, Waited, judged
-from composetasks.apply.start.readiness import Phase, expected
 from composetasks.facts import Container, Engine, Model, Service, World
 from composetasks.observe.engine.inventory import inspect_container, read_containers
 from composetasks.observe.engine.start_times import observe_runs
 from composetasks.observe.start.listening import Listening
 from composetasks.plan.start.jobs import is_done, looks_like_job
+from composetasks.plan.start.readiness import Phase, expected
 from composetasks.plan.start.services import containers_of
 from composetasks.store import jobs
 from composetasks.verbs.session import Session

@@ -34,6 +34,7 @@ from composetasks.run.failure import NotUp, TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import container_configs, instance_folder, lock
 from composetasks.store.folder import Folder
+from composetasks.store.run_record import RunRecord
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -392,7 +393,7 @@ class Session:
             return None
         self._consent(plan)
         self.run_folder = self.kept.new_run(self.verb)
-        self.reporter.record_in(self.run_folder, plan)
+        self.reporter.record_in(RunRecord(self.run_folder), plan)
         made_now = self._remember_configurations(plan, world)
         from composetasks.apply.carry_out import carry_out
 

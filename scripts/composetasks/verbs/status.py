@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.launch import engine_away, engine_silent
-from composetasks.apply.start.watch import Watch
 from composetasks.facts import BuildImage, ExitCode, Operation, RecreateContainer, RetagImage
+from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import schema
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated, last_signal

@@ -22,7 +22,6 @@ from composetasks.apply.inside import tree, wire
 from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
 from composetasks.apply.start.probe import Seen, Waited, probe
-from composetasks.apply.start.readiness import Expected
 from composetasks.facts import Build, Container, Engine, World
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.compose.sources import compose_files, reached
@@ -33,6 +32,7 @@ from composetasks.observe.images.build_inputs import build_inputs
 from composetasks.observe.images.ignore import Ignore, read_patterns
 from composetasks.observe.logs import read as logs
 from composetasks.plan.env.check import lines, problems
+from composetasks.plan.start.readiness import Expected
 from composetasks.plan.start.start import StartOptions, plan_start
 from composetasks.plan.start.stop import plan_stop
 from composetasks.report.documents import plan_document
@@ -42,6 +42,7 @@ from composetasks.run.failure import EngineAway, TaskFailure
 from composetasks.run.process import Completed
 from composetasks.store import build_records, container_configs, memory, snapshot_folder
 from composetasks.store.folder import read_json
+from composetasks.store.run_record import RunRecord
 from tests.dockerfiles import model as model_of
 from tests.dockerfiles import service as service_of
 from tests.unit import worlds
@@ -231,7 +232,7 @@ def test_run_folders(folder: Path, fuzz_seconds: float) -> None:
 
     def check(document: Any) -> None:
         (before / "failure.json").write_text(json.dumps(document))
-        completed(failure, Plan("up", "shop", ()), now)
+        completed(failure, Plan("up", "shop", ()), RunRecord(now))
 
     fuzz(spoilt({**documents.FAILURE, "changed": ["a"]}), check, fuzz_seconds)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from composetasks.apply.start.telling_line import telling
 from composetasks.facts import (
     NO_SUBNET,
     Evidence,
@@ -20,8 +19,10 @@ from composetasks.facts import (
     StartContainer,
     Step,
 )
+from composetasks.plan.start.telling_line import telling
 from composetasks.report import failure_page
 from composetasks.run.failure import TaskFailure
+from composetasks.store.run_record import RunRecord
 
 
 def failure(**changes: Any) -> TaskFailure:
@@ -111,12 +112,12 @@ def test_a_change_is_told_until_the_service_works_again(tmp_path: Path) -> None:
     runs = [tmp_path / f"2026010{number}-up" for number in range(1, 5)]
     for run in runs:
         run.mkdir()
-    first = failure_page.completed(raw, plan(change), runs[0])
+    first = failure_page.completed(raw, plan(change), RunRecord(runs[0]))
     assert first.data["changed"] == ["environment.CODE: 0 -> 6"]
-    second = failure_page.completed(raw, plan(operation=StartContainer()), runs[1])
+    second = failure_page.completed(raw, plan(operation=StartContainer()), RunRecord(runs[1]))
     assert second.data["changed"] == first.data["changed"]
     # It worked in the third run, which left no failure.
-    fourth = failure_page.completed(raw, plan(operation=StartContainer()), runs[3])
+    fourth = failure_page.completed(raw, plan(operation=StartContainer()), RunRecord(runs[3]))
     assert fourth.data["changed"] == []
     assert json.loads((runs[1] / "failure.json").read_text())["service"] == "db"
 
@@ -146,7 +147,7 @@ def test_the_line_that_tells_why_is_found(log: list[str], why: str | None) -> No
 
 def test_every_diagnosis_is_in_the_reference() -> None:
     root = Path(__file__).parents[3]
-    code = (root / "scripts/composetasks/apply/start/causes.py").read_text()
+    code = (root / "scripts/composetasks/plan/start/causes.py").read_text()
     page = (root / "docs" / "reference" / "failure-page.md").read_text()
     given = set(re.findall(r'(?:Cause\(\s*|kind == |kind = )"([a-z-]+)"', code)) - {"timeout"}
     given |= {*re.findall(r'else "(command-[a-z-]+)"', code), NO_SUBNET}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.events import event
 from composetasks.apply.images.bake import Definitions
-from composetasks.apply.images.build_order import longest_first
 from composetasks.apply.images.steps import ImageSteps
 from composetasks.facts import BuildImage, Event, Step, World
+from composetasks.plan.images.build_order import longest_first
 from composetasks.store import build_records
 
 if TYPE_CHECKING:

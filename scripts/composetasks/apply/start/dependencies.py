@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from composetasks.apply.start.progress import Progress
-from composetasks.apply.start.readiness import Phase
 from composetasks.facts import Dependency, Model
+from composetasks.plan.start.readiness import Phase
 
 
 def waits_for(model: Model, services: Mapping[str, Progress], name: str) -> list[str]:

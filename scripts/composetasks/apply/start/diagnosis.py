@@ -13,14 +13,14 @@ from datetime import timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.causes import Case, cause, health_command
-from composetasks.apply.start.readiness import Expected, Readiness, fresh_probes
-from composetasks.apply.start.telling_line import spoken, telling
+from composetasks.facts.plain_text import lines_of
+from composetasks.facts.timestamps import moment
+from composetasks.plan.start.causes import Case, cause, health_command
+from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes
+from composetasks.plan.start.telling_line import spoken, telling
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import hide_all, safe, safe_data
-from composetasks.run.plain_text import lines_of
 from composetasks.run.secret_values import declared
-from composetasks.run.timestamps import moment
 from composetasks.store.folder import write_json
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from composetasks.apply.conflicts import removal
 from composetasks.apply.events import event
-from composetasks.apply.start.telling_line import spoken
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
     ContainerStart,
@@ -21,10 +20,11 @@ from composetasks.facts import (
     Step,
     StopContainer,
 )
+from composetasks.facts.plain_text import lines_of
+from composetasks.plan.start.telling_line import spoken
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
-from composetasks.run.plain_text import lines_of
 from composetasks.run.process import ProgramError
 
 READABLE = ("--ansi", "never", "--progress", "auto")

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.readiness import (
+from composetasks.facts import ExitCode
+from composetasks.facts.timestamps import moment
+from composetasks.plan.start.readiness import (
     LOOP_RESTARTS,
     Expected,
     Phase,
@@ -18,9 +20,7 @@ from composetasks.apply.start.readiness import (
     heard,
     judge,
 )
-from composetasks.facts import ExitCode
 from composetasks.run.outside_failures import understood
-from composetasks.run.timestamps import moment
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from composetasks.apply.start.probe import Probe
-from composetasks.apply.start.readiness import Expected, Phase, Readiness
 from composetasks.facts import Step
+from composetasks.plan.start.readiness import Expected, Phase, Readiness
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds a service may take from its start until it is up, where nobody said otherwise."""

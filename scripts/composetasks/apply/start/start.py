@@ -27,13 +27,13 @@ from composetasks.apply.start.launch import (
 )
 from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_soon
 from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlines
-from composetasks.apply.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.apply.start.record import StartRecord
-from composetasks.apply.start.watch import Watch
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, Role, Step, World, role
 from composetasks.facts.engine import PROJECT, SERVICE
 from composetasks.facts.jobs import Ended, sortable
+from composetasks.observe.start.watch import Watch
+from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe
 from composetasks.store import folder

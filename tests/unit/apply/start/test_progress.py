@@ -15,8 +15,8 @@ from composetasks.apply.start.progress import (
     Progress,
     deadlines,
 )
-from composetasks.apply.start.readiness import Expected, Phase, Readiness
 from composetasks.facts import Dependency
+from composetasks.plan.start.readiness import Expected, Phase, Readiness
 from tests.unit.worlds import model, service
 
 WAITS = Readiness(Phase.WAITING, "starting")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from composetasks.apply.images.build_order import longest_first
 from composetasks.facts import BuildImage, Step
+from composetasks.plan.images.build_order import longest_first
 
 
 def build(name: str, *needs: Step, services: int = 1) -> Step:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from composetasks.apply.start.causes import Case, Cause, cause
-from composetasks.apply.start.readiness import Phase, Readiness
+from composetasks.plan.start.causes import Case, Cause, cause
+from composetasks.plan.start.readiness import Phase, Readiness
 
 EIGHT = {"Memory": 8 << 20}
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from composetasks.apply.start.readiness import Readiness, fresh_probes, signal_of
-from composetasks.apply.start.telling_line import telling
 from composetasks.facts import NO_SUBNET
+from composetasks.plan.start.readiness import Readiness, fresh_probes, signal_of
+from composetasks.plan.start.telling_line import telling
 
 TYPED = 40
 """Characters up to which a health check is worth typing again."""

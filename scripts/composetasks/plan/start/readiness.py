@@ -14,11 +14,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from composetasks.apply.start.idle import is_idle
-from composetasks.apply.start.telling_line import spoken, telling
 from composetasks.facts import Model
-from composetasks.run.plain_text import lines_of
-from composetasks.run.timestamps import moment
+from composetasks.facts.plain_text import lines_of
+from composetasks.facts.timestamps import moment
+from composetasks.plan.start.idle import is_idle
+from composetasks.plan.start.telling_line import spoken, telling
 
 SETTLE_SECONDS = 1.0
 """How long a container that nothing can be asked of must have run to count as up."""

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from composetasks.apply.start.watch import Watch
+from composetasks.observe.start.watch import Watch
 
 
 class Events:

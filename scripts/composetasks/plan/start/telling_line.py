@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from composetasks.run.plain_text import parts_of
+from composetasks.facts.plain_text import parts_of
 
 _HARMLESS = re.compile(
     r"\b(0|no|without) (errors?|failures?|warnings?)\b|\berrors?[=:] ?(0|none|null)\b"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.apply.start.telling_line import spoken, telling
-from composetasks.run.plain_text import lines_of
+from composetasks.facts.plain_text import lines_of
+from composetasks.plan.start.telling_line import spoken, telling
 
 
 @pytest.mark.parametrize(

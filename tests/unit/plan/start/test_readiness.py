@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from composetasks.apply.start.idle import is_idle
-from composetasks.apply.start.readiness import (
+from composetasks.facts import Port
+from composetasks.plan.start.idle import is_idle
+from composetasks.plan.start.readiness import (
     Expected,
     Phase,
     Readiness,
@@ -18,7 +19,6 @@ from composetasks.apply.start.readiness import (
     heard,
     judge,
 )
-from composetasks.facts import Port
 from tests.unit.worlds import model, service
 
 STARTED = "2026-01-01T00:00:10.000000000Z"

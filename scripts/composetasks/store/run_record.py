@@ -1,0 +1,58 @@
+"""What a run leaves in its folder: ``plan.json``, ``events.jsonl`` and, where a start failed,
+``failure.json`` with its page, ``failure.txt``. The documents are the report's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from composetasks.store.folder import read_json, write_json
+
+FAILURE = "failure.json"
+PAGE = "failure.txt"
+
+
+class RunRecord:
+    """The record of the run whose folder is ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._events: IO[str] | None = None
+
+    def plan(self, document: Mapping[str, Any]) -> None:
+        text = json.dumps(document, indent=1, ensure_ascii=False)
+        (self.folder / "plan.json").write_text(text + "\n", "utf-8", "backslashreplace")
+
+    def event(self, document: Mapping[str, Any]) -> None:
+        """Add an event, so that it is there whatever becomes of the run."""
+        if self._events is None:
+            self._events = (self.folder / "events.jsonl").open("a", encoding="utf-8")
+        self._events.write(json.dumps(document) + "\n")
+        self._events.flush()
+
+    def failure(self, document: Mapping[str, Any], page: str) -> None:
+        write_json(self.folder / FAILURE, document)
+        (self.folder / PAGE).write_text(page, "utf-8", "backslashreplace")
+
+    @property
+    def page(self) -> str:
+        """Where the page of a failure is, from here where that is shorter."""
+        place = self.folder / PAGE
+        relative = os.path.relpath(place)
+        return str(place) if relative.startswith(os.pardir) else relative
+
+    def changed_before(self, service: str) -> Sequence[str]:
+        """What the failed starts before this one changed: a service that still fails has not
+        worked since, and the change that broke it is not in this plan any more."""
+        for run in sorted(self.folder.parent.iterdir(), reverse=True):
+            if run.name >= self.folder.name or not run.name.endswith("-up"):
+                continue
+            before = read_json(run / FAILURE)
+            if before is None or before.get("service") != service:
+                return ()
+            changed = before.get("changed")
+            return [str(one) for one in changed] if isinstance(changed, list) else ()
+        return ()
