@@ -41,7 +41,7 @@ ROOMS = {
     "plan": ("composetasks.plan.start.start.plan_start",),
     "report": (
         "composetasks.verbs.up.service_documents",
-        "composetasks.verbs.session.Session.report_services",
+        "composetasks.verbs.up.report_services",
     ),
 }
 

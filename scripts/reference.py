@@ -159,7 +159,7 @@ CONFLICTS_BEFORE = """# Conflicts
 Before anything is built or started, `inv up` finds every container name, host port, address, subnet
 and network that the start needs and something else has, what the start needs and is not there, and
 every left-over of this project; `inv clean-orphans` finds the same with nothing to start. What is
-found is told with a card: who made it, its state and since when, its image, its volumes and its
+found is told with who made it, its state and since when, its image, its volumes and its
 networks. What is done about it depends on who made it and on how alive it is, by the tables below;
 the code decides on the same tables.
 

@@ -214,7 +214,7 @@ def evidence_line(evidence: Evidence) -> str:
     """One piece of evidence as a line; "" where the reason says it already."""
     name = evidence.path or evidence.field or evidence.name or evidence.kind
     if evidence.kind == "holder":
-        return ""  # The card: its parts stand in the reason.
+        return ""  # Its parts stand in the reason.
     if evidence.kind in SAID_BY_REASON or evidence.new == MADE_BY_PLAN:
         return clean(evidence.detail or "")
     if evidence.kind == "file":

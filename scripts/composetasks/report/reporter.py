@@ -50,7 +50,7 @@ class Reporter:
         """Keep nothing more of this run: its folder can't be written to."""
         self._run = None
 
-    def standing(self) -> tuple[list[str], list[str]]:
+    def done_and_pending(self) -> tuple[list[str], list[str]]:
         """The ids of the plan's steps that are known to be done, and of the others."""
         steps = [step.id for step in self._run[1].steps] if self._run else []
         done = [one for one in steps if one in self._done]

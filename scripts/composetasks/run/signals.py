@@ -73,12 +73,12 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         if first:
-            last_signal()
+            ignore_signals()
         else:
             for number, previous in before.items():
                 signal.signal(number, previous)
             # What is left is the interpreter's own end, which would answer with a traceback.
-            atexit.register(last_signal)
+            atexit.register(ignore_signals)
 
 
 def engine_silent() -> None:
@@ -88,7 +88,7 @@ def engine_silent() -> None:
     signal.pthread_kill(main, SILENCE)
 
 
-def last_signal() -> None:
+def ignore_signals() -> None:
     """Be deaf from here on."""
     for number in _RAISED:
         signal.signal(number, signal.SIG_IGN)

@@ -116,7 +116,7 @@ def _left(failure: TaskFailure, session: Session | None, told: Reporter) -> Task
     if kept is None:
         lines, data = ["nothing was changed"], {}
     else:
-        done, not_done = told.standing()
+        done, not_done = told.done_and_pending()
         lines = [
             f"done: {', '.join(done) or 'nothing'}",
             f"not done: {', '.join(not_done) or 'nothing'}",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
+from composetasks.verbs.carry_through import Limits, carry_through, report_done
 from composetasks.verbs.session import Session
 
 
@@ -32,8 +33,8 @@ def build(
     with session.changing():
         world = session.observe(services, registry=registry, push=push, rebuild=no_cache or pull)
         plan = plan_build(world, services, no_cache=no_cache, pull=pull, push=push)
-        ended = session.carry_through(plan, world, jobs=jobs or session.settings.jobs)
+        ended = carry_through(session, plan, world, Limits(jobs=jobs or session.settings.jobs))
         if ended is not None:
             return ended
-        session.report_done(plan, "every image is what its files say")
+        report_done(session, plan, "every image is what its files say")
     return ExitCode.OK

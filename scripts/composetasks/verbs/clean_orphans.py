@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import ExitCode
+from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 
 
@@ -13,8 +14,8 @@ def clean_orphans(session: Session) -> ExitCode:
     with session.changing():
         world = session.observe()
         plan = plan_clean(world, force=session.options.force)
-        ended = session.carry_through(plan, world)
+        ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
-        session.report_done(plan, "nothing stands in the way")
+        report_done(session, plan, "nothing stands in the way")
     return ExitCode.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import ExitCode
+from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 
 
@@ -13,8 +14,8 @@ def down(session: Session) -> ExitCode:
     with session.changing():
         world = session.observe(inputs=False)
         plan = plan_stop(world)
-        ended = session.carry_through(plan, world)
+        ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
-        session.report_done(plan, f"{world.model.project} is down")
+        report_done(session, plan, f"{world.model.project} is down")
     return ExitCode.OK

@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from composetasks.plan.instances.override import (
 from composetasks.plan.instances.separation import folder_of, own_volumes
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
+from composetasks.run.owner import Owner
 from composetasks.store import folder, instance_folder, lock
 from composetasks.store.instance_folder import OVERRIDE
 
@@ -43,46 +45,85 @@ def check_name(name: str) -> None:
         )
 
 
-def instance_compose(
-    base: Compose,
-    model: Model,
-    name: str,
-    place: Path,
-    state: Mapping[Path, str],
-    shared: Collection[str],
-    owner: str,
-) -> Compose:
-    """Compose addressing the instance ``name`` of ``model``, its override written where it
-    changed. ``state`` are the bind-mounted folders that hold state, with what this one calls its
-    own; ``shared`` are the volumes that all copies are to use; ``owner`` is the text of the process
-    that it lives for, "" for none."""
-    place.mkdir(parents=True, exist_ok=True)
-    ports = _ports(model, place)
-    folders = {
-        source: place / "state" / own
-        for source in _bind_sources(model)
-        if (own := state.get(Path(source).resolve()))
-    }
-    for mounted, path in folders.items():
-        _make_like(Path(mounted), path)
-    volumes: dict[str, Path | None] = {}
-    for key in own_volumes(model, shared):
-        source = folder_of(model.volumes[key])
-        volumes[key] = place / "volumes" / key if source else None
-        if source:
-            _make_like(Path(source), place / "volumes" / key)
-    labels = {INSTANCE_LABEL: name, **({OWNER_LABEL: owner} if owner else {})}
-    document = override(model, name, ports, folders, volumes, labels)
-    text = dump(document).lstrip("\n")
-    file = place / OVERRIDE
-    if not file.exists() or file.read_text("utf-8", "replace") != text:
-        sections = document["services"].values()
-        instance_folder.keep_images(place, [one["image"] for one in sections if "image" in one])
-        new = file.with_suffix(f".{os.getpid()}.tmp")
-        new.write_text(text, "utf-8")
-        new.replace(file)
-    files = [str(path) for path in model.files]
-    return base.with_files([*files, str(file)], project_name(model, name))
+@dataclass(frozen=True)
+class Instance:
+    """A copy of the stack, ``name``, in the folder ``place``. ``owner`` is the process that the
+    settings name for it, None where it is made by hand."""
+
+    name: str
+    place: Path
+    owner: Owner | None
+
+    def watch_over(self) -> None:
+        """See that an instance that lives for a process ends with it, whatever ends us."""
+        from composetasks.verbs.watcher import COMMAND
+
+        if self.owner is not None:
+            instance_folder.claim_new(self.place, self.owner.text)
+        if instance_folder.lives_here(instance_folder.recorded(self.place)):
+            instance_folder.ensure_watched(self.place, COMMAND)
+
+    def claim(self) -> None:
+        """Make sure, under the lock, that the instance is ours to change. Raises TaskFailure where
+        it is another's."""
+        text = instance_folder.recorded(self.place)
+        if text is None or instance_folder.ended(text):
+            instance_folder.take_over(self.place, self._mine)
+        else:
+            instance_folder.refuse_other(self.name, text, self.owner)
+        self.watch_over()
+
+    @property
+    def _mine(self) -> str:
+        return self.owner.text if self.owner else instance_folder.BY_HAND
+
+    def compose(
+        self, base: Compose, model: Model, state: Mapping[Path, str], shared: Collection[str]
+    ) -> Compose:
+        """Compose addressing this instance of ``model``, its override written where it changed.
+
+        ``state`` are the bind-mounted folders that hold state, with what this one calls its own;
+        ``shared`` are the volumes that all copies are to use.
+        """
+        self.place.mkdir(parents=True, exist_ok=True)
+        owner = instance_folder.recorded(self.place)
+        if owner is None or instance_folder.ended(owner):
+            owner = self._mine
+        labels = {INSTANCE_LABEL: self.name, **({OWNER_LABEL: owner} if owner else {})}
+        folders, volumes = self._folders(model, state), self._volumes(model, shared)
+        ports = _ports(model, self.place)
+        document = override(model, self.name, ports, folders, volumes, labels)
+        text = dump(document).lstrip("\n")
+        file = self.place / OVERRIDE
+        if not file.exists() or file.read_text("utf-8", "replace") != text:
+            images = [one["image"] for one in document["services"].values() if "image" in one]
+            instance_folder.keep_images(self.place, images)
+            new = file.with_suffix(f".{os.getpid()}.tmp")
+            new.write_text(text, "utf-8")
+            new.replace(file)
+        files = [str(path) for path in model.files]
+        return base.with_files([*files, str(file)], project_name(model, self.name))
+
+    def _folders(self, model: Model, state: Mapping[Path, str]) -> dict[str, Path]:
+        """Its own folder for each that is mounted and holds state."""
+        folders = {
+            source: self.place / "state" / own
+            for source in _bind_sources(model)
+            if (own := state.get(Path(source).resolve()))
+        }
+        for mounted, path in folders.items():
+            _make_like(Path(mounted), path)
+        return folders
+
+    def _volumes(self, model: Model, shared: Collection[str]) -> dict[str, Path | None]:
+        """Its own volumes, with the folder of each that stands for one of the host."""
+        volumes: dict[str, Path | None] = {}
+        for key in own_volumes(model, shared):
+            source = folder_of(model.volumes[key])
+            volumes[key] = self.place / "volumes" / key if source else None
+            if source:
+                _make_like(Path(source), self.place / "volumes" / key)
+        return volumes
 
 
 def _make_like(source: Path, path: Path) -> None:

@@ -17,7 +17,7 @@ from composetasks.report.documents import schema
 from composetasks.run import timestamps
 from composetasks.run.failure import EngineAway, TaskFailure
 from composetasks.run.masking import safe, shows_secret
-from composetasks.run.signals import Terminated, last_signal
+from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.verbs.session import Session
 
 CHANGES = ("create", "start", "destroy")
@@ -65,7 +65,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
             printer.write(batch if options.raw else _masked(batch))
             printer.flush()
     except (KeyboardInterrupt, Terminated) as end:
-        last_signal()
+        ignore_signals()
         code = ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
         session.reporter.interrupted(session.verb, code)
         return code

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from composetasks.facts import Action, ExitCode
 from composetasks.run.failure import TaskFailure
+from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import observe_with_state, unknown_state
 
@@ -28,12 +29,12 @@ def reset_state(
                 str(error), code=ExitCode.USAGE, hint="name both, or keep both"
             ) from error
         plan = plan_reset(world, chosen, snapshot=snapshot)
-        ended = session.carry_through(plan, world)
+        ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
         emptied = [step.target for step in plan.steps if step.action is Action.EMPTY_STATE]
         kept = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
         said = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
         back = f"; `inv restore {kept[0]}` brings it back" if kept else ""
-        session.report_done(plan, f"{said}{back}")
+        report_done(session, plan, f"{said}{back}")
     return ExitCode.OK

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure, did_you_mean
+from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import observe_with_state
 
@@ -25,10 +26,10 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
             verified.result()
         wanted = next(one for one in world.snapshots if one.name == name)
         plan = plan_restore(world, wanted, snapshot=snapshot)
-        ended = session.carry_through(plan, world)
+        ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
-        session.report_done(plan, f"the state is that of snapshot {name}")
+        report_done(session, plan, f"the state is that of snapshot {name}")
     return ExitCode.OK
 
 

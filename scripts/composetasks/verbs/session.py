@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.tools import Tools
 from composetasks.facts import (
-    NO_SUBNET,
-    Action,
-    Consent,
-    Ended,
     Environment,
     ExitCode,
     InCommon,
-    Link,
     Model,
-    Plan,
     World,
 )
 from composetasks.observe.compose.binary import find
-from composetasks.report.documents import schema
 from composetasks.report.reporter import Reporter
 from composetasks.run import masking, signals
 from composetasks.run.compose import Compose, surroundings
-from composetasks.run.failure import NotUp, TaskFailure, did_you_mean
+from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
-from composetasks.store import container_configs, instance_folder, lock
+from composetasks.store import instance_folder, lock
 from composetasks.store.folder import Folder
-from composetasks.store.run_record import RunRecord
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from composetasks.apply.images.bake import Definitions
     from composetasks.observe.engine.inventory import APIClient
     from composetasks.observe.engine.liveness import Pulse
-    from composetasks.run.owner import Owner
-
-
-LONG_SECONDS = 5.0
-"""A start that took longer says what its time was spent on."""
+    from composetasks.verbs.instance import Instance
 
 
 @dataclass(frozen=True)
@@ -100,32 +83,13 @@ class Session:
         check_name(self.instance)
         kept = Folder(root / "instances" / self.instance, root / "cache")
         kept.make()
-        self._watch_over(kept.root)
+        self._copy(kept.root).watch_over()
         return kept
 
-    @cached_property
-    def _owner(self) -> Owner | None:
-        """The process that the settings name for the instance."""
-        return instance_folder.given(self.settings.owner) if self.instance else None
+    def _copy(self, place: Path) -> Instance:
+        from composetasks.verbs.instance import Instance
 
-    def _watch_over(self, place: Path) -> None:
-        """See that an instance that lives for a process ends with it, whatever ends us."""
-        from composetasks.verbs.watcher import COMMAND
-
-        if self._owner is not None:
-            instance_folder.claim_new(place, self._owner.text)
-        if instance_folder.lives_here(instance_folder.recorded(place)):
-            instance_folder.ensure_watched(place, COMMAND)
-
-    def _claim(self) -> None:
-        """Make sure, under the lock, that the instance is ours to change."""
-        place, mine = self.kept.root, self._owner.text if self._owner else instance_folder.BY_HAND
-        text = instance_folder.recorded(place)
-        if text is None or instance_folder.ended(text):
-            instance_folder.take_over(place, mine)
-        else:
-            instance_folder.refuse_other(self.instance, text, self._owner)
-        self._watch_over(place)
+        return Instance(self.instance, place, instance_folder.given(self.settings.owner))
 
     @property
     def instance(self) -> str:
@@ -137,18 +101,8 @@ class Session:
         """Compose addressing this project, or the instance of it that was asked for."""
         if not self.instance:
             return self._base_compose
-        from composetasks.verbs.instance import instance_compose
-
-        place = self.kept.root
-        owner = instance_folder.recorded(place)
-        if owner is None or instance_folder.ended(owner):
-            owner = self._owner.text if self._owner else instance_folder.BY_HAND
-        return instance_compose(
-            *(self._base_compose, self._base_model, self.instance, place),
-            state=self._state_folders,
-            shared=self._shared,
-            owner=owner,
-        )
+        copy = self._copy(self.kept.root)
+        return copy.compose(self._base_compose, self._base_model, self._state_folders, self._shared)
 
     @cached_property
     def _base_model(self) -> Model:
@@ -303,237 +257,8 @@ class Session:
                 self.kept.make()
             if self.instance:
                 self.kept.make()
-                self._claim()
+                self._copy(self.kept.root).claim()
             yield
-
-    def tools(self, world: World, **limits: Any) -> Tools:
-        from composetasks.observe.start.listening import Listening
-
-        assert self.run_folder is not None
-        return Tools(
-            compose=self.compose,
-            client=self.client,
-            run_folder=self.run_folder,
-            cache=self.kept.cache,
-            timeouts=self.settings.timeouts,
-            ready=self.settings.ready,
-            sockets=Listening(self.client),
-            remember_ends=partial(self._remember_ends, world),
-            live=self.settings.live,
-            digest_now=partial(self._digest_now, world),
-            taken_since=partial(self._taken_since, world),
-            **limits,
-        )
-
-    def _remember_ends(self, world: World, ends: Sequence[tuple[str, Ended]]) -> None:
-        """Keep how jobs ended, with what they had mounted."""
-        from composetasks.observe.conflicts.host import is_here
-        from composetasks.observe.start.job_inputs import mounted_digests
-        from composetasks.plan.start.jobs import mounted_at_start
-        from composetasks.store import jobs
-
-        if not ends:
-            return
-        model, cache = world.model, self.kept.cache
-        names = dict(ends) if is_here(self.client.base_url) else {}
-        now = mounted_digests(model, names, cache)
-        whole = [
-            replace(
-                end,
-                mounted=mounted_at_start(
-                    model.services[name], world.mounted.get(name, {}), now.get(name, {})
-                ),
-            )
-            for name, end in ends
-        ]
-        jobs.save(cache, model.project, whole, {one.id for one in world.engine.containers})
-
-    def _taken_since(self, world: World, services: Sequence[str]) -> tuple[str, ...]:
-        """Who has come to a port of ``services`` since ``world`` was observed."""
-        from composetasks.observe.world import look_again
-        from composetasks.plan.conflicts.ports import taken_since
-
-        return tuple(taken_since(world, look_again(world, self.client), services))
-
-    def _digest_now(self, world: World, service: str) -> str:
-        """The digest of a service's build inputs as they are at this moment."""
-        from composetasks.observe.images.build_inputs import digest_of
-
-        return digest_of(service, world.model, world.engine, self.kept.cache, self.client)
-
-    def carry_through(self, plan: Plan, world: World, **limits: Any) -> ExitCode | None:
-        """Show the plan, ask, and do it: the part that is the same for every changing verb.
-
-        Returns the exit code where the run ends with the plan, None where it was carried out.
-        Raises TaskFailure for blockers, missing consent and failed steps.
-        """
-        from composetasks.plan.conflicts.lookalikes import without_lookalikes
-        from composetasks.plan.instances.orphans import with_ends
-
-        plan = without_lookalikes(with_ends(plan, world), world, self.options.force)
-        if self.options.plan:
-            self.reporter.plan(plan, announced=False)
-            if plan.blockers:
-                return plan.blockers[0].code
-            return ExitCode.CHANGES if plan.steps and self.options.exit_code else ExitCode.OK
-        if plan.steps and not plan.blockers:
-            self.hide_literals(world.model)
-        definitions = self._definitions(plan)
-        if plan.steps or plan.blockers or plan.warnings:
-            self.reporter.plan(plan, announced=True)
-        if plan.blockers:
-            first = plan.blockers[0]
-            raise TaskFailure(
-                first.message,
-                code=first.code,
-                hint=first.hint,
-                data={"blockers": [blocker.target for blocker in plan.blockers]},
-            )
-        if not plan.steps:
-            return None
-        self._consent(plan)
-        self.run_folder = self.kept.new_run(self.verb)
-        self.reporter.record_in(RunRecord(self.run_folder), plan)
-        made_now = self._remember_configurations(plan, world)
-        from composetasks.apply.carry_out import carry_out
-
-        try:
-            tools = self.tools(world, definitions=definitions, **limits)
-            for event in carry_out(plan, world, tools):
-                if event.kind == "service-state" and event.seconds is not None:
-                    self.seconds[event.service] = event.seconds
-                self.reporter.event(event)
-        except NotUp as failure:
-            if failure.cause == NO_SUBNET:
-                raise _no_subnet(failure, world) from failure
-            raise
-        if made_now:
-            self._learn_labels(made_now, world.model)
-        return None
-
-    def _definitions(self, plan: Plan) -> Future[Definitions] | None:
-        """How Compose would build what is to be built: it is asked while the plan is shown."""
-        built = [step.service for step in plan.steps if step.action is Action.BUILD_IMAGE]
-        if not built or plan.blockers:
-            return None
-        from concurrent.futures import ThreadPoolExecutor
-
-        pool = ThreadPoolExecutor(1)
-        asked = pool.submit(self._definition, built)
-        pool.shutdown(wait=False)
-        return asked
-
-    def _definition(self, services: Sequence[str]) -> Definitions:
-        """Compose's definition of these builds; remembered, unless it holds a secret."""
-        from composetasks.apply.images.bake import definition
-        from composetasks.observe.compose.remembered import recall, remember
-
-        compose, cache = self.compose, self.kept.cache
-
-        def understood(kept: Mapping[str, Any]) -> Definitions:
-            return {name: dict(kept[name]) for name in services}
-
-        asked = ["bake", *services]
-        found = recall(compose, cache, asked, understood)
-        if found is None:
-            found = definition(compose.argv(), services, compose.folder, compose.environment)
-            if container_configs.mask(found, container_configs.digest_key(cache)) == found:
-                remember(compose, cache, asked, found)
-        return found
-
-    def report_services(self, services: Sequence[Mapping[str, Any]], plan: Plan) -> None:
-        """End a start: the services with their URLs, how long the steps took, and what a long
-        one's time was spent on."""
-        timed = [{**one, "seconds": self.seconds.get(one["name"])} for one in services]
-        path = self._long_path()
-        document = {
-            "schema": schema("result"),
-            "command": plan.command,
-            "services": timed,
-            **({"critical_path": [link.service for link in path]} if path else {}),
-        }
-        self.reporter.result(document, [])
-        took = f" after {time.monotonic() - self.began:.1f} s" if plan.steps else ", nothing to do"
-        self.reporter.started(f"{plan.project} is up{took}", timed, path)
-
-    def _long_path(self) -> tuple[Link, ...]:
-        """The critical path of this run's start, where that took long."""
-        if self.run_folder is None:
-            return ()
-        from composetasks.observe.start.timeline import read_start
-        from composetasks.plan.start.timeline import critical_path
-
-        found = read_start(self.run_folder)
-        return critical_path(found) if found and found.seconds > LONG_SECONDS else ()
-
-    def report_done(self, plan: Plan, sentence: str) -> None:
-        """End a verb whose result is that it is done."""
-        count = len(plan.steps)
-        did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
-        done = f"{sentence} ({did})"
-        document = {"schema": schema("result"), "command": plan.command, "message": done}
-        self.reporter.result(document, [done])
-
-    def _remember_configurations(self, plan: Plan, world: World) -> frozenset[str]:
-        """Keep what containers are about to be made from; the services that are."""
-        from composetasks.plan.start.services import comparable
-
-        making = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
-        names = frozenset(step.service for step in plan.steps if step.action in making)
-        for name in names:
-            service = world.model.services[name]
-            container_configs.save(self.kept.cache, service.config_hash, comparable(service.config))
-        return names
-
-    def _learn_labels(self, services: frozenset[str], model: Model) -> None:
-        """Remember what Compose has labelled the containers with that it just made."""
-        from composetasks.observe.compose.bound_hashes import with_resolved_hashes
-        from composetasks.observe.compose.hash_labels import learn
-        from composetasks.observe.engine.inventory import read_containers
-
-        containers, cache = read_containers(self.client), self.kept.cache
-        resolved = with_resolved_hashes(model, containers, self.compose, cache)
-        learn(resolved, [one for one in containers if one.service in services], cache)
-
-    def _consent(self, plan: Plan) -> None:
-        """Raise TaskFailure, code 4, where a step needs consent that was not given."""
-        given = {Consent.NONE}
-        if self.options.yes or self.options.force:
-            given.add(Consent.YES)
-        if self.options.force:
-            given.add(Consent.FORCE)
-        asked = [step for step in plan.steps if step.consent not in given]
-        if not asked:
-            return
-        flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
-        if flag == "--yes" and sys.stdin.isatty() and sys.stderr.isatty():
-            question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
-            if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in asked):
-                yes = plan.project
-                question = f"This replaces state. Type the project's name ({yes}) to go on:"
-            print(question, end=" ", file=sys.stderr, flush=True)
-            said = sys.stdin.readline().strip()
-            if said == yes or (yes == "y" and said.lower() in ("y", "yes")):
-                return
-        raise TaskFailure(
-            "refused: "
-            + "; ".join(f"{step.action.value} {step.target} ({step.reason})" for step in asked),
-            code=ExitCode.REFUSED,
-            hint=f"nothing was changed; give {flag} to consent",
-        )
-
-
-def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
-    """The failure with the networks that hold the subnets, beside the engine's one line."""
-    from composetasks.plan.conflicts.networks import pool_report
-
-    return TaskFailure(
-        failure.message,
-        code=failure.code,
-        detail=pool_report(world),
-        hint="nothing of others is removed here: free a network, then run it again",
-        data=failure.data,
-    )
 
 
 def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:

@@ -23,7 +23,7 @@ def observe_with_state(session: Session) -> World:
     return replace(world, state=measure(world, session.client))
 
 
-def put_right(session: Session) -> None:
+def recover_state(session: Session) -> None:
     """Put right what a killed run left half replaced, before anything is started on it."""
     from composetasks.store.folder import JOURNAL
 

@@ -11,7 +11,7 @@ from composetasks.facts import BuildImage, ExitCode, Operation, RecreateContaine
 from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import schema
 from composetasks.run.failure import TaskFailure
-from composetasks.run.signals import Terminated, last_signal
+from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
     event, until it is interrupted (130, without a word)."""
     if watch:
         return _watched(session)
-    look = _Look(session)
+    look = _Observation(session)
     document = look.document()
     session.reporter.result(document, [])
     session.reporter.services(document["services"])
@@ -47,20 +47,20 @@ def _watched(session: Session) -> ExitCode:
     model = session.model()
     try:
         with Watch(session.client, model.project, CHANGES) as events:
-            look, happenings = _Look(session), _Happenings(session, events)
+            look, stream = _Observation(session), _EventStream(session, events)
             session.reporter.refreshed(look.document())
             while True:
-                if happenings.next():
+                if stream.next():
                     look = _again(session, look)
                 session.reporter.refreshed(look.document())
     except (KeyboardInterrupt, Terminated) as end:
-        last_signal()
+        ignore_signals()
         code = ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
         session.reporter.interrupted(session.verb, code)
         return code
 
 
-class _Happenings:
+class _EventStream:
     """The events of a project, waited for. A stream of them that is cut is opened again, for as
     long as an engine may take to answer."""
 
@@ -113,10 +113,10 @@ class _Happenings:
             return
 
 
-def _again(session: Session, before: _Look) -> _Look:
+def _again(session: Session, before: _Observation) -> _Observation:
     """A new look; the one before where the model can't be read just now: it may be being edited."""
     try:
-        return _Look(session)
+        return _Observation(session)
     except TaskFailure as failure:
         if failure.code is not ExitCode.INVALID:
             raise
@@ -124,7 +124,7 @@ def _again(session: Session, before: _Look) -> _Look:
         return before
 
 
-class _Look:
+class _Observation:
     """The services as they are at one moment; their figures are measured anew each time."""
 
     def __init__(self, session: Session) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from composetasks.facts import ExitCode
+from composetasks.verbs.carry_through import Limits, carry_through, report_services
 from composetasks.verbs.environment import check_environment
 from composetasks.verbs.services import service_documents
 from composetasks.verbs.session import Session
-from composetasks.verbs.state import put_right
+from composetasks.verbs.state import recover_state
 
 
 def up(
@@ -27,17 +28,17 @@ def up(
 
     with session.changing():
         check_environment(session)
-        put_right(session)
+        recover_state(session)
         registry = session.settings.registry if build else ""
         world = session.observe([*services, *rerun], registry=registry, rebuild=pull)
         options = StartOptions(
             build=build, wait=wait, force=session.options.force, rerun=tuple(rerun), pull=pull
         )
         plan = plan_start(world, services, options)
-        ended = session.carry_through(
-            plan, world, wait=wait, timeout=timeout, jobs=jobs or session.settings.jobs
+        ended = carry_through(
+            session, plan, world, Limits(wait, timeout, jobs or session.settings.jobs)
         )
         if ended is not None:
             return ended
-        session.report_services(service_documents(session, world.model), plan)
+        report_services(session, service_documents(session, world.model), plan)
     return ExitCode.OK

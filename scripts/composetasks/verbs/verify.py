@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
+from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 
 
@@ -20,8 +21,8 @@ def verify(session: Session) -> ExitCode:
     with session.changing():
         world = session.observe([check.service for check in checks], inputs=False)
         plan = plan_checks(world, checks)
-        ended = session.carry_through(plan, world)
+        ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
-        session.report_done(plan, "every check passed")
+        report_done(session, plan, "every check passed")
     return ExitCode.OK

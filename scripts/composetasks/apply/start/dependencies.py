@@ -51,7 +51,7 @@ def is_optional(model: Model, services: Mapping[str, Progress], name: str) -> bo
     return bool(required) and not any(required)
 
 
-def standing(model: Model, services: Mapping[str, Progress], failed: str) -> dict[str, str]:
+def states_of_others(model: Model, services: Mapping[str, Progress], failed: str) -> dict[str, str]:
     """How the services stand that neither failed nor wait for the one that did."""
     apart = {failed, *dependents(model, services, failed)}
     return {name: _stands(one) for name, one in services.items() if name not in apart}

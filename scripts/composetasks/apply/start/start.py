@@ -14,7 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from composetasks.apply.events import event
-from composetasks.apply.start.dependencies import dependents, is_optional, standing, waits_for
+from composetasks.apply.start.dependencies import (
+    dependents,
+    is_optional,
+    states_of_others,
+    waits_for,
+)
 from composetasks.apply.start.diagnosis import Trouble, diagnose
 from composetasks.apply.start.launch import (
     EngineGone,
@@ -393,7 +398,7 @@ class Start:
             was_up=round(time.monotonic() - up_since, 1) if up_since is not None else None,
             of=progress.of,
             waiting=dependents(self.model, self.services, name),
-            standing={**others, **standing(self.model, self.services, name)},
+            standing={**others, **states_of_others(self.model, self.services, name)},
         )
         return diagnose(self.client, self.tools.run_folder, trouble)
 

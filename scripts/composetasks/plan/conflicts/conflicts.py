@@ -218,7 +218,7 @@ def treated(world: World, one: Gathered, force: bool) -> Findings:
 
 def _removal(world: World, one: Gathered, treatment: Treatment) -> Step:
     container = one.container
-    reason = f"it {one.sentence}; {container_summary.farewell(world, container)}"
+    reason = f"it {one.sentence}; {container_summary.removal(world, container)}"
     if treatment is Treatment.AWAIT:
         reason = f"it {one.sentence}, and is being removed already; its end is waited for"
     return removal_step(

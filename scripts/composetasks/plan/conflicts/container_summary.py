@@ -1,4 +1,4 @@
-"""The card of a container: who made it, its state and since when, image, volumes, networks."""
+"""A container in words and as data: its maker, state and since when, image, volumes, networks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def state(container: Container) -> str:
 
 
 def evidence(world: World, container: Container) -> tuple[Evidence, ...]:
-    """The card as data, a field each; volumes and networks one piece each."""
+    """The summary as data, a field each; volumes and networks one piece each."""
     return (
         Evidence(
             kind="holder",
@@ -94,7 +94,7 @@ def evidence(world: World, container: Container) -> tuple[Evidence, ...]:
 
 
 def sentence(world: World, container: Container) -> str:
-    """The card as one line of plain words."""
+    """The summary as one line of plain words."""
     parts = [
         f"made {made_by(world, container)}",
         state(container),
@@ -108,8 +108,8 @@ def sentence(world: World, container: Container) -> str:
     return "; ".join(parts)
 
 
-def farewell(world: World, container: Container) -> str:
-    """The card of a container that is removed, its volumes not."""
+def removal(world: World, container: Container) -> str:
+    """The summary of a container that is removed, its volumes not."""
     kept = "; its volumes are kept" if container.volumes else ""
     return sentence(world, container) + kept
 

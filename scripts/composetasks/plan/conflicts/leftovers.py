@@ -50,7 +50,7 @@ def _removal(world: World, container: Container, made: Origin, treatment: Treatm
     return Step(
         operation=RemoveContainer(stopped_only=not container.running),
         target=container.name,
-        reason=f"{REASONS[made]}; {container_summary.farewell(world, container)}",
+        reason=f"{REASONS[made]}; {container_summary.removal(world, container)}",
         because=(Evidence(kind="left-over"), *container_summary.evidence(world, container)),
         destroys=lost,
         consent=CONSENT[treatment],

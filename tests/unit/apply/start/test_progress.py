@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from composetasks.apply.start.dependencies import dependents, is_optional, standing, waits_for
+from composetasks.apply.start.dependencies import (
+    dependents,
+    is_optional,
+    states_of_others,
+    waits_for,
+)
 from composetasks.apply.start.probe import Probe
 from composetasks.apply.start.progress import (
     DEFAULT_TIMEOUT,
@@ -104,4 +109,4 @@ def test_how_the_others_stand_when_one_fails() -> None:
         "web": progress(launched=None),
     }
     assert dependents(OPTIONAL, services, "db") == ["web"]
-    assert standing(OPTIONAL, services, "db") == {"cache": "up"}
+    assert states_of_others(OPTIONAL, services, "db") == {"cache": "up"}

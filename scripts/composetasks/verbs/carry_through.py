@@ -1,0 +1,226 @@
+"""From a plan to its end: shown, consented to, carried out, and told; the same for every changing
+verb. What is done stands in the plan, who does it is :mod:`composetasks.apply.carry_out`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.tools import Tools
+from composetasks.facts import NO_SUBNET, Action, Consent, ExitCode, Link, Plan, World
+from composetasks.report.documents import schema
+from composetasks.run.failure import NotUp, TaskFailure
+from composetasks.store.run_record import RunRecord
+from composetasks.verbs import remember
+from composetasks.verbs.session import Session
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from composetasks.apply.images.bake import Definitions
+
+LONG_SECONDS = 5.0
+"""A start that took longer says what its time was spent on."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one run: whether services are waited for, for how many seconds each (None: as
+    the settings and the model say), and how many images are built at once (None: by cores and
+    memory)."""
+
+    wait: bool = True
+    timeout: float | None = None
+    jobs: int | None = None
+
+
+def carry_through(
+    session: Session, plan: Plan, world: World, limits: Limits | None = None
+) -> ExitCode | None:
+    """Show the plan, ask, and do it.
+
+    Returns the exit code where the run ends with the plan, None where it was carried out.
+    Raises TaskFailure for blockers, missing consent and failed steps.
+    """
+    from composetasks.plan.conflicts.lookalikes import without_lookalikes
+    from composetasks.plan.instances.orphans import with_ends
+
+    options, reporter = session.options, session.reporter
+    plan = without_lookalikes(with_ends(plan, world), world, options.force)
+    if options.plan:
+        reporter.plan(plan, announced=False)
+        if plan.blockers:
+            return plan.blockers[0].code
+        return ExitCode.CHANGES if plan.steps and options.exit_code else ExitCode.OK
+    if plan.steps and not plan.blockers:
+        session.hide_literals(world.model)
+    definitions = _definitions(session, plan)
+    if plan.steps or plan.blockers or plan.warnings:
+        reporter.plan(plan, announced=True)
+    if plan.blockers:
+        first = plan.blockers[0]
+        raise TaskFailure(
+            first.message,
+            code=first.code,
+            hint=first.hint,
+            data={"blockers": [blocker.target for blocker in plan.blockers]},
+        )
+    if not plan.steps:
+        return None
+    _consent(session, plan)
+    _apply(session, plan, world, limits or Limits(), definitions)
+    return None
+
+
+def _definitions(session: Session, plan: Plan) -> Future[Definitions] | None:
+    """How Compose would build what is to be built: it is asked while the plan is shown."""
+    built = [step.service for step in plan.steps if step.action is Action.BUILD_IMAGE]
+    if not built or plan.blockers:
+        return None
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1)
+    asked = pool.submit(remember.build_definitions, session, built)
+    pool.shutdown(wait=False)
+    return asked
+
+
+def _consent(session: Session, plan: Plan) -> None:
+    """Raise TaskFailure, code 4, where a step needs consent that was not given."""
+    given = {Consent.NONE}
+    if session.options.yes or session.options.force:
+        given.add(Consent.YES)
+    if session.options.force:
+        given.add(Consent.FORCE)
+    asked = [step for step in plan.steps if step.consent not in given]
+    if not asked:
+        return
+    flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
+    if flag == "--yes" and sys.stdin.isatty() and sys.stderr.isatty():
+        question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
+        if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in asked):
+            yes = plan.project
+            question = f"This replaces state. Type the project's name ({yes}) to go on:"
+        print(question, end=" ", file=sys.stderr, flush=True)
+        said = sys.stdin.readline().strip()
+        if said == yes or (yes == "y" and said.lower() in ("y", "yes")):
+            return
+    raise TaskFailure(
+        "refused: "
+        + "; ".join(f"{step.action.value} {step.target} ({step.reason})" for step in asked),
+        code=ExitCode.REFUSED,
+        hint=f"nothing was changed; give {flag} to consent",
+    )
+
+
+def _apply(
+    session: Session,
+    plan: Plan,
+    world: World,
+    limits: Limits,
+    definitions: Future[Definitions] | None,
+) -> None:
+    session.run_folder = session.kept.new_run(session.verb)
+    session.reporter.record_in(RunRecord(session.run_folder), plan)
+    made_now = remember.remember_configurations(session, plan, world)
+    from composetasks.apply.carry_out import carry_out
+
+    try:
+        for event in carry_out(plan, world, _tools(session, world, limits, definitions)):
+            if event.kind == "service-state" and event.seconds is not None:
+                session.seconds[event.service] = event.seconds
+            session.reporter.event(event)
+    except NotUp as failure:
+        if failure.cause == NO_SUBNET:
+            raise _no_subnet(failure, world) from failure
+        raise
+    if made_now:
+        remember.learn_labels(session, made_now, world.model)
+
+
+def _tools(
+    session: Session, world: World, limits: Limits, definitions: Future[Definitions] | None
+) -> Tools:
+    from composetasks.observe.images.build_inputs import digest_of
+    from composetasks.observe.start.listening import Listening
+
+    assert session.run_folder is not None
+    client, cache = session.client, session.kept.cache
+    return Tools(
+        compose=session.compose,
+        client=client,
+        run_folder=session.run_folder,
+        cache=cache,
+        jobs=limits.jobs,
+        timeout=limits.timeout,
+        timeouts=session.settings.timeouts,
+        ready=session.settings.ready,
+        live=session.settings.live,
+        sockets=Listening(client),
+        wait=limits.wait,
+        digest_now=lambda service: digest_of(service, world.model, world.engine, cache, client),
+        definitions=definitions,
+        remember_ends=partial(remember.remember_ends, session, world),
+        taken_since=partial(_taken_since, session, world),
+    )
+
+
+def _taken_since(session: Session, world: World, services: Sequence[str]) -> tuple[str, ...]:
+    """Who has come to a port of ``services`` since ``world`` was observed."""
+    from composetasks.observe.world import look_again
+    from composetasks.plan.conflicts.ports import taken_since
+
+    return tuple(taken_since(world, look_again(world, session.client), services))
+
+
+def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
+    """The failure with the networks that hold the subnets, beside the engine's one line."""
+    from composetasks.plan.conflicts.networks import pool_report
+
+    return TaskFailure(
+        failure.message,
+        code=failure.code,
+        detail=pool_report(world),
+        hint="nothing of others is removed here: free a network, then run it again",
+        data=failure.data,
+    )
+
+
+def report_services(session: Session, services: Sequence[Mapping[str, Any]], plan: Plan) -> None:
+    """End a start: the services with their URLs, how long the steps took, and what a long one's
+    time was spent on."""
+    timed = [{**one, "seconds": session.seconds.get(one["name"])} for one in services]
+    path = _long_path(session)
+    document = {
+        "schema": schema("result"),
+        "command": plan.command,
+        "services": timed,
+        **({"critical_path": [link.service for link in path]} if path else {}),
+    }
+    session.reporter.result(document, [])
+    took = f" after {time.monotonic() - session.began:.1f} s" if plan.steps else ", nothing to do"
+    session.reporter.started(f"{plan.project} is up{took}", timed, path)
+
+
+def _long_path(session: Session) -> tuple[Link, ...]:
+    """The critical path of this run's start, where that took long."""
+    if session.run_folder is None:
+        return ()
+    from composetasks.observe.start.timeline import read_start
+    from composetasks.plan.start.timeline import critical_path
+
+    found = read_start(session.run_folder)
+    return critical_path(found) if found and found.seconds > LONG_SECONDS else ()
+
+
+def report_done(session: Session, plan: Plan, sentence: str) -> None:
+    """End a verb whose result is that it is done."""
+    count = len(plan.steps)
+    did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
+    done = f"{sentence} ({did})"
+    document = {"schema": schema("result"), "command": plan.command, "message": done}
+    session.reporter.result(document, [done])

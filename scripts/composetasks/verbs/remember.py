@@ -1,0 +1,81 @@
+"""What a run remembers of what it did: what containers were made from, how jobs ended, and how
+Compose defines builds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Action, Ended, Model, Plan, World
+from composetasks.store import container_configs
+from composetasks.verbs.session import Session
+
+if TYPE_CHECKING:
+    from composetasks.apply.images.bake import Definitions
+
+
+def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ended]]) -> None:
+    """Keep how jobs ended, each with the service it belongs to, and what they had mounted."""
+    from composetasks.observe.conflicts.host import is_here
+    from composetasks.observe.start.job_inputs import mounted_digests
+    from composetasks.plan.start.jobs import mounted_at_start
+    from composetasks.store import jobs
+
+    if not ends:
+        return
+    model, cache = world.model, session.kept.cache
+    names = dict(ends) if is_here(session.client.base_url) else {}
+    now = mounted_digests(model, names, cache)
+    whole = [
+        replace(
+            end,
+            mounted=mounted_at_start(
+                model.services[name], world.mounted.get(name, {}), now.get(name, {})
+            ),
+        )
+        for name, end in ends
+    ]
+    jobs.save(cache, model.project, whole, {one.id for one in world.engine.containers})
+
+
+def remember_configurations(session: Session, plan: Plan, world: World) -> frozenset[str]:
+    """Keep what containers are about to be made from; gives the services that are."""
+    from composetasks.plan.start.services import comparable
+
+    making = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
+    names = frozenset(step.service for step in plan.steps if step.action in making)
+    for name in names:
+        service = world.model.services[name]
+        container_configs.save(session.kept.cache, service.config_hash, comparable(service.config))
+    return names
+
+
+def learn_labels(session: Session, services: frozenset[str], model: Model) -> None:
+    """Remember the labels of the containers of ``services``, which Compose just made."""
+    from composetasks.observe.compose.bound_hashes import with_resolved_hashes
+    from composetasks.observe.compose.hash_labels import learn
+    from composetasks.observe.engine.inventory import read_containers
+
+    containers, cache = read_containers(session.client), session.kept.cache
+    resolved = with_resolved_hashes(model, containers, session.compose, cache)
+    learn(resolved, [one for one in containers if one.service in services], cache)
+
+
+def build_definitions(session: Session, services: Sequence[str]) -> Definitions:
+    """Compose's definition of the builds of ``services``; remembered, unless it holds a secret."""
+    from composetasks.apply.images.bake import definition
+    from composetasks.observe.compose.remembered import recall, remember
+
+    compose, cache = session.compose, session.kept.cache
+
+    def understood(kept: Mapping[str, Any]) -> Definitions:
+        return {name: dict(kept[name]) for name in services}
+
+    asked = ["bake", *services]
+    found = recall(compose, cache, asked, understood)
+    if found is None:
+        found = definition(compose.argv(), services, compose.folder, compose.environment)
+        if container_configs.mask(found, container_configs.digest_key(cache)) == found:
+            remember(compose, cache, asked, found)
+    return found
