@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         Plan,
         Step,
     )
+    from composetasks.facts.service_status import ServiceStatus
     from composetasks.facts.state import Snapshot, SnapshotPart, State, Unkept
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
     from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
@@ -118,6 +119,7 @@ _NAMES = {
     "RenameContainer RestoreState RetagImage RunCheck RunProvider StartContainer "
     "StateOperation StopContainer StopProvider TakeSnapshot Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Evidence Plan Step",
+    "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",

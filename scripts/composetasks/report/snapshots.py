@@ -1,12 +1,31 @@
-"""The snapshots as lines for a person."""
+"""The snapshots as a document, and as lines for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from composetasks.facts import Snapshot
 from composetasks.facts.units import size
+from composetasks.report.documents import schema
 from composetasks.report.text import aligned, clean
+
+
+def snapshots_document(found: Iterable[Snapshot]) -> dict[str, Any]:
+    return {"schema": schema("snapshots"), "snapshots": [_document(one) for one in found]}
+
+
+def _document(one: Snapshot) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "created": one.created,
+        "bytes": one.bytes,
+        "state": [
+            {"name": part.name, "kind": part.kind, "bytes": part.bytes, "files": part.files}
+            for part in one.state
+        ],
+        "problem": one.problem or None,
+    }
 
 
 def lines(document: Mapping[str, Any]) -> list[str]:

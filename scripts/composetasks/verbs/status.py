@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.launch import engine_away, engine_silent
-from composetasks.facts import BuildImage, ExitCode, Operation, RecreateContainer, RetagImage
+from composetasks.facts import ExitCode
 from composetasks.observe.start.watch import Watch
-from composetasks.report.documents import schema
+from composetasks.report.service_documents import status_document
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.verbs.session import Session
@@ -133,24 +133,20 @@ class _Observation:
         from composetasks.plan.start.faults import model_faults
         from composetasks.plan.start.services import containers_of
         from composetasks.plan.start.start import StartOptions, plan_start
-        from composetasks.verbs.services import documents
+        from composetasks.plan.start.status import stale_services
+        from composetasks.report.service_documents import service_document
+        from composetasks.verbs.services import service_statuses
 
         running = _running(session, session.model().project)
         self._measuring: Measuring = Measuring(session.client, running)
         world = session.observe()
         self._project = world.model.project
         self.orphans = tuple(warnings(world))
-        plan = plan_start(world, (), StartOptions())
-        stale: dict[str, list[str]] = {}
-        for step in plan.steps:
-            if _is_stale(step.operation):
-                for name in step.services or (step.service,):
-                    stale.setdefault(name, []).append(step.reason)
-        self._services = documents(session, world, stale)
-        faults = (*model_faults(world.model, world.model.services), *world.unbuildable.values())
-        self._problems = [
-            {"service": one.service, "message": one.message, "hint": one.hint} for one in faults
-        ]
+        stale = stale_services(plan_start(world, (), StartOptions()))
+        statuses = service_statuses(session, world, stale)
+        self._services = [service_document(one) for one in statuses]
+        faults = model_faults(world.model, world.model.services)
+        self._problems = (*faults, *world.unbuildable.values())
         self._ids = {
             name: [one.id for one in containers_of(world, name) if one.running]
             for name in world.model.services
@@ -159,19 +155,7 @@ class _Observation:
     def document(self) -> dict[str, Any]:
         figures = self._measuring.figures()
         services = [{**one, **_taken(figures, self._ids[one["name"]])} for one in self._services]
-        return {
-            "schema": schema("status"),
-            "project": self._project,
-            "services": services,
-            "problems": self._problems,
-        }
-
-
-def _is_stale(operation: Operation) -> bool:
-    """Whether what a step of a start does is for something that is out of date now."""
-    if isinstance(operation, RecreateContainer):
-        return operation.changed
-    return isinstance(operation, BuildImage | RetagImage)
+        return status_document(self._project, services, self._problems)
 
 
 def _running(session: Session, project: str) -> list[str]:

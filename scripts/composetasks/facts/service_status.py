@@ -1,0 +1,29 @@
+"""How the services of a model stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from composetasks.facts.engine import Container
+from composetasks.facts.model import Service
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """How a service stands.
+
+    ``shown`` is the replica that says most about it, None where there is none; ``since`` and
+    ``restarts`` are that one's. ``problem`` is why a start would not call it up, ``warnings`` are
+    its health check's; ``stale`` says what of it is not what it should be. ``job`` is for one that
+    ends, ``done`` for one that has."""
+
+    service: Service
+    containers: tuple[Container, ...] = ()
+    shown: Container | None = None
+    since: str = ""
+    restarts: int = 0
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    job: bool = False
+    done: bool = False

@@ -1,0 +1,53 @@
+"""What ``status`` says of services: which replica speaks for one, what is stale, what its health
+check warns of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from composetasks.facts import BuildImage, Container, Operation, Plan, RecreateContainer, RetagImage
+
+WARNING = "warning: "
+"""What a line of a health check begins with that tells what is amiss in spite of its passing."""
+MOST_WARNINGS = 3
+LONGEST_WARNING = 300
+
+
+def worst(containers: Iterable[Container]) -> Container | None:
+    """The replica that says most about its service."""
+    return min(containers, key=_badness, default=None)
+
+
+def _badness(container: Container) -> int:
+    if container.state != "running":
+        return 0
+    return {"unhealthy": 1, "starting": 2}.get(container.health, 3)
+
+
+def stale_services(start: Plan) -> dict[str, list[str]]:
+    """The services that are not what they should be, and why, by what a start would do."""
+    stale: dict[str, list[str]] = {}
+    for step in start.steps:
+        if _is_stale(step.operation):
+            for name in step.services or (step.service,):
+                stale.setdefault(name, []).append(step.reason)
+    return stale
+
+
+def _is_stale(operation: Operation) -> bool:
+    """Whether what a step of a start does is for something that is out of date now."""
+    if isinstance(operation, RecreateContainer):
+        return operation.changed
+    return isinstance(operation, BuildImage | RetagImage)
+
+
+def check_warnings(health: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines `warning: ...` that the last probe of a healthy container printed, without that
+    word; ``health`` is what the engine's record says of it."""
+    probes = health.get("Log") or [{}]
+    if health.get("Status") != "healthy" or probes[-1].get("ExitCode") != 0:
+        return ()
+    lines = str(probes[-1].get("Output") or "").splitlines()
+    found = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
+    return tuple(line.strip()[:LONGEST_WARNING] for line in found)[:MOST_WARNINGS]

@@ -1,0 +1,94 @@
+"""The services as documents, for ``status`` and the end of a start. (What draws pages is not loaded
+for them.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from composetasks.facts import Blocker, Container, Service, ServiceStatus
+from composetasks.report.documents import schema
+
+
+def status_document(
+    project: str, services: Sequence[Mapping[str, Any]], problems: Iterable[Blocker]
+) -> dict[str, Any]:
+    return {
+        "schema": schema("status"),
+        "project": project,
+        "services": list(services),
+        "problems": [
+            {"service": one.service, "message": one.message, "hint": one.hint} for one in problems
+        ],
+    }
+
+
+def service_document(status: ServiceStatus) -> dict[str, Any]:
+    """A service by the replica that says most about it, and all of its replicas."""
+    shown = status.shown
+    return {
+        "name": status.service.name,
+        "state": shown.state if shown else "missing",
+        "health": shown.health if shown else "",
+        "since": status.since,
+        "exit_code": shown.exit_code if shown else None,
+        "restarts": status.restarts,
+        "problem": status.problem,
+        "warnings": list(status.warnings),
+        "image": shown.image if shown else status.service.image,
+        "container": shown.name if shown else "",
+        "replicas": [_replica(one) for one in status.containers],
+        "ports": _ports(status.containers),
+        "urls": _urls(status.service, status.containers),
+        "stale": bool(status.stale),
+        "stale_because": list(status.stale),
+        "job": status.job,
+        "done": status.done,
+    }
+
+
+def _replica(container: Container) -> dict[str, Any]:
+    return {
+        "container": container.name,
+        "state": container.state,
+        "health": container.health,
+        "exit_code": container.exit_code,
+    }
+
+
+def _ports(containers: tuple[Container, ...]) -> list[str]:
+    """Published ports as Docker writes them; one on every address of IPv4 and IPv6 once."""
+    bindings = [binding for container in containers for binding in container.bindings]
+    everywhere = [replace(one, host_ip="::") for one in bindings if one.host_ip == "0.0.0.0"]
+    told = (
+        f"{_host(one.host_ip or '0.0.0.0')}:{one.published}->{one.target}/{one.protocol}"
+        for one in bindings
+        if one not in everywhere
+    )
+    return list(dict.fromkeys(told))
+
+
+def _urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
+    """Addresses of the ports whose ``app_protocol`` says what speaks there."""
+    protocols = {
+        int(entry["target"]): str(entry["app_protocol"])
+        for entry in service.config.get("ports") or ()
+        if entry.get("app_protocol")
+    }
+    told = (
+        f"{protocols[binding.target]}://{_reachable(binding.host_ip)}:{binding.published}"
+        for container in containers
+        for binding in container.bindings
+        if binding.target in protocols
+    )
+    return list(dict.fromkeys(told))
+
+
+def _reachable(address: str) -> str:
+    """The host of a URL for a port that is published on an address, which may be every one."""
+    return _host({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address))
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
