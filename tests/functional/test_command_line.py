@@ -323,3 +323,23 @@ def test_help_of_a_task_that_takes_a_command_is_that_task_s(shop: Project) -> No
         ran = shop.inv(*words)
         assert ran.code == 0
         assert "--workdir" in ran.out
+
+
+def test_a_bug_is_a_line_with_the_versions_that_a_report_needs(shop: Project) -> None:
+    shop.write(
+        "tasks.py",
+        "from composetasks import collection\n"
+        "from composetasks.verbs.session import Session\n"
+        "def broken(*_words, **_flags):\n"
+        "    raise ZeroDivisionError('by nothing')\n"
+        "Session.model = broken\n"
+        "ns = collection()\n",
+    )
+    ran = shop.inv("status")
+    assert ran.code == 3
+    assert ran.err.startswith("error: a bug in composetasks: ZeroDivisionError: by nothing\n")
+    for name in ("composetasks ", "Python 3.", "Linux", "Compose ", "Buildx ", "engine "):
+        assert name in ran.err
+    report = next(shop.folder.glob(".composetasks/runs/*-bug/traceback.txt")).read_text()
+    assert "Compose " in report.splitlines()[0]
+    assert "in broken" in report

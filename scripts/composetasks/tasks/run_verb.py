@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke import Context
 from invoke.exceptions import Exit
@@ -130,26 +130,31 @@ def _left(failure: TaskFailure, session: Session | None, told: Reporter) -> Task
 
 
 def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure:
-    """One line for the user, the traceback in the run folder."""
+    """One line for the user; the traceback, and the versions a report needs, in the run folder."""
+    from composetasks.run.versions import versions
+
+    stands_on = versions()
     text = safe("".join(traceback.format_exception(error)))
     kept = session.run_folder if session and session.run_folder else None
+    message = f"a bug in composetasks: {type(error).__name__}: {error}"
     try:
         if kept is None:
             place = Folder(folder / ".composetasks", folder / ".composetasks" / "cache")
             place.make()
             kept = place.new_run("bug")
-        (kept / "traceback.txt").write_text(text, "utf-8", "backslashreplace")
+        report = kept / "traceback.txt"
+        report.write_text(f"{stands_on}\n\n{text}", "utf-8", "backslashreplace")
     except (OSError, TaskFailure) as unkept:
         return TaskFailure(
-            f"a bug in composetasks: {type(error).__name__}: {error}",
+            message,
             code=ExitCode.BUG,
-            detail=f"its traceback could not be kept: {unkept}",
+            detail=f"{stands_on}\nits traceback could not be kept: {unkept}",
             hint="please report it; run the task again where its folder can be written to",
         )
-    said: dict[str, Any] = {"traceback": str(kept / "traceback.txt")}
     return TaskFailure(
-        f"a bug in composetasks: {type(error).__name__}: {error}",
+        message,
         code=ExitCode.BUG,
-        hint=f"please report it with {kept / 'traceback.txt'}",
-        data=said,
+        detail=stands_on,
+        hint=f"please report it to the project's issue tracker, with {report}",
+        data={"traceback": str(report)},
     )
