@@ -1,9 +1,11 @@
-"""A socket between a program and the engine, whose connections a test can cut or let hang."""
+"""A socket between a program and the engine, whose connections a test can cut or let hang, all of
+them or those on which a certain thing is asked for."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -26,10 +28,11 @@ class EngineProxy:
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._refusing = False
-        self.refused = threading.Event()
+        self.refused, self.asked = threading.Event(), threading.Event()
         self._flowing = threading.Event()
         self._flowing.set()
-        self._lock = threading.Lock()
+        self._silent: re.Pattern[bytes] | None = None
+        self._ended = threading.Event()
 
     def __enter__(self) -> EngineProxy:
         self._start(self._accept)
@@ -38,6 +41,7 @@ class EngineProxy:
     def __exit__(self, *exc: object) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._ended.set()
         self.cut()
         self._flowing.set()
         for thread in self._threads:
@@ -57,7 +61,15 @@ class EngineProxy:
 
     def flow(self) -> None:
         """Pass on again."""
+        self._silent = None
         self._flowing.set()
+
+    def silence(self, method: str, path: str) -> None:
+        """Pass no request on whose path matches, nor whatever else comes on its connection. All
+        others are answered. ``asked`` is set with the first of them."""
+        request = rf"{method} (?:/v[\d.]+)?{path}[? ]"
+        self._silent = re.compile(request.encode())
+        self.asked.clear()
 
     def _start(self, target: Callable[..., None], *arguments: socket.socket) -> None:
         thread = threading.Thread(target=target, args=arguments)
@@ -82,6 +94,9 @@ class EngineProxy:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self._flowing.wait()
+                if self._silent and self._silent.match(data):
+                    self.asked.set()
+                    self._ended.wait()
                 sink.sendall(data)
         _end(sink)
 

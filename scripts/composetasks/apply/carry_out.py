@@ -83,7 +83,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         check_unchanged(plan, world, tools)
     try:
         yield from _clear([step for step in clearing if step not in left_over], world, tools)
-    except TaskFailure:
+    except _failures():
         if state:
             yield from _start_again(containers, world, tools)
         raise
@@ -144,9 +144,16 @@ def _change_state(
         yield from change_state(state, world, tools)
     except HalfReplaced:
         raise
-    except TaskFailure:
+    except _failures():
         yield from _start_again(containers, world, tools)
         raise
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What ends a step: a failure, an error of the engine's or of the system's."""
+    from docker.errors import DockerException
+
+    return (TaskFailure, DockerException, OSError)
 
 
 def _start_again(containers: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
@@ -238,9 +245,10 @@ def _by_compose(step: Step) -> bool:
 
 def _clear_some(steps: Sequence[Step], world: World, tools: Tools) -> list[Event]:
     if isinstance(steps[0].operation, StopProvider):
-        return list(stop_provider(steps[0], tools))
+        return list(stop_provider(steps[0], tools, world.model.project))
     if _by_compose(steps[0]):
-        stop_by_compose(tools, steps[0].service, [step.key for step in steps])
+        keys = [step.key for step in steps]
+        stop_by_compose(tools, world.model.project, steps[0].service, keys)
     return [
         event
         for step in steps

@@ -113,10 +113,15 @@ def in_utf8() -> None:
     os.execve(sys.executable, argv, environment)  # noqa: S606 - the very program that runs
 
 
-def _named(argv: Sequence[str]) -> str:
-    """A program and its first word: `docker-compose up`."""
-    words = [word for word in argv[1:] if not word.startswith("-")]
-    return " ".join([Path(argv[0]).name, *words[:1]])
+VALUED = ("-p", "-C", "-o", "--ansi", "--profile", "--progress")
+"""The options before a program's command that are followed by a value."""
+
+
+def named(argv: Sequence[str]) -> str:
+    """A program and its command: `docker-compose up`."""
+    words = zip(argv[1:], argv, strict=False)
+    commands = (word for word, before in words if word[:1] != "-" and before not in VALUED)
+    return " ".join([Path(argv[0]).name, *list(commands)[:1]])
 
 
 def _ended(child: subprocess.Popen[bytes]) -> None:
@@ -142,7 +147,7 @@ def run(
     child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     data = None if stdin is None else stdin.encode()
     try:
-        with waiting.on(_named(argv)):
+        with waiting.on(named(argv)):
             out, err = child.communicate(data, timeout)
     except subprocess.TimeoutExpired as error:
         _end(child, signal.SIGTERM)
@@ -240,6 +245,7 @@ class Running:
             threading.Thread(target=self._read, args=(name,), daemon=True)
             for name in ("stdout", "stderr")
         ]
+        self._open_streams = len(self._threads)
         for thread in self._threads:
             thread.start()
         if stdin is not None and self._child.stdin is not None:
@@ -256,14 +262,25 @@ class Running:
         self._lines.put(None)
 
     def __iter__(self) -> Iterator[Line]:
-        open_streams = len(self._threads)
-        while open_streams:
-            with waiting.on(_named(self.argv), waiting.QUIET_SECONDS):
-                line = self._lines.get()
+        while True:
+            with waiting.on(named(self.argv), waiting.QUIET_SECONDS):
+                line = self.line()
             if line is None:
-                open_streams -= 1
-            else:
-                yield line
+                return
+            yield line
+
+    def line(self, seconds: float | None = None) -> Line | None:
+        """The next line, None where both outputs are closed. Raises TimeoutError where there is
+        none within so many seconds."""
+        while self._open_streams:
+            try:
+                line = self._lines.get(timeout=seconds)
+            except queue.Empty:
+                raise TimeoutError from None
+            if line is not None:
+                return line
+            self._open_streams -= 1
+        return None
 
     def wait(self) -> int:
         """The exit code, once it ended."""

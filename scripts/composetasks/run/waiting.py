@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 ENGINE_SECONDS = 5.0
 """After how long a silent engine is told. Its answers take milliseconds."""
+WORK = 3
+"""What the engine is asked to do may take so many times as long as what it is asked to tell."""
 PROGRAM_SECONDS = 8.0
 """After how long the silence of anything else is told."""
 QUIET_SECONDS = 30.0

@@ -223,8 +223,13 @@ def _stop_container(step: Step, client: APIClient) -> dict[str, Any]:
 
 def stop(client: APIClient, record: Mapping[str, Any]) -> None:
     """Stop a container within its own grace period (the SDK would give up on a longer one)."""
+    client.stop(record["Id"], timeout=grace_seconds(record))
+
+
+def grace_seconds(record: Mapping[str, Any]) -> int:
+    """How many seconds a container may take to end."""
     grace = (record.get("Config") or {}).get("StopTimeout")
-    client.stop(record["Id"], timeout=DEFAULT_GRACE_SECONDS if grace is None else int(grace))
+    return DEFAULT_GRACE_SECONDS if grace is None else int(grace)
 
 
 # --- networks -------------------------------------------------------------------------------

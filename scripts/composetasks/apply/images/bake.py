@@ -4,17 +4,23 @@ docs/decisions/building-with-bake.md."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode, Service, Shared
 from composetasks.facts.engine import SERVICE
-from composetasks.run import process
+from composetasks.run import process, waiting
 from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.buildx import buildx
 from composetasks.run.failure import TaskFailure
+
+OWN_STEP = "load local bake definitions"
+"""The step that Buildx does by itself, before it asks the engine for anything."""
+
 
 Definitions = dict[str, dict[str, Any]]
 """Bake targets by service."""
@@ -131,14 +137,34 @@ def run_bake(
     log: BuildLog,
     started: Callable[[Vertex], None],
     register: Callable[[process.Running], None],
+    *,
+    within: float,
 ) -> int:
     """Build, and return Buildx's exit code. ``started`` is told of each step that starts,
-    ``register`` of the program, so that it can be ended."""
+    ``register`` of the program, so that it can be ended. Raises TimeoutError where the engine has
+    not begun ``within`` so many seconds; once it has, a build may be silent for as long as it
+    takes."""
     env = {**bake.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_METADATA_WARNINGS": "0"}
     document = json.dumps(bake.document(places))
     with process.Running(bake.argv(), cwd=bake.cwd, env=env, stdin=document) as running:
         register(running)
-        for line in running:
+        for line in chain(_until_begun(running, within), running):
             for vertex in log.feed(line.text):
                 started(vertex)
         return running.wait()
+
+
+def _until_begun(running: process.Running, within: float) -> Iterator[process.Line]:
+    """What Buildx says until the engine builds: that it reads what was sent to it, first."""
+    deadline = time.monotonic() + within
+    with waiting.on("the engine to begin the build"):
+        while True:
+            try:
+                line = running.line(max(0.0, deadline - time.monotonic()))
+            except TimeoutError as error:
+                raise TimeoutError(f"a build was not begun within {within:g} s") from error
+            if line is None:
+                return
+            yield line
+            if '"vertexes"' in line.text and OWN_STEP not in line.text:
+                return

@@ -29,7 +29,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.references import divided, repository
-from composetasks.run import process
+from composetasks.run import process, waiting
 from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -127,12 +127,13 @@ class ImageSteps:
         with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             log = BuildLog(stream)
             began = time.monotonic()
-            code = run_bake(bake, sending.changes, log, started, self.register)
+            within = self.client.timeout * waiting.WORK
+            code = run_bake(bake, sending.changes, log, started, self.register, within=within)
             if code != 0 and lost_layer(log) and not bake.no_cache:
                 tell(event("warning", step, LOST_LAYER))
                 log = BuildLog(stream)
                 again = replace(bake, no_cache=True)
-                code = run_bake(again, sending.changes, log, started, self.register)
+                code = run_bake(again, sending.changes, log, started, self.register, within=within)
         took = log.time(time.monotonic() - began)
         if code != 0:
             raise build_failure(service, self.world.model.directory, log, path)

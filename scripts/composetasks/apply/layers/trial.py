@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from composetasks.apply.images.bake import Bake, run_bake
 from composetasks.facts import ExitCode, LayeredImage, Service
-from composetasks.run import outside_failures, process
+from composetasks.run import outside_failures, process, waiting
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records
@@ -166,7 +166,10 @@ class Trial:
         places = {"context": str(target["context"]), "dockerfile": str(place)}
         log = BuildLog(io.StringIO())
         began = time.monotonic()
-        code = run_bake(bake, places, log, lambda vertex: None, lambda running: None)
+        code = run_bake(
+            *(bake, places, log, lambda vertex: None, lambda running: None),
+            within=self.client.timeout * waiting.WORK,
+        )
         took = log.time(time.monotonic() - began)
         if code != 0:
             failed = log.failed()

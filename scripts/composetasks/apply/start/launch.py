@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from composetasks.apply.conflicts import removal
 from composetasks.apply.events import event
+from composetasks.apply.start import compose_command
+from composetasks.apply.start.compose_command import NotDone
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
     ContainerStart,
@@ -22,14 +25,12 @@ from composetasks.facts import (
 )
 from composetasks.facts.plain_text import lines_of
 from composetasks.plan.start.telling_line import spoken
+from composetasks.run import waiting
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.process import ProgramError
 
-READABLE = ("--ansi", "never", "--progress", "auto")
-"""What it says is read, whatever COMPOSE_ANSI and COMPOSE_PROGRESS want for a terminal; ``auto``
-is plain text where there is none, and ``plain`` is refused with COMPOSE_ANSI=always."""
 LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
 
 
@@ -93,7 +94,8 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
         if provided:
             _with_providers(tools, model, names, options)
         else:
-            _compose_up(tools.compose, tools, names, ["--no-deps", *options])
+            limit = _limit(tools, names)
+            _compose_up(tools, model, names, ["--no-deps", *options], limit=limit)
 
 
 def _with_providers(
@@ -115,7 +117,7 @@ def _with_providers(
     )
     files = [*map(str, model.files), "-"]
     compose = tools.compose.with_files(files, tools.compose.project)
-    _compose_up(compose, tools, names, options, text)
+    _compose_up(tools, model, names, options, compose=compose, override=text)
 
 
 def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
@@ -137,18 +139,33 @@ def _forced(steps: Sequence[Step]) -> bool:
     )
 
 
+def _limit(tools: Tools, services: Sequence[str]) -> float:
+    """Seconds that the engine may take for one container of these: as long as they may take to be
+    up, but never less than for other work."""
+    given = [tools.given_timeout(name) for name in services]
+    limits = [compose_command.LONGEST_SECONDS if one is None else one for one in given]
+    return max(*limits, tools.client.timeout * waiting.WORK)
+
+
 def _compose_up(
-    compose: Compose,
     tools: Tools,
+    model: Model,
     services: Sequence[str],
     options: Sequence[str],
+    *,
+    compose: Compose | None = None,
     override: str | None = None,
+    limit: float = math.inf,
 ) -> None:
     # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
     spare = "--remove-orphans=false"
     arguments = ("up", "-d", "--no-build", "--pull", "never", spare, *options)
     try:
-        compose.run(*READABLE, *arguments, *services, stdin=override)
+        compose_command.run(
+            tools, model.project, [*arguments, *services], compose, stdin=override, limit=limit
+        )
+    except NotDone as error:
+        raise NotLaunched(services, str(error)) from error
     except ProgramError as error:
         (tools.run_folder / "compose-up.log").write_text(
             safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
@@ -159,11 +176,11 @@ def _compose_up(
         raise NotLaunched(services, error.stdout + error.stderr) from error
 
 
-def stop_provider(step: Step, tools: Tools) -> Iterator[Event]:
+def stop_provider(step: Step, tools: Tools, project: str) -> Iterator[Event]:
     """Have a provider end what it made. Raises TaskFailure, code 1, where Compose can't."""
     yield event("step-started", step)
     try:
-        tools.compose.run(*READABLE, "down", step.service)
+        compose_command.run(tools, project, ["down", step.service])
     except ProgramError as error:
         failed = NotLaunched([step.service], error.stdout + error.stderr)
         raise TaskFailure(
@@ -174,14 +191,14 @@ def stop_provider(step: Step, tools: Tools) -> Iterator[Event]:
     yield event("step-done", step, "ended")
 
 
-def stop_by_compose(tools: Tools, service: str, keys: Sequence[str]) -> None:
+def stop_by_compose(tools: Tools, project: str, service: str, keys: Sequence[str]) -> None:
     """Stop a service's containers (``keys``: their ids) after its ``pre_stop`` hooks.
 
     Raises TaskFailure, code 1, where a hook fails: Compose lets the container run then. One whose
     container ended under it, in a restart loop say, has not failed: there is nothing to stop."""
     before = _lives(tools, keys)
     try:
-        tools.compose.run(*READABLE, "stop", service)
+        compose_command.run(tools, project, ["stop", service])
     except ProgramError as error:
         if before.isdisjoint(_lives(tools, keys)):
             return

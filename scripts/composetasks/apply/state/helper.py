@@ -17,6 +17,7 @@ from composetasks.apply import interpreter
 from composetasks.apply.inside import wire
 from composetasks.apply.state.mounts import ARCHIVES, Archives, Mounted, bind
 from composetasks.facts import ExitCode, World
+from composetasks.run import waiting
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 
@@ -198,7 +199,8 @@ class Helper:
         if self._left_alone:
             return
         if self._watch.ident is not None:
-            self._watch.join(END_SECONDS)
+            with waiting.on("the helper container to end"):
+                self._watch.join(END_SECONDS)
         if self._id and (self._watch.ident is None or self._watch.is_alive()):
             # It never ran, or does not come to its end.
             with contextlib.suppress(errors.APIError):

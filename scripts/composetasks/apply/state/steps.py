@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from composetasks.apply.events import event
+from composetasks.apply.start.launch import engine_away
 from composetasks.apply.state import snapshot
 from composetasks.apply.state.helper import HelperFailed
 from composetasks.apply.state.messages import failure
@@ -48,6 +49,8 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
             "while they are paused",
         ) from gone
     except OSError as error:
+        if isinstance(error, engine_away()):
+            raise
         raise TaskFailure(
             f"snapshot {step.target} could not be written: {error.strerror or error}",
             hint="the state is what it was before; make room in .composetasks/snapshots",

@@ -16,9 +16,6 @@ from docker import APIClient
 
 from composetasks.run import waiting
 
-WORK = 3
-"""What the engine is asked to do may take so many times as long as what it is asked to tell."""
-
 
 class Client(APIClient):
     """An APIClient whose ``timeout`` (seconds) is that of the beginning of every answer, but of
@@ -33,11 +30,11 @@ class Client(APIClient):
         asked = f"{method!s} {_path(str(url))}"
         given = kwargs.get("timeout")
         connecting, answer = given if isinstance(given, tuple) else (given, given)
-        endless = answer is None and method == "GET"
+        endless = answer is None and (method == "GET" or asked.endswith("/attach"))
         if endless:
             answer = self.timeout
         elif answer == self.timeout and method != "GET":
-            answer = self.timeout * WORK
+            answer = self.timeout * waiting.WORK
         kwargs["timeout"] = (connecting or self.timeout, answer)
         # What was given longer than usual takes so much longer by itself: a stop, say.
         due = max(0.0, given - self.timeout) if isinstance(given, (int, float)) else 0.0
