@@ -136,15 +136,12 @@ def see_row(post: dict[str, Any]) -> str:
 
         def scored() -> dict[str, Any] | None:
             cursor = connection.cursor(row_factory=dict_row)
-            try:
-                # A row whose clip could not be had yet gets its final score later.
-                return cursor.execute(
-                    "SELECT * FROM scored_posts WHERE post_id = %s"
-                    " AND NOT (fusion AND video_score IS NULL)",
-                    [post["post_id"]],
-                ).fetchone()
-            except psycopg.errors.UndefinedTable:
-                return None
+            # A row whose clip could not be had yet gets its final score later.
+            return cursor.execute(
+                "SELECT * FROM scored_posts WHERE post_id = %s"
+                " AND NOT (fusion AND video_score IS NULL)",
+                [post["post_id"]],
+            ).fetchone()
 
         row = wait_for(scored, SCORE_SECONDS, "no row in scored_posts")
     weight = row["text_weight"] if row["fusion"] else 1.0

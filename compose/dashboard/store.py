@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, Error
-from psycopg.errors import UndefinedTable
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -14,9 +13,9 @@ SECONDS = 5
 LATEST = 500
 
 TOTALS = """
-SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged, avg(score) AS average,
-       count(DISTINCT author) AS authors, max(scored_at) AS last_scored
-FROM scored_posts
+SELECT posts, flagged, (score / nullif(posts, 0))::double precision AS average, authors,
+       (SELECT max(scored_at) FROM scored_posts) AS last_scored
+FROM scored_totals
 """
 NEWEST = "SELECT * FROM scored_posts ORDER BY scored_at DESC, post_id LIMIT %s"
 ONE = "SELECT * FROM scored_posts WHERE post_id = %s"
@@ -91,8 +90,5 @@ class Store:
         try:
             with self._pool.connection() as connection:
                 return connection.execute(query, parameters or None).fetchall()
-        except UndefinedTable:
-            # The processor makes the table when it first starts.
-            return []
         except (Error, PoolTimeout) as error:
             raise Unavailable(str(error)) from error

@@ -151,7 +151,9 @@ class Job:
         kafka = f"Kafka at {self._settings.kafka_bootstrap} does not answer"
         if not self._patiently(kafka, Py4JError, self._see_topics):
             return None
-        if not self._patiently("the database does not answer", Away, self._prepare_store):
+        if not self._patiently("the database does not answer", Away, self._store.check):
+            return None
+        if not self._patiently("the schema is not migrated", Away, self._store.check_schema):
             return None
         say(f"streaming, code {self._version}")
         self._heard = time.monotonic()
@@ -205,9 +207,6 @@ class Job:
         this batch then belong to a topic that is no more."""
         if self._topics.id_of(topic) != self._topic_ids[topic]:
             raise RuntimeError(f"topic {topic} was recreated: its messages are read from the first")
-
-    def _prepare_store(self) -> None:
-        self._store.prepare()
 
     def _patiently(self, what: str, problem: type[Exception], act: Callable[[], None]) -> bool:
         """Does something as soon as what it needs is there; whether it was done."""

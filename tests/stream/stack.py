@@ -23,7 +23,7 @@ PATIENCE_SECONDS = float(os.environ.get("STREAM_PATIENCE", "240"))
 POLL_SECONDS = 0.5
 
 HERE = Path(__file__).parent
-SERVICES = ("postgres", "kafka", "client", "clips", JOB)
+SERVICES = ("postgres", "migrate", "kafka", "client", "clips", JOB)
 
 Found = TypeVar("Found")
 _numbers = itertools.count(1)
@@ -79,7 +79,7 @@ class Stack:
             shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
             Path(place).chmod(0o755)
             found = cls(tree, code, settings, health)
-            found.compose("build", "postgres", "kafka", "clips", JOB)
+            found.compose("build", "postgres", "migrate", "kafka", "clips", JOB)
             try:
                 found.compose("up", "-d", "--no-build", *SERVICES)
                 found.wait_until_streaming()
@@ -157,6 +157,10 @@ class Stack:
     @contextlib.contextmanager
     def producer(self) -> Iterator[Producer]:
         """Kafka's console producer for the block, which gets all that it was sent to its topic."""
+        # Its patience is a minute: on a busy machine a Kafka that was just started takes longer.
+        self.wait_for(
+            lambda: self.inspect("kafka")["State"]["Health"]["Status"] == "healthy", "Kafka is up"
+        )
         argv = self._argv(
             *("exec", "-T", "-e", "KAFKA_HEAP_OPTS=-Xmx1g", "client"),
             *("/opt/kafka/bin/kafka-run-class.sh", "org.apache.kafka.tools.ConsoleProducer"),

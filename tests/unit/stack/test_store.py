@@ -1,38 +1,26 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+import processing
 from processing.rows import Origin, Rejection, Retry, ScoredPost
-from processing.store import COLUMNS, as_json, create_table_sql, newest, upsert_sql
+from processing.store import COLUMNS, as_json, newest, schema_sql, upsert_sql
 from tests.unit.stack.samples import row
 
+MIGRATIONS = Path(processing.__file__).parents[1] / "migrations" / "versions"
 
-def test_the_table_has_the_agreed_columns() -> None:
-    assert list(COLUMNS) == [
-        "post_id",
-        "author",
-        "caption",
-        "language",
-        "video_url",
-        "text_score",
-        "video_score",
-        "score",
-        "flagged",
-        "fusion",
-        "text_weight",
-        "threshold",
-        "code_version",
-        "posted_at",
-        "crawled_at",
-        "scored_at",
-    ]
-    assert create_table_sql().startswith(
-        "CREATE TABLE IF NOT EXISTS scored_posts (post_id text PRIMARY KEY, author text NOT NULL,"
-    )
+
+def test_the_columns_are_those_that_the_migrations_make() -> None:
+    made = (MIGRATIONS / "0001_scored_posts.py").read_text()
+    columns = re.findall(r"^ {12}(\w+) (.+?),?$", made, re.MULTILINE)
+    assert dict(columns) == COLUMNS
+    assert all(name in schema_sql() for name in COLUMNS)
 
 
 def test_many_rows_are_one_statement_with_one_parameter() -> None:

@@ -1,0 +1,176 @@
+"""The schema: how it comes to be what the code needs, and that it answers at once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from processing.rows import ScoredPost
+from processing.store import as_json, newest, upsert_sql
+from tests.stream.stack import ROOT, Stack
+from tests.unit.stack.samples import row
+
+POSTS = 1_000_000
+MOST_PAGES = 600
+"""That a query of the dashboard may touch: the table has more than twenty thousand."""
+BEFORE = """
+CREATE TABLE scored_posts (post_id text PRIMARY KEY, author text NOT NULL, caption text NOT NULL,
+language text NOT NULL, video_url text NOT NULL, text_score double precision NOT NULL,
+video_score double precision, score double precision NOT NULL, flagged boolean NOT NULL,
+fusion boolean NOT NULL, text_weight double precision NOT NULL, threshold double precision NOT NULL,
+code_version text NOT NULL, posted_at timestamptz NOT NULL, crawled_at timestamptz NOT NULL,
+scored_at timestamptz NOT NULL);
+INSERT INTO scored_posts SELECT 'p' || n, 'author ' || n % 50000, 'caption ' || n, 'vi',
+'http://clips/' || n, 0.25, 0.5, n % 100 / 100.0, n % 100 >= 50, true, 0.3, 0.5, 'before',
+now(), now(), now() - n * interval '1 second' FROM generate_series(1, {posts}) AS n;
+ANALYZE scored_posts;
+"""
+"""The table as the job made it until there were migrations."""
+CONTENT = "SELECT count(*) AS posts, sum(hashtext(p::text)::bigint) AS content FROM scored_posts p"
+COUNTED = """
+SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged, count(DISTINCT author)
+AS authors, coalesce(round(sum(score::numeric), 9), 0) AS score FROM scored_posts
+"""
+KEPT = "SELECT posts, flagged, authors, round(score, 9) AS score FROM scored_totals"
+
+
+class Database:
+    """A database of its own in the stack's PostgreSQL."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self._stack = stack
+        self.name = name
+        self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+        self.run(f"CREATE DATABASE {name}", "postgres")
+
+    def run(self, statements: str, database: str = "") -> str:
+        """What psql prints."""
+        return self._stack.compose(
+            *("exec", "-T", "postgres", "psql", "-qAtU", "user", "-v", "ON_ERROR_STOP=1"),
+            *("-d", database or self.name),
+            stdin=statements.encode(),
+        )
+
+    def one(self, query: str) -> dict[str, Any]:
+        """The one row of a query."""
+        found: dict[str, Any] = json.loads(self.run(f"SELECT row_to_json(a) FROM ({query}) a"))
+        return found
+
+    def migrate(self) -> None:
+        """Runs the stack's own service on it."""
+        once = ("run", "--rm", "-T", "--no-deps", "-e", f"PGDATABASE={self.name}", "migrate")
+        self._stack.compose(*once)
+
+
+@pytest.fixture
+def database(stack: Stack) -> Database:
+    """An empty one."""
+    return Database(stack, "other")
+
+
+def dashboard(name: str) -> str:
+    """A query of the dashboard, by its name there."""
+    tree = ast.parse((ROOT / "compose" / "dashboard" / "store.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return str(ast.literal_eval(node.value))
+    raise AssertionError(name)
+
+
+def a_row(chance: random.Random, number: int) -> ScoredPost:
+    """A row of few posts by few authors."""
+    found = row(f"p{chance.randrange(60)}", chance.randrange(20), number)
+    post = replace(found.post, author=f"author {chance.randrange(12)}")
+    score = chance.random()
+    return replace(found, post=post, score=score, flagged=score >= 0.5)
+
+
+def test_a_million_rows_are_kept_and_the_dashboards_queries_read_few_pages(
+    database: Database,
+) -> None:
+    database.run(BEFORE.format(posts=POSTS))
+    before = database.one(CONTENT)
+    database.migrate()
+    assert database.one(CONTENT) == before
+    assert before["posts"] == POSTS
+    assert database.one(KEPT) == database.one(COUNTED)
+    for name, values in (("TOTALS", ()), ("NEWEST", (500,)), ("ONE", ("'p77'",))):
+        query = dashboard(name)
+        for value in values:
+            query = query.replace("%s", str(value), 1)
+        told = json.loads(database.run(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}"))[0]
+        pages = told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"]
+        print(f"{name}: {told['Execution Time']:.1f} ms, {pages} pages of {POSTS} rows")
+        assert pages < MOST_PAGES, name
+
+
+def test_migrations_that_run_at_once_and_again_are_made_once(database: Database) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(database.migrate) for _ in range(2)]:
+            done.result()
+    made = database.run("SELECT version_num FROM alembic_version")
+    database.migrate()
+    assert database.run("SELECT version_num FROM alembic_version") == made
+
+
+def test_a_schema_from_later_code_is_left_alone_and_told(database: Database) -> None:
+    database.migrate()
+    database.run("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(AssertionError, match="the schema is at 9999, this code knows none"):
+        database.migrate()
+
+
+def test_counts_are_true_whoever_writes_at_the_same_time(database: Database) -> None:
+    database.migrate()
+    scripts = []
+    for writer in range(4):
+        chance = random.Random(writer)
+        statement = upsert_sql().replace("%s", "$1")
+        lines = [f"PREPARE write(jsonb) AS {statement};"]
+        for number in range(40):
+            rows = newest(a_row(chance, number) for _ in range(chance.randrange(30)))
+            lines.append(f"EXECUTE write($json${as_json(rows)}$json$);")
+            if chance.random() < 0.2:
+                lines.append(f"DELETE FROM scored_posts WHERE post_id = 'p{chance.randrange(60)}';")
+        scripts.append("\n".join(lines))
+    ready = threading.Barrier(len(scripts))
+
+    def write(script: str) -> None:
+        ready.wait()
+        database.run(script)
+
+    with ThreadPoolExecutor(len(scripts)) as threads:
+        for done in [threads.submit(write, script) for script in scripts]:
+            done.result()
+    counted = database.one(COUNTED)
+    print(counted)
+    assert database.one(KEPT) == counted
+    assert counted["posts"] > 0
+    database.run("TRUNCATE scored_posts")
+    assert database.one(KEPT) == database.one(COUNTED)
+
+
+def test_a_job_whose_table_lacks_a_column_waits_and_says_so(stack: Stack) -> None:
+    def rename(old: str, new: str) -> None:
+        statement = f"ALTER TABLE scored_posts RENAME {old} TO {new}"
+        words = ("exec", "-T", "postgres", "psql", "-qU", "user", "-d", "tiktok_safety_db")
+        stack.compose(*words, "-c", statement)
+
+    started = stack.inspect()["State"]["StartedAt"]
+    rename("video_score", "other_score")
+    try:
+        stack.kill_program("java")
+        said = "the schema is not migrated since"
+        stack.wait_for(lambda: said in stack.health(), "health tells of the schema")
+        assert 'column "video_score" does not exist' in stack.health()
+    finally:
+        rename("other_score", "video_score")
+    stack.wait_until_streaming()
+    assert stack.inspect()["State"]["StartedAt"] == started
