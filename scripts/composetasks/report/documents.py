@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from composetasks.run.masking import safe
+
 if TYPE_CHECKING:
-    from composetasks.facts import Event, Evidence, Link, Plan, Shortening, Step, Timeline
+    from composetasks.facts import Check, Event, Evidence, Link, Plan, Shortening, Step, Timeline
     from composetasks.run.failure import TaskFailure
 
 MOMENTS = ("launched", "created", "started", "failed", "ready")
@@ -64,6 +66,21 @@ def evidence_document(evidence: Evidence) -> dict[str, Any]:
         key: value
         for key, value in found.items()
         if value is not None or (paired and key in ("old", "new"))
+    }
+
+
+def doctor_document(checks: Iterable[Check]) -> dict[str, Any]:
+    return {
+        "schema": schema("doctor"),
+        "checks": [
+            {
+                "name": one.name,
+                "status": one.status.value,
+                "message": safe(one.message),
+                "hint": safe(one.hint),
+            }
+            for one in checks
+        ],
     }
 
 

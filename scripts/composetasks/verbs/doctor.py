@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from composetasks.facts import Check, ExitCode, Status
-from composetasks.report.documents import schema
-from composetasks.run.masking import safe
+from composetasks.facts import ExitCode, Status
+from composetasks.report.documents import doctor_document
 from composetasks.verbs.session import Session
 
 
@@ -21,17 +18,8 @@ def doctor(session: Session) -> ExitCode:
             session.hide_literals(model)
     finally:
         examination.end()
-    document = {"schema": schema("doctor"), "checks": [_document(one) for one in checks]}
+    document = doctor_document(checks)
     session.reporter.result(document, [])
     session.reporter.checks(document)
     failed = any(one.status is Status.FAILED for one in checks)
     return ExitCode.FAILED if failed else ExitCode.OK
-
-
-def _document(one: Check) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "status": one.status.value,
-        "message": safe(one.message),
-        "hint": safe(one.hint),
-    }
