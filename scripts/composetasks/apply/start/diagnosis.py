@@ -1,33 +1,32 @@
-"""What is known of a start that failed: gathered from the engine, named, kept in the run folder.
-
-``inspect/NAME.json`` and ``logs/NAME.log`` of every container of the start are kept whole (the
-last KEPT_LINES lines since the start began), without secrets.
+"""What is known of a start that failed, named, and kept in the run folder: ``inspect/NAME.json``
+and ``logs/NAME.log`` of every container of the start, without secrets.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts.plain_text import lines_of
 from composetasks.facts.timestamps import moment
+from composetasks.observe.start.container_evidence import (
+    LAST_LINES,
+    ContainerEvidence,
+    asked_to_end,
+    evidence,
+)
 from composetasks.plan.start.causes import Case, cause, health_command
 from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes
 from composetasks.plan.start.telling_line import spoken, telling
 from composetasks.run.failure import NotUp
-from composetasks.run.masking import hide_all, safe, safe_data
-from composetasks.run.secret_values import declared
+from composetasks.run.masking import safe_data
 from composetasks.store.folder import write_json
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-KEPT_LINES = 10_000
-SHOWN_LINES = 12
 SHOWN_PROBES = 3
 
 
@@ -55,18 +54,12 @@ class Trouble:
     standing: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    name: str
-    record: Mapping[str, Any]
-    log: Sequence[str]
-
-
 def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
     """The failure of a start: its diagnosis by name and in words, with the evidence as data."""
-    seen = dict(_gather(client, trouble))
+    names = {key: name for some in trouble.containers.values() for key, name in some.items()}
+    seen = evidence(client, names, trouble.since)
     _keep(run_folder, seen.values())
-    one = seen.get(trouble.key) or _Seen("", {}, ())
+    one = seen.get(trouble.key) or ContainerEvidence()
     lines = _last_run(one)
     killed = trouble.verdict.kind == "killed"
     case = Case(
@@ -80,7 +73,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
         was_up=trouble.was_up,
         awaited=trouble.of.awaited,
         ports=trouble.of.ports,
-        asked_to_end=_asked_to_end(client, trouble.key, one.record) if killed else None,
+        asked_to_end=asked_to_end(client, trouble.key, one.record) if killed else None,
     )
     found = cause(case)
     at = telling(lines)
@@ -92,7 +85,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
         "check": health_command(one.record),
         "probes": [_probe(probe) for probe in fresh_probes(case.state)[-SHOWN_PROBES:]],
         "telling": lines[at] if at is not None else "",
-        "log": list(lines[-SHOWN_LINES:]),
+        "log": list(lines[-LAST_LINES:]),
         "standing": dict(trouble.standing),
     }
     replicas = trouble.containers.get(trouble.service, {})
@@ -120,59 +113,7 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _gather(client: APIClient, trouble: Trouble) -> Iterator[tuple[str, _Seen]]:
-    """What the engine says of each container, as far as it still does."""
-    import requests
-    from docker import errors
-
-    for containers in trouble.containers.values():
-        for key, name in containers.items():
-            with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
-                record: Mapping[str, Any] = client.inspect_container(key)
-                # Its log may say what is in its environment.
-                hide_all(declared(record.get("Config")))
-                yield key, _Seen(name, record, _log(client, key, trouble.since))
-
-
-def _asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool | None:
-    """Whether the engine was asked to kill the last run of a container (with SIGKILL); None where
-    its events do not reach back so far, as after a restart."""
-    import requests
-    from docker import errors
-
-    state = record.get("State") or {}
-    began, ended = (moment(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
-    if ended < began:
-        return None
-    told: list[Mapping[str, Any]] = []
-    with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
-        # By the engine's own clock, and until what happened then is noted.
-        told += client.events(
-            since=int(began.timestamp()),
-            until=int(ended.timestamp()) + 2,
-            filters={"container": [key], "event": ["kill", "die"]},
-            decode=True,
-        )
-    if all(event.get("Action") != "die" for event in told):
-        return None
-    return any((event["Actor"].get("Attributes") or {}).get("signal") == "9" for event in told)
-
-
-def _log(client: APIClient, key: str, since: float) -> list[str]:
-    """The last lines with their times; of before the start where nothing was said since."""
-    from docker import errors
-
-    for limits in ({"since": since, "tail": KEPT_LINES}, {"tail": SHOWN_LINES}):
-        try:
-            text: Any = client.logs(key, timestamps=True, **limits)
-        except errors.APIError as error:
-            return [f"- (no log can be read: {error.explanation})"]
-        if text:
-            return lines_of(safe(text.decode("utf-8", "replace")))
-    return []
-
-
-def _last_run(one: _Seen) -> list[str]:
+def _last_run(one: ContainerEvidence) -> list[str]:
     """The lines of a container's last run as plain text, without their times; all where that said
     nothing."""
     started = moment(str((one.record.get("State") or {}).get("StartedAt", "")))
@@ -182,7 +123,7 @@ def _last_run(one: _Seen) -> list[str]:
     return [line for line in plain if line]
 
 
-def _keep(run_folder: Path, seen: Iterable[_Seen]) -> None:
+def _keep(run_folder: Path, seen: Iterable[ContainerEvidence]) -> None:
     for kind in ("inspect", "logs"):
         (run_folder / kind).mkdir(exist_ok=True)
     for one in seen:
