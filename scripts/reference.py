@@ -158,7 +158,7 @@ CONFLICTS_BEFORE = """# Conflicts
 
 Before anything is built or started, `inv up` finds every container name, host port, address, subnet
 and network that the start needs and something else has, what the start needs and is not there, and
-every left-over of this project; `inv clean-orphans` finds the same with nothing to start. What is
+every leftover of this project; `inv clean-orphans` finds the same with nothing to start. What is
 found is told with who made it, its state and since when, its image, its volumes and its
 networks. What is done about it depends on who made it and on how alive it is, by the tables below;
 the code decides on the same tables.
@@ -210,7 +210,7 @@ network or volume (with the command that makes it), the folder or device of a lo
 `create_host_path: false`. What lies on another machine than this one is left to the engine.
 
 """
-CONFLICTS_LEFT_OVER = """`up` removes no left-over that is in nobody's way; it names them in a line.
+CONFLICTS_LEFT_OVER = """`up` removes no leftover that is in nobody's way; it names them in a line.
 Checkouts are compared by the real path of the Compose project's folder. Networks of this project
 that no container is on are removed by `clean-orphans` too.
 

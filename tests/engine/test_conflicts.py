@@ -217,7 +217,7 @@ def test_a_checkout_whose_folder_is_gone_is_a_left_over(
     assert db.plan().steps == ()
 
 
-# --- 4: left-overs of ours ------------------------------------------------------------------
+# --- 4: leftovers of ours ------------------------------------------------------------------
 
 
 def test_left_overs_of_ours_are_told_apart(planned: Planned) -> None:

@@ -112,8 +112,8 @@ def test_lines_are_chosen_by_time(talkers: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--grep", "("], "'(' is no regular expression"),
-        (["--exclude", "*"], "'*' is no regular expression"),
+        (["--grep", "("], "'(' is not a regular expression"),
+        (["--exclude", "*"], "'*' is not a regular expression"),
         (["--since", "yesterday"], "'yesterday' is no time"),
         (["--until", "10 m"], "'10 m' is no time"),
         (["--tail", "-1"], "--tail takes a number of lines or all"),

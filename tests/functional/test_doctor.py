@@ -68,7 +68,7 @@ def test_without_an_engine_the_rest_is_looked_at_and_what_needs_one_says_so(shop
     ran = shop.inv("doctor", "--json")
     found = failing(ran)
     assert found["name"] == "engine"
-    assert "there is no socket" in found["message"]
+    assert "there is not a socket" in found["message"]
     assert {name for name, word in statuses(ran).items() if word == "skipped"} == OF_THE_ENGINE
     assert "needs the engine" in checks(ran)["container"]["message"]
     assert checks(ran)["model"]["status"] == "ok"
@@ -111,7 +111,7 @@ def test_an_engine_that_hangs_is_given_up(shop: Project, hung: str) -> None:
 def test_something_else_where_the_socket_should_be(shop: Project, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ran = shop.inv("doctor", "--json", DOCKER_HOST=f"unix://{tmp_path}/file")
-    assert "is no socket" in failing(ran)["message"]
+    assert "is not a socket" in failing(ran)["message"]
 
 
 def test_a_host_that_refuses(shop: Project) -> None:

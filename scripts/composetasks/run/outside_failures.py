@@ -113,7 +113,7 @@ def _refused(error: BaseException) -> TaskFailure:
     return TaskFailure(
         "the engine refused what it was asked for",
         detail=said,
-        hint="run the task again: it looks anew at what there is",
+        hint="run the task again",
     )
 
 

@@ -36,7 +36,7 @@ def seconds(text: str, now: float) -> str:
 
 
 def _unreadable(text: str) -> ValueError:
-    return ValueError(f"{text!r} is no time: write 10m, 2026-01-31T12:00:00Z or Unix seconds")
+    return ValueError(f"{text!r} is not a time: write 10m, 2026-01-31T12:00:00Z or Unix seconds")
 
 
 def rfc3339(moment: str) -> str:

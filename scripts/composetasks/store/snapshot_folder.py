@@ -83,7 +83,7 @@ def manifest(place: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"its manifest can't be read ({error})") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise Damaged("its manifest is none, or of another version")
+        raise Damaged("its manifest is not one, or is of another version")
     if document.pop("sha256", "") != seal(document):
         raise Damaged("its manifest was changed after it was made")
     if not _whole(document):

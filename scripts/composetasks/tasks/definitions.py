@@ -130,13 +130,13 @@ def build(
 
 @verb_task(changing=True, stream=True)
 def clean_orphans(session: Session) -> ExitCode:
-    """Remove what stands in the way of a start, and left-overs of ours."""
+    """Remove what stands in the way of a start, and leftovers of ours."""
     from composetasks.verbs.clean_orphans import clean_orphans as verb
 
     return verb(session)
 
 
-@verb_task(stream="watch", help={"watch": "anew after every event, until it is interrupted"})
+@verb_task(stream="watch", help={"watch": "again after every event, until interrupted"})
 def status(session: Session, watch: bool = False) -> ExitCode:
     """Show services, health, freshness of image and code, what they take, ports and URLs."""
     from composetasks.verbs.status import status as verb

@@ -1,4 +1,4 @@
-"""``clean-orphans``: removes what stands in the way of a start, and left-overs of ours."""
+"""``clean-orphans``: removes what stands in the way of a start, and leftovers of ours."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def _pattern(flag: str, text: str) -> re.Pattern[str] | None:
         return re.compile(text) if text else None
     except re.error as error:
         raise TaskFailure(
-            f"--{flag}: {text!r} is no regular expression: {error}",
+            f"--{flag}: {text!r} is not a regular expression: {error}",
             code=ExitCode.USAGE,
             hint="quote what is meant literally with a backslash: \\( \\[ \\*",
         ) from error

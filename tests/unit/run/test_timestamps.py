@@ -57,7 +57,7 @@ def test_without_a_zone_it_is_the_machines_own(text: str) -> None:
     "text", ["", "soon", "10 m", "m", "-5m", "2006-13-01", "2006-01-02T25:00:00Z", "1h or so"]
 )
 def test_what_is_no_time_is_refused_and_says_what_may_be_written(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time: write 10m"):
+    with pytest.raises(ValueError, match="is not a time: write 10m"):
         timestamps.seconds(text, NOW)
 
 

@@ -99,7 +99,7 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
         found = os.stat(path)
     except FileNotFoundError:
         return _failure(
-            f"there is no socket at {where}: no engine is installed, or it was never started",
+            f"there is not a socket at {where}: no engine is installed, or it was never started",
             "",
             "start Docker, or run `make up`, which installs and starts an engine where it may",
         )
@@ -108,7 +108,7 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
     except OSError as error:
         return _failure(f"the socket {where} can't be looked at", str(error))
     if not stat.S_ISSOCK(found.st_mode):
-        return _failure(f"what is at {where} is no socket", "", "unset DOCKER_HOST, or correct it")
+        return _failure(f"{where} is not a socket", "", "unset DOCKER_HOST, or correct it")
     if not os.access(path, os.R_OK | os.W_OK):
         return _forbidden(where, "", f"group {_group(found.st_gid)}")
     if failure.detail.startswith("no answer to"):

@@ -286,7 +286,7 @@ def _found_folders(
         why = _why_no_state(place, home, model, folder, named=path in names or home == own)
         if why:
             if path in names:
-                warnings.append(f"{relative} is no state although the settings name it: {why}")
+                warnings.append(f"{relative} is not state, although the settings name it: {why}")
             else:
                 unkept.append(Unkept(relative, services, why))
             continue

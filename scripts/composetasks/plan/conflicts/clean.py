@@ -1,4 +1,4 @@
-"""The plan of ``clean-orphans``: what would be in the way of a start, and left-overs of ours."""
+"""The plan of ``clean-orphans``: what would be in the way of a start, and leftovers of ours."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def conflicts(
 
 def leftovers(world: World, force: bool = False) -> Findings:
     """What ``clean-orphans`` removes: what would be in the way of starting everything, and all
-    left-overs of ours. A changed network stays as long as one of our containers runs on it."""
+    leftovers of ours. A changed network stays as long as one of our containers runs on it."""
     starting = tuple(world.model.services)
     found = _in_the_way(world, starting, force)
     rest = left_containers(world, {step.key for step in found.steps})

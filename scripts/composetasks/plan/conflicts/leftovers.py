@@ -107,7 +107,7 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
         for kind, some in targets.items()
     ]
     if parts:
-        yield f"left-overs of ours: {' and '.join(parts)}; `inv clean-orphans` removes them"
+        yield f"leftovers of ours: {' and '.join(parts)}; `inv clean-orphans` removes them"
 
 
 def _some(names: list[str]) -> str:

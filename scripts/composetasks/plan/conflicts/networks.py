@@ -158,7 +158,7 @@ def _labels(labels: Mapping[str, Any]) -> str:
 
 
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
-    """Running left-overs of ours on networks that must be replaced."""
+    """Running leftovers of ours on networks that must be replaced."""
     starting = tuple(services)
     for one in changed(world.model, world.engine, keys_of(world.model, starting)):
         for container in on(world.engine, one.network):

@@ -152,7 +152,7 @@ def _used_as_it_is(volume: Volume, resource: Resource) -> str:
     )
     return (
         f"volume {volume.name} was made with {what}, and is used as it is: after `inv down`, "
-        f"`docker volume rm {quote(volume.name)}` lets the next start make it anew ({lost})"
+        f"`docker volume rm {quote(volume.name)}` lets the next start recreate it ({lost})"
     )
 
 
@@ -184,7 +184,7 @@ def _hint(resource: Resource, volume: Volume | None, device: str) -> str:
     if volume is not None and options_of(resource).get("device") != device:
         return (
             f"the model names another now: `docker volume rm {quote(resource.name)}` lets the next "
-            "start make the volume anew"
+            "start recreate the volume"
         )
     if not device.startswith("/"):
         return (

@@ -107,8 +107,9 @@ def certificates(reaches: Collection[Reach]) -> Check:
             return failed(
                 "certificates",
                 f"the certificate of {host.asked} is not believed ({said})",
-                "see that the clock is right; where a proxy signs anew, its authority must be "
-                "among this host's (update-ca-certificates), and SSL_CERT_FILE name them",
+                "see that the clock is right; where a proxy signs with a certificate of its own, "
+                "its authority must be among this host's (update-ca-certificates), and "
+                "SSL_CERT_FILE name them",
             )
         return failed(
             "certificates",

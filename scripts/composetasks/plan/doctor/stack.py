@@ -147,7 +147,7 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
     if needed:
         return warning(
             "images",
-            f"not here, and without a registry not to be had: {_some(needed)}",
+            f"not on this engine, and not to be had without a registry: {_some(needed)}",
             "while one answers: `inv up` brings them, `docker pull` each of them",
         )
     if unbuilt:

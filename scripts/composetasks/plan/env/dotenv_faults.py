@@ -148,7 +148,7 @@ def _why_unread(text: str, refused: str) -> tuple[str, str]:
         return "the name has a space in it", f"{WRITE}, the name without spaces"
     if refused.endswith("in a name"):
         return f"there is {refused}", "names are made of letters, digits and '_'"
-    return refused or "it is no NAME=value", WRITE
+    return refused or "it is not NAME=value", WRITE
 
 
 # --- lines that both read, each in its own way ----------------------------------------------
@@ -225,7 +225,7 @@ def _why_different(text: str, name: str) -> tuple[str, str]:
     if not quote and re.search(r"^#|[^\S ]#", value):
         return "'#' begins a comment for one of them", "put the comment on a line of its own"
     if not quote and re.search(r"[^\S ]", value):
-        return "white space that is no plain space", "retype the spaces of this line"
+        return "white space that is not a plain space", "retype the spaces of this line"
     return "its quotes or spaces", "put the value in single quotes"
 
 
@@ -280,7 +280,7 @@ def _odd_value(text: str, value: str) -> tuple[str, str] | None:
         return f"its value has an invisible character, {code}", "retype the value"
     if found := ODD_SPACE.search(re.split(r" #", text.partition("=")[2])[0]):
         code = f"U+{ord(found[0]):04X}"
-        why = f"there is a space around its value that is no plain one, {code}"
+        why = f"around its value is a space that is not a plain one, {code}"
         return f"{why}: not every program takes it away", "retype the line"
     if re.match(r"[^=]*=\s*['\"]", text):
         return None

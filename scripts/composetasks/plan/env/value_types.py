@@ -17,7 +17,7 @@ def notation_fault(words: Sequence[str]) -> str:
     """What is wrong with a ``# type:``; "" where nothing is."""
     name, arguments = words[0], words[1:]
     if name not in CHECKS:
-        return f"{' '.join(words)!r} is no type"
+        return f"{' '.join(words)!r} is not a type"
     if name == "choice":
         return "" if arguments else "'choice' names no choices"
     if name not in ("int", "float"):
@@ -26,7 +26,7 @@ def notation_fault(words: Sequence[str]) -> str:
         return ""
     ends = _range(name, arguments)
     if ends is None:
-        return f"{' '.join(arguments)!r} is no range of {name} (such as {name} 1..9)"
+        return f"{' '.join(arguments)!r} is not a range of {name} (such as {name} 1..9)"
     return "" if ends[0] <= ends[1] else f"the range {arguments[0]} is empty"
 
 

@@ -312,8 +312,8 @@ class _Planner:
                 Blocker(
                     kind="image",
                     target=service.image,
-                    message=f"{service.name}: its image {service.image} is not here, and its "
-                    f"pull_policy is {policy}",
+                    message=f"{service.name}: its image {service.image} is not on this engine, and "
+                    f"its pull_policy is {policy}",
                     hint=f"`docker pull {service.image}`, or change pull_policy",
                     code=ExitCode.INVALID,
                     service=service.name,
@@ -322,7 +322,7 @@ class _Planner:
             return
         because: Evidence | None = None
         if present is None:
-            because, reason = Evidence(kind="no-image"), "it is not here"
+            because, reason = Evidence(kind="no-image"), "it is not on this engine"
         elif policy == "always":
             because = Evidence(kind="pull-policy", new="always")
             reason = "its pull_policy is always"

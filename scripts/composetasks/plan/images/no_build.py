@@ -22,7 +22,7 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
                 Blocker(
                     kind="image",
                     target=step.target,
-                    message=f"{step.service}: its image {step.target} is not here",
+                    message=f"{step.service}: its image {step.target} is not on this engine",
                     hint=f"`inv build {step.service}`, or leave out --no-build",
                     code=ExitCode.INVALID,
                     service=step.service,

@@ -76,8 +76,8 @@ def build_reason(why: WhyBuilt) -> str:
     because = why.evidence
     first = because[0]
     plain = {
-        "no-image": "it is not here",
-        "no-cache": "everything is built anew, as asked",
+        "no-image": "it is not on this engine",
+        "no-cache": "everything is rebuilt, as asked",
         "pull": "newer base images are asked for",
         "no-record": "what it was made from is not known",
     }

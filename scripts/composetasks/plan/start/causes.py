@@ -65,7 +65,7 @@ def cause(case: Case) -> Cause:
         return Cause(
             kind,
             ("its container was removed by someone else while it was waited for",),
-            "run `inv up` again: it is made anew",
+            "run `inv up` again: it is created again",
         )
     if kind == "engine-gone":
         return Cause(

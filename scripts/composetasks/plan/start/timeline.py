@@ -1,7 +1,7 @@
 """What a start's time was spent on, and what would shorten it.
 
 The critical path is the chain of services that held each other up to the end. What a change would
-be worth is found by laying the start out anew with it: every service is launched as long after the
+be worth is found by laying the start out again with it: every service is launched as long after the
 last one it waited for as it was, and takes as long as it took.
 """
 

@@ -128,10 +128,10 @@ def test_faults_of_the_specification_are_told(folder: Folder) -> None:
         ".env.example", MARK + "# type: integer\nA=1\n# type: int\nB=x\nB=1\n# type:\nC=\n"
     )
     assert [(one.line, one.name, one.message) for one in folder.problems()] == [
-        (3, "A", "# type: 'integer' is no type"),
+        (3, "A", "# type: 'integer' is not a type"),
         (5, "B", "its example 'x' is not a whole number, which is its type"),
         (6, "B", "it is specified twice, first in line 5"),
-        (8, "C", "# type: '' is no type"),
+        (8, "C", "# type: '' is not a type"),
     ]
 
 

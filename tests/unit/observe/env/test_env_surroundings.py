@@ -110,7 +110,7 @@ def test_blanks_are_no_value_of_what_is_required(tmp_path: Path, value: str) -> 
 @pytest.mark.parametrize("line", ["A=5\u00a0", "A=\u00a05", 'A="5"\u00a0', "A=5\u2009"])
 def test_an_odd_space_around_a_value_is_told(tmp_path: Path, line: str) -> None:
     (said,) = problems_of(tmp_path, f"{line}\n", "# type: int\nA=1\n")
-    assert "A: there is a space around its value that is no plain one, U+" in said
+    assert "A: around its value is a space that is not a plain one, U+" in said
 
 
 @pytest.mark.parametrize("value", ["5\u00a0", "\u00a05", "5\u00a06"])

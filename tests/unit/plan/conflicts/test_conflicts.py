@@ -349,7 +349,7 @@ def test_up_only_says_that_there_are_left_overs() -> None:
     got = found(seen(model(service("db")), orphan))
     assert got.steps == ()
     assert got.warnings == (
-        "left-overs of ours: 1 container (shop-cache-1); `inv clean-orphans` removes them",
+        "leftovers of ours: 1 container (shop-cache-1); `inv clean-orphans` removes them",
     )
 
 

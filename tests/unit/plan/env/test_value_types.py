@@ -19,13 +19,13 @@ def test_what_the_contract_lists_is_a_type(notation: str) -> None:
 @pytest.mark.parametrize(
     ("notation", "fault"),
     [
-        ("integer", "'integer' is no type"),
-        ("", "'' is no type"),
+        ("integer", "'integer' is not a type"),
+        ("", "'' is not a type"),
         ("choice", "'choice' names no choices"),
         ("bool yes", "'bool' takes nothing after it"),
-        ("int 1-9", "'1-9' is no range of int (such as int 1..9)"),
-        ("int 0.5..2", "'0.5..2' is no range of int (such as int 1..9)"),
-        ("int 1 .. 9", "'1 .. 9' is no range of int (such as int 1..9)"),
+        ("int 1-9", "'1-9' is not a range of int (such as int 1..9)"),
+        ("int 0.5..2", "'0.5..2' is not a range of int (such as int 1..9)"),
+        ("int 1 .. 9", "'1 .. 9' is not a range of int (such as int 1..9)"),
         ("float 1..0", "the range 1..0 is empty"),
     ],
 )

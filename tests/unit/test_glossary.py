@@ -1,0 +1,55 @@
+"""The words of docs/glossary.md are the words of the pages and messages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = ROOT / "docs" / "glossary.md"
+PAGES = [
+    ROOT / "README.md",
+    *(path for path in ROOT.glob("docs/**/*.md") if path != GLOSSARY),
+]
+
+
+def rows() -> list[list[str]]:
+    """The table's rows, as cells."""
+    lines = GLOSSARY.read_text().splitlines()
+    table = [line.strip("|").split(" | ") for line in lines if line.startswith("| ")]
+    return [[cell.strip(" |") for cell in row] for row in table[1:]]
+
+
+def not_used() -> list[str]:
+    return [word for row in rows() for word in row[2].split(", ") if word]
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """What people read: the pages, and every text of the library that is not a docstring."""
+    for path in PAGES:
+        yield str(path.relative_to(ROOT)), path.read_text()
+    for path in (ROOT / "scripts" / "composetasks").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in docstrings:
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", str(node.value)
+
+
+def test_no_word_is_in_the_glossary_twice() -> None:
+    words = [word for row in rows() for word in row[0].split(", ")]
+    assert sorted(words) == sorted(set(words))
+
+
+def test_nothing_people_read_has_a_second_word_for_a_thing() -> None:
+    second = re.compile(r"\b(?:" + "|".join(map(re.escape, not_used())) + r")\b")
+    found = [f"{place}: {m[0]}" for place, text in texts() if (m := second.search(text))]
+    assert found == []
+
+
+def test_every_public_word_of_a_plan_is_in_the_glossary() -> None:
+    words = {word for row in rows() for word in row[0].split(", ")}
+    for word in ("plan", "step", "operation", "consent", "blocker", "evidence", "world", "model"):
+        assert word in words
