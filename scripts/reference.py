@@ -78,6 +78,10 @@ ACTIONS = {
         "replaces it by Compose and starts it; its volumes stay",
     ),
     Action.START_CONTAINER: ("a container's name", "starts it as it is"),
+    Action.RESTART_CONTAINER: (
+        "a container's name",
+        "stops it after its hooks, where it runs, and starts it as it is, by Compose",
+    ),
     Action.RUN_PROVIDER: (
         "a service",
         "has Compose run its provider; what depends on it gets what that says",

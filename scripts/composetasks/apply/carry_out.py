@@ -36,6 +36,7 @@ from composetasks.facts import (
     RemoveImage,
     RemoveNetwork,
     RenameContainer,
+    RestartContainer,
     RestoreState,
     RetagImage,
     RunCheck,
@@ -126,7 +127,9 @@ def _stage(operation: Operation) -> _Stage:
             return _Stage.CLEARING
         case TakeSnapshot() | EmptyState() | RestoreState():
             return _Stage.STATE
-        case CreateContainer() | RecreateContainer() | StartContainer() | RunProvider() | Wait():
+        case CreateContainer() | RecreateContainer() | StartContainer() | RestartContainer():
+            return _Stage.CONTAINERS
+        case RunProvider() | Wait():
             return _Stage.CONTAINERS
         case RunCheck():
             return _Stage.CHECKS

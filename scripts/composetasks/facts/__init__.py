@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         RemoveImage,
         RemoveNetwork,
         RenameContainer,
+        RestartContainer,
         RestoreState,
         RetagImage,
         RunCheck,
@@ -116,7 +117,7 @@ _NAMES = {
     "operations": "Action BuildImage ClearingOperation ContainerOperation ContainerStart "
     "CreateContainer EmptyState EndInstance ImageOperation Operation PullImage "
     "PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork "
-    "RenameContainer RestoreState RetagImage RunCheck RunProvider StartContainer "
+    "RenameContainer RestartContainer RestoreState RetagImage RunCheck RunProvider StartContainer "
     "StateOperation StopContainer StopProvider TakeSnapshot Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Evidence Plan Step",
     "service_status": "ServiceStatus",

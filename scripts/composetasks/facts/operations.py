@@ -32,6 +32,7 @@ class Action(str, enum.Enum):
     CREATE_CONTAINER = "create-container"
     RECREATE_CONTAINER = "recreate-container"
     START_CONTAINER = "start-container"
+    RESTART_CONTAINER = "restart-container"
     RUN_PROVIDER = "run-provider"
     STOP_PROVIDER = "stop-provider"
     WAIT = "wait"
@@ -197,6 +198,15 @@ class StartContainer:
 
 
 @dataclass(frozen=True)
+class RestartContainer:
+    """Stop a container, if it runs, and start it as it is; ``by_compose``: Compose does, with the
+    service's hooks, and all containers of the service at once."""
+
+    action: ClassVar[Action] = Action.RESTART_CONTAINER
+    by_compose: bool = True
+
+
+@dataclass(frozen=True)
 class RunProvider:
     """Let Compose run a service's provider."""
 
@@ -222,7 +232,7 @@ ImageOperation = BuildImage | PullImage | RetagImage | PushImage
 ClearingOperation = RemoveContainer | StopContainer | RenameContainer | RemoveNetwork | RemoveImage
 StateOperation = TakeSnapshot | EmptyState | RestoreState
 ContainerStart = CreateContainer | RecreateContainer | StartContainer
-ContainerOperation = ContainerStart | RunProvider | Wait
+ContainerOperation = ContainerStart | RestartContainer | RunProvider | Wait
 Operation = (
     ImageOperation
     | ClearingOperation

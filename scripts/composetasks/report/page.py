@@ -43,6 +43,7 @@ STYLES = {
     Action.EMPTY_STATE: "red",
     Action.STOP_CONTAINER: "yellow",
     Action.RECREATE_CONTAINER: "yellow",
+    Action.RESTART_CONTAINER: "yellow",
     Action.STOP_PROVIDER: "red",
 }
 PIPE_WIDTH = 200

@@ -58,6 +58,18 @@ def up(
     )
 
 
+@verb_task(
+    changing=True,
+    stream=True,
+    help={"service": SERVICE, "timeout": "seconds each service may take until it is up"},
+)
+def restart(session: Session, service: tuple[str, ...] = (), timeout: str = "") -> ExitCode:
+    """Stop containers and start them again as they are, and wait until they work."""
+    from composetasks.verbs.restart import restart as verb
+
+    return verb(session, service, timeout=number("timeout", timeout))
+
+
 @verb_task(changing=True, stream=True)
 def down(session: Session) -> ExitCode:
     """Stop and remove this project's containers and networks; state stays."""

@@ -203,7 +203,8 @@ def report_services(session: Session, services: Sequence[Mapping[str, Any]], pla
     }
     session.reporter.result(document, [])
     took = f" after {time.monotonic() - session.began:.1f} s" if plan.steps else ", nothing to do"
-    session.reporter.started(f"{plan.project} is up{took}", timed, path)
+    done = "restarted" if plan.command == "restart" else "up"
+    session.reporter.started(f"{plan.project} is {done}{took}", timed, path)
 
 
 def _long_path(session: Session) -> tuple[Link, ...]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
 
 from composetasks.apply.conflicts import removal
 from composetasks.apply.events import event
@@ -18,6 +19,7 @@ from composetasks.facts import (
     Event,
     Model,
     RecreateContainer,
+    RestartContainer,
     RunProvider,
     StartContainer,
     Step,
@@ -75,16 +77,21 @@ def engine_answers(tools: Tools) -> bool:
         return False
 
 
-def by_compose(steps: Sequence[Step]) -> bool:
-    """Whether Compose makes or starts a container in one of these steps."""
-    return any(isinstance(step.operation, LAUNCHED_BY_COMPOSE) for step in steps)
+def launches(steps: Sequence[Step]) -> bool:
+    """Whether one of these steps makes, starts or restarts a container."""
+    return _has(steps, LAUNCHED_BY_COMPOSE | RestartContainer)
+
+
+def _has(steps: Sequence[Step], operations: UnionType) -> bool:
+    return any(isinstance(step.operation, operations) for step in steps)
 
 
 def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
     """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_away`."""
     for steps in services.values():
         _by_hand(tools, steps)
-    wanted = {name: steps for name, steps in services.items() if by_compose(steps)}
+    _restart(tools, model, services)
+    wanted = {name: steps for name, steps in services.items() if _has(steps, LAUNCHED_BY_COMPOSE)}
     groups: dict[tuple[bool, bool], list[str]] = {}
     for name, steps in wanted.items():
         kind = (_forced(steps), bool(model.providers_of(name)))
@@ -96,6 +103,47 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
         else:
             limit = _limit(tools, names)
             _compose_up(tools, model, names, ["--no-deps", *options], limit=limit)
+
+
+def _restart(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
+    """Restart containers: by Compose, one run for all of its services, or by the engine."""
+    names = [
+        name
+        for name, steps in services.items()
+        if any(step.operation == RestartContainer(by_compose=True) for step in steps)
+    ]
+    if names:
+        keys = {name: [step.key for step in services[name]] for name in names}
+        _restart_by_compose(tools, model, keys)
+    for name, steps in services.items():
+        for step in steps:
+            if step.operation == RestartContainer(by_compose=False):
+                _restart_by_engine(tools, name, step.key)
+
+
+def _restart_by_compose(tools: Tools, model: Model, services: Mapping[str, Sequence[str]]) -> None:
+    """Restart all containers of services (their ids). Raises TaskFailure, code 1, where a
+    ``pre_stop`` hook fails: Compose lets the container run then."""
+    before = {name: _lives(tools, keys) for name, keys in services.items()}
+    try:
+        names = list(services)
+        limit = _limit(tools, names)
+        _run_compose(tools, model, ["restart", "--no-deps"], names, limit=limit)
+    except NotLaunched as failed:
+        for name, keys in services.items():
+            if failed.why.startswith(f"{name} hook ") and before[name] & _lives(tools, keys):
+                raise _not_stopped(name, failed) from failed
+        raise
+
+
+def _restart_by_engine(tools: Tools, service: str, key: str) -> None:
+    from docker import errors
+
+    try:
+        removal.stop(tools.client, tools.client.inspect_container(key))
+        tools.client.start(key)
+    except errors.APIError as error:
+        raise NotLaunched([service], str(error.explanation or error)) from error
 
 
 def _with_providers(
@@ -159,15 +207,28 @@ def _compose_up(
 ) -> None:
     # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
     spare = "--remove-orphans=false"
-    arguments = ("up", "-d", "--no-build", "--pull", "never", spare, *options)
+    command = ["up", "-d", "--no-build", "--pull", "never", spare, *options]
+    _run_compose(tools, model, command, services, compose=compose, override=override, limit=limit)
+
+
+def _run_compose(
+    tools: Tools,
+    model: Model,
+    command: Sequence[str],
+    services: Sequence[str],
+    *,
+    compose: Compose | None = None,
+    override: str | None = None,
+    limit: float = math.inf,
+) -> None:
+    """Run one of Compose's commands on services. Raises NotLaunched where it fails."""
+    arguments = [*command, *services]
     try:
-        compose_command.run(
-            tools, model.project, [*arguments, *services], compose, stdin=override, limit=limit
-        )
+        compose_command.run(tools, model.project, arguments, compose, stdin=override, limit=limit)
     except NotDone as error:
         raise NotLaunched(services, str(error)) from error
     except ProgramError as error:
-        (tools.run_folder / "compose-up.log").write_text(
+        (tools.run_folder / f"compose-{command[0]}.log").write_text(
             safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
         )
         if not engine_answers(tools):
@@ -203,11 +264,15 @@ def stop_by_compose(tools: Tools, project: str, service: str, keys: Sequence[str
         if before.isdisjoint(_lives(tools, keys)):
             return
         failed = NotLaunched([service], error.stdout + error.stderr)
-        raise TaskFailure(
-            f"service {service} could not be stopped: {safe(failed.why)}",
-            detail=safe("\n".join(failed.lines)),
-            hint=f"`docker compose kill {service}` ends it without its hooks",
-        ) from error
+        raise _not_stopped(service, failed) from error
+
+
+def _not_stopped(service: str, failed: NotLaunched) -> TaskFailure:
+    return TaskFailure(
+        f"service {service} could not be stopped: {safe(failed.why)}",
+        detail=safe("\n".join(failed.lines)),
+        hint=f"`docker compose kill {service}` ends it without its hooks",
+    )
 
 
 def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:

@@ -24,11 +24,11 @@ from composetasks.apply.start.diagnosis import Trouble, diagnose
 from composetasks.apply.start.launch import (
     EngineGone,
     NotLaunched,
-    by_compose,
     culprit,
     engine_away,
     engine_silent,
     launch,
+    launches,
 )
 from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_soon
 from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlines
@@ -102,7 +102,7 @@ class Start:
         with self.watch:
             self._find_containers()
             for name, progress in self.services.items():
-                if not by_compose(progress.steps):
+                if not launches(progress.steps):
                     progress.launched = time.monotonic()
                     self.record.launched(name)
             changed: set[str] | None = None
@@ -448,6 +448,7 @@ def _done(action: Action) -> str:
         Action.CREATE_CONTAINER: "created",
         Action.RECREATE_CONTAINER: "recreated",
         Action.START_CONTAINER: "started",
+        Action.RESTART_CONTAINER: "restarted",
         Action.STOP_CONTAINER: "stopped",
         Action.RUN_PROVIDER: "run",
     }.get(action, "")

@@ -1,0 +1,176 @@
+"""The plan of ``restart``: which containers are stopped and started again, as they are.
+
+Which those are is Compose's own rule (``docker compose restart``): all of the services that are
+named, whether they run or not, ended jobs too, and all of what depends on them with
+``restart: true``, to which Compose counts what shares a network, and whoever has a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from composetasks.facts import (
+    Blocker,
+    Container,
+    Evidence,
+    ExitCode,
+    Plan,
+    RecreateContainer,
+    RestartContainer,
+    Service,
+    Step,
+    World,
+)
+from composetasks.facts.jobs import namespaces_of
+from composetasks.plan.conflicts.container_summary import made_by
+from composetasks.plan.conflicts.origin import Origin, origin
+from composetasks.plan.start.services import containers_of, images_now, plan_services
+from composetasks.plan.start.start import finished
+
+
+def plan_restart(world: World, names: Iterable[str]) -> Plan:
+    """Restart the containers of ``names``, of every service where none is named, and of what has to
+    be restarted with them; after what they depend on, where that is restarted too."""
+    named = tuple(dict.fromkeys(names))
+    causes = _with_dependents(world, named)
+    ours = {name: _ours(world, name) for name in causes}
+    steps: list[Step] = []
+    ids: dict[str, list[str]] = {}
+    for name, cause in causes.items():
+        service = world.model.services[name]
+        needs = [step_id for other in service.depends_on for step_id in ids.get(other.service, ())]
+        for container in ours[name]:
+            step = _step(world, service, container, cause)
+            steps.append(replace(step, needs=tuple(needs)))
+            ids.setdefault(name, []).append(step.id)
+    return finished(
+        Plan(
+            command="restart",
+            project=world.model.project,
+            instance=world.model.instance,
+            steps=tuple(steps),
+            blockers=_blockers(world, [name for name in named if not ours[name]], steps),
+            warnings=(
+                *world.warnings,
+                *_spared(world, [name for name in causes if not ours[name]]),
+                *_changed(world, [name for name in causes if ours[name]]),
+            ),
+        ),
+        world.model,
+    )
+
+
+def restarted_alone(world: World, plan: Plan) -> World:
+    """``world`` as it is for what is restarted: services depend on nothing but what is restarted
+    with them. Compose waits for nothing else then, which may be down, or gone, or a job's."""
+    restarted = {step.service for step in plan.steps}
+    services = {
+        name: replace(
+            service,
+            depends_on=tuple(one for one in service.depends_on if one.service in restarted),
+        )
+        for name, service in world.model.services.items()
+    }
+    return replace(world, model=replace(world.model, services=services))
+
+
+def _with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
+    """The services that are restarted, in the model's order, each with the one it is restarted
+    with; "" for those that were asked for."""
+    causes: dict[str, str] = {}
+    for name, service in world.model.services.items():
+        if not named or name in named:
+            causes[name] = ""
+            continue
+        bound = [one.service for one in service.depends_on if one.restart]
+        cause = next((one for one in (*bound, *namespaces_of(service)) if one in causes), None)
+        if cause is not None:
+            causes[name] = cause
+    return causes
+
+
+def _ours(world: World, name: str) -> tuple[Container, ...]:
+    """The containers of a service, none where another checkout of the project made one."""
+    found = containers_of(world, name)
+    others = [one for one in found if origin(world, one) is Origin.OTHER_CHECKOUT]
+    return () if others else found
+
+
+def _step(world: World, service: Service, container: Container, cause: str) -> Step:
+    state = f"it is {container.state}"
+    if container.state == "exited" and container.exit_code is not None:
+        state = f"it exited with code {container.exit_code}"
+    shares = cause in namespaces_of(service)
+    relation = "whose namespaces it shares" if shares else "which it depends on"
+    return Step(
+        operation=RestartContainer(by_compose=_by_compose(world, service)),
+        target=container.name,
+        reason=f"{cause}, {relation}, is restarted" if cause else state,
+        service=service.name,
+        services=(service.name,),
+        because=(
+            Evidence(kind="dependency", name=cause)
+            if cause
+            else Evidence(kind="state", old=container.state, new="running"),
+        ),
+        key=container.id,
+    )
+
+
+def _by_compose(world: World, service: Service) -> bool:
+    """Whether Compose can: it takes strangers for the service's by their labels alone, and fails
+    to run the ``pre_stop`` hooks of what is stopped already."""
+    project = world.model.project
+    if any(one.mistaken_for(project) == service.name for one in world.engine.containers):
+        return False
+    hooked = bool(service.config.get("pre_stop"))
+    return not hooked or any(one.running for one in containers_of(world, service.name))
+
+
+def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Blocker, ...]:
+    """What is asked for and has no container, or that nothing has one."""
+    blockers = [
+        Blocker(
+            kind="no-container",
+            target=name,
+            service=name,
+            message=f"service {name} has no container to restart",
+            hint=f"`inv up {name}` creates it",
+            code=ExitCode.INVALID,
+        )
+        for name in missing
+    ]
+    if not steps and not blockers:
+        project = world.model.project
+        blocker = Blocker(
+            kind="no-container",
+            target=project,
+            message=f"{project} has no containers to restart",
+            hint="`inv up` creates them",
+            code=ExitCode.INVALID,
+        )
+        blockers.append(blocker)
+    return tuple(blockers)
+
+
+def _spared(world: World, names: list[str]) -> list[str]:
+    return [
+        f"container {one.name} is not restarted: made {made_by(world, one)}"
+        for name in names
+        for one in containers_of(world, name)
+    ]
+
+
+def _changed(world: World, names: list[str]) -> list[str]:
+    """Warnings: the model, or an image, has changed since a container was made."""
+    steps = plan_services(world, names, images_now(world, names)).steps
+    changed = {
+        step.service: step.reason
+        for step in steps
+        if isinstance(step.operation, RecreateContainer) and step.operation.changed
+    }
+    return [
+        f"{name} is restarted as it is, but {reason} since: `inv up {name}` recreates it"
+        for name, reason in changed.items()
+    ]

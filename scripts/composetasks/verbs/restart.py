@@ -1,0 +1,27 @@
+"""``restart``: stops containers and starts them again as they are, and waits until they work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from composetasks.facts import ExitCode
+from composetasks.verbs.carry_through import Limits, carry_through, report_services
+from composetasks.verbs.services import service_documents
+from composetasks.verbs.session import Session
+
+
+def restart(session: Session, services: Sequence[str], *, timeout: float | None = None) -> ExitCode:
+    """Restart the services, or all, and what has to be restarted with them; ends when they work."""
+    from composetasks.plan.start.restart import plan_restart, restarted_alone
+
+    with session.changing():
+        world = session.observe(services, inputs=False)
+        plan = plan_restart(world, services)
+        alone = restarted_alone(world, plan)
+        ended = carry_through(session, plan, alone, Limits(timeout=timeout))
+        if ended is not None:
+            return ended
+        restarted = {step.service for step in plan.steps}
+        documents = service_documents(session, world.model)
+        report_services(session, [one for one in documents if one["name"] in restarted], plan)
+    return ExitCode.OK
