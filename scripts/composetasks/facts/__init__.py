@@ -43,8 +43,10 @@ if TYPE_CHECKING:
         Environment,
         Problem,
         Reading,
+        Setting,
         Usage,
         Variable,
+        VariableStatus,
     )
     from composetasks.facts.events import Event, LogLine
     from composetasks.facts.jobs import Ended, Run
@@ -109,7 +111,7 @@ _NAMES = {
     "doctor": "Builder Check Daemon Disk Plugin Reach Status Watching",
     "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume "
     "bind_device role",
-    "environment": "EnvFile Environment Problem Reading Usage Variable",
+    "environment": "EnvFile Environment Problem Reading Setting Usage Variable VariableStatus",
     "events": "Event LogLine",
     "jobs": "Ended Run",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",

@@ -74,6 +74,31 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A value that something gives a variable: ``source`` is a file as the user would write it,
+    with the ``line`` (0 for none), ``process``, ``compose`` for a default, or ``unset``."""
+
+    source: str
+    value: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class VariableStatus:
+    """A variable as ``env`` tells it: what counts, what that overrides, which services use it, and
+    whether their running containers have it (None where that can't be told)."""
+
+    name: str
+    setting: Setting
+    overrides: tuple[Setting, ...] = ()
+    secret: bool = False
+    services: tuple[str, ...] = ()
+    containers: Mapping[str, bool | None] = field(default_factory=dict)
+    type: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is wrong with the environment: ``severity`` fatal or warning, ``file`` as the user
     would write it, "" and 0 where it is the process environment's; ``unknown`` says that it is a

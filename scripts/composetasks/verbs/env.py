@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from composetasks.facts import Engine, Environment, ExitCode, Problem, Usage
+from composetasks.facts import Engine, ExitCode, Problem, Usage
 from composetasks.plan.env.check import fatal, problems
-from composetasks.plan.env.specification import Value, shown, values
+from composetasks.plan.env.specification import values
+from composetasks.plan.env.variables import variable_names, variable_status
 from composetasks.plan.start.faults import model_faults
-from composetasks.report.documents import schema
+from composetasks.report.environment_document import environment_document
 from composetasks.run.failure import TaskFailure
-from composetasks.run.masking import MASK, mask, secret, secrets
+from composetasks.run.masking import secret, secrets
 from composetasks.store import container_configs
 from composetasks.verbs.session import Session
 
@@ -27,96 +28,18 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
         # What else Compose refuses the model for; it stops at the first.
         wrong = (*_refusals(session), *wrong)
     usage = read_usage(session.compose, environment.files)
-    names = _names(environment, usage)
+    names = variable_names(environment, usage)
     held = {} if check else _held(session, usage)
     expected = {name: found[0].value for name in names if (found := values(environment, name))}
     asked = interpolated(session.compose, expected)
-    hidden = secrets(environment)
-    document = {
-        "schema": schema("env"),
-        "variables": [
-            _variable(environment, name, asked.get(name), usage, held, hidden) for name in names
-        ],
-        "problems": [_problem(one, hidden) for one in wrong],
-    }
+    by_name = {name for name in names if secret(environment, name)}
+    variables = [
+        variable_status(environment, name, asked.get(name), usage, held, by_name) for name in names
+    ]
+    document = environment_document(variables, wrong, secrets(environment))
     session.reporter.result(document, [])
     session.reporter.environment(document, check=check)
     return ExitCode.INVALID if check and fatal(wrong) else ExitCode.OK
-
-
-def _names(environment: Environment, usage: Usage) -> list[str]:
-    """The specification's variables in its order, then those of files and compose files."""
-    own = {one.name for file in environment.files for one in file.compose if not one.refused}
-    used = {name for places in usage.services.values() for name in places}
-    if not usage.services:
-        # Compose can't read its files: what their text shows has to do.
-        used = set(environment.used)
-    specified = [one.name for one in environment.variables]
-    return [*dict.fromkeys(specified), *sorted((own | used) - {*specified, ""})]
-
-
-def _variable(
-    environment: Environment,
-    name: str,
-    asked: str | None,
-    usage: Usage,
-    held: Mapping[str, Mapping[str, bool | None]],
-    hidden: Collection[str],
-) -> dict[str, Any]:
-    specified = next((one for one in environment.variables if one.name == name), None)
-    declared = any("secrets" in places.get(name, ()) for places in usage.services.values())
-    is_secret = declared or secret(environment, name)
-
-    def visible(value: str) -> str:
-        return MASK if is_secret and value else mask(value, hidden)
-
-    setters = values(environment, name)
-    source, value = "unset", None
-    if setters:
-        # Compose has the last word on what it read.
-        own = setters[0].value
-        source, value = _source(environment, setters[0]), own if asked is None else asked
-    elif name in usage.included:
-        value, file = usage.included[name]
-        source = shown(environment, file)
-    elif name in usage.defaults:
-        source, value = "compose", usage.defaults[name]
-    elif specified is not None and specified.default:
-        source, value = ".env.example", specified.default
-    users = [service for service, places in usage.services.items() if name in places]
-    return {
-        "name": name,
-        "value": None if value is None else visible(value),
-        "source": source,
-        "overrides": [
-            {
-                "source": _source(environment, one),
-                "line": one.line or None,
-                "value": visible(one.value),
-            }
-            for one in setters[1:]
-        ],
-        "secret": is_secret,
-        "services": users,
-        "containers": {user: held[user][name] for user in users if name in held.get(user, {})},
-        "type": " ".join(specified.type) if specified else "",
-        "meaning": specified.meaning if specified else "",
-    }
-
-
-def _source(environment: Environment, one: Value) -> str:
-    return shown(environment, one.file.path) if one.file else "process"
-
-
-def _problem(one: Problem, hidden: Collection[str]) -> dict[str, Any]:
-    return {
-        "severity": one.severity,
-        "name": one.name,
-        "file": one.file or None,
-        "line": one.line or None,
-        "message": mask(one.message, hidden),
-        "hint": mask(one.hint, hidden),
-    }
 
 
 def _refusals(session: Session) -> Iterator[Problem]:

@@ -1,0 +1,63 @@
+"""What ``env`` says of each variable: which value counts, where it is from, what it overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from composetasks.facts import Environment, Setting, Usage, VariableStatus
+from composetasks.plan.env.specification import Value, shown, values
+
+
+def variable_names(environment: Environment, usage: Usage) -> list[str]:
+    """The specification's variables in its order, then those of files and compose files."""
+    own = {one.name for file in environment.files for one in file.compose if not one.refused}
+    used = {name for places in usage.services.values() for name in places}
+    if not usage.services:
+        # Compose can't read its files: what their text shows has to do.
+        used = set(environment.used)
+    specified = [one.name for one in environment.variables]
+    return [*dict.fromkeys(specified), *sorted((own | used) - {*specified, ""})]
+
+
+def variable_status(
+    environment: Environment,
+    name: str,
+    asked: str | None,
+    usage: Usage,
+    held: Mapping[str, Mapping[str, bool | None]],
+    secrets: Collection[str],
+) -> VariableStatus:
+    """One variable. ``asked`` is what Compose reads it as, where something sets it, ``held``
+    whether each service's containers have each variable; ``secrets`` names what is secret by its
+    name."""
+    specified = environment.specified.get(name)
+    declared = any("secrets" in places.get(name, ()) for places in usage.services.values())
+    setters = [_setting(environment, one) for one in values(environment, name)]
+    setting = Setting("unset")
+    if setters:
+        # Compose has the last word on what it read.
+        first = setters[0]
+        setting = Setting(first.source, first.value if asked is None else asked, first.line)
+    elif name in usage.included:
+        value, file = usage.included[name]
+        setting = Setting(shown(environment, file), value)
+    elif name in usage.defaults:
+        setting = Setting("compose", usage.defaults[name])
+    elif specified is not None and specified.default:
+        setting = Setting(".env.example", specified.default)
+    users = tuple(service for service, places in usage.services.items() if name in places)
+    return VariableStatus(
+        name=name,
+        setting=setting,
+        overrides=tuple(setters[1:]),
+        secret=declared or name in secrets,
+        services=users,
+        containers={user: held[user][name] for user in users if name in held.get(user, {})},
+        type=" ".join(specified.type) if specified else "",
+        meaning=specified.meaning if specified else "",
+    )
+
+
+def _setting(environment: Environment, one: Value) -> Setting:
+    source = shown(environment, one.file.path) if one.file else "process"
+    return Setting(source, one.value, one.line)
