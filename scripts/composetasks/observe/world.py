@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from composetasks.facts import Blocker, BuildInputs, Engine, Model, Shared, World
 from composetasks.facts.references import plain
-from composetasks.observe.compose.bound_hashes import with_resolved_hashes
 from composetasks.observe.compose.contents import old_contents
-from composetasks.observe.compose.hash_labels import with_asked_hashes
+from composetasks.observe.compose.hashes import with_asked_hashes, with_resolved_hashes
 from composetasks.observe.conflicts.host import is_here, port_holders, real_paths, unheld
 from composetasks.observe.conflicts.mount_sources import empty_folders, missing_sources
 from composetasks.observe.conflicts.state_times import with_since

@@ -64,7 +64,7 @@ def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
 
     Empty where no engine answers or the model is invalid, which other tasks report.
     """
-    from composetasks.observe.compose.hash_labels import with_asked_hashes
+    from composetasks.observe.compose.hashes import with_asked_hashes
     from composetasks.observe.engine.inventory import inspect_container, read_containers
 
     try:

@@ -218,7 +218,7 @@ def _daemon() -> Any:
 
 
 def _on_host(index: str) -> Reach:
-    from composetasks.apply.doctor.on_host import on_host
+    from composetasks.apply.doctor.container import on_host
 
     return on_host(index)
 

@@ -53,8 +53,7 @@ def remember_configurations(session: Session, plan: Plan, world: World) -> froze
 
 def learn_labels(session: Session, services: frozenset[str], model: Model) -> None:
     """Remember the labels of the containers of ``services``, which Compose just made."""
-    from composetasks.observe.compose.bound_hashes import with_resolved_hashes
-    from composetasks.observe.compose.hash_labels import learn
+    from composetasks.observe.compose.hashes import learn, with_resolved_hashes
     from composetasks.observe.engine.inventory import read_containers
 
     containers, cache = read_containers(session.client), session.kept.cache

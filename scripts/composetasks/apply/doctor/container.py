@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply import interpreter
-from composetasks.apply.inside.reach import LONGEST_SECONDS
+from composetasks.apply.inside.reach import LONGEST_SECONDS, look
 from composetasks.apply.state.helper import empty_image
 from composetasks.facts import Daemon, Disk, Reach, Watching
 from composetasks.run.bounded import Unavailable
@@ -24,6 +24,7 @@ from composetasks.run.process import ProgramError
 
 if TYPE_CHECKING:
     from docker import APIClient
+
 
 LABEL = "composetasks.doctor"
 PROGRAM, MODULES = "reach", "inside.reach"
@@ -177,3 +178,10 @@ def remove_left_over(client: APIClient, project: str) -> None:
     for one in client.containers(all=True, filters=filters):
         with contextlib.suppress(errors.APIError):
             client.remove_container(one["Id"], v=True)
+
+
+def on_host(index: str) -> Reach:
+    """What this host's programs find."""
+    found = look(index)
+    del found["disk"], found["watching"]
+    return Reach(place="host", **found)

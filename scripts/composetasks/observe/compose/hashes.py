@@ -1,15 +1,25 @@
-"""Compose's own hashes of networks and volumes, which it labels them with when it makes them.
+"""The hashes by which Compose tells whether a definition changed, as its labels hold them.
 
-Compose compares them to find out whether a definition changed, and offers no command that prints
-them (``config --hash`` knows services only).
+Of networks and volumes Compose prints none (``config --hash`` knows services only), of services
+bound to another's container it prints one that is not the label's, and for some features another
+altogether: those are worked out, or learnt from containers that Compose just made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+from composetasks.facts import Container, Engine, Model, Service
+from composetasks.run.compose import Compose
+from composetasks.run.process import ProgramError
+from composetasks.store import container_configs, memory
 
 GO_ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 """What Go's encoding/json escapes inside strings and Python's json does not."""
@@ -42,3 +52,184 @@ def _with_driver(section: Mapping[str, Any]) -> dict[str, Any]:
         return dict(section)
     filled = {"name": section["name"]} if "name" in section else {}
     return {**filled, "driver": "local", **section}
+
+
+DRY = ("--dry-run", "--ansi=never", "--progress=plain")
+ANSWER_SECONDS = 20.0
+RECREATED = re.compile(r"Container (\S+)\s+Recreate\b")
+
+
+def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Path) -> Engine:
+    """``engine`` with this project's containers bearing the hash that was asked for when they were
+    made, in the place of the label's."""
+    others = list(_others(model, engine.containers))
+    if not others:
+        return engine
+    known = _known(cache)
+    recorded = container_configs.load(cache, (one.config_hash for one in others))
+    unknown = [one for one in others if one.config_hash not in {*known, *recorded}]
+    if unknown:
+        known = learn(model, _unchanged(model, unknown, compose), cache)
+    return replace(
+        engine,
+        containers=tuple(
+            replace(one, asked_hash=known.get(one.config_hash, ""))
+            if one.project == model.project
+            else one
+            for one in engine.containers
+        ),
+    )
+
+
+def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[str, str]:
+    """Remember that ``containers`` were made from the model as it is; what is known then, by
+    label."""
+    found = {one.config_hash: model.services[one.service] for one in _others(model, containers)}
+    known = _known(cache)
+    if found:
+        known |= {label: service.config_hash for label, service in found.items()}
+        memory.keep(_place(cache), known)
+        for service in found.values():
+            container_configs.save(cache, service.config_hash, service.config)
+    return known
+
+
+def _others(model: Model, containers: Iterable[Container]) -> Iterator[Container]:
+    """The containers whose label is not the hash that their service has now."""
+    for one in containers:
+        ours = one.project == model.project and one.replica and one.service in model.services
+        if ours and one.config_hash != model.services[one.service].config_hash:
+            yield one
+
+
+def _unchanged(
+    model: Model, containers: Iterable[Container], compose: Compose
+) -> Iterator[Container]:
+    """Those that Compose would not recreate. Providers, which it runs even to tell that, are not
+    asked about, nor what cannot be started."""
+    asked = [
+        one
+        for one in containers
+        if one.service not in model.faults and not model.providers_of(one.service)
+    ]
+    if not asked:
+        return
+    # Not started, not even dry: a dry run waits for ever for the end of a hook (5.6.1).
+    options = ("--no-start", "--no-build", "--no-deps", "--pull=never", "--remove-orphans=false")
+    services = sorted({one.service for one in asked})
+    try:
+        done = compose.run(*DRY, "up", *options, *services, timeout=ANSWER_SECONDS)
+    except ProgramError:
+        return
+    # With COMPOSE_STATUS_STDOUT what becomes of each container is on the other stream.
+    recreated = set(RECREATED.findall(done.stdout + done.stderr))
+    yield from (one for one in asked if one.name not in recreated)
+
+
+def _known(cache: Path) -> dict[str, str]:
+    return memory.recall(_place(cache), memory.as_texts) or {}
+
+
+def _place(cache: Path) -> Path:
+    return cache / "labels.json"
+
+
+SHARED = ("network_mode", "ipc", "pid")
+"""Fields whose value may be ``service:NAME``."""
+
+
+def with_resolved_hashes(
+    model: Model, containers: Iterable[Container], compose: Compose, cache: Path
+) -> Model:
+    """``model`` with the hashes that containers of its services carry when they are up to date."""
+    ids = _first_ids(model, containers)
+    filled = {
+        name: fields
+        for name, service in model.services.items()
+        if (fields := resolved(service.config, ids))
+    }
+    if not filled:
+        return model
+    hashes = _hashes(model, filled, compose, cache)
+    services = {
+        name: replace(service, config_hash=hashes.get(name, service.config_hash))
+        for name, service in model.services.items()
+    }
+    for name in hashes:
+        container_configs.save(cache, services[name].config_hash, services[name].config)
+    return replace(model, services=services)
+
+
+def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a service that name containers, with ids in the place of services' names;
+    empty where there are none, or where one has no container yet (any hash differs then)."""
+    fields: dict[str, Any] = {}
+    sources = [str(one) for one in config.get("volumes_from") or ()]
+    if sources:
+        found = [
+            one.split(":")[1] if one.startswith("container:") else ids.get(one.split(":")[0])
+            for one in sources
+        ]
+        if not all(found):
+            return {}
+        fields["volumes_from"] = found
+    for field in SHARED:
+        kind, _, name = str(config.get(field) or "").partition(":")
+        if kind == "service":
+            if name not in ids:
+                return {}
+            fields[field] = f"container:{ids[name]}"
+    return fields
+
+
+def _first_ids(model: Model, containers: Iterable[Container]) -> dict[str, str]:
+    """The id of each service's first container by name, which is the one Compose takes."""
+    first: dict[str, Container] = {}
+    for one in sorted(containers, key=lambda container: container.name):
+        if one.project == model.project and one.replica:
+            first.setdefault(one.service, one)
+    return {name: one.id for name, one in first.items()}
+
+
+def _hashes(
+    model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose, cache: Path
+) -> dict[str, str]:
+    place = cache / "resolved-hashes.json"
+    known = memory.recall(place, memory.as_texts) or {}
+    keys = {name: _key(compose, model.services[name], fields) for name, fields in filled.items()}
+    missing = {name: filled[name] for name, key in keys.items() if key not in known}
+    if missing:
+        answered = _asked(model, missing, compose)
+        known = {keys[name]: answered[name] for name in missing if name in answered} | {
+            key: known[key] for key in keys.values() if key in known
+        }
+        memory.keep(place, known)
+    return {name: known[key] for name, key in keys.items() if key in known}
+
+
+def _key(compose: Compose, service: Service, fields: Mapping[str, Any]) -> str:
+    text = json.dumps([compose.identity(), service.config_hash, fields])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _asked(
+    model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose
+) -> dict[str, str]:
+    """Compose's hashes with an override file that fills the ids in."""
+    lines = ["services:"]
+    for name, fields in filled.items():
+        lines.append(f"  {json.dumps(name)}:")
+        for field, value in fields.items():
+            tag = "!override " if isinstance(value, list) else ""
+            lines.append(f"    {field}: {tag}{json.dumps(value)}")
+    try:
+        with tempfile.TemporaryDirectory(prefix="composetasks-") as place:
+            override = Path(place, "ids.yaml")
+            override.write_text("\n".join(lines) + "\n", "utf-8")
+            asking = compose.with_files([*map(str, model.files), str(override)], compose.project)
+            # Without the check for consistency, which knows no service by a container's id.
+            arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
+            said = asking.run(*arguments).stdout
+    except ProgramError:
+        return {}
+    return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)

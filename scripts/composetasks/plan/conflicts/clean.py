@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from composetasks.facts import Plan, World
 from composetasks.plan.conflicts.conflicts import leftovers
-from composetasks.plan.images.old_tags import old_tags
+from composetasks.plan.images.tags import old_tags
 from composetasks.plan.start.start import finished
 
 

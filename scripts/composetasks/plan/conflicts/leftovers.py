@@ -1,4 +1,4 @@
-"""Left-overs of ours that are in nobody's way: containers no service stands for, networks that
+"""Leftovers of ours that are in nobody's way: containers no service stands for, networks that
 nobody uses."""
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.references import plain
-from composetasks.plan.images.on_the_tag import (
+from composetasks.plan.images.tags import (
     is_ours,
     only_hidden_changed,
     put_by_hand,

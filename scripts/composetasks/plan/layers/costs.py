@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from composetasks.facts import Commits, Layer, LayeredImage
-from composetasks.plan.layers.advice import advise
 from composetasks.plan.layers.evidence import Advice
 from composetasks.plan.layers.predict import (
     Edit,
@@ -16,6 +15,7 @@ from composetasks.plan.layers.predict import (
     predictions,
     steps,
 )
+from composetasks.plan.layers.rules import advise
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""The rules of advice. Each yields what it found in one image, with the seconds a week that this
-would save: what is not made again, times how often it was for nothing."""
+"""The rules of advice, and the advice they give together.
+
+Each rule yields what it found in one image, with the seconds a week that this would save: what is
+not made again, times how often it was for nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from composetasks.facts import Layer
+from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
 from composetasks.plan.layers.commands import (
     INSTALLS,
     cache_folder,
@@ -371,3 +373,15 @@ RULES: tuple[Callable[[Ground], Iterator[Advice]], ...] = (
     *(lock_first, split, merge, order, volatile_value),
     *(cache_mount, lists, wide, unread, floating),
 )
+
+
+LEAST = 0.05
+"""Seconds a week below which advice is no use to anybody."""
+
+
+def advise(image: LayeredImage, commits: Commits, others: Iterable[BuildTime] = ()) -> list[Advice]:
+    """Advice for one image, that which saves most first."""
+    ground = Ground(image, commits, others)
+    found = [advice for rule in RULES for advice in rule(ground)]
+    worth = [advice for advice in found if advice.saves_seconds_per_week >= LEAST]
+    return sorted(worth, key=lambda one: (-one.saves_seconds_per_week, one.lines, one.kind))

@@ -25,7 +25,7 @@ from composetasks.facts import (
 )
 from composetasks.plan.images.decisions import plan_images
 from composetasks.plan.images.no_build import without_builds
-from composetasks.plan.images.old_tags import old_tags
+from composetasks.plan.images.tags import old_tags
 from composetasks.plan.images.why_built import differences
 from composetasks.store.build_records import combined
 from tests.unit.worlds import built, container, model, service

@@ -9,10 +9,10 @@ import pytest
 
 from composetasks.facts import Build, BuildTime, Commits, Engine
 from composetasks.observe.layers.image_layers import layered_images
-from composetasks.plan.layers.advice import advise
 from composetasks.plan.layers.commands import INSTALLS, commands
 from composetasks.plan.layers.edits import followed
 from composetasks.plan.layers.manifests import manifests
+from composetasks.plan.layers.rules import advise
 from tests.dockerfiles import model, service
 from tests.layers import Case, cases, timed
 from tests.unit.plan.layers.made import layer, stack

@@ -1,0 +1,94 @@
+"""What the image on a service's tag is, and which tags of earlier builds are no longer kept."""
+
+from __future__ import annotations
+
+from composetasks.facts import (
+    BuildInputs,
+    Consent,
+    Evidence,
+    Image,
+    RemoveImage,
+    Service,
+    Step,
+    World,
+)
+from composetasks.facts.references import DIGEST_TAG, plain, repository
+from composetasks.plan.images.why_built import changed_files
+
+KEPT_TAGS = 5
+
+
+def old_tags(world: World) -> tuple[Step, ...]:
+    """Steps that remove digest tags of this project's images beyond the last five of each
+    service. What a container runs or a normal tag names is never among them."""
+    used = {container.image_id for container in world.engine.containers}
+    wanted = {f"ct-{inputs.digest}" for inputs in world.inputs.values()}
+    steps = []
+    for service in world.model.services.values():
+        if not service.build:
+            continue
+        own = repository(service.image)
+        found: list[tuple[int, str, Image]] = []
+        for image in world.engine.images:
+            for tag in image.tags:
+                match = DIGEST_TAG.match(tag)
+                if match and match["repository"] == own:
+                    found.append((image.created, tag, image))
+        found.sort(key=lambda entry: (-entry[0], entry[1]))
+        for _, tag, image in found[KEPT_TAGS:]:
+            others = [other for other in image.tags if not DIGEST_TAG.match(other)]
+            if others or image.id in used or tag.rsplit(":", 1)[1] in wanted:
+                continue
+            steps.append(
+                Step(
+                    operation=RemoveImage(),
+                    target=tag,
+                    reason=f"{service.name} has {KEPT_TAGS} newer builds, which are kept",
+                    service=service.name,
+                    services=(service.name,),
+                    because=(Evidence(kind="old-image", name=tag),),
+                    destroys=(tag,),
+                    consent=Consent.YES,
+                    key=image.id,
+                )
+            )
+    return tuple({step.id: step for step in steps}.values())
+
+
+def record_of(world: World, image: Image) -> BuildInputs | None:
+    """What an image was built from, where that is known."""
+    found = (world.built[one] for one in image.inputs_digests if one in world.built)
+    return next(found, None)
+
+
+def is_ours(world: World, image: Image) -> bool:
+    """Whether an image was built here, or by another checkout of the project."""
+    return image.id in world.undigested or bool(image.inputs_digests)
+
+
+def put_by_hand(world: World, service: Service, present: Image, same: Image) -> bool:
+    """Whether ``present`` was put on a service's tag by somebody else after we had put ``same``
+    there: it is none that was built here, and ``same`` was built for this very tag. Where a file
+    was edited since, it is not what he saw (another branch, say)."""
+    own = f"{repository(service.image)}:ct-"
+    for_this = any(tag.startswith(own) for tag in same.tags)
+    his = present.id != same.id and for_this and not is_ours(world, present)
+    return his and service.name not in world.edited
+
+
+def only_hidden_changed(world: World, inputs: BuildInputs, present: Image) -> bool:
+    """Whether nobody who runs a service's image would see what differs between ``present`` and what
+    its ``inputs`` would give, and nobody uses the image in another way."""
+    if not inputs.hidden.places:
+        return False
+    builders = world.model.builders()
+    mounted = any(
+        builders.get(plain(image)) == inputs.service
+        for service in world.model.services.values()
+        for image in service.mounted_images
+    )
+    built_upon = any(f"ct-{inputs.digest}" in one.bases.values() for one in world.inputs.values())
+    record = record_of(world, present)
+    if mounted or built_upon or record is None or record.options != inputs.options:
+        return False
+    return all(map(inputs.hidden.holds, changed_files(record, inputs)))
