@@ -148,6 +148,11 @@ def _failure_fields(failure: TaskFailure) -> dict[str, Any]:
     return {**fields, **failure.data}
 
 
+def result_document(command: str, **told: Any) -> dict[str, Any]:
+    """The end of a stream: of which command, and what there is to tell of it."""
+    return {"schema": schema("result"), "command": command, **told}
+
+
 def result_event(document: Mapping[str, Any]) -> dict[str, Any]:
     """The last line of a stream that came to its end."""
     return {"event": "result", **document}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.tools import Tools
 from composetasks.facts import NO_SUBNET, Action, Consent, ExitCode, Link, Plan, World
-from composetasks.report.documents import schema
+from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.store.run_record import RunRecord
 from composetasks.verbs import remember
@@ -195,13 +195,8 @@ def report_services(session: Session, services: Sequence[Mapping[str, Any]], pla
     time was spent on."""
     timed = [{**one, "seconds": session.seconds.get(one["name"])} for one in services]
     path = _long_path(session)
-    document = {
-        "schema": schema("result"),
-        "command": plan.command,
-        "services": timed,
-        **({"critical_path": [link.service for link in path]} if path else {}),
-    }
-    session.reporter.result(document, [])
+    critical = {"critical_path": [link.service for link in path]} if path else {}
+    session.reporter.result(result_document(plan.command, services=timed, **critical), [])
     took = f" after {time.monotonic() - session.began:.1f} s" if plan.steps else ", nothing to do"
     done = "restarted" if plan.command == "restart" else "up"
     session.reporter.started(f"{plan.project} is {done}{took}", timed, path)
@@ -223,5 +218,4 @@ def report_done(session: Session, plan: Plan, sentence: str) -> None:
     count = len(plan.steps)
     did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
     done = f"{sentence} ({did})"
-    document = {"schema": schema("result"), "command": plan.command, "message": done}
-    session.reporter.result(document, [done])
+    session.reporter.result(result_document(plan.command, message=done), [done])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from composetasks.facts import Container, ExitCode, LogLine
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.observe.start.watch import Watch
-from composetasks.report.documents import schema
+from composetasks.report.documents import result_document
 from composetasks.run import timestamps
 from composetasks.run.failure import EngineAway, TaskFailure
 from composetasks.run.masking import safe, shows_secret
@@ -79,8 +79,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
     except BrokenPipeError:  # whoever reads us has read enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    document = {"schema": schema("result"), "command": session.verb, "lines": printer.count}
-    session.reporter.result(document, [])
+    session.reporter.result(result_document(session.verb, lines=printer.count), [])
     return ExitCode.OK
 
 
