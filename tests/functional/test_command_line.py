@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functional.scripted_engine import ScriptedEngine
-from tests.project import Project
+from tests.project import Project, Ran
 
 COMPOSE = """
 name: shop
@@ -343,3 +343,63 @@ def test_a_bug_is_a_line_with_the_versions_that_a_report_needs(shop: Project) ->
     report = next(shop.folder.glob(".composetasks/runs/*-bug/traceback.txt")).read_text()
     assert "Compose " in report.splitlines()[0]
     assert "in broken" in report
+
+
+def published(name: str, *ports: tuple[int, int]) -> dict[str, Any]:
+    """A running container of service ``name`` with published ports: (host's, container's)."""
+    bindings = [
+        {"IP": "127.0.0.1", "PublicPort": outside, "PrivatePort": inside, "Type": "tcp"}
+        for outside, inside in ports
+    ]
+    return {**container(name, "running", 0), "Ports": bindings}
+
+
+def test_open_opens_the_url_that_is_meant(shop: Project, engine: ScriptedEngine) -> None:
+    browser = shop.write("browser", '#!/bin/sh\nprintf %s "$1" > opened\n')
+    browser.chmod(0o755)
+
+    def opened(*words: str) -> Ran:
+        (shop.folder / "opened").unlink(missing_ok=True)
+        return shop.inv("open", *words, BROWSER=f"{browser} %s")
+
+    ran = opened()
+    assert (ran.code, "`inv up` starts them" in ran.err) == (1, True)
+    engine.containers = [published("db", (5432, 5432)), published("web")]
+    assert "service web publishes no TCP port" in opened("web").err
+    engine.containers = [published("db", (5432, 5432)), published("web", (9000, 443))]
+    ran = opened()
+    assert ran.code == 2
+    assert "web: https://127.0.0.1:9000" in ran.err
+    assert opened("webb").code == 2
+    document = opened("web", "--json").document
+    assert document == {
+        "schema": "composetasks.open/1",
+        "service": "web",
+        "url": "https://127.0.0.1:9000",
+        "opened": True,
+    }
+    assert (shop.folder / "opened").read_text() == "https://127.0.0.1:9000"
+    # What the model says outweighs a guess.
+    ports = "ports: [{target: 443, published: 9000, app_protocol: http}]"
+    shop.write("compose.yaml", f"{COMPOSE}    {ports}\n")
+    ran = opened()
+    assert (ran.code, ran.out) == (0, "http://127.0.0.1:9000\n")
+
+
+def test_the_graph_is_drawn_without_an_engine_too(shop: Project, engine: ScriptedEngine) -> None:
+    engine.containers = [published("db", (5432, 5432))]
+    ran = shop.inv("graph")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[:4] == [
+        "flowchart LR",
+        '  s0["db<br/>running<br/>127.0.0.1:5432->5432/tcp"]:::up',
+        '  s1["web<br/>missing"]:::absent',
+        "  s1 --> s0",
+    ]
+    nobody = {"DOCKER_HOST": f"unix://{shop.folder}/nobody"}
+    ran = shop.inv("graph", "--json", **nobody)
+    assert ran.code == 0, ran.err
+    assert [one["state"] for one in ran.document["services"]] == [None, None]
+    ran = shop.inv("graph", "db", **nobody)
+    assert ran.out.splitlines() == ["flowchart LR", '  s0["db"]']
+    assert "without states" in ran.err

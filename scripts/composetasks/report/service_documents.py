@@ -10,6 +10,8 @@ from typing import Any
 from composetasks.facts import Blocker, Container, Service, ServiceStatus
 from composetasks.report.documents import schema
 
+HTTPS = (443, 8443)
+
 
 def status_document(
     project: str, services: Sequence[Mapping[str, Any]], problems: Iterable[Blocker]
@@ -40,7 +42,7 @@ def service_document(status: ServiceStatus) -> dict[str, Any]:
         "container": shown.name if shown else "",
         "replicas": [_replica(one) for one in status.containers],
         "ports": _ports(status.containers),
-        "urls": _urls(status.service, status.containers),
+        "urls": urls(status.service, status.containers),
         "stale": bool(status.stale),
         "stale_because": list(status.stale),
         "job": status.job,
@@ -69,7 +71,7 @@ def _ports(containers: tuple[Container, ...]) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
+def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
     """Addresses of the ports whose ``app_protocol`` says what speaks there."""
     protocols = {
         int(entry["target"]): str(entry["app_protocol"])
@@ -81,6 +83,23 @@ def _urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
         for container in containers
         for binding in container.bindings
         if binding.target in protocols
+    )
+    return list(dict.fromkeys(told))
+
+
+def open_document(service: str, url: str, *, opened: bool) -> dict[str, Any]:
+    """The URL of a service, and whether a browser was started with it."""
+    return {"schema": schema("open"), "service": service, "url": url, "opened": opened}
+
+
+def guessed_urls(containers: tuple[Container, ...]) -> list[str]:
+    """Addresses of all published TCP ports, for what most of them speak."""
+    told = (
+        f"{'https' if binding.target in HTTPS else 'http'}://"
+        f"{_reachable(binding.host_ip)}:{binding.published}"
+        for container in containers
+        for binding in container.bindings
+        if binding.protocol == "tcp"
     )
     return list(dict.fromkeys(told))
 

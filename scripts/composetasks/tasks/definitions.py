@@ -156,6 +156,22 @@ def status(session: Session, watch: bool = False) -> ExitCode:
     return verb(session, watch=watch)
 
 
+@verb_task(help={"service": "the service, where several have a URL (a bare word does the same)"})
+def open_(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
+    """Open a service's URL in the browser, and print it."""
+    from composetasks.verbs.open import open_in_browser
+
+    return open_in_browser(session, one_name(service, SERVICES))
+
+
+@verb_task(help={"service": SERVICE})
+def graph(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
+    """Show who depends on whom, with health and ports, as Mermaid."""
+    from composetasks.verbs.graph import graph as verb
+
+    return verb(session, service)
+
+
 @verb_task(help={"svg": "draw it into this file as well"})
 def timeline(session: Session, svg: str = "") -> ExitCode:
     """Show the last start as a waterfall, its critical path, and what would shorten it."""

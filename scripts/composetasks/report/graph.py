@@ -1,0 +1,98 @@
+"""Who depends on whom, as a document, and as Mermaid's flowchart of it (which GitHub, GitLab and
+most Markdown viewers draw)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from composetasks.facts import Dependency, Model, Port
+from composetasks.report.documents import schema
+from composetasks.report.text import state_of
+
+LABELS = {"service_healthy": "healthy", "service_completed_successfully": "completed"}
+"""What is waited for, where it is more than a start."""
+COLOURS = {"up": "#d3f3da", "bad": "#fbd5d5", "absent": "#eeeeee"}
+
+
+def graph_document(model: Model, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The services of a model and their dependencies; ``states`` are their documents, none where
+    no engine can be asked."""
+    known = {one["name"]: one for one in states}
+    return {
+        "schema": schema("graph"),
+        "project": model.project,
+        "services": [
+            {
+                "name": name,
+                "state": known[name]["state"] if name in known else None,
+                "health": known[name]["health"] if name in known else None,
+                "exit_code": known[name]["exit_code"] if name in known else None,
+                "ports": (known[name]["ports"] if name in known else [])
+                or [_port(port) for port in service.ports],
+            }
+            for name, service in model.services.items()
+        ],
+        "dependencies": [
+            _dependency(name, one)
+            for name, service in model.services.items()
+            for one in service.depends_on
+            if one.service in model.services
+        ],
+    }
+
+
+def _dependency(name: str, one: Dependency) -> dict[str, Any]:
+    return {
+        "from": name,
+        "to": one.service,
+        "condition": one.condition,
+        "required": one.required,
+        "restart": one.restart,
+    }
+
+
+def _port(port: Port) -> str:
+    """A port as a compose file writes it."""
+    if port.published is None:
+        return f"{port.target}/{port.protocol}"
+    first, last = port.published
+    published = str(first) if first == last else f"{first}-{last}"
+    address = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+    return f"{address}:{published}->{port.target}/{port.protocol}".removeprefix(":")
+
+
+def mermaid(document: Mapping[str, Any]) -> str:
+    """The document as a flowchart: an arrow goes to what is depended on, a dotted one where it can
+    be done without. Services have numbers there: not every name of one can be a node's."""
+    numbers = {one["name"]: f"s{place}" for place, one in enumerate(document["services"])}
+    lines = ["flowchart LR"]
+    for one in document["services"]:
+        shown = state_of(one) if one["state"] else ""
+        parts = [one["name"], shown, *one["ports"]]
+        label = "<br/>".join(part for part in parts if part).replace('"', "#quot;")
+        kind = _kind(one)
+        lines.append(f'  {numbers[one["name"]]}["{label}"]' + (f":::{kind}" if kind else ""))
+    for one in document["dependencies"]:
+        words = [LABELS.get(one["condition"], ""), "restart" if one["restart"] else ""]
+        label = ", ".join(word for word in words if word)
+        arrow = "-->" if one["required"] else "-.->"
+        text = f"|{label}|" if label else ""
+        lines.append(f"  {numbers[one['from']]} {arrow}{text} {numbers[one['to']]}")
+    used = {_kind(one) for one in document["services"]}
+    lines += [
+        f"  classDef {kind} fill:{colour}" for kind, colour in COLOURS.items() if kind in used
+    ]
+    return "\n".join(lines)
+
+
+def _kind(service: Mapping[str, Any]) -> str:
+    """How a service is coloured; "" where its state says neither."""
+    if service["state"] in (None, "missing"):
+        return "absent" if service["state"] else ""
+    if service["state"] == "exited":
+        return "bad" if service["exit_code"] else ""
+    if service["health"] == "unhealthy" or service["state"] in ("dead", "restarting"):
+        return "bad"
+    healthy = service["health"] in ("", "healthy")
+    return "up" if service["state"] == "running" and healthy else ""

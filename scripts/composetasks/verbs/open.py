@@ -1,0 +1,61 @@
+"""``open``: a service's URL, printed and shown in a browser."""
+
+from __future__ import annotations
+
+from composetasks.facts import Container, Engine, ExitCode, Model, World
+from composetasks.observe.engine.inventory import read_containers
+from composetasks.plan.start.services import containers_of
+from composetasks.report.service_documents import guessed_urls, open_document, urls
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.session import Session
+
+
+def open_in_browser(session: Session, name: str) -> ExitCode:
+    """Open the URL of a service, or of the only one that has one. The model says which port speaks
+    what (``app_protocol``); where it says so of none, the first published port is taken.
+
+    Raises TaskFailure: code 2 where several could be meant, 1 where none can be opened.
+    """
+    import webbrowser
+
+    model = session.model([name] if name else ())
+    world = World(model, Engine(containers=read_containers(session.client)))
+    running = {
+        one: tuple(c for c in containers_of(world, one) if c.state == "running")
+        for one in model.services
+    }
+    service, url = _chosen(model, name, running)
+    opened = webbrowser.open(url)
+    session.reporter.result(open_document(service, url, opened=opened), [url])
+    if not opened:
+        session.reporter.note("no browser could be started here (BROWSER names one)")
+    return ExitCode.OK
+
+
+def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) -> tuple[str, str]:
+    """The service that is meant, and its URL."""
+    names = [name] if name else list(running)
+    told = {one: urls(model.services[one], running[one]) for one in names}
+    guessed = {one: guessed_urls(running[one]) for one in names}
+    found = [(one, those[0]) for one, those in told.items() if those]
+    found = found or [(one, those[0]) for one, those in guessed.items() if those]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise TaskFailure(
+            f"which service? {len(found)} have a URL",
+            code=ExitCode.USAGE,
+            detail="\n".join(f"{service}: {url}" for service, url in found),
+            hint=f"for example `inv open {found[0][0]}`",
+        )
+    if name and running[name]:
+        raise TaskFailure(
+            f"service {name} publishes no TCP port",
+            hint="give it `ports` in the compose file, with `app_protocol: http`",
+        )
+    raise TaskFailure(
+        f"service {name} is not running" if name else "no running service publishes a TCP port",
+        hint=f"`inv up {name}` starts it"
+        if name
+        else "`inv up` starts them, `inv status` shows them",
+    )
