@@ -84,7 +84,7 @@ ACTIONS = {
     ),
     Action.RUN_PROVIDER: (
         "a service",
-        "has Compose run its provider; what depends on it gets what that says",
+        "has Compose run its provider, once for all that depend on it and start at the same time",
     ),
     Action.STOP_PROVIDER: ("a service", "has Compose end what its provider made"),
     Action.WAIT: ("a container's name", "waits until it is up; it runs already"),

@@ -33,6 +33,8 @@ services:
       db: {condition: service_started}
       base: {condition: service_completed_successfully}
     stop_grace_period: 1s
+  later: {image: ct-test/busybox, init: true, command: [sleep, "1000"], stop_grace_period: 1s,
+    depends_on: {db: {condition: service_started}, app: {condition: service_started}}}
   lone: {image: ct-test/busybox, init: true, command: [sleep, "1000"], stop_grace_period: 1s}
 """
 
@@ -59,11 +61,21 @@ def test_a_provider_is_run_by_compose_in_every_start_and_ended_by_down(
     assert "db" in ran.err
     assert docker("ps", "-aq", "--filter", f"name={app}") == ""
     value.write_text("1")
+    calls.write_text("")
+    ran = project.inv("up", "app")
+    assert ran.code == 0
+    # Once, together with what it is run for.
+    assert calls.read_text().count(" up ") == 1
+    assert "  db     provider ct-provider\n" in ran.out
     assert project.inv("up").code == 0
     assert docker("logs", app) == "https://db/1"
     lone = docker("inspect", "--format", "{{.Id}}", f"{project.name}-lone-1")
     # What it says may be something else each time: Compose runs it again and hands it on.
-    assert project.plan("up") == [("run-provider", "db"), ("recreate-container", app)]
+    assert project.plan("up") == [
+        ("run-provider", "db"),
+        ("recreate-container", app),
+        ("recreate-container", f"{project.name}-later-1"),
+    ]
     assert project.plan("up", "lone") == []
     runs = (project.folder / "seen" / "runs").read_text()
     value.write_text("2")
@@ -74,7 +86,8 @@ def test_a_provider_is_run_by_compose_in_every_start_and_ended_by_down(
     # What else they depend on is left alone: the job did not run again.
     assert (project.folder / "seen" / "runs").read_text() == runs
     document = project.inv("status", "--json").document
-    assert [one["stale"] for one in document["services"]] == [False] * 4
+    assert {one["name"]: one["state"] for one in document["services"]}["db"] == "provided"
+    assert [one["stale"] for one in document["services"]] == [False] * 5
     assert project.inv("build").code == 0
     calls.write_text("")
     assert project.inv("down").code == 0

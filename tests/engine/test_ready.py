@@ -167,11 +167,13 @@ services:
   broken: {image: ct-test/busybox, command: ["false"]}
   ill: {image: ct-test/busybox, init: true, command: [sleep, "1000"],
     healthcheck: {test: [CMD, "false"], interval: 200ms, retries: 1}}
+  loops: {image: ct-test/busybox, restart: always, command: ["false"]}
   hungry: {image: ct-test/busybox, command: [sh, -c, "tail /dev/zero; exit 0"], mem_limit: 8m,
     memswap_limit: 8m}
   app: {image: ct-test/busybox, init: true, command: [sleep, "1000"], depends_on: {
     broken: {condition: service_completed_successfully, required: false},
     ill: {condition: service_healthy, required: false},
+    loops: {condition: service_healthy, required: false},
     hungry: {condition: service_completed_successfully}}}
 """
 
@@ -184,6 +186,7 @@ def test_what_can_be_done_without_stops_nothing(project: Project) -> None:
     assert said(ran)["app"] == "running"
     assert any(one.startswith("broken is not up (exited with code 1)") for one in warned(ran))
     assert any(one.startswith("ill is not up") for one in warned(ran))
+    assert any(one.startswith("loops is not up (restarted 3 times") for one in warned(ran))
     timeline = project.inv("timeline", "--json").document
     assert timeline["critical_path"][-1] == "app"
     [ill] = [one for one in timeline["services"] if one["name"] == "ill"]

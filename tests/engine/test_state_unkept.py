@@ -135,6 +135,30 @@ def test_a_volume_that_is_a_folder_outside_is_emptied_by_force_alone(
     assert list(outside.iterdir()) == []
 
 
+def test_an_edited_model_is_for_the_next_start(project: Project) -> None:
+    """The container is the same before and after, though its network of the new model is not even
+    there; what Compose has to run as it starts is run."""
+    hooked = (
+        '  hooked: {image: ct-test/busybox, init: true, command: [sleep, "1000"], volumes: '
+        '["rows:/a"], post_start: [{command: [sh, -c, "echo x >> /tmp/hooked"]}]}\n'
+    )
+    started(project, ["rows:/a"], f"{hooked}volumes: {{rows: {{}}}}\n")
+    names = [f"{project.name}-app-1", f"{project.name}-hooked-1"]
+    docker("exec", names[0], "sh", "-c", "echo x > /a/x")
+    before = docker("inspect", "--format", "{{.Id}}", *names)
+    edited = f"    environment: {{NEW: value}}\n    networks: [other]\n{hooked}"
+    other = f"networks: {{other: {{external: true, name: {project.name}-other}}}}\n"
+    app = f'  app:{SLEEPER}    volumes: ["rows:/a"]\n{edited}'
+    project.compose(f"services:\n{app}volumes: {{rows: {{}}}}\n{other}")
+    ran = project.inv("snapshot", "kept")
+    assert ran.code == 0, ran.err
+    assert "recreate" not in ran.err
+    assert docker("inspect", "--format", "{{.Id}}", *names) == before
+    assert docker("inspect", "--format", "{{.State.Running}}", *names) == "true\ntrue"
+    assert docker("exec", names[1], "cat", "/tmp/hooked") == "x\nx"
+    assert project.inv("up").code == 6
+
+
 def test_what_could_not_be_started_again_is_not_stopped(project: Project) -> None:
     project.write("app.env", "X=1")
     more = "    env_file: [app.env]\nvolumes: {rows: {}}\n"

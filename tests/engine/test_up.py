@@ -185,3 +185,17 @@ def test_two_instances_stand_beside_the_stack(two: Project) -> None:
         from tests.engine.conftest import remove_project
 
         remove_project(f"{two.name}-two")
+
+
+def test_the_page_speaks_of_what_was_asked_for(project: Project) -> None:
+    loop = 'image: ct-test/busybox, init: true, command: [sleep, "1000"]'
+    project.compose(f"services:\n  a: {{{loop}}}\n  b: {{{loop}}}\n")
+    assert project.inv("up").code == 0
+    docker("stop", "-t", "0", f"{project.name}-a-1")
+    beside = project.inv("up", "b")
+    assert (beside.code, beside.out) == (
+        0,
+        f"b of {project.name} is up, nothing to do\n  b  running\n",
+    )
+    ran = project.inv("up", "--no-wait")
+    assert (ran.code, ran.out.startswith(f"{project.name} is started after ")) == (0, True)

@@ -120,9 +120,20 @@ def test_a_project_that_may_only_be_read(shop: AnothersProject) -> None:
     for task in READERS:
         ran = shop.as_nobody(*task)
         assert ran.returncode == 0, ran.stderr
+    # What Compose would start is started; where the run is kept is said, once.
+    caches = Path(shop.environment["PYTHONPYCACHEPREFIX"], "caches")
+    shop.environment["XDG_CACHE_HOME"] = str(caches)
     ran = shop.as_nobody("up")
-    assert ran.returncode == 1
-    assert f"`sudo install -d -o nobody {shop.kept}` makes it yours" in ran.stderr
+    assert ran.returncode == 8  # the scripted engine refuses it
+    assert ran.stderr.count(": this run is kept in ") == 1
+    [kept] = (caches / "composetasks").iterdir()
+    assert {"lock", "runs", "cache"} <= {path.name for path in kept.iterdir()}
+    assert shop.as_nobody("status").returncode == 0
+    # State is kept in the project or not at all.
+    for task in (["snapshot"], ["reset-state", "--yes"]):
+        ran = shop.as_nobody(*task)
+        assert ran.returncode == 1
+        assert f"`sudo install -d -o nobody {shop.kept}` makes it yours" in ran.stderr
     assert not shop.kept.exists()
 
 

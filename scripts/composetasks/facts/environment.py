@@ -53,7 +53,8 @@ class Variable:
 @dataclass(frozen=True)
 class Environment:
     """Where variables come from: the process, then ``files``, the first of them that has a name
-    winning. ``specification`` is the path of ``.env.example`` where it is one; ``demanded`` are
+    winning. ``specification`` is the path of ``.env.example`` where it is one, ``example`` that of
+    a file that shows what ``.env`` may hold, whether or not it is one; ``demanded`` are
     the variables that compose files require (name, file, line, Compose's message, whether empty
     is refused too), ``used`` all names they use and where first, ``absent`` the variables whose
     value is a path at which there is nothing."""
@@ -62,6 +63,7 @@ class Environment:
     process: Mapping[str, str]
     files: tuple[EnvFile, ...] = ()
     specification: Path | None = None
+    example: Path | None = None
     variables: tuple[Variable, ...] = ()
     demanded: tuple[tuple[str, Path, int, str, bool], ...] = ()
     used: Mapping[str, tuple[Path, int]] = field(default_factory=dict)

@@ -92,8 +92,13 @@ class Service:
         return tuple(mount.source for mount in self.mounts if mount.type == "image")
 
     @property
+    def provider(self) -> str:
+        """The type of the provider that makes it: a program that Compose runs, with no image, no
+        container; "" for none."""
+        return str((self.config.get("provider") or {}).get("type") or "")
+
+    @property
     def provided(self) -> bool:
-        """Whether a provider makes it: a program that Compose runs, with no image, no container."""
         return bool(self.config.get("provider"))
 
     @property

@@ -191,10 +191,12 @@ class RecreateContainer:
 
 @dataclass(frozen=True)
 class StartContainer:
-    """Let Compose start a container; ``unpause`` one that is paused."""
+    """Let Compose start a container; ``unpause`` one that is paused. ``as_it_was``: whatever the
+    model says of it by now, the same container is started."""
 
     action: ClassVar[Action] = Action.START_CONTAINER
     unpause: bool = False
+    as_it_was: bool = False
 
 
 @dataclass(frozen=True)

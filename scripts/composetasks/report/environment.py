@@ -14,7 +14,7 @@ HEADER = ["variable", "value", "from", "used by", ""]
 QUIET = "bright_black"
 
 
-def show(page: Page, document: Mapping[str, Any], *, check: bool) -> None:
+def show(page: Page, document: Mapping[str, Any], correction: str, *, check: bool) -> None:
     """Show the document of ``env``; with ``check`` its problems alone, and the verdict."""
     problems = document["problems"]
     if not check:
@@ -30,7 +30,7 @@ def show(page: Page, document: Mapping[str, Any], *, check: bool) -> None:
     count = sum(one["severity"] == "fatal" for one in problems)
     if check and count:
         page.note(f"error: the environment is invalid: {count} to correct", "bold red")
-        page.note("next: correct them; .env.example says what each variable may be")
+        page.note("; ".join(filter(None, ["next: correct them", correction])))
 
 
 def _row(one: Mapping[str, Any]) -> list[Text | str]:

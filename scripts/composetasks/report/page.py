@@ -48,13 +48,17 @@ STYLES = {
 }
 PIPE_WIDTH = 200
 SHOWN_EVIDENCE = 10
+LONGEST_LINE, SHOWN_HEAD, SHOWN_TAIL = 500, 300, 130
+"""From how many characters on a line is shortened to which of them at both ends."""
 SHOWN_BLOCKERS = 3
 """How many blockers are shown of those that the same resolves."""
 SAID_BY_REASON = (
     *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy"),
-    *("state", "health", "replicas", "dependency", "provider"),
+    *("state", "health", "replicas", "provider", "mount"),
     *("name", "port", "service", "left-over", "old-image", "no-shared-image"),
 )
+"""Kinds of evidence of which the step's reason says all but the detail."""
+SAID_WITH_DETAIL = ("holder", "dependency")
 """Kinds of evidence that the step's reason puts into words whole."""
 
 
@@ -81,7 +85,7 @@ class Page:
         where = f"{plan.project} (instance {plan.instance})" if plan.instance else plan.project
         console.print(Text(f"{plan.command}: {where}", style="bold"))
         for warning in plan.warnings:
-            _print(console, _hanging("warning", Text(clean(warning), style="yellow")))
+            _print(console, _hanging("warning", _shortened(warning, plan, "yellow")))
         if plan.steps:
             _print(console, Padding(_steps_table(plan), (0, 0, 0, 2)))
         if plan.unchanged:
@@ -90,12 +94,10 @@ class Page:
             console.print(Text("  nothing to do", style="green"))
         # Where the plan was about to be done, the first is the failure that ends the run.
         for blockers in _by_hint(plan.blockers, plan.blockers[:1] if announced else ()):
-            texts = [
-                Text(clean(one.message), style="bold red") for one in blockers[:SHOWN_BLOCKERS]
-            ]
+            texts = [_shortened(one.message, plan, "bold red") for one in blockers[:SHOWN_BLOCKERS]]
             if len(blockers) > SHOWN_BLOCKERS:
-                rest = f"and {len(blockers) - SHOWN_BLOCKERS} more of this kind (--json names them)"
-                texts.append(Text(rest))
+                more = len(blockers) - SHOWN_BLOCKERS
+                texts.append(Text(f"and {more} more of this kind ({_whole(plan)} names them)"))
             hint = blockers[0].hint
             if not (announced and hint == plan.blockers[0].hint):
                 texts.append(Text(clean(hint)))
@@ -188,6 +190,20 @@ def _hanging(label: str, *texts: Text) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
+def _whole(plan: Plan) -> str:
+    """The command that prints all of a plan."""
+    return f"`inv {plan.command} --plan --json`"
+
+
+def _shortened(text: str, plan: Plan, style: str) -> Text:
+    """A line without the middle of what it lists, where that is long."""
+    line = clean(text)
+    if len(line) > LONGEST_LINE:
+        head, tail = line[:SHOWN_HEAD].rpartition(" ")[0], line[-SHOWN_TAIL:].partition(" ")[2]
+        line = f"{head} [...] {tail} ({_whole(plan)} has all of it)"
+    return Text(line, style=style)
+
+
 def _steps_table(plan: Plan) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -195,16 +211,17 @@ def _steps_table(plan: Plan) -> RenderableType:
     table.add_column(overflow="fold", ratio=1)
     for step in plan.steps:
         verb = Text(step.action.value, style=STYLES.get(step.action, "green"))
-        table.add_row(verb, Text(clean(step.target)), _reason(step))
+        table.add_row(verb, Text(clean(step.target)), _reason(step, plan))
     return table
 
 
-def _reason(step: Step) -> RenderableType:
+def _reason(step: Step, plan: Plan) -> RenderableType:
     lines = [Text(clean(step.reason))]
     shown = [evidence_line(e) for e in step.because if evidence_line(e)]
     lines += [Text(line, style="bright_black") for line in shown[:SHOWN_EVIDENCE]]
     if len(shown) > SHOWN_EVIDENCE:
-        lines.append(Text(f"and {len(shown) - SHOWN_EVIDENCE} more", style="bright_black"))
+        more = f"and {len(shown) - SHOWN_EVIDENCE} more ({_whole(plan)} names them)"
+        lines.append(Text(more, style="bright_black"))
     lines += [Text(f"lost for good: {clean(loss)}", style="red") for loss in step.destroys]
     if step.consent is not Consent.NONE:
         lines.append(Text(f"needs --{step.consent.value}", style="magenta"))
@@ -214,8 +231,8 @@ def _reason(step: Step) -> RenderableType:
 def evidence_line(evidence: Evidence) -> str:
     """One piece of evidence as a line; "" where the reason says it already."""
     name = evidence.path or evidence.field or evidence.name or evidence.kind
-    if evidence.kind == "holder":
-        return ""  # Its parts stand in the reason.
+    if evidence.kind in SAID_WITH_DETAIL:
+        return ""
     if evidence.kind in SAID_BY_REASON or evidence.new == MADE_BY_PLAN:
         return clean(evidence.detail or "")
     if evidence.kind == "file":

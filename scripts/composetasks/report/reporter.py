@@ -131,11 +131,12 @@ class Reporter:
 
             print(path_line(path))
 
-    def environment(self, document: Mapping[str, Any], *, check: bool) -> None:
-        """The variables as a table, and what is wrong; with ``check`` that alone."""
+    def environment(self, document: Mapping[str, Any], correction: str, *, check: bool) -> None:
+        """The variables as a table, and what is wrong; with ``check`` that alone. ``correction``
+        says where it is told what they may be."""
         from composetasks.report.environment import show
 
-        show(self.page, document, check=check)
+        show(self.page, document, correction, check=check)
 
     def checks(self, document: Mapping[str, Any]) -> None:
         """The doctor's checks, as a page."""
@@ -234,7 +235,7 @@ class JsonReporter(Reporter):
     ) -> None:
         """The result says it."""
 
-    def environment(self, document: Mapping[str, Any], *, check: bool) -> None:
+    def environment(self, document: Mapping[str, Any], correction: str, *, check: bool) -> None:
         """The document is all."""
 
     def checks(self, document: Mapping[str, Any]) -> None:

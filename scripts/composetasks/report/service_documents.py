@@ -28,21 +28,22 @@ def status_document(
 
 def service_document(status: ServiceStatus) -> dict[str, Any]:
     """A service by the replica that says most about it, and all of its replicas."""
-    shown = status.shown
+    shown, service = status.shown, status.service
     return {
-        "name": status.service.name,
-        "state": shown.state if shown else "missing",
+        "name": service.name,
+        "state": shown.state if shown else "provided" if service.provided else "missing",
+        "provider": service.provider,
         "health": shown.health if shown else "",
         "since": status.since,
         "exit_code": shown.exit_code if shown else None,
         "restarts": status.restarts,
         "problem": status.problem,
         "warnings": list(status.warnings),
-        "image": shown.image if shown else status.service.image,
+        "image": shown.image if shown else service.image,
         "container": shown.name if shown else "",
         "replicas": [_replica(one) for one in status.containers],
         "ports": _ports(status.containers),
-        "urls": urls(status.service, status.containers),
+        "urls": urls(service, status.containers),
         "stale": bool(status.stale),
         "stale_because": list(status.stale),
         "job": status.job,

@@ -27,7 +27,7 @@ def style_of(service: Mapping[str, Any]) -> str:
         return "yellow" if service["problem"] else "green"
     if service["state"] == "exited" and service["exit_code"] == 0:
         return "green" if service["done"] else "yellow"
-    return QUIET if word == "missing" else "yellow" if word in WAITING else "red"
+    return QUIET if word in ("missing", "provided") else "yellow" if word in WAITING else "red"
 
 
 def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -30,7 +30,9 @@ def age(seconds: float) -> str:
 
 
 def state_of(service: Mapping[str, Any]) -> str:
-    """A service's state in a word or two: its health, or how it ended."""
+    """A service's state in a word or two: its health, how it ended, or whose it is to tell."""
+    if service["state"] == "provided":
+        return f"provider {service['provider']}"
     if service["state"] == "exited" and service["exit_code"] is not None:
         return f"exited with code {service['exit_code']}"
     return str(service["health"] or service["state"])

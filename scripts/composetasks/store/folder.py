@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shlex
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -76,6 +78,31 @@ class Folder:
             made = datetime.strptime(last, STAMP).replace(tzinfo=timezone.utc)
             moment = max(moment, made + timedelta(microseconds=1))
         return moment.strftime(STAMP)
+
+
+def elsewhere(project: Path) -> Folder:
+    """The folder for a project that may only be read: among the user's caches, the same each time,
+    or, where that can't be written to either, a new temporary one."""
+    name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = caches / "composetasks" / name
+    try:
+        found = Folder(root, root / "cache")
+        found.make()
+    except TaskFailure:
+        root = Path(tempfile.mkdtemp(prefix="composetasks-"))
+        found = Folder(root, root / "cache")
+        found.make()
+    return found
+
+
+def read_only(root: Path) -> bool:
+    """Whether a project's own folder ``root`` can't be had since the project may only be read; not
+    where it is somebody else's, or was left in the middle of a replacement of state."""
+    if not root.exists():
+        return not os.access(root.parent, os.W_OK | os.X_OK)
+    mounted_so = bool(os.statvfs(root).f_flag & os.ST_RDONLY)
+    return mounted_so and not (root / JOURNAL).exists()
 
 
 def not_a(path: Path, kind: str) -> TaskFailure:

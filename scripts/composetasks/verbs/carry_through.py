@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -190,16 +190,22 @@ def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
     )
 
 
-def report_services(session: Session, services: Sequence[Mapping[str, Any]], plan: Plan) -> None:
+def report_services(
+    session: Session,
+    services: Sequence[Mapping[str, Any]],
+    plan: Plan,
+    asked: Collection[str],
+    sentence: str,
+) -> None:
     """End a start: the services with their URLs, how long the steps took, and what a long one's
-    time was spent on."""
+    time was spent on. People are shown those of ``asked``."""
     timed = [{**one, "seconds": session.seconds.get(one["name"])} for one in services]
     path = _long_path(session)
     critical = {"critical_path": [link.service for link in path]} if path else {}
     session.reporter.result(result_document(plan.command, services=timed, **critical), [])
     took = f" after {time.monotonic() - session.began:.1f} s" if plan.steps else ", nothing to do"
-    done = "restarted" if plan.command == "restart" else "up"
-    session.reporter.started(f"{plan.project} is {done}{took}", timed, path)
+    shown = [one for one in timed if one["name"] in asked]
+    session.reporter.started(f"{sentence}{took}", shown, path)
 
 
 def _long_path(session: Session) -> tuple[Link, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Engine, ExitCode, Problem, Usage
-from composetasks.plan.env.check import fatal, problems
+from composetasks.apply.start.launch import engine_away
+from composetasks.facts import Engine, ExitCode, Model, Problem, Usage
+from composetasks.plan.env.check import correction, fatal, problems
 from composetasks.plan.env.specification import values
 from composetasks.plan.env.variables import variable_names, variable_status
 from composetasks.plan.start.faults import model_faults
@@ -15,6 +17,13 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import secret, secrets
 from composetasks.store import container_configs
 from composetasks.verbs.session import Session
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+ASIDE_SECONDS = 5.0
+"""How long the engine may take to answer what can be done without."""
 
 
 def env(session: Session, *, check: bool = False) -> ExitCode:
@@ -29,7 +38,7 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
         wrong = (*_refusals(session), *wrong)
     usage = read_usage(session.compose, environment.files)
     names = variable_names(environment, usage)
-    held = {} if check else _held(session, usage)
+    held, unasked = ({}, "") if check else _held(session, usage)
     expected = {name: found[0].value for name in names if (found := values(environment, name))}
     asked = interpolated(session.compose, expected)
     by_name = {name for name in names if secret(environment, name)}
@@ -38,7 +47,9 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     ]
     document = environment_document(variables, wrong, secrets(environment))
     session.reporter.result(document, [])
-    session.reporter.environment(document, check=check)
+    session.reporter.environment(document, correction(environment), check=check)
+    if unasked:
+        session.reporter.note(f"whether the running containers have these values: {unasked}")
     return ExitCode.INVALID if check and fatal(wrong) else ExitCode.OK
 
 
@@ -58,23 +69,37 @@ def _refusals(session: Session) -> Iterator[Problem]:
 # --- whether the running containers have it -------------------------------------------------
 
 
-def _held(session: Session, usage: Usage) -> dict[str, dict[str, bool | None]]:
-    """For each service that runs and each variable it uses: whether all its containers were made
-    with the present value; None where only a change of the whole configuration can be told.
+Held = Mapping[str, Mapping[str, bool | None]]
+"""For each service that runs and each variable it uses: whether all its containers were made with
+the present value; None where only a change of the whole configuration can be told."""
 
-    Empty where no engine answers or the model is invalid, which other tasks report.
-    """
-    from composetasks.observe.compose.hashes import with_asked_hashes
-    from composetasks.observe.engine.inventory import inspect_container, read_containers
+
+def _held(session: Session, usage: Usage) -> tuple[Held, str]:
+    """What running containers have, and why that could not be asked; the environment itself can be
+    told without an engine, and of a model that is invalid the problems tell."""
+    from composetasks.observe.engine.inventory import connect
 
     try:
         model = session.model()
-        client = session.client
-        engine = Engine(containers=read_containers(client))
-        engine = with_asked_hashes(model, engine, session.compose, session.kept.cache)
-        containers = [one for one in engine.containers if one.project == model.project]
     except TaskFailure:
-        return {}
+        return {}, ""
+    seconds = min(ASIDE_SECONDS, session.settings.engine_timeout)
+    try:
+        with contextlib.closing(connect(seconds)) as client:
+            return _held_by(session, model, client, usage), ""
+    except TaskFailure as failure:
+        return {}, failure.message
+    except engine_away():
+        return {}, f"the engine gave no answer within {seconds:g} s"
+
+
+def _held_by(session: Session, model: Model, client: APIClient, usage: Usage) -> Held:
+    from composetasks.observe.compose.hashes import with_asked_hashes
+    from composetasks.observe.engine.inventory import inspect_container, read_containers
+
+    engine = Engine(containers=read_containers(client))
+    engine = with_asked_hashes(model, engine, session.compose, session.kept.cache)
+    containers = [one for one in engine.containers if one.project == model.project]
     key = container_configs.digest_key(session.kept.cache)
     held: dict[str, dict[str, bool | None]] = {}
     for name, service in model.services.items():

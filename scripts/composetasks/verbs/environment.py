@@ -10,7 +10,7 @@ from composetasks.verbs.session import Session
 def check_environment(session: Session) -> None:
     """Raise TaskFailure, code 6, naming every fatal problem at once. Names that nothing knows are
     among the plan's warnings; `inv env --check` tells all others."""
-    from composetasks.plan.env.check import fatal, lines, problems
+    from composetasks.plan.env.check import correction, fatal, lines, problems
 
     found = problems(session.environment)
     wrong = fatal(found)
@@ -19,6 +19,6 @@ def check_environment(session: Session) -> None:
             f"the environment is invalid: {len(wrong)} thing{'s' * (len(wrong) > 1)} to correct",
             code=ExitCode.INVALID,
             detail="\n".join(lines(wrong)),
-            hint="correct these; .env.example says what each variable may be",
+            hint="; ".join(filter(None, ["correct these", correction(session.environment)])),
         )
     session.warnings += lines(one for one in found if one.unknown)

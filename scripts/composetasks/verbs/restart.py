@@ -23,5 +23,6 @@ def restart(session: Session, services: Sequence[str], *, timeout: float | None 
             return ended
         restarted = {step.service for step in plan.steps}
         documents = service_documents(session, world.model)
-        report_services(session, [one for one in documents if one["name"] in restarted], plan)
+        mine = [one for one in documents if one["name"] in restarted]
+        report_services(session, mine, plan, restarted, f"{plan.project} is restarted")
     return ExitCode.OK

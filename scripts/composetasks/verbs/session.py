@@ -24,7 +24,7 @@ from composetasks.run.compose import Compose, surroundings
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import instance_folder, lock
-from composetasks.store.folder import Folder
+from composetasks.store.folder import Folder, elsewhere, read_only
 
 if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
@@ -42,6 +42,10 @@ class Options:
     exit_code: bool = False
     wait_lock: float = 0.0
     instance: str = ""
+
+
+KEEPING = ("snapshot", "restore", "reset-state", "deploy")
+"""The verbs that are nothing without what they keep in the project's folder."""
 
 
 @dataclass
@@ -74,9 +78,14 @@ class Session:
             try:
                 kept.make()
             except TaskFailure as failure:
-                if self.changes and not self.options.plan:
+                changing = self.changes and not self.options.plan
+                if (changing or not root.exists()) and self._can_do_without(root):
+                    kept = elsewhere(self.folder)
+                    self.reporter.note(f"{failure.message}: this run is kept in {kept.root}")
+                elif changing:
                     raise
-                self.reporter.note(f"nothing is remembered: {failure.message} ({failure.hint})")
+                else:
+                    self.reporter.note(f"nothing is remembered: {failure.message} ({failure.hint})")
             return kept
         from composetasks.verbs.instance import check_name
 
@@ -85,6 +94,11 @@ class Session:
         kept.make()
         self._copy(kept.root).watch_over()
         return kept
+
+    def _can_do_without(self, root: Path) -> bool:
+        """Whether this verb needs nothing of ``root``, the project's folder of ours, where that
+        may only be read. What it keeps of state is nowhere else."""
+        return self.verb not in KEEPING and read_only(root)
 
     def _copy(self, place: Path) -> Instance:
         from composetasks.verbs.instance import Instance

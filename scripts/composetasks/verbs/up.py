@@ -24,6 +24,7 @@ def up(
     rerun: Sequence[str] = (),
 ) -> ExitCode:
     """Bring the services, or all, up; ends when they work, with their URLs and times."""
+    from composetasks.plan.start.services import closure
     from composetasks.plan.start.start import StartOptions, plan_start
 
     with session.changing():
@@ -40,5 +41,9 @@ def up(
         )
         if ended is not None:
             return ended
-        report_services(session, service_documents(session, world.model), plan)
+        model = world.model
+        subject = f"{', '.join(services)} of {model.project}" if services else model.project
+        sentence = f"{subject} {'are' if len(services) > 1 else 'is'} {'up' if wait else 'started'}"
+        documents = service_documents(session, model)
+        report_services(session, documents, plan, closure(model, services), sentence)
     return ExitCode.OK

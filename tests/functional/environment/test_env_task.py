@@ -136,7 +136,33 @@ def test_a_running_container_has_a_value_or_not_yet(shop: Project, engine: Scrip
 def test_without_an_engine_nothing_is_said_of_containers(shop: Project) -> None:
     env_file(shop, "THRESHOLD=0.7\n")
     assert all(one["containers"] == {} for one in variables(shop.inv("env", "--json")).values())
-    assert "not yet in" not in shop.inv("env").out
+    ran = shop.inv("env")
+    assert "not yet in" not in ran.out
+    assert "whether the running containers have these values: no engine answers" in ran.err
+
+
+def test_a_silent_engine_is_not_waited_for_and_what_it_was_to_tell_is_said(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    env_file(shop, "THRESHOLD=0.7\n")
+    shop.environment["INVOKE_STACK_ENGINE_TIMEOUT"] = "600"
+    for method, path in (("GET", "/version"), ("GET", "/containers/json")):
+        engine.silent.add((method, path))
+        ran = shop.inv("env")
+        assert (ran.code, "THRESHOLD" in ran.out) == (0, True)
+        assert "whether the running containers have these values: the engine " in ran.err
+        engine.silent.clear()
+
+
+def test_where_to_look_is_said_only_where_there_is_such_a_file(shop: Project) -> None:
+    (shop.folder / ".env.example").unlink()
+    shop.write("compose.yaml", COMPOSE.replace("${TAG:-1}", "${TAG:?which one}"))
+    for name in ("", "env.example"):
+        says = f"; {name} says what .env may hold\n" if name else "\n"
+        if name:
+            shop.write(name, "TAG=1\n")
+        assert shop.inv("up", "--plan").err.endswith(f"next: correct these{says}")
+        assert shop.inv("env", "--check").err.endswith(f"next: correct them{says}")
 
 
 def test_a_value_of_several_lines_is_read_whole(shop: Project) -> None:

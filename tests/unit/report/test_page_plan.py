@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.facts import Blocker, ExitCode, Plan
+from composetasks.facts import Blocker, Evidence, ExitCode, Plan, StartContainer, Step
+from composetasks.plan.start.jobs import reason
 from composetasks.report.page import Page
 
 
@@ -24,7 +25,30 @@ def test_a_hint_is_said_once_for_all_that_it_resolves(capsys: pytest.CaptureFixt
     assert err.count("blocked") == 2
     assert "s02: its image" in err
     assert "s03: its image" not in err
-    assert "and 18 more of this kind" in err
+    assert "and 18 more of this kind (`inv up --plan --json` names them)" in err
+
+
+def test_a_long_list_is_shown_by_its_ends_and_where_all_of_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listed = ", ".join(f"/srv/{number}.conf" for number in range(99))
+    Page().plan(Plan("up", "shop", warnings=(f"{listed}: not there; create it",)), announced=False)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "/srv/0.conf" in out
+    assert "/srv/50.conf" not in out
+    assert "[...]" in out
+    assert out.endswith("not there; create it (`inv up --plan --json` has all of it) nothing to do")
+
+
+def test_a_job_says_once_why_it_runs_again(capsys: pytest.CaptureFixture[str]) -> None:
+    because = (
+        Evidence(kind="dependency", name="db", detail="made or started by this plan"),
+        Evidence(kind="mount", name="./sql"),
+    )
+    step = Step(StartContainer(), "shop-job-1", reason(because), "job", because=because)
+    Page().plan(Plan("up", "shop", steps=(step,)), announced=False)
+    out = capsys.readouterr().out
+    assert (out.count("made or started"), out.count("./sql")) == (1, 1)
 
 
 def test_what_ends_the_run_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from composetasks.apply.start.progress import Progress
 from composetasks.facts import Dependency, Model
@@ -10,19 +10,37 @@ from composetasks.plan.start.readiness import Phase
 
 
 def waits_for(model: Model, services: Mapping[str, Progress], name: str) -> list[str]:
-    """The services that must come further before ``name`` may be started."""
-    return [
-        dependency.service
-        for dependency in model.services[name].depends_on
-        if dependency.service in services
-        and not _satisfied(dependency, services[dependency.service])
+    """The services that must come further before ``name`` may be started. A provider is run
+    together with the first that depend on it: these wait for what it waits for."""
+    found: list[str] = []
+    for dependency in model.services[name].depends_on:
+        other = services.get(dependency.service)
+        if other is None:
+            continue
+        if model.services[dependency.service].provided and other.launched is None:
+            found += waits_for(model, services, dependency.service)
+        elif not _satisfied(dependency, other):
+            found.append(dependency.service)
+    return list(dict.fromkeys(found))
+
+
+def runs_along(
+    model: Model, services: Mapping[str, Progress], name: str, ready: Collection[str]
+) -> bool:
+    """Whether a provider is run later, together with what depends on it: Compose hands what it
+    says to these in one and the same run only."""
+    users = [
+        other
+        for other, progress in services.items()
+        if progress.launched is None and name in model.providers_of(other)
     ]
+    return bool(users) and not any(
+        other in ready and not runs_along(model, services, other, ready) for other in users
+    )
 
 
 def _satisfied(dependency: Dependency, other: Progress) -> bool:
-    # What can be done without is given up as soon as the engine says so, as Compose does.
-    given_up = other.phase is Phase.FAILED or other.verdict.kind == "unhealthy"
-    if given_up and not dependency.required:
+    if (other.hopeless or other.phase is Phase.FAILED) and not dependency.required:
         return True
     return {
         "service_healthy": other.phase is Phase.UP,

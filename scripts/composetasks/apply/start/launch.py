@@ -91,18 +91,51 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
     for steps in services.values():
         _by_hand(tools, steps)
     _restart(tools, model, services)
-    wanted = {name: steps for name, steps in services.items() if _has(steps, LAUNCHED_BY_COMPOSE)}
-    groups: dict[tuple[bool, bool], list[str]] = {}
+    as_they_were = [name for name, steps in services.items() if any(map(_as_it_was, steps))]
+    _start_again(tools, model, {name: services[name] for name in as_they_were})
+    wanted = {
+        name: steps
+        for name, steps in services.items()
+        if _has(steps, LAUNCHED_BY_COMPOSE) and name not in as_they_were
+    }
+    needed = {name: providers for name in wanted if (providers := model.providers_of(name))}
+    run_along = {one for providers in needed.values() for one in providers}
+    groups: dict[bool, list[str]] = {}
     for name, steps in wanted.items():
-        kind = (_forced(steps), bool(model.providers_of(name)))
-        groups.setdefault(kind, []).append(name)
-    for (forced, provided), names in groups.items():
-        options = ["--force-recreate"] if forced else []
-        if provided:
-            _with_providers(tools, model, names, options)
-        else:
-            limit = _limit(tools, names)
-            _compose_up(tools, model, names, ["--no-deps", *options], limit=limit)
+        if name not in needed and name not in run_along:
+            groups.setdefault(_forced(steps), []).append(name)
+    for forced, names in groups.items():
+        _compose_up(tools, model, names, ["--no-deps", *_force(forced)], limit=_limit(tools, names))
+    if needed:
+        names = [name for name in wanted if name in run_along]
+        names += [name for name in needed if name not in run_along]
+        forced = any(_forced(wanted[name]) for name in needed)
+        _with_providers(tools, model, names, needed, _force(forced))
+
+
+def _as_it_was(step: Step) -> bool:
+    return isinstance(step.operation, StartContainer) and step.operation.as_it_was
+
+
+def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
+    """Start the very containers that were stopped, though Compose might recreate them by now: by
+    the engine, or by Compose where it has hooks to run."""
+    from docker import errors
+
+    hooked = [name for name in services if model.services[name].config.get("post_start")]
+    if hooked:
+        options = ["--no-deps", "--no-recreate"]
+        _compose_up(tools, model, hooked, options, limit=_limit(tools, hooked))
+    for name, steps in services.items():
+        for step in steps if name not in hooked else ():
+            try:
+                tools.client.start(step.key)
+            except errors.APIError as error:
+                raise NotLaunched([name], str(error.explanation or error)) from error
+
+
+def _force(forced: bool) -> list[str]:
+    return ["--force-recreate"] if forced else []
 
 
 def _restart(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
@@ -147,12 +180,17 @@ def _restart_by_engine(tools: Tools, service: str, key: str) -> None:
 
 
 def _with_providers(
-    tools: Tools, model: Model, names: Sequence[str], options: Sequence[str]
+    tools: Tools,
+    model: Model,
+    names: Sequence[str],
+    needed: Mapping[str, Sequence[str]],
+    options: Sequence[str],
 ) -> None:
-    """Start services together with the providers they depend on, whose words Compose hands to them
-    in one and the same run only; what else they depend on is up, and is not touched."""
-    needed = {name: model.providers_of(name) for name in names}
-    alone = dict.fromkeys(one for providers in needed.values() for one in providers)
+    """Start services together with the providers they depend on (``needed``), whose words Compose
+    hands to them in one and the same run only; what else they depend on is up, and is not
+    touched."""
+    every = dict.fromkeys(one for providers in needed.values() for one in providers)
+    alone = [one for one in every if one not in needed]
     text = "".join(
         [
             "services:\n",

@@ -69,6 +69,12 @@ class Progress:
         return any(probe.loops for probe in self.probes.values())
 
     @property
+    def hopeless(self) -> bool:
+        """Whether the engine calls it unhealthy, or has to start it again and again: what can do
+        without it waits no longer."""
+        return self.verdict.kind == "unhealthy" or self.loops
+
+    @property
     def lagging(self) -> str:
         """The container that is not up yet; "" for none."""
         found = (key for key, one in self.probes.items() if one.readiness.phase is Phase.WAITING)

@@ -17,6 +17,7 @@ from composetasks.apply.events import event
 from composetasks.apply.start.dependencies import (
     dependents,
     is_optional,
+    runs_along,
     states_of_others,
     waits_for,
 )
@@ -189,6 +190,7 @@ class Start:
             elif progress.waits_for != (said := f"waiting for {', '.join(others)}"):
                 progress.waits_for = said
                 yield self._event("service-state", name, said, data={"state": "waiting"})
+        ready = [one for one in ready if not runs_along(self.model, self.services, one, ready)]
         if ready:
             yield from self._launch_these(ready)
         return bool(ready)
@@ -296,12 +298,12 @@ class Start:
             key = list(progress.containers)[verdicts.index(failed)]
             yield from self._fail(name, progress, failed, key)
             return
-        if verdict.kind == "unhealthy" and is_optional(self.model, self.services, name):
-            # What depends on it goes on as soon as the engine gives it up, as with Compose.
+        before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
+        if progress.hopeless and is_optional(self.model, self.services, name):
+            # What depends on it goes on at once, as with Compose.
             progress.given_up = True
             yield from self._fail(name, progress, verdict)
             return
-        before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
         if verdict.phase in (Phase.UP, Phase.DONE) and before is not verdict.phase:
             progress.up_since = time.monotonic()
             seconds = round(time.monotonic() - (progress.launched or self.began), 3)
@@ -359,7 +361,11 @@ class Start:
         """Raise the failure of a service that waits for what can't come any more: the health
         of one that has ended, say."""
         phases = [one.phase for one in self.services.values() if one.launched is not None]
-        left = [name for name, one in self.services.items() if one.launched is None]
+        left = [
+            name
+            for name, one in self.services.items()
+            if one.launched is None and waits_for(self.model, self.services, name)
+        ]
         if Phase.WAITING in phases or not left:
             return
         others = waits_for(self.model, self.services, left[0])

@@ -14,7 +14,7 @@ from composetasks.facts import ExitCode
 from composetasks.facts.dollars import doubled, undoubled
 from composetasks.observe.compose.contents import inline_contents
 from composetasks.observe.compose.hashes import resource_hashes
-from composetasks.observe.compose.sources import TRUE, variable
+from composetasks.observe.compose.sources import TRUE, example_of, variable
 from composetasks.observe.env import usage
 from composetasks.run import masking
 from composetasks.run.compose import Compose
@@ -28,8 +28,6 @@ EVERY = ("--profile", "*")
 SKELETON = ("--no-env-resolution", "--no-consistency")
 """Without what may be wrong with a single service that nobody asked for."""
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
-EXAMPLES = ("{}.example", "{}.sample", "{}.template", "{}.dist")
-EXAMPLES_OF_ENV = (*(form.format(".env") for form in EXAMPLES), "env.example", "example.env")
 
 
 @dataclass(frozen=True)
@@ -204,13 +202,11 @@ def _cure(compose: Compose, refusal: str) -> str:
     missing = re.match(r"env file (.+) not found: ", refusal)
     if missing:
         path = Path(missing[1])
-        examples = [path.with_name(form.format(path.name)) for form in EXAMPLES]
     elif "required variable" in refusal:
         path = compose.folder / ".env"
-        examples = [compose.folder / name for name in EXAMPLES_OF_ENV]
     else:
         return ""
-    example = next((one for one in examples if one.is_file()), None)
+    example = example_of(path)
     if example is None:
         return ""
     if path.exists():

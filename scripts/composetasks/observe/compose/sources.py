@@ -25,6 +25,8 @@ OVERRIDE_NAMES = (
 )
 
 
+EXAMPLES = ("{}.example", "{}.sample", "{}.template", "{}.dist")
+EXAMPLES_OF_ENV = ("env.example", "example.env")
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 """What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
 
@@ -78,6 +80,14 @@ def env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
     if environment.get("COMPOSE_DISABLE_ENV_FILE") in TRUE:
         return []
     return [folder / ".env"]
+
+
+def example_of(path: Path) -> Path | None:
+    """The file beside a file of variables that shows what it may hold; None where there is none."""
+    names = [form.format(path.name) for form in EXAMPLES]
+    names += EXAMPLES_OF_ENV if path.name == ".env" else ()
+    found = (path.with_name(name) for name in names)
+    return next((one for one in found if one.is_file()), None)
 
 
 def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:

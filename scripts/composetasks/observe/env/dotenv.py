@@ -60,6 +60,7 @@ def read_environment(
         process=process,
         files=tuple(reversed(read) if process.get("COMPOSE_ENV_FILES") else read),
         specification=None if variables is None else example,
+        example=sources.example_of(folder / ".env"),
         variables=variables or (),
         demanded=tuple(demanded),
         used=used,

@@ -107,7 +107,10 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
         for kind, some in targets.items()
     ]
     if parts:
-        yield f"leftovers of ours: {' and '.join(parts)}; `inv clean-orphans` removes them"
+        yield (
+            f"leftovers of ours: {' and '.join(parts)}; `inv clean-orphans` removes them "
+            "(--plan names them all)"
+        )
 
 
 def _some(names: list[str]) -> str:

@@ -23,8 +23,6 @@ from composetasks.facts.references import plain
 
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 """A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
-NAMED = 3
-"""How many mounts a warning names."""
 
 
 def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
@@ -74,8 +72,7 @@ def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:
 
 def _named(mounts: list[tuple[str, Mount]]) -> str:
     parts = [f"{mount.source} ({name}, at {mount.target})" for name, mount in mounts]
-    more = f" and {len(parts) - NAMED} more" if len(parts) > NAMED else ""
-    return ", ".join(parts[:NAMED]) + more
+    return ", ".join(parts)
 
 
 def mounted_images(

@@ -15,8 +15,6 @@ from composetasks.plan.conflicts.claims import Claim, Kind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
 
 ANY = ("0.0.0.0", "::")
-NAMED = 3
-"""How many pairs of ports a warning names."""
 
 
 @dataclass(frozen=True)
@@ -229,12 +227,11 @@ def _full_range(
             taken.append(f"{number} by {holders[0]}")
     free = demand.last - demand.first + 1 - len(taken)
     if taken and free < demand.count:
-        said = ", ".join(taken[:5]) + (f" and {len(taken) - 5} more" if len(taken) > 5 else "")
         yield conflict(
             Kind.PORT,
             demand.text,
             f"service {demand.service} needs {demand.count} of the ports {demand.text}, and "
-            f"{free or 'none'} of them {'is' if free < 2 else 'are'} free: {said}",
+            f"{free or 'none'} of them {'is' if free < 2 else 'are'} free: {', '.join(taken)}",
             "free one of them, or publish a wider range",
             service=demand.service,
             because=(Evidence(kind="port", name=demand.text),),
@@ -321,8 +318,7 @@ def warnings(model: Model, services: Iterable[str]) -> Iterator[str]:
         and meet(wide.host_ip, narrow.host_ip)
     ]
     if pairs:
-        more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
         yield (
             "ranges of ports include a port that another service needs, and whichever starts first "
-            f"may take it: {', '.join(pairs[:NAMED])}{more}"
+            f"may take it: {', '.join(pairs)}"
         )

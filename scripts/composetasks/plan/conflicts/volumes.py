@@ -20,9 +20,6 @@ from composetasks.facts import (
 from composetasks.facts.engine import CONFIG_HASH, PROJECT, VOLUME
 from composetasks.plan.conflicts.origin import here, real_path
 
-NAMED = 3
-"""How many namesakes a warning names, the newest first."""
-
 
 def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
     """The keys of the volumes that ``services`` mount, each with those services."""
@@ -99,8 +96,7 @@ def _described(world: World, volume: Volume) -> str:
 
 
 def _warning(key: str, name: str, namesakes: list[str]) -> str:
-    more = len(namesakes) - NAMED
-    there = "; ".join(namesakes[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+    there = "; ".join(namesakes)
     return (
         f"volume {name} does not exist and is created empty, while there "
         f"{'is' if len(namesakes) == 1 else 'are'} {there}: if the data is there, set "

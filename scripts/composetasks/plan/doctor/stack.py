@@ -8,7 +8,7 @@ from typing import Any
 from composetasks.facts import Check, Container, Daemon, Engine, Environment, Model, Watching, World
 from composetasks.plan.conflicts import ports as published
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
-from composetasks.plan.env.check import fatal, lines, problems
+from composetasks.plan.env.check import correction, fatal, lines, problems
 from composetasks.plan.start.health_lint import health_warnings
 
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -40,7 +40,7 @@ def env(environment: Environment) -> Check:
         return failed(
             "env",
             f"{_count(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
-            "`inv env --check` shows all; .env.example says what each variable may be",
+            "; ".join(filter(None, ["`inv env --check` shows all", correction(environment)])),
         )
     if found:
         return warning(

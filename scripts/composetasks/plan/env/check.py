@@ -60,6 +60,16 @@ def fatal(found: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(one for one in found if one.severity == "fatal")
 
 
+def correction(environment: Environment) -> str:
+    """Where it is told what the variables may be; "" where no file does."""
+    if environment.example is None:
+        return ""
+    name = shown(environment, environment.example)
+    if environment.specification is not None:
+        return f"{name} says what each variable may be"
+    return f"{name} says what .env may hold"
+
+
 def lines(found: Iterable[Problem]) -> list[str]:
     """Problems as lines of text: where, what, how to correct it."""
     said = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from composetasks.facts import BuildInputs, Evidence
 
-SHOWN_FILES = 10
+MOST_FILES = 1000
 SHOWN_TEXT = 200
 
 
@@ -27,9 +27,9 @@ def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
         change = "added" if path not in old.files else "modified"
         change = change if path in new.files else "removed"
         changed.append(Evidence(kind="file", path=path, change=change))
-    yield from changed[:SHOWN_FILES]
-    if len(changed) > SHOWN_FILES:
-        yield Evidence(kind="files", detail=f"and {len(changed) - SHOWN_FILES} more")
+    yield from changed[:MOST_FILES]
+    if len(changed) > MOST_FILES:
+        yield Evidence(kind="files", detail=f"and {len(changed) - MOST_FILES} more")
 
 
 def changed_files(old: BuildInputs, new: BuildInputs) -> list[str]:

@@ -218,9 +218,8 @@ def _provided(world: World, service: Service) -> Iterator[Evidence]:
 
 
 def _run_provider(service: Service) -> Step:
-    kind = str(service.config["provider"].get("type", ""))
-    because = (Evidence(kind="provider", name=kind),)
-    reason = f"Compose runs its provider {kind} at every start"
+    because = (Evidence(kind="provider", name=service.provider),)
+    reason = f"Compose runs its provider {service.provider} at every start"
     return _step(RunProvider(), service, service.name, reason, because)
 
 
@@ -261,7 +260,7 @@ def _job_again(
     if not work and not rerun:
         return
     because = work or (Evidence(kind="state", old=container.state, new="running"),)
-    why = "it is to run again" if rerun else jobs.reason(work)
+    why = jobs.reason(work) if work else "it is to run again"
     yield _step(StartContainer(), service, container.name, why, because, container.id)
 
 

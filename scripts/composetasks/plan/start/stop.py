@@ -65,7 +65,7 @@ def plan_stop(world: World) -> Plan:
             reason="Compose has its provider end what it made",
             service=name,
             services=(name,),
-            because=(Evidence(kind="provider", name=str(service.config["provider"].get("type"))),),
+            because=(Evidence(kind="provider", name=service.provider),),
             needs=tuple(step.id for step in steps),
         )
         for name, service in reversed(list(model.services.items()))

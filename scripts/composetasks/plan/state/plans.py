@@ -19,6 +19,7 @@ from composetasks.facts import (
     RestoreState,
     Snapshot,
     SnapshotPart,
+    StartContainer,
     State,
     Step,
     TakeSnapshot,
@@ -204,7 +205,10 @@ def _plan(
     ]
     # What is stopped for it has to come up again: what keeps it from that is said before.
     again = started(steps)
-    blockers += [*model_faults(world.model, again), *external.missing(world, again)]
+    as_it_was = {step.service for step in steps if step.operation == StartContainer(as_it_was=True)}
+    hooked = {name for name in again if world.model.services[name].config.get("post_start")}
+    by_compose = [name for name in again if name not in as_it_was - hooked]
+    blockers += [*model_faults(world.model, again), *external.missing(world, by_compose)]
     plan = Plan(
         command=command,
         project=world.model.project,

@@ -10,7 +10,9 @@ from composetasks.facts import (
     Consent,
     Container,
     Evidence,
+    RecreateContainer,
     RemoveContainer,
+    RunProvider,
     StartContainer,
     State,
     Step,
@@ -132,8 +134,8 @@ def _depends(world: World, container: Container, users: Users) -> str:
 def starts(
     world: World, users: Users, done: tuple[str, ...], jobs: Sequence[str] = ()
 ) -> list[Step]:
-    """What ran is started again by the rules of a start, and what it depends on with it; so are
-    ``jobs`` whose work is gone."""
+    """What ran is started again as it was, whatever the model says of it by now; what it depends
+    on is started with it, and so are, by the rules of a start, ``jobs`` whose work is gone."""
     stopped = {one.id: one for one, _ in users.ours if origin(world, one) is Origin.OURS}
     names = {one.service for one in stopped.values()}
     if not names:
@@ -145,11 +147,47 @@ def starts(
     after = replace(world, engine=replace(world.engine, containers=containers))
     services = closure(world.model, [*names, *jobs])
     started = plan_services(after, services, images_now(after, services), rerun=[*jobs, *names])
+    steps = _as_they_were(world, started.steps, stopped, jobs)
     return [
         replace(_with_reason(world, step, stopped, jobs), needs=(*step.needs, *done))
-        for step in started.steps
+        for step in steps
         # What is stopped for its state is as it was before: no other job's work is due for that.
         if step.service in (*names, *jobs) or not _was_done(after, step)
+    ]
+
+
+def _as_they_were(
+    world: World, steps: Iterable[Step], stopped: Mapping[str, Container], jobs: Sequence[str]
+) -> list[Step]:
+    """The steps of a start without what an edit of the model asks for: that is for `inv up`. The
+    same containers are started, and none is made, but what is missing of a dependency."""
+    there = {one.id: one for one in world.engine.containers}
+    users = {one.service for one in stopped.values()}
+    kept: list[Step] = []
+    ids: dict[str, str] = {}
+    for step in steps:
+        was = there.get(step.key)
+        if step.service in jobs:
+            kept.append(step)
+        elif was is None and (step.service in users or isinstance(step.operation, RunProvider)):
+            continue
+        elif was is None or not (
+            was.id in stopped or isinstance(step.operation, RecreateContainer)
+        ):
+            kept.append(step)
+        elif was.id in stopped or not was.running:
+            again = StartContainer(as_it_was=True)
+            kept.append(
+                replace(step, operation=again, target=was.name, reason=f"it is {was.state}")
+            )
+            ids[step.id] = kept[-1].id
+    there_now = {step.id for step in kept}
+    return [
+        replace(
+            step,
+            needs=tuple(one for need in step.needs if (one := ids.get(need, need)) in there_now),
+        )
+        for step in kept
     ]
 
 

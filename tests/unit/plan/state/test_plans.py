@@ -15,6 +15,7 @@ from composetasks.facts import (
     Plan,
     Snapshot,
     SnapshotPart,
+    StartContainer,
     State,
     Step,
     World,
@@ -235,10 +236,21 @@ def test_where_nothing_runs_such_a_job_is_forgotten() -> None:
     assert plan.steps[1].needs == (plan.steps[0].id,)
 
 
-def test_a_container_that_a_start_would_recreate_is_announced_as_that() -> None:
-    changed = world(model(service("db", config_hash="new")), [container("db")], state=(DB,))
-    plan = plan_reset(changed, [DB], snapshot=False)
-    assert (Action.RECREATE_CONTAINER, "shop-db-1") in actions(plan)
+def test_an_edit_is_for_the_next_start_and_what_ran_is_started_as_it_was() -> None:
+    edited = model(
+        service("cfg", config_hash="new"),
+        service("db", config_hash="new", depends_on=["cfg"]),
+        service("web", config_hash="new", depends_on=["db"]),
+    )
+    there = [container("cfg"), container("db"), container("web")]
+    plan = plan_snapshot(world(edited, there, state=(DB,)), "kept", {})
+    again = StartContainer(as_it_was=True)
+    assert [(one.target, one.operation) for one in plan.steps[-2:]] == [
+        ("shop-db-1", again),
+        ("shop-web-1", again),
+    ]
+    assert plan.steps[-2].id in plan.steps[-1].needs
+    assert {step.service for step in plan.steps} == {"db", "web"}
 
 
 def test_a_stopped_dependency_is_started_with_what_needs_it() -> None:
