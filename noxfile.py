@@ -291,3 +291,5 @@ def lock(session: nox.Session) -> None:
             *("--custom-compile-command", "nox -s lock", "--python-version", python),
             *("--output-file", f"requirements/{name}.txt", *sources, *session.posargs),
         )
+    for image in ("airflow", "dashboard", "spark"):
+        shutil.copyfile(LOCKS / "uv.txt", Path("compose", image, "uv.txt"))

@@ -125,14 +125,19 @@ def test_what_containers_read_from_the_checkout_they_may_read(shared: Machine) -
 
 
 def test_whatever_is_installed_is_held_against_its_hash() -> None:
-    """By venv.sh and by the nox sessions; what is left is the project itself, from its folder."""
-    texts = [(ROOT / "scripts/bootstrap/venv.sh").read_text(), (ROOT / "noxfile.py").read_text()]
+    """By venv.sh, by the nox sessions and in images, whose uv is the one of the locks; what is left
+    is the project itself, from its folder."""
+    images = sorted(ROOT.glob("compose/*/Dockerfile"))
+    places = [ROOT / "scripts/bootstrap/venv.sh", ROOT / "noxfile.py", *images]
+    texts = [place.read_text() for place in places]
     installs = [
         line
         for text in texts
         for line in text.replace("\\\n", " ").splitlines()
         if re.search(r"pip install|\"pip\", \"(sync|install)\"", line)
     ]
-    assert len(installs) >= 5
+    assert len(installs) >= 10
+    uv = (ROOT / "requirements/uv.txt").read_text()
+    assert [one.read_text() for one in ROOT.glob("compose/*/uv.txt")] == [uv] * 3
     for line in installs:
         assert "--require-hashes" in line or '-e "$root"' in line, line
