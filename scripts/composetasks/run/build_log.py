@@ -106,6 +106,11 @@ class BuildLog:
             self._log.write(safe(f"#{vertex.number} {line}\n"))
         vertex.lines = [*vertex.lines, *lines][-LAST_LINES:]
 
+    def under_way(self) -> list[str]:
+        """The names of the steps that have begun and are not done."""
+        steps = self.vertexes.values()
+        return [one.name for one in steps if one.started is not None and one.completed is None]
+
     # --- what it showed ---------------------------------------------------------------------
 
     def failed(self) -> Vertex | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from composetasks.facts import ExitCode, Status
 from composetasks.report.documents import doctor_document
+from composetasks.run import waiting
 from composetasks.verbs.session import Session
+
+LONG_SECONDS = 4.0
+"""After how long it is said that something is still being looked at."""
 
 
 def doctor(session: Session) -> ExitCode:
@@ -13,7 +17,8 @@ def doctor(session: Session) -> ExitCode:
 
     examination = Examination(session)
     try:
-        checks = examination.checks()
+        with waiting.on("the slowest of all that is looked at", LONG_SECONDS):
+            checks = examination.checks()
         if (model := examination.model_or_none()) is not None:
             session.hide_literals(model)
     finally:

@@ -4,10 +4,8 @@ docs/decisions/building-with-bake.md."""
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ from composetasks.run.failure import TaskFailure
 
 OWN_STEP = "load local bake definitions"
 """The step that Buildx does by itself, before it asks the engine for anything."""
+METADATA = "[internal] load metadata for "
+"""How the steps begin in which BuildKit asks a registry for an image's digest and configuration."""
 
 
 Definitions = dict[str, dict[str, Any]]
@@ -141,30 +141,40 @@ def run_bake(
     within: float,
 ) -> int:
     """Build, and return Buildx's exit code. ``started`` is told of each step that starts,
-    ``register`` of the program, so that it can be ended. Raises TimeoutError where the engine has
-    not begun ``within`` so many seconds; once it has, a build may be silent for as long as it
-    takes."""
+    ``register`` of the program, so that it can be ended.
+
+    The engine has ``within`` so many seconds to begin: TimeoutError; a registry as many to tell
+    which image a name stands for: TaskFailure, code 7. What else a build does may be silent for as
+    long as it takes.
+    """
     env = {**bake.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_METADATA_WARNINGS": "0"}
     document = json.dumps(bake.document(places))
     with process.Running(bake.argv(), cwd=bake.cwd, env=env, stdin=document) as running:
         register(running)
-        for line in chain(_until_begun(running, within), running):
+        while (line := _next(running, log, within)) is not None:
             for vertex in log.feed(line.text):
                 started(vertex)
         return running.wait()
 
 
-def _until_begun(running: process.Running, within: float) -> Iterator[process.Line]:
-    """What Buildx says until the engine builds: that it reads what was sent to it, first."""
-    deadline = time.monotonic() + within
-    with waiting.on("the engine to begin the build"):
-        while True:
-            try:
-                line = running.line(max(0.0, deadline - time.monotonic()))
-            except TimeoutError as error:
-                raise TimeoutError(f"a build was not begun within {within:g} s") from error
-            if line is None:
-                return
-            yield line
-            if '"vertexes"' in line.text and OWN_STEP not in line.text:
-                return
+def _next(running: process.Running, log: BuildLog, within: float) -> process.Line | None:
+    """The next line of a build; None at its end."""
+    asked = [one.removeprefix(METADATA) for one in log.under_way() if OWN_STEP not in one]
+    if all(OWN_STEP in one.name for one in log.vertexes.values()):
+        awaited = "the engine to begin the build"
+    elif asked and all(one.startswith(METADATA) for one in log.under_way()):
+        awaited = f"a registry to say what {', '.join(asked)} is"
+    else:
+        with waiting.on(process.named(running.argv), waiting.QUIET_SECONDS):
+            return running.line()
+    try:
+        with waiting.on(awaited):
+            return running.line(within)
+    except TimeoutError as error:
+        if not asked:
+            raise TimeoutError(f"a build was not begun within {within:g} s") from error
+        raise TaskFailure(
+            f"no registry said within {within:g} s what {', '.join(asked)} is",
+            code=ExitCode.BUILD_FAILED,
+            hint="see that its registry answers (`docker pull`), and run this again",
+        ) from error
