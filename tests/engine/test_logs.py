@@ -114,8 +114,8 @@ def test_lines_are_chosen_by_time(talkers: Project) -> None:
     [
         (["--grep", "("], "'(' is not a regular expression"),
         (["--exclude", "*"], "'*' is not a regular expression"),
-        (["--since", "yesterday"], "'yesterday' is no time"),
-        (["--until", "10 m"], "'10 m' is no time"),
+        (["--since", "yesterday"], "'yesterday' is not a time"),
+        (["--until", "10 m"], "'10 m' is not a time"),
         (["--tail", "-1"], "--tail takes a number of lines or all"),
         (["frist"], "did you mean first"),
     ],
