@@ -66,7 +66,8 @@ def test_a_provider_is_run_by_compose_in_every_start_and_ended_by_down(
     assert ran.code == 0
     # Once, together with what it is run for.
     assert calls.read_text().count(" up ") == 1
-    assert "  db     provider ct-provider\n" in ran.out
+    assert "  db    provider ct-provider\n" in ran.out
+    assert project.inv("timeline", "--json").document["critical_path"][-1] == "app"
     assert project.inv("up").code == 0
     assert docker("logs", app) == "https://db/1"
     lone = docker("inspect", "--format", "{{.Id}}", f"{project.name}-lone-1")

@@ -217,6 +217,7 @@ class Start:
             if self.model.services[name].provided:
                 # There is no container to be looked at.
                 self.services[name].phase = Phase.UP
+                self.record.ready(name)
             for step in self.services[name].steps:
                 yield event("step-done", step, _done(step.action), time.monotonic() - began)
 
