@@ -3,7 +3,7 @@
 It runs `python3 -m processing.submit VERSION ARCHIVE` in a copy of the code in FOLDER, for as long
 as the container runs. An edit that can't be imported is refused while the code before it runs on;
 one that turns out not to work is taken back. The code that worked is kept in STATE, for a container
-that is started, or made anew, while an edit can't run. A job that fails is started again, with
+that is started, or recreated, while an edit can't run. A job that fails is started again, with
 pauses that grow, and is not given up: only where the job itself says that trying again is of no
 use, and no other code is known to work, does the container end.
 """

@@ -35,7 +35,7 @@ class ProgramError(Exception):
     """
 
     def __init__(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> None:
-        super().__init__(f"{argv[0]} ended with {code}: {stderr.strip() or stdout.strip()}")
+        super().__init__(f"{argv[0]} exited with code {code}: {stderr.strip() or stdout.strip()}")
         self.argv, self.code, self.stdout, self.stderr = tuple(argv), code, stdout, stderr
 
 

@@ -19,7 +19,7 @@ from composetasks.store import container_configs
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
-    from docker import APIClient
+    from composetasks.observe.engine.inventory import APIClient
 
 
 ASIDE_SECONDS = 5.0

@@ -127,7 +127,7 @@ def read(out: str, code: int, said: str, image: str, place: str) -> Reach:
         found: dict[str, Any] = json.loads(out)
     except ValueError as error:
         raise TaskFailure(
-            f"the program in a {place} ended with {code} and no answer",
+            f"the program in a {place} exited with code {code} and gave no answer",
             detail=said.strip()[-500:],
             hint="137 and 142 are kills: too little memory, or a name server that never answers",
         ) from error

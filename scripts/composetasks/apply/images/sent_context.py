@@ -45,7 +45,7 @@ def prepare(
     service: str, target: Mapping[str, Any], inputs: BuildInputs, project: Path, cache: Path
 ) -> Sending:
     """Make ready what a service's build is sent. ``target`` is its bake target; a context that
-    is no folder of this machine is left as it is."""
+    is not a folder of this machine is left as it is."""
     context = str(target.get("context", ""))
     if not os.path.isdir(context):
         return Sending({}, {}, {})

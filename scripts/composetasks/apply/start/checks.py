@@ -27,7 +27,7 @@ def run_check(step: Step, tools: Tools) -> Iterator[Event]:
     seconds = time.monotonic() - began
     if code != 0:
         raise TaskFailure(
-            f"check {step.target} failed (ended with {code} after {seconds:.1f} s)",
+            f"check {step.target} failed (exited with code {code} after {seconds:.1f} s)",
             detail="\n".join(lines[-30:]),
             hint=f"`inv logs {step.service}`, and `inv status` for what is not healthy",
             data={"check": step.target},

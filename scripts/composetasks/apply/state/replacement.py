@@ -35,7 +35,7 @@ REMOVAL_SECONDS = 0.5
 
 
 class HalfReplaced(TaskFailure):
-    """Some state may be old and some new: nothing may run on it until a run has put it right."""
+    """Some state may be old and some new: nothing may run on it until it is whole again."""
 
 
 class Replacement:
@@ -241,7 +241,8 @@ def _recovered(
     except HelperFailed as error:
         names = ", ".join(one.state.name for one in places)
         raise HalfReplaced(
-            f"{names} was half replaced when a run was killed, and can't be put right: {error.why}",
+            f"{names} was half replaced when a run was killed, and can't be completed or undone: "
+            f"{error.why}",
             detail=error.path,
             hint="stop what uses it with `inv down`, and run the task again",
         ) from error

@@ -79,8 +79,8 @@ def _prepare(service: str, command: Sequence[str], tools: Tools) -> None:
         tools.compose.run("exec", "-T", service, *command)
     except ProgramError as error:
         raise TaskFailure(
-            f"{service} could not be prepared for a snapshot (`{' '.join(command)}` ended with "
-            f"{error.code})",
+            f"{service} could not be prepared for a snapshot (`{' '.join(command)}` exited "
+            f"with code {error.code})",
             detail=error.stderr.strip() or error.stdout.strip(),
             hint=f"correct stack.services.{service}.live, or leave --live out",
         ) from error

@@ -295,7 +295,7 @@ class Observer:
         build_records.save_bases(self.cache, self.seen)
 
     def _folder(self, service: Service, context: str, what: str) -> str:
-        """The real path of a context. Raises TaskFailure, code 6, where it is no folder."""
+        """The real path of a context. Raises TaskFailure, code 6, where it is not a folder."""
         folder = os.path.realpath(context)
         if not os.path.isdir(folder):
             near = os.path.relpath(context, self.model.directory)

@@ -98,7 +98,7 @@ class Watch:
         return key in self._asked
 
     def ended_by_itself(self, key: str) -> bool | None:
-        """Whether the last run of a container ended without being asked to; None where its end
+        """Whether the last run of a container exited without being stopped; None where its end
         was not seen."""
         return self._ended.get(key)
 

@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: steps that put it right, what can't be put right, and what to know."""
+    """What was found: steps that resolve it, what can't be resolved, and what to know."""
 
     steps: tuple[Step, ...] = ()
     blockers: tuple[Blocker, ...] = ()
