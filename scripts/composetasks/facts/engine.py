@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from composetasks.facts.references import DIGEST_TAG, divided, plain
+from composetasks.facts.units import whole
 
 INSTANCE_LABEL = "composetasks.instance"
 """On every container, network and volume of an instance: its name."""
@@ -53,8 +54,7 @@ def role(labels: Mapping[str, str]) -> Role:
 
 
 def _number(labels: Mapping[str, str]) -> int:
-    label = labels.get(f"{COMPOSE}container-number", "")
-    return int(label) if label.isascii() and label.isdigit() and len(label) < 10 else 0
+    return whole(labels.get(f"{COMPOSE}container-number", "")) or 0
 
 
 @dataclass(frozen=True)

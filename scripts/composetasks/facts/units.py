@@ -1,4 +1,4 @@
-"""Sizes and durations, as they are written for people and in Compose files."""
+"""Numbers, sizes and durations, as they are written for people and in Compose files."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def whole(text: str) -> int | None:
+    """A whole number of at most nine ASCII digits; None for anything else. (``"²".isdigit()`` is
+    true, and ``int`` refuses it, as it does thousands of digits.)"""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

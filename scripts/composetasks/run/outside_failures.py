@@ -27,6 +27,15 @@ EMPTY_CACHE = (
     "the engine's build cache has lost a layer: empty it with `docker builder prune -a`, "
     "then run the task again"
 )
+MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading an answer raises that has not the form it should: a number may be infinite."""
 SILENT = (
     "requests.exceptions.Timeout",
     "urllib3.exceptions.TimeoutError",
@@ -123,7 +132,7 @@ def understood(what: str, code: ExitCode) -> Iterator[None]:
     ``code`` and no bug."""
     try:
         yield
-    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except MALFORMED as error:
         raise TaskFailure(
             f"{what} can't be read: it has not the form it should",
             code=code,

@@ -102,8 +102,10 @@ def jobs(value: Any, flag: str = "") -> int | None:
     """A number of jobs from a setting or, where it is named, a flag; None for an empty one."""
     if value in (None, ""):
         return None
-    if str(value).isdigit() and int(value) >= 1:
-        return int(value)
+    from composetasks.facts.units import whole
+
+    if number := whole(str(value)):
+        return number
     if flag:
         message = f"{flag} takes a whole number from 1, not {value!r}"
         raise TaskFailure(message, code=ExitCode.USAGE, hint=f"for example `{flag} 2`")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from composetasks.facts import Container, ExitCode, Model
+from composetasks.facts.units import whole
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -49,7 +50,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: Option
             code=ExitCode.USAGE,
             hint=f"for example `inv exec {name or 'SERVICE'} sh`",
         )
-    if options.index and not (options.index.isdecimal() and int(options.index)):
+    if options.index and not whole(options.index):
         raise TaskFailure(
             f"--index takes the number of a container, not {options.index!r}",
             code=ExitCode.USAGE,

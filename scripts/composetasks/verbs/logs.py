@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from composetasks.facts import Container, ExitCode, LogLine
+from composetasks.facts.units import whole
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import result_document
@@ -174,13 +175,14 @@ def _moment(flag: str, text: str) -> str:
 def _tail(text: str) -> int | None:
     if text in ("", "all"):
         return None
-    if not text.isdigit():
+    lines = whole(text)
+    if lines is None:
         raise TaskFailure(
             f"--tail takes a number of lines or all, not {text!r}",
             code=ExitCode.USAGE,
             hint="for example `--tail 100`",
         )
-    return int(text)
+    return lines
 
 
 def line_filter(grep: str, exclude: str) -> Callable[[str], bool] | None:

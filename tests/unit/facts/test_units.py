@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.facts.units import seconds, size
+from composetasks.facts.units import seconds, size, whole
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_durations_are_as_compose_writes_them(text: str, length: float) -> None:
 def test_what_is_not_a_duration(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("", None), ("-1", None), ("²", None), ("٣", None), ("9" * 5000, None)],
+)
+def test_a_whole_number_is_ascii_digits(text: str, number: int | None) -> None:
+    assert whole(text) == number

@@ -24,7 +24,7 @@ from composetasks.apply.inside.unpack import BadArchive, Unpack
 from composetasks.apply.start.probe import Seen, Waited, probe
 from composetasks.facts import Build, Container, Engine, World
 from composetasks.observe.compose.model import load_model
-from composetasks.observe.compose.sources import compose_files, reached
+from composetasks.observe.compose.sources import compose_files, included_env_files, reached
 from composetasks.observe.engine.inventory import read_engine
 from composetasks.observe.env import compose_dotenv
 from composetasks.observe.env.dotenv import read_environment
@@ -439,3 +439,34 @@ def test_what_compose_would_build(fuzz_seconds: float) -> None:
             definition_of(json.dumps(document))
 
     fuzz(spoilt(documents.BAKE), check, fuzz_seconds)
+
+
+def test_a_name_that_no_file_can_have_is_a_file_that_is_not_there(folder: Path) -> None:
+    context = folder / "web"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY \0zero a/\0/b* /\n")
+    model = model_of(folder, service_of(Build(str(context), "Dockerfile", {}), "web"))
+    assert build_inputs(model, Engine(), folder / "cache")["web"].digest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {web: {image: web, env_file: [{required: false}]}}",
+        "services: {web: {image: web, env_file: ['a\\0b']}}".replace("'", '"'),
+        "include: [{env_file: a.env}]\nservices: {web: {image: web}}",
+        "include: [{path: []}]\nservices: {web: {image: web}}",
+    ],
+)
+def test_files_that_are_named_without_a_path_are_left_to_compose(folder: Path, text: str) -> None:
+    (folder / "compose.yaml").write_text(text)
+    files = compose_files(folder, (), {})
+    reached(files, folder, {})
+    assert [path for path in included_env_files(files, folder) if path.name == "a.env"] == []
+
+
+def test_a_number_without_an_end_is_an_answer_that_can_not_be_read() -> None:
+    document = {**documents.INSPECTED, "RestartCount": float("inf")}
+    client = cast("Any", Answers({"inspect": document}))
+    with pytest.raises(TaskFailure, match="can't be read"):
+        probe(client, "c1", Expected(ports=(80,)), Seen(), Waited(), lambda _: None)

@@ -146,7 +146,9 @@ def _reach(
 
 
 def _path(base: Path, text: Any) -> Path:
-    if not isinstance(text, str) or "$" in text or "://" in text or text.startswith("git@"):
+    if not isinstance(text, str) or any(one in text for one in ("$", "://", "\0")):
+        raise _Untellable
+    if text.startswith("git@"):
         raise _Untellable
     return Path(os.path.normpath(base / os.path.expanduser(text)))
 
@@ -164,7 +166,9 @@ def _follow(file: Path, directory: Path, found: dict[Path, None]) -> None:
             continue
         for key in ("env_file", "label_file"):
             for entry in _listed(service.get(key)):
-                found[_path(directory, entry["path"] if isinstance(entry, dict) else entry)] = None
+                found[_path(directory, entry.get("path") if isinstance(entry, dict) else entry)] = (
+                    None
+                )
         extends = service.get("extends")
         if isinstance(extends, dict) and extends.get("file"):
             base = _path(directory, extends["file"])
@@ -196,6 +200,8 @@ def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]
             entry = one if isinstance(one, dict) else {"path": one}
             with contextlib.suppress(_Untellable):
                 paths = [_path(directory, path) for path in _listed(entry.get("path"))]
+                if not paths:
+                    continue  # Compose refuses it
                 place = entry.get("project_directory")
                 inner = _path(directory, place) if place else paths[0].parent
                 named = [_path(directory, path) for path in _listed(entry.get("env_file"))]

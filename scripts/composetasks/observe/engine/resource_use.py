@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.run import timestamps
 from composetasks.run.bounded import Bounded, Late
+from composetasks.run.outside_failures import MALFORMED
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -86,7 +87,7 @@ def memory(sample: Sample) -> int | None:
         counted = sample["memory_stats"]
         used, parts = int(counted["usage"]), counted.get("stats") or {}
         cache = int(parts.get("total_inactive_file", parts.get("inactive_file", 0)))
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except MALFORMED:
         return None
     return used - cache if 0 <= cache < used else used or None
 
@@ -98,7 +99,7 @@ def cpu(before: Sample | None, after: Sample) -> float | None:
             return None
         passed = _moment(after) - _moment(before)
         used = _processor(after) - _processor(before)
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except MALFORMED:
         return None
     # One that was started anew between the two counts from zero.
     if passed <= 0 or used < 0 or _processes(before) == 0 or _processes(after) == 0:

@@ -101,14 +101,14 @@ class _Finder:
     def _link(self, path: str) -> str | None:
         try:
             return os.readlink(f"{self.folder}/{path}")
-        except OSError:
+        except (OSError, ValueError):  # no file has a name with a NUL in it
             return None
 
     def _matching(self, path: str, pattern: str) -> list[str]:
         matches = re.compile(component_expression(pattern), re.DOTALL).fullmatch
         try:
             names = os.listdir(f"{self.folder}/{path}" if path else self.folder)
-        except OSError:
+        except (OSError, ValueError):
             return []
         return sorted(name for name in names if matches(name))
 
@@ -116,7 +116,7 @@ class _Finder:
         try:
             with os.scandir(f"{self.folder}/{path}" if path else self.folder) as entries:
                 return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
-        except OSError:
+        except (OSError, ValueError):
             return []
 
     def _above(self, path: str, source: Source) -> None:
@@ -135,7 +135,7 @@ class _Finder:
         place = f"{self.folder}/{path}" if path else self.folder
         try:
             status = os.lstat(place)
-        except OSError:
+        except (OSError, ValueError):
             return
         if source.parents:
             self._above(path, source)
@@ -144,6 +144,12 @@ class _Finder:
         # A file that is named itself is never excluded (measured).
         excludes = source.excludes if is_folder else ()
         self.roots[Root(path, is_folder, text, source.modes, excludes)] = None
+
+
+CLASS = re.compile(r"(\^?)((?:\\.|[^\\])(?:\\.|[^\]\\])*)\]", re.DOTALL)
+"""A class of characters after its ``[``: whether it is negated, and its members."""
+MEMBER = re.compile(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", re.DOTALL)
+"""A member of a class: a character, or the first and the last of a range."""
 
 
 def component_expression(pattern: str) -> str:
@@ -159,19 +165,24 @@ def component_expression(pattern: str) -> str:
         elif char == "\\" and at < len(pattern):
             out.append(re.escape(pattern[at]))
             at += 1
-        elif char == "[":
-            end = pattern.find("]", at + 1)
-            if end < 0:
-                out.append(r"\[")
-                continue
-            inner = pattern[at:end]
-            negative = inner.startswith("^")
-            inner = inner.removeprefix("^").replace("[", r"\[")
-            out.append(f"[{'^' if negative else ''}{inner}]")
-            at = end + 1
+        elif char == "[" and (found := CLASS.match(pattern, at)):
+            out.append(_class_expression(*found.groups()))
+            at = found.end()
         else:
             out.append(re.escape(char))
     return "".join(out)
+
+
+def _class_expression(negated: str, members: str) -> str:
+    """The regular expression of a class of characters; a range that runs backwards holds none."""
+    ranges = []
+    for low, high in MEMBER.findall(members):
+        first, last = low[-1], high[-1] if high else low[-1]
+        if first <= last:
+            ranges.append(f"{re.escape(first)}-{re.escape(last)}")
+    if not ranges:
+        return "[^/]" if negated else "(?!)"
+    return f"[{negated}{''.join(ranges)}]"
 
 
 def _outermost(roots: Iterable[Root]) -> list[Root]:

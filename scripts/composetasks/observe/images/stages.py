@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from composetasks.facts.references import plain
+from composetasks.facts.units import whole
 from composetasks.observe.images.dockerfile import (
     HEREDOC,
     Dockerfile,
@@ -206,8 +207,9 @@ class _Finder:
         for stage in reversed(self.stages):
             if stage.name == target.lower():
                 return stage
-        if target.isdigit() and int(target) < len(self.stages):
-            return self.stages[int(target)]
+        index = whole(target)
+        if index is not None and index < len(self.stages):
+            return self.stages[index]
         raise UnknownTarget(f"it has no stage {target!r}")
 
     def _visit(self, stage: _Stage) -> None:
@@ -292,8 +294,9 @@ class _Finder:
         for other in reversed(before):
             if other.name and other.name == name.lower():
                 return other
-        if by_index and name.isdigit() and int(name) < len(before):
-            return before[int(name)]
+        index = whole(name) if by_index else None
+        if index is not None and index < len(before):
+            return before[index]
         return None
 
     # --- instructions -----------------------------------------------------------------------

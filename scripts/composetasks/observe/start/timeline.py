@@ -8,6 +8,7 @@ from typing import Any
 
 from composetasks.facts import ServiceStart, Timeline
 from composetasks.run import timestamps
+from composetasks.run.outside_failures import MALFORMED
 from composetasks.store.folder import read_json
 
 NAME = "timeline.json"
@@ -28,7 +29,7 @@ def read_start(run: Path) -> Timeline | None:
     document = read_json(run / NAME)
     try:
         return _timeline(run, document) if document is not None else None
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+    except MALFORMED:
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -192,7 +193,7 @@ def _limit(config: Mapping[str, Any]) -> int:
     text = str(config.get("mem_limit") or limits.get("memory") or "0").lower().rstrip("ib")
     unit = UNITS.get(text[-1:], 1)
     number = text.rstrip("kmg")
-    return int(float(number) * unit) if number.replace(".", "", 1).isdigit() else 0
+    return int(float(number) * unit) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", number) else 0
 
 
 def probed_image(found: Model | None, engine: Engine) -> str:

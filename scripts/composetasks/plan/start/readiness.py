@@ -17,6 +17,7 @@ from typing import Any
 from composetasks.facts import Model
 from composetasks.facts.plain_text import lines_of
 from composetasks.facts.timestamps import moment
+from composetasks.facts.units import whole
 from composetasks.plan.start.idle import is_idle
 from composetasks.plan.start.telling_line import spoken, telling
 
@@ -82,10 +83,11 @@ def expected(model: Model, name: str, ready: str = "") -> Expected:
 def _exposed(entry: str) -> range:
     """The TCP ports of an entry of ``expose``: ``80``, ``80-82``, ``53/udp``."""
     numbers, _, protocol = entry.partition("/")
-    first, _, last = numbers.partition("-")
-    if protocol not in ("", "tcp") or not first.isdigit() or not (last or first).isdigit():
+    begin, _, end = numbers.partition("-")
+    first, last = whole(begin), whole(end or begin)
+    if protocol not in ("", "tcp") or first is None or last is None:
         return range(0)
-    return range(int(first), int(last or first) + 1)
+    return range(first, last + 1)
 
 
 def judge(
