@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -97,9 +99,11 @@ def test_a_child_that_ignores_everything_is_killed(monkeypatch: pytest.MonkeyPat
 HAND_OVER = "import sys; from composetasks.run.process import hand_over; "
 
 
-def handed_over(code: str) -> list[str]:
-    """A program that hands everything over to another one."""
-    return python(f"{HAND_OVER}sys.exit(hand_over([sys.executable, '-c', {code!r}]))")
+def handed_over(code: str, heard: signal.Signals = signal.SIGTERM) -> list[str]:
+    """A program that hands everything over to another one; it hears ``heard``, also where the tests
+    are run by nohup."""
+    hears = f"import signal; signal.signal({int(heard)}, signal.SIG_DFL); "
+    return python(f"{hears}{HAND_OVER}sys.exit(hand_over([sys.executable, '-c', {code!r}]))")
 
 
 def test_streams_are_handed_over_and_the_code_comes_back() -> None:
@@ -122,12 +126,24 @@ def test_what_another_program_sends_is_passed_on(number: signal.Signals) -> None
         "signal.pause()"
     )
     with subprocess.Popen(
-        handed_over(code), stdout=subprocess.PIPE, start_new_session=True, text=True
+        handed_over(code, heard=number), stdout=subprocess.PIPE, start_new_session=True, text=True
     ) as child:
         assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        child.send_signal(number)
-        assert child.wait(60) == 9
+        try:
+            assert child.stdout.readline() == "ready\n"
+            child.send_signal(number)
+            assert child.wait(60) == 9
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+def test_what_this_process_does_not_hear_the_program_does_not_either() -> None:
+    """As behind nohup."""
+    code = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    deaf = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {HAND_OVER}"
+    program = python(f"{deaf}sys.exit(hand_over([sys.executable, '-c', {code!r}]))")
+    assert process.run(program).stdout == "True\n"
 
 
 def test_a_program_that_is_not_there_is_not_handed_anything() -> None:
