@@ -191,6 +191,14 @@ def faults(session: nox.Session) -> None:
     pytest(session, "tests/faults")
 
 
+@nox.session(default=False)
+def reach(session: nox.Session) -> None:
+    """Engines on other hosts, by ssh and TLS: one in namespaces of its own, an sshd beside it."""
+    install(session, "test")
+    install_compose(session)
+    pytest(session, "tests/reach")
+
+
 COMPOSE_TESTS = (
     *("tests/functional/test_models.py", "tests/functional/environment", "tests/engine/test_up.py"),
     *("tests/engine/test_right_steps.py", "tests/engine/test_plan_agrees.py"),

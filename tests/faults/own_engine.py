@@ -208,5 +208,26 @@ class OwnEngine:
         assert first is not None
         return ["nsenter", "-t", str(first.pid), "-n", "-m", *more]
 
+    def with_its_files(self, *argv: str) -> list[str]:
+        """What starts a program that sees the files the engine sees, on this host's network."""
+        first = self._first()
+        assert first is not None
+        return ["nsenter", "-t", str(first.pid), "-m", *argv]
+
+    def hide(self, folder: Path) -> None:
+        """Let the engine's host have nothing of a folder, nor the folder itself."""
+        self._inside("mount", "-t", "tmpfs", "nothing", str(folder.parent))
+
+    def has(self, path: Path) -> bool:
+        """Whether the engine's host has something there."""
+        argv = self.with_its_files("test", "-e", str(path))
+        return subprocess.run(argv, check=False).returncode == 0
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a file on the engine's host."""
+        self._inside("mkdir", "-p", str(path.parent))
+        argv = [*self._enter(), "tee", str(path)]
+        subprocess.run(argv, input=text, text=True, check=True, stdout=subprocess.DEVNULL)
+
     def _inside(self, *argv: str) -> None:
         subprocess.run([*self._enter(), *argv], check=True, capture_output=True)

@@ -73,11 +73,11 @@ class Container:
     restarting, removing, exited, dead; ``health`` is "" without a health check, else starting,
     healthy or unhealthy. ``networks`` maps names to ids, ``addresses`` ids of networks to the
     addresses (IPv4, IPv6) it has on them while it runs; ``volumes`` maps destinations to volume
-    names; ``status`` is the engine's own sentence ("Up 3 minutes (healthy)"); ``since`` is when
-    it came into its state, known only where it was asked for ("" elsewhere); ``copied`` says that
-    it was made of an image that is a commit of another container, whose labels it has;
-    ``asked_hash`` is what ``config --hash`` said of the model it was made from, where its label
-    says something else."""
+    names; ``binds`` are the sources of its bind mounts; ``status`` is the engine's own sentence
+    ("Up 3 minutes (healthy)"); ``since`` is when it came into its state, known only where it was
+    asked for ("" elsewhere); ``copied`` says that it was made of an image that is a commit of
+    another container, whose labels it has; ``asked_hash`` is what ``config --hash`` said of
+    the model it was made from, where its label says something else."""
 
     id: str
     name: str
@@ -94,6 +94,7 @@ class Container:
     networks: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
+    binds: tuple[str, ...] = ()
     bindings: tuple[Binding, ...] = ()
     asked_hash: str = ""
 

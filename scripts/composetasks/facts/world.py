@@ -131,9 +131,11 @@ class World:
     ``unbuildable`` tells of services that build what is missing for that.
     ``paths`` gives the real path of the project's folder and of each that a container's labels
     name, None where it is gone; one that was not looked up is taken as it is written.
-    ``missing`` are the mount sources, devices and files that are not there, ``empty_folders`` the
-    mount sources that are folders with nothing in them; ``missing_plugins`` are the drivers of
-    networks and volumes that the engine does not list.
+    ``away`` is the address of an engine on another host, "" for one on this. ``missing`` are the
+    mount sources, devices and files that the engine's host does not have; ``only_here`` those of
+    them that this host has, with something in them; ``empty_folders`` the mount sources that are
+    folders with nothing in them; ``missing_plugins`` are the drivers of networks and volumes that
+    the engine does not list.
     ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``,
     ``unkept`` and ``snapshots`` are there for the verbs that are about them; ``shared`` is None
     where no registry is set. ``orphans`` are this project's; what belongs to them is not in
@@ -155,7 +157,9 @@ class World:
     made_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ports: tuple[PortHolder, ...] = ()
     paths: Mapping[str, str | None] = field(default_factory=dict)
+    away: str = ""
     missing: frozenset[str] = frozenset()
+    only_here: frozenset[str] = frozenset()
     undigested: frozenset[str] = frozenset()
     edited: Mapping[str, str] = field(default_factory=dict)
     empty_folders: frozenset[str] = frozenset()

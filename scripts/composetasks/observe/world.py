@@ -13,8 +13,13 @@ from composetasks.facts.references import plain
 from composetasks.observe.compose.contents import old_contents
 from composetasks.observe.compose.hashes import with_asked_hashes, with_resolved_hashes
 from composetasks.observe.conflicts.host import is_here, port_holders, real_paths, unheld
-from composetasks.observe.conflicts.mount_sources import empty_folders, missing_sources
+from composetasks.observe.conflicts.mount_sources import (
+    empty_folders,
+    missing_away,
+    missing_sources,
+)
 from composetasks.observe.conflicts.state_times import with_since
+from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import read_engine, read_plugins
 from composetasks.observe.engine.start_times import job_services, observe_runs
 from composetasks.observe.images.build_inputs import inputs_and_faults
@@ -83,6 +88,10 @@ def observe_world(
         wanted, model, engine, cache, client, registry, push=push, listed=listed
     )
     edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
+    if here:
+        missing, only_here = missing_sources(model, engine.volumes, client), frozenset[str]()
+    else:
+        missing, only_here = missing_away(model, engine, client)
     return World(
         model=model,
         engine=engine,
@@ -96,7 +105,9 @@ def observe_world(
         made_from=made_from,
         ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
         paths=paths,
-        missing=missing_sources(model, engine.volumes, client) if here else frozenset(),
+        away="" if here else chosen().address,
+        missing=missing,
+        only_here=only_here,
         empty_folders=empty_folders(model) if here else frozenset(),
         missing_plugins=_missing_plugins(model, client),
         old_contents=old_contents(

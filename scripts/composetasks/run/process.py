@@ -26,6 +26,7 @@ GRACE_SECONDS = 10.0
 _children: set[subprocess.Popen[bytes]] = set()
 _children_lock = threading.Lock()
 _detached: list[subprocess.Popen[bytes]] = []
+_surroundings: dict[str, str] = {}
 
 
 class ProgramError(Exception):
@@ -57,6 +58,18 @@ class Line:
     text: str
 
 
+def surround(variables: Mapping[str, str]) -> None:
+    """Have every program that is started from now on see these variables, whatever else it is
+    given: the engine's address where that is reached another way than the user named it."""
+    _surroundings.update(variables)
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str] | None:
+    if not _surroundings:
+        return None if env is None else dict(env)
+    return {**(os.environ if env is None else env), **_surroundings}
+
+
 def _start(
     argv: Sequence[str],
     cwd: Path | None,
@@ -68,7 +81,7 @@ def _start(
             child = subprocess.Popen(
                 list(argv),
                 cwd=cwd,
-                env=None if env is None else dict(env),
+                env=_environment(env),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -195,7 +208,7 @@ def hand_over(
     heard = [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
     before = {number: signal.signal(number, pass_on) for number in heard}
     try:
-        child = subprocess.Popen(list(argv), cwd=cwd, env=None if env is None else dict(env))
+        child = subprocess.Popen(list(argv), cwd=cwd, env=_environment(env))
         for number in sent:
             child.send_signal(number)
         code = child.wait()

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply import interpreter
 from composetasks.apply.inside.reach import LONGEST_SECONDS, look
-from composetasks.apply.state.helper import empty_image
 from composetasks.facts import Daemon, Disk, Reach, Watching
+from composetasks.observe.engine.host_files import empty_image
 from composetasks.run.bounded import Unavailable
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError

@@ -17,6 +17,7 @@ from composetasks.apply import interpreter
 from composetasks.apply.inside import wire
 from composetasks.apply.state.mounts import ARCHIVES, Archives, Mounted, bind
 from composetasks.facts import ExitCode, World
+from composetasks.observe.engine.host_files import empty_image
 from composetasks.run import waiting
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
@@ -306,16 +307,6 @@ def _image(client: APIClient, world: World) -> Iterator[str]:
         return
     with empty_image(client, LABEL) as image:
         yield image
-
-
-@contextlib.contextmanager
-def empty_image(client: APIClient, repository: str) -> Iterator[str]:
-    """An image with nothing in it, for as long as the block lasts."""
-    client.import_image_from_data(bytes(1024), repository=repository)
-    try:
-        yield f"{repository}:latest"
-    finally:
-        client.remove_image(f"{repository}:latest", force=True)
 
 
 def create(client: APIClient, config: Mapping[str, Any], name: str | None = None) -> str:

@@ -1,5 +1,5 @@
-"""What the containers of a model take from the host: the files, folders and devices that are not
-there, and the folders that are empty. Only meaningful for an engine on this host."""
+"""What the containers of a model take from the engine's host: the files, folders and devices that
+are not there, and the folders that are empty."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import Model, Volume, bind_device
+from composetasks.facts import Engine, Model, Volume, bind_device
+from composetasks.observe.engine import host_files
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -28,6 +29,20 @@ def missing_sources(model: Model, volumes: Iterable[Volume], client: APIClient) 
     if any(os.path.exists(mark) for mark in IN_A_CONTAINER):
         return frozenset()  # The engine's host has other files than this container.
     return frozenset(path for path in missing if not path.startswith(OF_A_MACHINE))
+
+
+def missing_away(
+    model: Model, engine: Engine, client: APIClient
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The same for an engine on another host, which is asked for what no container of the model
+    mounts already; and those of them that this host has, with something in them."""
+    ours = (one for one in engine.containers if one.project == model.project)
+    mounted = {path for one in ours for path in one.binds}
+    wanted = {path for path in _named(model, engine.volumes) if path.startswith("/")}
+    missing = host_files.missing(client, wanted - mounted)
+    return missing, frozenset(
+        path for path in missing if _there(path) and not _is_empty(Path(path))
+    )
 
 
 def empty_folders(model: Model) -> frozenset[str]:

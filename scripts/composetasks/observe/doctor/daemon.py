@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from composetasks.facts import Daemon, ExitCode
 from composetasks.observe.conflicts.host import is_here
-from composetasks.observe.engine.inventory import chosen, connect
+from composetasks.observe.engine.endpoint import chosen
+from composetasks.observe.engine.inventory import connect
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user
@@ -29,7 +30,8 @@ def daemon() -> tuple[APIClient, Daemon]:
     import requests
     from docker import errors
 
-    how, address = chosen()
+    endpoint = chosen()
+    how, address = endpoint.how, endpoint.address
     where = f"{address} ({how})" if address else how
     try:
         client = connect(ANSWER_SECONDS)

@@ -16,14 +16,21 @@ from docker import APIClient
 
 from composetasks.run import waiting
 
+AWAY = "http+docker://away"
+"""The ``base_url`` of a client whose socket leads to another host; the SDK has one for all sockets,
+and takes only its scheme from it."""
+
 
 class Client(APIClient):
     """An APIClient whose ``timeout`` (seconds) is that of the beginning of every answer, but of
-    pulls, pushes and waits that are given none: those take as long as others do."""
+    pulls, pushes and waits that are given none: those take as long as others do. ``away`` says
+    that a local socket leads to an engine on another host, and so does its ``base_url`` then."""
 
-    def __init__(self, timeout: int, **settings: Any) -> None:
+    def __init__(self, timeout: int, *, away: bool = False, **settings: Any) -> None:
         self._patience = min(waiting.ENGINE_SECONDS, timeout / 2)
         super().__init__(timeout=timeout, **settings)
+        if away:
+            self.base_url = AWAY
 
     def request(self, method: str | bytes, url: str | bytes, *rest: Any, **kwargs: Any) -> Any:
         """As requests has it; its Timeout names what was asked for."""
@@ -36,6 +43,8 @@ class Client(APIClient):
         elif answer == self.timeout and method != "GET":
             answer = self.timeout * waiting.WORK
         kwargs["timeout"] = (connecting or self.timeout, answer)
+        # Said with each request, so that REQUESTS_CA_BUNDLE does not take its place.
+        kwargs.setdefault("verify", self.verify)
         # What was given longer than usual takes so much longer by itself: a stop, say.
         due = max(0.0, given - self.timeout) if isinstance(given, (int, float)) else 0.0
         try:

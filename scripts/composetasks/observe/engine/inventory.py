@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE
+from composetasks.observe.engine.endpoint import chosen
+from composetasks.run import process, ssh_link
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside_failures import silent, understood
@@ -27,65 +26,35 @@ ADDRESSES = ("IPAddress", "GlobalIPv6Address")
 
 
 def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
-    """A client for the engine that the docker client would use: DOCKER_HOST, DOCKER_CONTEXT, the
-    context chosen by ``docker context use``, or the local socket.
+    """A client for the engine that the docker client would use (endpoint.py).
 
-    No answer may take longer than ``seconds``: a socket that hangs must not hang us. Raises
-    TaskFailure, code 5, where none answers.
+    No answer may take longer than ``seconds``: a socket that hangs must not hang us. An engine
+    behind ssh is reached through one connection, which the programs that are started from then on
+    use too. Raises TaskFailure, code 5, where none answers.
     """
     import requests
     from docker import errors
-    from docker.utils import kwargs_from_env
 
     from composetasks.observe.engine.client import Client
 
-    context = "" if os.environ.get("DOCKER_HOST") else _context_name()
-    where = os.environ.get("DOCKER_HOST") or (f"context {context}" if context else "its socket")
-    settings: dict[str, Any] = {**kwargs_from_env()}
+    endpoint = chosen()
+    where = f"{endpoint.address} ({endpoint.how})" if endpoint.address else endpoint.how
+    if not endpoint.address:
+        raise _unreachable(f"there is no docker {endpoint.how}", where)
+    address, away = endpoint.address, endpoint.address.startswith("ssh://")
+    if away:
+        address = f"unix://{ssh_link.socket_of(address, seconds)}"
     try:
-        if context:
-            from docker.context import ContextAPI
-
-            found = ContextAPI.get_context(context)
-            if found is None:
-                raise _unreachable(f"there is no docker context {context!r}", where)
-            settings = {"base_url": found.Host, "tls": found.TLSConfig or False}
-        if str(settings.get("base_url", "")).startswith("ssh://"):
-            settings["use_ssh_client"] = True
-        return Client(timeout=math.ceil(seconds), **settings)
+        tls = endpoint.tls() or False
+        client = Client(timeout=math.ceil(seconds), base_url=address, tls=tls, away=away)
     except (errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         # The SDK asks for the engine's version, and wraps what comes of it.
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
         raise _unreachable(str(error), where) from error
-
-
-def chosen() -> tuple[str, str]:
-    """How the engine is chosen, in words, and its address ("" for a context that is not there)."""
-    from docker.constants import DEFAULT_UNIX_SOCKET
-    from docker.context import ContextAPI
-
-    if os.environ.get("DOCKER_HOST"):
-        return "DOCKER_HOST", os.environ["DOCKER_HOST"]
-    name = _context_name()
-    if not name:
-        return "the default", DEFAULT_UNIX_SOCKET.replace("http+", "")
-    found: Any = ContextAPI.get_context(name)
-    return f"context {name}", str(found.Host) if found else ""
-
-
-def _context_name() -> str:
-    """The name of the context in force; "" for the default one."""
-    name = os.environ.get("DOCKER_CONTEXT", "")
-    if not name:
-        home = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-        try:
-            name = json.loads(Path(home, "config.json").read_text("utf-8")).get(
-                "currentContext", ""
-            )
-        except (OSError, ValueError, AttributeError):
-            name = ""
-    return "" if name == "default" else name
+    if away:
+        process.surround({"DOCKER_HOST": address})
+    return client
 
 
 def _unreachable(why: str, where: str) -> TaskFailure:
@@ -185,6 +154,9 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
             for one in raw.get("Mounts") or ()
             if one.get("Type") == "volume" and one.get("Name")
         },
+        binds=tuple(
+            str(one.get("Source")) for one in raw.get("Mounts") or () if one.get("Type") == "bind"
+        ),
         bindings=tuple(
             Binding(
                 host_ip=str(one.get("IP", "")),

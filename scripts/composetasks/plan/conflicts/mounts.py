@@ -33,16 +33,47 @@ def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
         for path in world.model.services[name].needs:
             if path in world.missing:
                 users.setdefault(path, []).append(name)
+        for mount in world.model.services[name].mounts:
+            if mount.type == "bind" and mount.source in world.only_here:
+                users.setdefault(mount.source, []).append(name)
+    where = f" at {world.away}" if world.away else ""
     for path, names in users.items():
         yield Blocker(
             kind="mount",
             target=path,
             message=f"{', '.join(dict.fromkeys(names))}: {path}, which its containers need, does "
-            "not exist",
-            hint="create it, or correct the path in the compose file",
+            f"not exist{where}",
+            hint=_way_out(path, world),
             code=ExitCode.INVALID,
             service=names[0],
         )
+
+
+def _way_out(path: str, world: World) -> str:
+    if not world.away:
+        return "create it, or correct the path in the compose file"
+    # Docker itself would make an empty folder there, and start the service on it.
+    return (
+        f"bind mounts are of the engine's host: copy it there (`rsync -a`, `scp -r`), to {path}; "
+        "build it into the image (COPY); or sync it (`develop.watch`) and leave the mount out"
+    )
+
+
+def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:
+    """A warning: what lies in the project's folder is mounted from another host's."""
+    if not world.away:
+        return
+    folder = str(world.model.directory)
+    mounted = {
+        mount.source: name
+        for name in started(steps)
+        for mount in world.model.services[name].mounts
+        if mount.type == "bind" and mount.source not in world.only_here
+        if PurePath(mount.source).is_relative_to(folder)
+    }
+    if mounted:
+        named = ", ".join(f"{path} ({name})" for path, name in sorted(mounted.items()))
+        yield f"{named}: mounted from the engine's host, {world.away}, not from this machine"
 
 
 def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:

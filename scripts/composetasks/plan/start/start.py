@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 
 from composetasks.facts import Model, Plan, RemoveNetwork, Step, World
 from composetasks.plan.conflicts.conflicts import Findings, after, conflicts
-from composetasks.plan.conflicts.mounts import folders_for_files, started, without_source
+from composetasks.plan.conflicts.mounts import (
+    folders_for_files,
+    from_elsewhere,
+    started,
+    without_source,
+)
 from composetasks.plan.conflicts.volumes import without_device
 from composetasks.plan.images.decisions import ImagePlan, plan_images
 from composetasks.plan.images.no_build import without_builds
@@ -62,6 +67,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
                 *in_the_way.warnings,
                 *images.warnings,
                 *folders_for_files(world, containers.steps),
+                *from_elsewhere(world, containers.steps),
                 *health_warnings(world, dict.fromkeys(step.service for step in containers.steps)),
             ),
         ),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from composetasks.facts import CreateContainer, Mount, Step
-from composetasks.plan.conflicts.mounts import folders_for_files
+from composetasks.plan.conflicts.mounts import (
+    folders_for_files,
+    from_elsewhere,
+    without_source,
+)
 from tests.unit.worlds import model, service, world
 
 
@@ -42,3 +47,35 @@ def test_many_are_one_line() -> None:
     start = Step(CreateContainer(), "shop-web-1", "", service="web")
     [warning] = folders_for_files(of, [start])
     assert all(f"/srv/{n}.conf" in warning for n in range(9))
+
+
+def test_elsewhere_what_only_this_host_has_blocks_its_service() -> None:
+    web = service("web", mounts=(Mount("bind", "/p/conf", "/conf"), Mount("bind", "/p/db", "/db")))
+    start = Step(CreateContainer(), "shop-web-1", "", service="web")
+    away = world(
+        model(web),
+        away="ssh://far",
+        missing=frozenset({"/p/conf", "/p/db"}),
+        only_here=frozenset({"/p/conf"}),
+    )
+
+    [blocker] = without_source(away, [start])
+
+    assert (blocker.target, blocker.code, blocker.service) == ("/p/conf", 6, "web")
+    assert blocker.message.endswith("does not exist at ssh://far")
+    assert list(without_source(replace(away, only_here=frozenset()), [start])) == []
+
+
+def test_elsewhere_whose_files_are_mounted_is_told_in_one_line() -> None:
+    here = model(service("web"))
+    inside = f"{here.directory}/site"
+    mounts = (Mount("bind", inside, "/a"), Mount("bind", "/var/run/docker.sock", "/b"))
+    of = model(service("web", mounts=mounts))
+    start = Step(CreateContainer(), "shop-web-1", "", service="web")
+
+    [warning] = from_elsewhere(world(of, away="tcp://build:2376"), [start])
+
+    assert warning == (
+        f"{inside} (web): mounted from the engine's host, tcp://build:2376, not from this machine"
+    )
+    assert list(from_elsewhere(world(of), [start])) == []

@@ -1,0 +1,100 @@
+"""Which engine the docker client would use, and how it is reached: DOCKER_HOST, DOCKER_CONTEXT, the
+context chosen by ``docker context use``, or the local socket.
+
+A context is a file below the client's own folder, named by the SHA-256 of its name, with its
+certificates in another (docs.docker.com, "Docker contexts"). The SDK finds them only where that
+folder also has a ``config.json``, which nobody needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docker.tls import TLSConfig
+
+WITHOUT_TLS = ("unix://", "ssh://", "npipe://", "fd://")
+"""The addresses that certificates mean nothing to."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An engine's address ("" for a context that is not there), how it was chosen, in words, and
+    the folder of its certificates (``ca.pem``, ``cert.pem``, ``key.pem``; None: no TLS).
+    ``verified`` says that the engine must prove who it is."""
+
+    how: str
+    address: str
+    certificates: Path | None = None
+    verified: bool = False
+
+    def tls(self) -> TLSConfig | None:
+        """What the SDK needs for TLS; raises its TLSParameterError for files that are missing."""
+        if self.certificates is None:
+            return None
+        from docker.tls import TLSConfig
+
+        pair = self.certificates / "cert.pem", self.certificates / "key.pem"
+        ca = self.certificates / "ca.pem"
+        return TLSConfig(
+            client_cert=(str(pair[0]), str(pair[1])) if pair[0].exists() else None,
+            ca_cert=str(ca) if self.verified and ca.exists() else None,
+            verify=self.verified,
+        )
+
+
+def chosen() -> Endpoint:
+    """The engine in force."""
+    from docker.constants import DEFAULT_UNIX_SOCKET
+
+    host = os.environ.get("DOCKER_HOST", "")
+    name = "" if host else _context_name()
+    if name:
+        return _of_context(name)
+    # As the docker client has it: certificates alone do not ask for TLS.
+    verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+    encrypted = verified or bool(os.environ.get("DOCKER_TLS"))
+    folder = Path(os.environ.get("DOCKER_CERT_PATH") or _home())
+    if not host:
+        return Endpoint("the default", DEFAULT_UNIX_SOCKET.replace("http+", ""))
+    if not encrypted or host.startswith(WITHOUT_TLS):
+        return Endpoint("DOCKER_HOST", host)
+    return Endpoint("DOCKER_HOST", host, folder, verified)
+
+
+def _of_context(name: str) -> Endpoint:
+    how, key = f"context {name}", hashlib.sha256(name.encode()).hexdigest()
+    contexts = _home() / "contexts"
+    try:
+        meta: Any = json.loads((contexts / "meta" / key / "meta.json").read_text("utf-8"))
+        engine = meta["Endpoints"]["docker"]
+        address, skips = str(engine["Host"]), bool(engine.get("SkipTLSVerify"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Endpoint(how, "")
+    folder = contexts / "tls" / key / "docker"
+    if not folder.is_dir():
+        return Endpoint(how, address)
+    return Endpoint(how, address, folder, verified=not skips)
+
+
+def _context_name() -> str:
+    """The name of the context in force; "" for the default one."""
+    name = os.environ.get("DOCKER_CONTEXT", "")
+    if not name:
+        try:
+            name = json.loads((_home() / "config.json").read_text("utf-8")).get(
+                "currentContext", ""
+            )
+        except (OSError, ValueError, AttributeError):
+            name = ""
+    return "" if name == "default" else name
+
+
+def _home() -> Path:
+    """The docker client's own folder."""
+    return Path(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))

@@ -1,0 +1,161 @@
+"""The way to an engine behind ssh: one OpenSSH connection, and through it the engine's socket.
+
+The Docker SDK and the docker client start an ssh of their own for every request. Here one master
+(ssh_config(5), ControlMaster) stays for some minutes after its last use and forwards the engine's
+socket to one of this machine, so that the SDK, Compose and Buildx all speak to a plain local
+socket. Keys, ports, jumps and known hosts are ssh's own affair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from composetasks.facts import ExitCode
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+
+SOCKET = "/var/run/docker.sock"
+"""Where an engine listens that says nothing else (docs.docker.com, dockerd, "Daemon socket")."""
+ASKED = "docker context inspect --format '{{.Endpoints.docker.Host}}'"
+"""What the other host is asked where its docker client finds the engine: rootless ones and
+contexts have sockets elsewhere."""
+IDLE_SECONDS = 600
+"""How long the connection stays after its last use, for the next task."""
+ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
+"""A line that was cut is noticed within 15 seconds, also where nothing is sent."""
+
+LONGEST_FOLDER = 55
+"""Characters: a socket's path has 107 at most (unix(7)), and ssh adds to its own."""
+
+
+def socket_of(address: str, seconds: float) -> Path:
+    """The local socket of the engine at ``ssh://[user@]host[:port][/path of its socket]``.
+
+    An existing connection is used again. Raises TaskFailure, code 5, where ssh does not get there
+    within ``seconds``.
+    """
+    link = _Link(address, _folder(), seconds)
+    if not link.answers():
+        with link.alone():
+            if not link.answers():
+                link.open()
+    return link.socket
+
+
+@dataclass(frozen=True)
+class _Link:
+    """One engine's connection; its files in ``folder`` are named by its address."""
+
+    address: str
+    folder: Path
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if not urlsplit(self.address).hostname:
+            raise self._failure("it names no host", "write ssh://USER@HOST or ssh://HOST:PORT")
+
+    @property
+    def _name(self) -> str:
+        return hashlib.sha256(self.address.encode()).hexdigest()[:16]
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / f"{self._name}.sock"
+
+    @property
+    def _control(self) -> Path:
+        return self.folder / f"{self._name}.ctl"
+
+    def answers(self) -> bool:
+        """Whether a connection is there that takes requests."""
+        with socket.socket(socket.AF_UNIX) as tried:
+            tried.settimeout(self.seconds)
+            try:
+                tried.connect(str(self.socket))
+            except OSError:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Of several runs one opens the connection."""
+        with open(self.folder / f"{self._name}.lock", "w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def open(self) -> None:
+        """Connect, ask where the engine listens, and forward its socket."""
+        master = ("-M", "-f", "-N", "-o", f"ControlPersist={IDLE_SECONDS}", *ALIVE)
+        if self._ssh("-O", "check", check=False).code != 0:
+            self._control.unlink(missing_ok=True)
+            self._ssh(*master, "-o", "StreamLocalBindUnlink=yes")
+        forward = f"{self.socket}:{self._engine()}"
+        # What an earlier connection left would be in the way of the new socket.
+        self.socket.unlink(missing_ok=True)
+        self._ssh("-O", "forward", "-L", forward)
+
+    def _engine(self) -> str:
+        """The path of the engine's socket on its host."""
+        named = unquote(urlsplit(self.address).path)
+        if named.strip("/"):
+            return named
+        said = self._ssh(command=ASKED, check=False).stdout.strip()
+        if said and not said.startswith("unix://"):
+            raise self._failure(
+                f"Docker there uses the engine at {said}",
+                "name the engine's socket in the address: ssh://HOST/var/run/docker.sock",
+            )
+        return said.removeprefix("unix://") or SOCKET
+
+    def _ssh(self, *options: str, command: str = "", check: bool = True) -> process.Completed:
+        parts = urlsplit(self.address)
+        user = f"{unquote(parts.username)}@" if parts.username else ""
+        port = ("-p", str(parts.port)) if parts.port else ()
+        waits = ("-o", f"ConnectTimeout={max(1, int(self.seconds))}")
+        argv = ["ssh", "-S", str(self._control), *waits, *options, *port]
+        argv += ["--", f"{user}{parts.hostname}", *filter(None, [command])]
+        try:
+            return process.run(argv, timeout=self.seconds * 2, check=check)
+        except process.ProgramError as error:
+            host = argv[argv.index("--") + 1]
+            raise self._failure(
+                error.stderr.strip() or str(error),
+                f"`ssh {' '.join([*port, host])} true` must work without a question: see its key "
+                "and known_hosts",
+            ) from error
+
+    def _failure(self, why: str, hint: str) -> TaskFailure:
+        return TaskFailure(
+            f"ssh does not get to the engine at {self.address}",
+            code=ExitCode.NO_ENGINE,
+            detail=why,
+            hint=hint,
+        )
+
+
+def _folder() -> Path:
+    """A folder that is the user's alone: who may write to it may speak to the engine."""
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    base = base if len(base) < LONGEST_FOLDER else ""
+    name = "composetasks" if base else f"composetasks-{os.getuid()}"
+    folder = Path(base or tempfile.gettempdir(), name)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise TaskFailure(
+            f"{folder} is not a folder of yours alone, and the way to the engine would lie there",
+            code=ExitCode.NO_ENGINE,
+            hint="remove it, or set XDG_RUNTIME_DIR to a folder of yours (mode 700)",
+        )
+    return folder

@@ -1,0 +1,1 @@
+"""Engines on other hosts: what is a laptop's, and what the engine's."""

@@ -1,0 +1,113 @@
+"""An sshd of the tests' own, whose sessions see the files and the engine of an own engine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from tests.engine.stacks import free_port, wait_until
+from tests.faults.own_engine import OwnEngine
+
+SSHD = "/usr/sbin/sshd"
+
+
+class SshHost:
+    """``environment`` is what a user of the laptop has: an `ssh` that knows the host ``far`` from
+    its configuration, and runtime files of its own."""
+
+    def __init__(self, folder: Path, engine: OwnEngine) -> None:
+        self._folder, self._engine = folder, engine
+        self.port = free_port()
+        for name in ("host", "user"):
+            key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
+            subprocess.run(key, check=True)
+        self._write(
+            "sshd_config",
+            *(f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host"),
+            *(f"AuthorizedKeysFile {folder}/user.pub", "StrictModes no", "UsePAM no"),
+            *("PidFile none", f"SetEnv DOCKER_HOST={engine.address}"),
+        )
+        self._write(
+            "config",
+            *("Host far", "HostName 127.0.0.1", f"Port {self.port}"),
+            *(f"IdentityFile {folder}/user", f"UserKnownHostsFile {folder}/known"),
+            *("IdentitiesOnly yes", "StrictHostKeyChecking accept-new"),
+        )
+        # ssh takes a user's configuration from the home of the password file alone.
+        ssh = self._write(
+            "bin/ssh", "#!/bin/sh", f'exec {shutil.which("ssh")} -F {folder}/config "$@"'
+        )
+        ssh.chmod(0o755)
+        (folder / "run").mkdir(mode=0o700)
+        self.environment = {
+            "PATH": f"{folder}/bin:{os.environ['PATH']}",
+            "XDG_RUNTIME_DIR": f"{folder}/run",
+            "DOCKER_HOST": "ssh://far",
+        }
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    def _write(self, name: str, *lines: str) -> Path:
+        path = self._folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join([*lines, ""]))
+        return path
+
+    def start(self) -> None:
+        Path("/run/sshd").mkdir(exist_ok=True)
+        argv = self._engine.with_its_files(SSHD, "-D", "-e", "-f", f"{self._folder}/sshd_config")
+        with (self._folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log)
+        wait_until(self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def freeze(self) -> None:
+        """Let nothing more come through, as where the line is cut."""
+        for one in self._serving():
+            one.send_signal(signal.SIGSTOP)
+
+    def _serving(self) -> list[psutil.Process]:
+        assert self._daemon is not None
+        return [*psutil.Process(self._daemon.pid).children(recursive=True)]
+
+    def clients(self) -> list[psutil.Process]:
+        """The laptop's ssh processes."""
+        mark = f"{self._folder}/config"
+        found = []
+        for one in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if mark in one.cmdline() and one.name() == "ssh":
+                    found.append(one)
+        return found
+
+    def stop(self) -> None:
+        for one in [*self.clients(), *self._serving()]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        assert self._daemon is not None
+        self._daemon.terminate()
+        self._daemon.wait(20)
+
+
+@contextlib.contextmanager
+def ssh_host(engine: OwnEngine) -> Iterator[SshHost]:
+    """One that is up; nothing of it stays."""
+    folder = Path(tempfile.mkdtemp(prefix="ct-ssh-"))
+    host = SshHost(folder, engine)
+    host.start()
+    try:
+        yield host
+    finally:
+        host.stop()
+        shutil.rmtree(folder)

@@ -1,0 +1,128 @@
+"""An engine behind ssh: the same tasks, through one connection."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.engine import busybox
+from tests.engine.stacks import wait_until
+from tests.faults.own_engine import OwnEngine
+from tests.project import Project
+from tests.reach.ssh_host import SshHost
+
+LOOP = '["sh", "-c", "trap \'exit 0\' TERM; echo up; while :; do sleep 1; done"]'
+
+
+def stack(project: Project) -> None:
+    project.write("Dockerfile", f"FROM {busybox.TAG}\nCOPY page /page\n")
+    project.write("page", "one\n")
+    project.compose(f"services:\n  web: {{build: ., init: true, command: {LOOP}}}\n")
+
+
+def test_the_tasks_work_through_one_connection(project: Project, host: SshHost) -> None:
+    stack(project)
+
+    started = project.inv("up")
+    again = project.inv("up")
+    project.write("page", "two\n")
+    edited = project.inv("up")
+    page = project.inv("exec", "web", "cat", "/page")
+    said = project.inv("logs", "web")
+    [web] = project.inv("status", "--json").document["services"]
+    clients = host.clients()
+    gone = project.inv("down")
+
+    assert [started.code, again.code, edited.code, gone.code] == [0] * 4, started.err + edited.err
+    assert "nothing to do" in again.out
+    assert "page" in edited.err
+    assert page.out == "two\n"
+    assert "up" in said.out
+    assert web["state"] == "running"
+    assert len(clients) == 1
+    assert project.inv("status", "--json").code == 0
+
+
+def test_a_cut_line_ends_a_start(project: Project, host: SshHost) -> None:
+    check = 'healthcheck: {test: ["CMD", "false"], interval: 1s, start_period: 600s}'
+    text = f"services:\n  web: {{image: {busybox.TAG}, init: true, command: {LOOP}, {check}}}\n"
+    project.compose(text)
+    project.write("invoke.yaml", "stack: {engine_timeout: 5}\n")
+    child = project.start("up")
+    assert child.stderr is not None
+    wait_until(lambda: project.inv("status", "--json").document["services"][0]["health"] != "")
+
+    host.freeze()
+    _, err = child.communicate(timeout=60)
+
+    assert child.returncode == 5, err
+
+
+def test_a_connection_that_is_gone_is_opened_anew(project: Project, host: SshHost) -> None:
+    stack(project)
+    assert project.inv("status").code == 0
+    for one in host.clients():
+        one.send_signal(signal.SIGKILL)
+        one.wait(10)
+
+    assert project.inv("status").code == 0
+    assert len(host.clients()) == 1
+
+
+def test_ssh_says_why_it_does_not_get_there(project: Project) -> None:
+    stack(project)
+
+    ran = project.inv("status", DOCKER_HOST="ssh://far:1")
+
+    assert ran.code == 5
+    assert "Connection refused" in ran.err
+    assert "`ssh -p 1 far true`" in ran.err
+
+
+def test_nobody_else_can_put_a_socket_in_the_way(project: Project, host: SshHost) -> None:
+    stack(project)
+    folder = Path(host.environment["XDG_RUNTIME_DIR"], "composetasks")
+    folder.mkdir()
+    folder.chmod(0o777)
+
+    ran = project.inv("status")
+
+    assert ran.code == 5
+    assert "is not a folder of yours alone" in ran.err
+
+
+def test_a_mount_that_is_only_here_is_refused(project: Project, engine: OwnEngine) -> None:
+    project.write("conf/app.conf", "x=1\n")
+    project.compose(
+        f"services:\n  web: {{image: {busybox.TAG}, init: true, command: {LOOP},"
+        ' volumes: ["./conf:/conf", "./conf/app.conf:/app.conf"]}\n'
+        f"  free: {{image: {busybox.TAG}, init: true, command: {LOOP}}}\n"
+    )
+
+    refused = project.inv("up")
+    alone = project.inv("up", "free")
+
+    assert refused.code == 6
+    assert f"{project.folder}/conf" in refused.err
+    assert f"{project.folder}/conf/app.conf" in refused.err
+    assert "ssh://far" in refused.err
+    assert not engine.has(project.folder / "conf")
+    assert alone.code == 0, alone.err
+
+
+def test_what_the_engine_has_is_mounted_and_told_whose_it_is(
+    project: Project, engine: OwnEngine
+) -> None:
+    project.write("conf/app.conf", "mine\n")
+    engine.write(project.folder / "conf" / "app.conf", "theirs\n")
+    project.compose(
+        f"services:\n  web: {{image: {busybox.TAG}, init: true, command: {LOOP},"
+        ' volumes: ["./conf:/conf"]}\n'
+    )
+
+    ran = project.inv("up")
+
+    assert ran.code == 0, ran.err
+    assert "mounted from the engine's host, ssh://far, not from this machine" in ran.out + ran.err
+    assert project.inv("exec", "web", "cat", "/conf/app.conf").out == "theirs\n"
+    assert "nothing to do" in project.inv("up").out
