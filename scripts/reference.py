@@ -92,9 +92,16 @@ ACTIONS = {
 }
 
 
+TASKS_INTRODUCTION = """
+`inv TASK` runs them beside a `tasks.py` that has `ns = collection()`. `composetasks TASK`, which
+the wheel brings, runs the same in any folder with a compose file and below it; alone it lists
+them, and `composetasks --version` prints the versions of all they stand on.
+"""
+
+
 def tasks_page() -> str:
     """Every task with its flags."""
-    parts = [GENERATED, "# Tasks\n"]
+    parts = [GENERATED, "# Tasks\n", TASKS_INTRODUCTION]
     for task in TASKS:
         name = str(task.name).replace("_", "-")
         parts.append(f"\n## `inv {name}`\n\n{inspect.getdoc(task.body)}\n")

@@ -37,11 +37,13 @@ class Ran:
 
 @dataclass
 class Project:
-    """A folder with a compose file and the three lines of ``tasks.py``."""
+    """A folder with a compose file and the three lines of ``tasks.py``, and the ``program`` that
+    runs its tasks."""
 
     folder: Path
     environment: dict[str, str]
     name: str = "shop"
+    program: tuple[str, ...] = (sys.executable, "-m", "invoke")
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -54,9 +56,9 @@ class Project:
         self.write("compose.yaml", f"name: {self.name}\n{text}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start ``inv`` with these arguments, for a test that does something meanwhile."""
+        """Start the program with these arguments, for a test that does something meanwhile."""
         return subprocess.Popen(
-            [sys.executable, "-m", "invoke", *arguments],
+            [*self.program, *arguments],
             cwd=self.folder,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
@@ -66,7 +68,7 @@ class Project:
         )
 
     def inv(self, *arguments: str, **environment: str) -> Ran:
-        """Run ``inv`` with these arguments to its end."""
+        """Run the program with these arguments to its end."""
         child = self.start(*arguments, **environment)
         try:
             out, err = child.communicate(timeout=LONGEST_SECONDS)

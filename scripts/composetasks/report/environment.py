@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from composetasks.facts.program import typed
 from composetasks.report.page import Page
 from composetasks.report.text import clean
 
@@ -66,7 +67,9 @@ def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
     """What makes the running containers have the present values."""
     old = {name for one in variables for name, has in one["containers"].items() if has is False}
     if old:
-        page.line(f"`inv up` recreates {', '.join(sorted(old))} with the present values", QUIET)
+        page.line(
+            f"{typed('up')} recreates {', '.join(sorted(old))} with the present values", QUIET
+        )
 
 
 def _show_problem(page: Page, one: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ from composetasks.facts import (
     Plan,
     Step,
 )
+from composetasks.facts.program import typed
 from composetasks.report.progress import Lines, LiveLines, Progress
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -192,7 +193,7 @@ def _hanging(label: str, *texts: Text) -> RenderableType:
 
 def _whole(plan: Plan) -> str:
     """The command that prints all of a plan."""
-    return f"`inv {plan.command} --plan --json`"
+    return typed(f"{plan.command} --plan --json")
 
 
 def _shortened(text: str, plan: Plan, style: str) -> Text:

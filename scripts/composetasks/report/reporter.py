@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
+from composetasks.facts.program import typed
 from composetasks.report import documents
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
@@ -263,7 +264,7 @@ class JsonReporter(Reporter):
 
     def interrupted(self, verb: str, code: ExitCode) -> None:
         ended = "terminated" if code is ExitCode.TERMINATED else "interrupted"
-        failure = TaskFailure(f"`inv {verb}` was {ended}", code=code)
+        failure = TaskFailure(f"{typed(verb)} was {ended}", code=code)
         self.write(documents.error_event(failure))
 
     def failure(self, failure: TaskFailure) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from composetasks.run import process
@@ -12,29 +12,26 @@ from composetasks.run.buildx import buildx
 
 ASK_SECONDS = 5.0
 """How long a program may take to say its version."""
+PACKAGES = {"composetasks": "composetasks", "Invoke": "invoke", "Docker SDK": "docker"}
 
 
-def versions() -> str:
-    """This package, Python, the platform, and each program the tasks stand on, in a line; a program
-    that does not say its version is unknown."""
+def versions() -> Iterator[str]:
+    """This package, what it imports to run tasks and to speak to the engine, Python, the platform,
+    and each program the tasks stand on; a program that does not say its version is unknown."""
     programs = {
         "Compose": ["docker", "compose", "version", "--short"],
         "Buildx": [*buildx(os.environ), "version"],
         "engine": ["docker", "version", "--format", "{{.Server.Version}}"],
     }
-    return ", ".join(
-        [
-            f"composetasks {_installed()}",
-            f"Python {platform.python_version()}",
-            platform.platform(),
-            *(f"{name} {_said(argv)}" for name, argv in programs.items()),
-        ]
-    )
+    yield from (f"{name} {_installed(package)}" for name, package in PACKAGES.items())
+    yield f"Python {platform.python_version()}"
+    yield platform.platform()
+    yield from (f"{name} {_said(argv)}" for name, argv in programs.items())
 
 
-def _installed() -> str:
+def _installed(package: str) -> str:
     try:
-        return metadata.version("composetasks")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "(not installed)"
 

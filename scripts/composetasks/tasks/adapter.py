@@ -25,6 +25,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
+from composetasks.facts.program import typed
 from composetasks.run import process
 from composetasks.run.failure import did_you_mean
 from composetasks.run.settings import DEFAULTS
@@ -49,9 +50,7 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
         return
     _installed = True
     process.in_utf8()
-    # Invoke turns this off so that no tasks.pyc is left beside tasks.py; for a package it means
-    # to compile it anew at every start, a third of a second here.
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    write_bytecode()
     handle: Callable[[Any, str], None] = ParseMachine.handle
 
     def handle_words(machine: Any, token: str) -> None:
@@ -70,8 +69,8 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
     def usage_error(machine: Any, message: str) -> None:
         said = _plain(message)
         raise Exit(
-            f"error: {said}\nnext: {_closest(said)}`inv --list` shows the tasks, "
-            f"`inv --help TASK` its flags",
+            f"error: {said}\nnext: {_closest(said)}{typed('--list')} shows the tasks, "
+            f"{typed('--help TASK')} its flags",
             code=int(ExitCode.USAGE),
         )
 
@@ -96,6 +95,13 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
         (Executor, "dedupe", without_repeats),
     ):
         setattr(owner, name, method)
+
+
+def write_bytecode() -> None:
+    """Compiled modules are kept, unless the user says otherwise. Invoke turns that off so that no
+    tasks.pyc is left beside tasks.py; for a package it means to compile it anew at every start, a
+    third of a second here."""
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 
 def _plain(message: str) -> str:

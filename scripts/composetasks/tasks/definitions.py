@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 adapter.install(chain.refuse_wrong_words)
 
 SERVICE = "a service (repeatable; bare words do the same)"
-SERVICES = "`inv status` shows the services"
-SNAPSHOTS = "`inv snapshots` shows those there are"
 JOBS = "how many images are built at once (one more than there are cores, if memory allows)"
 
 
@@ -105,7 +103,7 @@ def exec_(
     if not service:  # `inv exec -- SERVICE COMMAND...`
         service, command = command[:1], command[1:]
     options = Options(user, workdir, env, index, no_tty)
-    return execute(session, one_name(service, SERVICES), command, options)
+    return execute(session, one_name(service, "status"), command, options)
 
 
 @verb_task(
@@ -161,7 +159,7 @@ def open_(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
     """Open a service's URL in the browser, and print it."""
     from composetasks.verbs.open import open_in_browser
 
-    return open_in_browser(session, one_name(service, SERVICES))
+    return open_in_browser(session, one_name(service, "status"))
 
 
 @verb_task(help={"service": SERVICE})
@@ -304,7 +302,7 @@ def snapshot(session: Session, name: tuple[str, ...] = (), live: bool = False) -
     """Keep the stack's state under a name."""
     from composetasks.verbs.snapshot import snapshot as verb
 
-    return verb(session, one_name(name, SNAPSHOTS), live=live)
+    return verb(session, one_name(name, "snapshots"), live=live)
 
 
 @verb_task()
@@ -327,4 +325,4 @@ def restore(session: Session, name: tuple[str, ...] = (), snapshot: bool = True)
     """Put back the state that a snapshot holds."""
     from composetasks.verbs.restore import restore as verb
 
-    return verb(session, one_name(name, SNAPSHOTS), snapshot=snapshot)
+    return verb(session, one_name(name, "snapshots"), snapshot=snapshot)

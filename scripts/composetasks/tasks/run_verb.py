@@ -16,6 +16,7 @@ from invoke import Context
 from invoke.exceptions import Exit
 
 from composetasks.facts import ExitCode
+from composetasks.facts.program import typed
 from composetasks.report.reporter import Reporter, reporter
 from composetasks.run import process, waiting
 from composetasks.run.failure import TaskFailure
@@ -98,10 +99,10 @@ def _interrupted(
     name: str, error: BaseException, session: Session | None, told: Reporter, *, changing: bool
 ) -> TaskFailure:
     ended = isinstance(error, Terminated)
-    left = f"`inv {name} --plan` shows what is left to do"
+    left = f"{typed(f'{name} --plan')} shows what is left to do"
     return _left(
         TaskFailure(
-            f"`inv {name}` was {'terminated' if ended else 'interrupted'}",
+            f"{typed(name)} was {'terminated' if ended else 'interrupted'}",
             code=ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED,
             hint=left if changing else "run it again",
         ),
@@ -133,7 +134,7 @@ def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure
     """One line for the user; the traceback, and the versions a report needs, in the run folder."""
     from composetasks.run.versions import versions
 
-    stands_on = versions()
+    stands_on = ", ".join(versions())
     text = safe("".join(traceback.format_exception(error)))
     kept = session.run_folder if session and session.run_folder else None
     message = f"a bug in composetasks: {type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Argument, Context, Task
 
 from composetasks.facts import ExitCode
+from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure
 from composetasks.tasks.adapter import COMMAND, after_dashes
 from composetasks.tasks.run_verb import run_verb
@@ -148,11 +149,13 @@ def number(flag: str, value: Any) -> float | None:
     return seconds
 
 
-def one_name(names: tuple[str, ...], hint: str) -> str:
-    """The one name that was given, "" for none; raises TaskFailure, code 2, for several, with a
-    ``hint`` about those there are."""
+def one_name(names: tuple[str, ...], listed_by: str) -> str:
+    """The one name that was given, "" for none; raises TaskFailure, code 2, for several.
+    ``listed_by`` is the task that shows those there are."""
     if len(names) > 1:
         raise TaskFailure(
-            f"one name is enough, not {', '.join(names)}", code=ExitCode.USAGE, hint=hint
+            f"one name is enough, not {', '.join(names)}",
+            code=ExitCode.USAGE,
+            hint=f"{typed(listed_by)} shows those there are",
         )
     return names[0] if names else ""

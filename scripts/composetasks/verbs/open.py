@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import Container, Engine, ExitCode, Model, World
+from composetasks.facts.program import typed
 from composetasks.observe.engine.inventory import read_containers
 from composetasks.plan.start.services import containers_of
 from composetasks.report.service_documents import guessed_urls, open_document, urls
@@ -46,7 +47,7 @@ def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) 
             f"which service? {len(found)} have a URL",
             code=ExitCode.USAGE,
             detail="\n".join(f"{service}: {url}" for service, url in found),
-            hint=f"for example `inv open {found[0][0]}`",
+            hint=f"for example {typed(f'open {found[0][0]}')}",
         )
     if name and running[name]:
         raise TaskFailure(
@@ -55,7 +56,7 @@ def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) 
         )
     raise TaskFailure(
         f"service {name} is not running" if name else "no running service publishes a TCP port",
-        hint=f"`inv up {name}` starts it"
+        hint=f"{typed(f'up {name}')} starts it"
         if name
-        else "`inv up` starts them, `inv status` shows them",
+        else f"{typed('up')} starts them, {typed('status')} shows them",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from composetasks.facts import ExitCode
+from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
@@ -43,7 +44,9 @@ def _place_of(session: Session, name: str) -> Path:
     place = session.kept.root / snapshot_folder.SNAPSHOTS
     known = [one.name for one in snapshot_folder.load_all(place)]
     if name not in known:
-        there = f"there are {', '.join(known)}" if known else "there is none yet: `inv snapshot`"
+        there = (
+            f"there are {', '.join(known)}" if known else f"there is none yet: {typed('snapshot')}"
+        )
         raise TaskFailure(
             f"no snapshot is called {name!r}" if name else "which snapshot?",
             code=ExitCode.USAGE,
@@ -61,5 +64,5 @@ def _verified(place: Path, name: str) -> None:
     except snapshot_folder.Damaged as error:
         raise TaskFailure(
             f"snapshot {name} is damaged: {error}",
-            hint="nothing was changed; `inv snapshots` lists the others",
+            hint=f"nothing was changed; {typed('snapshots')} lists the others",
         ) from error

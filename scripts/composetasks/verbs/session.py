@@ -17,7 +17,9 @@ from composetasks.facts import (
     Model,
     World,
 )
+from composetasks.facts.program import program
 from composetasks.observe.compose.binary import find
+from composetasks.observe.compose.sources import compose_files, no_compose_file, variable
 from composetasks.report.reporter import Reporter
 from composetasks.run import masking, signals
 from composetasks.run.compose import Compose, surroundings
@@ -73,6 +75,11 @@ class Session:
     def kept(self) -> Folder:
         """``.composetasks/``, made where it is missing. What reads goes on without it."""
         root = self.folder / ".composetasks"
+        if not root.exists() and not self._has_compose_file():
+            # No project's folder: nothing of ours is left in it.
+            if self.changes and not self.options.plan:
+                raise no_compose_file(self.folder)
+            return Folder(root, root / "cache")
         if not self.instance:
             kept = Folder(root, root / "cache")
             try:
@@ -94,6 +101,9 @@ class Session:
         kept.make()
         self._copy(kept.root).watch_over()
         return kept
+
+    def _has_compose_file(self) -> bool:
+        return bool(compose_files(self.folder, self.files, self.process))
 
     def _can_do_without(self, root: Path) -> bool:
         """Whether this verb needs nothing of ``root``, the project's folder of ours, where that
@@ -155,8 +165,6 @@ class Session:
     @property
     def files(self) -> tuple[str, ...]:
         """The compose files of the settings, where no COMPOSE_FILE is set."""
-        from composetasks.observe.compose.sources import variable
-
         return () if variable("COMPOSE_FILE", self.folder, self.process) else self.settings.files
 
     @cached_property
@@ -265,7 +273,9 @@ class Session:
         with contextlib.ExitStack() as stack:
             while True:
                 with contextlib.suppress(FileNotFoundError):  # it was ended while we waited
-                    held = lock.hold(self.kept.lock, f"inv {self.verb}", self.options.wait_lock)
+                    held = lock.hold(
+                        self.kept.lock, f"{program()} {self.verb}", self.options.wait_lock
+                    )
                     stack.enter_context(held)
                     break
                 self.kept.make()

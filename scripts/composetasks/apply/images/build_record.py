@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from composetasks.facts import BuildInputs, Service
+from composetasks.facts.program import program
 from composetasks.facts.references import divided, plain, registry_digest, repository
 from composetasks.run.build_log import BuildLog
 from composetasks.store import build_records, lock
@@ -70,7 +71,7 @@ class BuildRecord:
         """Give an image the tag of its inputs; where another instance that built the same inputs
         meanwhile was first, take its image, so that all have one."""
         name = repository(service.image)
-        with lock.hold(self._cache / "images.lock", "inv build", LOCK_SECONDS):
+        with lock.hold(self._cache / "images.lock", f"{program()} build", LOCK_SECONDS):
             first = image_id
             if not anew:
                 with contextlib.suppress(errors().ImageNotFound):

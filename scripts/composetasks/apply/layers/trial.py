@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from composetasks.apply.images.bake import Bake, run_bake
 from composetasks.facts import ExitCode, LayeredImage, Service
+from composetasks.facts.program import typed
 from composetasks.run import outside_failures, process, waiting
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
@@ -173,7 +174,9 @@ class Trial:
         took = log.time(time.monotonic() - began)
         if code != 0:
             failed = log.failed()
-            cure = outside_failures.cure(log.detail(), f"see that `inv build {service}` builds it")
+            cure = outside_failures.cure(
+                log.detail(), f"see that {typed(f'build {service}')} builds it"
+            )
             raise TaskFailure(
                 f"the copy of {service} could not be built: {failed.name if failed else 'at all'}",
                 code=ExitCode.BUILD_FAILED,

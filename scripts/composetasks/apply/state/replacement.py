@@ -21,6 +21,7 @@ from composetasks.apply.state.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
+from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder, snapshot_folder
 from composetasks.store.folder import JOURNAL
@@ -202,7 +203,7 @@ class Replacement:
 def _damaged(why: str) -> TaskFailure:
     return TaskFailure(
         f"the snapshot is damaged: {why}",
-        hint="the state is what it was before; `inv snapshots` lists the others",
+        hint=f"the state is what it was before; {typed('snapshots')} lists the others",
     )
 
 
@@ -244,5 +245,5 @@ def _recovered(
             f"{names} was half replaced when a run was killed, and can't be completed or undone: "
             f"{error.why}",
             detail=error.path,
-            hint="stop what uses it with `inv down`, and run the task again",
+            hint=f"stop what uses it with {typed('down')}, and run the task again",
         ) from error

@@ -14,6 +14,7 @@ from composetasks.apply.state.messages import failure
 from composetasks.apply.state.replacement import Replacement
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Step, TakeSnapshot, World
+from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 
@@ -45,8 +46,8 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
         raise TaskFailure(
             f"snapshot {step.target} was not made: {gone.name} is empty now, and held "
             f"{gone.files} files when the plan was made",
-            hint="something empties it when its services stop; `inv snapshot --live` reads it "
-            "while they are paused",
+            hint=f"something empties it when its services stop; {typed('snapshot --live')} "
+            "reads it while they are paused",
         ) from gone
     except OSError as error:
         if isinstance(error, engine_away()):

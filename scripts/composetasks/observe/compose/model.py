@@ -38,11 +38,7 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     """
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     if not files:
-        raise TaskFailure(
-            f"no compose file in {compose.folder} or above",
-            code=ExitCode.INVALID,
-            hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
-        )
+        raise sources.no_compose_file(compose.folder)
     asked = ("every profile" if all_profiles else "active profiles",)
     known = remembered.recall(compose, cache, asked, partial(_model, compose=compose, files=files))
     if known is not None:

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from composetasks.facts import ExitCode
 from composetasks.observe.compose import project_files
 from composetasks.observe.env import compose_dotenv
+from composetasks.run.failure import TaskFailure
 
 DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_NAMES = (
@@ -45,6 +47,26 @@ def compose_files(
                 overrides = [place / other for other in OVERRIDE_NAMES]
                 return (place / name, *[path for path in overrides if path.exists()][:1])
     return ()
+
+
+def no_compose_file(folder: Path) -> TaskFailure:
+    """The failure of what needs a model in a folder where there is none."""
+    return TaskFailure(
+        f"no compose file in {folder} or above",
+        code=ExitCode.INVALID,
+        hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
+    )
+
+
+def project_folder(stands: Path, environment: Mapping[str, str]) -> Path | None:
+    """The folder of the project that somebody who ``stands`` in a folder means by Compose's rules:
+    that one where the files are named for it, else the nearest one upward with a compose file."""
+    if _named(stands, (), environment):
+        return stands
+    for place in (stands, *stands.parents):
+        if any((place / name).exists() for name in DEFAULT_NAMES):
+            return place
+    return None
 
 
 def looked_for(

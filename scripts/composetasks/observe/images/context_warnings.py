@@ -51,7 +51,7 @@ def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root])
         yield (
             f"a plain `docker compose build` copies {own} (snapshots of state, logs of runs) from "
             f"{folder} into an image; add the line {build_records.own_pattern(folder, cache)} to "
-            "its .dockerignore (builds of `inv` leave it out anyway)"
+            "its .dockerignore (the task `build` leaves it out anyway)"
         )
 
 

@@ -21,6 +21,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.program import typed
 from composetasks.plan.conflicts import (
     addresses,
     container_summary,
@@ -51,7 +52,7 @@ __all__ = ["Findings", "after", "conflicts", "leftovers", "treated"]
 
 
 LET_GO = {
-    Kind.PORT: "start {service} as well (`inv up`) if it no longer publishes that port; else "
+    Kind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
     "`docker stop {name}`",
     Kind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the engine "
     "gives apart from fixed ones; `docker stop {name}` frees this one until it is started again",
@@ -196,8 +197,8 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
             folder,
             f"another checkout of project {project}, in {folder}, has containers: "
             + ", ".join(f"{one.name} ({container_summary.state(one)})" for one in there),
-            f"`inv up --instance {own}` starts this one as a copy of its own beside it; or end the "
-            f"other first: `docker compose --project-directory {quote(folder)} down`",
+            f"{typed(f'up --instance {own}')} starts this one as a copy of its own beside it; or "
+            f"end the other first: `docker compose --project-directory {quote(folder)} down`",
             because=tuple(
                 piece for one in there for piece in container_summary.evidence(world, one)
             ),
@@ -291,7 +292,9 @@ def _ours(world: World, one: Gathered) -> Findings:
             claim.what,
             f"container {container.name} of service {container.service} "
             + SENTENCES[claim.kind].format(what=claim.what, services=f"service {claim.service}"),
-            LET_GO[claim.kind].format(service=container.service, name=container.name),
+            LET_GO[claim.kind].format(
+                service=container.service, name=container.name, up=typed("up")
+            ),
             service=claim.service,
             because=(claim.evidence, *container_summary.evidence(world, container)),
         )

@@ -13,6 +13,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.program import typed
 from composetasks.plan.conflicts import container_summary, networks
 from composetasks.plan.conflicts.claims import Findings
 from composetasks.plan.conflicts.origin import Origin, origin, stage
@@ -108,7 +109,7 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
     ]
     if parts:
         yield (
-            f"leftovers of ours: {' and '.join(parts)}; `inv clean-orphans` removes them "
+            f"leftovers of ours: {' and '.join(parts)}; {typed('clean-orphans')} removes them "
             "(--plan names them all)"
         )
 

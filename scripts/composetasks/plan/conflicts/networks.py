@@ -30,6 +30,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.engine import CONFIG_HASH, NETWORK, PROJECT
+from composetasks.facts.program import typed
 from composetasks.plan.conflicts import container_summary
 from composetasks.plan.conflicts.claims import Claim, Kind, conflict
 from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
@@ -238,7 +239,7 @@ def _not_part(one: Changed, absent: list[Container]) -> Blocker:
         f"network {one.network.name} changed and has to be recreated, but "
         f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
         "start",
-        f"start {' '.join(services)} as well: `inv up`, or name it with the others",
+        f"start {' '.join(services)} as well: {typed('up')}, or name it with the others",
         service=services[0],
         because=change_evidence(one),
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from composetasks.facts import Check, Container, Daemon, Engine, Environment, Model, Watching, World
+from composetasks.facts.program import typed
 from composetasks.plan.conflicts import ports as published
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
 from composetasks.plan.env.check import correction, fatal, lines, problems
@@ -41,13 +42,13 @@ def env(environment: Environment) -> Check:
         return failed(
             "env",
             f"{_count(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
-            "; ".join(filter(None, ["`inv env --check` shows all", correction(environment)])),
+            "; ".join(filter(None, [f"{typed('env --check')} shows all", correction(environment)])),
         )
     if found:
         return warning(
             "env",
             f"valid, with {_count(len(found), 'warning')}: {_some(lines(found))}",
-            "`inv env --check` shows all",
+            f"{typed('env --check')} shows all",
         )
     if environment.specification is None:
         return ok("env", "valid (no .env.example specifies it)")
@@ -70,7 +71,7 @@ def ports(
         for claim in published.claims(world, names)
     ]
     if found:
-        return failed("ports", _some(found), "`inv up --plan` says what it does about each")
+        return failed("ports", _some(found), f"{typed('up --plan')} says what it does about each")
     if not here:
         return ok("ports", "no container holds one; the processes of the engine's host are unseen")
     inside = sorted(
@@ -149,7 +150,7 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
         return warning(
             "images",
             f"not on this engine, and not to be had without a registry: {_some(needed)}",
-            "while one answers: `inv up` brings them, `docker pull` each of them",
+            f"while one answers: {typed('up')} brings them, `docker pull` each of them",
         )
     if unbuilt:
         return ok(

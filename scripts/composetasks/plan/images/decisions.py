@@ -24,6 +24,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.program import typed
 from composetasks.facts.references import plain
 from composetasks.plan.images.tags import (
     is_ours,
@@ -161,7 +162,7 @@ class _Planner:
         if kept:
             self.warnings.append(
                 f"{name}: somebody else put an image on {service.image} after the last build here: "
-                f"it is used as it is; `inv build --no-cache {name}` builds another"
+                f"it is used as it is; {typed(f'build --no-cache {name}')} builds another"
             )
         elif present is None or present.id != same.id:
             self._retag(service, service.image, present, same)

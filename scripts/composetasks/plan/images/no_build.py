@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from composetasks.facts import Blocker, BuildImage, ExitCode, World
+from composetasks.facts.program import typed
 from composetasks.plan.images.decisions import ImagePlan
 
 
@@ -23,7 +24,7 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
                     kind="image",
                     target=step.target,
                     message=f"{step.service}: its image {step.target} is not on this engine",
-                    hint=f"`inv build {step.service}`, or leave out --no-build",
+                    hint=f"{typed(f'build {step.service}')}, or leave out --no-build",
                     code=ExitCode.INVALID,
                     service=step.service,
                 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from composetasks.facts import EndInstance, Evidence, Orphan, Plan, Step, World
+from composetasks.facts.program import typed
 
 
 def with_ends(plan: Plan, world: World) -> Plan:
@@ -25,7 +26,7 @@ def with_ends(plan: Plan, world: World) -> Plan:
 def warnings(world: World) -> Iterator[str]:
     """A line for each orphan, where nothing is going to be done about it."""
     for orphan in world.orphans:
-        yield f"instance {orphan.instance} is left over: {reason(orphan)}; `inv up` ends it"
+        yield f"instance {orphan.instance} is left over: {reason(orphan)}; {typed('up')} ends it"
 
 
 def reason(orphan: Orphan) -> str:

@@ -11,6 +11,7 @@ from shlex import quote
 from typing import Any
 
 from composetasks.facts import NO_SUBNET
+from composetasks.facts.program import typed
 from composetasks.plan.start.readiness import Readiness, fresh_probes, signal_of
 from composetasks.plan.start.telling_line import telling
 
@@ -65,16 +66,16 @@ def cause(case: Case) -> Cause:
         return Cause(
             kind,
             ("its container was removed by someone else while it was waited for",),
-            "run `inv up` again: it is created again",
+            f"run {typed('up')} again: it is created again",
         )
     if kind == "engine-gone":
         return Cause(
             kind,
             (case.verdict.message,),
-            "see that the engine runs (`docker info`), then run `inv up` again",
+            f"see that the engine runs (`docker info`), then run {typed('up')} again",
         )
     if kind == "never-started":
-        hint = f"correct `depends_on` of {case.service}, then run `inv up` again"
+        hint = f"correct `depends_on` of {case.service}, then run {typed('up')} again"
         return Cause(kind, (case.verdict.message,), hint)
     if kind == "no-health-check":
         hint = (
@@ -107,24 +108,26 @@ def _not_started(case: Case, said: str) -> Cause:
         words = f'its command "{program[1]}" may not be executed (no x bit, or a folder)'
         return Cause("command-not-executable", (words,), f"make it executable; {shell}")
     if "port is already allocated" in said or "address already in use" in said:
-        return Cause("port-taken", (short,), "`inv status` here and there shows who has the port")
+        return Cause(
+            "port-taken", (short,), f"{typed('status')} here and there shows who has the port"
+        )
     if "address pool" in said:
-        return Cause(NO_SUBNET, (short,), "free a network, then run `inv up` again")
+        return Cause(NO_SUBNET, (short,), f"free a network, then run {typed('up')} again")
     if "mount" in said:
         return _mount(case, said, short)
     if "No such image" in said or "pull access denied" in said:
-        return Cause("image-missing", (short,), f"`inv build {case.service}`")
+        return Cause("image-missing", (short,), typed(f"build {case.service}"))
     return Cause("start-failed", (short,), f"`docker compose up --no-deps {case.service}` by hand")
 
 
 def _mount(case: Case, said: str, short: str) -> Cause:
     found = _SOURCE.search(said)
     missing = re.search(r"source path does not exist: (\S+)", said)
-    hint = f"correct `volumes` of {case.service}, then run `inv up` again"
+    hint = f"correct `volumes` of {case.service}, then run {typed('up')} again"
     if missing:
         words = f"its mount needs {missing[1]}, which does not exist"
         return Cause(
-            "mount-missing", (words,), f"`mkdir -p {quote(missing[1])}`, then `inv up` again"
+            "mount-missing", (words,), f"`mkdir -p {quote(missing[1])}`, then {typed('up')} again"
         )
     if found and "not a directory" in said:
         words = f"{found[1]} can't be mounted at {found[2]}: one is a file, the other a folder"
@@ -330,13 +333,14 @@ def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
 
 
 def _look(case: Case) -> str:
-    return f"{_logs(case)}; correct it and run `inv up` again"
+    return f"{_logs(case)}; correct it and run {typed('up')} again"
 
 
 def _logs(case: Case) -> str:
-    return f"`inv logs {case.service}` shows all it said"
+    return f"{typed(f'logs {case.service}')} shows all it said"
 
 
 def _longer(case: Case) -> str:
     longer = max(60, round(case.limit * 2))
-    return f"`inv up --timeout {longer}` if it only needs longer; `inv logs {case.service}`"
+    up, logs = typed(f"up --timeout {longer}"), typed(f"logs {case.service}")
+    return f"{up} if it only needs longer; {logs}"

@@ -1,0 +1,72 @@
+"""The program `composetasks`: the tasks in any folder with a compose file, ``tasks.py`` or none."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from invoke import Collection, Program
+from invoke.exceptions import Exit
+from invoke.loader import FilesystemLoader
+
+from composetasks.facts import ExitCode
+from composetasks.facts.program import started_as
+from composetasks.tasks import adapter
+from composetasks.tasks.collection import collection
+
+NAME = "composetasks"
+
+
+class ComposeTasks(Program):
+    """Invoke's program with the tasks of the project where the user stands: those of its own
+    ``tasks.py``, or all of ours where it has none."""
+
+    def parse_collection(self) -> None:
+        """Take the project's tasks, and its folder as that of ``tasks.py``."""
+        from composetasks.verbs.find_project import find_project
+
+        folder, has_tasks = find_project(Path.cwd())
+        self.config.set_project_location(str(folder))
+        self.config.load_project()
+        if has_tasks:
+            self.namespace = self._of_project(folder)
+        adapter.write_bytecode()
+        super().parse_collection()
+
+    def _of_project(self, folder: Path) -> Collection:
+        loader = FilesystemLoader(config=self.config, start=str(folder))
+        try:
+            module, _ = loader.load("tasks")
+        except ImportError as error:
+            raise Exit(
+                f"error: the project's tasks in {folder} can't be imported: {error}\n"
+                f"next: install {NAME} where what they import is installed, and start it there",
+                code=int(ExitCode.FAILED),
+            ) from error
+        tasks: Collection = Collection.from_module(
+            module,
+            loaded_from=str(folder),
+            auto_dash_names=self.config.tasks.auto_dash_names,
+        )
+        return tasks
+
+    def print_version(self) -> None:
+        """What this program stands on, a line each."""
+        from composetasks.run.versions import versions
+
+        sys.stdout.write("".join(f"{version}\n" for version in versions()))
+
+    def no_tasks_given(self) -> None:
+        """The list of tasks, where Invoke shows its own options first."""
+        self.list_tasks()
+        raise Exit
+
+    def task_list_opener(self, extra: str = "") -> str:
+        """Invoke's own words for the list of what a ``tasks.py`` holds."""
+        return f"Available tasks{f' ({extra})' if extra else ''}"
+
+
+def main() -> None:
+    """The console script."""
+    started_as(NAME)
+    ComposeTasks(namespace=collection(), name=NAME, binary=NAME, binary_names=[NAME]).run()

@@ -1,0 +1,121 @@
+"""`composetasks`, from the built wheel, in folders that nobody prepared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests import installed
+from tests.functional.scripted_engine import ScriptedEngine
+from tests.project import TASKS, Project, Ran, own_environment
+
+COMPOSE = """
+services:
+  web:
+    image: web:1
+    environment: {WEIGHT: "${WEIGHT:-0.3}"}
+"""
+WEB = {"Id": "sha256:web", "RepoTags": ["web:1"], "Created": 1, "Size": 2}
+NETWORKS = [{"Id": "n1", "Name": "bridge"}]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed.composetasks(tmp_path_factory)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, program: Path) -> Iterator[Project]:
+    """A folder with a compose file and nothing else."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(COMPOSE)
+    environment = own_environment()
+    environment.pop("DOCKER_CONTEXT", None)
+    with ScriptedEngine(tmp_path) as engine:
+        environment["DOCKER_HOST"] = engine.url
+        engine.images, engine.networks = [WEB], NETWORKS
+        yield Project(folder, environment, program=(str(program),))
+
+
+def below(project: Project, name: str = "src/deep") -> Project:
+    """The project, entered by a folder in it."""
+    place = project.folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    return replace(project, folder=place)
+
+
+def target(ran: Ran) -> list[str]:
+    assert ran.code == 0, ran.err
+    return [step["target"] for step in ran.document["steps"]]
+
+
+def test_any_folder_with_a_compose_file_has_the_tasks(shop: Project) -> None:
+    plan = ("up", "--plan", "--json")
+    assert target(shop.inv(*plan)) == ["shop-web-1"]
+    assert target(below(shop).inv(*plan)) == ["shop-web-1"]
+    assert target(
+        replace(below(shop), folder=shop.folder.parent).inv(*plan, COMPOSE_FILE="shop/compose.yaml")
+    ) == ["shop-web-1"]
+    # What is kept lies beside the compose file, out of git and in no other folder.
+    assert (shop.folder / ".composetasks" / ".gitignore").is_file()
+    assert not (shop.folder / "src" / "deep" / ".composetasks").exists()
+    # It is the same plan that `inv` makes beside a tasks.py.
+    shop.write("tasks.py", TASKS)
+    inv = Project(shop.folder, shop.environment)
+    assert shop.inv(*plan).out == inv.inv(*plan).out
+
+
+def test_the_projects_own_tasks_are_taken_and_other_peoples_are_not(shop: Project) -> None:
+    settings = 'collection(["up", "env"], {"stack": {"files": ["dev.yaml"]}})'
+    shop.write("tasks.py", f"from composetasks import collection\nns = {settings}\n")
+    shop.write("dev.yaml", "services: {db: {image: web:1}}\n")
+    inner = below(shop, "inner")
+    inner.write("compose.yaml", COMPOSE)  # as in a repository whose compose file is in a folder
+    assert target(inner.inv("up", "--plan", "--json")) == ["shop-db-1"]
+    assert "snapshot" not in inner.inv().out
+    (inner.folder / ".git").mkdir()  # a repository of its own
+    assert target(inner.inv("up", "--plan", "--json")) == ["inner-web-1"]
+    shop.write("tasks.py", "from celery import Celery\napp = Celery()\n")
+    shop.write("compose.yaml", COMPOSE)
+    assert target(shop.inv("up", "--plan", "--json")) == ["shop-web-1"]
+
+
+def test_a_task_file_that_needs_another_environment(shop: Project) -> None:
+    shop.write("tasks.py", f"{TASKS}import nowhere_installed\n")
+    ran = shop.inv("up")
+    assert ran.code == 1
+    assert "No module named 'nowhere_installed'" in ran.err
+    assert "next: install composetasks where" in ran.err
+
+
+def test_hints_say_what_was_typed(shop: Project) -> None:
+    assert "`composetasks --list`" in shop.inv("ups").err
+    assert "`composetasks status`" in shop.inv("exec", "-s", "a", "-s", "b", "--", "sh").err
+    assert "`composetasks up` keeps how it went" in shop.inv("timeline").err
+
+
+def test_the_list_and_the_versions(shop: Project) -> None:
+    listed, inv = shop.inv(), Project(shop.folder, shop.environment)
+    shop.write("tasks.py", TASKS)
+    assert listed.code == 0
+    assert listed.out == inv.inv("--list").out
+    said = dict(line.rsplit(maxsplit=1) for line in shop.inv("--version").out.splitlines()[:4])
+    assert list(said) == ["composetasks", "Invoke", "Docker SDK", "Python"]
+    assert all(version[0].isdigit() for version in said.values())
+
+
+def test_a_folder_without_a_project_is_left_as_it_is(shop: Project) -> None:
+    for words in ("up", "down", "up --plan", "status", "snapshot now", "up --instance b"):
+        empty = replace(shop, folder=shop.folder.parent / "empty")
+        empty.folder.mkdir(exist_ok=True)
+        ran = empty.inv(*words.split())
+        assert ran.code == 6, words
+        assert f"no compose file in {empty.folder} or above" in ran.err
+        assert list(empty.folder.iterdir()) == [], words
+    ran = replace(shop, folder=shop.folder.parent / "empty").inv("status", "--json")
+    assert json.loads(ran.out)["schema"] == "composetasks.error/1"
