@@ -1,4 +1,4 @@
-"""A clip's bytes over HTTP, within a time for the whole of it.
+"""A clip's bytes over HTTP, within a time for the whole of it, and from no machine inside.
 
 Two kinds of failure are told apart. `Rejected`: asked again, the answer would be the same.
 `Unavailable`: it may come another time.
@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from processing.messages import Rejected, quote
@@ -28,12 +29,21 @@ BACK_LATER = (408, 425, 429)
 WATCH_SECONDS = 0.2
 
 
+Hosts = frozenset[tuple[str, int | None]]
+"""Names or addresses in lower case, each with its port, or None for any."""
+
+
 class Unavailable(Exception):
     """There is no clip just now. Its text is the reason, one line for a person."""
 
 
 class Unreachable(Unavailable):
     """The address itself does not answer: its other clips won't come either."""
+
+
+_Address = tuple[socket.AddressFamily, Any]
+_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +59,14 @@ class Fetcher:
 
     A socket's own timeout bounds the wait for each piece: an answer that dribbles would take for
     ever. So a thread of its own shuts the sockets whose time is over.
+
+    Whoever writes a post chooses its clip's address, and whoever serves it where that redirects to:
+    only public addresses are connected to, and those `inside`.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, inside: Hosts) -> None:
         self._seconds = seconds
+        self._inside = inside
         self._own = threading.local()
         self._lock = threading.Lock()
         self._ends: dict[socket.socket, float] = {}
@@ -74,25 +88,24 @@ class Fetcher:
     def fetch(self, url: str) -> bytes:
         """The bytes at an address. Raises Rejected, Unavailable or Unreachable."""
         end = time.monotonic() + self._seconds
-        first, parts = urlsplit(url), urlsplit(url)
+        parts = urlsplit(url)
         for _ in range(MOST_REDIRECTS + 1):
-            foreign = (parts.scheme, parts.netloc) != (first.scheme, first.netloc)
-            answer = self._ask(parts, end, foreign=foreign)
+            answer = self._ask(parts, end)
             if isinstance(answer, bytes):
                 return answer
             parts = _target(parts, answer)
         raise Rejected(f"video_url: more than {MOST_REDIRECTS} redirects from {url}")
 
-    def _ask(self, parts: SplitResult, end: float, *, foreign: bool) -> bytes | str:
+    def _ask(self, parts: SplitResult, end: float) -> bytes | str:
         """The body, or where a redirect points to."""
         where = f"{parts.scheme}://{parts.netloc}"
-        line, used = self._line(parts, end, foreign=foreign)
+        line, used = self._line(parts, end)
         keep = False
         try:
             answer = self._answer(line, parts, end)
             if answer is None and used:  # closed since it was last used
                 self._drop(line, where)
-                line, used = self._line(parts, end, foreign=foreign)
+                line, used = self._line(parts, end)
                 answer = self._answer(line, parts, end)
             if answer is None:
                 raise Unavailable(f"{parts.netloc} closes the connection without an answer")
@@ -143,7 +156,7 @@ class Fetcher:
             raise Unavailable(reason)
         raise Rejected(f"video_url: {reason}")
 
-    def _line(self, parts: SplitResult, end: float, *, foreign: bool) -> tuple[_Line, bool]:
+    def _line(self, parts: SplitResult, end: float) -> tuple[_Line, bool]:
         """A connection to an address, and whether it was used before."""
         kept: dict[str, _Line] = self._own.__dict__.setdefault("kept", {})
         where = f"{parts.scheme}://{parts.netloc}"
@@ -152,21 +165,32 @@ class Fetcher:
         while len(kept) >= MOST_KEPT:
             oldest = next(iter(kept))
             self._drop(kept[oldest], oldest)
-        connection = _connection(parts, max(0.1, min(ANSWER_SECONDS, end - time.monotonic())))
+        seconds = max(0.1, min(ANSWER_SECONDS, end - time.monotonic()))
         try:
-            connection.connect()
-            if foreign:
-                _check_public(connection, parts)
+            connection = _connection(parts, self._addresses(parts), seconds)
         except (OSError, ValueError) as error:
-            connection.close()
             raise Unreachable(f"{parts.netloc} doesn't answer ({error})") from error
-        except Rejected:
-            connection.close()
-            raise
         line = kept[where] = _Line(connection, connection.sock)
         with self._lock:
             self._open.add(line)
         return line, False
+
+    def _addresses(self, parts: SplitResult) -> list[_Address]:
+        """Where to connect to. Raises OSError; Rejected where only machines inside are meant."""
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        found: list[_Address] = [
+            (family, address)
+            for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        ]
+        if not self._inside.isdisjoint({(host, port), (host, None)}):
+            return found
+        public = [(family, address) for family, address in found if _is_public(address[0])]
+        if not public:
+            raise Rejected(
+                f"video_url: {parts.netloc} is not public, and not one of the hosts inside that"
+                " clips may come from (CLIP_HOSTS)"
+            )
+        return public
 
     def _drop(self, line: _Line, where: str) -> None:
         self._release(line)
@@ -195,13 +219,41 @@ class Fetcher:
                         sock.shutdown(socket.SHUT_RDWR)
 
 
-def _connection(parts: SplitResult, seconds: float) -> http.client.HTTPConnection:
+def _connection(
+    parts: SplitResult, addresses: list[_Address], seconds: float
+) -> http.client.HTTPConnection:
+    """A connection to the first of these very addresses that answers: a name that is asked for
+    again may stand for another one. Raises OSError."""
     # No proxy: the feed stands beside the job, inside the stack's own network.
+    sock = _connected(addresses, seconds)
     host = parts.hostname or ""
+    connection = http.client.HTTPConnection(host, parts.port, timeout=seconds)
     if parts.scheme == "https":
         context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=context)
-    return http.client.HTTPConnection(host, parts.port, timeout=seconds)
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=context)
+        try:
+            sock = context.wrap_socket(sock, server_hostname=host)
+        except OSError:
+            sock.close()
+            raise
+    connection.sock = sock
+    connection.auto_open = 0  # by its name
+    return connection
+
+
+def _connected(addresses: list[_Address], seconds: float) -> socket.socket:
+    problem = OSError("it has no address")
+    for family, address in addresses:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(seconds)
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        except OSError as error:
+            sock.close()
+            problem = error
+    raise problem
 
 
 def _body(answer: http.client.HTTPResponse) -> bytes:
@@ -225,11 +277,12 @@ def _target(parts: SplitResult, location: str) -> SplitResult:
     return target
 
 
-def _check_public(connection: http.client.HTTPConnection, parts: SplitResult) -> None:
-    """Asked of the connection itself: a name may stand for another address each time.
-
-    Raises Rejected where a redirect leads to a machine that its server could not reach itself.
-    """
-    address = ipaddress.ip_address(connection.sock.getpeername()[0].partition("%")[0])
-    if not address.is_global:
-        raise Rejected(f"video_url: redirected to {parts.netloc}, which is not public")
+def _is_public(text: str) -> bool:
+    """Whether an address lies outside; of one that carries an IPv4 address, where that lies."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        address = inner or address
+    return address.is_global and not address.is_multicast

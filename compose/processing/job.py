@@ -338,7 +338,12 @@ def main(code_version: str) -> int:
         settings = read_settings(os.environ)
         models = read_model_files(MODELS)
         work = Work(
-            models, settings.policy, code_version, settings.postgres, settings.clip_downloads
+            models,
+            settings.policy,
+            code_version,
+            settings.postgres,
+            settings.clip_downloads,
+            settings.clip_hosts,
         )
         spark = SparkSession.builder.getOrCreate()
         quieten(spark.sparkContext._jvm)

@@ -13,9 +13,9 @@ LONGEST_MESSAGE = 256 * 1024
 """Bytes of a message: a caption and some names are a few thousand."""
 LONGEST_QUOTE = 80
 LONGEST_ID = 200
-
-# A language's tag as RFC 5646 has it, by its shape: vi, en-GB, zh-Hant-TW.
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+LONGEST_LANGUAGE = 100
+UNDETERMINED = "und"
+"""RFC 5646's word for a language that nobody told."""
 
 # RFC 3339 in UTC. Checked by shape first: `fromisoformat` accepts more than RFC 3339 does, and
 # before Python 3.11 does not know the letter Z.
@@ -28,7 +28,8 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Post:
-    """A post as the feed showed it. Times are aware and in UTC."""
+    """A post as the feed showed it. Times are aware and in UTC. `language` is what the feed calls
+    it, for people: nothing is decided by it."""
 
     post_id: str
     author: str
@@ -60,7 +61,7 @@ def post_of(fields: object) -> Post:
         post_id=_text(fields, "post_id"),
         author=_text(fields, "author"),
         caption=_text(fields, "caption"),
-        language=_text(fields, "language"),
+        language=_language(fields),
         video_url=_text(fields, "video_url"),
         posted_at=_time(fields, "posted_at"),
         crawled_at=_time(fields, "crawled_at"),
@@ -69,8 +70,6 @@ def post_of(fields: object) -> Post:
         raise Rejected(f"post_id: must have 1 to {LONGEST_ID} characters")
     if not post.author:
         raise Rejected("author: must not be empty")
-    if not _LANGUAGE.fullmatch(post.language):
-        raise Rejected(f"language: must be a tag like vi or en-GB, is {quote(post.language)}")
     _check_url(post.video_url)
     return post
 
@@ -112,6 +111,12 @@ def _text(fields: dict[str, Any], name: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise Rejected(f"{name}: holds half of a surrogate pair")
     return text
+
+
+def _language(fields: dict[str, Any]) -> str:
+    if fields.get("language") is None:
+        return UNDETERMINED
+    return _text(fields, "language").strip()[:LONGEST_LANGUAGE].rstrip() or UNDETERMINED
 
 
 def _time(fields: dict[str, Any], name: str) -> datetime:

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from processing.clips import Answer, ClipReader
 from processing.decode import Clip, decode, decode_apart
-from processing.fetch import Fetcher, Unavailable
+from processing.fetch import Fetcher, Hosts, Unavailable
 from processing.messages import LONGEST_MESSAGE, Post, Rejected, parse_post
 from processing.model_files import ModelFiles
 from processing.retries import again, is_due, parse_retry
@@ -65,6 +65,7 @@ class Work:
     code_version: str
     postgres: Postgres
     downloads: int
+    inside: Hosts
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _scored(
     """The messages' outcomes, by this worker's own models, and clips over HTTP."""
     models = _models(work.models)
     decoder = decode_apart if careful else decode
-    with Fetcher(LATE_CLIP_SECONDS if late else CLIP_SECONDS) as fetcher:
+    with Fetcher(LATE_CLIP_SECONDS if late else CLIP_SECONDS, work.inside) as fetcher:
         clips = ClipReader(fetcher, decoder, work.models.shape.frame_size, work.downloads)
         yield from score_messages(messages, work, models, clips, time.time())
 

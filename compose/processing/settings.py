@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from processing.fetch import Hosts
 from processing.scoring import Policy
 
 TRUE = ("true", "1", "yes", "on")
@@ -32,8 +34,9 @@ class Settings:
     """Everything the environment decides.
 
     `batch_posts` are the posts that a batch has at most (0: as fit the workers' cores);
-    `clip_downloads` the clips that each core fetches at once; `executor_memory` is Spark's word for
-    a worker's JVM ("" is Spark's own default).
+    `clip_downloads` the clips that each core fetches at once; `clip_hosts` the hosts inside that
+    clips may come from; `executor_memory` is Spark's word for a worker's JVM ("" is Spark's own
+    default).
     """
 
     kafka_bootstrap: str
@@ -42,6 +45,7 @@ class Settings:
     policy: Policy
     batch_posts: int = 0
     clip_downloads: int = 8
+    clip_hosts: Hosts = frozenset()
     executor_memory: str = ""
 
     @property
@@ -69,6 +73,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ),
         batch_posts=_number(environment, "BATCH_POSTS", "0", 0, 100_000),
         clip_downloads=_number(environment, "CLIP_DOWNLOADS", "8", 1, 64),
+        clip_hosts=_hosts(environment, "CLIP_HOSTS", "feed:8000"),
         executor_memory=_size(environment, "EXECUTOR_MEMORY"),
     )
 
@@ -100,6 +105,21 @@ def _port(environment: Mapping[str, str], name: str, default: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
         raise InvalidSetting(f"{name} must be a port (1 to 65535), is {text!r}")
     return int(text)
+
+
+def _hosts(environment: Mapping[str, str], name: str, default: str) -> Hosts:
+    text = _text(environment, name, default)
+    found = set()
+    for word in text.split(","):
+        try:
+            parts = urlsplit(f"//{word.strip()}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or parts.netloc != word.strip() or "@" in word or port == 0:
+            raise InvalidSetting(f"{name} must be hosts like feed:8000, in commas, is {text!r}")
+        found.add((host, port))
+    return frozenset(found)
 
 
 def _truth(environment: Mapping[str, str], name: str, default: str) -> bool:

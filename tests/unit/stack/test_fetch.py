@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from processing import fetch
-from processing.fetch import Fetcher, Unavailable, Unreachable
+from processing.fetch import Fetcher, Hosts, Unavailable, Unreachable
 from processing.messages import Rejected
 
 
@@ -28,6 +28,9 @@ class Feed:
 
     def url(self, path: str) -> str:
         return f"http://{self.address}{path}"
+
+
+LOOPBACK: Hosts = frozenset({("127.0.0.1", None)})
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def nobody() -> Iterator[str]:
 
 @pytest.fixture
 def fetcher() -> Iterator[Fetcher]:
-    with Fetcher(seconds=20) as one:
+    with Fetcher(20, LOOPBACK) as one:
         yield one
 
 
@@ -132,7 +135,7 @@ def test_a_clip_that_breaks_off_may_come_whole_later(feed: Feed, fetcher: Fetche
 
 @pytest.mark.parametrize("path", ["/dribble", "/headers", "/silent"])
 def test_a_clip_has_a_time_for_the_whole_of_it(feed: Feed, path: str) -> None:
-    with Fetcher(seconds=0.3) as fetcher:
+    with Fetcher(0.3, LOOPBACK) as fetcher:
         with pytest.raises(Unavailable, match="takes more than"):
             fetcher.fetch(feed.url(path))
         assert fetcher.fetch(feed.url("/a")) == b"clip"
@@ -159,12 +162,75 @@ def test_a_redirect_within_the_feed_is_followed(feed: Feed, fetcher: Fetcher) ->
     assert fetcher.fetch(feed.url("/old")) == b"clip"
 
 
-def test_a_redirect_to_an_internal_address_is_not_followed(feed: Feed, fetcher: Fetcher) -> None:
-    inside = feed.url("/a").replace("127.0.0.1", "localhost")
-    feed.codes["/old"], feed.locations["/old"] = 302, inside
-    with pytest.raises(Rejected, match=r"redirected to localhost:.*, which is not public"):
+INSIDE = (
+    *("http://localhost:{port}/a", "http://[::1]:{port}/a", "http://[::ffff:127.0.0.1]:{port}/a"),
+    *("http://0.0.0.0:{port}/a", "http://10.0.0.1/a", "http://192.168.1.1:8080/a"),
+    *("http://172.17.0.1/a", "http://169.254.169.254/latest/meta-data", "http://100.64.0.1/a"),
+    *("http://[fd00::1]/a", "http://[64:ff9b::a00:1]/a", "http://[2002:a00:1::]/a"),
+    *("https://10.0.0.1/a", "http://2130706433:{port}/a", "http://127.1:{port}/a"),
+    "http://user@127.0.0.2:{port}/a",
+)
+
+
+@pytest.mark.parametrize("target", INSIDE)
+def test_a_redirect_to_an_internal_address_is_not_followed(
+    feed: Feed, fetcher: Fetcher, target: str
+) -> None:
+    port = feed.address.partition(":")[2]
+    feed.codes["/old"], feed.locations["/old"] = 302, target.format(port=port)
+    with pytest.raises(Rejected, match=r"^video_url: .* is not public, and not one of the hosts"):
         fetcher.fetch(feed.url("/old"))
     assert feed.asked == 1
+
+
+@pytest.mark.parametrize("target", INSIDE)
+def test_nor_is_a_clip_asked_for_there(feed: Feed, fetcher: Fetcher, target: str) -> None:
+    with pytest.raises(Rejected, match="is not public"):
+        fetcher.fetch(target.format(port=feed.address.partition(":")[2]))
+    assert feed.asked == 0
+
+
+def test_each_hop_of_several_is_looked_at(feed: Feed, fetcher: Fetcher) -> None:
+    port = feed.address.partition(":")[2]
+    feed.codes.update({"/one": 302, "/two": 307})
+    feed.locations.update({"/one": "/two", "/two": f"http://localhost:{port}/a"})
+    with pytest.raises(Rejected, match=r"localhost:.* is not public"):
+        fetcher.fetch(feed.url("/one"))
+    assert feed.asked == 2
+
+
+def test_a_name_that_stands_for_an_internal_address_is_none_that_is_public(
+    feed: Feed, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(feed.address.partition(":")[2])
+    asked = []
+
+    def names(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", names)
+    feed.codes["/old"], feed.locations["/old"] = 302, f"http://clips.example:{port}/a"
+    with pytest.raises(Rejected, match=f"clips.example:{port} is not public"):
+        fetcher.fetch(feed.url("/old"))
+    assert feed.asked == 1
+    # What was looked at is what is connected to: a name may stand for another address each time.
+    monkeypatch.setattr(fetch, "_is_public", lambda address: address == "127.0.0.1")
+    assert fetcher.fetch(f"http://clips.example:{port}/a") == b"clip"
+    assert asked == ["127.0.0.1", "clips.example", "clips.example"]
+
+
+def test_hosts_inside_are_allowed_with_their_port_or_with_any(feed: Feed) -> None:
+    port = int(feed.address.partition(":")[2])
+    url = f"http://LOCALHOST:{port}/a"
+    for allowed in (port, None):
+        with Fetcher(20, frozenset({("localhost", allowed)})) as fetcher:
+            assert fetcher.fetch(url) == b"clip"
+    with (
+        Fetcher(20, frozenset({("localhost", port + 1)})) as fetcher,
+        pytest.raises(Rejected, match="CLIP_HOSTS"),
+    ):
+        fetcher.fetch(url)
 
 
 @pytest.mark.parametrize("target", ["", "file:///etc/passwd", "http://a b/"])

@@ -62,7 +62,7 @@ class Clips:
 
 def work(policy: Policy = POLICY) -> Work:
     files = ModelFiles(Shape(), b"", b"", "digest")
-    return Work(files, policy, "0123456789ab", Postgres("h", 1, "d", "u", "p"), 8)
+    return Work(files, policy, "0123456789ab", Postgres("h", 1, "d", "u", "p"), 8, frozenset())
 
 
 def message(content: bytes | None, offset: int = 0, topic: str = "posts") -> Message:

@@ -27,6 +27,15 @@ def test_what_fits_the_machine_can_be_set() -> None:
             read_settings({**PASSWORD, name: wrong})
 
 
+def test_hosts_of_clips_have_a_port_or_any() -> None:
+    assert read_settings(PASSWORD).clip_hosts == {("feed", 8000)}
+    settings = read_settings({**PASSWORD, "CLIP_HOSTS": "Feed:8000, cdn.local ,[::1]:80"})
+    assert settings.clip_hosts == {("feed", 8000), ("cdn.local", None), ("::1", 80)}
+    for wrong in ("http://feed:8000", "feed:x", "feed:8000/a", "feed,,", "a@feed", "feed:0"):
+        with pytest.raises(InvalidSetting, match=r"^CLIP_HOSTS must be hosts like feed:8000"):
+            read_settings({**PASSWORD, "CLIP_HOSTS": wrong})
+
+
 def test_set_but_empty_is_not_set() -> None:
     assert read_settings({**PASSWORD, "TEXT_WEIGHT": "", "POSTGRES_PORT": " "}) == read_settings(
         PASSWORD
