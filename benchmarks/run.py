@@ -22,7 +22,7 @@ import sys
 import time
 import traceback
 
-from benchmarks import builds, command, foreign, images, logs, stack, state, stream
+from benchmarks import builds, command, foreign, images, logs, stack, state, stream, watch
 from benchmarks.framework import ROUNDS, Case, say
 from benchmarks.results import Results, committed, missed, row, worsened
 from benchmarks.scratch import Failed
@@ -38,6 +38,7 @@ CASES: tuple[Case, ...] = (
     *state.CASES,
     *stack.CASES,
     *stream.CASES,
+    *watch.CASES,
 )
 
 FAILURES = (

@@ -104,6 +104,17 @@ if TYPE_CHECKING:
     from composetasks.facts.service_status import ServiceStatus
     from composetasks.facts.state import Snapshot, SnapshotPart, State, Unkept
     from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
+    from composetasks.facts.watch import (
+        Edit,
+        Hook,
+        Rebuild,
+        Restart,
+        RunHook,
+        Sync,
+        WatchAction,
+        WatchOperation,
+        WatchRule,
+    )
     from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
 
 _NAMES = {
@@ -125,6 +136,7 @@ _NAMES = {
     "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
+    "watch": "Edit Hook Rebuild Restart RunHook Sync WatchAction WatchOperation WatchRule",
     "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

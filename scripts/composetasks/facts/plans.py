@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from composetasks.facts.codes import ExitCode
 from composetasks.facts.operations import Action, Operation
+
+if TYPE_CHECKING:
+    from composetasks.facts.watch import WatchRule
 
 
 class Consent(str, enum.Enum):
@@ -83,7 +87,8 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a verb will do, in order, and nothing else."""
+    """What a verb will do, in order, and nothing else; ``watch`` are the rules by which it then
+    goes on."""
 
     command: str
     project: str
@@ -92,3 +97,4 @@ class Plan:
     blockers: tuple[Blocker, ...] = ()
     warnings: tuple[str, ...] = ()
     instance: str | None = None
+    watch: tuple[WatchRule, ...] = ()

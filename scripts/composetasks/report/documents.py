@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from composetasks.run.masking import safe
 
 if TYPE_CHECKING:
-    from composetasks.facts import Check, Event, Evidence, Link, Plan, Shortening, Step, Timeline
+    from composetasks.facts import (
+        Check,
+        Event,
+        Evidence,
+        Link,
+        Plan,
+        Shortening,
+        Step,
+        Timeline,
+        WatchRule,
+    )
     from composetasks.run.failure import TaskFailure
 
 MOMENTS = ("launched", "created", "started", "failed", "ready")
@@ -40,6 +50,30 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             for blocker in plan.blockers
         ],
         "warnings": list(plan.warnings),
+        **({"watch": [rule_document(rule) for rule in plan.watch]} if plan.watch else {}),
+    }
+
+
+def rule_document(rule: WatchRule) -> dict[str, Any]:
+    return {
+        "service": rule.service,
+        "action": rule.action.value,
+        "path": rule.path,
+        "target": rule.target,
+        "include": list(rule.include),
+        "ignore": list(rule.ignore),
+        "command": list(rule.hook.command) if rule.hook else [],
+        "declared": rule.declared,
+    }
+
+
+def watching_event(rules: Iterable[WatchRule], time: str) -> dict[str, Any]:
+    """The line of a stream after which edits are seen."""
+    return {
+        "schema": schema("event"),
+        "event": "watching",
+        "time": time,
+        "rules": [rule_document(rule) for rule in rules],
     }
 
 

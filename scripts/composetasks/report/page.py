@@ -93,6 +93,11 @@ class Page:
             console.print(Text(f"  unchanged: {', '.join(plan.unchanged)}", style="bright_black"))
         if not plan.steps and not plan.blockers:
             console.print(Text("  nothing to do", style="green"))
+        if plan.watch and not announced:
+            from composetasks.report.watch import rules_table
+
+            console.print(Text("  then it watches", style="bold"))
+            _print(console, Padding(rules_table(plan.watch), (0, 0, 0, 2)))
         # Where the plan was about to be done, the first is the failure that ends the run.
         for blockers in _by_hint(plan.blockers, plan.blockers[:1] if announced else ()):
             texts = [_shortened(one.message, plan, "bold red") for one in blockers[:SHOWN_BLOCKERS]]

@@ -49,6 +49,16 @@ def message_of(event: Event) -> str:
     return words[0 if event.kind == "step-started" else 1]
 
 
+def sentence(event: Event) -> str:
+    """An event as a line: of what, what happened, and how long that took."""
+    message = message_of(event)
+    name = event.target if event.step else event.service
+    if event.kind in ("log", "warning") or not name:
+        return message
+    took = f" in {duration(event.seconds)}" if event.seconds is not None else ""
+    return f"{name}: {message}{took}"
+
+
 class Progress:
     """Shows events as they come."""
 
@@ -66,14 +76,8 @@ class Lines(Progress):
         self._console = console
 
     def event(self, event: Event) -> None:
-        message = message_of(event)
-        if event.kind == "progress" or not message:
-            return
-        if event.kind not in ("log", "warning"):
-            name = event.target if event.step else event.service
-            took = f" in {duration(event.seconds)}" if event.seconds is not None else ""
-            message = f"{name}: {message}{took}"
-        self._console.print(Text(clean(message)))
+        if event.kind != "progress" and message_of(event):
+            self._console.print(Text(clean(sentence(event))))
 
 
 @dataclass

@@ -17,7 +17,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
 
 if TYPE_CHECKING:
-    from composetasks.facts import Event, Link, Plan, Shortening, Timeline
+    from composetasks.facts import Event, Link, Plan, Shortening, Timeline, WatchRule
     from composetasks.report.logs import LogPrinter
     from composetasks.report.page import Page
     from composetasks.store.run_record import RunRecord
@@ -45,6 +45,7 @@ class Reporter:
         """Have the plan and all events of this run kept."""
         self._run = record, plan
         self._record = record
+        self._done.clear()
         record.plan(documents.plan_document(plan))
 
     def forget(self) -> None:
@@ -175,6 +176,25 @@ class Reporter:
             return completed(failure, plan, record)
         return failure
 
+    def watching(self, rules: Sequence[WatchRule], time: str) -> None:
+        """What is watched from now on, and what an edit does."""
+        from composetasks.report.watch import rules_table
+
+        self.page.line("watching (Ctrl-C ends it, and the services run on)", "bold")
+        self.page.show(rules_table(rules))
+        sys.stdout.flush()
+
+    def happened(self, event: Event) -> None:
+        """A line of what goes on until it is interrupted."""
+        from composetasks.report.progress import sentence
+
+        self.page.line(sentence(replace(event, message=safe(event.message))))
+        sys.stdout.flush()
+
+    def went_wrong(self, failure: TaskFailure) -> None:
+        """A failure after which the run goes on."""
+        self.failure(failure)
+
     def note(self, text: str) -> None:
         """A line beside the result, to stderr."""
         self.page.note(text)
@@ -266,6 +286,18 @@ class JsonReporter(Reporter):
         ended = "terminated" if code is ExitCode.TERMINATED else "interrupted"
         failure = TaskFailure(f"{typed(verb)} was {ended}", code=code)
         self.write(documents.error_event(failure))
+
+    def watching(self, rules: Sequence[WatchRule], time: str) -> None:
+        self.write(documents.watching_event(rules, time))
+
+    def happened(self, event: Event) -> None:
+        event = replace(event, message=safe(event.message), data=safe_data(event.data))
+        self.write(documents.event_document(event))
+
+    def went_wrong(self, failure: TaskFailure) -> None:
+        failure = self._told(failure)
+        self.write({**documents.error_event(failure), "event": "failure"})
+        super().failure(failure)
 
     def failure(self, failure: TaskFailure) -> None:
         failure = self._told(failure)

@@ -48,7 +48,7 @@ class RunRecord:
         """What the failed starts before this one changed: a service that still fails has not
         worked since, and the change that broke it is not in this plan any more."""
         for run in sorted(self.folder.parent.iterdir(), reverse=True):
-            if run.name >= self.folder.name or not run.name.endswith("-up"):
+            if run.name >= self.folder.name or not run.name.endswith(("-up", "-watch")):
                 continue
             before = read_json(run / FAILURE)
             if before is None or before.get("service") != service:

@@ -68,6 +68,18 @@ def restart(session: Session, service: tuple[str, ...] = (), timeout: str = "") 
     return verb(session, service, timeout=number("timeout", timeout))
 
 
+@verb_task(
+    changing=True,
+    stream=True,
+    help={"service": SERVICE, "timeout": "seconds each service may take until it is up"},
+)
+def watch(session: Session, service: tuple[str, ...] = (), timeout: str = "") -> ExitCode:
+    """Start the stack, then bring each edit into it: develop.watch, or what images are made of."""
+    from composetasks.verbs.watch import watch as verb
+
+    return verb(session, service, timeout=number("timeout", timeout))
+
+
 @verb_task(changing=True, stream=True)
 def down(session: Session) -> ExitCode:
     """Stop and remove this project's containers and networks; state stays."""

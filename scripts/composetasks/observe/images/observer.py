@@ -127,7 +127,7 @@ class Observer:
             if context:
                 where = self._folder(service, named[context], f"build context {context}:")
             folders[context] = where
-            theirs = _ignored(where, None if context else place)
+            theirs = ignore_patterns(where, None if context else place)
             selected = select(where, [one for one in needs.sources if one.context == context])
             files[context] = self._files(service, context, where, selected, theirs)
             warnings += context_warnings.taken_along(
@@ -385,7 +385,7 @@ def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile
         ) from error
 
 
-def _ignored(folder: str, dockerfile: str | None) -> list[str]:
+def ignore_patterns(folder: str, dockerfile: str | None) -> list[str]:
     """The patterns of the ignore file that counts, the Dockerfile's own or else the context's."""
     for place in (f"{dockerfile}.dockerignore" if dockerfile else "", f"{folder}/.dockerignore"):
         if not place:

@@ -7,7 +7,7 @@ named, whether they run or not, ended jobs too, and all of what depends on them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from composetasks.facts import (
@@ -34,7 +34,7 @@ def plan_restart(world: World, names: Iterable[str]) -> Plan:
     """Restart the containers of ``names``, of every service where none is named, and of what has to
     be restarted with them; after what they depend on, where that is restarted too."""
     named = tuple(dict.fromkeys(names))
-    causes = _with_dependents(world, named)
+    causes = with_dependents(world, named)
     ours = {name: _ours(world, name) for name in causes}
     steps: list[Step] = []
     ids: dict[str, list[str]] = {}
@@ -65,18 +65,22 @@ def plan_restart(world: World, names: Iterable[str]) -> Plan:
 def restarted_alone(world: World, plan: Plan) -> World:
     """``world`` as it is for what is restarted: services depend on nothing but what is restarted
     with them. Compose waits for nothing else then, which may be down, or gone, or a job's."""
-    restarted = {step.service for step in plan.steps}
+    return alone(world, {step.service for step in plan.steps})
+
+
+def alone(world: World, names: Collection[str]) -> World:
+    """``world`` in which services depend on none but ``names``."""
     services = {
         name: replace(
             service,
-            depends_on=tuple(one for one in service.depends_on if one.service in restarted),
+            depends_on=tuple(one for one in service.depends_on if one.service in names),
         )
         for name, service in world.model.services.items()
     }
     return replace(world, model=replace(world.model, services=services))
 
 
-def _with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
+def with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
     """The services that are restarted, in the model's order, each with the one it is restarted
     with; "" for those that were asked for."""
     causes: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Brings edits into containers."""

@@ -1,0 +1,168 @@
+"""Brings files into containers, and runs commands in them, for a watch.
+
+As Compose does it: one archive for each container, whatever its image has for programs, whose
+owner is the container's user; what was removed is removed by the container's own ``rm``, as root,
+as the engine makes the folders that an archive needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from composetasks.facts import Hook, Role, Sync, role
+from composetasks.facts.engine import PROJECT, SERVICE
+from composetasks.facts.program import typed
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+KEPT_IN_MEMORY = 16_000_000
+"""Up to how many bytes a file is read before its size is told: it may be written just then."""
+
+
+def sync(client: APIClient, project: str, operation: Sync) -> str:
+    """Bring files into all containers of a service; what was done, in words. Raises TaskFailure."""
+    containers = _containers(client, project, operation.service)
+    if not containers:
+        raise _failed(operation.service, "it has no container", f"{typed('up')} creates one")
+    archive, copied = _archive(operation.copies)
+    for container in containers:
+        with _told(operation.service, container):
+            if operation.removals and container["State"] == "running":
+                _remove(client, container["Id"], operation.removals)
+            if copied:
+                _put(client, container["Id"], archive)
+    done = [f"copied {_files(copied)}"] if copied else []
+    if operation.removals:
+        done.append(f"removed {_files(len(operation.removals))}")
+    count = f"{len(containers)} container{'s' if len(containers) > 1 else ''}"
+    return f"{' and '.join(done) or 'nothing to copy'} in {count}"
+
+
+def run_hook(client: APIClient, project: str, service: str, hook: Hook) -> Iterator[str]:
+    """Run a command in each running container of a service; its lines. Raises TaskFailure where it
+    does not exit with code 0."""
+    for container in _containers(client, project, service):
+        if container["State"] != "running":
+            continue
+        with _told(service, container):
+            command = list(hook.command)
+            code, lines = _execute(
+                client,
+                container["Id"],
+                command,
+                user=hook.user,
+                privileged=hook.privileged,
+                workdir=hook.working_dir or None,
+                environment=list(hook.environment),
+            )
+        yield from map(safe, lines)
+        if code != 0:
+            told = safe(" ".join(command))
+            why = f"`{told}` exited with code {code} in container {_name(container)}"
+            raise _failed(service, why, "", "\n".join(lines))
+
+
+def _containers(client: APIClient, project: str, service: str) -> list[Mapping[str, Any]]:
+    labels = [f"{PROJECT}={project}", f"{SERVICE}={service}"]
+    found = client.containers(all=True, filters={"label": labels})
+    return [one for one in found if role(one.get("Labels") or {}) is Role.REPLICA]
+
+
+def _name(container: Mapping[str, Any]) -> str:
+    return str(min(container["Names"], key=len)).lstrip("/")
+
+
+@contextlib.contextmanager
+def _told(service: str, container: Mapping[str, Any]) -> Iterator[None]:
+    """Have the engine's refusals told as failures of this container."""
+    from docker import errors
+
+    try:
+        yield
+    except errors.APIError as error:
+        said = safe(str(error.explanation or error))
+        why = f"container {_name(container)} could not be changed: {said}"
+        raise _failed(
+            service, why, f"{typed(f'up {service}')} recreates it if it has to"
+        ) from error
+
+
+def _failed(service: str, why: str, hint: str, detail: str = "") -> TaskFailure:
+    return TaskFailure(
+        f"{service}: {why}", hint=hint, detail=safe(detail), data={"service": service}
+    )
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' if count != 1 else ''}"
+
+
+def _remove(client: APIClient, key: str, paths: Sequence[str]) -> None:
+    code, lines = _execute(client, key, ["rm", "-rf", "--", *paths], user="0")
+    if code != 0:
+        from docker import errors
+
+        raise errors.APIError("", explanation=f"`rm` exited with code {code}: {' '.join(lines)}")
+
+
+def _execute(
+    client: APIClient, key: str, command: list[str], **options: Any
+) -> tuple[int, list[str]]:
+    execution = client.exec_create(key, command, **options)["Id"]
+    output = client.exec_start(execution)
+    code = int(client.exec_inspect(execution)["ExitCode"] or 0)
+    return code, output.decode(errors="replace").splitlines()
+
+
+def _put(client: APIClient, key: str, archive: IO[bytes]) -> None:
+    """Unpack an archive in a container, its files owned by the container's user (which the SDK's
+    own method can't ask for)."""
+    from docker import errors
+
+    archive.seek(0)
+    address = f"{client.base_url}/v{client.api_version}/containers/{key}/archive"
+    answer = client.put(address, params={"path": "/", "copyUIDGID": "true"}, data=archive)
+    if not answer.ok:
+        said = str(answer.json().get("message", "")) if answer.content else answer.reason
+        raise errors.APIError("", response=answer, explanation=said)
+
+
+def _archive(copies: Sequence[tuple[str, str]]) -> tuple[IO[bytes], int]:
+    """An archive of files by their places in a container, and how many there are: what is gone by
+    now is left out, and so is what is neither a file nor a folder nor a link."""
+    buffer, count = io.BytesIO(), 0
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for place, source in copies:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                count += _add(tar, place, source)
+    return buffer, count
+
+
+def _add(tar: tarfile.TarFile, place: str, source: str) -> bool:
+    found = os.lstat(source)
+    entry = tarfile.TarInfo(place.lstrip("/"))
+    entry.mode, entry.mtime = stat.S_IMODE(found.st_mode), int(found.st_mtime)
+    if stat.S_ISREG(found.st_mode):
+        with open(source, "rb") as file:
+            content = io.BytesIO(file.read()) if found.st_size < KEPT_IN_MEMORY else file
+            size = os.fstat(file.fileno()).st_size
+            entry.size = len(content.getvalue()) if isinstance(content, io.BytesIO) else size
+            tar.addfile(entry, content)
+        return True
+    if stat.S_ISLNK(found.st_mode):
+        entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(source)
+    elif stat.S_ISDIR(found.st_mode):
+        entry.type = tarfile.DIRTYPE
+    else:
+        return False
+    tar.addfile(entry)
+    return not entry.isdir()

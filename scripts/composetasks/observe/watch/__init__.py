@@ -1,0 +1,1 @@
+"""Looks at files as they are edited."""

@@ -1,0 +1,166 @@
+"""Changes of files as they come, in batches: what is written in one go is one batch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import ExitCode
+from composetasks.facts.program import typed
+from composetasks.run.failure import TaskFailure
+
+if TYPE_CHECKING:
+    from watchfiles._rust_notify import RustNotify
+
+QUIET_MILLISECONDS = 50
+"""A batch is over when nothing changed for so long."""
+LONGEST_MILLISECONDS = 1600
+"""A batch is over after so long in any case: something may be written all the time."""
+
+Batch = dict[str, bool]
+"""The paths that changed, and whether each was added."""
+
+
+class Changes:
+    """The changes at and below ``paths``; a context manager. ``directory`` is where the work tree
+    of git is looked for.
+
+    Folders are watched with all that is in them. A file is watched through its folder: editors put
+    a new one in its place. So is a path that is not there yet.
+    """
+
+    def __init__(self, paths: Iterable[str], directory: Path) -> None:
+        self._paths = tuple(dict.fromkeys(paths))
+        self._git = _git(directory)
+        self._found: queue.Queue[Batch | BaseException] = queue.Queue()
+        self._stop = threading.Event()
+        self._watchers = 0
+
+    def __enter__(self) -> Changes:
+        folders = _highest({path for path in self._paths if os.path.isdir(path)})
+        around = {_nearest_folder(os.path.dirname(path)) for path in self._paths}
+        self._start(folders, recursive=True)
+        self._start({one for one in around if not _is_in(one, folders)}, recursive=False)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+
+    def _start(self, folders: set[str], *, recursive: bool) -> None:
+        """Have folders watched from this moment on."""
+        from watchfiles._rust_notify import RustNotify  # the documented way to do without a loop
+
+        if not folders:
+            return
+        polling = bool(os.environ.get("WATCHFILES_FORCE_POLLING"))
+        try:
+            watcher = RustNotify(sorted(folders), False, polling, 300, recursive, True)
+        except OSError as error:
+            raise _unwatchable(error) from error
+        self._watchers += 1
+        # A thread of its own: in the main one it would take our signals for Ctrl-C.
+        threading.Thread(target=self._read, args=(watcher,), daemon=True).start()
+
+    def _read(self, watcher: RustNotify) -> None:
+        from watchfiles import Change
+
+        while not self._stop.is_set():
+            try:
+                changes = watcher.watch(LONGEST_MILLISECONDS, QUIET_MILLISECONDS, 0, self._stop)
+            except (OSError, RuntimeError) as error:
+                self._found.put(_unwatchable(error))
+                return
+            if isinstance(changes, set):
+                self._found.put({path: kind == Change.added for kind, path in changes})
+        watcher.close()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches, without an end. While git writes the work tree (a branch switch), all that
+        changes is one batch."""
+        while True:
+            batch = self._next(None)
+            if self._watchers > 1:
+                self._collect(batch, QUIET_MILLISECONDS / 1000)
+            while self._git is not None and self._git.at_work():
+                # What it wrote last is told a moment after it has ended.
+                self._collect(batch, 3 * QUIET_MILLISECONDS / 1000)
+            while self._collect(batch, 0.0):
+                pass
+            yield batch
+
+    def _collect(self, batch: Batch, seconds: float) -> bool:
+        """Add what comes within ``seconds`` to a batch; whether something came."""
+        try:
+            more = self._next(seconds)
+        except queue.Empty:
+            return False
+        for path, added in more.items():
+            batch[path] = added and batch.get(path, True)
+        return True
+
+    def _next(self, seconds: float | None) -> Batch:
+        found = self._found.get(block=seconds != 0.0, timeout=seconds or None)
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
+def _highest(folders: set[str]) -> set[str]:
+    """The folders that are in none of the others."""
+    return {one for one in folders if not _is_in(one, folders - {one})}
+
+
+def _is_in(path: str, folders: Iterable[str]) -> bool:
+    return any(path == one or path.startswith(f"{one.rstrip('/')}/") for one in folders)
+
+
+def _nearest_folder(path: str) -> str:
+    """``path``, or the nearest above it that is a folder."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+class _Git:
+    """What tells that git changes the work tree whose folder of git's own this is: its index, and
+    the lock of that while it is at work."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lock, self._index = folder / "index.lock", folder / "index"
+        self._seen = self._written()
+
+    def _written(self) -> int:
+        try:
+            return self._index.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def at_work(self) -> bool:
+        """Whether it is, or was since this was asked last."""
+        before, self._seen = self._seen, self._written()
+        return self._lock.exists() or self._seen != before
+
+
+def _git(directory: Path) -> _Git | None:
+    """The git of the work tree around ``directory``."""
+    for place in (directory, *directory.parents):
+        git = place / ".git"
+        if git.is_dir():
+            return _Git(git)
+        if git.is_file():
+            with contextlib.suppress(OSError, UnicodeError):
+                return _Git(place / git.read_text().removeprefix("gitdir:").strip())
+    return None
+
+
+def _unwatchable(error: Exception) -> TaskFailure:
+    return TaskFailure(
+        f"the files can't be watched: {error}",
+        code=ExitCode.FAILED,
+        hint=f"raise fs.inotify.max_user_watches, or watch smaller folders ({typed('doctor')})",
+    )

@@ -1,0 +1,152 @@
+"""Which rules the paths of a batch fall under, and what became of each path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from composetasks.facts import Edit, Model, WatchAction, WatchRule
+from composetasks.observe.images.ignore import Ignore, clean, read_patterns
+from composetasks.observe.images.observer import ignore_patterns
+
+OURS = (".git", ".composetasks")
+"""Folders, and a file of that name, that nobody edits."""
+EDITORS = Ignore(
+    read_patterns(
+        "**/4913\n**/*~\n**/.*.sw?\n**/.#*\n**/#*#\n**/*___jb_old___\n**/*___jb_tmp___\n**/.idea"
+    )
+)
+"""What editors write beside the file that is edited: Vim, Emacs, those of JetBrains."""
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A rule with its patterns; ``context`` and ``ignored`` are those of the build, ``recipe`` the
+    files that it is done by, which an ignore file does not keep from it."""
+
+    rule: WatchRule
+    include: Ignore
+    ignore: Ignore
+    context: str
+    ignored: Ignore
+    recipe: tuple[str, ...]
+    is_folder: bool
+
+    def below(self, path: str) -> str | None:
+        """The path below that of the rule, "" for that itself; None where the rule is not for it.
+        A file that the rule names is meant, whatever patterns say of it; a folder is what is in
+        it."""
+        if path == self.rule.path:
+            return None if self.is_folder or os.path.isdir(path) else ""
+        below = _below(path, self.rule.path)
+        if not below or self.ignore.ignored(below):
+            return None
+        if self.rule.include and not self.include.ignored(below):
+            return None
+        if self.rule.action is WatchAction.REBUILD and path in self.recipe:
+            return below
+        inside = _below(path, self.context) if self.context else ""
+        return None if inside and self.ignored.ignored(inside) else below
+
+
+class Watched:
+    """The rules of a model, ready to be asked about paths."""
+
+    def __init__(self, model: Model, rules: Iterable[WatchRule]) -> None:
+        self.model, self.rules = model, tuple(rules)
+        self._watched = tuple(_watched(model, rule) for rule in self.rules)
+
+    def edits(self, batch: Mapping[str, bool]) -> tuple[Edit, ...]:
+        """What of a batch (the changed paths, and whether each was added) falls under a rule."""
+        found: dict[str, Edit] = {}
+        for path, added in sorted(batch.items()):
+            for one in _with_contents(path) if added else (path,):
+                change = "added" if added else "modified"
+                edit = None if one in found else self._edit(one, change)
+                if edit is not None:
+                    found[one] = edit
+        return tuple(found.values())
+
+    def initial(self, services: Collection[str]) -> tuple[Edit, ...]:
+        """The files that are to be in the containers of ``services`` from the beginning."""
+        found = {}
+        kept = {rule for rule in self.rules if rule.initial_sync and rule.service in services}
+        for rule in kept:
+            skipped = {*map(str, self.model.files), *_dockerfiles(self.model, rule.service)}
+            for path in _with_contents(rule.path):
+                if path in skipped or os.path.isdir(path):
+                    continue
+                edit = self._edit(path, "added", kept)
+                if edit is not None:
+                    found[path] = edit
+        return tuple(found.values())
+
+    def outdated(self, batch: Mapping[str, bool]) -> bool:
+        """Whether the rules have to be looked at again: a folder that is watched came or went, or
+        an ignore file changed."""
+        roots = {one.rule.path for one in self._watched if one.is_folder}
+        roots |= {one.rule.path for one in self._watched if os.path.isdir(one.rule.path)}
+        gone = any(
+            path in roots and (added or not os.path.isdir(path)) for path, added in batch.items()
+        )
+        return gone or any(path.endswith(".dockerignore") for path in batch)
+
+    def _edit(
+        self, path: str, change: str, only: Collection[WatchRule] | None = None
+    ) -> Edit | None:
+        is_folder = os.path.isdir(path) and not os.path.islink(path)
+        if is_folder and change == "modified":
+            return None  # What changed in it is told by itself.
+        if set(Path(path).parts).intersection(OURS) or EDITORS.ignored(path.lstrip("/")):
+            return None
+        matches = [
+            (one.rule, below)
+            for one in self._watched
+            if (only is None or one.rule in only) and (below := one.below(path)) is not None
+        ]
+        if not matches:
+            return None
+        change = change if os.path.lexists(path) else "removed"
+        folder = str(self.model.directory)
+        name = _below(path, folder) or path
+        return Edit(path, name, change, *(tuple(part) for part in zip(*matches, strict=True)))
+
+
+def _watched(model: Model, rule: WatchRule) -> _Watched:
+    build = model.services[rule.service].build
+    context, ignored = "", Ignore(())
+    recipe: tuple[str, ...] = ()
+    if build is not None and os.path.isdir(build.context):
+        context = clean(build.context)
+        dockerfile = os.path.join(context, build.dockerfile or "Dockerfile")
+        ignored = Ignore(ignore_patterns(context, dockerfile))
+        ignore_files = (f"{dockerfile}.dockerignore", os.path.join(context, ".dockerignore"))
+        recipe = (dockerfile, *ignore_files)
+    include = Ignore(read_patterns("\n".join(rule.include)))
+    ignore = Ignore(read_patterns("\n".join(rule.ignore)))
+    is_folder = os.path.isdir(rule.path)
+    return _Watched(rule, include, ignore, context, ignored, recipe, is_folder)
+
+
+def _dockerfiles(model: Model, service: str) -> Iterator[str]:
+    build = model.services[service].build
+    if build is not None:
+        yield os.path.join(build.context, build.dockerfile or "Dockerfile")
+
+
+def _below(path: str, folder: str) -> str:
+    """A path relative to a folder; "" where it is not below it."""
+    above = f"{folder.rstrip('/')}/"
+    return path[len(above) :] if path.startswith(above) else ""
+
+
+def _with_contents(path: str) -> Iterator[str]:
+    """A path, and all that is in it: a folder that was moved in is told of by its name alone."""
+    yield path
+    if os.path.islink(path):
+        return
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(set(names).difference(OURS))
+        yield from (os.path.join(folder, name) for name in (*names, *sorted(files)))

@@ -1,0 +1,94 @@
+"""What a batch of edits asks for, by the rules they fall under. In Compose's order: images and
+their containers first, then files, restarts, and commands."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from composetasks.facts import (
+    Edit,
+    Rebuild,
+    Restart,
+    RunHook,
+    Sync,
+    WatchAction,
+    WatchOperation,
+    WatchRule,
+    World,
+)
+from composetasks.plan.start.restart import alone, with_dependents
+
+
+def operations(edits: Sequence[Edit]) -> tuple[WatchOperation, ...]:
+    """Each thing to do once, however many edits ask for it."""
+    found: list[WatchOperation] = []
+    if of := _under(edits, lambda rule: rule.action is WatchAction.REBUILD):
+        found.append(Rebuild(_services(of), of))
+    syncing = _under(edits, lambda rule: rule.action.copies and not rule.mounted)
+    found += [_sync(name, syncing) for name in _services(syncing)]
+    restarts = (WatchAction.RESTART, WatchAction.SYNC_RESTART)
+    if of := _under(edits, lambda rule: rule.action in restarts):
+        found.append(Restart(_services(of), of))
+    hooked = _under(edits, lambda rule: rule.hook is not None)
+    for rule in dict.fromkeys(rule for edit in hooked for rule in edit.rules):
+        if rule.hook is not None:
+            asked = tuple(edit for edit in hooked if rule in edit.rules)
+            found.append(RunHook(rule.service, rule.hook, asked))
+    return tuple(one for one in found if not isinstance(one, Sync) or one.copies or one.removals)
+
+
+def _under(edits: Iterable[Edit], wanted: Callable[[WatchRule], bool]) -> tuple[Edit, ...]:
+    """The edits that fall under rules that are ``wanted``, with those rules alone."""
+    found = []
+    for edit in edits:
+        kept = [at for at, rule in enumerate(edit.rules) if wanted(rule)]
+        if kept:
+            rules = tuple(edit.rules[at] for at in kept)
+            found.append(replace(edit, rules=rules, below=tuple(edit.below[at] for at in kept)))
+    return tuple(found)
+
+
+def _services(edits: Iterable[Edit]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rule.service for edit in edits for rule in edit.rules))
+
+
+def _sync(service: str, edits: Iterable[Edit]) -> Sync:
+    copies: dict[str, str] = {}
+    removals: dict[str, None] = {}
+    mine = _under(edits, lambda rule: rule.service == service)
+    for edit in mine:
+        for rule, below in zip(edit.rules, edit.below, strict=True):
+            place = _place(rule, edit.path, below)
+            if edit.change != "removed":
+                copies[place] = edit.path
+            elif below or place != "/":
+                removals[place] = None
+    highest = [one for one in removals if not _any_above(one, removals)]
+    return Sync(service, tuple(copies.items()), tuple(sorted(highest)), mine)
+
+
+def _place(rule: WatchRule, path: str, below: str) -> str:
+    """Where in the container a file belongs: never above the rule's target."""
+    if not below and rule.target.endswith("/"):
+        below = posixpath.basename(path)
+    return posixpath.normpath(posixpath.join("/", rule.target, below))
+
+
+def _any_above(path: str, others: Iterable[str]) -> bool:
+    return any(path.startswith(f"{other.rstrip('/')}/") for other in others if other != path)
+
+
+def rebuilt_alone(world: World, services: Iterable[str]) -> tuple[World, tuple[str, ...]]:
+    """``world`` in which ``services`` depend on nothing else, and their names with those that have
+    to be restarted with them: an edit of one is no reason to start or build what it depends on."""
+    names = tuple(with_dependents(world, tuple(services)))
+    return alone(world, names), names
+
+
+def described(edits: Sequence[Edit]) -> str:
+    """What was edited, as a clause."""
+    if len(edits) == 1:
+        return f"{edits[0].name} was {edits[0].change}"
+    return f"{len(edits)} files changed, {edits[0].name} among them"

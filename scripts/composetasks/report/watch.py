@@ -1,0 +1,48 @@
+"""What is watched, as a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from composetasks.facts import WatchRule
+from composetasks.report.text import clean
+
+DOES = {
+    "sync": "copies",
+    "rebuild": "builds the image and recreates the containers, where it is made from this",
+    "restart": "restarts the containers",
+    "sync+restart": "copies, and restarts the containers",
+    "sync+exec": "copies, and runs",
+}
+
+
+def rules_table(rules: Iterable[WatchRule]) -> RenderableType:
+    """A line for each rule: the service, the path, and what an edit of it does."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", ratio=1)
+    for rule in rules:
+        near = os.path.relpath(rule.path)
+        path = rule.path if near.startswith(os.pardir) else near
+        table.add_row(*(Text(clean(one)) for one in (rule.service, path, _does(rule))))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _does(rule: WatchRule) -> str:
+    does = DOES[rule.action.value]
+    if rule.target:
+        does = does.replace("copies", f"copies to {rule.target}")
+    if rule.mounted:
+        does = does.replace(f"copies to {rule.target}", "is mounted")
+    if rule.hook:
+        does += f" `{' '.join(rule.hook.command)}`"
+    for word, patterns in (("only", rule.include), ("without", rule.ignore)):
+        does += f"; {word} {', '.join(patterns)}" if patterns else ""
+    return does

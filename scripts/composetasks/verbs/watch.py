@@ -1,0 +1,268 @@
+"""``watch``: brings the services up, then each edit into them, until it is interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.start.launch import engine_away, engine_silent
+from composetasks.facts import (
+    BuildImage,
+    Edit,
+    Event,
+    ExitCode,
+    PullImage,
+    Rebuild,
+    Restart,
+    RetagImage,
+    RunHook,
+    Sync,
+    WatchOperation,
+)
+from composetasks.plan.watch.batch import described, operations, rebuilt_alone
+from composetasks.plan.watch.rules import Rules, watch_rules
+from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import from_outside
+from composetasks.run.signals import Terminated, ignore_signals
+from composetasks.store import folder
+from composetasks.verbs.carry_through import Limits, carry_through
+from composetasks.verbs.environment import check_environment
+from composetasks.verbs.services import service_documents
+from composetasks.verbs.session import Session
+from composetasks.verbs.state import recover_state
+
+if TYPE_CHECKING:
+    from composetasks.observe.watch.changes import Changes
+    from composetasks.observe.watch.edits import Watched
+
+ANOTHER_RUN_SECONDS = 86_400.0
+"""How long an edit waits for another run to end, which is told."""
+
+
+def watch(session: Session, services: Sequence[str], *, timeout: float | None = None) -> ExitCode:
+    """Bring the services, or all, up, and watch what their rules name. A failure of what an edit
+    asks for is told, and the watch goes on; the services run on after its end."""
+    limits = Limits(timeout=timeout, jobs=session.settings.jobs)
+    rules = watch_rules(session.model(services), services)
+    if session.options.plan or rules.blockers:
+        return _start(session, services, rules, limits) or ExitCode.OK
+    started = False
+    while True:
+        # What is edited during the start is seen after it.
+        with _changes(session, services, rules) as changes:
+            if not started:
+                _start(session, services, rules, limits)
+                started = True
+            try:
+                _follow(session, services, rules, limits, changes)
+            except _Interrupted as end:
+                ignore_signals()
+                session.reporter.interrupted(session.verb, end.code)
+                return end.code
+        rules = _reread(session, services, rules)
+
+
+class _Interrupted(Exception):
+    """The watch was ended while it had nothing to do."""
+
+    def __init__(self, code: ExitCode) -> None:
+        self.code = code
+
+
+def _changes(session: Session, services: Sequence[str], rules: Rules) -> Changes:
+    from composetasks.observe.watch.changes import Changes
+
+    model = session.model(services)
+    paths = (*(rule.path for rule in rules.rules), *map(str, model.files))
+    return Changes(paths, model.directory)
+
+
+def _start(
+    session: Session, services: Sequence[str], rules: Rules, limits: Limits
+) -> ExitCode | None:
+    """The first thing of a watch, as ``up`` does it, and the files that are copied from the
+    beginning; the exit code where the run ends with the plan."""
+    from composetasks.plan.start.services import closure
+    from composetasks.plan.start.start import StartOptions, plan_start
+
+    with session.changing():
+        check_environment(session)
+        recover_state(session)
+        world = session.observe(services, registry=session.settings.registry)
+        plan = plan_start(world, services, StartOptions(force=session.options.force))
+        plan = replace(
+            plan,
+            command=session.verb,
+            watch=rules.rules,
+            blockers=(*rules.blockers, *plan.blockers),
+            warnings=(*plan.warnings, *rules.warnings),
+        )
+        ended = carry_through(session, plan, world, limits)
+        if ended is not None:
+            return ended
+        session.reporter.close()
+        asked = closure(world.model, services)
+        documents = service_documents(session, world.model)
+        mine = [
+            {**one, "seconds": session.seconds.get(one["name"])}
+            for one in documents
+            if one["name"] in asked
+        ]
+        session.reporter.started(f"{world.model.project} is up", mine)
+    wait_lock = max(session.options.wait_lock, ANOTHER_RUN_SECONDS)
+    session.options = replace(session.options, wait_lock=wait_lock)
+    return None
+
+
+def _follow(
+    session: Session, services: Sequence[str], rules: Rules, limits: Limits, changes: Changes
+) -> None:
+    """Do what edits ask for until the rules have to be read again."""
+    from composetasks.observe.watch.edits import Watched
+
+    model = session.model(services)
+    watched, files = Watched(model, rules.rules), {*map(str, model.files)}
+    session.reporter.watching(rules.rules, folder.now())
+    does = _Effects(session, limits, watched)
+    does.initial({rule.service for rule in rules.rules if rule.initial_sync})
+    batches = iter(changes)
+    while True:
+        batch = _next(batches)
+        does.batch(batch)
+        if files.intersection(batch) or watched.outdated(batch):
+            return
+
+
+def _next(batches: Iterator[Mapping[str, bool]]) -> Mapping[str, bool]:
+    try:
+        return next(batches)
+    except (KeyboardInterrupt, Terminated) as end:
+        ended = isinstance(end, Terminated)
+        code = ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED
+        raise _Interrupted(code) from end
+
+
+def _reread(session: Session, services: Sequence[str], before: Rules) -> Rules:
+    """The rules as the model has them now; those before where it can't be read just now."""
+    try:
+        rules = watch_rules(session.model(services), services)
+        for blocker in rules.blockers:
+            raise TaskFailure(blocker.message, code=blocker.code, hint=blocker.hint)
+    except TaskFailure as failure:
+        session.reporter.went_wrong(failure)
+        return before
+    return rules
+
+
+class _Effects:
+    """Does what edits ask for."""
+
+    def __init__(self, session: Session, limits: Limits, watched: Watched) -> None:
+        self._session, self._limits, self._watched = session, limits, watched
+
+    def batch(self, batch: Mapping[str, bool]) -> None:
+        """Do what a batch asks for, each thing in turn; what can't be done ends the batch."""
+        for operation in operations(self._watched.edits(batch)):
+            if not self._did(operation):
+                return
+
+    def initial(self, names: Collection[str]) -> None:
+        """Copy what is to be in the containers of services from the beginning."""
+        for operation in operations(self._watched.initial(names)):
+            if isinstance(operation, Sync):
+                self._did(operation)
+
+    def _did(self, operation: WatchOperation) -> bool:
+        """Do one thing; whether it could be done."""
+        try:
+            self._do(operation)
+        except TaskFailure as failure:
+            self._session.reporter.went_wrong(failure)
+            return False
+        except engine_silent():
+            raise
+        except engine_away() as error:
+            outside = from_outside(error)
+            if outside is None:
+                raise
+            self._session.reporter.went_wrong(outside)
+            return False
+        return True
+
+    def _do(self, operation: WatchOperation) -> None:
+        from composetasks.apply.watch import sync
+
+        client, project = self._session.client, self._watched.model.project
+        match operation:
+            case Rebuild():
+                self._rebuild(operation)
+            case Restart():
+                self._restart(operation)
+            case Sync(service=service):
+                began = self._tell("sync", (service,), operation.edits)
+                done = sync.sync(client, project, operation)
+                self._tell_done("sync", service, done, began)
+            case RunHook(service=service, hook=hook):
+                began = self._tell("exec", (service,), operation.edits)
+                for line in sync.run_hook(client, project, service, hook):
+                    self._session.reporter.happened(_event("log", service, line))
+                self._tell_done("exec", service, "the command exited with code 0", began)
+
+    def _rebuild(self, operation: Rebuild) -> None:
+        """Build and recreate by the plan of a start, where an image is made from the edits."""
+        from composetasks.plan.start.start import StartOptions, plan_start
+
+        session = self._session
+        with session.changing():
+            registry = session.settings.registry
+            world = session.observe(operation.services, registry=registry)
+            world, names = rebuilt_alone(world, operation.services)
+            plan = plan_start(world, names, StartOptions(force=session.options.force))
+            making = (BuildImage, RetagImage, PullImage)
+            built = [step for step in plan.steps if isinstance(step.operation, making)]
+            if not built and not plan.blockers:
+                self._tell("none", operation.services, operation.edits)
+                return
+            began = self._tell("rebuild", operation.services, operation.edits)
+            carry_through(session, replace(plan, command=session.verb), world, self._limits)
+            session.reporter.close()
+        recreated = dict.fromkeys(step.service for step in plan.steps)
+        self._tell_done("rebuild", ", ".join(operation.services), "up", began)
+        self.initial(recreated)
+
+    def _restart(self, operation: Restart) -> None:
+        from composetasks.plan.start.restart import plan_restart, restarted_alone
+
+        session = self._session
+        with session.changing():
+            world = session.observe(operation.services, inputs=False)
+            plan = plan_restart(world, operation.services)
+            began = self._tell("restart", operation.services, operation.edits)
+            world = restarted_alone(world, plan)
+            carry_through(session, replace(plan, command=session.verb), world, self._limits)
+            session.reporter.close()
+        self._tell_done("restart", ", ".join(operation.services), "up", began)
+
+    def _tell(self, action: str, services: Sequence[str], edits: Sequence[Edit]) -> float:
+        names = ", ".join(services)
+        does = {
+            "none": f"no image of {names} is made from it: nothing to do",
+            "exec": f"its command runs in {names}",
+        }.get(action, f"{action} {names}")
+        files = [edit.document for edit in edits]
+        message = f"{described(edits)}: {does}"
+        data = {"action": action, "services": list(services), "files": files}
+        self._session.reporter.happened(_event("files-changed", "", message, data=data))
+        return time.monotonic()
+
+    def _tell_done(self, action: str, service: str, message: str, began: float) -> None:
+        seconds = round(time.monotonic() - began, 3)
+        data = {"action": action}
+        done = _event("watch-done", service, message, seconds=seconds, data=data)
+        self._session.reporter.happened(done)
+
+
+def _event(kind: str, service: str, message: str, **told: Any) -> Event:
+    return Event(kind=kind, time=folder.now(), service=service, message=message, **told)
