@@ -105,9 +105,21 @@ def tracked(*patterns: str) -> list[str]:
     return [name for name in listed if Path(ROOT, name).is_file()]
 
 
+ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
+"""From Go's module proxy: the package of that name fetches it from elsewhere when it is built."""
+
+
+def actionlint(session: nox.Session) -> tuple[tuple[str, ...], ...]:
+    """The check of the workflows, where there is a Go to run it with."""
+    if not shutil.which("go"):
+        session.warn("the workflows were NOT checked: actionlint is run by go, which is not here")
+        return ()
+    return (("go", "run", ACTIONLINT, *tracked(".github/workflows/*.yml")),)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff, the import rules, shellcheck, hadolint: all of them, before one that failed counts."""
+    """ruff, import rules, shellcheck, hadolint, actionlint: all, before one that failed counts."""
     install(session, "lint", project=False)
     linters = (
         ("ruff", "check", "--output-format", "concise", "."),
@@ -121,11 +133,12 @@ def lint(session: nox.Session) -> None:
             *tracked("*.sh", ".ci/run"),
         ),
         ("hadolint", *tracked("compose/*Dockerfile")),
+        *actionlint(session),
     )
     failed = []
     for linter in linters:
         try:
-            session.run(*linter, env={"PYTHONPATH": "scripts"})
+            session.run(*linter, env={"PYTHONPATH": "scripts"}, external=linter[0] == "go")
         except CommandFailed:
             failed.append(linter[0])
     if failed:

@@ -5,8 +5,9 @@
 Copies what git tracks, makes an instance of the stack from it (own project, ports, volumes, names),
 runs the tasks in it one after another, and takes everything away again. The instance lives for nox
 (for this program where it is run by hand): whatever ends that, nothing of the instance is left.
-Each step's output is kept in ``.composetasks/smoke/``; where one fails it is shown, and the run
-folders are kept beside it. With ``--keep`` the instance lives until somebody ends it.
+Each step's output is kept in ``.composetasks/smoke/``, with a JUnit report of them all; where one
+fails it is shown, and the run folders are kept beside it. With ``--keep`` the instance
+lives until somebody ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +27,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 from dotenv import dotenv_values
 
@@ -36,6 +39,7 @@ COPIES = "composetasks-smoke-"
 INSTANCES = ".composetasks/instances/*/owner.json"
 FROM_DOTENV = ("COMPOSE_FILE", "BASE_IMAGE")
 """What the machine's own `.env` decided about image sources; nothing else of it is taken over."""
+NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 EDITED = Path("compose/processing/scoring.py")
 
 
@@ -52,6 +56,7 @@ class Smoke:
     log: Path
     owner: str
     times: list[tuple[str, float]] = field(default_factory=list)
+    failed: str = ""
 
     def environment(self) -> dict[str, str]:
         """The environment of a user who has just cloned, with this machine's image source."""
@@ -207,6 +212,7 @@ def guarded(smoke: Smoke, what: Callable[[Smoke], None], *, keep: bool) -> int:
         what(smoke)
     except (StepFailed, KeyboardInterrupt) as failure:
         print(f"smoke: FAILED: {failure}", file=sys.stderr)
+        smoke.failed = str(failure) or "interrupted"
         kept = smoke.copy / ".composetasks"
         if kept.is_dir():
             shutil.copytree(kept, smoke.log / "composetasks", dirs_exist_ok=True)
@@ -220,6 +226,24 @@ def guarded(smoke: Smoke, what: Callable[[Smoke], None], *, keep: bool) -> int:
             take_away(smoke)
             shutil.rmtree(smoke.copy, ignore_errors=True)
     return 0
+
+
+def junit(smoke: Smoke) -> bytes:
+    """The steps as a JUnit report; a failure is that of the step before which it was found."""
+    suite = ElementTree.Element("testsuite", name="smoke")
+    suite.set("failures", "1" if smoke.failed else "0")
+    suite.set("time", f"{sum(took for _, took in smoke.times):.3f}")
+    named = [(name, took) for name, took in smoke.times if name != "down"] or [("start", 0.0)]
+    suite.set("tests", str(len(named)))
+    for name, took in named:
+        case = ElementTree.SubElement(suite, "testcase", classname="smoke", name=name)
+        case.set("time", f"{took:.3f}")
+    if smoke.failed:
+        message = smoke.failed.partition("\n")[0]
+        failure = ElementTree.SubElement(case, "failure", message=NOT_IN_XML.sub("", message))
+        failure.text = NOT_IN_XML.sub("", smoke.failed)
+    report: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return report
 
 
 def interrupted(_number: int, _frame: object) -> None:
@@ -246,7 +270,10 @@ def main() -> int:
     for kind, was in bystander().items():
         if before.get(kind) != was:
             code = 1
-            print(f"smoke: FAILED: the stack's own {kind} are not what they were", file=sys.stderr)
+            failure = f"the stack's own {kind} are not what they were"
+            smoke.failed = smoke.failed or failure
+            print(f"smoke: FAILED: {failure}", file=sys.stderr)
+    (log / "junit.xml").write_bytes(junit(smoke))
     for name, took in smoke.times:
         print(f"  {name:<24} {took:7.1f} s")
     passed = len(smoke.times) - (1 if code else 0)

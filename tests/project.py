@@ -86,9 +86,10 @@ class Project:
 
 
 def own_environment() -> dict[str, str]:
-    """The environment without what would lead Compose, the engine or Invoke elsewhere."""
+    """The environment without what would lead Compose, the engine or Invoke elsewhere, and what
+    a CI system has failures told to."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("COMPOSE_", "INVOKE_")) and name != "NO_COLOR"
+        if not name.startswith(("COMPOSE_", "INVOKE_", "GITHUB_", "GITLAB_")) and name != "NO_COLOR"
     } | {"NO_COLOR": "1"}

@@ -43,12 +43,15 @@ def lines(failure: TaskFailure, width: int, height: int = 24) -> list[Line]:
 
 
 def whole(failure: TaskFailure) -> str:
-    """The page with nothing left out, as it is kept."""
-    count = len(failure.data["diagnosis"]["log"])
-    body = _page(failure.data, log=count, changes=None, whole=True)
+    """The page with nothing left out, as it is kept; of a failure that is not that of a start, what
+    there is of one."""
+    body: Iterator[Line] = iter(())
+    if "diagnosis" in failure.data:
+        count = len(failure.data["diagnosis"]["log"])
+        body = _page(failure.data, log=count, changes=None, whole=True)
     detail = [f"  {line}" for line in failure.detail.splitlines()]
     told = [f"error: {failure.message}", *detail, *(line.text for line in body)]
-    text = [*told, f"next: {failure.hint}"]
+    text = [*told, *([f"next: {failure.hint}"] if failure.hint else [])]
     return "".join(f"{clean(line)}\n" for line in text)
 
 

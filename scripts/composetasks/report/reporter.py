@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -165,6 +167,18 @@ class Reporter:
             self.page.failure(failure)
         if failure.hint:
             print(f"next: {clean(failure.hint)}", file=sys.stderr)
+        self._tell_ci(failure)
+
+    def _tell_ci(self, failure: TaskFailure) -> None:
+        """Tell a failure to the CI system, where there is one."""
+        if not {"GITHUB_ACTIONS", "GITLAB_CI"}.intersection(os.environ):
+            return
+        from composetasks.report import ci
+        from composetasks.report.failure_page import whole
+
+        if (system := ci.system(os.environ)) is not None:
+            run = self._run[0].folder if self._run else None
+            ci.tell(system, failure, whole(failure), run, time.time())
 
     def _told(self, failure: TaskFailure) -> TaskFailure:
         """A failure as it is shown: without secrets, one of a start with what changed before."""

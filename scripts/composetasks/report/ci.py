@@ -1,0 +1,109 @@
+"""What a failure is to a CI system: annotations, a page in the job's summary, a folder to keep.
+
+GitHub's workflow commands and files: https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
+GitLab's sections of a job's log: https://docs.gitlab.com/ci/jobs/job_logs/.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from composetasks.facts.plain_text import lines_of
+from composetasks.report.text import clean
+from composetasks.run.failure import TaskFailure
+
+LONGEST_SUMMARY = 200_000
+"""Characters of a page in a summary; GitHub takes a megabyte from each step."""
+
+
+@dataclass(frozen=True)
+class System:
+    """The CI system that a run is part of: "github" or "gitlab"; the files that GitHub reads after
+    each step ("" where it names none), and the folder of the checkout."""
+
+    name: str
+    summary: str = ""
+    output: str = ""
+    workspace: str = ""
+
+
+def system(environment: Mapping[str, str]) -> System | None:
+    """The system that says it runs this, None where none does."""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        return System(
+            "github",
+            environment.get("GITHUB_STEP_SUMMARY", ""),
+            environment.get("GITHUB_OUTPUT", ""),
+            environment.get("GITHUB_WORKSPACE", ""),
+        )
+    return System("gitlab") if environment.get("GITLAB_CI") == "true" else None
+
+
+def tell(of: System, failure: TaskFailure, page: str, run: Path | None, time: float) -> None:
+    """Tell a failure (without secrets) in the way the system shows it. ``page`` is all that is
+    known of it, ``run`` the run's folder. stdout is left to the task's own result."""
+    if of.name == "gitlab":
+        print(section(failure, page, int(time)), file=sys.stderr)
+        return
+    for line in error_commands(failure, of.workspace):
+        print(line, file=sys.stderr)
+    if of.summary:
+        _append(of.summary, summary(failure, page, run))
+    if of.output and run is not None and "\n" not in str(run):
+        _append(of.output, f"run-folder={run}\n")
+
+
+def error_commands(failure: TaskFailure, workspace: str = "") -> Iterator[str]:
+    """An ``::error`` for each thing that failed: a service, or what blocks a plan."""
+    file, line = failure.data.get("file"), failure.data.get("line")
+    where = {}
+    if file and line:
+        near = Path(file).absolute()
+        inside = workspace and near.is_relative_to(workspace)
+        where = {"file": str(near.relative_to(workspace) if inside else file), "line": str(line)}
+    titles = [str(one) for one in failure.data.get("blockers") or ()]
+    service = str(failure.data.get("service") or "")
+    for title in titles or [service or "composetasks"]:
+        properties = {**where, "title": title}
+        told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+        hint = f"\nnext: {failure.hint}" if failure.hint else ""
+        yield f"::error {told}::{_message(clean(failure.message + hint))}"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(clean(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+def summary(failure: TaskFailure, page: str, run: Path | None) -> str:
+    """A failure as Markdown."""
+    page = clean(page)[:LONGEST_SUMMARY].rstrip()
+    longest = max(map(len, re.findall("`{3,}", page)), default=2)
+    fence = "`" * (longest + 1)
+    title = " ".join(lines_of(clean(failure.message)))
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", title)
+    kept = f"\nEverything of this run is in `{run}`.\n" if run is not None else ""
+    return f"### {escaped}\n\n{fence}text\n{page}\n{fence}\n{kept}\n"
+
+
+def section(failure: TaskFailure, page: str, seconds: int) -> str:
+    """A failure as a collapsed section of GitLab's log."""
+    begin = f"\x1b[0Ksection_start:{seconds}:composetasks_failure[collapsed=true]\r\x1b[0K"
+    end = f"\x1b[0Ksection_end:{seconds}:composetasks_failure\r\x1b[0K"
+    return f"{begin}{' '.join(lines_of(clean(failure.message)))}\n{clean(page).rstrip()}\n{end}"
+
+
+def _append(place: str, text: str) -> None:
+    """Add to a file that the system reads; a job does not fail for one that can't be written."""
+    try:
+        with open(place, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        print(f"nothing was added to {place}: {error.strerror}", file=sys.stderr)
