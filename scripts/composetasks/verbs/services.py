@@ -8,7 +8,7 @@ from typing import Any
 
 from composetasks.apply.start.probe import Seen, Waited, judged
 from composetasks.facts import Container, Engine, Model, Service, ServiceStatus, World
-from composetasks.observe.engine.inventory import inspect_container, read_containers
+from composetasks.observe.engine.inventory import inspect_containers, read_containers
 from composetasks.observe.engine.start_times import observe_runs
 from composetasks.observe.start.listening import Listening
 from composetasks.plan.start.jobs import is_done, looks_like_job
@@ -46,15 +46,18 @@ def service_statuses(
             job=done or looks_like_job(world.model, service),
             done=done,
         )
-        listed.append(_looked_at(session, world.model, status))
-    return listed
+        listed.append(status)
+    records = inspect_containers(session.client, [one.shown.id for one in listed if one.shown])
+    return [_looked_at(session, world.model, one, records) for one in listed]
 
 
-def _looked_at(session: Session, model: Model, status: ServiceStatus) -> ServiceStatus:
+def _looked_at(
+    session: Session, model: Model, status: ServiceStatus, records: Mapping[str, Mapping[str, Any]]
+) -> ServiceStatus:
     """With what the engine's record of the replica says that is shown."""
     if status.shown is None:
         return status
-    record = inspect_container(session.client, status.shown.id)
+    record = records[status.shown.id]
     state = record.get("State") or {}
     since = str(state.get("FinishedAt" if status.shown.state == "exited" else "StartedAt", ""))
     return replace(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from docker import APIClient as APIClient  # for those who only pass it on
 
 T = TypeVar("T")
+AT_ONCE = 8
+"""How many containers are inspected side by side."""
 ADDRESSES = ("IPAddress", "GlobalIPv6Address")
 """Where the engine names the addresses of a container on a network."""
 
@@ -236,3 +239,13 @@ def inspect_container(client: APIClient, key: str) -> dict[str, Any]:
     except errors.NotFound:
         return {}
     return record
+
+
+def inspect_containers(client: APIClient, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The same for many, asked side by side: an engine may be far away."""
+    if len(keys) < 2:
+        return {key: inspect_container(client, key) for key in keys}
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(keys, pool.map(partial(inspect_container, client), keys), strict=True))

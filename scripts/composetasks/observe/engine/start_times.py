@@ -4,17 +4,14 @@ are inspected, all at once. On most stacks there are none."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Container, Engine, Model
 from composetasks.facts.jobs import Ended, Run, namespaces_of, rests_on, sortable
-from composetasks.observe.engine.inventory import inspect_container
+from composetasks.observe.engine.inventory import inspect_containers
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-AT_ONCE = 8
 
 
 def job_services(model: Model, engine: Engine, ended: Collection[str]) -> tuple[str, ...]:
@@ -34,18 +31,11 @@ def observe_runs(
         if container.project == model.project and container.replica:
             by_service.setdefault(container.service, []).append(container)
     wanted = sorted(set(_wanted(model, by_service, job_services(model, engine, ended))))
-    if not wanted:
-        return {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        records = pool.map(lambda key: inspect_container(client, key), wanted)
-        states = {
-            key: record["State"]
-            for key, record in zip(wanted, records, strict=True)
-            if record.get("State")
-        }
+    records = inspect_containers(client, wanted)
     return {
         key: Run(*(sortable(str(state.get(when, ""))) for when in ("StartedAt", "FinishedAt")))
-        for key, state in states.items()
+        for key, record in records.items()
+        if (state := record.get("State"))
     }
 
 
