@@ -131,3 +131,27 @@ def test_who_shares_a_network_is_started_again_with_it(project: Project) -> None
     assert project.inv("up").code == 0
     assert "eth0" in networks()
     assert project.plan("up") == []
+
+
+def test_who_shares_a_network_waits_for_one_that_is_restarting(project: Project) -> None:
+    # Its delays between two restarts double: it does not run for most of the first seconds.
+    counts = "echo x >> /tries/log; [ $$(wc -l < /tries/log) -ge 6 ] || exit 3; exec sleep 1000"
+    text = SHARED.replace(
+        'command: [sleep, "1000"]}',
+        f"restart: always, volumes: [/tries], command: [sh, -c, '{counts}']}}",
+    )
+    project.compose(text)
+
+    ran = project.inv("up")
+
+    assert ran.code == 0, ran.err
+    assert "eth0" in docker("exec", f"{project.name}-app-1", "ls", "/sys/class/net")
+
+
+def test_who_shares_a_network_can_fail_by_itself(project: Project) -> None:
+    project.compose(SHARED.replace('[sleep, "1000"],\n    net', "[nosuch],\n    net"))
+
+    ran = project.inv("up")
+
+    assert ran.code == 8
+    assert "app is not up" in ran.err

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from composetasks.apply.start.progress import Progress
 from composetasks.facts import Dependency, Model
+from composetasks.facts.jobs import namespaces_of
 from composetasks.plan.start.readiness import Phase
 
 
@@ -13,13 +14,14 @@ def waits_for(model: Model, services: Mapping[str, Progress], name: str) -> list
     """The services that must come further before ``name`` may be started. A provider is run
     together with the first that depend on it: these wait for what it waits for."""
     found: list[str] = []
+    shared = namespaces_of(model.services[name]) if services[name].too_early else ()
     for dependency in model.services[name].depends_on:
         other = services.get(dependency.service)
         if other is None:
             continue
         if model.services[dependency.service].provided and other.launched is None:
             found += waits_for(model, services, dependency.service)
-        elif not _satisfied(dependency, other):
+        elif not _satisfied(dependency, other) or (dependency.service in shared and other.coming):
             found.append(dependency.service)
     return list(dict.fromkeys(found))
 

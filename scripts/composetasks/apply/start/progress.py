@@ -33,7 +33,8 @@ class Progress:
     """How far one service is. ``tried`` is when it was first to be launched, whether or not the
     engine stayed there for it, ``started`` when its containers had been; ``given`` the seconds
     that somebody gave it, None for nobody; ``look_at`` when to look again although nothing is
-    announced; ``given_up`` that its time is over, and the others go on without it."""
+    announced; ``given_up`` that its time is over, and the others go on without it; ``too_early``
+    that it could not be started while one whose namespaces it shares was not up."""
 
     steps: list[Step]
     of: Expected
@@ -50,6 +51,7 @@ class Progress:
     restarts: dict[str, int] = field(default_factory=dict)
     up_since: float | None = None
     given_up: bool = False
+    too_early: bool = False
     told: str = ""
     told_at: float = 0.0
 

@@ -37,7 +37,7 @@ from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, Role, Step, World, role
 from composetasks.facts.engine import PROJECT, SERVICE
-from composetasks.facts.jobs import Ended, sortable
+from composetasks.facts.jobs import Ended, namespaces_of, sortable
 from composetasks.observe.start.watch import Watch
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.failure import NotUp, TaskFailure
@@ -205,11 +205,13 @@ class Start:
             progress.tried = progress.tried or began
             self.record.launched(name)
         try:
-            self._do_steps(ready)
+            done = self._do_steps(ready)
         except engine_away():
-            for name in ready:
-                self.services[name].launched = None
+            self._not_launched(ready)
             raise
+        if not done:
+            self._not_launched(ready)
+            return
         self._find_containers()
         for name in ready:
             # Ending what it replaces took as long as that was given for its end.
@@ -221,8 +223,13 @@ class Start:
             for step in self.services[name].steps:
                 yield event("step-done", step, _done(step.action), time.monotonic() - began)
 
-    def _do_steps(self, names: Sequence[str]) -> None:
-        """Have the containers of services started; raises the failure of one that can't be."""
+    def _not_launched(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.services[name].launched = None
+
+    def _do_steps(self, names: Sequence[str]) -> bool:
+        """Have the containers of services started; raises the failure of one that can't be. False
+        where one has to be tried again later."""
         try:
             steps = {name: self.services[name].steps for name in names}
             launch(self.tools, self.model, steps)
@@ -230,9 +237,19 @@ class Start:
             self._find_containers()
             containers = {name: list(self.services[name].containers) for name in error.services}
             name = culprit(self.tools, self.model, error, containers)
+            if self._is_too_early(name):
+                self.services[name].too_early = True
+                return False
             verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
             said = safe(error.why)
             raise self._failure(name, self.services[name], verdict, said=said) from error
+        return True
+
+    def _is_too_early(self, name: str) -> bool:
+        """Whether one whose namespaces a service shares may be between two of its restarts, when
+        nobody can join them."""
+        partners = map(self.services.get, namespaces_of(self.model.services[name]))
+        return any(one is not None and one.coming for one in partners)
 
     # --- looking ----------------------------------------------------------------------------
 

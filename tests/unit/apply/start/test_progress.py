@@ -102,6 +102,19 @@ def test_what_can_be_done_without_is_waited_for_until_it_is_ill() -> None:
     assert not is_optional(OPTIONAL, services, "web")
 
 
+def test_who_could_not_join_anothers_network_waits_until_that_is_up() -> None:
+    shared = model(
+        service("vpn"),
+        service("app", config={"network_mode": "service:vpn"}, depends_on=[Dependency("vpn")]),
+    )
+    services = {"vpn": progress(), "app": progress(launched=None)}
+    assert waits_for(shared, services, "app") == []
+    services["app"].too_early = True
+    assert waits_for(shared, services, "app") == ["vpn"]
+    services["vpn"].phase = Phase.UP
+    assert waits_for(shared, services, "app") == []
+
+
 def test_how_the_others_stand_when_one_fails() -> None:
     services = {
         "db": progress(phase=Phase.FAILED),
