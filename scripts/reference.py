@@ -13,6 +13,7 @@ from composetasks.facts import Action, ExitCode
 from composetasks.plan.conflicts.origin import Origin, Stage
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
 from composetasks.tasks.collection import TASKS
+from composetasks.tasks.program import NAME, OWN
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 GENERATED = "<!-- written by scripts/reference.py from the code; do not edit -->\n"
@@ -102,9 +103,9 @@ them, and `composetasks --version` prints the versions of all they stand on.
 def tasks_page() -> str:
     """Every task with its flags."""
     parts = [GENERATED, "# Tasks\n", TASKS_INTRODUCTION]
-    for task in TASKS:
+    for program, task in (*(("inv", one) for one in TASKS), *((NAME, one) for one in OWN)):
         name = str(task.name).replace("_", "-")
-        parts.append(f"\n## `inv {name}`\n\n{inspect.getdoc(task.body)}\n")
+        parts.append(f"\n## `{program} {name}`\n\n{inspect.getdoc(task.body)}\n")
         parts.append("\n| flag | meaning |\n|---|---|\n")
         for argument in task.get_arguments():
             word = str(argument.name).replace("_", "-")

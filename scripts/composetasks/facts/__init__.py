@@ -49,6 +49,15 @@ if TYPE_CHECKING:
         VariableStatus,
     )
     from composetasks.facts.events import Event, LogLine
+    from composetasks.facts.init import (
+        Fate,
+        InitPlan,
+        ModelVariable,
+        Proposal,
+        ProposedFile,
+        Replacement,
+        Surroundings,
+    )
     from composetasks.facts.jobs import Ended, Run
     from composetasks.facts.layers import BuildTime, Commits, Layer, LayeredImage, StepTime
     from composetasks.facts.model import (
@@ -124,6 +133,7 @@ _NAMES = {
     "bind_device role",
     "environment": "EnvFile Environment Problem Reading Setting Usage Variable VariableStatus",
     "events": "Event LogLine",
+    "init": "Fate InitPlan ModelVariable Proposal ProposedFile Replacement Surroundings",
     "jobs": "Ended Run",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
     "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service StackCheck",

@@ -148,6 +148,12 @@ class Reporter:
 
         show(self.page, document)
 
+    def proposal(self, document: Mapping[str, Any]) -> None:
+        """What init proposes, as a page. A script may have a password in it."""
+        from composetasks.report.init import show
+
+        show(self.page, {**document, "scripts": safe_data(document["scripts"])})
+
     def layers(self, document: Mapping[str, Any]) -> None:
         """The images' layers, what edits cost, and advice, as a page."""
         from composetasks.report.layers import show
@@ -277,6 +283,9 @@ class JsonReporter(Reporter):
         """The document is all."""
 
     def layers(self, document: Mapping[str, Any]) -> None:
+        """The document is all."""
+
+    def proposal(self, document: Mapping[str, Any]) -> None:
         """The document is all."""
 
     def plan(self, plan: Plan, *, announced: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from invoke import Collection, Program
+from invoke import Collection, Program, Task
 from invoke.exceptions import Exit
 from invoke.loader import FilesystemLoader
 
@@ -13,8 +14,24 @@ from composetasks.facts import ExitCode
 from composetasks.facts.program import started_as
 from composetasks.tasks import adapter
 from composetasks.tasks.collection import collection
+from composetasks.tasks.verb_task import verb_task
+
+if TYPE_CHECKING:
+    from composetasks.verbs.session import Session
 
 NAME = "composetasks"
+
+
+@verb_task(changing=True)
+def init(session: Session) -> ExitCode:
+    """Write what a project lacks (tasks.py, aliases, CI ...); say what replaces its scripts."""
+    from composetasks.verbs.init import init as verb
+
+    return verb(session)
+
+
+OWN: tuple[Task[Any], ...] = (init,)
+"""The tasks that this program has and a `tasks.py` has not: who has that needs them no more."""
 
 
 class ComposeTasks(Program):
@@ -28,8 +45,11 @@ class ComposeTasks(Program):
         folder, has_tasks = find_project(Path.cwd())
         self.config.set_project_location(str(folder))
         self.config.load_project()
-        if has_tasks:
-            self.namespace = self._of_project(folder)
+        tasks = self._of_project(folder) if has_tasks else collection()
+        for task in OWN:
+            if task.name not in tasks.task_names:
+                tasks.add_task(task)
+        self.namespace = tasks
         adapter.write_bytecode()
         super().parse_collection()
 

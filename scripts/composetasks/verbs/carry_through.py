@@ -3,7 +3,6 @@ verb. What is done stands in the plan, who does it is :mod:`composetasks.apply.c
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.store.run_record import RunRecord
 from composetasks.verbs import remember
+from composetasks.verbs.consent import agreed, somebody_is_there
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
@@ -100,14 +100,12 @@ def _consent(session: Session, plan: Plan) -> None:
     if not asked:
         return
     flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
-    if flag == "--yes" and sys.stdin.isatty() and sys.stderr.isatty():
+    if flag == "--yes" and somebody_is_there():
         question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
         if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in asked):
             yes = plan.project
             question = f"This replaces state. Type the project's name ({yes}) to go on:"
-        print(question, end=" ", file=sys.stderr, flush=True)
-        said = sys.stdin.readline().strip()
-        if said == yes or (yes == "y" and said.lower() in ("y", "yes")):
+        if agreed(question, yes):
             return
     raise TaskFailure(
         "refused: "

@@ -1,0 +1,42 @@
+"""Writes what init proposes: new files, and lines at the end of others. Nothing is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from composetasks.facts import Proposal, ProposedFile
+from composetasks.run.failure import TaskFailure
+
+
+def write(folder: Path, files: Iterable[ProposedFile]) -> Iterator[str]:
+    """Write files, yielding the path of each that is done; raises TaskFailure for one that somebody
+    made or changed since it was looked at, and where the project can't be written to."""
+    for file in files:
+        path = folder / file.path
+        try:
+            if file.proposal is Proposal.CREATE:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("x", encoding="utf-8") as stream:
+                    stream.write(file.new)
+            else:
+                _append(path, file)
+        except FileExistsError as error:
+            raise _changed(file.path) from error
+        except OSError as error:
+            raise TaskFailure(
+                f"{file.path} can't be written: {error.strerror}",
+                hint="see who may write to the project's folder, and run it again",
+            ) from error
+        yield file.path
+
+
+def _append(path: Path, file: ProposedFile) -> None:
+    with path.open("r+", encoding="utf-8", newline="") as stream:
+        if stream.read() != file.old:
+            raise _changed(file.path)
+        stream.write(file.new.removeprefix(file.old or ""))
+
+
+def _changed(path: str) -> TaskFailure:
+    return TaskFailure(f"{path} was changed meanwhile", hint="run it again to see what is left")

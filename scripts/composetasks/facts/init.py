@@ -1,0 +1,92 @@
+"""What `composetasks init` sees of a project, and what it proposes for it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ModelVariable:
+    """A variable that the compose files interpolate, or that ``.env`` sets: ``default`` is that of
+    the compose files, ``value`` that of ``.env`` ("" for none), ``comment`` what stands above it
+    there; ``required`` that Compose refuses the model without it, with ``message``."""
+
+    name: str
+    default: str = ""
+    value: str = ""
+    required: bool = False
+    message: str = ""
+    secret: bool = False
+    comment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A project as it is before: ``texts`` are the files that could be proposed and are there
+    already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
+    ``contexts`` are the build contexts that our own folder is in, each with the pattern that leaves
+    it out; ``tracked`` the files that git has."""
+
+    project: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[ModelVariable, ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()
+    git: bool = False
+    tracked: frozenset[str] = frozenset()
+
+
+class Proposal(str, enum.Enum):
+    """What becomes of a file: it is created, gets lines at its end, or is left to its owner."""
+
+    CREATE = "create"
+    APPEND = "append"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True)
+class ProposedFile:
+    """A file as it is (None where it is not there) and as it is proposed."""
+
+    path: str
+    proposal: Proposal
+    old: str | None
+    new: str
+
+
+class Fate(str, enum.Enum):
+    """What becomes of a command of a start script: a task does it, nothing has to, it stays, or
+    nobody knows."""
+
+    REPLACED = "replaced"
+    NEEDLESS = "needless"
+    STAYS = "stays"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What becomes of the lines ``first`` to ``last`` of a script, by which ``tasks``, and why."""
+
+    first: int
+    last: int
+    text: str
+    fate: Fate
+    tasks: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class InitPlan:
+    """All that init proposes: files, and what replaces each script."""
+
+    project: str
+    files: tuple[ProposedFile, ...] = ()
+    scripts: Mapping[str, tuple[Replacement, ...]] = field(default_factory=dict)
+
+    @property
+    def written(self) -> tuple[ProposedFile, ...]:
+        """The files that are created or get lines."""
+        return tuple(one for one in self.files if one.proposal is not Proposal.LEAVE)

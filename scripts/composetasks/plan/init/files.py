@@ -1,0 +1,129 @@
+"""The files that a project is given, each beside what is there. Nothing that is there is changed,
+but for lines at the end of ignore files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from composetasks.facts import InitPlan, Proposal, ProposedFile, Surroundings
+from composetasks.plan.init import texts
+from composetasks.plan.init.replacements import replacements
+from composetasks.plan.init.specification import MARK, specification, specified
+
+TASKS, EXAMPLE, MAKEFILE, NOXFILE = "tasks.py", ".env.example", "Makefile", "noxfile.py"
+GITIGNORE, DOCKERIGNORE = ".gitignore", ".dockerignore"
+GITHUB, GITLAB = ".github/workflows/smoke.yml", ".gitlab-ci.yml"
+OURS = "composetasks"
+IGNORED = {
+    "/.composetasks/": {".composetasks", ".composetasks/", "/.composetasks", "/.composetasks/"},
+    "/.env": {".env", "/.env", "*.env", ".env*", ".env.*"},
+}
+"""A line of `.gitignore`, and those that do the same."""
+
+
+def plan_init(seen: Surroundings) -> InitPlan:
+    """All that is proposed for a project; what it has already is left out."""
+    proposed = [
+        _tasks(seen),
+        _example(seen),
+        _makefile(seen),
+        _noxfile(seen),
+        _workflow(seen),
+        _gitignore(seen),
+        *_dockerignores(seen),
+    ]
+    files = tuple(one for one in proposed if one is not None and one.old != one.new)
+    scripts = {path: replacements(text) for path, text in sorted(seen.scripts.items())}
+    return InitPlan(seen.project, files, scripts)
+
+
+def _file(seen: Surroundings, path: str, new: str, *, append: bool = False) -> ProposedFile:
+    old = seen.texts.get(path)
+    if old is None:
+        return ProposedFile(path, Proposal.CREATE, None, new)
+    return ProposedFile(path, Proposal.APPEND if append else Proposal.LEAVE, old, new)
+
+
+def _joined(old: str, *parts: str) -> str:
+    """A text with others below it."""
+    return (old if old.endswith("\n") or not old else f"{old}\n") + "".join(parts)
+
+
+def _tasks(seen: Surroundings) -> ProposedFile | None:
+    """The lines of `tasks.py`; for one that has tasks of Invoke's, single tasks beside them.
+    Another program's file of that name is nobody's business here."""
+    old = seen.texts.get(TASKS)
+    if old is None:
+        return _file(seen, TASKS, texts.TASKS)
+    ours_or_not_invokes = OURS in old or not re.search(r"\b(?:from|import) invoke\b", old)
+    if ours_or_not_invokes or re.search(r"^(?:ns|namespace)\b", old, re.MULTILINE):
+        return None
+    return _file(seen, TASKS, _joined(old, texts.SINGLE_TASKS))
+
+
+def _example(seen: Surroundings) -> ProposedFile | None:
+    old = seen.texts.get(EXAMPLE)
+    if old is None:
+        return _file(seen, EXAMPLE, specification(seen.variables)) if seen.variables else None
+    return None if MARK in old else _file(seen, EXAMPLE, specified(old, seen.variables))
+
+
+def _makefile(seen: Surroundings) -> ProposedFile:
+    """The aliases; those whose names the Makefile does not have, where there is one."""
+    old = seen.texts.get(MAKEFILE, "")
+    taken = set(re.findall(r"^([\w-]+)\s*:(?!=)", old, re.MULTILINE))
+    left = {name: task for name, task in texts.ALIASES.items() if name not in taken}
+    new = _joined(old, *(["\n"] if old else []), texts.makefile(left)) if left else old
+    return _file(seen, MAKEFILE, new)
+
+
+def _noxfile(seen: Surroundings) -> ProposedFile | None:
+    old = seen.texts.get(NOXFILE)
+    if old is None:
+        return _file(seen, NOXFILE, texts.NOXFILE_HEAD + texts.SMOKE)
+    if re.search(r"^def smoke\b", old, re.MULTILINE):
+        return None
+    return _file(seen, NOXFILE, _joined(texts.with_imports(old), texts.SMOKE))
+
+
+def _workflow(seen: Surroundings) -> ProposedFile | None:
+    """A job of GitHub's, or of GitLab's where that is what the project uses."""
+    if GITLAB in seen.texts:
+        old = seen.texts[GITLAB]
+        return (
+            None
+            if "nox" in old
+            else _file(seen, GITLAB, _joined(old, "\n", texts.gitlab_job(seen.variables)))
+        )
+    if not seen.git or GITHUB in seen.texts:
+        return None
+    return _file(seen, GITHUB, texts.workflow(seen.variables))
+
+
+def _gitignore(seen: Surroundings) -> ProposedFile | None:
+    if not seen.git:
+        return None
+    old = seen.texts.get(GITIGNORE, "")
+    there = {line.strip() for line in old.splitlines()}
+    lines = [
+        line
+        for line, same in IGNORED.items()
+        if not there & same and line.strip("/") not in seen.tracked
+    ]
+    return _file(seen, GITIGNORE, _lines_added(old, lines), append=True)
+
+
+def _dockerignores(seen: Surroundings) -> Iterator[ProposedFile]:
+    """For each build context with our folder in it the line that leaves that out."""
+    for folder, pattern in seen.contexts:
+        path = f"{folder}/{DOCKERIGNORE}" if folder else DOCKERIGNORE
+        old = seen.texts.get(path, "")
+        there = {line.strip().strip("/") for line in old.splitlines()}
+        lines = [] if there & {pattern, "*", "**", f"**/{pattern}"} else [pattern]
+        yield _file(seen, path, _lines_added(old, lines), append=True)
+
+
+def _lines_added(old: str, lines: Iterable[str]) -> str:
+    added = "".join(f"{line}\n" for line in lines)
+    return _joined(old, texts.COMMENT, added) if added else old

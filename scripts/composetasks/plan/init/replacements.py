@@ -1,0 +1,118 @@
+"""What replaces each line of a start script: which task does it, and why it need not be said.
+
+Only Docker's and Compose's own commands are known here, and the shell's; what waits is known by
+its sleeping, whatever it asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from composetasks.facts import Fate, Replacement
+from composetasks.plan.init.docker_commands import WAITS, Found, done, of_compose, of_docker
+from composetasks.plan.init.shell import Lines, read
+
+
+def replacements(script: str) -> tuple[Replacement, ...]:
+    """What becomes of each line of a script."""
+    return tuple(_of_lines(lines) for lines in read(script))
+
+
+def _of_lines(lines: Lines) -> Replacement:
+    if lines.waits:
+        found = [done("up", why=WAITS)]
+    elif lines.commands is None:
+        found = [Found(Fate.UNKNOWN, why="a quote in it is not closed")]
+    else:
+        found = [_of_command(words) for words in lines.commands]
+    telling = [one for one in found if one.fate is not Fate.NEEDLESS] or found
+    fates = {one.fate for one in telling}
+    fate = next((one for one in WORST_FIRST if one in fates), Fate.NEEDLESS)
+    tasks = dict.fromkeys(task for one in telling for task in one.tasks)
+    whys = dict.fromkeys(one.why for one in telling if one.why)
+    return Replacement(lines.first, lines.last, lines.text, fate, tuple(tasks), "; ".join(whys))
+
+
+WORST_FIRST = (Fate.UNKNOWN, Fate.STAYS, Fate.REPLACED)
+SHELL = (
+    *("[", "[[", "awk", "cat", "cut", "grep", "head", "hostname", "id", "jq", "nproc"),
+    *("seq", "sort", "tail", "tr", "uname", "wc", "whoami", ":", "alias", "break", "cd"),
+    *("clear", "continue", "date", "declare", "dirname", "basename", "echo", "exit"),
+    *("export", "false", "for", "case", "function", "getopts", "local", "popd", "printf"),
+    *("pushd", "pwd", "read", "readonly", "return", "select", "set", "shift", "shopt"),
+    *("test", "trap", "true", "tput", "type", "typeset", "umask", "unset", "wait"),
+    *("which", "let", "banner"),
+)
+"""What starts, stops and waits for nothing."""
+
+
+def _of_command(words: Sequence[str]) -> Found:
+    name, rest = words[0].rpartition("/")[2], list(words[1:])
+    if name == "docker-compose":
+        return of_compose(rest)
+    if name == "docker":
+        return of_docker(rest)
+    if name in OTHERS:
+        return OTHERS[name](rest)
+    if name in SHELL or ("=" in name and name.partition("=")[0].rstrip("+").isidentifier()):
+        reads = [word for word in rest if word.endswith(".env") or ".env " in word]
+        return done("env", why=READS_ENV) if name == "export" and reads else Found(Fate.NEEDLESS)
+    return Found(Fate.UNKNOWN, why=f"what {name} does")
+
+
+READS_ENV = "Compose and the tasks read .env by themselves"
+
+
+def _source(rest: Sequence[str]) -> Found:
+    if any(word.endswith(".env") for word in rest):
+        return done("env", why=READS_ENV)
+    return Found(Fate.UNKNOWN, why=f"what {' '.join(rest)} does")
+
+
+def _copy(rest: Sequence[str]) -> Found:
+    if rest and rest[-1].rpartition("/")[2] == ".env":
+        return done("env --check", why="says what .env lacks; copying the example stays yours")
+    return Found(Fate.UNKNOWN, why="what is copied, and for whom")
+
+
+def _by_engine(what: str) -> Callable[[Sequence[str]], Found]:
+    return lambda rest: (
+        done("doctor", why=f"says whether an engine answers; {what} stays yours")
+        if any("docker" in word.lower() for word in rest)
+        else Found(Fate.UNKNOWN, why="what it starts or stops")
+    )
+
+
+def _open(rest: Sequence[str]) -> Found:
+    if any(word.startswith(("http://", "https://")) for word in rest):
+        return done("open", why="knows the URLs of the services")
+    return _by_engine("starting it")(rest)
+
+
+def _ports(_rest: Sequence[str]) -> Found:
+    return done("up", why="says who holds a port or a name, and ends nobody else's program")
+
+
+OTHERS: Mapping[str, Callable[[Sequence[str]], Found]] = {
+    "sleep": lambda rest: done("up", why=WAITS),
+    "wait-for-it.sh": lambda rest: done("up", why=WAITS),
+    "wait-for-it": lambda rest: done("up", why=WAITS),
+    "wait-for": lambda rest: done("up", why=WAITS),
+    "dockerize": lambda rest: done("up", why=WAITS),
+    "nc": lambda rest: done("up", why=WAITS),
+    "source": _source,
+    ".": _source,
+    "cp": _copy,
+    "mkdir": lambda rest: Found(Fate.STAYS, why="a mounted folder is the project's own"),
+    "chmod": lambda rest: Found(Fate.STAYS, why="rights of files are the project's own"),
+    "chown": lambda rest: Found(Fate.STAYS, why="rights of files are the project's own"),
+    "systemctl": _by_engine("starting it"),
+    "service": _by_engine("starting it"),
+    "command": _by_engine("installing it"),
+    "open": _open,
+    "xdg-open": _open,
+    "lsof": _ports,
+    "fuser": _ports,
+    "kill": _ports,
+    "curl": lambda rest: done("up", "status", why="wait for health checks, and show the URLs"),
+}

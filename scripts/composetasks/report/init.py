@@ -1,0 +1,108 @@
+"""What init proposes, as a document, and as unified diffs and lines for a person."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from composetasks.facts import Fate, InitPlan, Proposal, ProposedFile
+from composetasks.facts.program import typed
+from composetasks.report.documents import schema
+from composetasks.report.page import Page
+from composetasks.report.text import clean
+
+WORDS = {
+    Proposal.CREATE: "is created",
+    Proposal.APPEND: "gets lines at its end",
+    Proposal.LEAVE: "is there, and is left as it is; this is what would be changed in it",
+}
+STYLES = {"+": "green", "-": "red", "@": "cyan"}
+FATES = {
+    Fate.STAYS: "stays",
+    Fate.UNKNOWN: "not understood",
+}
+
+
+def init_document(plan: InitPlan, written: Collection[str] = ()) -> dict[str, Any]:
+    """The plan, with what of it is done."""
+    return {
+        "schema": schema("init"),
+        "project": plan.project,
+        "files": [
+            {
+                "path": one.path,
+                "action": one.proposal.value,
+                "written": one.path in written,
+                "diff": "".join(_diff(one)),
+            }
+            for one in plan.files
+        ],
+        "scripts": [
+            {
+                "path": path,
+                "lines": [
+                    {
+                        "first": one.first,
+                        "last": one.last,
+                        "text": one.text,
+                        "fate": one.fate.value,
+                        "tasks": list(one.tasks),
+                        "why": one.why,
+                    }
+                    for one in lines
+                ],
+            }
+            for path, lines in plan.scripts.items()
+        ],
+    }
+
+
+def _diff(file: ProposedFile) -> Iterator[str]:
+    """A unified diff that `patch -p1` and `git apply` read."""
+    old = (file.old or "").splitlines(keepends=True)
+    source = "/dev/null" if file.old is None else f"a/{file.path}"
+    lines = difflib.unified_diff(old, file.new.splitlines(keepends=True), source, f"b/{file.path}")
+    for line in lines:
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def show(page: Page, document: Mapping[str, Any]) -> None:
+    """The proposal as a page."""
+    page.line(f"init: {document['project']}", "bold")
+    for script in document["scripts"]:
+        _show_script(page, script)
+    for file in document["files"]:
+        page.line("")
+        page.line(f"{file['path']} {WORDS[Proposal(file['action'])]}", "bold")
+        for line in file["diff"].splitlines():
+            # As it is: neither folded, nor with blanks for tabs.
+            page.out.out(clean(line), style=STYLES.get(line[:1]))
+    if not document["files"]:
+        page.line("  every file is there", "green")
+
+
+def _show_script(page: Page, script: Mapping[str, Any]) -> None:
+    lines = script["lines"]
+    telling = [one for one in lines if one["fate"] != Fate.NEEDLESS.value]
+    page.line("")
+    page.line(f"{script['path']}: what replaces it", "bold")
+    rows: list[list[Any]] = []
+    for one in telling:
+        fate = Fate(one["fate"])
+        place = "-".join(dict.fromkeys((str(one["first"]), str(one["last"]))))
+        instead = [*map(typed, one["tasks"]), *([FATES[fate]] if fate in FATES else [])]
+        rows.append([f"  {place}", one["text"], ", ".join(instead), one["why"]])
+    if rows:
+        page.table(rows, ["  line", "in the script", "instead", "since"])
+    unknown = sum(one["fate"] == Fate.UNKNOWN.value for one in telling)
+    page.line(
+        f"  of {len(telling)} commands {len(telling) - unknown} are understood; the other "
+        f"{len(lines) - len(telling)} lines start, stop and wait for nothing"
+    )
+
+
+def summary(written: Collection[str], left: Collection[str]) -> str:
+    """What was done, in a line."""
+    done = f"written: {', '.join(written)}" if written else "nothing was written"
+    return f"{done}; left as they are: {', '.join(left)}" if left else done

@@ -1,0 +1,87 @@
+"""``init``: looks at a project that never heard of us, and writes what it lacks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from composetasks.apply.init.write import write
+from composetasks.facts import ExitCode, InitPlan, Model, Proposal, Surroundings
+from composetasks.observe.compose.model import load_model
+from composetasks.observe.compose.sources import compose_files, no_compose_file
+from composetasks.observe.env.usage import read_usage
+from composetasks.observe.init.surroundings import surroundings
+from composetasks.plan.init.files import plan_init
+from composetasks.report.init import init_document, summary
+from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
+from composetasks.store.build_records import own_pattern
+from composetasks.verbs.consent import agreed, somebody_is_there
+from composetasks.verbs.session import Session
+
+
+def init(session: Session) -> ExitCode:
+    """Show what is proposed, and write it with consent. What is there is left as it is."""
+    plan = plan_init(_seen(session))
+    options, told = session.options, session.reporter
+    if options.plan:
+        document = init_document(plan)
+        told.result(document, [])
+        told.proposal(document)
+        return ExitCode.CHANGES if plan.written and options.exit_code else ExitCode.OK
+    told.proposal(init_document(plan))
+    if plan.written:
+        _consent(session, plan)
+    written = list(write(session.folder, plan.written))
+    left = [one.path for one in plan.files if one.proposal is Proposal.LEAVE]
+    told.result(init_document(plan, written), [summary(written, left)])
+    return ExitCode.OK
+
+
+def _seen(session: Session) -> Surroundings:
+    compose = session.compose
+    if not compose_files(session.folder, session.files, session.process):
+        raise no_compose_file(session.folder)
+    model = _model(session, compose)
+    usage = read_usage(compose, session.environment.files)
+    contexts = sorted(set(_contexts(session.folder, model)) if model else ())
+    project = model.project if model else session.folder.name
+    return surroundings(session.environment, usage, project, contexts)
+
+
+def _model(session: Session, compose: Compose) -> Model | None:
+    """The model, with a value for each variable that it demands and nobody has chosen yet; None
+    where Compose refuses it for something else."""
+    names = [name for name, *_ in session.environment.demanded]
+    chosen = dict.fromkeys(names, "1") | dict(compose.environment)
+    with contextlib.suppress(TaskFailure):
+        filled = replace(compose, environment=chosen)
+        return load_model(filled, session.kept.cache, all_profiles=True)
+    return None
+
+
+def _contexts(folder: Path, model: Model) -> Iterator[tuple[str, str]]:
+    """The build contexts inside the project that our own folder is in."""
+    for service in model.services.values():
+        context = Path(service.build.context) if service.build else None
+        if context and context.is_dir() and context.is_relative_to(folder):
+            pattern = own_pattern(str(context), folder / ".composetasks" / "cache")
+            place = os.path.relpath(context, folder)
+            if pattern:
+                yield "" if place == "." else place, pattern
+
+
+def _consent(session: Session, plan: InitPlan) -> None:
+    names = ", ".join(one.path for one in plan.written)
+    if session.options.yes or session.options.force:
+        return
+    if somebody_is_there() and agreed(f"Write {names}? [y/N]"):
+        return
+    raise TaskFailure(
+        f"refused: {names} would be written",
+        code=ExitCode.REFUSED,
+        hint="nothing was changed; give --yes to consent",
+    )

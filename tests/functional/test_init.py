@@ -1,0 +1,140 @@
+"""`composetasks init`, from the built wheel: what it writes works, and what is there stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests import installed
+from tests.functional.scripted_engine import ScriptedEngine
+from tests.project import Project, own_environment
+
+COMPOSE = """
+services:
+  db:
+    image: web:1
+    environment: {PASSWORD: "${DB_PASSWORD:?choose one}", DB: "${DB_NAME:-shop}"}
+  web:
+    build: {context: .}
+    image: web:1
+    ports: ["${WEB_PORT:-8080}:80"]
+"""
+SCRIPT = "#!/bin/sh\ndocker compose down -v\nsleep 30\nPASSWORD=hunter22 ./seed.sh\n"
+WEB = {"Id": "sha256:web", "RepoTags": ["web:1"], "Created": 1, "Size": 2}
+NETWORKS = [{"Id": "n1", "Name": "bridge"}]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed.composetasks(tmp_path_factory)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, program: Path) -> Iterator[Project]:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    environment = own_environment()
+    environment.pop("DOCKER_CONTEXT", None)
+    environment["PATH"] = f"{program.parent}:{environment['PATH']}"
+    with ScriptedEngine(tmp_path) as engine:
+        environment["DOCKER_HOST"] = engine.url
+        engine.images, engine.networks = [WEB], NETWORKS
+        project = Project(folder, environment, program=(str(program),))
+        project.write("compose.yaml", COMPOSE)
+        project.write("Dockerfile", "FROM web:1\nCOPY . /app\n")
+        project.write("start_all.sh", SCRIPT)
+        project.write("Makefile", "test:\n\techo tested\n")
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        yield project
+
+
+def files(project: Project) -> dict[str, str]:
+    return {
+        str(path.relative_to(project.folder)): path.read_text()
+        for path in project.folder.rglob("*")
+        if path.is_file() and not {".composetasks", ".git"} & set(path.parts)
+    }
+
+
+def test_nothing_is_written_before_it_was_shown_and_consented_to(shop: Project) -> None:
+    before = files(shop)
+    planned = shop.inv("init", "--plan")
+    assert planned.code == 0, planned.err
+    assert shop.inv("init", "--plan", "--exit-code").code == 10
+    document = shop.inv("init", "--plan", "--json").document
+    (script,) = document["scripts"]
+    assert [one["tasks"] for one in script["lines"]] == [["down", "reset-state"], ["up"], []]
+    assert "not understood" in planned.out
+    assert "hunter22" not in planned.out
+    refused = shop.inv("init")
+    assert refused.code == 4
+    assert "would be written" in refused.err
+    assert files(shop) == before
+
+
+def test_what_was_written_works(shop: Project) -> None:
+    before = files(shop)
+    ran = shop.inv("init", "--yes")
+    assert ran.code == 0, ran.err
+    written = files(shop)
+    assert {path: written[path] for path in before} == before  # the Makefile, too
+    assert set(written) - set(before) == {
+        *("tasks.py", ".env.example", "noxfile.py", ".github/workflows/smoke.yml"),
+        *(".gitignore", ".dockerignore"),
+    }
+    inv = Project(shop.folder, shop.environment)
+    # A variable that the model can't be without is missing until somebody chooses it.
+    checked = inv.inv("env", "--check")
+    assert checked.code == 6
+    assert "choose one" in checked.out + checked.err
+    shop.write(".env", "DB_PASSWORD=of-my-own\nWEB_PORT=none\n").chmod(0o600)
+    assert "WEB_PORT" in inv.inv("env", "--check").out
+    shop.write(".env", "DB_PASSWORD=of-my-own\n").chmod(0o600)
+    assert inv.inv("env", "--check").code == 0
+    plan = inv.inv("up", "--plan")
+    assert plan.code == 0, plan.err
+    assert "create-container" in plan.out
+    assert "plain `docker compose build` copies" not in plan.out  # of our own folder
+    sessions = subprocess.run(
+        [sys.executable, "-m", "nox", "--list"],
+        cwd=shop.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "smoke" in sessions.stdout
+
+
+def test_the_diff_of_what_is_there_can_be_applied(shop: Project) -> None:
+    shop.write(".env", "DB_PASSWORD=of-my-own\n")
+    shown = shop.inv("init", "--plan").out
+    subprocess.run(["patch", "-p1", "-s"], cwd=shop.folder, input=shown, text=True, check=True)
+    document = shop.inv("init", "--json").document
+    assert document["files"] == []
+    for alias, ran in (("status", "composetasks status "), ("reset", "composetasks reset-state ")):
+        made = subprocess.run(
+            ["make", "-n", alias], cwd=shop.folder, capture_output=True, text=True, check=True
+        )
+        assert made.stdout.strip() == ran.strip()
+    listed = subprocess.run(
+        ["make", "snapshots"], cwd=shop.folder, capture_output=True, text=True, check=False
+    )
+    assert listed.returncode == 2  # no alias for what is seldom typed
+
+
+def test_a_project_with_a_tasks_file_has_init_too(shop: Project) -> None:
+    shop.write("tasks.py", "from composetasks import collection\nns = collection(['up'])\n")
+    listed = shop.inv().out
+    assert "init" in listed
+    assert "snapshot" not in listed
+    assert "tasks.py" not in [
+        one["path"] for one in shop.inv("init", "--plan", "--json").document["files"]
+    ]
+    ran = replace(shop, folder=shop.folder.parent).inv("init")
+    assert ran.code == 6
+    assert "no compose file" in ran.err

@@ -1,0 +1,82 @@
+"""What replaces each line of a start script: over scripts as projects have them, made small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from composetasks.facts import Fate, Replacement
+from composetasks.plan.init.replacements import replacements
+
+SCRIPTS = Path(__file__).parents[3] / "corpus" / "scripts"
+SCRIPT = {path.stem: path.read_text("utf-8") for path in SCRIPTS.glob("*.sh")}
+EXPECTED = {path.stem: path.read_text("utf-8") for path in SCRIPTS.glob("*.expected")}
+"""For each line of a script its place, what becomes of it, and the tasks that do it instead."""
+
+
+def line(one: Replacement) -> str:
+    place = str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
+    return f"{place} {one.fate.value} {', '.join(one.tasks)}".rstrip()
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPT))
+def test_a_start_script_line_by_line(name: str) -> None:
+    assert [line(one) for one in replacements(SCRIPT[name])] == EXPECTED[name].splitlines()
+
+
+def test_there_are_a_dozen_of_them() -> None:
+    assert len(SCRIPT) >= 12
+    assert sorted(SCRIPT) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("command", "tasks"),
+    [
+        ("docker rm -f db", "up"),
+        ("docker rm -f $(docker ps -aq)", "down, clean-orphans"),
+        ("docker ps -aq | xargs docker rm -f", "down, clean-orphans"),
+        ("docker ps -q --filter name=shop | xargs -r docker stop", "down"),
+        ("docker compose down -v", "down, reset-state"),
+        ("docker-compose down -vt 5 --remove-orphans", "down, reset-state, clean-orphans"),
+        ("docker compose -f a.yml --profile dev up --build -d web", "up web"),
+        ("sudo -E docker-compose --env-file=.env up -t 10 web db", "up web db"),
+        ('DC="docker compose -p x"; $DC up db', "up db"),
+        ("docker compose up $SERVICES", "up"),
+        ("docker compose build --no-cache web", "build --no-cache web"),
+        ("docker compose logs -f --tail 10 web", "logs --follow web"),
+        ("docker compose exec -T -u root db psql -c 'select 1'", "exec db"),
+        ("docker logs -f web", "logs --follow SERVICE"),
+        ("docker volume rm shop_data", "reset-state"),
+        ("docker network create shop", "up"),
+        ("docker system prune -f", "down, clean-orphans"),
+        ("sleep 30", "up"),
+        ("until pg_isready -h db; do sleep 1; done", "up"),
+        ("while ! nc -z localhost 5432; do sleep 0.1; done", "up"),
+        ("export $(cat .env | xargs)", "env"),
+        (". ./.env", "env"),
+    ],
+)
+def test_a_command_and_the_tasks_that_replace_it(command: str, tasks: str) -> None:
+    (found,) = replacements(command)
+    assert (found.fate, ", ".join(found.tasks)) == (Fate.REPLACED, tasks)
+
+
+@pytest.mark.parametrize(
+    "command", ["npm run migrate", "./seed.sh", "docker frobnicate", 'echo "never closed']
+)
+def test_what_is_not_understood_is_said(command: str) -> None:
+    (found,) = replacements(command)
+    assert found.fate is Fate.UNKNOWN
+    assert found.why
+
+
+def test_a_line_of_which_half_is_understood() -> None:
+    (found,) = replacements("docker compose up -d && npm start")
+    assert (found.fate, found.tasks) == (Fate.UNKNOWN, ("up",))
+    assert "what npm does" in found.why
+
+
+def test_options_of_compose_have_names_that_every_task_knows() -> None:
+    (found,) = replacements("docker compose -f dev.yml --profile web up")
+    assert "COMPOSE_FILE and COMPOSE_PROFILES" in found.why
