@@ -134,8 +134,9 @@ class World:
     ``away`` is the address of an engine on another host, "" for one on this. ``missing`` are the
     mount sources, devices and files that the engine's host does not have; ``only_here`` those of
     them that this host has, with something in them; ``empty_folders`` the mount sources that are
-    folders with nothing in them; ``missing_plugins`` are the drivers of networks and volumes that
-    the engine does not list.
+    folders with nothing in them, ``silent`` those whose file systems do not answer, with where
+    these are mounted; ``missing_plugins`` are the drivers of networks and volumes that the engine
+    does not list.
     ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``,
     ``unkept`` and ``snapshots`` are there for the verbs that are about them; ``shared`` is None
     where no registry is set. ``orphans`` are this project's; what belongs to them is not in
@@ -163,6 +164,7 @@ class World:
     undigested: frozenset[str] = frozenset()
     edited: Mapping[str, str] = field(default_factory=dict)
     empty_folders: frozenset[str] = frozenset()
+    silent: Mapping[str, str] = field(default_factory=dict)
     missing_plugins: frozenset[str] = frozenset()
     old_contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: tuple[State, ...] = ()

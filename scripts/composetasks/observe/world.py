@@ -17,6 +17,7 @@ from composetasks.observe.conflicts.mount_sources import (
     empty_folders,
     missing_away,
     missing_sources,
+    silent_sources,
 )
 from composetasks.observe.conflicts.state_times import with_since
 from composetasks.observe.engine.endpoint import chosen
@@ -109,6 +110,7 @@ def observe_world(
         missing=missing,
         only_here=only_here,
         empty_folders=empty_folders(model) if here else frozenset(),
+        silent=silent_sources(model) if here else {},
         missing_plugins=_missing_plugins(model, client),
         old_contents=old_contents(
             model, engine.containers, client, container_configs.digest_key(cache)

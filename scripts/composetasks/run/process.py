@@ -22,6 +22,11 @@ from composetasks.run import waiting
 
 GRACE_SECONDS = 10.0
 """How long a child may take to end after SIGTERM (or SIGINT) before it is killed."""
+KILLED_SECONDS = 2.0
+"""How long one that was killed may take. What takes longer waits for a file system that does not
+answer, and nothing ends that: it is left behind."""
+TOO_LONG = 124
+"""The code of a program that took too long, as `timeout` has it."""
 
 _children: set[subprocess.Popen[bytes]] = set()
 _children_lock = threading.Lock()
@@ -149,13 +154,14 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     timeout: float | None = None,
+    grace: float = GRACE_SECONDS,
     check: bool = True,
 ) -> Completed:
     """Run a program to its end, quietly.
 
-    ``env`` replaces the whole environment where given; ``timeout`` is in seconds. Raises
-    :class:`ProgramError` when it can't be started or takes too long, and, with ``check``, when
-    it ends with another code than 0.
+    ``env`` replaces the whole environment where given; ``timeout`` is in seconds, and so is the
+    ``grace`` of one that takes longer. Raises :class:`ProgramError` when it can't be started or
+    takes too long, and, with ``check``, when it ends with another code than 0.
     """
     child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     data = None if stdin is None else stdin.encode()
@@ -163,9 +169,9 @@ def run(
         with waiting.on(named(argv)):
             out, err = child.communicate(data, timeout)
     except subprocess.TimeoutExpired as error:
-        _end(child, signal.SIGTERM)
+        _end(child, signal.SIGTERM, grace)
         message = f"no answer within {timeout:g} s"
-        raise ProgramError(argv, 124, "", message) from error
+        raise ProgramError(argv, TOO_LONG, "", message) from error
     except BaseException:
         _end(child, signal.SIGTERM)
         raise
@@ -302,10 +308,12 @@ class Running:
         return code
 
     def end(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end, kill it after GRACE_SECONDS, and return its exit code."""
+        """Ask it to end, kill it after GRACE_SECONDS, and return its exit code: that of SIGKILL
+        where it had to be left behind."""
         _end(self._child, with_signal)
         _ended(self._child)
-        while any(thread.is_alive() for thread in self._threads):
+        left = self._child.returncode is None
+        while not left and any(thread.is_alive() for thread in self._threads):
             # A reader may stand before a full queue that nobody empties any more.
             with contextlib.suppress(queue.Empty):
                 self._lines.get(timeout=0.01)
@@ -315,7 +323,7 @@ class Running:
         # Another thread may be reading, and what tells it the end may just have been taken away.
         for _ in self._threads:
             self._lines.put(None)
-        return self._child.returncode
+        return 128 + signal.SIGKILL if left else self._child.returncode
 
     def __enter__(self) -> Running:
         return self
@@ -338,7 +346,8 @@ def _end(
             child.wait(seconds)
         except subprocess.TimeoutExpired:
             _signal_group(child, signal.SIGKILL)
-            child.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(KILLED_SECONDS)
 
 
 def end_all(seconds: float = GRACE_SECONDS) -> None:

@@ -18,7 +18,7 @@ from invoke.exceptions import Exit
 from composetasks.facts import ExitCode
 from composetasks.facts.program import typed
 from composetasks.report.reporter import Reporter, reporter
-from composetasks.run import process, waiting
+from composetasks.run import file_systems, process, waiting
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.outside_failures import from_outside, silent
@@ -54,6 +54,7 @@ def run_verb(
     with ended_politely(process.kill_all), waiting.told(told.note):
         try:
             settings = read_settings(settings_of(context))
+            file_systems.wait_for(settings.engine_timeout)
             known = frozenset(known_tasks)
             session = Session(name, folder, settings, told, options(), known, changing)
             code = verb(session)

@@ -25,6 +25,7 @@ from composetasks.plan.instances.override import (
     published_ports,
 )
 from composetasks.plan.instances.separation import folder_of, own_volumes
+from composetasks.run import file_systems
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.owner import Owner
@@ -109,7 +110,7 @@ class Instance:
         folders = {
             source: self.place / "state" / own
             for source in _bind_sources(model)
-            if (own := state.get(Path(source).resolve()))
+            if (own := state.get(Path(file_systems.realpath(source))))
         }
         for mounted, path in folders.items():
             _make_like(Path(mounted), path)

@@ -1,5 +1,5 @@
 """The project's own text files, as they are read everywhere: in UTF-8, whatever the locale says,
-and only where reading does not wait for somebody who writes."""
+and only where reading waits for nobody: who writes into a pipe, or who serves a file system."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import errno
 import os
 import stat
 from pathlib import Path
+
+from composetasks.run import file_systems
 
 PIPES = (stat.S_IFIFO, stat.S_IFSOCK)
 
@@ -28,8 +30,16 @@ def text(path: Path) -> str:
 
 
 def is_pipe(path: Path) -> bool:
-    """Whether a path leads to a named pipe or a socket."""
+    """Whether a path leads to a named pipe or a socket. Raises TaskFailure, as all here, where it
+    lies on a file system that does not answer."""
+    file_systems.check(path)
     try:
         return stat.S_IFMT(os.stat(path).st_mode) in PIPES
     except OSError:
         return False
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path."""
+    file_systems.check(path)
+    return path.exists()

@@ -84,7 +84,8 @@ def _read(compose: Compose) -> tuple[Path, ...] | None:
     read = sources.reached(files, compose.folder, compose.environment)
     looked_for = sources.looked_for(compose.folder, compose.files, compose.environment)
     found = (*looked_for, *read) if read is not None else ()
-    tellable = all(path.is_file() or path.is_dir() or not path.exists() for path in found)
+    there = filter(project_files.exists, found)
+    tellable = all(path.is_file() or path.is_dir() for path in there)
     return tuple(dict.fromkeys(found)) if found and tellable else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from composetasks.facts import Environment, Model
+from composetasks.run import file_systems
 from composetasks.run.masking import spellings
 from composetasks.run.secret_values import parts
 
@@ -37,6 +38,8 @@ def _variables(names: Iterable[str], environment: Environment) -> Iterator[str]:
 
 def _read(path: Path) -> str:
     """A file's text; "" for what can't be read, or is no regular file."""
+    if file_systems.silent(path):
+        return ""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -43,9 +43,9 @@ def compose_files(
         return tuple(Path(os.path.normpath(folder / name)) for name in names)
     for place in (folder, *folder.parents):
         for name in DEFAULT_NAMES:
-            if (place / name).exists():
+            if project_files.exists(place / name):
                 overrides = [place / other for other in OVERRIDE_NAMES]
-                return (place / name, *[path for path in overrides if path.exists()][:1])
+                return (place / name, *list(filter(project_files.exists, overrides))[:1])
     return ()
 
 
@@ -79,7 +79,7 @@ def looked_for(
     for place in (folder, *folder.parents):
         names = [place / name for name in DEFAULT_NAMES]
         places += names
-        if any(path.exists() for path in names):
+        if any(map(project_files.exists, names)):
             return (*places, *(place / name for name in OVERRIDE_NAMES))
     return tuple(places)
 
@@ -109,7 +109,7 @@ def example_of(path: Path) -> Path | None:
     names = [form.format(path.name) for form in EXAMPLES]
     names += EXAMPLES_OF_ENV if path.name == ".env" else ()
     found = (path.with_name(name) for name in names)
-    return next((one for one in found if one.is_file()), None)
+    return next((one for one in found if project_files.exists(one) and one.is_file()), None)
 
 
 def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:

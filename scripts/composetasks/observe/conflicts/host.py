@@ -19,6 +19,7 @@ from pathlib import Path
 
 from composetasks.facts import Container, Model, PortHolder
 from composetasks.observe.instances.checkout import same_checkout
+from composetasks.run import file_systems
 
 TCP_LISTEN, UDP_BOUND = "0A", "07"
 """States in /proc/net: a listening TCP socket; a UDP socket without a peer (proc(5))."""
@@ -278,7 +279,7 @@ def real_paths(
     files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
     folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}
     paths = {
-        path: os.path.realpath(path) if _there(path) else None
+        path: file_systems.realpath(path) if _there(path) else None
         for path in sorted(files | folders)
         if here or _there(path)
     }
@@ -292,6 +293,8 @@ def real_paths(
 
 def _there(path: str) -> bool:
     """Whether something is there; what we may not look into counts as there."""
+    if file_systems.silent(path):
+        return True
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

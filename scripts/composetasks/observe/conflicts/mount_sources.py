@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from composetasks.facts import Engine, Model, Volume, bind_device
 from composetasks.observe.engine import host_files
+from composetasks.run import file_systems
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -23,7 +24,8 @@ IN_A_CONTAINER = ("/.dockerenv", "/run/.containerenv")
 def missing_sources(model: Model, volumes: Iterable[Volume], client: APIClient) -> frozenset[str]:
     """The sources of bind mounts, the devices of services and volumes, and the files of secrets
     and configs that are not there."""
-    missing = {path for path in _named(model, volumes) if not _there(path)}
+    silent = silent_sources(model)
+    missing = {path for path in _named(model, volumes) if path not in silent and not _there(path)}
     if not missing or str(client.info().get("Name")) == os.uname().nodename:
         return frozenset(missing)
     if any(os.path.exists(mark) for mark in IN_A_CONTAINER):
@@ -36,18 +38,24 @@ def missing_away(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """The same for an engine on another host, which is asked for what no container of the model
     mounts already; and those of them that this host has, with something in them."""
-    ours = (one for one in engine.containers if one.project == model.project)
-    mounted = {path for one in ours for path in one.binds}
+    containers = (one for one in engine.containers if one.project == model.project)
+    mounted = {path for one in containers for path in one.binds}
     wanted = {path for path in _named(model, engine.volumes) if path.startswith("/")}
     missing = host_files.missing(client, wanted - mounted)
-    return missing, frozenset(
-        path for path in missing if _there(path) and not _is_empty(Path(path))
-    )
+    ours = missing - silent_sources(model).keys()
+    return missing, frozenset(path for path in ours if _there(path) and not _is_empty(Path(path)))
 
 
 def empty_folders(model: Model) -> frozenset[str]:
     """The sources of bind mounts that are folders with nothing in them."""
-    return frozenset(path for path in _bound(model) if _is_empty(Path(path)))
+    there = _bound(model) - silent_sources(model).keys()
+    return frozenset(path for path in there if _is_empty(Path(path)))
+
+
+def silent_sources(model: Model) -> dict[str, str]:
+    """The sources of bind mounts whose file systems do not answer, with where these are mounted."""
+    found = {path: file_systems.silent(path) for path in _bound(model)}
+    return {path: point for path, point in found.items() if point}
 
 
 def _named(model: Model, volumes: Iterable[Volume]) -> Iterator[str]:

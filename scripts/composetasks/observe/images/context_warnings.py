@@ -15,6 +15,7 @@ from composetasks.observe.images.ignore import Ignore, State
 from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import Files
 from composetasks.observe.state.code_folders import why_no_state
+from composetasks.run import file_systems
 from composetasks.store import build_records, memory
 
 LARGE_BYTES = 100_000_000
@@ -69,7 +70,7 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
     """Folders among the files that a service writes to and git tracks nothing of."""
     mounts = sorted(
         {
-            os.path.relpath(os.path.realpath(mount.source), folder)
+            os.path.relpath(file_systems.realpath(mount.source), folder)
             for service in model.services.values()
             for mount in service.mounts
             if mount.type == "bind" and not mount.read_only

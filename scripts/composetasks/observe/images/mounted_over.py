@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from composetasks.facts import Hidden, Service
 from composetasks.observe.images.needs import Needs, Part
 from composetasks.observe.images.selection import select
+from composetasks.run import file_systems
 
 
 def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Service]) -> Hidden:
@@ -84,7 +85,7 @@ def _mounts(service: Service, source: str, target: str) -> bool:
     if mount is None or mount.type != "bind":
         return False
     below = _below(target, mount.target) or ""
-    return os.path.realpath(os.path.join(mount.source, below)) == os.path.realpath(source)
+    return file_systems.realpath(os.path.join(mount.source, below)) == os.path.realpath(source)
 
 
 def _filled(services: Iterable[Service], target: str) -> Iterator[str]:

@@ -25,7 +25,7 @@ from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget,
 from composetasks.observe.images.selection import Selection, select
 from composetasks.observe.images.stages import find_needs
 from composetasks.observe.images.tree import Files, memory_of, read_files
-from composetasks.run import masking
+from composetasks.run import file_systems, masking
 from composetasks.run.failure import TaskFailure
 from composetasks.run.secret_values import secret_name
 from composetasks.store import build_records
@@ -114,6 +114,8 @@ class Observer:
         """The inputs of an image whose context is a folder."""
         named = _texts(build.definition.get("additional_contexts"))
         args = _texts(build.definition.get("args"))
+        for context in (build.context, *filter(is_folder, named.values())):
+            file_systems.check_all(context)
         folder = self._folder(service, build.context, "build context")
         dockerfile, place = _dockerfile(service, build, folder)
         needs = self._needs(service, dockerfile, build, args, named, options)
@@ -371,7 +373,7 @@ def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile
         return parse(str(inline)), None
     name = build.dockerfile or "Dockerfile"
     place = os.path.join(folder, name)
-    if not os.path.exists(place) and name == "Dockerfile":
+    if not project_files.exists(Path(place)) and name == "Dockerfile":
         # BuildKit takes this one too.
         place = os.path.join(folder, "dockerfile")
     try:

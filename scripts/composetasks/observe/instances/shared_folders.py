@@ -16,7 +16,7 @@ from composetasks.observe.state.places import (
     mounts_of,
     use,
 )
-from composetasks.run import settings
+from composetasks.run import file_systems, settings
 
 SYSTEM = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr"),
@@ -41,7 +41,9 @@ def shared_sources(
     for path, mounts in sorted(mounts_of(model, "bind").items()):
         place = Path(path)
         services, written = use(mounts)
-        if not written or place in moved or path in settled or _of_the_machine(place):
+        if not written or place in moved or path in settled or file_systems.silent(path):
+            continue
+        if _of_the_machine(place):
             continue
         if place.name.startswith(".env") or holds_project(place, model, folder.resolve()):
             continue

@@ -17,6 +17,7 @@ from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import memory_of, read_files
+from composetasks.run import file_systems
 
 OWN = (".composetasks", "**/.git", "**/__pycache__")
 """What tools write beside the code they run."""
@@ -42,7 +43,9 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
     inputs = [one for one in binds if not _is_state(model, service, one)]
     found = {}
     for source in sorted({*(one.source for one in inputs), *service.needs}):
-        if _is_file(source) or _in_project(model, source):
+        # One that does not answer keeps the service from a start anyway.
+        silent = file_systems.silent(source)
+        if not silent and (_is_file(source) or _in_project(model, source)):
             memory = memory_of(cache, service.name, f"mount {source}")
             without = tuple(dict.fromkeys(_inner_state(model, source)))
             found[source] = _digest(Path(source), without, memory, listings)

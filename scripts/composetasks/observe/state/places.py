@@ -4,7 +4,6 @@ project, single files, or code: why each of those is none is said (:class:`Unkep
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.engine import PROJECT
 from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
-from composetasks.run import settings
+from composetasks.run import file_systems, settings
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -88,14 +87,14 @@ def _mounted(client: APIClient) -> dict[str, set[str]]:
     for one in client.containers(all=True):
         for mount in one.get("Mounts") or ():
             volume = mount.get("Name") if mount.get("Type") == "volume" else ""
-            place = volume or os.path.realpath(str(mount.get("Source") or "/"))
+            place = volume or file_systems.realpath(str(mount.get("Source") or "/"))
             found.setdefault(str(place), set()).add(str(one["Id"]))
     return found
 
 
 def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
     """The containers that have it, or something inside it, mounted."""
-    folder = one.place if one.kind == "folder" else os.path.realpath(one.folder or "/")
+    folder = one.place if one.kind == "folder" else file_systems.realpath(one.folder or "/")
     within = f"{folder}/" if folder != "/" else "\0"
     return tuple(
         sorted(
@@ -146,7 +145,7 @@ def _volumes(
             description=setting.description,
             exists=volume is not None,
             folder=device,
-            outside=bool(device) and home_of(Path(os.path.realpath(device)), homes) is None,
+            outside=bool(device) and home_of(Path(file_systems.realpath(device)), homes) is None,
         )
 
 
@@ -245,7 +244,7 @@ def by_path(
     """The names that the settings give to paths, and to those that an instance has in their
     place."""
     known = {
-        os.path.realpath(home / (setting.path or name)): name
+        file_systems.realpath(home / (setting.path or name)): name
         for home in reversed(homes)
         for name, setting in named.items()
     }
@@ -275,6 +274,9 @@ def _found_folders(
         place = Path(path)
         home = own if own and own in place.parents else home_of(place, homes)
         services, written = use(mounts)
+        if file_systems.silent(path):
+            unkept.append(Unkept(path, services, "its file system does not answer"))
+            continue
         if not written or _is_special(place):
             continue
         if home is None or place.is_file():
@@ -346,7 +348,7 @@ def mounts_of(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
     for name, service in model.services.items():
         for mount in service.mounts:
             if mount.type == kind and mount.source:
-                key = os.path.realpath(mount.source) if kind == "bind" else mount.source
+                key = file_systems.realpath(mount.source) if kind == "bind" else mount.source
                 found.setdefault(key, []).append((name, mount))
     return found
 

@@ -27,29 +27,37 @@ FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 
 def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
     """A blocker for each file, folder or device that containers to be started need and nobody
-    makes."""
+    makes, and for each that the engine would wait for without an end."""
     users: dict[str, list[str]] = {}
     for name in started(steps):
-        for path in world.model.services[name].needs:
-            if path in world.missing:
-                users.setdefault(path, []).append(name)
-        for mount in world.model.services[name].mounts:
-            if mount.type == "bind" and mount.source in world.only_here:
-                users.setdefault(mount.source, []).append(name)
-    where = f" at {world.away}" if world.away else ""
+        service = world.model.services[name]
+        sources = (one.source for one in service.mounts if one.type == "bind")
+        for path in (
+            *(one for one in service.needs if one in world.missing),
+            *(one for one in sources if one in world.only_here or one in world.silent),
+        ):
+            users.setdefault(path, []).append(name)
     for path, names in users.items():
+        needed = f"{', '.join(dict.fromkeys(names))}: {path}, which its containers need,"
         yield Blocker(
             kind="mount",
             target=path,
-            message=f"{', '.join(dict.fromkeys(names))}: {path}, which its containers need, does "
-            f"not exist{where}",
+            message=f"{needed} {_why_not(path, world)}",
             hint=_way_out(path, world),
             code=ExitCode.INVALID,
             service=names[0],
         )
 
 
+def _why_not(path: str, world: World) -> str:
+    if point := world.silent.get(path):
+        return f"can't be reached: the file system at {point} does not answer"
+    return f"does not exist at {world.away}" if world.away else "does not exist"
+
+
 def _way_out(path: str, world: World) -> str:
+    if point := world.silent.get(path):
+        return f"see why (`stat -f {point}` waits for it as well), or unmount it"
     if not world.away:
         return "create it, or correct the path in the compose file"
     # Docker itself would make an empty folder there, and start the service on it.
