@@ -36,9 +36,9 @@ def test_snapshots_and_failure_pages_hold_no_secret(project: Project) -> None:
 
     says = "echo the password is $$DB_PASSWORD and the key $$PRIVATE_KEY; exit 3"
     assert '    command: [sleep, "3600"]\n' in with_state
-    failing = with_state.replace(
-        '    command: [sleep, "3600"]\n', f"    command: [sh, -c, '{says}']\n"
-    )
+    # It is never healthy, and so never up, however long it takes to say it and end.
+    never_up = f"    command: [sh, -c, '{says}']\n    healthcheck: {{test: [CMD, 'false']}}\n"
+    failing = with_state.replace('    command: [sleep, "3600"]\n', never_up)
     project.write("compose.yaml", failing)
     failed = project.inv("up", "--timeout", "20")
     assert failed.code == 8, failed.err
