@@ -14,6 +14,12 @@ import pytest
 from tests.bootstrap.machine import ROOT, Machine
 
 OTHER = 65534
+DOCKER = """case "$*" in
+"version "*) echo 28.5.2 ;;
+"buildx version") echo github.com/docker/buildx v0.29.1 x ;;
+*) exit 1 ;;
+esac"""
+"""A client whose engine answers, and that has no Compose."""
 two_users = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 
 
@@ -107,6 +113,43 @@ def test_a_strict_umask_is_no_hindrance(shared: Machine) -> None:
     store = shared.folder / "home/.local/share/composetasks"
     assert store.stat().st_mode & 0o777 == 0o700
     assert (shared.folder / "home/.docker/cli-plugins/docker-compose").exists()
+
+
+CIRCUMSTANCES = {
+    "DOCKER_HOST": "export DOCKER_HOST=unix:///run/user/1000/docker.sock",
+    "no HOME": "unset HOME",
+    "a strict umask": "umask 077",
+    "all at once": "unset HOME; export DOCKER_HOST=tcp://far:2375; umask 077",
+}
+
+
+@pytest.mark.parametrize("circumstances", CIRCUMSTANCES)
+def test_a_member_of_the_docker_group_gets_everything_ready(
+    shared: Machine, circumstances: str
+) -> None:
+    """Without root, where an engine answers; its address reaches every part and the task."""
+    shared.user("somebody")
+    for program in ("apt-get", "dockerd"):
+        shared.has(program)
+    shared.has("docker", DOCKER)
+    shared.put(shared.checkout / "scripts/bootstrap/venv.sh")
+    shared.put(shared.checkout / ".venv/bin/python", "echo hub; : >.env")
+    shared.put(shared.checkout / ".venv/bin/inv", 'echo "at ${DOCKER_HOST:-}" >>"$STATE/calls"')
+    up = ["sh", "-c", f'{CIRCUMSTANCES[circumstances]}; exec "$@"', "sh"]
+    done = subprocess.run(
+        [*up, *shared.argv("inv.sh", "up")],
+        env=shared.environment,
+        cwd=shared.checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    host = re.search("DOCKER_HOST=([^;]+)", CIRCUMSTANCES[circumstances])
+    assert shared.calls[-2:] == ["inv up", f"at {host[1] if host else ''}"]
+    assert (shared.checkout / ".composetasks/ready").exists()
+    assert shared.called("apt-get") == shared.called("dockerd") == []
+    assert not shared.machine.exists()
 
 
 def test_what_containers_read_from_the_checkout_they_may_read(shared: Machine) -> None:

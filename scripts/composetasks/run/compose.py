@@ -99,7 +99,17 @@ def surroundings(folder: Path) -> dict[str, str]:
             paths = (_from(stands, path) for path in environment[name].split(separator))
             environment[name] = separator.join(paths)
     environment["PWD"] = str(_as_reached(folder, stands, environment.get("PWD", "")))
+    own = Path(environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
+    if "BUILDX_CONFIG" not in environment and not _can_be_made(own):
+        # Buildx builds nothing where it can keep nothing; bootstrap's HOME is the same then.
+        environment["BUILDX_CONFIG"] = str(folder / ".composetasks/home/.docker/buildx")
     return environment
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether a folder may be written to, or made: a user may have no home, or none of theirs."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return os.access(there, os.W_OK | os.X_OK)
 
 
 def _from(stands: Path, path: str) -> str:
