@@ -159,6 +159,18 @@ def unit(session: nox.Session) -> None:
     pytest(session, "tests/unit")
 
 
+@nox.session(default=False, python=interpreters()[:1] or SUPPORTED[:1])
+def lowest(session: nox.Session) -> None:
+    """The unit tests with the oldest of everything that pyproject allows, under the oldest CPython
+    of this machine: what the bounds promise.
+    """
+    session.run_install(
+        *("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct"),
+        *("--group", "test", "--reinstall-package", "composetasks", str(ROOT)),
+    )
+    pytest(session, "tests/unit")
+
+
 @nox.session
 def functional(session: nox.Session) -> None:
     """The command line and bootstrap, each against a scripted world."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,10 @@ def test_the_list_and_the_versions(shop: Project) -> None:
     listed, inv = shop.inv(), Project(shop.folder, shop.environment)
     shop.write("tasks.py", TASKS)
     assert listed.code == 0
-    assert listed.out == inv.inv("--list").out
+    # The one task more is for a folder that has no tasks.py yet.
+    _, more, rest = listed.out.partition("  init ")
+    assert more + rest.partition("\n  layers ")[0] not in inv.inv("--list").out
+    assert listed.out.replace(more + rest.partition("  layers ")[0], "") == inv.inv("--list").out
     said = dict(line.rsplit(maxsplit=1) for line in shop.inv("--version").out.splitlines()[:4])
     assert list(said) == ["composetasks", "Invoke", "Docker SDK", "Python"]
     assert all(version[0].isdigit() for version in said.values())
@@ -119,3 +123,40 @@ def test_a_folder_without_a_project_is_left_as_it_is(shop: Project) -> None:
         assert list(empty.folder.iterdir()) == [], words
     ran = replace(shop, folder=shop.folder.parent / "empty").inv("status", "--json")
     assert json.loads(ran.out)["schema"] == "composetasks.error/1"
+
+
+def test_a_shell_completes_what_the_last_run_saw(shop: Project) -> None:
+    shop.write(
+        "compose.yaml", f"{COMPOSE}    volumes: [web-data:/data]\nvolumes: {{web-data: {{}}}}\n"
+    )
+    assert shop.inv("up", "--plan").code == 0
+    # From what is kept alone: no engine answers, and there is no Compose.
+    alone = {"DOCKER_HOST": "unix:///nowhere.sock", "PATH": "/usr/bin:/bin", "DOCKER_CONFIG": "/x"}
+
+    def completed(project: Project, name: str, line: str) -> list[str]:
+        ran = project.inv("--complete", "--", name, *line.split(), **alone)
+        assert (ran.code, ran.err) == (0, "")
+        return ran.out.split()
+
+    assert {"web", "up"} <= set(completed(below(shop), "composetasks", "up w"))
+    assert completed(shop, "composetasks", "reset-state --keep w") == ["web-data"]
+    assert "--plan" in completed(shop, "composetasks", "up --pl")
+    shop.write("tasks.py", TASKS)
+    inv = Project(shop.folder, shop.environment)
+    assert "web" in completed(inv, "inv", "up w")
+    for shell in ("bash", "zsh", "fish"):
+        script = shop.inv("--print-completion-script", shell)
+        assert "composetasks" in script.out.replace("_complete_composetasks", "")
+    # As bash does it.
+    of_bash = shop.inv("--print-completion-script", "bash").out
+    typed = f"{of_bash}\nCOMP_WORDS=(composetasks up we); _complete_composetasks x we\n"
+    path = f"{Path(shop.program[0]).parent}:{shop.environment['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-c", f'{typed}echo "${{COMPREPLY[@]}}"'],
+        cwd=shop.folder,
+        env={**shop.environment, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["web"]

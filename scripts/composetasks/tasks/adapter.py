@@ -6,7 +6,8 @@ task's name. Here a word that names no task is given to the task before it, wher
 it does anything. Of a task that takes a command (:data:`COMMAND`) the first word is the service,
 and all that follows the command's first word is left as it is: no flag, no task.
 
-Usage errors end with 2 instead of 1, a task that is named twice runs twice, and a wrong word in a
+A shell completes services, instances, snapshots and state too (:mod:`.completion`). Usage errors
+end with 2 instead of 1, a task that is named twice runs twice, and a wrong word in a
 chain of tasks is found before the first of them runs.
 """
 
@@ -20,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Call, Context, Executor
+from invoke import Call, Collection, Context, Executor
+from invoke import program as invoke_program
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
 
@@ -88,7 +90,19 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
                 kept.append(call)
         return kept
 
+    def complete(
+        names: list[str], core: Any, initial_context: Any, collection: Collection, parser: Any
+    ) -> None:
+        from composetasks.tasks.completion import candidates, tokens_of
+
+        folder = Path(collection.loaded_from or Path.cwd())
+        tokens = tokens_of(core.remainder, names)
+        found = candidates(tokens, initial_context, parser.contexts, folder)
+        sys.stdout.write("".join(f"{one}\n" for one in found))
+        raise Exit
+
     for owner, name, method in (
+        (invoke_program, "complete", complete),
         (ParseMachine, "handle", handle_words),
         (ParseMachine, "error", usage_error),
         (Executor, "execute", checked),

@@ -46,6 +46,7 @@ class ComposeTasks(Program):
         self.config.set_project_location(str(folder))
         self.config.load_project()
         tasks = self._of_project(folder) if has_tasks else collection()
+        tasks.loaded_from = str(folder)
         for task in OWN:
             if task.name not in tasks.task_names:
                 tasks.add_task(task)

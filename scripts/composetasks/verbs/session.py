@@ -27,6 +27,7 @@ from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import instance_folder, lock
 from composetasks.store.folder import Folder, elsewhere, read_only
+from composetasks.store.names import keep as keep_names
 
 if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
@@ -220,6 +221,12 @@ class Session:
             )
         return model
 
+    def _remember_names(self, model: Model) -> None:
+        """Keep what a shell may complete."""
+        services = [*model.services, *model.inactive]
+        state = [*model.volumes, *self.settings.state]
+        keep_names(self.kept.cache, services=services, state=state)
+
     def _load(self, *, all_profiles: bool = False) -> Model:
         from composetasks.observe.compose.model import load_model
 
@@ -228,6 +235,7 @@ class Session:
             from composetasks.observe.compose.secret_contents import secret_contents
 
             masking.hide(secret_contents(model, self.environment))
+        self._remember_names(model)
         masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
         return replace(model, instance=self.instance or None)
 

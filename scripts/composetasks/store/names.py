@@ -1,0 +1,38 @@
+"""The names that a user may type, as the last run saw them: for completion, which asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from composetasks.store import memory
+
+FILE = "names.json"
+SERVICES, STATE = "services", "state"
+
+
+def keep(cache: Path, **names: Iterable[str]) -> None:
+    """Keep the names of a kind or of several, where they are not what is kept already."""
+    known = known_names(cache)
+    wanted = {**known, **{kind: sorted(set(found)) for kind, found in names.items()}}
+    if wanted != known:
+        memory.keep(cache / FILE, wanted)
+
+
+def known_names(cache: Path) -> dict[str, list[str]]:
+    """The names by kind."""
+    return memory.recall(cache / FILE, _understand) or {}
+
+
+def _understand(value: Any) -> dict[str, list[str]]:
+    found: Mapping[str, Any] = memory.as_mapping(value)
+    return {kind: memory.as_names(names) for kind, names in found.items()}
+
+
+def folders(place: Path) -> list[str]:
+    """The names of the folders in one of ours: those of snapshots, or of instances."""
+    try:
+        return sorted(one.name for one in place.iterdir() if one.name[:1] != "." and one.is_dir())
+    except OSError:
+        return []
