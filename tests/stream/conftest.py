@@ -21,6 +21,6 @@ def healed(stack: Stack) -> Iterator[None]:
     """Whatever a test does to the services is over when the next one begins."""
     stack.feed("good")
     yield
-    stack.compose("unpause", check=False)
+    stack.unpause()
     stack.compose("start", "postgres", "kafka", JOB)
     stack.wait_until_streaming()

@@ -122,6 +122,13 @@ class Stack:
         found: dict[str, Any] = json.loads(done.stdout)[0]
         return found
 
+    def unpause(self) -> None:
+        """Lets what is paused go on. By name: `unpause` gives up at the first that is not paused,
+        and leaves others as they are."""
+        paused = self.compose("ps", "--status", "paused", "--services").split()
+        if paused:
+            self.compose("unpause", *paused)
+
     def make_anew(self) -> None:
         """Takes the job's container away, whatever it is doing, and makes another."""
         self.compose("rm", "--stop", "--force", JOB)

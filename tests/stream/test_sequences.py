@@ -48,7 +48,7 @@ def pause_something(stack: Stack, chance: random.Random) -> None:
 
 
 def heal(stack: Stack, chance: random.Random) -> None:
-    stack.compose("unpause", check=False)
+    stack.unpause()
     stack.compose("start", "postgres", "kafka", JOB)
 
 
