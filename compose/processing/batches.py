@@ -67,6 +67,7 @@ class Batches:
         self._late = late
         self._tally = spark.sparkContext.accumulator(Tally(), _Tallies())
         self.done = 0
+        self.has_scored = False
         self.due = float("inf")
 
     def process(self, batch: DataFrame, number: int) -> None:
@@ -78,7 +79,7 @@ class Batches:
         self._check()
         if not self._late:
             self._pulse.batch_begins()
-        done = False
+        scored = False
         try:
             tally = self._tried(batch)
             tries = 0
@@ -86,11 +87,13 @@ class Batches:
                 self._wait_for_database(tally.trouble, tries)
                 tries += 1
                 tally = self._tried(batch)
-            done = tally.count > 0
+            # A rejection, or a text alone, does not show that the code works.
+            scored = tally.scored > 0
         finally:
             if not self._late:
-                self._pulse.batch_ends(done=done)
+                self._pulse.batch_ends(done=scored)
         self.done += 1
+        self.has_scored = self.has_scored or scored
         self.due = min(self.due, tally.due)
         if not self._late:
             self._pulse.streaming()

@@ -239,7 +239,12 @@ class Job:
                 return
             error = self._retrying.exception()
             if error is not None:
-                say(f"the retries failed, and are tried again: {first_line(error)}")
+                reason = first_line(error)
+                has_scored = self._posts.has_scored or self._retries.has_scored
+                if "PythonException" in str(error) and not has_scored:
+                    # An edit that fails at what waits is none that streams: others can take over.
+                    raise CantGoOn(reason)
+                say(f"the retries failed, and are tried again: {reason}")
                 self._retry_at = time.time() + FAILED_RETRY_SECONDS
             self._retrying = None
         due = min(self._retry_at, self._posts.due, self._retries.due)

@@ -157,6 +157,28 @@ def test_code_that_fails_at_its_first_batch_gives_way_to_the_code_that_worked(
         stack.wait_for(lambda: "warning" not in stack.health(), "the code is as it was")
 
 
+def test_code_that_fails_at_what_waits_for_its_clip_gives_way_to_the_code_that_worked(
+    stack: Stack,
+) -> None:
+    stack.feed("bad")
+    stack.send([a_post("worked"), a_post("waits", "down")])
+    waits = "SELECT 1 FROM scored_posts WHERE post_id = 'waits' AND video_score IS NULL"
+    stack.wait_for(lambda: code_of(stack, "worked") and stack.sql(waits), "one of them waits")
+    file = stack.code / "scoring.py"
+    good = file.read_text()
+    file.write_text(f"{good}\ndef combine(*_): return nonexistent\n")
+    try:
+        before = code_of(stack, "worked")
+        stack.wait_for(lambda: before not in stack.health(), "it is tried")
+        stack.feed("good")
+        stack.wait_for(lambda: "NameError" in stack.health(), "health tells of the edit")
+        stack.settle()
+        assert code_of(stack, "waits") == before
+    finally:
+        file.write_text(good)
+        stack.wait_for(lambda: "warning" not in stack.health(), "the code is as it was")
+
+
 @pytest.mark.parametrize("victim", ["java", "python", "container"])
 def test_a_program_killed_in_the_midst_of_a_batch_costs_nothing(stack: Stack, victim: str) -> None:
     stack.send([a_post(f"killed-{victim}-{number}") for number in range(300)])

@@ -27,7 +27,7 @@ class Heartbeat:
     """What the job says of itself: its process, its code, what it is doing since when, and why.
 
     `time` is when it said so, `batch_since` when the batch that it is in began (0: in none); both
-    in seconds since the epoch. `done` are the batches with messages in them that it has done.
+    in seconds since the epoch. `done` are the batches in which it has scored posts.
     """
 
     pid: int
