@@ -18,6 +18,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ INSTANCES = ".composetasks/instances/*/owner.json"
 FROM_DOTENV = ("COMPOSE_FILE", "BASE_IMAGE")
 """What the machine's own `.env` decided about image sources; nothing else of it is taken over."""
 NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105
 EDITED = Path("compose/processing/scoring.py")
 
 
@@ -57,6 +59,7 @@ class Smoke:
     owner: str
     times: list[tuple[str, float]] = field(default_factory=list)
     failed: str = ""
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     def environment(self) -> dict[str, str]:
         """The environment of a user who has just cloned, with this machine's image source."""
@@ -66,6 +69,7 @@ class Smoke:
         return {
             **kept,
             **{name: str(value) for name, value in chosen.items()},
+            PASSWORD: self.password,
             "INVOKE_STACK_INSTANCE": self.instance,
             "INVOKE_STACK_OWNER": self.owner,
         }
@@ -102,6 +106,13 @@ class Smoke:
         print(f"smoke: {name} took {took:.1f} s", flush=True)
         return done.stdout
 
+    def inspect(self) -> str:
+        """All that the engine tells of the instance's containers."""
+        label = f"label=com.docker.compose.project.working_dir={self.copy / 'compose'}"
+        ids = _output("docker", "ps", "-aq", "--no-trunc", "--filter", label).split()
+        expect(bool(ids), f"no container has {label}", "")
+        return _output("docker", "inspect", *ids)
+
 
 def copy_tracked(to: Path) -> None:
     """Copy what git tracks, as it is on disk."""
@@ -122,6 +133,7 @@ def run(smoke: Smoke) -> None:
     smoke.step("build", "build")
     smoke.step("up", "up")
     smoke.step("status", "status", "--json")
+    expect(smoke.password not in smoke.inspect(), "`docker inspect` shows the password", "")
     again = smoke.step("up again", "up", "--plan", "--exit-code")
     expect("nothing to do" in again, "a second up has something to do", again)
     first = code_version(smoke.step("verify", "verify"))

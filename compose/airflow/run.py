@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 PARTS = ("api-server", "scheduler", "dag-processor")
 STOP_SECONDS = 20.0
@@ -19,6 +20,9 @@ LONGEST_PAUSE_SECONDS = 16.0
 # A part that ran for so long has worked: its next failure is a new one.
 WORKED_SECONDS = 60.0
 STOP = (signal.SIGTERM, signal.SIGINT)
+SECRETS = Path("/run/secrets")
+ROLES = ("airflow", "crawler", "reader")
+"""Of the database: Airflow's own, the DAG's, and that of the stack's check."""
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Part:
 
 def main() -> int:
     """0 after a stop, or the code of the preparation that failed."""
+    write_passwords(Path(os.environ["PGPASSFILE"]))
     # Its parts trust each other by this key: one for each start of the container is enough.
     os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", secrets.token_urlsafe(32))
     prepared = subprocess.run(["airflow", "db", "migrate"], check=False)
@@ -64,6 +69,17 @@ def main() -> int:
         if received is not None and received.si_signo in STOP:
             stop([part.process for part in parts if part.process is not None])
             return 0
+
+
+def write_passwords(file: Path) -> None:
+    """The secrets as PostgreSQL's drivers look them up, whoever starts them in this container."""
+    lines = []
+    for role in ROLES:
+        password = (SECRETS / f"{role}_password").read_text().rstrip("\n")
+        escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+        lines.append(f"*:*:*:{role}:{escaped}\n")
+    file.touch(mode=0o600)  # the drivers pass over a file that others may read
+    file.write_text("".join(lines))
 
 
 def start(name: str) -> subprocess.Popen[bytes]:

@@ -129,9 +129,13 @@ def see_message(post: dict[str, Any]) -> str:
 
 def see_row(post: dict[str, Any]) -> str:
     """Wait for its row, and check the score against the rule it was scored by."""
-    # The password comes from PGPASSWORD.
+    # The password comes from PGPASSFILE.
     with psycopg.connect(
-        host="postgres", dbname="tiktok_safety_db", user="user", autocommit=True, connect_timeout=10
+        host="postgres",
+        dbname="tiktok_safety_db",
+        user="reader",
+        autocommit=True,
+        connect_timeout=10,
     ) as connection:
 
         def scored() -> dict[str, Any] | None:

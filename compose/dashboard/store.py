@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from psycopg import Connection, Error
@@ -66,10 +67,10 @@ class Store:
     def from_environment(cls) -> "Store":
         """The store that the container's variables name."""
         return cls(
-            password=os.environ["POSTGRES_PASSWORD"],
+            password=Path(os.environ["POSTGRES_PASSWORD_FILE"]).read_text().rstrip("\n"),
             host=os.environ.get("POSTGRES_HOST", "postgres"),
             database=os.environ.get("POSTGRES_DB", "tiktok_safety_db"),
-            user=os.environ.get("POSTGRES_USER", "user"),
+            user=os.environ.get("POSTGRES_USER", "reader"),
         )
 
     def totals(self) -> Totals:

@@ -1,10 +1,13 @@
-"""How Alembic reaches the database. The password comes from PGPASSWORD.
+"""How Alembic reaches the database: as its superuser, which makes the roles that everybody else
+has, and then runs the migrations as `owner`.
 
-All migrations of one run are one transaction: killed in its midst, none of them has happened.
+One run is one transaction: killed in its midst, nothing of it has happened.
 """
 
 import os
 
+import psycopg
+import roles
 import sqlalchemy as sa
 from alembic import context
 
@@ -19,6 +22,7 @@ def migrate() -> None:
     where = sa.URL.create(
         "postgresql+psycopg",
         username=os.environ.get("PGUSER", "user"),
+        password=roles.password("postgres"),
         host=os.environ.get("PGHOST", "postgres"),
         database=os.environ.get("PGDATABASE", "tiktok_safety_db"),
     )
@@ -29,6 +33,10 @@ def migrate() -> None:
             context.configure(connection=connection)
             with context.begin_transaction():
                 connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+                # psycopg's own connection: the transaction is the same.
+                database = connection.connection.driver_connection
+                roles.make_roles(database)
+                database.execute(f"SET LOCAL ROLE {roles.OWNER}")
                 before = context.get_context().get_current_revision()
                 head = context.get_head_revision()
                 known = {one.revision for one in context.script.walk_revisions()}
@@ -38,8 +46,9 @@ def migrate() -> None:
                         " go on with the code that made it, or empty the state (inv reset-state)"
                     )
                 context.run_migrations()
-    except sa.exc.DBAPIError as error:
-        raise SystemExit(f"migrate: {error.orig}") from None
+                roles.grant(database)
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        raise SystemExit(f"migrate: {getattr(error, 'orig', error)}") from None
     print(f"migrate: the schema is at {head}" + (f", was at {before or 'none'}" * (before != head)))
 
 

@@ -12,11 +12,12 @@ fi
 
 # The cluster is made beside its place and moved there when whole: one cut short is never taken for one.
 make_cluster() {
-    local part="$PGDATA.part" script
+    local part="$PGDATA.part" script password="${POSTGRES_PASSWORD:-}"
+    [[ -z ${POSTGRES_PASSWORD_FILE:-} ]] || password=$(<"$POSTGRES_PASSWORD_FILE")
     rm -rf "$part"
     # shellcheck disable=SC2086  # several arguments in one variable, as the official image has it
     initdb --pgdata="$part" --username="$POSTGRES_USER" --auth-local=trust --auth-host=scram-sha-256 \
-        --pwfile=<(printf '%s' "${POSTGRES_PASSWORD:?is needed to make the database}") ${POSTGRES_INITDB_ARGS:-}
+        --pwfile=<(printf '%s' "${password:?POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE is needed to make the database}") ${POSTGRES_INITDB_ARGS:-}
     echo 'host all all all scram-sha-256' >> "$part/pg_hba.conf"
 
     # The server that runs the scripts listens on its socket alone, so nobody takes it for the real one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from processing.fetch import Hosts
@@ -55,7 +56,8 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings in an environment. Raises InvalidSetting at the first one that is wrong."""
+    """The settings in an environment, and in the file of a secret that it names. Raises
+    InvalidSetting at the first one that is wrong."""
     return Settings(
         kafka_bootstrap=_text(environment, "KAFKA_BOOTSTRAP", "kafka:9092"),
         spark_master=_text(environment, "SPARK_MASTER", "spark://spark-master:7077"),
@@ -63,8 +65,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             host=_text(environment, "POSTGRES_HOST", "postgres"),
             port=_port(environment, "POSTGRES_PORT", "5432"),
             database=_text(environment, "POSTGRES_DB", "tiktok_safety_db"),
-            user=_text(environment, "POSTGRES_USER", "user"),
-            password=_text(environment, "POSTGRES_PASSWORD", None),
+            user=_text(environment, "POSTGRES_USER", "writer"),
+            password=_content(environment, "POSTGRES_PASSWORD_FILE"),
         ),
         policy=Policy(
             fusion=_truth(environment, "USE_FUSION_MODEL", "true"),
@@ -78,12 +80,22 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _text(environment: Mapping[str, str], name: str, default: str | None) -> str:
+def _text(environment: Mapping[str, str], name: str, default: str) -> str:
     # Compose turns a variable that is not set into an empty one: both mean the default.
-    value = environment.get(name, "").strip() or default
-    if value is None:
+    return environment.get(name, "").strip() or default
+
+
+def _content(environment: Mapping[str, str], name: str) -> str:
+    file = environment.get(name, "")
+    if not file:
         raise InvalidSetting(f"{name} must be set")
-    return value
+    try:
+        content = Path(file).read_text().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"{name}: {file} can't be read: {error}") from None
+    if not content:
+        raise InvalidSetting(f"{name}: {file} is empty")
+    return content
 
 
 def _number(environment: Mapping[str, str], name: str, default: str, least: int, most: int) -> int:

@@ -1,7 +1,7 @@
 """``.env``: made where it is missing, and given what it lacks; what a user wrote stays.
 
 Usage: ``python -m bootstrap.settings hub|airgap [--no-password]``. COMPOSE_FILE and BASE_IMAGE
-follow the source of images while they hold the stack's own values. A password is made once; where
+follow the source of images while they hold the stack's own values. Passwords are made once; where
 ``.env`` was lost, the one that the database was made with is taken from its container. Copies of
 the stack, which have databases of their own, need none of that.
 """
@@ -32,6 +32,11 @@ from bootstrap.stack import (
 )
 
 PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105
+EXAMPLE = "only-for-development"
+"""The password of `.env.example`, which a database without any `.env` had."""
+SECRET = "postgres_password"  # noqa: S105
+OF_ROLES = tuple(f"POSTGRES_{role}_PASSWORD" for role in ("WRITER", "READER", "CRAWLER", "AIRFLOW"))
+"""The database takes these over at each start: none has to be found again."""
 FILES = {"hub": COMPOSE, "airgap": f"{COMPOSE}:{AIRGAP}"}
 BASES = {"hub": HUB_BASE, "airgap": AIRGAP_BASE}
 
@@ -91,42 +96,46 @@ def password(root: Path) -> tuple[str, str]:
         *("ps", "-aq", "--filter", f"label=com.docker.compose.project={stack['name']}")
     ).stdout.split()
     for container in json.loads(docker("inspect", *found).stdout) if found else []:
-        for variable in container["Config"]["Env"] or []:
-            name, _, value = variable.partition("=")
-            if name == PASSWORD and value:
-                return (
-                    value,
-                    f"{PASSWORD} taken over from container {container['Name'].lstrip('/')}",
-                )
+        value = _of_container(container)
+        if value:
+            return value, f"{PASSWORD} taken over from container {container['Name'].lstrip('/')}"
     for volume in _volumes(stack):
         if docker("volume", "inspect", volume).returncode == 0:
             raise Failure(
                 6,
                 f"volume {volume} holds a database, and .env, which knew its password, is gone",
                 f"a new {PASSWORD} would not open it",
-                f"put the old .env back (if there never was any, {PASSWORD}={_default(stack)} into "
+                f"put the old .env back (if there never was any, {PASSWORD}={EXAMPLE} into "
                 f"a new one), or begin with an empty database: docker volume rm {volume}",
             )
     return secrets.token_urlsafe(24), f"{PASSWORD} made"
 
 
-def _holders(stack: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in stack["services"].values() if PASSWORD in (one.get("environment") or {})]
+def _of_container(container: Mapping[str, Any]) -> str:
+    """The password that a container was given: in the file of its secret, or, before there were
+    any, in its environment."""
+    for variable in container["Config"]["Env"] or []:
+        name, _, value = variable.partition("=")
+        if name == PASSWORD and value:
+            return str(value)
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place, SECRET)
+        source = f"{container['Id']}:/run/secrets/{SECRET}"
+        if docker("cp", "--follow-link", source, str(copy)).returncode == 0:
+            return copy.read_text().rstrip("\n")
+    return ""
 
 
 def _volumes(stack: Mapping[str, Any]) -> list[str]:
     """The names of the volumes of the services that are given the password."""
     keys = {
         mount["source"]
-        for service in _holders(stack)
+        for service in stack["services"].values()
+        if any(one["source"] == SECRET for one in service.get("secrets") or [])
         for mount in service.get("volumes") or []
         if mount["type"] == "volume" and mount.get("source")
     }
     return sorted(stack["volumes"][key]["name"] for key in keys)
-
-
-def _default(stack: Mapping[str, Any]) -> str:
-    return str(_holders(stack)[0]["environment"][PASSWORD])
 
 
 def write(path: Path, text: str) -> None:
@@ -162,6 +171,11 @@ def provide(
         value, words = password(root)
         env.set(PASSWORD, value)
         said.append(words)
+    missing = [name for name in OF_ROLES if name not in values and not environment.get(name)]
+    if with_password and missing:
+        for name in missing:
+            env.set(name, secrets.token_urlsafe(24))
+        said.append("passwords of the database's roles made")
     if made or env.text != text:
         write(path, env.text)
     return f".env {'made' if made else 'is there'}" + (f" ({'; '.join(said)})" if said else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.settings import EnvFile, provide
+from bootstrap.settings import OF_ROLES, EnvFile, provide
 from bootstrap.stack import Failure
 from tests.bootstrap.machine import Machine
 
@@ -18,10 +18,10 @@ MODEL = {
     "name": "shop",
     "services": {
         "db": {
-            "environment": {"POSTGRES_PASSWORD": "only-for-development"},
+            "secrets": [{"source": "postgres_password"}],
             "volumes": [{"type": "volume", "source": "data", "target": "/data"}],
         },
-        "page": {"environment": {"POSTGRES_PASSWORD": "only-for-development"}},
+        "page": {"secrets": [{"source": "reader_password"}]},
     },
     "volumes": {"data": {"name": "shop_data"}},
 }
@@ -36,10 +36,14 @@ def root(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     return machine.checkout
 
 
-def engine(machine: Machine, password: str = "", volume: str = "") -> None:
-    """An engine with a container that was given the password, and a volume."""
+def engine(
+    machine: Machine, password: str = "", volume: str = "", *, in_environment: bool = False
+) -> None:
+    """An engine with a container that was given the password, in a file or in its environment, and
+    a volume."""
     (machine.state / "model.json").write_text(json.dumps(MODEL))
-    container = {"Name": "/postgres", "Config": {"Env": ["A=b", f"POSTGRES_PASSWORD={password}"]}}
+    variables = ["A=b", *([f"POSTGRES_PASSWORD={password}"] if in_environment else [])]
+    container = {"Id": "123", "Name": "/postgres", "Config": {"Env": variables}}
     (machine.state / "containers.json").write_text(json.dumps([container]))
     machine.has(
         "docker",
@@ -48,6 +52,8 @@ case "$1 $2" in
     "compose -f") cat "$STATE/model.json" ;;
     "ps -aq") [ -z "{password}" ] || echo 123 ;;
     "inspect 123") cat "$STATE/containers.json" ;;
+    "cp --follow-link") [ -n "{password}" ] && [ "$3" = 123:/run/secrets/postgres_password ] \\
+        && echo "{password}" > "$4" ;;
     "volume inspect") [ "$3" = "{volume}" ] ;;
 esac""",
     )
@@ -59,10 +65,12 @@ def lines(root: Path) -> list[str]:
 
 def test_a_first_one_is_made_for_its_owner_alone(root: Path) -> None:
     said = provide(root, "airgap", {})
-    files, base, password = lines(root)
+    files, base, password, *of_roles = lines(root)
     assert files == f"COMPOSE_FILE={BOTH}"
     assert base == "BASE_IMAGE=composetasks/base:bookworm"
     assert len(password.removeprefix("POSTGRES_PASSWORD=")) >= 24
+    assert [line.partition("=")[0] for line in of_roles] == list(OF_ROLES)
+    assert len({line.partition("=")[2] for line in (password, *of_roles)}) == 5
     assert stat.S_IMODE((root / ".env").stat().st_mode) == 0o600
     assert ".env made" in said
     assert password.partition("=")[2] not in said
@@ -86,7 +94,10 @@ def test_what_a_user_wrote_stays_and_the_rest_is_added(root: Path) -> None:
     mine = "# mine\nTEXT_WEIGHT=0.4\nexport POSTGRES_PASSWORD='a b'\nFEED_PORT=8001"
     (root / ".env").write_text(mine)
     provide(root, "hub", {})
-    assert (root / ".env").read_text() == f"{mine}\nCOMPOSE_FILE=compose/compose.yaml\n"
+    text = (root / ".env").read_text()
+    assert text.startswith(f"{mine}\nCOMPOSE_FILE=compose/compose.yaml\n")
+    added = text.splitlines()[len(mine.splitlines()) + 1 :]
+    assert [line.partition("=")[0] for line in added] == list(OF_ROLES)
 
 
 def test_another_source_corrects_the_stacks_own_values_and_says_so(root: Path) -> None:
@@ -105,20 +116,22 @@ def test_another_source_corrects_the_stacks_own_values_and_says_so(root: Path) -
 
 def test_a_users_own_files_and_base_are_left_alone_with_a_note(root: Path) -> None:
     mine = "COMPOSE_FILE=compose/compose.yaml:mine.yaml\nBASE_IMAGE=mine:1\nPOSTGRES_PASSWORD=x\n"
+    mine += "".join(f"{name}=x\n" for name in OF_ROLES)
     (root / ".env").write_text(mine)
     assert "is yours and stays" in provide(root, "airgap", {})
     assert (root / ".env").read_text() == mine
 
 
 def test_a_password_of_the_environment_is_not_written_down(root: Path) -> None:
-    provide(root, "hub", {"POSTGRES_PASSWORD": "given"})
+    provide(root, "hub", dict.fromkeys(("POSTGRES_PASSWORD", *OF_ROLES), "given"))
     assert not any("PASSWORD" in line for line in lines(root))
 
 
+@pytest.mark.parametrize("in_environment", [True, False])
 def test_a_lost_file_takes_the_password_over_from_the_database_container(
-    machine: Machine, root: Path
+    machine: Machine, root: Path, in_environment: bool
 ) -> None:
-    engine(machine, password="old=one", volume="shop_data")
+    engine(machine, password="old=one", volume="shop_data", in_environment=in_environment)
     said = provide(root, "hub", {})
     assert "POSTGRES_PASSWORD=old=one" in lines(root)
     assert "taken over from container postgres" in said

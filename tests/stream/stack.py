@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -48,8 +49,9 @@ class Producer:
 class Stack:
     """The running services, and what can be done to them.
 
-    ``tree`` is the repository whose code and images they are, ``settings`` go into the job's
-    environment; ``code`` is a copy of the job's code, to be edited.
+    ``tree`` is the repository whose code and images they are, ``settings`` are its variables;
+    ``code`` is a copy of the job's code, to be edited; ``passwords`` are those of the database's
+    roles, by variable.
     """
 
     def __init__(self, tree: Path, code: Path, settings: dict[str, str], health: str) -> None:
@@ -57,11 +59,15 @@ class Stack:
         self.code = code
         self.sent: list[Message] = []
         self._health = health
+        self.passwords = {
+            f"POSTGRES_{role}PASSWORD": f"{role.lower()}{secrets.token_hex(12)}"
+            for role in ("", "WRITER_", "READER_", "CRAWLER_", "AIRFLOW_")
+        }
+        self.settings = settings
         self._pause = threading.Event()
         self._project = f"ct-stream-{os.getpid()}-{next(_numbers)}"
         self._environment = {
             **os.environ,
-            **settings,
             "STREAM_CODE": str(code),
             "STREAM_TESTS": str(HERE),
             "STREAM_SPARK": "ct-stream-spark" if tree == ROOT else "ct-stream-spark-before",
@@ -95,7 +101,7 @@ class Stack:
         done = subprocess.run(
             self._argv(*words),
             cwd=self.tree,
-            env=self._environment,
+            env={**self._environment, **self.settings, **self.passwords},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -180,7 +186,7 @@ class Stack:
         with subprocess.Popen(
             argv,
             cwd=self.tree,
-            env=self._environment,
+            env={**self._environment, **self.settings, **self.passwords},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from processing.scoring import Policy
 from processing.settings import InvalidSetting, read_settings
 
-PASSWORD = {"POSTGRES_PASSWORD": "wordpass"}
+FILE = "POSTGRES_PASSWORD_FILE"
+PASSWORD = {FILE: str(Path(__file__).with_name("password.txt"))}
 
 
 def test_what_is_not_set_has_its_default() -> None:
@@ -65,7 +68,8 @@ def test_weight_and_threshold_are_numbers_from_0_to_1(text: str) -> None:
         ("POSTGRES_PORT", "0", "POSTGRES_PORT must be a port (1 to 65535), is '0'"),
         ("POSTGRES_PORT", "99999", "POSTGRES_PORT must be a port (1 to 65535), is '99999'"),
         ("POSTGRES_PORT", "²", "POSTGRES_PORT must be a port (1 to 65535), is '²'"),
-        ("POSTGRES_PASSWORD", "", "POSTGRES_PASSWORD must be set"),
+        (FILE, "", f"{FILE} must be set"),
+        (FILE, "/dev/null", f"{FILE}: /dev/null is empty"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line(name: str, text: str, message: str) -> None:
@@ -75,4 +79,6 @@ def test_a_wrong_value_is_told_in_one_line(name: str, text: str, message: str) -
 
 
 def test_the_password_is_not_shown() -> None:
-    assert "wordpass" not in repr(read_settings(PASSWORD))
+    settings = read_settings(PASSWORD)
+    assert settings.postgres.password == "wordpass"
+    assert "wordpass" not in repr(settings)

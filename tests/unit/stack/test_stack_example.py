@@ -16,7 +16,7 @@ OF_COMPOSE = {"COMPOSE_PROJECT_NAME"}
 
 def test_it_is_a_specification_without_fault(tmp_path: Path) -> None:
     shutil.copy(ROOT / ".env.example", tmp_path)
-    environment = read_environment(tmp_path, MODELS, {})
+    environment = read_environment(tmp_path, MODELS, {"POSTGRES_PASSWORD": "of-my-own"})
     assert environment.specification is not None
     assert problems(environment) == ()
 

@@ -341,7 +341,9 @@ def test_pauses_grow_up_to_a_limit() -> None:
 
 
 def test_the_command_holds_no_secret() -> None:
-    settings = read_settings({"POSTGRES_PASSWORD": "wordpass"})
+    settings = read_settings(
+        {"POSTGRES_PASSWORD_FILE": str(Path(__file__).with_name("password.txt"))}
+    )
     command = submit_command(settings, Path("job.py"), Path("processing.zip"), "0123456789ab")
     assert command[:3] == ["spark-submit", "--master", "spark://spark-master:7077"]
     assert command[-2:] == ["job.py", "0123456789ab"]

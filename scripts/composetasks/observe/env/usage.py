@@ -154,9 +154,9 @@ def _names(value: Any) -> set[str]:
 
 
 def _sources(resource: Mapping[str, Any]) -> set[str]:
-    """The variable a secret or config takes its content from."""
+    """The variable a secret or config takes its content from, where its name stands there."""
     source = resource.get("environment")
-    return {source} if isinstance(source, str) else set()
+    return {source} if isinstance(source, str) and source.isidentifier() else set()
 
 
 def _keys_used(value: Any) -> Iterator[str]:
