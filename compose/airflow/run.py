@@ -19,6 +19,9 @@ STOP_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 16.0
 # A part that ran for so long has worked: its next failure is a new one.
 WORKED_SECONDS = 60.0
+# After a start others have more need of the processor.
+FIRST_CLEANUP_SECONDS = 600.0
+CLEANUP_SECONDS = 24 * 3600.0
 STOP = (signal.SIGTERM, signal.SIGINT)
 SECRETS = Path("/run/secrets")
 ROLES = ("airflow", "crawler", "reader")
@@ -45,7 +48,7 @@ class Part:
             self.process = None
             say(f"{self.name} exited with code {code}; starting it again in {self.pause:.0f} s")
         if self.process is None and now >= self.due:
-            self.process = start(self.name)
+            self.process = start("airflow", self.name)
             self.started = now
 
 
@@ -61,13 +64,19 @@ def main() -> int:
     # Blocked, so that they can be waited for; the parts get them unblocked again.
     signal.pthread_sigmask(signal.SIG_BLOCK, (*STOP, signal.SIGCHLD))
     parts = [Part(name) for name in PARTS]
+    cleanup = None
+    due = time.monotonic() + FIRST_CLEANUP_SECONDS
     while True:
         for part in parts:
             part.look()
+        if time.monotonic() >= due and (cleanup is None or cleanup.poll() is not None):
+            cleanup = start(sys.executable, "/opt/tools/cleanup.py")
+            due = time.monotonic() + CLEANUP_SECONDS
         # Woken by a stop, by the end of a part, or once a second to see what is due.
         received = signal.sigtimedwait((*STOP, signal.SIGCHLD), 1.0)
         if received is not None and received.si_signo in STOP:
-            stop([part.process for part in parts if part.process is not None])
+            running = [cleanup, *(part.process for part in parts)]
+            stop([process for process in running if process is not None])
             return 0
 
 
@@ -82,10 +91,10 @@ def write_passwords(file: Path) -> None:
     file.write_text("".join(lines))
 
 
-def start(name: str) -> subprocess.Popen[bytes]:
-    """One part, as a process group of its own: a stop reaches it through this program alone."""
+def start(*command: str) -> subprocess.Popen[bytes]:
+    """A program, as a process group of its own: a stop reaches it through this program alone."""
     return subprocess.Popen(
-        ["airflow", name], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=unblock
+        command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=unblock
     )
 
 
