@@ -15,7 +15,8 @@ class ServiceStatus:
     ``shown`` is the replica that says most about it, None where there is none; ``since`` and
     ``restarts`` are that one's. ``problem`` is why a start would not call it up, ``warnings`` are
     its health check's; ``stale`` says what of it is not what it should be. ``job`` is for one that
-    ends, ``done`` for one that has."""
+    ends, ``done`` for one that has; ``waits_for`` are the services on their way that keep it from
+    being started."""
 
     service: Service
     containers: tuple[Container, ...] = ()
@@ -27,3 +28,4 @@ class ServiceStatus:
     stale: tuple[str, ...] = ()
     job: bool = False
     done: bool = False
+    waits_for: tuple[str, ...] = ()

@@ -94,6 +94,18 @@ class Reporter:
 
         self.page.refresh(services_page(document["services"]))
 
+    def live(self, document: Mapping[str, Any], lines: Mapping[str, str], chosen: int) -> None:
+        """The same on a terminal, where somebody may press keys."""
+        from composetasks.report.live import live_page
+
+        size = self.page.out.size
+        self.page.refresh(live_page(document, lines, chosen, size.width, size.height))
+
+    @property
+    def in_place(self) -> bool:
+        """Whether what is shown can be kept up to date where it stands."""
+        return self.page.in_place
+
     def idle_seconds(self) -> float | None:
         """How often what is watched is shown anew where nothing happens, for the sake of its
         figures; None for never, which is so everywhere but on a terminal."""
@@ -256,6 +268,10 @@ class JsonReporter(Reporter):
 
     def services(self, services: Sequence[Mapping[str, Any]]) -> None:
         """The document holds them already."""
+
+    @property
+    def in_place(self) -> bool:
+        return False
 
     def idle_seconds(self) -> float | None:
         return None

@@ -48,6 +48,7 @@ def service_document(status: ServiceStatus) -> dict[str, Any]:
         "stale_because": list(status.stale),
         "job": status.job,
         "done": status.done,
+        "waits_for": list(status.waits_for),
     }
 
 

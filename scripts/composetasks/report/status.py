@@ -51,7 +51,8 @@ def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     return Group(table, *([Text(), *below] if below else []))
 
 
-def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
+def state_text(one: Mapping[str, Any]) -> Text:
+    """A service's state, how many of its replicas have it, and its restarts."""
     state = Text(clean(state_of(one)), style=style_of(one))
     alike = [other for other in one["replicas"] if _stands(other) == _stands(one)]
     if len(alike) < len(one["replicas"]):
@@ -59,18 +60,22 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
     if one["restarts"]:
         many = f"{one['restarts']} restart{'' if one['restarts'] == 1 else 's'}"
         state.append(f", {many}", style="yellow")
+    return state
+
+
+def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
     memory, cpu = one.get("memory_bytes"), one.get("cpu_percent")
     return [
         Text(clean(str(one["name"]))),
-        state,
-        Text(_age(str(one["since"]), now)),
+        state_text(one),
+        Text(age_of(str(one["since"]), now)),
         Text("" if cpu is None else f"{cpu:.1f} %"),
         Text("" if memory is None else size(memory)),
         Text(clean(", ".join(one["urls"] or one["ports"]))),
     ]
 
 
-def _age(since: str, now: datetime) -> str:
+def age_of(since: str, now: datetime) -> str:
     """How long ago a time of the engine's was."""
     if not since:
         return ""

@@ -15,7 +15,7 @@ from composetasks.report.text import clean
 
 DOES = {
     "sync": "copies",
-    "rebuild": "builds the image and recreates the containers, where it is made from this",
+    "rebuild": "rebuilds, where the image is made from this",
     "restart": "restarts the containers",
     "sync+restart": "copies, and restarts the containers",
     "sync+exec": "copies, and runs",

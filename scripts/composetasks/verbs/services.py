@@ -14,7 +14,7 @@ from composetasks.observe.start.listening import Listening
 from composetasks.plan.start.jobs import is_done, looks_like_job
 from composetasks.plan.start.readiness import Phase, expected
 from composetasks.plan.start.services import containers_of
-from composetasks.plan.start.status import check_warnings, worst
+from composetasks.plan.start.status import check_warnings, waited_for, worst
 from composetasks.report.service_documents import service_document
 from composetasks.store import jobs
 from composetasks.verbs.session import Session
@@ -47,6 +47,8 @@ def service_statuses(
             done=done,
         )
         listed.append(status)
+    waiting = waited_for(listed)
+    listed = [replace(one, waits_for=waiting.get(one.service.name, ())) for one in listed]
     records = inspect_containers(session.client, [one.shown.id for one in listed if one.shown])
     return [_looked_at(session, world.model, one, records) for one in listed]
 

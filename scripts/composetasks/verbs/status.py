@@ -34,7 +34,7 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
     event, until it is interrupted (130, without a word)."""
     if watch:
         return _watched(session)
-    look = _Observation(session)
+    look = Observation(session)
     document = look.document()
     session.reporter.result(document, [])
     session.reporter.services(document["services"])
@@ -47,11 +47,15 @@ def _watched(session: Session) -> ExitCode:
     model = session.model()
     try:
         with Watch(session.client, model.project, CHANGES) as events:
-            look, stream = _Observation(session), _EventStream(session, events)
+            look, stream = Observation(session), EventStream(session, events)
+            if session.reporter.in_place:
+                from composetasks.verbs.live_status import live_status
+
+                return live_status(session, model, events, look, stream)
             session.reporter.refreshed(look.document())
             while True:
                 if stream.next():
-                    look = _again(session, look)
+                    look = again(session, look)
                 session.reporter.refreshed(look.document())
     except (KeyboardInterrupt, Terminated) as end:
         ignore_signals()
@@ -60,7 +64,7 @@ def _watched(session: Session) -> ExitCode:
         return code
 
 
-class _EventStream:
+class EventStream:
     """The events of a project, waited for. A stream of them that is cut is opened again, for as
     long as an engine may take to answer."""
 
@@ -113,10 +117,10 @@ class _EventStream:
             return
 
 
-def _again(session: Session, before: _Observation) -> _Observation:
+def again(session: Session, before: Observation) -> Observation:
     """A new look; the one before where the model can't be read just now: it may be being edited."""
     try:
-        return _Observation(session)
+        return Observation(session)
     except TaskFailure as failure:
         if failure.code is not ExitCode.INVALID:
             raise
@@ -124,7 +128,7 @@ def _again(session: Session, before: _Observation) -> _Observation:
         return before
 
 
-class _Observation:
+class Observation:
     """The services as they are at one moment; their figures are measured anew each time."""
 
     def __init__(self, session: Session) -> None:

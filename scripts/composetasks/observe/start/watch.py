@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
+WOKEN: dict[str, Any] = {}
+"""Stands among the events for something that is none of the engine's."""
+
+
 class Watch:
     """Container events of a project as they come.
 
@@ -64,9 +68,14 @@ class Watch:
         if not self._closed:
             self._events.put(None)
 
+    def wake(self) -> None:
+        """End a wait for events, from another thread: something else is to be done."""
+        self._events.put(WOKEN)
+
     def changed(self, seconds: float) -> set[str] | None:
         """Wait up to ``seconds`` for events; the ids of the containers they were about, empty when
-        the time is over, None when the stream was cut (ask about everything then)."""
+        the time is over or the wait was ended, None when the stream was cut (ask about everything
+        then)."""
         try:
             event = self._events.get(timeout=max(seconds, 0.001))
         except queue.Empty:
@@ -75,6 +84,8 @@ class Watch:
         while True:
             if event is None:
                 return None
+            if event is WOKEN:
+                return found
             key = str(event.get("id") or (event.get("Actor") or {}).get("ID", ""))
             found.add(key)
             self._note(key, str(event.get("Action") or event.get("status")))

@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from composetasks.facts import BuildImage, Container, Operation, Plan, RecreateContainer, RetagImage
+from composetasks.facts import (
+    BuildImage,
+    Container,
+    Operation,
+    Plan,
+    RecreateContainer,
+    RetagImage,
+    ServiceStatus,
+)
 
 WARNING = "warning: "
 """What a line of a health check begins with that tells what is amiss in spite of its passing."""
@@ -40,6 +48,35 @@ def _is_stale(operation: Operation) -> bool:
     if isinstance(operation, RecreateContainer):
         return operation.changed
     return isinstance(operation, BuildImage | RetagImage)
+
+
+def waited_for(statuses: Iterable[ServiceStatus]) -> dict[str, tuple[str, ...]]:
+    """The services that are not started yet, and what each waits for: what it depends on that is on
+    its way and not there. Where nothing is on its way, nobody waits."""
+    by_name = {one.service.name: one for one in statuses}
+    found = {}
+    for name, one in by_name.items():
+        if one.shown is not None and one.shown.state != "created":
+            continue
+        others = (
+            dependency.service
+            for dependency in one.service.depends_on
+            if dependency.service in by_name
+            and _is_on_its_way(by_name[dependency.service], dependency.condition)
+        )
+        if names := tuple(others):
+            found[name] = names
+    return found
+
+
+def _is_on_its_way(status: ServiceStatus, condition: str) -> bool:
+    if status.shown is None or status.shown.state not in ("running", "restarting", "created"):
+        return False
+    if condition == "service_completed_successfully":
+        return not status.done
+    if condition == "service_healthy":
+        return status.shown.health != "healthy"
+    return status.shown.state != "running"
 
 
 def check_warnings(health: Mapping[str, Any]) -> tuple[str, ...]:

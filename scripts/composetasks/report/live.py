@@ -1,0 +1,93 @@
+"""The services as a page that is kept up to date in its place, and listens to keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from composetasks.facts.units import size
+from composetasks.report.status import QUIET, age_of, state_text
+from composetasks.report.text import clean
+
+WIDE = 100
+"""From how many columns on what the services take is shown too."""
+KEYS = (("q", "quit"), ("↑↓", "choose"), ("r", "restart"), ("l", "logs"), ("o", "open"))
+LEFT = 5
+"""Lines of the terminal that are not the services'."""
+
+
+def live_page(
+    document: Mapping[str, Any], lines: Mapping[str, str], chosen: int, width: int, height: int
+) -> RenderableType:
+    """A row for each service with what it waits for, what is wrong with it, or the last line it
+    wrote (``lines``). Where there are more than the terminal has lines, those around ``chosen``."""
+    services: Sequence[Mapping[str, Any]] = document["services"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
+    table.add_column("", width=1)
+    table.add_column("service", header_style=QUIET, no_wrap=True, max_width=20)
+    table.add_column("state", header_style=QUIET, no_wrap=True, max_width=24)
+    table.add_column("for", header_style=QUIET, justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("cpu", header_style=QUIET, justify="right", no_wrap=True)
+        table.add_column("memory", header_style=QUIET, justify="right", no_wrap=True)
+    table.add_column("last line", header_style=QUIET, no_wrap=True, ratio=1, overflow="ellipsis")
+    now = datetime.now(timezone.utc)
+    room = max(1, height - LEFT)
+    first = min(max(0, chosen - room + 1), max(0, len(services) - room))
+    for at, one in enumerate(services[first : first + room], first):
+        row = [Text(">" if at == chosen else "", style="bold"), Text(clean(str(one["name"])))]
+        row += [state_text(one), Text(age_of(str(one["since"]), now))]
+        if width >= WIDE:
+            row += _taken(one)
+        table.add_row(*row, _last(one, lines))
+    return Group(_title(document, services), table, Text(), _footer(services, chosen))
+
+
+def _title(document: Mapping[str, Any], services: Sequence[Mapping[str, Any]]) -> Text:
+    up = sum(_is_up(one) for one in services)
+    text = Text(clean(str(document["project"])), style="bold")
+    text.append(f"  {up} of {len(services)} up", style="green" if up == len(services) else "yellow")
+    return text
+
+
+def _is_up(one: Mapping[str, Any]) -> bool:
+    running = one["state"] == "running" and one["health"] in ("", "healthy")
+    return bool(one["done"]) or one["state"] == "provided" or (running and not one["problem"])
+
+
+def _taken(one: Mapping[str, Any]) -> list[Text]:
+    cpu, memory = one.get("cpu_percent"), one.get("memory_bytes")
+    return [
+        Text("" if cpu is None else f"{cpu:.1f} %"),
+        Text("" if memory is None else size(memory)),
+    ]
+
+
+def _last(one: Mapping[str, Any], lines: Mapping[str, str]) -> Text:
+    if one["waits_for"]:
+        return Text(clean(f"waits for {', '.join(one['waits_for'])}"), style="yellow")
+    if one["problem"]:
+        return Text(clean(str(one["problem"])), style="red")
+    return Text(clean(lines.get(str(one["name"]), "")).strip(), style=QUIET)
+
+
+def _footer(services: Sequence[Mapping[str, Any]], chosen: int) -> Text:
+    """What is wrong with the chosen service, its address, or why it is stale; and the keys."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    one = services[chosen]
+    if one["problem"]:
+        text.append(clean(str(one["problem"])) + "\n", style="red")
+    elif one["urls"] or one["ports"]:
+        text.append(clean(", ".join(one["urls"] or one["ports"])) + "\n")
+    elif one["stale"]:
+        text.append(clean(f"stale: {'; '.join(one['stale_because'])}") + "\n", style="yellow")
+    else:
+        text.append("\n")
+    for key, does in KEYS:
+        text.append(key, style="bold").append(f" {does}   ", style=QUIET)
+    return text

@@ -1,0 +1,62 @@
+"""``status --watch`` at a terminal: a page that is kept up to date, and listens to keys."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from composetasks.facts import Container, ExitCode, Model
+from composetasks.observe.engine.inventory import read_containers
+from composetasks.observe.logs.last_lines import LastLines
+from composetasks.observe.start.watch import Watch
+from composetasks.run import process
+from composetasks.run.keys import Keys
+from composetasks.verbs.session import Session
+from composetasks.verbs.status import EventStream, Observation, again
+
+TASKS = {"r": ("restart",), "l": ("logs", "--follow", "--tail", "50"), "o": ("open",)}
+"""The task of each key, for the service that is chosen."""
+UP, DOWN = ("up", "k"), ("down", "j")
+
+
+def live_status(
+    session: Session, model: Model, events: Watch, look: Observation, stream: EventStream
+) -> ExitCode:
+    """Show how the services stand, again after each event, key and line of a log, and every few
+    seconds for their figures; until ``q`` is pressed."""
+
+    def find() -> Sequence[Container]:
+        found = read_containers(session.client)
+        return [one for one in found if one.project == model.project and one.replica]
+
+    reading = LastLines(session.client, model.project, find, events.wake)
+    with Keys(events.wake) as keys, reading as lines:
+        document, measured, chosen = look.document(), time.monotonic(), 0
+        idle = session.reporter.idle_seconds() or 0.0
+        while True:
+            session.reporter.live(document, lines.known(), chosen)
+            changed = stream.next()
+            if changed:
+                look = again(session, look)
+            for key in keys.pressed():
+                if key in ("q", "Q"):
+                    session.reporter.close()
+                    return ExitCode.OK
+                if key in TASKS:
+                    _run(session, keys, key, document["services"][chosen])
+                    look, changed = again(session, look), True
+                chosen += (key in DOWN) - (key in UP)
+            if changed or time.monotonic() - measured >= idle:
+                document, measured = look.document(), time.monotonic()
+            chosen = min(max(0, chosen), len(document["services"]) - 1)
+
+
+def _run(session: Session, keys: Keys, key: str, service: Mapping[str, Any]) -> None:
+    """Run the task of a key as if it were typed; the terminal is its own meanwhile."""
+    instance = ("--instance", session.instance) if session.instance else ()
+    words = (*TASKS[key], *instance, "--service", str(service["name"]))
+    session.reporter.close()
+    with keys.released():
+        process.hand_over([sys.executable, sys.argv[0], *words])
