@@ -108,6 +108,8 @@ def compared(
         took["inv"],
         took["compose"],
         Target(factor),
+        reason="Compose is started once more to recreate what was built, and what the image was "
+        "made from is looked at before and after the build",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from composetasks.facts import (
     Edit,
     Event,
     ExitCode,
+    Model,
     PullImage,
     Rebuild,
     Restart,
@@ -21,6 +23,7 @@ from composetasks.facts import (
     Sync,
     WatchOperation,
 )
+from composetasks.facts.program import typed
 from composetasks.plan.watch.batch import described, operations, rebuilt_alone
 from composetasks.plan.watch.rules import Rules, watch_rules
 from composetasks.run.failure import TaskFailure
@@ -44,24 +47,29 @@ ANOTHER_RUN_SECONDS = 86_400.0
 def watch(session: Session, services: Sequence[str], *, timeout: float | None = None) -> ExitCode:
     """Bring the services, or all, up, and watch what their rules name. A failure of what an edit
     asks for is told, and the watch goes on; the services run on after its end."""
+    from composetasks.observe.watch.changes import Changes
+
     limits = Limits(timeout=timeout, jobs=session.settings.jobs)
-    rules = watch_rules(session.model(services), services)
+    model = session.model(services)
+    rules = watch_rules(model, services)
     if session.options.plan or rules.blockers:
         return _start(session, services, rules, limits) or ExitCode.OK
     started = False
     while True:
+        paths, moved = _paths(model, rules), False
         # What is edited during the start is seen after it.
-        with _changes(session, services, rules) as changes:
+        with Changes(paths, model.directory) as changes:
             if not started:
                 _start(session, services, rules, limits)
                 started = True
-            try:
-                _follow(session, services, rules, limits, changes)
-            except _Interrupted as end:
-                ignore_signals()
-                session.reporter.interrupted(session.verb, end.code)
-                return end.code
-        rules = _reread(session, services, rules)
+            while not moved and _paths(model, rules) == paths:
+                try:
+                    moved = _follow(session, model, rules, limits, changes)
+                except _Interrupted as end:
+                    ignore_signals()
+                    session.reporter.interrupted(session.verb, end.code)
+                    return end.code
+                model, rules = _reread(session, services, (model, rules))
 
 
 class _Interrupted(Exception):
@@ -71,12 +79,9 @@ class _Interrupted(Exception):
         self.code = code
 
 
-def _changes(session: Session, services: Sequence[str], rules: Rules) -> Changes:
-    from composetasks.observe.watch.changes import Changes
-
-    model = session.model(services)
-    paths = (*(rule.path for rule in rules.rules), *map(str, model.files))
-    return Changes(paths, model.directory)
+def _paths(model: Model, rules: Rules) -> tuple[str, ...]:
+    """What is watched: the rules may be others after an edit of a compose file."""
+    return (*(rule.path for rule in rules.rules), *map(str, model.files))
 
 
 def _start(
@@ -116,13 +121,11 @@ def _start(
     return None
 
 
-def _follow(
-    session: Session, services: Sequence[str], rules: Rules, limits: Limits, changes: Changes
-) -> None:
-    """Do what edits ask for until the rules have to be read again."""
+def _follow(session: Session, model: Model, rules: Rules, limits: Limits, changes: Changes) -> bool:
+    """Do what edits ask for until the rules have to be read again; whether a folder that is watched
+    came or went, so that it is not watched any more."""
     from composetasks.observe.watch.edits import Watched
 
-    model = session.model(services)
     watched, files = Watched(model, rules.rules), {*map(str, model.files)}
     session.reporter.watching(rules.rules, folder.now())
     does = _Effects(session, limits, watched)
@@ -131,8 +134,13 @@ def _follow(
     while True:
         batch = _next(batches)
         does.batch(batch)
-        if files.intersection(batch) or watched.outdated(batch):
-            return
+        if edited := sorted(files.intersection(batch)):
+            names = ", ".join(os.path.relpath(path, model.directory) for path in edited)
+            message = f"{names} was modified: {typed('up')} brings the services to it"
+            session.reporter.happened(_event("warning", "", message))
+        outdated = watched.outdated(batch)
+        if edited or outdated:
+            return outdated
 
 
 def _next(batches: Iterator[Mapping[str, bool]]) -> Mapping[str, bool]:
@@ -144,16 +152,19 @@ def _next(batches: Iterator[Mapping[str, bool]]) -> Mapping[str, bool]:
         raise _Interrupted(code) from end
 
 
-def _reread(session: Session, services: Sequence[str], before: Rules) -> Rules:
-    """The rules as the model has them now; those before where it can't be read just now."""
+def _reread(
+    session: Session, services: Sequence[str], before: tuple[Model, Rules]
+) -> tuple[Model, Rules]:
+    """The model and the rules as they are now; those before where they can't be read just now."""
     try:
-        rules = watch_rules(session.model(services), services)
+        model = session.model(services)
+        rules = watch_rules(model, services)
         for blocker in rules.blockers:
             raise TaskFailure(blocker.message, code=blocker.code, hint=blocker.hint)
     except TaskFailure as failure:
         session.reporter.went_wrong(failure)
         return before
-    return rules
+    return model, rules
 
 
 class _Effects:
