@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from composetasks.store import container_configs
 EVERY = ("--profile", "*")
 SKELETON = ("--no-env-resolution", "--no-consistency")
 """Without what may be wrong with a single service that nobody asked for."""
+UNRESOLVED = ("--no-interpolate", "--no-consistency")
+"""The same for Compose 2, which reads every ``env_file`` unless nothing is interpolated."""
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
 
 
@@ -85,7 +87,7 @@ def ask(
         try:
             config, spelled, said = asking.printed(*relaxed)
         except ProgramError as error:
-            faults = _faults(asking, error)
+            faults = _faults(asking, files, error)
             asking = _without_env_files(asking, files, faults)
             config, spelled, said = asking.printed(*relaxed)
         hashes = asking(*relaxed, "--hash", "*").stdout
@@ -123,27 +125,35 @@ def _inactive(compose: Compose, config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: services[name] or {} for name in sorted(services) if name not in active}
 
 
-def _faults(asking: _Asking, refusal: ProgramError) -> dict[str, str]:
+def _faults(asking: _Asking, files: Sequence[Path], refusal: ProgramError) -> dict[str, str]:
     """The services whose ``env_file`` Compose can't read, with its words: it refuses the whole
     model for one, and starts every other service all the same (``up api``). Raises ``refusal``
     where the model is refused for something else."""
-    try:
-        skeleton, _, _ = asking.printed(*SKELETON)
-    except ProgramError:
-        raise refusal from None
+    services = _skeleton(asking, refusal).get("services") or {}
+    readers = [name for name, section in services.items() if (section or {}).get("env_file")]
     faults = {}
-    for name, section in (skeleton.get("services") or {}).items():
-        if (section or {}).get("env_file"):
-            done = asking("--no-consistency", "--hash", name, check=False)
-            if done.code != 0:
-                faults[name] = (_told(done.stderr) or ["its env_file can't be read"])[0]
+    for name in readers:
+        alone = _without_env_files(asking, files, [one for one in readers if one != name])
+        done = alone("--no-consistency", "-q", check=False)
+        if done.code != 0:
+            faults[name] = (_told(done.stderr) or ["its env_file can't be read"])[0]
     if not faults:
         raise refusal
     return faults
 
 
-def _without_env_files(asking: _Asking, files: Sequence[Path], names: Mapping[str, str]) -> _Asking:
+def _skeleton(asking: _Asking, refusal: ProgramError) -> dict[str, Any]:
+    """The model without what its services' files hold; raises ``refusal`` where there is none."""
+    for options in (SKELETON, UNRESOLVED):
+        with contextlib.suppress(ProgramError):
+            return asking.printed(*options)[0]
+    raise refusal
+
+
+def _without_env_files(asking: _Asking, files: Sequence[Path], names: Iterable[str]) -> _Asking:
     lines = [f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in names]
+    if not lines:
+        return asking
     compose = asking.compose.with_files([*map(str, files), "-"], asking.compose.project)
     return _Asking(compose, asking.options, "".join(["services:\n", *lines]))
 
