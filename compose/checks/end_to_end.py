@@ -19,11 +19,12 @@ sys.path.insert(0, "/opt/airflow/dags")
 
 import psycopg
 from confluent_kafka import KafkaException
-from crawler import browser, topic
 from psycopg.rows import dict_row
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+
+from crawler import browser, topic
 
 FEED = os.environ.get("FEED_URL", "http://feed:8000")
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP", "kafka:9092")
@@ -81,6 +82,8 @@ def main() -> int:
 
 def add_post(post: dict[str, Any]) -> str:
     """Put a post on the feed: its caption is harmless, its clip is not."""
+    with topic.Topic(KAFKA, "posts") as posts:
+        post["since"] = posts.ends()
     mark = f"{time.time_ns():x}"
     added = call(
         f"{FEED}/posts",
@@ -118,7 +121,7 @@ def run_crawler(post: dict[str, Any]) -> str:
 def see_message(post: dict[str, Any]) -> str:
     """Find the post on topic posts, as the page showed it."""
     with topic.Topic(KAFKA, "posts") as posts:
-        for message in posts.messages():
+        for message in posts.messages(post["since"]):
             if (message.key() or b"").decode() == post["post_id"]:
                 value = json.loads(message.value() or b"null")
                 if post["mark"] not in value["caption"]:

@@ -10,14 +10,18 @@ def card(row: Row) -> str:
     """The whole card. Its data- attributes are for programs that read the page."""
     post_id = escape(row["post_id"])
     verdict = "flagged" if row["flagged"] else "clear"
+    deleted = "" if row["deleted_at"] is None else f"gone from the feed {ago(row['deleted_at'])}"
     who = " · ".join(
-        (
+        part
+        for part in (
             f"@{escape(row['author'])}",
-            row["language"],
+            escape(row["language"]),
             post_id,
             f"posted {row['posted_at']:%Y-%m-%d %H:%M} UTC",
             f"scored {ago(row['scored_at'])}",
+            deleted,
         )
+        if part
     )
     rule = f"{how_scored(row)}, flagged from {row['threshold']:g}"
     parts = (

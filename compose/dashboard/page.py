@@ -21,6 +21,7 @@ COLUMNS = [
     "text_score",
     "video_score",
     "scored_at",
+    "deleted_at",
 ]
 
 
@@ -77,6 +78,7 @@ def table(rows: list[Row]) -> None:
             "text_score": st.column_config.NumberColumn("text", format="%.2f", width=70),
             "video_score": st.column_config.NumberColumn("video", format="%.2f", width=70),
             "scored_at": st.column_config.DatetimeColumn("scored", format="HH:mm:ss", width=90),
+            "deleted_at": st.column_config.DatetimeColumn("gone", format="MMM D HH:mm", width=100),
         },
     )
 

@@ -18,8 +18,18 @@ SELECT posts, flagged, (score / nullif(posts, 0))::double precision AS average, 
        (SELECT max(scored_at) FROM scored_posts) AS last_scored
 FROM scored_totals
 """
-NEWEST = "SELECT * FROM scored_posts ORDER BY scored_at DESC, post_id LIMIT %s"
-ONE = "SELECT * FROM scored_posts WHERE post_id = %s"
+# A post that is gone from the feed keeps its row: when it went is what the crawler remembers.
+NEWEST = """
+SELECT scored.*, crawled.deleted_at
+FROM (SELECT * FROM scored_posts ORDER BY scored_at DESC, post_id LIMIT %s) AS scored
+LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id
+ORDER BY scored.scored_at DESC, scored.post_id
+"""
+ONE = """
+SELECT scored.*, crawled.deleted_at
+FROM scored_posts AS scored LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id
+WHERE scored.post_id = %s
+"""
 
 Row = dict[str, Any]
 

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = float(os.environ.get("STREAM_PATIENCE", "240"))
 POLL_SECONDS = 0.5
 
 HERE = Path(__file__).parent
-SERVICES = ("postgres", "migrate", "kafka", "client", "clips", JOB)
+SERVICES = ("postgres", "migrate", "kafka", "client", "clips", "crawler", JOB)
 
 Found = TypeVar("Found")
 _numbers = itertools.count(1)

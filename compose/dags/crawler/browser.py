@@ -1,8 +1,9 @@
-"""Pages as a person gets them: read in headless Chromium."""
+"""Headless Chromium, which lives no longer than the process that opened it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from pathlib import Path
 from typing import TypeVar
 
 from selenium.webdriver import Chrome, ChromeOptions
@@ -12,20 +13,23 @@ from selenium.webdriver.support.wait import WebDriverWait
 PAGE_SECONDS = 30
 CHROMIUM = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"
-
-# In one round trip, and with addresses as the browser resolves them.
-POSTS_ON_PAGE = """
-return Array.from(document.querySelectorAll('article.post'), article => ({
-  post_id: article.dataset.postId,
-  author: article.querySelector('.author').textContent.trim().replace(/^@/, ''),
-  caption: article.querySelector('.caption').textContent.trim(),
-  language: article.lang,
-  video_url: article.querySelector('video').src,
-  posted_at: article.querySelector('time').dateTime,
-}));
-"""
+KEEPER = Path(__file__).with_name("keeper.py")
 
 Found = TypeVar("Found")
+
+
+class KeptDriver(Service):
+    """Chromium's driver, run by the keeper: Selenium holds the pipe that is its standard input.
+
+    In a session of its own: what ends this process's whole group leaves the keeper to do its part.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(executable_path=sys.executable, popen_kw={"start_new_session": True})
+
+    def command_line_args(self) -> list[str]:
+        """What Python is to run."""
+        return ["-I", str(KEEPER), DRIVER, *super().command_line_args()]
 
 
 @contextmanager
@@ -41,7 +45,9 @@ def open_browser(width: int = 1280, height: int = 1600) -> Iterator[Chrome]:
     # /dev/shm has 64 MB in a container.
     options.add_argument("--disable-dev-shm-usage")
     options.add_argument("--disable-gpu")
-    driver = Chrome(options=options, service=Service(executable_path=DRIVER))
+    # Nobody watches the clips: they are not asked for, wherever their addresses lead.
+    options.add_argument("--blink-settings=forcePreloadNoneForMediaElements=true")
+    driver = Chrome(options=options, service=KeptDriver())
     try:
         driver.set_page_load_timeout(PAGE_SECONDS)
         yield driver
@@ -54,17 +60,3 @@ def wait_for(
 ) -> Found:
     """What the condition gives once it is true. Raises TimeoutException after so many seconds."""
     return WebDriverWait(driver, seconds, poll_frequency=0.2).until(condition)
-
-
-def read_feed(address: str) -> list[dict[str, str]]:
-    """The posts on the feed page, as messages for topic `posts`.
-
-    Raises RuntimeError when the page shows none: then the page or this reader has changed.
-    """
-    with open_browser() as driver:
-        driver.get(address)
-        posts: list[dict[str, str]] = driver.execute_script(POSTS_ON_PAGE)
-    if not posts:
-        raise RuntimeError(f"no posts found at {address}")
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return [{**post, "crawled_at": now} for post in posts]
