@@ -133,12 +133,21 @@ LITERAL = {
     "a part of a connection string": "planted-in-dsn-6Tz4",
     "a line of a config": "planted-in-config-3Wq9",
     "a flag of a command": "planted-in-flag-1Lp7",
+    "the password of a health check": "planted-in-check-5Jb3",
+    "an extension field": "planted-in-extension-7Gc4",
+    "an option of a network that nobody uses": "planted-in-option-2Zn8",
+    "a comment": "planted-in-comment-6Ue1",
+    "a hook": "planted-in-hook-9Rw2",
     "a webhook": "T0PLANTED/B0PLANTED/planted9Xk2bQ",
     "a variable with another's value": "planted-twice-4Bv6",
 }
 """Secrets that the compose file itself declares, by where they stand."""
 
 SERVICES = """\
+# The old password was planted-in-comment-6Ue1.
+x-credentials: {{password: planted-in-extension-7Gc4}}
+networks:
+  unused: {{driver_opts: {{auth_token: planted-in-option-2Zn8}}}}
 secrets:
   certificate: {{file: ./certificate.txt}}
   note: {{environment: PLANTED_NOTE}}
@@ -176,6 +185,11 @@ services:
       - DATABASE_URL=${{DATABASE_URL}}
       - GREETING=the word is ${{WATCHWORD}}
       - API_TOKEN=${{API_TOKEN}}
+    healthcheck:
+      test: [CMD-SHELL, "true || curl -u admin:planted-in-check-5Jb3 http://localhost"]
+      interval: 1s
+    post_start:
+      - command: ["true", --token, planted-in-hook-9Rw2]
     depends_on: [db]
 """
 

@@ -26,6 +26,7 @@ def graph_document(model: Model, states: Sequence[Mapping[str, Any]]) -> dict[st
             {
                 "name": name,
                 "state": known[name]["state"] if name in known else None,
+                "provider": service.provider,
                 "health": known[name]["health"] if name in known else None,
                 "exit_code": known[name]["exit_code"] if name in known else None,
                 "ports": (known[name]["ports"] if name in known else [])

@@ -39,6 +39,23 @@ URL_USER = re.compile(
 """The user part of a URL (RFC 3986, 3.2.1). A password with a slash in it is none by that page, and
 is written all the same; digits before a slash are a port."""
 HARMLESS_USERS = frozenset({"", "git", "anonymous"})
+AUTHORIZATION = re.compile(
+    r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer|basic|token)\s{1,3}(?P<value>[\w.~+/=-]{4,})",
+    re.IGNORECASE,
+)
+"""A header of HTTP (RFC 9110, 11.4), as health checks send it."""
+_ARGUMENTS, _WORD = r"\b[^|;&\n]{0,300}?\s", r"[\"']?(?P<value>[^\s\"']+)"
+PASSWORD_FLAGS = tuple(
+    re.compile(program + _ARGUMENTS + flag + _WORD)
+    for program, flag in (
+        ("curl", r"(?:-u|--user|-U|--proxy-user)[\s=]?[\"']?[^\s:\"']*:"),
+        (r"(?:mysql|mariadb)[\w-]*", "-p"),
+        ("redis-cli", r"-a\s{1,3}"),
+        (r"(?:mongo(?:sh|dump|restore)?|sshpass)", r"-p\s{0,3}"),
+        (r"ldap\w+", r"-w\s{1,3}"),
+    )
+)
+"""Programs of health checks whose flag for a password has no name."""
 TOKEN_LIKE = re.compile(r"(?=[\w+=.~-]*\d)(?=[\w+=.~-]*[A-Za-z])[\w+=.~-]{16,}|-----BEGIN ")
 """A word that the patterns of tokens are tried on: long, with letters and digits."""
 WEBHOOK = re.compile(
@@ -63,6 +80,8 @@ def spans(text: str, *, loose: bool = False) -> Iterator[tuple[int, int]]:
         yield from _in_urls(text)
     if SECRET_NAME.search(text):
         yield from _assigned(text, loose)
+    if loose:
+        yield from _in_command(text)
     if loose and TOKEN_LIKE.search(text):
         for pattern in token_patterns():
             for match in pattern.finditer(text):
@@ -93,6 +112,14 @@ def _in_urls(text: str) -> Iterator[tuple[int, int]]:
             yield match.span("user")
     for match in WEBHOOK.finditer(text):
         yield match.span("path")
+
+
+def _in_command(text: str) -> Iterator[tuple[int, int]]:
+    """What a command sends as its password, though nothing in it is named so."""
+    for pattern in (AUTHORIZATION, *PASSWORD_FLAGS):
+        for match in pattern.finditer(text):
+            if not _refers(match["value"]):
+                yield match.span("value")
 
 
 def _is_web(text: str, start: int) -> bool:
@@ -155,6 +182,8 @@ def declared(config: Any, name: str = "") -> Iterator[str]:
             yield from declared(value, str(key))
     elif isinstance(config, (list, tuple)):
         yield from _after_flags(config)
+        command = " ".join(one for one in config if isinstance(one, str))
+        yield from (command[start:end] for start, end in _in_command(command))
         for value in config:
             yield from declared(value, name)
     elif isinstance(config, str) and config:

@@ -58,3 +58,9 @@ def test_how_services_stand_is_written_and_coloured() -> None:
         '  s2["end<br/>healthy"]:::up',
     ]
     assert lines[-2:] == ["  classDef up fill:#d3f3da", "  classDef bad fill:#fbd5d5"]
+
+
+def test_a_provider_is_named_for_what_it_is() -> None:
+    provided = model(service("db", config={"provider": {"type": "cloud"}}))
+    document = validate(graph_document(provided, [state("db", state="provided")]))
+    assert '  s0["db<br/>provider cloud"]' in mermaid(document).splitlines()

@@ -163,3 +163,37 @@ def test_the_secrets_of_a_model_are_found_wherever_they_stand() -> None:
     assert set(declared(model)) == {
         *("s3cr3t-arg", "s3cr3t-flag", "s3cr3t-env", "s3cr3t-label", "s3cr3t-config")
     }
+
+
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        ("curl -sf -u admin:k3y-of-it http://localhost/health", "k3y-of-it"),
+        ("curl --user=admin:'k3y of' http://localhost", "k3y"),
+        ("curl -H 'Authorization: Bearer k3y.of-it' http://localhost", "k3y.of-it"),
+        ("mysqladmin ping -h localhost -u root -pk3y-of-it", "k3y-of-it"),
+        ("redis-cli -h cache -a k3y-of-it ping", "k3y-of-it"),
+        ("mongosh --quiet -u root -p k3y-of-it --eval 1", "k3y-of-it"),
+        ("sshpass -p k3y-of-it ssh me@there", "k3y-of-it"),
+    ],
+)
+def test_a_health_check_says_its_password_in_its_program_s_own_way(check: str, found: str) -> None:
+    """In a shell's line as in a list of words."""
+    assert set(declared({"healthcheck": {"test": ["CMD-SHELL", check]}})) == {found}
+    if "'" not in check:
+        assert set(declared({"healthcheck": {"test": ["CMD", *check.split()]}})) == {found}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "curl -f http://localhost:80/",
+        "curl -u $$USER:$$PASSWORD http://localhost",
+        "mysqladmin ping -p$$MYSQL_ROOT_PASSWORD -P 3306 --protocol=tcp",
+        "redis-cli -a $$PASSWORD ping; tar -a file",
+        "docker run -u app:app x",
+        "pg_isready -U me -p 5432",
+    ],
+)
+def test_a_health_check_without_a_password_has_no_secret(check: str) -> None:
+    assert set(declared({"healthcheck": {"test": ["CMD-SHELL", check]}})) == set()

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from composetasks.observe.compose import project_files, sources
 from composetasks.observe.env import compose_dotenv
 from composetasks.run.compose import Compose
-from composetasks.run.masking import shows_secret
 from composetasks.store import container_configs, memory
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ def recall(
         if (
             kept["compose"] != list(compose.identity())
             or kept["folder"] != str(compose.folder)
-            or kept["values"] != digest(_values(set(kept["words"]), compose.environment))
+            or kept["values"] != digest(_values(set(kept["words"]), compose.environment, digest))
             or any(_state(Path(path), digest) != state for path, state in kept["files"].items())
         ):
             raise _Changed
@@ -59,16 +58,13 @@ def remember(
     read = _read(compose)
     if read is None:
         return
-    words: set[str] = set()
-    for path in read:
-        # A secret that stands in the text is a word of it as well.
-        words |= {word for word in _words(path) if not shows_secret(word)}
     digest = partial(_digest, container_configs.digest_key(cache))
+    words = {_stand_in(word, digest) for path in read for word in _words(path)}
     kept = {
         "compose": compose.identity(),
         "folder": str(compose.folder),
         "words": sorted(words),
-        "values": digest(_values(words, compose.environment)),
+        "values": digest(_values(words, compose.environment, digest)),
         "files": {str(path): _state(path, digest) for path in read},
         "answer": answer,
     }
@@ -117,12 +113,22 @@ def _words(path: Path) -> set[str]:
     return names | {word for one in referred for word in re.findall(r"[A-Za-z_]\w*", one[0])}
 
 
-def _values(words: set[str], environment: Mapping[str, str]) -> bytes:
+def _stand_in(word: str, digest: Callable[[bytes], str]) -> str:
+    """What is kept of a word: any may be a secret, also one in a comment or of a service that is
+    not active. That two words have the same is no harm."""
+    return digest(word.encode("utf-8", "surrogateescape"))[:8]
+
+
+def _values(
+    words: set[str], environment: Mapping[str, str], digest: Callable[[bytes], str]
+) -> bytes:
     """The variables that may matter: those named in the files, and Compose's own."""
     used = sorted(
         (name, value)
         for name, value in environment.items()
-        if name in words or name in ALWAYS_USED or name.startswith(("COMPOSE_", "DOCKER_"))
+        if name in ALWAYS_USED
+        or name.startswith(("COMPOSE_", "DOCKER_"))
+        or _stand_in(name, digest) in words
     )
     return json.dumps(used).encode("ascii")
 
