@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 
@@ -33,6 +34,8 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.process import ProgramError
 
+ENDED_SECONDS = 1.0
+"""How long a container may still look as if it ran when it has ended."""
 LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
 
 
@@ -299,6 +302,10 @@ def stop_by_compose(tools: Tools, project: str, service: str, keys: Sequence[str
     try:
         compose_command.run(tools, project, ["stop", service])
     except ProgramError as error:
+        # A hook is told of the end of its container before the engine's record says it.
+        deadline = time.monotonic() + ENDED_SECONDS
+        while not before.isdisjoint(_lives(tools, keys)) and time.monotonic() < deadline:
+            time.sleep(ENDED_SECONDS / 10)
         if before.isdisjoint(_lives(tools, keys)):
             return
         failed = NotLaunched([service], error.stdout + error.stderr)
