@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
+import pytest
 
 from tests.engine.stacks import wait_until
 
@@ -36,6 +37,16 @@ def missing() -> str:
     tried = ["unshare", *APART, "true"]
     done = subprocess.run(tried, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr.strip() or "unshare failed"
+
+
+def see_that_one_can_be_had(lacking: str = "") -> None:
+    """Skip, and say so, where no such engine can be started or something else is ``lacking``; with
+    REQUIRE_ENGINE=1 that is a failure."""
+    why = missing() or lacking
+    if why and os.environ.get("REQUIRE_ENGINE") == "1":
+        pytest.fail(f"REQUIRE_ENGINE=1, and no engine can be started here: {why}")
+    if why:
+        pytest.skip(f"no engine can be started here ({why}); these tests did not run")
 
 
 class OwnEngine:
@@ -207,6 +218,12 @@ class OwnEngine:
         first = self._first()
         assert first is not None
         return ["nsenter", "-t", str(first.pid), "-n", "-m", *more]
+
+    def events(self) -> list[str]:
+        """What has happened to its containers and images since it was started, oldest first."""
+        since = ("events", "--since", "0", "--until", "0s")
+        kinds = ("--filter", "type=container", "--filter", "type=image")
+        return self._docker(*since, *kinds, "--format", "{{.Type}} {{.Action}}").splitlines()
 
     def with_its_files(self, *argv: str) -> list[str]:
         """What starts a program that sees the files the engine sees, on this host's network."""

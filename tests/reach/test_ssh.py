@@ -99,9 +99,13 @@ def test_a_mount_that_is_only_here_is_refused(project: Project, engine: OwnEngin
         f"  free: {{image: {busybox.TAG}, init: true, command: {LOOP}}}\n"
     )
 
+    before = engine.events()
+    looked = project.inv("status")
+    after = engine.events()
     refused = project.inv("up")
     alone = project.inv("up", "free")
 
+    assert (looked.code, after) == (0, before)
     assert refused.code == 6
     assert f"{project.folder}/conf" in refused.err
     assert f"{project.folder}/conf/app.conf" in refused.err

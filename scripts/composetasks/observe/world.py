@@ -47,14 +47,16 @@ def observe_world(
     registry: str = "",
     push: bool = False,
     rebuild: bool = False,
+    starting: bool = False,
     ahead: Ahead | None = None,
 ) -> World:
     """Everything a plan for ``model`` is made from.
 
     ``inputs`` says whether build inputs and the host's ports are read too (a verb that starts
     nothing has no use for them); ``registry`` is asked for images that are not here, with
-    ``push`` for all; folders listed ``ahead`` are not listed again. Raises TaskFailure where the
-    engine does not answer or a build context is missing.
+    ``push`` for all; with ``starting`` an engine on another host is asked for what would be
+    mounted, with containers that are made for that; folders listed ``ahead`` are not listed
+    again. Raises TaskFailure where the engine does not answer or a build context is missing.
     """
     engine = with_since(client, read_engine(client), model)
     model = with_resolved_hashes(model, engine.containers, compose, cache)
@@ -89,9 +91,10 @@ def observe_world(
         wanted, model, engine, cache, client, registry, push=push, listed=listed
     )
     edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
+    missing, only_here = frozenset[str](), frozenset[str]()
     if here:
-        missing, only_here = missing_sources(model, engine.volumes, client), frozenset[str]()
-    else:
+        missing = missing_sources(model, engine.volumes, client)
+    elif starting:
         missing, only_here = missing_away(model, engine, client)
     return World(
         model=model,

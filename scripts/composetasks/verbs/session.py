@@ -254,17 +254,18 @@ class Session:
         registry: str = "",
         push: bool = False,
         rebuild: bool = False,
+        starting: bool = False,
     ) -> World:
         """Everything a plan is made from, build inputs only where they are asked for; what is in
         ``registry`` where one is named, with ``push`` of what is here too; with ``rebuild`` for a
-        plan that may build what has not changed."""
+        plan that may build what has not changed, with ``starting`` for one that starts services."""
         from composetasks.observe.images.listed_ahead import listed_ahead
         from composetasks.observe.instances.orphans import with_orphans
         from composetasks.observe.world import observe_world
 
         model, cache = self.model(names), self.kept.cache
         what: dict[str, Any] = {"inputs": inputs, "registry": registry, "push": push}
-        what["rebuild"] = rebuild
+        what |= {"rebuild": rebuild, "starting": starting}
         with listed_ahead(model, cache) if inputs else contextlib.nullcontext() as ahead:
             world = observe_world(model, self.client, self.compose, cache, **what, ahead=ahead)
         if self.instance and inputs:

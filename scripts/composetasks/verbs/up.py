@@ -31,7 +31,7 @@ def up(
         check_environment(session)
         recover_state(session)
         registry = session.settings.registry if build else ""
-        world = session.observe([*services, *rerun], registry=registry, rebuild=pull)
+        world = session.observe([*services, *rerun], registry=registry, rebuild=pull, starting=True)
         options = StartOptions(
             build=build, wait=wait, force=session.options.force, rerun=tuple(rerun), pull=pull
         )

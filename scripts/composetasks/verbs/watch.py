@@ -95,7 +95,7 @@ def _start(
     with session.changing():
         check_environment(session)
         recover_state(session)
-        world = session.observe(services, registry=session.settings.registry)
+        world = session.observe(services, registry=session.settings.registry, starting=True)
         plan = plan_start(world, services, StartOptions(force=session.options.force))
         plan = replace(
             plan,
@@ -228,7 +228,7 @@ class _Effects:
         session = self._session
         with session.changing():
             registry = session.settings.registry
-            world = session.observe(operation.services, registry=registry)
+            world = session.observe(operation.services, registry=registry, starting=True)
             world, names = rebuilt_alone(world, operation.services)
             plan = plan_start(world, names, StartOptions(force=session.options.force))
             making = (BuildImage, RetagImage, PullImage)
