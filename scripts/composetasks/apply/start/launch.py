@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 
@@ -34,7 +33,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.process import ProgramError
 
-ENDED_SECONDS = 1.0
+ENDED_SECONDS = 1
 """How long a container may still look as if it ran when it has ended."""
 LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
 
@@ -303,13 +302,21 @@ def stop_by_compose(tools: Tools, project: str, service: str, keys: Sequence[str
         compose_command.run(tools, project, ["stop", service])
     except ProgramError as error:
         # A hook is told of the end of its container before the engine's record says it.
-        deadline = time.monotonic() + ENDED_SECONDS
-        while not before.isdisjoint(_lives(tools, keys)) and time.monotonic() < deadline:
-            time.sleep(ENDED_SECONDS / 10)
+        for key, _ in before & _lives(tools, keys):
+            _await_end(tools, key)
         if before.isdisjoint(_lives(tools, keys)):
             return
         failed = NotLaunched([service], error.stdout + error.stderr)
         raise _not_stopped(service, failed) from error
+
+
+def _await_end(tools: Tools, key: str) -> None:
+    """Wait a moment for the end of a container."""
+    import requests
+    from docker import errors
+
+    with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
+        tools.client.wait(key, timeout=ENDED_SECONDS, condition="not-running")
 
 
 def _not_stopped(service: str, failed: NotLaunched) -> TaskFailure:
