@@ -29,13 +29,6 @@ class Scheduling(LoadScopeScheduling):
         return "builds" if "/test_build" in nodeid else nodeid
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.engine)
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Side by side, each test by itself; but those of builds one after another: an image of the

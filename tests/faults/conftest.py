@@ -5,7 +5,6 @@ Where none can be started these tests are skipped, and say so; with REQUIRE_ENGI
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,25 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.engine import busybox
-from tests.faults.own_engine import OwnEngine, missing
+from tests.faults.own_engine import OwnEngine, see_that_one_can_be_had
 from tests.project import TASKS, Project, own_environment
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.engine)
-            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
 def possible() -> None:
     """That an engine can be started here."""
-    if why := missing():
-        if os.environ.get("REQUIRE_ENGINE") == "1":
-            pytest.fail(f"REQUIRE_ENGINE=1, and no engine can be started here: {why}")
-        pytest.skip(f"no engine can be started here ({why}); these tests did not run")
+    see_that_one_can_be_had()
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import installed
 from tests.functional.scripted_engine import ScriptedEngine
 from tests.project import TASKS, Project, own_environment
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`composetasks` as the built wheel brings it."""
+    return installed.composetasks(tmp_path_factory)
 
 
 @pytest.fixture

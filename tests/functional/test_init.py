@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import installed
 from tests.functional.scripted_engine import ScriptedEngine
 from tests.project import Project, own_environment
 
@@ -27,11 +26,6 @@ services:
 SCRIPT = "#!/bin/sh\ndocker compose down -v\nsleep 30\nPASSWORD=hunter22 ./seed.sh\n"
 WEB = {"Id": "sha256:web", "RepoTags": ["web:1"], "Created": 1, "Size": 2}
 NETWORKS = [{"Id": "n1", "Name": "bridge"}]
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed.composetasks(tmp_path_factory)
 
 
 @pytest.fixture

@@ -14,27 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.engine import busybox
-from tests.faults.own_engine import OwnEngine, missing
+from tests.faults.own_engine import OwnEngine, see_that_one_can_be_had
 from tests.project import TASKS, Project, own_environment
 from tests.reach.ssh_host import SSHD, SshHost, ssh_host
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.engine)
-            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[OwnEngine]:
     """The engine that is elsewhere; it has the small image."""
-    why = missing() or ("" if os.path.exists(SSHD) else f"there is no {SSHD}")
-    if why and os.environ.get("REQUIRE_ENGINE") == "1":
-        pytest.fail(f"REQUIRE_ENGINE=1, and no engine can be started here: {why}")
-    if why:
-        pytest.skip(f"no engine can be started here ({why}); these tests did not run")
+    see_that_one_can_be_had("" if os.path.exists(SSHD) else f"there is no {SSHD}")
     with OwnEngine() as started:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", started.address)
