@@ -89,7 +89,7 @@ def from_outside(error: BaseException) -> TaskFailure | None:
 
 
 def cure(said: str, otherwise: str) -> str:
-    """What to do about a build that ended with these words: ``otherwise``, unless it is the engine
+    """What to do about a build whose last words are these: ``otherwise``, unless it is the engine
     that is in trouble and not what was to be built."""
     if _is_full(said):
         return FREE_ENGINE

@@ -35,7 +35,7 @@ _surroundings: dict[str, str] = {}
 
 
 class ProgramError(Exception):
-    """A program could not be started, ended with another code than 0, or took too long.
+    """A program could not be started, did not exit with code 0, or took too long.
 
     ``code`` is its exit code: 127 when it could not be started, 124 when it took too long.
     """
@@ -161,7 +161,7 @@ def run(
 
     ``env`` replaces the whole environment where given; ``timeout`` is in seconds, and so is the
     ``grace`` of one that takes longer. Raises :class:`ProgramError` when it can't be started or
-    takes too long, and, with ``check``, when it ends with another code than 0.
+    takes too long, and, with ``check``, when it does not exit with code 0.
     """
     child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     data = None if stdin is None else stdin.encode()

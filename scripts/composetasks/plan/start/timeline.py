@@ -84,7 +84,7 @@ def _own(one: ServiceStart, seconds: float) -> str:
 
 
 def _last(timeline: Timeline) -> ServiceStart | None:
-    """The service that the start ended with: the one that it failed for, else the last one."""
+    """The service that decided the end of the start: the one that it failed for, else the last."""
     failed = [
         one for one in timeline.services if timeline.outcome == "failed" and one.state == "failed"
     ]
