@@ -226,6 +226,7 @@ class Reporter:
     def went_wrong(self, failure: TaskFailure) -> None:
         """A failure after which the run goes on."""
         self.failure(failure)
+        self.note("watching on: the next edit is another try")
 
     def note(self, text: str) -> None:
         """A line beside the result, to stderr."""
