@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from composetasks.facts import (
     Environment,
@@ -264,10 +264,19 @@ class Session:
         from composetasks.observe.world import observe_world
 
         model, cache = self.model(names), self.kept.cache
-        what: dict[str, Any] = {"inputs": inputs, "registry": registry, "push": push}
-        what |= {"rebuild": rebuild, "starting": starting}
         with listed_ahead(model, cache) if inputs else contextlib.nullcontext() as ahead:
-            world = observe_world(model, self.client, self.compose, cache, **what, ahead=ahead)
+            world = observe_world(
+                model,
+                self.client,
+                self.compose,
+                cache,
+                inputs=inputs,
+                registry=registry,
+                push=push,
+                rebuild=rebuild,
+                starting=starting,
+                ahead=ahead,
+            )
         if self.instance and inputs:
             world = replace(world, in_common=self._in_common())
         world = replace(world, warnings=(*self.warnings, *world.warnings))
