@@ -71,6 +71,12 @@ def test_nothing_is_written_before_it_was_shown_and_consented_to(shop: Project) 
     assert files(shop) == before
 
 
+def test_without_git_it_proposes_what_it_can(shop: Project, program: Path) -> None:
+    ran = shop.inv("init", "--plan", PATH=str(program.parent))
+    assert ran.code == 0, ran.err
+    assert ".gitignore is created" in ran.out
+
+
 def test_what_was_written_works(shop: Project) -> None:
     before = files(shop)
     ran = shop.inv("init", "--yes")

@@ -52,7 +52,7 @@ def surroundings(
 def _scripts(folder: Path) -> Iterator[tuple[str, str]]:
     for name in FOLDERS:
         place = folder / name
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
+        for path in _listed(place):
             if path.is_file() and path.suffix in ("", ".sh", ".bash") and _small(path):
                 text = project_files.text(path)
                 shell = path.suffix or SHEBANG.match(text)
@@ -60,19 +60,25 @@ def _scripts(folder: Path) -> Iterator[tuple[str, str]]:
                     yield os.path.relpath(path, folder), text
 
 
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where there is none, or none that we may look into."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _small(path: Path) -> bool:
     return path.stat().st_size <= LARGEST
 
 
 def _tracked(folder: Path) -> list[str]:
-    """Which of the files that nobody should have in git are there."""
-    asked = process.run(
-        ["git", "ls-files", "--", ".env", ".composetasks"],
-        cwd=folder,
-        check=False,
-        timeout=ASKING_SECONDS,
-    )
-    return asked.stdout.splitlines()
+    """Which of the files that nobody should have in git are there; none where git can't say."""
+    asked = ["git", "ls-files", "--", ".env", ".composetasks"]
+    try:
+        return process.run(asked, cwd=folder, timeout=ASKING_SECONDS).stdout.splitlines()
+    except process.ProgramError:
+        return []
 
 
 def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable]:
