@@ -79,6 +79,15 @@ def test_ssh_says_why_it_does_not_get_there(project: Project) -> None:
     assert "`ssh -p 1 far true`" in ran.err
 
 
+def test_the_doctor_says_that_the_engine_is_missing_and_not_the_way(project: Project) -> None:
+    stack(project)
+
+    ran = project.inv("doctor", DOCKER_HOST="ssh://far/nowhere/docker.sock")
+
+    assert ran.code == 1
+    assert "ssh gets to ssh://far/nowhere/docker.sock (DOCKER_HOST), and no engine" in ran.out
+
+
 def test_nobody_else_can_put_a_socket_in_the_way(project: Project, host: SshHost) -> None:
     stack(project)
     folder = Path(host.environment["XDG_RUNTIME_DIR"], "composetasks")

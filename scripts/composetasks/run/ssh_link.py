@@ -34,6 +34,8 @@ IDLE_SECONDS = 600
 ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 """A line that was cut is noticed within 15 seconds, also where nothing is sent."""
 
+ANSWER_SECONDS = 1.0
+"""How long a local socket may take."""
 LONGEST_FOLDER = 55
 """Characters: a socket's path has 107 at most (unix(7)), and ssh adds to its own."""
 
@@ -50,6 +52,11 @@ def socket_of(address: str, seconds: float) -> Path:
             if not link.answers():
                 link.open()
     return link.socket
+
+
+def is_open(address: str) -> bool:
+    """Whether a connection to the host of an engine is there, which says nothing of the engine."""
+    return _Link(address, _folder(), ANSWER_SECONDS).answers()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from composetasks.facts import Daemon, ExitCode
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import connect
-from composetasks.run import process
+from composetasks.run import ssh_link
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user
 from composetasks.run.timestamps import seconds
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 ANSWER_SECONDS = 6
-SSH_SECONDS = 5
 
 
 def daemon() -> tuple[APIClient, Daemon]:
@@ -87,7 +86,7 @@ def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
     if parts.scheme == "unix":
         return _at_socket(failure, where, parts.path)
     if parts.scheme == "ssh":
-        return _by_ssh(failure, where, parts.netloc)
+        return _by_ssh(failure, where, address)
     return _failure(
         f"no engine answers at {where}",
         failure.detail,
@@ -143,19 +142,11 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
-def _by_ssh(failure: TaskFailure, where: str, destination: str) -> TaskFailure:
+def _by_ssh(failure: TaskFailure, where: str, address: str) -> TaskFailure:
     """Whether ssh itself gets there, or the engine at its other end is missing."""
-    host, _, port = destination.rpartition(":") if ":" in destination else (destination, "", "")
-    options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={SSH_SECONDS}"]
-    options += ["-p", port] if port else []
-    try:
-        process.run(["ssh", *options, "--", host, "true"], timeout=SSH_SECONDS + 1)
-    except process.ProgramError as error:
-        return _failure(
-            f"ssh does not get to {where}",
-            error.stderr.strip() or str(error),
-            f"`ssh {host} true` must work without a question: see its key and known_hosts",
-        )
+    if not ssh_link.is_open(address):
+        return _failure(f"ssh does not get to {where}", failure.detail, failure.hint)
+    host = urlsplit(address).netloc
     return _failure(
         f"ssh gets to {where}, and no engine answers there",
         failure.detail,
