@@ -14,6 +14,8 @@ from tests.schemas import validate
 
 TASKS = "from composetasks import collection\nns = collection()\n"
 LONGEST_SECONDS = 120
+OTHERS = ("COMPOSE_", "INVOKE_", "GITHUB_", "GITLAB_", "MAKE", "MFLAGS", "NO_COLOR")
+"""How variables of others begin."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,8 @@ class Project:
 
 
 def own_environment() -> dict[str, str]:
-    """The environment without what would lead Compose, the engine or Invoke elsewhere, and what
-    a CI system has failures told to."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("COMPOSE_", "INVOKE_", "GITHUB_", "GITLAB_")) and name != "NO_COLOR"
-    } | {"NO_COLOR": "1"}
+    """The environment without what would lead Compose, the engine or Invoke elsewhere, what a CI
+    system has failures told to, and what a `make` above has one below it print and count."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)} | {
+        "NO_COLOR": "1"
+    }

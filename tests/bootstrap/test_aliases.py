@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.bootstrap.machine import ROOT, Machine
+from tests.project import own_environment
 
 PARTS = ("venv.sh", "engine.sh", "compose.sh", "base.sh", "settings.sh")
 CONTRACT = "up down build logs reset status verify doctor test smoke bench clean"
@@ -144,12 +145,10 @@ def test_the_makefile_has_the_contracts_aliases_one_line_each() -> None:
 
 
 def test_make_passes_arguments_on() -> None:
-    # A make above this one would make it print folders, and count levels.
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     shown = subprocess.run(
         ["make", "-n", "up", "ARGS=--no-wait dashboard"],
         cwd=ROOT,
-        env=outside,
+        env=own_environment(),
         capture_output=True,
         text=True,
         check=True,

@@ -55,6 +55,17 @@ def files(project: Project) -> dict[str, str]:
     }
 
 
+def make(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_nothing_is_written_before_it_was_shown_and_consented_to(shop: Project) -> None:
     before = files(shop)
     planned = shop.inv("init", "--plan")
@@ -117,14 +128,9 @@ def test_the_diff_of_what_is_there_can_be_applied(shop: Project) -> None:
     document = shop.inv("init", "--json").document
     assert document["files"] == []
     for alias, ran in (("status", "composetasks status "), ("reset", "composetasks reset-state ")):
-        made = subprocess.run(
-            ["make", "-n", alias], cwd=shop.folder, capture_output=True, text=True, check=True
-        )
+        made = make(shop, "-n", alias)
         assert made.stdout.strip() == ran.strip()
-    listed = subprocess.run(
-        ["make", "snapshots"], cwd=shop.folder, capture_output=True, text=True, check=False
-    )
-    assert listed.returncode == 2  # no alias for what is seldom typed
+    assert make(shop, "snapshots").returncode == 2  # no alias for what is seldom typed
 
 
 def test_a_project_with_a_tasks_file_has_init_too(shop: Project) -> None:
