@@ -62,6 +62,11 @@ def shop(project: Project, engine: ScriptedEngine) -> Project:
         ("logs --follow", "GET", "/containers/id-db/logs"),
         ("up --yes --timeout 300", "GET", "/events"),
         ("build", "GET", "/images/json"),
+        ("exec db true", "GET", "/containers/json"),
+        ("restart db", "GET", "/containers/json"),
+        ("open db", "GET", "/containers/json"),
+        ("graph", "GET", "/containers/json"),
+        ("watch", "GET", "/containers/json"),
         ("logs --follow --tail 0", "GET", "/_ping"),
     ],
 )

@@ -36,7 +36,7 @@ ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 
 ANSWER_SECONDS = 1.0
 """How long a local socket may take."""
-LONGEST_FOLDER = 55
+LONGEST_FOLDER = 68
 """Characters: a socket's path has 107 at most (unix(7)), and ssh adds to its own."""
 
 
@@ -152,10 +152,11 @@ class _Link:
 
 def _folder() -> Path:
     """A folder that is the user's alone: who may write to it may speak to the engine."""
-    base = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = base if len(base) < LONGEST_FOLDER else ""
-    name = "composetasks" if base else f"composetasks-{os.getuid()}"
-    folder = Path(base or tempfile.gettempdir(), name)
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    places = [f"{own}/composetasks"] if own else []
+    common = (tempfile.gettempdir(), "/tmp")  # noqa: S108 - whose it is is looked at below
+    places += [f"{place}/composetasks-{os.getuid()}" for place in common]
+    folder = Path(next(place for place in places if len(place) < LONGEST_FOLDER))
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
