@@ -27,14 +27,21 @@ ABOUT_A_SECRET = re.compile(
     re.IGNORECASE,
 )
 ASSIGNED = re.compile(
-    r"(?P<name>[A-Za-z_][\w.-]*)(?P<sign>[\"']?\s{0,3}(?:=|:(?!//))\s{0,3}|(?<=\w)\s+(?=\S))"
-    r"(?P<quote>[\"']?)(?P<value>[^\s\"';,&#]+)(?P=quote)"
+    r"(?P<name>[A-Za-z_][\w.-]{0,100})(?P<sign>(?:\\{0,3}[\"'])?\s{0,3}(?:=|:(?!//))\s{0,3}|(?<=\w)\s{1,20})"
+    r"(?=(?P<quote>\\{0,3}[\"']|)[^\s\"';,&#])"
 )
-"""A name and the word that is assigned to it: ``password=x``, ``"password": "x"``,
-``AccountKey=x;``, ``--password x``."""
+"""A name to which the word that follows is assigned: ``password=x``, ``"password": "x y"``,
+``AccountKey=x;``, ``--password x``. It is bounded, and so are all patterns here: what a container
+prints in one line may be long, and the time for it must not grow with its square."""
+BARE = re.compile(r"[^\s\"';,&#]+")
+QUOTED = {
+    '"': re.compile(r'(?:[^"\\\n]|\\.)+(?=")'),
+    "'": re.compile(r"(?:[^'\\\n]|\\.)+(?=')"),
+}
+"""A value without quotes, and in them; where the second quote is missing, the first word."""
 URL_USER = re.compile(
     r"(?<=://)(?P<user>[^\s/:@?#\"']*)"
-    r"(?::(?P<password>(?!\d{1,5}[/?#])[^\s\"'@]+(?:@[^\s\"'/@]+)*))?@(?=[\w\[.-])"
+    r"(?::(?P<password>(?!\d{1,5}[/?#]|//)[^\s\"'@]{1,1000}(?:@[^\s\"'/@]+)*))?@(?=[\w\[.-])"
 )
 """The user part of a URL (RFC 3986, 3.2.1). A password with a slash in it is none by that page, and
 is written all the same; digits before a slash are a port."""
@@ -49,14 +56,16 @@ PASSWORD_FLAGS = tuple(
     re.compile(program + _ARGUMENTS + flag + _WORD)
     for program, flag in (
         ("curl", r"(?:-u|--user|-U|--proxy-user)[\s=]?[\"']?[^\s:\"']*:"),
-        (r"(?:mysql|mariadb)[\w-]*", "-p"),
+        (r"(?:mysql|mariadb)[\w-]{0,30}", "-p"),
         ("redis-cli", r"-a\s{1,3}"),
         (r"(?:mongo(?:sh|dump|restore)?|sshpass)", r"-p\s{0,3}"),
-        (r"ldap\w+", r"-w\s{1,3}"),
+        (r"ldap\w{1,30}", r"-w\s{1,3}"),
     )
 )
 """Programs of health checks whose flag for a password has no name."""
-TOKEN_LIKE = re.compile(r"(?=[\w+=.~-]*\d)(?=[\w+=.~-]*[A-Za-z])[\w+=.~-]{16,}|-----BEGIN ")
+TOKEN_LIKE = re.compile(
+    r"(?<![\w+=.~-])(?=[\w+=.~-]*\d)(?=[\w+=.~-]*[A-Za-z])[\w+=.~-]{16,}|-----BEGIN "
+)
 """A word that the patterns of tokens are tried on: long, with letters and digits."""
 WEBHOOK = re.compile(
     r"(?<=://)(?:hooks\.[^\s/]+|[^\s/]+/(?:api/)?webhooks?)/(?P<path>[^\s\"']{8,})"
@@ -131,15 +140,27 @@ def _is_web(text: str, start: int) -> bool:
 def _assigned(text: str, loose: bool) -> Iterator[tuple[int, int]]:
     position = 0
     while match := ASSIGNED.search(text, position):
-        if secret_name(match["name"]) and _assigns(text, match, loose):
-            yield match.span("value")
-            position = match.end()
-        else:
-            position = match.end("name")
+        position = match.end("name")
+        if secret_name(match["name"]):
+            start, end = _value(text, match)
+            if _assigns(text, match, text[start:end], loose):
+                yield start, end
+                position = end
 
 
-def _assigns(text: str, match: re.Match[str], loose: bool) -> bool:
-    if _refers(match["value"]):
+def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
+    """Where the value lies that is assigned by ``match``."""
+    quote = match["quote"]
+    start = match.end() + len(quote)
+    if len(quote) > 1 and (end := text.find(quote, start)) >= 0:
+        return start, end
+    found = QUOTED[quote].match(text, start) if quote in QUOTED else None
+    found = found or BARE.match(text, start)
+    return start, found.end() if found else start
+
+
+def _assigns(text: str, match: re.Match[str], value: str, loose: bool) -> bool:
+    if _refers(value):
         return False
     if match["sign"] == "=":
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -145,6 +146,36 @@ def test_no_secret_survives(value: str, before: str, after: str) -> None:
 )
 def test_the_secret_parts_of_a_text(text: str, secret_parts: set[str]) -> None:
     assert set(parts(text)) == secret_parts
+
+
+@pytest.mark.parametrize(
+    ("text", "secret_part"),
+    [
+        ('DB_PASSWORD="my pass phrase" run', "my pass phrase"),
+        ("DB_PASSWORD='my pass phrase' run", "my pass phrase"),
+        ('{"password": "correct horse", "port": 5}', "correct horse"),
+        (r'{"password": "a\"b c", "port": 5}', r"a\"b c"),
+        (r'"{\"password\": \"a b\", \"port\": 5}"', "a b"),
+        ('password="one quote', "one"),
+    ],
+)
+def test_a_secret_in_quotes_ends_where_they_do(text: str, secret_part: str) -> None:
+    assert list(parts(text)) == [secret_part]
+
+
+@pytest.mark.parametrize(
+    "repeated", ["password", "token_", "://", "://a:b", "x1", "mysql", 'a="a=']
+)
+def test_the_time_for_a_long_line_grows_with_its_length(repeated: str) -> None:
+    """Of what grows with the square it would take 256 times as long; a minute, for these."""
+
+    def work(length: int) -> float:
+        text = "password " + repeated * (length // len(repeated))
+        began = time.process_time()
+        list(parts(text))
+        return time.process_time() - began
+
+    assert work(64_000) < 100 * max(work(4_000), 0.001)
 
 
 def test_the_secrets_of_a_model_are_found_wherever_they_stand() -> None:
