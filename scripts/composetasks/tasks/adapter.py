@@ -53,7 +53,18 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
     _installed = True
     process.in_utf8()
     write_bytecode()
-    handle: Callable[[Any, str], None] = ParseMachine.handle
+    for owner, name, method in (
+        (invoke_program, "complete", _complete),
+        (ParseMachine, "handle", _with_words(ParseMachine.handle)),
+        (ParseMachine, "error", _usage_error),
+        (Executor, "execute", _checked(Executor.execute, refuse)),
+        (Executor, "dedupe", _without_repeats),
+    ):
+        setattr(owner, name, method)
+
+
+def _with_words(handle: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
+    """Invoke's handling of a word of the command line, for words that it knows as nothing too."""
 
     def handle_words(machine: Any, token: str) -> None:
         known_tasks.update(machine.contexts)
@@ -68,47 +79,50 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
         else:
             machine.context.args[argument].value = token
 
-    def usage_error(machine: Any, message: str) -> None:
-        said = _plain(message)
-        raise Exit(
-            f"error: {said}\nnext: {_closest(said)}{typed('--list')} shows the tasks, "
-            f"{typed('--help TASK')} its flags",
-            code=int(ExitCode.USAGE),
-        )
+    return handle_words
 
-    execute: Callable[..., Any] = Executor.execute
+
+def _usage_error(_machine: Any, message: str) -> None:
+    said = str(ParseError(message))
+    raise Exit(
+        f"error: {said}\nnext: {_closest(said)}{typed('--list')} shows the tasks, "
+        f"{typed('--help TASK')} its flags",
+        code=int(ExitCode.USAGE),
+    )
+
+
+def _checked(
+    execute: Callable[..., Any], refuse: Callable[[Executor, list[Call]], None]
+) -> Callable[..., Any]:
+    """Invoke's execution of a chain of tasks, after ``refuse`` was told of all of them."""
 
     def checked(executor: Executor, *tasks: Any) -> Any:
         refuse(executor, executor.normalize(tasks))
         return execute(executor, *tasks)
 
-    def without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
-        """What runs before or after several tasks runs once; ``inv up down up`` means it."""
-        kept: list[Call] = []
-        for call in calls:
-            if call.called_as or call not in kept:
-                kept.append(call)
-        return kept
+    return checked
 
-    def complete(
-        names: list[str], core: Any, initial_context: Any, collection: Collection, parser: Any
-    ) -> None:
-        from composetasks.tasks.completion import candidates, tokens_of
 
-        folder = Path(collection.loaded_from or Path.cwd())
-        tokens = tokens_of(core.remainder, names)
-        found = candidates(tokens, initial_context, parser.contexts, folder)
-        sys.stdout.write("".join(f"{one}\n" for one in found))
-        raise Exit
+def _without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
+    """What runs before or after several tasks runs once; ``inv up down up`` means it."""
+    kept: list[Call] = []
+    for call in calls:
+        if call.called_as or call not in kept:
+            kept.append(call)
+    return kept
 
-    for owner, name, method in (
-        (invoke_program, "complete", complete),
-        (ParseMachine, "handle", handle_words),
-        (ParseMachine, "error", usage_error),
-        (Executor, "execute", checked),
-        (Executor, "dedupe", without_repeats),
-    ):
-        setattr(owner, name, method)
+
+def _complete(
+    names: list[str], core: Any, initial_context: Any, collection: Collection, parser: Any
+) -> None:
+    """Print what may follow on the command line, for a shell."""
+    from composetasks.tasks.completion import candidates, tokens_of
+
+    folder = Path(collection.loaded_from or Path.cwd())
+    tokens = tokens_of(core.remainder, names)
+    found = candidates(tokens, initial_context, parser.contexts, folder)
+    sys.stdout.write("".join(f"{one}\n" for one in found))
+    raise Exit
 
 
 def write_bytecode() -> None:
@@ -116,10 +130,6 @@ def write_bytecode() -> None:
     tasks.pyc is left beside tasks.py; for a package it means to compile it anew at every start, a
     third of a second here."""
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-
-
-def _plain(message: str) -> str:
-    return str(ParseError(message))
 
 
 def _closest(message: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from composetasks.facts import (
     Container,
     Evidence,
+    Model,
     Network,
     Plan,
     RemoveContainer,
@@ -28,14 +31,35 @@ def plan_stop(world: World) -> Plan:
     and containers that another checkout or other Compose files of the project made are spared,
     and so is every network that is still in use.
     """
-    model = world.model
+    ours, spared = _containers(world)
+    steps = with_hooks(world, _removals(world.model, ours))
+    steps += _provider_stops(world.model, tuple(step.id for step in steps))
+    staying = [one for one in world.engine.containers if one not in ours]
+    steps += _networks(world, staying, tuple(step.id for step in steps))
+    plan = Plan(
+        command="down",
+        project=world.model.project,
+        instance=world.model.instance,
+        steps=tuple(steps),
+        warnings=(*world.warnings, *_stays(world, staying, spared)),
+    )
+    return finished(plan, world.model)
+
+
+def _containers(world: World) -> tuple[list[Container], list[Container]]:
+    """The project's containers that go, dependents first, and those that are spared."""
     ours: list[Container] = []
     spared: list[Container] = []
     for container in world.engine.containers:
-        if container.project == model.project:
+        if container.project == world.model.project:
             (spared if origin(world, container) in SPARED else ours).append(container)
-    order = {name: place for place, name in enumerate(model.services)}
+    order = {name: place for place, name in enumerate(world.model.services)}
     ours.sort(key=lambda one: (-order.get(one.service, -1), one.name))
+    return ours, spared
+
+
+def _removals(model: Model, ours: list[Container]) -> list[Step]:
+    """A step for each container, after those of what depends on its service."""
     steps: list[Step] = []
     by_service: dict[str, list[str]] = {}
     for container in ours:
@@ -45,20 +69,24 @@ def plan_stop(world: World) -> Plan:
             if any(dependency.service == container.service for dependency in service.depends_on)
             for step_id in by_service.get(name, ())
         ]
+        known = container.service in model.services
         step = Step(
             operation=RemoveContainer(),
             target=container.name,
             reason=f"it is {container.state}; its volumes stay",
-            service=container.service if container.service in model.services else "",
-            services=(container.service,) if container.service in model.services else (),
+            service=container.service if known else "",
+            services=(container.service,) if known else (),
             because=(Evidence(kind="state", old=container.state, new="removed"),),
             needs=tuple(dependents),
             key=container.id,
         )
         by_service.setdefault(container.service, []).append(step.id)
         steps.append(step)
-    steps = with_hooks(world, steps)
-    steps += [
+    return steps
+
+
+def _provider_stops(model: Model, needs: tuple[str, ...]) -> list[Step]:
+    return [
         Step(
             operation=StopProvider(),
             target=name,
@@ -66,30 +94,24 @@ def plan_stop(world: World) -> Plan:
             service=name,
             services=(name,),
             because=(Evidence(kind="provider", name=service.provider),),
-            needs=tuple(step.id for step in steps),
+            needs=needs,
         )
         for name, service in reversed(list(model.services.items()))
         if service.provided
     ]
-    staying = [one for one in world.engine.containers if one not in ours]
-    steps += _networks(world, staying, tuple(step.id for step in steps))
-    warnings = [f"container {one.name} stays: made {made_by(world, one)}" for one in spared]
-    warnings += [
-        f"network {network.name} stays: container {one.name} is on it, made {made_by(world, one)}"
-        for network in _own_networks(world)
-        for one in staying
-        if network.name in one.networks and one not in spared
-    ]
-    return finished(
-        Plan(
-            command="down",
-            project=model.project,
-            instance=model.instance,
-            steps=tuple(steps),
-            warnings=(*world.warnings, *warnings),
-        ),
-        model,
-    )
+
+
+def _stays(world: World, staying: list[Container], spared: list[Container]) -> Iterator[str]:
+    """Warnings of what of this project is left, and why."""
+    for one in spared:
+        yield f"container {one.name} stays: made {made_by(world, one)}"
+    for network in _own_networks(world):
+        for one in staying:
+            if network.name in one.networks and one not in spared:
+                yield (
+                    f"network {network.name} stays: container {one.name} is on it, "
+                    f"made {made_by(world, one)}"
+                )
 
 
 def _own_networks(world: World) -> list[Network]:
