@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+REQUEST = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE) /[^? ]*")
+
 
 def _engine_address() -> str:
     return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
@@ -18,7 +20,7 @@ def _engine_address() -> str:
 
 class EngineProxy:
     """Passes everything on to the engine, until :meth:`cut`; a context manager. ``refused`` is set
-    once a connection was."""
+    once a connection was; ``requests`` are those that came, as method and path."""
 
     def __init__(self, path: Path) -> None:
         self.address = f"unix://{path}"
@@ -32,6 +34,7 @@ class EngineProxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self._silent: re.Pattern[bytes] | None = None
+        self.requests: list[str] = []
         self._ended = threading.Event()
 
     def __enter__(self) -> EngineProxy:
@@ -93,6 +96,8 @@ class EngineProxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if request := REQUEST.match(data):
+                    self.requests.append(request[0].decode())
                 self._flowing.wait()
                 if self._silent and self._silent.match(data):
                     self.asked.set()

@@ -13,16 +13,16 @@ class ServiceStatus:
     """How a service stands.
 
     ``shown`` is the replica that says most about it, None where there is none; ``since`` and
-    ``restarts`` are that one's. ``problem`` is why a start would not call it up, ``warnings`` are
-    its health check's; ``stale`` says what of it is not what it should be. ``job`` is for one that
-    ends, ``done`` for one that has; ``waits_for`` are the services on their way that keep it from
-    being started."""
+    ``restarts`` are that one's, "" and None where its record was not read. ``problem`` is why a
+    start would not call it up, ``warnings`` are its health check's; ``stale`` says what of it is
+    not what it should be. ``job`` is for one that ends, ``done`` for one that has; ``waits_for``
+    are the services on their way that keep it from being started."""
 
     service: Service
     containers: tuple[Container, ...] = ()
     shown: Container | None = None
     since: str = ""
-    restarts: int = 0
+    restarts: int | None = 0
     problem: str = ""
     warnings: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +29,20 @@ def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
     return [service_document(one) for one in service_statuses(session, world, {})]
 
 
+def unchanged_documents(session: Session, world: World) -> list[dict[str, Any]]:
+    """The services as they were found where nothing was to be done: the engine is asked for the
+    records of those alone that its list leaves open."""
+    return [service_document(one) for one in service_statuses(session, world, {}, _left_open)]
+
+
 def service_statuses(
-    session: Session, world: World, stale: Mapping[str, list[str]]
+    session: Session,
+    world: World,
+    stale: Mapping[str, list[str]],
+    inspected: Callable[[Session, ServiceStatus], bool] = lambda _, one: bool(one.shown),
 ) -> list[ServiceStatus]:
-    """How each service of the model stands; ``stale`` says why some are not what they should be."""
+    """How each service of the model stands; ``stale`` says why some are not what they should be.
+    What only the engine's record of a container says is read of those that are ``inspected``."""
     listed = []
     for service in world.model.services.values():
         containers = containers_of(world, service.name)
@@ -49,8 +59,17 @@ def service_statuses(
         listed.append(status)
     waiting = waited_for(listed)
     listed = [replace(one, waits_for=waiting.get(one.service.name, ())) for one in listed]
-    records = inspect_containers(session.client, [one.shown.id for one in listed if one.shown])
+    keys = [one.shown.id for one in listed if one.shown and inspected(session, one)]
+    records = inspect_containers(session.client, keys)
     return [_looked_at(session, world.model, one, records) for one in listed]
+
+
+def _left_open(session: Session, status: ServiceStatus) -> bool:
+    """Whether the engine's list does not tell how a service stands."""
+    if status.shown is None or status.done:
+        return False
+    runs = status.shown.state == "running" and status.shown.health in ("", "healthy")
+    return not runs or session.settings.ready.get(status.service.name) == "listening"
 
 
 def _looked_at(
@@ -59,6 +78,8 @@ def _looked_at(
     """With what the engine's record of the replica says that is shown."""
     if status.shown is None:
         return status
+    if status.shown.id not in records:
+        return replace(status, restarts=None)
     record = records[status.shown.id]
     state = record.get("State") or {}
     since = str(state.get("FinishedAt" if status.shown.state == "exited" else "StartedAt", ""))

@@ -15,7 +15,7 @@ from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
-    from composetasks.observe.engine.resource_use import Figures, Measuring
+    from composetasks.observe.engine.resource_use import Figures
 
 CHANGES = (
     *("create", "start", "die", "oom", "stop", "destroy", "rename"),
@@ -47,7 +47,7 @@ def _watched(session: Session) -> ExitCode:
     model = session.model()
     try:
         with Watch(session.client, model.project, CHANGES) as events:
-            look, stream = Observation(session), EventStream(session, events)
+            look, stream = Observation(session, watched=True), EventStream(session, events)
             if session.reporter.in_place:
                 from composetasks.verbs.live_status import live_status
 
@@ -120,7 +120,7 @@ class EventStream:
 def again(session: Session, before: Observation) -> Observation:
     """A new look; the one before where the model can't be read just now: it may be being edited."""
     try:
-        return Observation(session)
+        return Observation(session, watched=True)
     except TaskFailure as failure:
         if failure.code is not ExitCode.INVALID:
             raise
@@ -129,10 +129,11 @@ def again(session: Session, before: Observation) -> Observation:
 
 
 class Observation:
-    """The services as they are at one moment; their figures are measured anew each time."""
+    """The services as they are at one moment. Their figures are measured again each time where it
+    is ``watched``."""
 
-    def __init__(self, session: Session) -> None:
-        from composetasks.observe.engine.resource_use import Measuring
+    def __init__(self, session: Session, *, watched: bool = False) -> None:
+        from composetasks.observe.engine.resource_use import Measuring, Once
         from composetasks.plan.instances.orphans import warnings
         from composetasks.plan.start.faults import model_faults
         from composetasks.plan.start.services import containers_of
@@ -142,7 +143,7 @@ class Observation:
         from composetasks.verbs.services import service_statuses
 
         running = _running(session, session.model().project)
-        self._measuring: Measuring = Measuring(session.client, running)
+        self._measuring = (Measuring if watched else Once)(session.client, running)
         world = session.observe()
         self._project = world.model.project
         self.orphans = tuple(warnings(world))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from composetasks.facts import ExitCode
 from composetasks.verbs.carry_through import Limits, carry_through, report_services
 from composetasks.verbs.environment import check_environment
-from composetasks.verbs.services import service_documents
+from composetasks.verbs.services import service_documents, unchanged_documents
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import recover_state
 
@@ -44,6 +44,8 @@ def up(
         model = world.model
         subject = f"{', '.join(services)} of {model.project}" if services else model.project
         sentence = f"{subject} {'are' if len(services) > 1 else 'is'} {'up' if wait else 'started'}"
-        documents = service_documents(session, model)
+        documents = (
+            service_documents(session, model) if plan.steps else unchanged_documents(session, world)
+        )
         report_services(session, documents, plan, closure(model, services), sentence)
     return ExitCode.OK

@@ -1,8 +1,9 @@
 """What containers take of memory and processor right now, as the engine counts it.
 
-The engine's own figures of the processor take it a second or two for each container. We ask for
-the mere counts (``one-shot``), twice, all containers at once, and look at something else meanwhile.
-A figure that can't be had in time, or would not be right, is absent.
+A share of the processor needs two counts. The engine takes both in one request, which takes it a
+second or two: all containers are asked at once, and we look at something else meanwhile. What goes
+on looking asks for the mere counts (``one-shot``) and has the one before of its own. A figure that
+can't be had in time, or would not be right, is absent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 ROUND_SECONDS = 2.0
-"""How long one round of questions may take."""
+"""How long one round of questions may take, beyond what the engine counts for by itself."""
+COUNTED_SECONDS = 2.0
+"""How long the engine takes for two counts: they are a second apart, and it begins within one."""
 LEAST_SECONDS = 0.3
 """The shortest time that a share of the processor is measured over."""
 Sample = Mapping[str, Any]
@@ -36,6 +39,20 @@ class Figures:
     cpu: float | None = None
 
 
+class Once:
+    """The figures of the containers ``ids`` of one moment: a request for each, begun at once."""
+
+    def __init__(self, client: APIClient, ids: Iterable[str]) -> None:
+        self._round = _ask(client, ids, one_shot=False)
+
+    def figures(self) -> dict[str, Figures]:
+        """The figures of every container that has some."""
+        return {
+            key: Figures(memory(one), cpu(_before(one), one))
+            for key, one in _answers(self._round).items()
+        }
+
+
 class Measuring:
     """Counts of the containers ``ids``, which begin to be read at once; :meth:`figures` reads
     them again. It may be asked as often as one likes: each time for the time since the last."""
@@ -43,29 +60,39 @@ class Measuring:
     def __init__(self, client: APIClient, ids: Iterable[str]) -> None:
         self._client, self._ids = client, tuple(ids)
         self._began = time.monotonic()
-        self._round = self._ask()
+        self._round = _ask(client, self._ids, one_shot=True)
 
     def figures(self) -> dict[str, Figures]:
         """The figures of every container that has some."""
         before = _answers(self._round)
         if self._ids:
             time.sleep(max(0.0, self._began + LEAST_SECONDS - time.monotonic()))
-        self._began, self._round = time.monotonic(), self._ask()
+        self._began = time.monotonic()
+        self._round = _ask(self._client, self._ids, one_shot=True)
         after = _answers(self._round)
         return {key: Figures(memory(one), cpu(before.get(key), one)) for key, one in after.items()}
 
-    def _ask(self) -> dict[str, Bounded[Sample]]:
-        return {key: Bounded(partial(self._sample, key), ROUND_SECONDS) for key in self._ids}
 
-    def _sample(self, key: str) -> Sample:
-        from docker import errors
+def _ask(client: APIClient, ids: Iterable[str], *, one_shot: bool) -> dict[str, Bounded[Sample]]:
+    seconds = ROUND_SECONDS + (0.0 if one_shot else COUNTED_SECONDS)
+    sample = partial(_sample, client, one_shot)
+    return {key: Bounded(partial(sample, key), seconds) for key in ids}
 
-        untyped: Any = self._client
-        try:
-            found: Sample = untyped.stats(key, stream=False, one_shot=True)
-        except errors.APIError:
-            return {}  # It is gone, or was never there.
-        return found
+
+def _sample(client: APIClient, one_shot: bool, key: str) -> Sample:
+    from docker import errors
+
+    untyped: Any = client
+    try:
+        found: Sample = untyped.stats(key, stream=False, one_shot=one_shot or None)
+    except errors.APIError:
+        return {}  # It is gone, or was never there.
+    return found
+
+
+def _before(sample: Sample) -> Sample:
+    """The count before, which an answer that took two holds too."""
+    return {"read": sample.get("preread", "0001"), "cpu_stats": sample.get("precpu_stats")}
 
 
 def _answers(asked: Mapping[str, Bounded[Sample]]) -> dict[str, Sample]:
