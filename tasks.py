@@ -22,6 +22,7 @@ ns = collection(
                     "description": "Spark's connectors, fetched from Maven Central",
                 },
             },
+            "deploy": {"files": ["compose/compose.swarm.yaml"]},
             "checks": [
                 {
                     "name": "end-to-end",

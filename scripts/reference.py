@@ -90,6 +90,10 @@ ACTIONS = {
     Action.STOP_PROVIDER: ("a service", "has Compose end what its provider made"),
     Action.WAIT: ("a container's name", "waits until it is up; it runs already"),
     Action.RUN_CHECK: ("a check's name", "runs a check that the settings declare"),
+    Action.RUN_CHECK_JOB: ("a check's name", "runs such a check in a swarm, as a job"),
+    Action.CREATE_SERVICE: ("STACK_SERVICE", "has Docker create a service of a swarm"),
+    Action.UPDATE_SERVICE: ("STACK_SERVICE", "has Docker update a service of a swarm"),
+    Action.REMOVE_SERVICE: ("STACK_SERVICE", "removes a service of a swarm; its volumes stay"),
 }
 
 

@@ -40,7 +40,7 @@ def running(folder: Path) -> Iterator[str]:
     with (
         log.open("w") as stream,
         subprocess.Popen(
-            [_program(), "serve", str(settings)],
+            [program(), "serve", str(settings)],
             stdout=stream,
             stderr=subprocess.PIPE,
             text=True,
@@ -63,7 +63,7 @@ def running(folder: Path) -> Iterator[str]:
             reader.join()
 
 
-def _program() -> str:
+def program() -> str:
     installed = shutil.which("docker-registry")
     if installed:
         return installed

@@ -24,7 +24,7 @@ from tests.engine.stacks import wait_until
 
 # Reaps what is left to it, as the first process must, and lives as long as its standard input.
 INIT = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.stdin.read()"
-APART = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+APART = ("--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 UP_SECONDS = 60.0
 STOP_SECONDS = 25.0
 
@@ -52,14 +52,15 @@ def see_that_one_can_be_had(lacking: str = "") -> None:
 class OwnEngine:
     """A dockerd with a data root, an exec root and a socket of its own; a context manager.
 
-    ``store_bytes`` puts its data root on a disk of that size (in memory).
+    ``store_bytes`` puts its data root on a disk of that size (in memory); ``name`` is its host's,
+    ``options`` are further ones of the daemon.
     """
 
-    def __init__(self, store_bytes: int = 0) -> None:
+    def __init__(self, store_bytes: int = 0, name: str = "", options: tuple[str, ...] = ()) -> None:
         # Not below pytest's folder: a socket's path has 107 bytes at most.
         self.folder = Path(tempfile.mkdtemp(prefix="ct-engine-"))
         self.address = f"unix://{self.folder}/sock"
-        self._store_bytes = store_bytes
+        self._store_bytes, self._name, self._options = store_bytes, name, options
         self._holder: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
 
@@ -71,6 +72,8 @@ class OwnEngine:
         )
         wait_until(lambda: self._first() is not None)
         self._inside("ip", "link", "set", "lo", "up")
+        if self._name:
+            self._inside("hostname", self._name)
         (self.folder / "data").mkdir()
         if self._store_bytes:
             size = f"size={self._store_bytes}"
@@ -109,7 +112,7 @@ class OwnEngine:
                 [
                     *(*self._enter("-p"), "dockerd", "--data-root", f"{here}/data"),
                     *("--exec-root", f"{here}/exec", "--pidfile", f"{here}/pid"),
-                    *("--host", self.address),
+                    *("--host", self.address, *self._options),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -217,7 +220,7 @@ class OwnEngine:
     def _enter(self, *more: str) -> list[str]:
         first = self._first()
         assert first is not None
-        return ["nsenter", "-t", str(first.pid), "-n", "-m", *more]
+        return ["nsenter", "-t", str(first.pid), "-n", "-u", "-m", *more]
 
     def events(self) -> list[str]:
         """What has happened to its containers and images since it was started, oldest first."""
@@ -230,6 +233,17 @@ class OwnEngine:
         first = self._first()
         assert first is not None
         return ["nsenter", "-t", str(first.pid), "-m", *argv]
+
+    @property
+    def namespaces(self) -> int:
+        """The id of a process that is in its namespaces."""
+        first = self._first()
+        assert first is not None
+        return first.pid
+
+    def inside(self, *argv: str) -> list[str]:
+        """What starts a program on its network and with its files."""
+        return self._enter(*argv)
 
     def hide(self, folder: Path) -> None:
         """Let the engine's host have nothing of a folder, nor the folder itself."""

@@ -23,6 +23,7 @@ from composetasks.facts import (
     ContainerOperation,
     ContainerStart,
     CreateContainer,
+    CreateService,
     EmptyState,
     EndInstance,
     Event,
@@ -35,11 +36,13 @@ from composetasks.facts import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RemoveService,
     RenameContainer,
     RestartContainer,
     RestoreState,
     RetagImage,
     RunCheck,
+    RunCheckJob,
     RunProvider,
     StartContainer,
     StateOperation,
@@ -47,6 +50,7 @@ from composetasks.facts import (
     StopContainer,
     StopProvider,
     TakeSnapshot,
+    UpdateService,
     Wait,
     World,
 )
@@ -95,10 +99,15 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from Start(world, containers, tools).run()
     for step in stages[_Stage.CHECKS]:
         yield from run_check(step, tools)
+    if tools.stack is not None:
+        from composetasks.apply.deploy.deployment import carry_out as deploy
+
+        pushed = [one.target for one in images if isinstance(one.operation, PushImage)]
+        yield from deploy(stages[_Stage.SWARM], tools.stack, pushed, tools.client)
 
 
 class _Stage(enum.Enum):
-    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, CHECKS = range(6)
+    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, CHECKS, SWARM = range(7)
 
 
 def _stages(plan: Plan) -> Mapping[_Stage, list[Step]]:
@@ -133,6 +142,8 @@ def _stage(operation: Operation) -> _Stage:
             return _Stage.CONTAINERS
         case RunCheck():
             return _Stage.CHECKS
+        case CreateService() | UpdateService() | RemoveService() | RunCheckJob():
+            return _Stage.SWARM
 
 
 def _change_state(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
+    from composetasks.apply.deploy.stack import Stack
     from composetasks.apply.images.bake import Definitions
     from composetasks.apply.start.probe import Sockets
     from composetasks.facts import Ended
@@ -37,7 +38,7 @@ class Tools:
     it was asked before; ``taken_since`` says who has come to a port that some services publish
     since the plan was made; ``sockets`` tells what listens in a container, ``ready`` what makes a
     service up where the settings say it; ``remember_ends`` keeps how jobs ended, with their
-    services.
+    services; ``stack`` is the one of a swarm that is deployed.
     """
 
     compose: Compose
@@ -55,6 +56,7 @@ class Tools:
     definitions: Future[Definitions] | None = None
     remember_ends: Callable[[Sequence[tuple[str, Ended]]], None] = _forget
     taken_since: Callable[[Sequence[str]], Sequence[str]] | None = None
+    stack: Stack | None = None
 
     @property
     def root(self) -> Path:

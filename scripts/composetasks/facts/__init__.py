@@ -15,6 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from composetasks.facts.codes import ExitCode
+    from composetasks.facts.deploy import (
+        Content,
+        Revision,
+        StackFile,
+        Swarm,
+        SwarmService,
+        SwarmTask,
+        Wanted,
+    )
     from composetasks.facts.doctor import (
         Builder,
         Check,
@@ -78,6 +87,7 @@ if TYPE_CHECKING:
         ContainerOperation,
         ContainerStart,
         CreateContainer,
+        CreateService,
         EmptyState,
         EndInstance,
         ImageOperation,
@@ -88,17 +98,21 @@ if TYPE_CHECKING:
         RemoveContainer,
         RemoveImage,
         RemoveNetwork,
+        RemoveService,
         RenameContainer,
         RestartContainer,
         RestoreState,
         RetagImage,
         RunCheck,
+        RunCheckJob,
         RunProvider,
         StartContainer,
         StateOperation,
         StopContainer,
         StopProvider,
+        SwarmOperation,
         TakeSnapshot,
+        UpdateService,
         Wait,
     )
     from composetasks.facts.plans import (
@@ -128,6 +142,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "codes": "ExitCode",
+    "deploy": "Content Revision StackFile Swarm SwarmService SwarmTask Wanted",
     "doctor": "Builder Check Daemon Disk Plugin Reach Status Watching",
     "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume "
     "bind_device role",
@@ -138,10 +153,11 @@ _NAMES = {
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
     "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service StackCheck",
     "operations": "Action BuildImage ClearingOperation ContainerOperation ContainerStart "
-    "CreateContainer EmptyState EndInstance ImageOperation Operation PullImage "
-    "PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork "
-    "RenameContainer RestartContainer RestoreState RetagImage RunCheck RunProvider StartContainer "
-    "StateOperation StopContainer StopProvider TakeSnapshot Wait",
+    "CreateContainer CreateService EmptyState EndInstance ImageOperation Operation PullImage "
+    "PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork RemoveService "
+    "RenameContainer RestartContainer RestoreState RetagImage RunCheck RunCheckJob RunProvider "
+    "StartContainer StateOperation StopContainer StopProvider SwarmOperation TakeSnapshot "
+    "UpdateService Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Evidence Plan Step",
     "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",

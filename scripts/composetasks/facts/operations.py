@@ -37,6 +37,10 @@ class Action(str, enum.Enum):
     STOP_PROVIDER = "stop-provider"
     WAIT = "wait"
     RUN_CHECK = "run-check"
+    RUN_CHECK_JOB = "run-check-job"
+    CREATE_SERVICE = "create-service"
+    UPDATE_SERVICE = "update-service"
+    REMOVE_SERVICE = "remove-service"
 
 
 # --- images ---------------------------------------------------------------------------------
@@ -230,11 +234,44 @@ class RunCheck:
     command: tuple[str, ...]
 
 
+# --- services of a swarm --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CreateService:
+    """Let ``docker stack deploy`` create the step's service in a swarm."""
+
+    action: ClassVar[Action] = Action.CREATE_SERVICE
+
+
+@dataclass(frozen=True)
+class UpdateService:
+    """Let ``docker stack deploy`` update the step's service in a swarm."""
+
+    action: ClassVar[Action] = Action.UPDATE_SERVICE
+
+
+@dataclass(frozen=True)
+class RemoveService:
+    """Remove a service, whose id is the step's key, from a swarm."""
+
+    action: ClassVar[Action] = Action.REMOVE_SERVICE
+
+
+@dataclass(frozen=True)
+class RunCheckJob:
+    """Run ``command`` as a job in a swarm, as the step's service runs there."""
+
+    action: ClassVar[Action] = Action.RUN_CHECK_JOB
+    command: tuple[str, ...]
+
+
 ImageOperation = BuildImage | PullImage | RetagImage | PushImage
 ClearingOperation = RemoveContainer | StopContainer | RenameContainer | RemoveNetwork | RemoveImage
 StateOperation = TakeSnapshot | EmptyState | RestoreState
 ContainerStart = CreateContainer | RecreateContainer | StartContainer
 ContainerOperation = ContainerStart | RestartContainer | RunProvider | Wait
+SwarmOperation = CreateService | UpdateService | RemoveService | RunCheckJob
 Operation = (
     ImageOperation
     | ClearingOperation
@@ -243,4 +280,5 @@ Operation = (
     | StopProvider
     | EndInstance
     | RunCheck
+    | SwarmOperation
 )

@@ -8,7 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import BuildImage, CreateContainer, Plan, PullImage, RecreateContainer
+from composetasks.facts import (
+    BuildImage,
+    CreateContainer,
+    CreateService,
+    Plan,
+    PullImage,
+    RecreateContainer,
+    UpdateService,
+)
 from composetasks.facts.plain_text import lines_of, parts_of
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -149,8 +157,10 @@ def changes_of(plan: Plan, service: str) -> list[str]:
 
     told = []
     for step in plan.steps:
-        made = isinstance(step.operation, BuildImage | PullImage | RecreateContainer)
-        if isinstance(step.operation, CreateContainer) and step.service == service:
+        changing = BuildImage | PullImage | RecreateContainer | UpdateService
+        made = isinstance(step.operation, changing)
+        first = isinstance(step.operation, CreateContainer | CreateService)
+        if first and step.service == service:
             told.append("everything: this is its first start, or it was taken down before")
         elif made and step.key and service in (step.service, *step.services):
             # An image without a key is its first, or one that went: nothing to compare it with.

@@ -46,6 +46,8 @@ STYLES = {
     Action.RECREATE_CONTAINER: "yellow",
     Action.RESTART_CONTAINER: "yellow",
     Action.STOP_PROVIDER: "red",
+    Action.REMOVE_SERVICE: "red",
+    Action.UPDATE_SERVICE: "yellow",
 }
 PIPE_WIDTH = 200
 SHOWN_EVIDENCE = 10
@@ -56,7 +58,7 @@ SHOWN_BLOCKERS = 3
 SAID_BY_REASON = (
     *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy"),
     *("state", "health", "replicas", "provider", "mount"),
-    *("name", "port", "service", "left-over", "old-image", "no-shared-image"),
+    *("name", "port", "service", "left-over", "old-image", "no-shared-image", "no-service"),
 )
 """Kinds of evidence of which the step's reason says all but the detail."""
 SAID_WITH_DETAIL = ("holder", "dependency")

@@ -19,6 +19,9 @@ ENGINE_SECONDS = 20.0
 READY = ("healthy", "listening", "running")
 """What may make a service up."""
 
+ENDPOINTS = ("vip", "dnsrr")
+"""How a service of a swarm is found: one address for all its tasks, or theirs in turns."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -30,6 +33,19 @@ class State:
     description: str = ""
     path: str = ""
     shared: bool = False
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """What the settings say of deployments: the docker ``context`` of a swarm's manager ("": the
+    engine in force), the stack's ``name`` ("": the project's), ``files`` that override the model
+    there, the ``endpoint`` mode of services that name none, and how many revisions are kept."""
+
+    context: str = ""
+    name: str = ""
+    files: tuple[str, ...] = ()
+    endpoint: str = ""
+    keep: int = 5
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class Settings:
     instance: str = ""
     owner: str = ""
     engine_timeout: float = ENGINE_SECONDS
+    deploy: Deploy = field(default_factory=Deploy)
 
 
 DEFAULTS: dict[str, Any] = {
@@ -62,6 +79,7 @@ DEFAULTS: dict[str, Any] = {
     "instance": "",
     "owner": "",
     "engine_timeout": "",
+    "deploy": {},
 }
 """Every setting there is, as it is where nobody gives it."""
 
@@ -95,6 +113,7 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
         instance=str(raw.get("instance") or ""),
         owner=str(raw.get("owner") or ""),
         engine_timeout=_number("engine_timeout", raw.get("engine_timeout") or ENGINE_SECONDS),
+        deploy=_deploy(_mapping("deploy", raw)),
     )
 
 
@@ -172,6 +191,27 @@ def _state(name: str, raw: Any) -> State:
         description=str(raw.get("description") or ""),
         path=str(raw.get("path") or ""),
         shared=bool(raw.get("shared")),
+    )
+
+
+def _deploy(raw: Mapping[str, Any]) -> Deploy:
+    known = ("context", "name", "files", "endpoint", "keep")
+    if set(raw) - set(known):
+        raise _bad("deploy", f"takes {', '.join(known)}")
+    endpoint = str(raw.get("endpoint") or "")
+    if endpoint not in ("", *ENDPOINTS):
+        raise _bad("deploy.endpoint", f"{endpoint!r} is none of {', '.join(ENDPOINTS)}")
+    from composetasks.facts.units import whole
+
+    keep = whole(str(raw.get("keep") or Deploy.keep))
+    if not keep:
+        raise _bad("deploy.keep", f"{raw['keep']!r} is not a whole number from 1")
+    return Deploy(
+        context=str(raw.get("context") or ""),
+        name=str(raw.get("name") or ""),
+        files=_words("deploy.files", _given(raw, "files") or ()),
+        endpoint=endpoint,
+        keep=keep,
     )
 
 

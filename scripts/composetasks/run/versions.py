@@ -23,13 +23,13 @@ def versions() -> Iterator[str]:
         "Buildx": [*buildx(os.environ), "version"],
         "engine": ["docker", "version", "--format", "{{.Server.Version}}"],
     }
-    yield from (f"{name} {_installed(package)}" for name, package in PACKAGES.items())
+    yield from (f"{name} {installed(package)}" for name, package in PACKAGES.items())
     yield f"Python {platform.python_version()}"
     yield platform.platform()
     yield from (f"{name} {_said(argv)}" for name, argv in programs.items())
 
 
-def _installed(package: str) -> str:
+def installed(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -150,6 +150,39 @@ def build(
     )
 
 
+@verb_task(
+    changing=True,
+    stream=True,
+    optional=("rollback",),
+    help={
+        "service": SERVICE,
+        "timeout": "seconds each service may take until it is up",
+        "verify": "run the stack's own checks when it is up, which is the default",
+        "rollback": "go back to this revision, or to the one before the last",
+        "remove": "remove the stack from the swarm; its volumes stay",
+    },
+)
+def deploy(
+    session: Session,
+    service: tuple[str, ...] = (),
+    timeout: str = "",
+    verify: bool = True,
+    rollback: str = "",
+    remove: bool = False,
+) -> ExitCode:
+    """Bring the stack on Docker Swarm to what the model says, wait, check, or take it back."""
+    from composetasks.verbs.deploy import deploy as verb
+
+    return verb(
+        session,
+        service,
+        timeout=number("timeout", timeout),
+        verify=verify,
+        rollback=rollback,
+        remove=remove,
+    )
+
+
 @verb_task(changing=True, stream=True)
 def clean_orphans(session: Session) -> ExitCode:
     """Remove what stands in the way of a start, and leftovers of ours."""

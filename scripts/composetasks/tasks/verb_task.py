@@ -64,11 +64,16 @@ class VerbTask(Task[Any]):
 
 
 def verb_task(
-    *, changing: bool = False, stream: bool | str = False, help: Mapping[str, str] | None = None
+    *,
+    changing: bool = False,
+    stream: bool | str = False,
+    optional: tuple[str, ...] = (),
+    help: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., int]], Task[Any]]:
     """A decorator. ``changing`` tasks get the flags of a plan; ``stream`` says that their JSON
     form is lines, or names the flag with which it is. Parameters that default to an empty tuple
-    become repeatable flags."""
+    become repeatable flags; those in ``optional`` may be given without a value, and are True
+    then."""
     shared = {**(CHANGING if changing else {}), **INSTANCE, **JSON}
 
     def decorate(function: Callable[..., int]) -> Task[Any]:
@@ -108,6 +113,7 @@ def verb_task(
             body,
             name=function.__name__.removesuffix("_"),
             iterable=[p.name for p in own if p.default == ()],
+            optional=optional,
             help={**(help or {}), **{name: text for name, (_, text) in shared.items()}},
             auto_shortflags=False,
         )

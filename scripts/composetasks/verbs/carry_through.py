@@ -4,7 +4,7 @@ verb. What is done stands in the plan, who does it is :mod:`composetasks.apply.c
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from composetasks.verbs.session import Session
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from composetasks.apply.deploy.stack import Stack
     from composetasks.apply.images.bake import Definitions
 
 LONG_SECONDS = 5.0
@@ -39,9 +40,13 @@ class Limits:
 
 
 def carry_through(
-    session: Session, plan: Plan, world: World, limits: Limits | None = None
+    session: Session,
+    plan: Plan,
+    world: World,
+    limits: Limits | None = None,
+    stack: Stack | None = None,
 ) -> ExitCode | None:
-    """Show the plan, ask, and do it.
+    """Show the plan, ask, and do it; ``stack`` is that of a swarm where services of one are meant.
 
     Returns the exit code where the run ends with the plan, None where it was carried out.
     Raises TaskFailure for blockers, missing consent and failed steps.
@@ -72,7 +77,8 @@ def carry_through(
     if not plan.steps:
         return None
     _consent(session, plan)
-    _apply(session, plan, world, limits or Limits(), definitions)
+    limits = limits or Limits()
+    _apply(session, plan, world, lambda: _tools(session, world, limits, definitions, stack))
     return None
 
 
@@ -115,20 +121,14 @@ def _consent(session: Session, plan: Plan) -> None:
     )
 
 
-def _apply(
-    session: Session,
-    plan: Plan,
-    world: World,
-    limits: Limits,
-    definitions: Future[Definitions] | None,
-) -> None:
+def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools]) -> None:
     session.run_folder = session.kept.new_run(session.verb)
     session.reporter.record_in(RunRecord(session.run_folder), plan)
     made_now = remember.remember_configurations(session, plan, world)
     from composetasks.apply.carry_out import carry_out
 
     try:
-        for event in carry_out(plan, world, _tools(session, world, limits, definitions)):
+        for event in carry_out(plan, world, tools()):
             if event.kind == "service-state" and event.seconds is not None:
                 session.seconds[event.service] = event.seconds
             session.reporter.event(event)
@@ -141,7 +141,11 @@ def _apply(
 
 
 def _tools(
-    session: Session, world: World, limits: Limits, definitions: Future[Definitions] | None
+    session: Session,
+    world: World,
+    limits: Limits,
+    definitions: Future[Definitions] | None,
+    stack: Stack | None,
 ) -> Tools:
     from composetasks.observe.images.build_inputs import digest_of
     from composetasks.observe.start.listening import Listening
@@ -164,6 +168,7 @@ def _tools(
         definitions=definitions,
         remember_ends=partial(remember.remember_ends, session, world),
         taken_since=partial(_taken_since, session, world),
+        stack=stack,
     )
 
 

@@ -53,7 +53,8 @@ KEEPING = ("snapshot", "restore", "reset-state", "deploy")
 
 @dataclass
 class Session:
-    """One run of one verb. ``folder`` is that of ``tasks.py``."""
+    """One run of one verb. ``folder`` is that of ``tasks.py``; ``overrides`` are compose files on
+    top of those that the project has."""
 
     verb: str
     folder: Path
@@ -62,6 +63,7 @@ class Session:
     options: Options = field(default_factory=Options)
     tasks: frozenset[str] = frozenset()
     changes: bool = False
+    overrides: tuple[str, ...] = ()
     run_folder: Path | None = None
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -161,7 +163,11 @@ class Session:
 
     @cached_property
     def _base_compose(self) -> Compose:
-        return find(self.folder, self.files)
+        files = self.files
+        if self.overrides:
+            found = compose_files(self.folder, self.files, self.process)
+            files = (*map(str, found), *self.overrides)
+        return find(self.folder, files)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -193,6 +199,15 @@ class Session:
         client = connect(seconds)
         self.pulse = Pulse(client, seconds, signals.engine_silent)
         return client
+
+    @cached_property
+    def swarm_client(self) -> APIClient:
+        """A client for a manager of the swarm that is deployed to: the engine's own, unless the
+        settings name another context."""
+        from composetasks.observe.engine.inventory import connect
+
+        context = self.settings.deploy.context
+        return connect(self.settings.engine_timeout, context) if context else self.client
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -94,7 +94,7 @@ def ask(
     except ProgramError as error:
         raise _refused(compose, error) from error
     with understood("Compose's answer", ExitCode.INVALID):
-        literal = _hide_literals(config)
+        literal = hide_declared(config)
         return {
             "inactive": {}
             if all_profiles
@@ -103,7 +103,7 @@ def ask(
             "config": container_configs.mask(config, key),
             "secrets": {**_secret_sources(config), "literal": literal},
             "resource_hashes": resource_hashes(spelled),
-            "inline": inline_contents(config, _from_environment(compose, config), key),
+            "inline": inline_contents(config, from_environment(compose, config), key),
             "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
             "faults": faults,
             "separator": "_" if _compatible(compose) else "-",
@@ -163,7 +163,7 @@ def _compatible(compose: Compose) -> bool:
     return variable("COMPOSE_COMPATIBILITY", compose.folder, compose.environment) in TRUE
 
 
-def _from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, str]:
+def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, str]:
     """The values of the variables that secrets and configs take their content from."""
     sections = [config.get(kind) or {} for kind in ("secrets", "configs")]
     named = {str((one or {}).get("environment") or "") for two in sections for one in two.values()}
@@ -224,7 +224,7 @@ def _cure(compose: Compose, refusal: str) -> str:
     return f"`cp {example} {path}`, and correct what it says"
 
 
-def _hide_literals(config: dict[str, Any]) -> bool:
+def hide_declared(config: dict[str, Any]) -> bool:
     """Mask, from now on, the secrets that stand in the model's own text; whether there are any
     that were not known from the environment."""
     found = {one for value in declared(config) for one in masking.spellings(value)}
@@ -238,7 +238,7 @@ def hide_literals(compose: Compose) -> None:
     on those that stand in it."""
     with contextlib.suppress(ProgramError, ValueError):
         done = compose.run("--profile", "*", "config", "--format", "json", check=False)
-        _hide_literals(json.loads(undoubled(done.stdout)))
+        hide_declared(json.loads(undoubled(done.stdout)))
 
 
 def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:

@@ -55,7 +55,7 @@ def chosen() -> Endpoint:
     host = os.environ.get("DOCKER_HOST", "")
     name = "" if host else _context_name()
     if name:
-        return _of_context(name)
+        return of_context(name)
     # As the docker client has it: certificates alone do not ask for TLS.
     verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
     encrypted = verified or bool(os.environ.get("DOCKER_TLS"))
@@ -67,7 +67,8 @@ def chosen() -> Endpoint:
     return Endpoint("DOCKER_HOST", host, folder, verified)
 
 
-def _of_context(name: str) -> Endpoint:
+def of_context(name: str) -> Endpoint:
+    """The engine of a context."""
     how, key = f"context {name}", hashlib.sha256(name.encode()).hexdigest()
     contexts = _home() / "contexts"
     try:

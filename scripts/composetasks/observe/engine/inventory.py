@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE
-from composetasks.observe.engine.endpoint import chosen
+from composetasks.observe.engine.endpoint import chosen, of_context
 from composetasks.run import process, ssh_link
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
@@ -28,8 +28,9 @@ ADDRESSES = ("IPAddress", "GlobalIPv6Address")
 """Where the engine names the addresses of a container on a network."""
 
 
-def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
-    """A client for the engine that the docker client would use (endpoint.py).
+def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> APIClient:
+    """A client for the engine that the docker client would use (endpoint.py), or for that of a
+    ``context``.
 
     No answer may take longer than ``seconds``: a socket that hangs must not hang us. An engine
     behind ssh is reached through one connection, which the programs that are started from then on
@@ -40,7 +41,7 @@ def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
 
     from composetasks.observe.engine.client import Client
 
-    endpoint = chosen()
+    endpoint = of_context(context) if context else chosen()
     where = f"{endpoint.address} ({endpoint.how})" if endpoint.address else endpoint.how
     if not endpoint.address:
         raise _unreachable(f"there is no docker {endpoint.how}", where)
@@ -55,7 +56,7 @@ def connect(seconds: float = ENGINE_SECONDS) -> APIClient:
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
         raise _unreachable(str(error), where) from error
-    if away:
+    if away and not context:
         process.surround({"DOCKER_HOST": address})
     return client
 

@@ -1,0 +1,90 @@
+"""One deployment of a stack at a time, whoever deploys and from where.
+
+The claim is a config object of the swarm: its name can be given once, by whichever manager is
+asked. One that a process of this machine left behind when it was killed is taken over; of another
+machine's nobody can know, and the hint says how to end it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import getpass
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from composetasks.facts import ExitCode
+from composetasks.facts.deploy import NAMESPACE
+from composetasks.run import owner
+from composetasks.run.failure import TaskFailure
+from composetasks.store.folder import now
+
+ASK_SECONDS = 0.5
+"""How often a claim that is held is tried again: the engine has no wait for a name."""
+
+
+def who() -> str:
+    """Who deploys, for people: USER@HOST."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+@contextlib.contextmanager
+def claimed(client: Any, stack: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the claim to ``stack`` for the block, waiting up to ``wait_seconds`` for it. Raises
+    TaskFailure, code 75, saying who holds it and since when."""
+    name = f"{stack}_deploying"
+    identity = _claim(client, stack, name, time.monotonic() + wait_seconds)
+    try:
+        yield
+    finally:
+        _remove(client, identity)
+
+
+def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
+    from docker import errors
+
+    process = owner.of(os.getpid())
+    holder = {"who": who(), "since": now(), "process": process.text if process else ""}
+    while True:
+        try:
+            made = client.create_config(name, json.dumps(holder), labels={NAMESPACE: stack})
+            return str(made["ID"])
+        except errors.APIError as error:
+            if error.status_code != 409:
+                raise
+        held = [one for one in client.configs(filters={"name": name}) if _name(one) == name]
+        if not held:
+            continue
+        other = json.loads(base64.b64decode(held[0]["Spec"]["Data"]))
+        left = owner.parse(other["process"])
+        if left is not None and not owner.alive(left):
+            _remove(client, str(held[0]["ID"]))
+            continue
+        if time.monotonic() >= deadline:
+            raise TaskFailure(
+                f"another run deploys {stack}: that of {other['who']}, since {other['since']}",
+                code=ExitCode.LOCKED,
+                hint="wait for it to end, or give --wait-lock SECONDS; if it ended without a word, "
+                f"`docker config rm {name}`",
+            )
+        threading.Event().wait(ASK_SECONDS)
+
+
+def _name(config: Any) -> str:
+    return str(config["Spec"]["Name"])
+
+
+def _remove(client: Any, identity: str) -> None:
+    from docker import errors
+
+    with contextlib.suppress(errors.NotFound):
+        client.remove_config(identity)

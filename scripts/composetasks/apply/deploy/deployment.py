@@ -1,0 +1,296 @@
+"""Carries a deployment out: services in waves, each once what it waits for is up, then the checks;
+where one fails, the whole stack is taken back to the last record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from composetasks.apply.deploy.claim import who
+from composetasks.apply.deploy.failure import not_up
+from composetasks.apply.deploy.stack import ASK_SECONDS, Stack, slug
+from composetasks.apply.events import event
+from composetasks.facts import (
+    CreateService,
+    Event,
+    ExitCode,
+    RemoveService,
+    RunCheckJob,
+    Step,
+    UpdateService,
+)
+from composetasks.facts.deploy import CHECK, CONTENT, NAMESPACE, REVISION
+from composetasks.observe.deploy.swarm import digest, of_stack
+from composetasks.observe.images.registry import base_digests
+from composetasks.plan.deploy.convergence import progress
+from composetasks.run.failure import TaskFailure
+from composetasks.run.versions import installed
+from composetasks.store.folder import now
+
+if TYPE_CHECKING:
+    from docker.errors import APIError
+
+
+def carry_out(
+    steps: Sequence[Step], stack: Stack, pushed: Collection[str], builder: Any
+) -> Iterator[Event]:
+    """Do ``steps`` in a swarm; ``pushed`` are the references that the plan had pushed, by the
+    engine that ``builder`` is a client of. Raises TaskFailure, code 8, where a service or a check
+    failed."""
+    from docker import errors
+
+    removals = [one for one in steps if isinstance(one.operation, RemoveService)]
+    services = [one for one in steps if isinstance(one.operation, CreateService | UpdateService)]
+    checks = [one for one in steps if isinstance(one.operation, RunCheckJob)]
+    if stack.file is None:
+        yield from _remove_all(removals, stack)
+        return
+    stack = _pinned(stack, pushed, builder)
+    stack.make_contents()
+    touched: list[Step] = []
+    try:
+        for step in removals:
+            touched.append(step)
+            yield from _remove(step, stack)
+        for wave in waves(services):
+            touched += wave
+            yield from _bring_up(wave, stack)
+        for step in checks:
+            yield from _check(step, stack)
+    except (TaskFailure, errors.APIError) as error:
+        told = _take_back(touched, stack)
+        failure = error if isinstance(error, TaskFailure) else _refused(error)
+        failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *told])
+        failure.data = {**failure.data, "taken_back": told}
+        raise failure from error
+    _record(stack)
+    _prune(stack)
+
+
+def _refused(error: APIError) -> TaskFailure:
+    return TaskFailure(
+        "the swarm refused what it was asked for",
+        code=ExitCode.NOT_HEALTHY,
+        detail=str(error.explanation or error),
+        hint="correct what it names, and deploy once more",
+    )
+
+
+def waves(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Steps in turns, each after all that it needs; in the end all of a circle at once."""
+    left = list(steps)
+    while left:
+        pending = {step.id for step in left}
+        wave = [step for step in left if pending.isdisjoint(step.needs)] or left
+        left = [step for step in left if step not in wave]
+        yield wave
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+def _pinned(stack: Stack, pushed: Collection[str], builder: Any) -> Stack:
+    """The stack with the digests of what was pushed. Raises TaskFailure, code 7, where an image did
+    not get to the registry."""
+    assert stack.file is not None
+    digests = base_digests(pushed, builder)
+    for reference in sorted(set(pushed) - set(digests)):
+        raise TaskFailure(
+            f"the image {reference} did not get to its registry",
+            code=ExitCode.BUILD_FAILED,
+            hint="files may have changed while it was built: deploy once more",
+        )
+    pinned = {
+        name: {**one, "image": f"{one['image']}@{digests[one['image']]}"}
+        if one["image"] in digests
+        else one
+        for name, one in stack.file["services"].items()
+    }
+    return replace(stack, file={**stack.file, "services": pinned})
+
+
+# --- services -------------------------------------------------------------------------------
+
+
+def _bring_up(wave: Sequence[Step], stack: Stack) -> Iterator[Event]:
+    """Deploy some services, and wait until they are what their specs say."""
+    assert stack.file is not None
+    by_name = {step.service: step for step in wave}
+    for step in wave:
+        yield event("step-started", step)
+    before = {str(one["ID"]) for one in stack.tasks()}
+    stack.deploy(stack.file, by_name)
+    for name, found, seconds in stack.wait(by_name, before):
+        if not found.complete:
+            yield event("step-failed", by_name[name], found.failed)
+            raise not_up(stack, name, found, str(stack.services()[name]["ID"]))
+        told = f"{found.done} of {found.wanted} tasks"
+        yield event("step-done", by_name[name], told, seconds)
+
+
+def _remove(step: Step, stack: Stack) -> Iterator[Event]:
+    from docker import errors
+
+    yield event("step-started", step)
+    try:
+        stack.client.remove_service(step.key)
+    except errors.NotFound:
+        yield event("step-skipped", step, "it is gone already")
+        return
+    yield event("step-done", step)
+
+
+def _remove_all(steps: Sequence[Step], stack: Stack) -> Iterator[Event]:
+    began = time.monotonic()
+    for step in steps:
+        yield event("step-started", step)
+    stack.remove()
+    for step in steps:
+        yield event("step-done", step, seconds=time.monotonic() - began)
+
+
+# --- checks ---------------------------------------------------------------------------------
+
+
+def _check(step: Step, stack: Stack) -> Iterator[Event]:
+    """Run a check as a job: as its service runs, but for the command, and with no name that
+    anybody else might reach it by."""
+    operation = step.operation
+    assert isinstance(operation, RunCheckJob)
+    yield event("step-started", step)
+    began = time.monotonic()
+    template = stack.services()[step.service]["Spec"]["TaskTemplate"]
+    container = {
+        **template["ContainerSpec"],
+        "Command": list(operation.command),
+        "Args": [],
+        "Healthcheck": {"Test": ["NONE"]},
+    }
+    template = {
+        **template,
+        "ContainerSpec": container,
+        "RestartPolicy": {"Condition": "none"},
+        "Networks": [{"Target": one["Target"]} for one in template.get("Networks") or ()],
+    }
+    name = f"{stack.name}_check-{slug(step.target)}"
+    for left in stack.client.services(filters={"name": name}):
+        stack.client.remove_service(left["ID"])
+    identity = stack.client.create_service(
+        template,
+        name=name,
+        labels={NAMESPACE: stack.name, CHECK: step.target},
+        mode={"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}},
+        endpoint_spec={"Mode": "dnsrr"},
+    )["ID"]
+    try:
+        while True:
+            record = stack.client.inspect_service(identity)
+            tasks = stack.client.tasks(filters={"service": identity})
+            found = progress(record, tasks)
+            late = time.monotonic() - began > stack.limit(step.target)
+            if found.complete or found.failed or late:
+                break
+            threading.Event().wait(ASK_SECONDS)
+        for line in stack.log(identity, str((found.task or {}).get("ID"))):
+            yield event("log", step, line)
+        if not found.complete:
+            failed = found.failed or f"it has not ended after {stack.limit(step.target):g} s"
+            yield event("step-failed", step, failed)
+            stands = replace(found, failed=failed)
+            raise not_up(stack, step.service, stands, identity, f"the check {step.target} failed")
+    finally:
+        stack.client.remove_service(identity)
+    yield event("step-done", step, "passed", time.monotonic() - began)
+
+
+# --- the way back ---------------------------------------------------------------------------
+
+
+def _take_back(touched: Sequence[Step], stack: Stack) -> list[str]:
+    """Bring what this run touched back to the last record, and say for each service how it is."""
+    last = stack.swarm.last
+    if not last and not stack.swarm.services:
+        stack.remove()
+        return ["what was created is removed: there was nothing before"]
+    known = last.raw["services"] if last else {}
+    names = dict.fromkeys(step.service for step in touched)
+    back = [name for name in names if name in known]
+    records = stack.services()
+    told = []
+    for name in names:
+        if name in known:
+            continue
+        if name in stack.swarm.services:
+            told.append(f"{name}: stays as it is: no record says what it was")
+        elif name in records:
+            stack.client.remove_service(records[name]["ID"])
+            told.append(f"{name}: removed, as it was not there before")
+    if not last or not back:
+        return told
+    before = {str(one["ID"]) for one in stack.tasks()}
+    try:
+        stack.deploy(last.raw, back)
+    except TaskFailure as failure:
+        return [*told, f"{', '.join(back)}: not taken back: {failure.message}: {failure.detail}"]
+    for name, found, _ in stack.wait(back, before):
+        how = "it runs" if found.complete else f"it does not run: {found.failed}"
+        told.append(f"{name}: taken back to revision {last.number}, and {how}")
+    return told
+
+
+# --- records --------------------------------------------------------------------------------
+
+
+def _record(stack: Stack) -> None:
+    """Keep what was deployed, for all who deploy."""
+    assert stack.file is not None
+    number = stack.swarm.last.number + 1 if stack.swarm.last else 1
+    specs = {
+        name: digest(one["Spec"])
+        for name, one in stack.services().items()
+        if name in stack.file["services"]
+    }
+    record: Mapping[str, Any] = {
+        "who": who(),
+        "when": now(),
+        "versions": {
+            "composetasks": installed("composetasks"),
+            "engine": stack.client.version()["Version"],
+        },
+        "file": stack.file,
+        "specs": specs,
+    }
+    stack.client.create_config(
+        f"{stack.name}_revision-{number}",
+        json.dumps(record),
+        labels={NAMESPACE: stack.name, REVISION: str(number)},
+    )
+
+
+def _prune(stack: Stack) -> None:
+    """Remove the records beyond those that are kept, and the configs and secrets of the stack that
+    none of the others names."""
+    from docker import errors
+
+    assert stack.file is not None
+    kept = stack.swarm.revisions[-(stack.keep - 1) :] if stack.keep > 1 else ()
+    for one in stack.swarm.revisions:
+        if one not in kept:
+            stack.client.remove_config(one.id)
+    files = [stack.file, *(one.raw for one in kept)]
+    removers = {
+        "configs": (stack.client.configs, stack.client.remove_config),
+        "secrets": (stack.client.secrets, stack.client.remove_secret),
+    }
+    for kind, (listed, remove) in removers.items():
+        named = {name for file in files for name in file.get(kind, {})}
+        for entry in listed(filters=of_stack(stack.name)):
+            if CONTENT in entry["Spec"]["Labels"] and entry["Spec"]["Name"] not in named:
+                with contextlib.suppress(errors.APIError):  # a service of somebody else's uses it
+                    remove(entry["ID"])

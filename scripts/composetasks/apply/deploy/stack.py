@@ -1,0 +1,174 @@
+"""A stack under way: what is done to it, each by the docker client or the engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from composetasks.facts import Content, ExitCode, Swarm
+from composetasks.facts.deploy import CHECK, CONTENT, NAMESPACE
+from composetasks.facts.dollars import doubled
+from composetasks.observe.deploy.swarm import of_stack
+from composetasks.plan.deploy.convergence import Progress, progress
+from composetasks.run import process
+from composetasks.run.failure import TaskFailure
+from composetasks.run.masking import safe
+
+ASK_SECONDS = 0.3
+"""How often tasks are asked for: the engine has no events of them."""
+SETTLED_SECONDS = 2.0
+"""How long tasks must go on that neither Swarm nor a health check watches."""
+PATIENCE_SECONDS = 300.0
+"""How long a service may take where nobody says it."""
+LAST_LINES = 30
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a deployment has in its hands. ``file`` is the stack file with the values of secrets,
+    None where the stack is to go; ``seconds`` are how long services may take."""
+
+    client: Any
+    swarm: Swarm
+    folder: Path
+    environment: Mapping[str, str]
+    file: Mapping[str, Any] | None = field(repr=False, default=None)
+    contents: Sequence[Content] = ()
+    context: str = ""
+    keep: int = 1
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    timeout: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.swarm.stack
+
+    def docker(self, *arguments: str, stdin: str | None = None) -> None:
+        """Run a command of the docker client. Raises TaskFailure, code 8, where it fails."""
+        where = ["--context", self.context] if self.context else []
+        argv = ["docker", *where, "stack", *arguments]
+        done = process.run(argv, cwd=self.folder, env=self.environment, stdin=stdin, check=False)
+        if done.code != 0:
+            raise TaskFailure(
+                f"`docker stack {arguments[0]}` exited with code {done.code}",
+                code=ExitCode.NOT_HEALTHY,
+                detail=safe(done.stderr.strip() or done.stdout.strip()),
+                hint="correct what it names, and deploy once more",
+            )
+
+    def deploy(self, file: Mapping[str, Any], names: Collection[str]) -> None:
+        """Let Docker create and update the services ``names`` as ``file`` has them, and no other:
+        it stamps each service that it is given, whether that changed or not."""
+        services = {name: one for name, one in file["services"].items() if name in names}
+        text = json.dumps(doubled({**file, "services": services}))
+        flags = ("--detach=true", "--resolve-image=never", "--with-registry-auth")
+        self.docker("deploy", *flags, "--compose-file=-", self.name, stdin=text)
+
+    def remove(self) -> None:
+        """Remove the stack, and wait until its tasks and networks are gone. Raises TaskFailure,
+        code 8, where that takes too long."""
+        self.docker("rm", self.name)
+        began = time.monotonic()
+        while self.tasks() or self.client.networks(filters=of_stack(self.name)):
+            if time.monotonic() - began > self.limit(""):
+                raise TaskFailure(
+                    f"{self.name} is not gone after {self.limit(''):g} s",
+                    code=ExitCode.NOT_HEALTHY,
+                    hint=f"`docker stack ps {self.name}` shows what is left",
+                )
+            threading.Event().wait(ASK_SECONDS)
+
+    def make_contents(self) -> None:
+        """Make the configs and secrets of the file that the swarm does not have."""
+        file = self.file or {}
+        makers = {"configs": self.client.create_config, "secrets": self.client.create_secret}
+        there = {"configs": self.swarm.configs, "secrets": self.swarm.secrets}
+        for one in self.contents:
+            if one.name in file.get(one.kind, {}) and one.name not in there[one.kind]:
+                makers[one.kind](
+                    one.name, one.data, labels={NAMESPACE: self.name, CONTENT: one.key}
+                )
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """The engine's records of the stack's services, by their names in the file."""
+        found = self.client.services(filters=of_stack(self.name))
+        return {
+            str(one["Spec"]["Name"]).removeprefix(f"{self.name}_"): one
+            for one in found
+            if CHECK not in (one["Spec"].get("Labels") or {})
+        }
+
+    def tasks(self) -> list[dict[str, Any]]:
+        tasks: list[dict[str, Any]] = self.client.tasks(filters=of_stack(self.name))
+        return tasks
+
+    def limit(self, name: str) -> float:
+        """Seconds a service may take."""
+        if self.timeout is not None:
+            return self.timeout
+        return self.seconds.get(name, PATIENCE_SECONDS)
+
+    def wait(
+        self, names: Iterable[str], before: Collection[str]
+    ) -> Iterator[tuple[str, Progress, float]]:
+        """Each of the services ``names`` once it is what its spec says, with the seconds that took;
+        it ends with the first that will not be, or is not in time. ``before`` are the ids of the
+        tasks that there were."""
+        began = time.monotonic()
+        pending = dict.fromkeys(names)
+        since: dict[str, float] = {}
+        while pending:
+            records, tasks, passed = self.services(), self.tasks(), time.monotonic() - began
+            for name in list(pending):
+                record = records.get(name)
+                if record is None:
+                    yield name, Progress(0, 1, "it was removed meanwhile"), passed
+                    return
+                own = [one for one in tasks if one["ServiceID"] == record["ID"]]
+                found = progress(record, own, before)
+                if found.complete:
+                    since.setdefault(name, passed)
+                else:
+                    since.pop(name, None)
+                held = passed - since.get(name, passed)
+                if found.complete and (found.proven or held >= SETTLED_SECONDS):
+                    del pending[name]
+                    yield name, found, passed
+                elif found.failed:
+                    yield name, found, passed
+                    return
+                elif passed > self.limit(name) and not found.complete:
+                    yield name, _late(found, self.limit(name)), passed
+                    return
+            if pending:
+                threading.Event().wait(ASK_SECONDS)
+
+    def log(self, service: str, task: str) -> list[str]:
+        """The last lines that a task wrote."""
+        answer = self.client.service_logs(
+            service, details=True, stdout=True, stderr=True, tail=LAST_LINES * 4
+        )
+        raw = answer if isinstance(answer, bytes) else b"".join(answer)
+        lines = []
+        for line in raw.decode(errors="replace").splitlines():
+            labels, _, text = line.partition(" ")
+            if f"com.docker.swarm.task.id={task}" in labels:
+                lines.append(text)
+        return lines[-LAST_LINES:]
+
+
+def _late(found: Progress, limit: float) -> Progress:
+    waits = str(((found.task or {}).get("Status") or {}).get("Err") or "")
+    told = f"{found.done} of {found.wanted} tasks are up after {limit:g} s"
+    return Progress(found.done, found.wanted, f"{told}: {waits}" if waits else told, found.task)
+
+
+def slug(text: str) -> str:
+    """A text as part of a service's name."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-").lower()[:30]

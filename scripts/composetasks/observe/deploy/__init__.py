@@ -1,0 +1,1 @@
+"""What a swarm has of a stack, and what is to be deployed."""

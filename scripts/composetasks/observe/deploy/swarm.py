@@ -1,0 +1,144 @@
+"""What a swarm has of a stack: its services, and the records of its deployments.
+
+A record is a config object of the stack: everybody who deploys sees the same, and what removes the
+stack removes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmService, SwarmTask
+from composetasks.facts.deploy import CHECK, NAMESPACE, REVISION
+from composetasks.run import masking
+from composetasks.run.failure import TaskFailure
+from composetasks.run.secret_values import declared
+from composetasks.store.container_configs import mask
+
+
+def nodes_of(client: Any) -> dict[str, str]:
+    """The names of a swarm's nodes, by their ids. Raises TaskFailure, code 5, where the engine is
+    no manager of a swarm."""
+    from docker import errors
+
+    try:
+        return {str(one["ID"]): str(one["Description"]["Hostname"]) for one in client.nodes()}
+    except errors.APIError as error:
+        raise TaskFailure(
+            "the engine is no manager of a swarm",
+            code=ExitCode.NO_ENGINE,
+            detail=str(error.explanation or error),
+            hint="name a manager's docker context in stack.deploy.context, or make a swarm with "
+            "`docker swarm init`",
+        ) from error
+
+
+def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
+    """What there is of ``stack``; ``key`` is that of digests in the place of secrets, ``local``
+    says that the swarm's engine is the one that builds."""
+    nodes, configs = nodes_of(client), client.configs()
+    return Swarm(
+        stack=stack,
+        services={one.name: one for one in _services(client, stack, key)},
+        revisions=tuple(_revisions(configs, stack, key)),
+        nodes=len(nodes),
+        local=local and len(nodes) == 1,
+        configs=_names(configs),
+        secrets=_names(client.secrets()),
+        networks=frozenset(
+            str(one["Name"]) for one in client.networks() if one.get("Scope") == "swarm"
+        ),
+    )
+
+
+def of_stack(stack: str) -> dict[str, str]:
+    """The filter for what belongs to a stack."""
+    return {"label": f"{NAMESPACE}={stack}"}
+
+
+def digest(spec: Any) -> str:
+    """The digest of a spec, as the engine has it."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+
+def _names(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(str(one["Spec"]["Name"]) for one in objects)
+
+
+def _services(client: Any, stack: str, key: bytes) -> Iterable[SwarmService]:
+    found = client.services(filters=of_stack(stack))
+    for one in sorted(found, key=lambda one: str(one["Spec"]["Name"])):
+        spec, before = one["Spec"], one.get("PreviousSpec")
+        if CHECK in (spec.get("Labels") or {}):
+            continue
+        yield SwarmService(
+            name=str(spec["Name"]).removeprefix(f"{stack}_"),
+            id=str(one["ID"]),
+            digest=digest(spec),
+            before=digest(before) if before else "",
+            spec=_masked(spec, key),
+            spec_before=_masked(before or {}, key),
+        )
+
+
+def _masked(spec: Mapping[str, Any], key: bytes) -> Mapping[str, Any]:
+    """A spec without secrets, wherever in it one stands."""
+    masked: Mapping[str, Any] = mask({"environment": spec}, key)["environment"]
+    return masked
+
+
+def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> list[Revision]:
+    found = []
+    for one in configs:
+        labels = one["Spec"].get("Labels") or {}
+        if labels.get(NAMESPACE) != stack or REVISION not in labels:
+            continue
+        record = json.loads(base64.b64decode(one["Spec"]["Data"]))
+        # As with the model: what it declares to be a secret is shown nowhere.
+        masking.hide_all(declared(record["file"]))
+        found.append(
+            Revision(
+                number=int(labels[REVISION]),
+                who=str(record["who"]),
+                when=str(record["when"]),
+                file=StackFile(mask(record["file"], key)),
+                raw=record["file"],
+                specs=record["specs"],
+                id=str(one["ID"]),
+            )
+        )
+    return sorted(found, key=lambda one: one.number)
+
+
+def observe_tasks(client: Any, stack: str) -> dict[str, list[SwarmTask]]:
+    """The tasks that each service of a stack has now, and those that failed last where one has
+    none that works."""
+    nodes = nodes_of(client)
+    found: dict[str, list[SwarmTask]] = {}
+    tasks = client.tasks(filters=of_stack(stack))
+    for one in client.services(filters=of_stack(stack)):
+        labels = one["Spec"].get("Labels") or {}
+        if CHECK in labels:
+            continue
+        name = str(one["Spec"]["Name"]).removeprefix(f"{stack}_")
+        own = [task for task in tasks if task["ServiceID"] == one["ID"]]
+        own.sort(key=lambda task: str(task["CreatedAt"]))
+        live = [task for task in own if task["DesiredState"] in ("running", "ready", "complete")]
+        found[name] = [_task(task, name, nodes) for task in live or own[-1:]]
+    return found
+
+
+def _task(task: Mapping[str, Any], service: str, nodes: Mapping[str, str]) -> SwarmTask:
+    status = task.get("Status") or {}
+    node = str(task.get("NodeID") or "")
+    return SwarmTask(
+        name=f"{service}.{task.get('Slot') or node}",
+        node=nodes.get(node, ""),
+        state=str(status.get("State") or ""),
+        since=str(status.get("Timestamp") or ""),
+        error=str(status.get("Err") or ""),
+    )

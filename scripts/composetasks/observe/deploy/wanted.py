@@ -1,0 +1,94 @@
+"""The model that is to be deployed, with the contents that Swarm keeps, and images' digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Content, ExitCode, Model, Wanted
+from composetasks.facts.dollars import undoubled
+from composetasks.observe.compose.config import from_environment, hide_declared
+from composetasks.observe.images.registry import base_digests
+from composetasks.run.compose import Compose
+from composetasks.run.failure import TaskFailure
+from composetasks.store.container_configs import mask
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LARGEST = {"configs": 1000 * 1024, "secrets": 500 * 1024}
+"""Bytes that Swarm takes (swarmkit, MaxConfigSize and MaxSecretSize)."""
+
+LONGEST_STEM = 51
+"""Characters: a name has 64 at most, and thirteen are the hash's."""
+
+
+def observe_wanted(
+    compose: Compose,
+    model: Model,
+    stack: str,
+    key: bytes,
+    references: Iterable[str],
+    client: APIClient,
+) -> Wanted:
+    """What Compose makes of the files of ``model`` now, with the services that are active in it;
+    ``key`` is that of digests in the place of secrets. ``references`` are the images that
+    registries are asked for. Raises TaskFailure, code 6, where the content of a config or secret
+    can't be had."""
+    asked = ("--profile", "*", "config", "--no-consistency", "--format", "json")
+    raw = json.loads(undoubled(compose.run(*asked).stdout))
+    raw["services"] = {name: raw["services"][name] for name in model.services}
+    hide_declared(raw)
+    values = from_environment(compose, raw)
+    return Wanted(
+        config=mask(raw, key),
+        raw=raw,
+        contents=tuple(
+            one for kind in LARGEST for one in _contents(raw.get(kind) or {}, kind, stack, values)
+        ),
+        digests=base_digests(references, client),
+    )
+
+
+def _contents(
+    entries: Mapping[str, Any], kind: str, stack: str, values: Mapping[str, str]
+) -> Iterator[Content]:
+    for key, entry in sorted(entries.items()):
+        if entry.get("external"):
+            yield Content(kind, key, str(entry.get("name") or key))
+            continue
+        data = _data(key, entry, kind, values)
+        if len(data) > LARGEST[kind]:
+            raise TaskFailure(
+                f"{kind[:-1]} {key} has {len(data)} bytes, and Swarm takes {LARGEST[kind]}",
+                code=ExitCode.INVALID,
+                hint="build it into the image, or keep it in a volume",
+            )
+        stem = f"{stack}_{key}"[:LONGEST_STEM]
+        yield Content(kind, key, f"{stem}_{_hash(kind, stem, data)}", data)
+
+
+def _data(key: str, entry: Mapping[str, Any], kind: str, values: Mapping[str, str]) -> bytes:
+    if entry.get("content") is not None:
+        return str(entry["content"]).encode()
+    if entry.get("environment"):
+        return values.get(str(entry["environment"]), "").encode()
+    try:
+        return Path(str(entry["file"])).read_bytes()
+    except OSError as error:
+        raise TaskFailure(
+            f"{kind[:-1]} {key}: {entry['file']}: {error.strerror}",
+            code=ExitCode.INVALID,
+            hint="correct its `file`",
+        ) from error
+
+
+def _hash(kind: str, salt: str, data: bytes) -> str:
+    """A content in twelve hexadecimal digits. Names are seen by more people than secrets are:
+    that of one takes long to make, so that it can't be guessed from."""
+    if kind == "secrets":
+        return hashlib.scrypt(data, salt=salt.encode(), n=2**14, r=8, p=1, dklen=6).hex()
+    return hashlib.sha256(data).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""What is deployed on Docker Swarm, and what that can't express."""

@@ -1,0 +1,123 @@
+"""How far a service of a swarm is: judged from its tasks, as the engine lists them.
+
+A task with a health check runs (``running``) once that has passed. What is judged is the tasks of
+the service's spec as it is now; those of the spec before are on their way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CRASHES = 3
+"""So many failed tasks of one spec are no accident."""
+ENDED = ("failed", "rejected", "orphaned")
+LIVE = (
+    *("new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"),
+    "complete",
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many tasks are as they should be, of how many; ``failed`` says why that will not come
+    ("" while it may), ``task`` is the task that tells most; ``proven`` says that Swarm or a health
+    check has watched them."""
+
+    done: int
+    wanted: int
+    failed: str = ""
+    task: Mapping[str, Any] | None = None
+    proven: bool = True
+
+    @property
+    def complete(self) -> bool:
+        return not self.failed and self.done >= self.wanted
+
+
+def progress(
+    service: Mapping[str, Any],
+    tasks: Sequence[Mapping[str, Any]],
+    before: Collection[str] = (),
+) -> Progress:
+    """How far ``service`` is with ``tasks``, which are its own; that those failed whose ids were
+    there ``before`` it was deployed is long past."""
+    spec = service["Spec"]
+    mode, template = spec["Mode"], spec["TaskTemplate"]
+    current = [one for one in _by_time(tasks) if _is_of(one, service)]
+    job = "ReplicatedJob" in mode or "GlobalJob" in mode
+    policy = template.get("RestartPolicy") or {}
+    ends = job or policy.get("Condition") in ("none", "on-failure")
+    good = [one for one in current if _is_good(one, job=job, ends=ends)]
+    new = [one for one in _by_time(tasks) if one["ID"] not in before]
+    failures = [one for one in current if _state(one) in ENDED and one in new]
+    live = [one for one in current if _state(one) in LIVE and one.get("DesiredState") != "shutdown"]
+    wanted = _wanted(mode, live)
+    update = service.get("UpdateStatus") or {}
+    state = str(update.get("State") or "")
+    failed = ""
+    if state == "paused" or state.startswith("rollback"):
+        failed = str(update.get("Message") or "its update was rolled back")
+    elif len(failures) >= CRASHES or (failures and not live and _gives_up(policy, failures)):
+        failed = f"{len(failures)} of its tasks failed"
+    telling = failures or [one for one in new if _state(one) in ENDED] or current
+    waiting = state == "updating" or any(
+        one.get("DesiredState") == "running" and one not in current and not job for one in tasks
+    )
+    return Progress(
+        done=min(len(good), max(0, wanted - 1)) if waiting else len(good),
+        wanted=wanted,
+        failed=failed,
+        task=telling[-1] if telling else None,
+        proven=job or bool(state) or bool(template["ContainerSpec"].get("Healthcheck")),
+    )
+
+
+def _by_time(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(tasks, key=lambda one: str(one["CreatedAt"]))
+
+
+def _is_of(task: Mapping[str, Any], service: Mapping[str, Any]) -> bool:
+    """Whether a task was made from a service's spec as it is now, by the run of it that is now."""
+    template = service["Spec"]["TaskTemplate"]
+    same = all(
+        task["Spec"].get(key) == template.get(key)
+        for key in {*template, *task["Spec"]} - {"Runtime"}
+    )
+    iteration = (service.get("JobStatus") or {}).get("JobIteration") or {}
+    mine = task.get("JobIteration") or {}
+    return same and iteration.get("Index", 0) == mine.get("Index", 0)
+
+
+def _state(task: Mapping[str, Any]) -> str:
+    return str((task.get("Status") or {}).get("State") or "")
+
+
+def _is_good(task: Mapping[str, Any], *, job: bool, ends: bool) -> bool:
+    state = _state(task)
+    if state == "complete":
+        return ends
+    return state == "running" and task.get("DesiredState") == "running" and not job
+
+
+def _wanted(mode: Mapping[str, Any], live: Sequence[Mapping[str, Any]]) -> int:
+    """How many tasks there are to be; of a global service, one on each node that Swarm chose."""
+    if "Replicated" in mode:
+        replicas = mode["Replicated"].get("Replicas")
+        return 1 if replicas is None else int(replicas)
+    if "ReplicatedJob" in mode:
+        return int(mode["ReplicatedJob"].get("TotalCompletions") or 1)
+    return max(1, len(live))
+
+
+def _gives_up(policy: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether Swarm starts no other task for one that failed."""
+    attempts = int(policy.get("MaxAttempts") or 0)
+    return policy.get("Condition") == "none" or bool(attempts and len(failures) > attempts)
+
+
+def task_name(task: Mapping[str, Any], stack_service: str) -> str:
+    """A task as ``docker service ps`` names it."""
+    place = task.get("Slot") or task.get("NodeID") or ""
+    return f"{stack_service}.{place}" if place else stack_service

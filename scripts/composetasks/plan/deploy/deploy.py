@@ -1,0 +1,261 @@
+"""The plan of a deployment: what differs between the stack file and what a swarm was given last,
+and between that and what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from composetasks.facts import (
+    Blocker,
+    Consent,
+    Content,
+    CreateService,
+    Evidence,
+    ExitCode,
+    Plan,
+    RemoveService,
+    RunCheckJob,
+    StackCheck,
+    StackFile,
+    Step,
+    Swarm,
+    SwarmService,
+    UpdateService,
+    World,
+)
+from composetasks.facts.deploy import WAITS_FOR
+from composetasks.facts.program import typed
+from composetasks.facts.references import plain
+from composetasks.plan.images.decisions import ImagePlan, plan_images
+from composetasks.plan.start.services import changed_fields
+from composetasks.plan.start.start import finished
+
+
+def plan_deploy(
+    world: World,
+    swarm: Swarm,
+    wanted: StackFile,
+    *,
+    names: Collection[str] = (),
+    contents: Sequence[Content] = (),
+    checks: Iterable[StackCheck] = (),
+    build: bool = True,
+) -> Plan:
+    """Bring ``swarm`` to what ``wanted`` says of ``names`` (of all services, and no other, where
+    none is named), then run ``checks``. ``contents`` are the configs and secrets that can be made;
+    images are built for what the model says, not for a file of the past."""
+    services = [name for name in wanted.services if name in names or not names]
+    images = _images(world, services) if build else ImagePlan()
+    steps = [*images.steps]
+    if not names:
+        steps += _removals(swarm, wanted.services, "the model has it no more")
+    steps += _services(swarm, wanted, services, images.steps)
+    if len(steps) > len(images.steps):
+        steps += _checks(checks, wanted, steps)
+    return finished(
+        Plan(
+            command="deploy",
+            project=swarm.stack,
+            steps=tuple(steps),
+            blockers=(
+                *(one for one in wanted.blockers if one.service in services),
+                *images.blockers,
+                *_missing(swarm, wanted, contents),
+                *_in_use(world, swarm, wanted),
+            ),
+            warnings=(
+                # Compose says of some fields that they count for Swarm alone.
+                *(one for one in world.warnings if "Swarm" not in one),
+                *images.warnings,
+                *wanted.warnings,
+                *_fixed(swarm, wanted),
+            ),
+        ),
+        world.model,
+    )
+
+
+def plan_removal(world: World, swarm: Swarm) -> Plan:
+    """Remove the whole stack from a swarm; volumes stay."""
+    steps = tuple(_removals(swarm, (), "the stack is to go; its volumes stay"))
+    return finished(Plan(command="deploy", project=swarm.stack, steps=steps), world.model)
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+def _images(world: World, services: Iterable[str]) -> ImagePlan:
+    """The builds and pushes of what the registry lacks, or, without one, of what is not here."""
+    shared = world.shared.images if world.shared else {}
+    builders = world.model.builders()
+    built = [name for name in services if plain(world.model.service(name).image) in builders]
+    lacking = [
+        name for name in built if builders[plain(world.model.service(name).image)] not in shared
+    ]
+    return plan_images(world, lacking, push=world.shared is not None)
+
+
+# --- services -------------------------------------------------------------------------------
+
+
+def _services(
+    swarm: Swarm, wanted: StackFile, names: Sequence[str], images: Sequence[Step]
+) -> Iterator[Step]:
+    because = {name: tuple(_because(swarm, wanted, name)) for name in names}
+    changing = [name for name in names if because[name] or name not in swarm.services]
+    for name in changing:
+        present = swarm.services.get(name)
+        waits_for = [one for one in wanted.services[name].get(WAITS_FOR, ()) if one in changing]
+        yield Step(
+            operation=UpdateService() if present else CreateService(),
+            target=f"{swarm.stack}_{name}",
+            reason=_reason(because[name]) if present else "the swarm does not have it",
+            service=name,
+            services=(name,),
+            because=because[name] if present else (Evidence(kind="no-service"),),
+            needs=(
+                *(step.id for step in images if name in step.services),
+                *(_id(swarm, one) for one in waits_for),
+            ),
+            key=present.id if present else "",
+        )
+
+
+def _id(swarm: Swarm, name: str) -> str:
+    action = UpdateService.action if name in swarm.services else CreateService.action
+    return f"{action.value}:{swarm.stack}_{name}"
+
+
+def _because(swarm: Swarm, wanted: StackFile, name: str) -> Iterator[Evidence]:
+    """Why a service that a swarm has is updated."""
+    present, last = swarm.services.get(name), swarm.last
+    if present is None:
+        return
+    if last is None or name not in last.specs or name not in last.file.services:
+        yield Evidence(kind="no-record")
+        return
+    yield from changed_fields(
+        _comparable(last.file.services[name]), _comparable(wanted.services[name])
+    )
+    yield from _drift(present, last.specs[name])
+
+
+def _drift(present: SwarmService, recorded: str) -> Iterator[Evidence]:
+    """What somebody changed by hand since the last deployment."""
+    if present.digest == recorded:
+        return
+    if present.before != recorded:
+        yield Evidence(kind="drift", name="spec", old=recorded[:12], new=present.digest[:12])
+        return
+    for one in changed_fields(present.spec_before, present.spec):
+        yield replace(one, kind="drift")
+
+
+def _reason(because: Sequence[Evidence]) -> str:
+    kinds = {one.kind for one in because}
+    if "no-record" in kinds:
+        return "what it was deployed from is on no record"
+    fields = [one.field for one in because if one.kind == "config" and one.field]
+    shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
+    parts = [f"its configuration changed ({shown})"] if fields else []
+    if "drift" in kinds:
+        parts.append("somebody changed it by hand")
+    return ", ".join(parts)
+
+
+def _comparable(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A service of a stack file with its lists of what has a target as mappings, so that a
+    difference is one of a port, a mount or a config."""
+    made = {}
+    for key, value in section.items():
+        if key == WAITS_FOR:
+            continue
+        if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
+            by_target = {str(one.get("target")): one for one in value}
+            made[key] = by_target if len(by_target) == len(value) else value
+        else:
+            made[key] = value
+    return made
+
+
+def _removals(swarm: Swarm, staying: Collection[str], reason: str) -> Iterator[Step]:
+    for name, present in swarm.services.items():
+        if name not in staying:
+            yield Step(
+                operation=RemoveService(),
+                target=f"{swarm.stack}_{name}",
+                reason=reason,
+                service=name,
+                because=(Evidence(kind="service", name=name),),
+                consent=Consent.YES,
+                key=present.id,
+            )
+
+
+def _checks(
+    checks: Iterable[StackCheck], wanted: StackFile, steps: Sequence[Step]
+) -> Iterator[Step]:
+    for check in checks:
+        if check.service in wanted.services:
+            yield Step(
+                operation=RunCheckJob(check.command),
+                target=check.name,
+                reason=f"the settings declare it, run as {check.service} is",
+                service=check.service,
+                services=(check.service,),
+                because=(Evidence(kind="command", detail=" ".join(check.command)),),
+                needs=tuple(step.id for step in steps),
+            )
+
+
+# --- what is in the way ---------------------------------------------------------------------
+
+
+def _missing(swarm: Swarm, wanted: StackFile, contents: Sequence[Content]) -> Iterator[Blocker]:
+    """The configs, secrets and networks that others were to make, and that the swarm lacks."""
+    made = {one.name for one in contents}
+    there = {"configs": swarm.configs, "secrets": swarm.secrets, "networks": swarm.networks}
+    for kind, names in there.items():
+        for entry in (wanted.file.get(kind) or {}).values():
+            name = str(entry.get("name"))
+            if entry.get("external") and name not in names and name not in made:
+                word = kind[:-1]
+                how = "--driver overlay " if word == "network" else ""
+                yield Blocker(
+                    kind=word,
+                    target=name,
+                    message=f"the swarm has no {word} {name}",
+                    hint=f"`docker {word} create {how}{name}` makes one",
+                    code=ExitCode.INVALID,
+                )
+
+
+def _in_use(world: World, swarm: Swarm, wanted: StackFile) -> Iterator[Blocker]:
+    """Containers of the same project on the same engine, which write to the same volumes."""
+    if not swarm.local or swarm.stack != world.model.project:
+        return
+    for one in world.engine.containers:
+        section = wanted.services.get(one.service, {})
+        mounts = {volume.get("source") for volume in section.get("volumes", ())} - {None}
+        if one.project == swarm.stack and one.running and mounts:
+            yield Blocker(
+                kind="container",
+                target=one.name,
+                message=f"container {one.name} runs here and uses the same volumes as the service "
+                f"{one.service} would",
+                hint=f"{typed('down')} first, or name the stack otherwise in stack.deploy.name",
+                code=ExitCode.CONFLICT,
+                service=one.service,
+            )
+
+
+def _fixed(swarm: Swarm, wanted: StackFile) -> Iterator[str]:
+    """The networks and volumes whose definitions changed: what is there stays as it is."""
+    before = swarm.last.file.file if swarm.last else {}
+    for kind in ("networks", "volumes"):
+        was, now = before.get(kind) or {}, wanted.file.get(kind) or {}
+        for key in was:
+            if key in now and was[key] != now[key]:
+                yield f"{kind[:-1]} {key} changed, and Swarm leaves one that is there as it is"

@@ -1,0 +1,61 @@
+"""What becomes of each field of a service on Swarm.
+
+Measured with ``docker stack deploy`` of the docker client 28: it refuses fields that it does not
+know, and drops others, with one line or none.
+"""
+
+from __future__ import annotations
+
+KEPT = frozenset(
+    (
+        *("cap_add", "cap_drop", "command", "credential_spec", "dns", "dns_search", "entrypoint"),
+        *("environment", "healthcheck", "hostname", "init", "isolation", "labels", "logging"),
+        *("oom_score_adj", "read_only", "stdin_open", "stop_grace_period", "stop_signal"),
+        *("sysctls", "tmpfs", "tty", "ulimits", "user", "working_dir"),
+    )
+)
+"""The same word for the same thing."""
+
+TRANSLATED = frozenset(
+    (
+        *("configs", "container_name", "cpus", "deploy", "depends_on", "extra_hosts", "image"),
+        *("mem_limit", "mem_reservation", "networks", "pids_limit", "ports", "restart", "scale"),
+        *("secrets", "shm_size", "volumes"),
+    )
+)
+
+COMPOSE_ONLY = frozenset(
+    (
+        *("attach", "build", "develop", "env_file", "expose", "label_file", "profiles"),
+        *("pull_policy", "pull_refresh_after"),
+    )
+)
+"""What says how Compose makes containers, not what runs in them."""
+
+REFUSED = {
+    "cgroup": "its control group",
+    "device_cgroup_rules": "devices",
+    "devices": "devices of a host",
+    "external_links": "containers of others",
+    "gpus": "GPUs",
+    "group_add": "more groups",
+    "ipc": "another container's or the host's IPC",
+    "links": "other names for services",
+    "models": "models",
+    "network_mode": "a network mode",
+    "pid": "another container's or the host's processes",
+    "post_start": "hooks",
+    "pre_stop": "hooks",
+    "privileged": "privileged containers",
+    "provider": "providers",
+    "runtime": "another runtime",
+    "security_opt": "security options",
+    "use_api_socket": "the engine's socket",
+    "userns_mode": "a user namespace mode",
+    "uts": "the host's names",
+    "volumes_from": "another container's volumes",
+}
+"""What would run otherwise without: the field, and what it asks for."""
+
+PLACED = ("node.hostname", "node.id", "node.ip", "node.labels")
+"""The beginnings of placement constraints that choose nodes, and not kinds of them."""

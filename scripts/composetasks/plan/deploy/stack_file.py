@@ -1,0 +1,354 @@
+"""The Compose model as a file of ``docker stack deploy``: a pure translation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from composetasks.facts import Blocker, ExitCode
+from composetasks.facts.deploy import WAITS_FOR, StackFile
+from composetasks.plan.deploy.fields import COMPOSE_ONLY, KEPT, PLACED, REFUSED, TRANSLATED
+
+VERSION = "3.13"
+COMPLETED = "service_completed_successfully"
+EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")
+
+
+def stack_file(
+    config: Mapping[str, Any],
+    images: Mapping[str, str],
+    objects: Mapping[tuple[str, str], str],
+    endpoint: str = "",
+) -> StackFile:
+    """The stack file for a resolved model: ``images`` are the references that its services run,
+    ``objects`` the names in the swarm of its configs and secrets, by kind and key. ``endpoint`` is
+    the mode of services that name none (``vip`` or ``dnsrr``)."""
+    services = config.get("services") or {}
+    translated = {
+        name: _Service(name, section, config, images[name], objects, endpoint)
+        for name, section in services.items()
+    }
+    sections = {name: one.translate() for name, one in translated.items()}
+    return StackFile(
+        {"version": VERSION, "services": sections, **_resources(config, sections)},
+        tuple(blocker for one in translated.values() for blocker in one.blockers),
+        (
+            *(warning for one in translated.values() for warning in one.warnings()),
+            *_network_warnings(config, sections),
+        ),
+    )
+
+
+def with_services(
+    before: Mapping[str, Any], now: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    """The file ``before`` with the services ``names`` as they are ``now``."""
+    kinds = ("services", "networks", "volumes", "configs", "secrets")
+    chosen = {**now, "services": {name: now["services"][name] for name in names}}
+    merged = {kind: {**before.get(kind, {}), **chosen.get(kind, {})} for kind in kinds}
+    return {"version": VERSION, **{kind: one for kind, one in merged.items() if one}}
+
+
+@dataclass
+class _Service:
+    """One service under translation, and what was found on the way."""
+
+    name: str
+    section: Mapping[str, Any]
+    config: Mapping[str, Any]
+    image: str
+    objects: Mapping[tuple[str, str], str]
+    endpoint: str
+    blockers: list[Blocker] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    @property
+    def job(self) -> bool:
+        """Whether others wait for its end."""
+        return any(
+            (other.get("depends_on") or {}).get(self.name, {}).get("condition") == COMPLETED
+            for other in (self.config.get("services") or {}).values()
+        )
+
+    def translate(self) -> dict[str, Any]:
+        given = {key: value for key, value in self.section.items() if _said(value)}
+        for key in given:
+            if key in REFUSED:
+                if not _harmless(key, given[key]):
+                    self._block(key, f"asks for {REFUSED[key]} ({key})")
+            elif not key.startswith("x-") and key not in KEPT | TRANSLATED | COMPOSE_ONLY:
+                self.dropped.append(key)
+        for key in ("command", "entrypoint"):
+            if self.section.get(key) == []:
+                self._block(key, f"does without the {key} of its image")
+        made = {key: _without_nothing(given[key]) for key in given if key in KEPT}
+        made["image"] = self.image
+        made["deploy"] = self._deploy()
+        parts = {
+            "extra_hosts": [str(one).replace("=", ":", 1) for one in given.get("extra_hosts", ())],
+            "networks": self._networks(),
+            "ports": list(self._ports()),
+            "volumes": list(self._volumes()),
+            **{kind: list(self._objects(kind)) for kind in ("configs", "secrets")},
+            WAITS_FOR: sorted(given.get("depends_on", ())),
+        }
+        return {**made, **{key: value for key, value in parts.items() if value}}
+
+    def warnings(self) -> Iterator[str]:
+        if self.dropped:
+            yield f"{self.name}: Swarm has no {', '.join(sorted(self.dropped))}; left out"
+        local = sorted(set(self._local_volumes()))
+        if local and not self._placed():
+            yield (
+                f"{self.name}: each node has a volume {', '.join(local)} of its own, and nothing "
+                "says on which node it runs: name one in deploy.placement.constraints"
+            )
+
+    # --- how it runs ------------------------------------------------------------------------
+
+    def _deploy(self) -> dict[str, Any]:
+        given = self.section
+        deploy = dict(_without_nothing(given.get("deploy") or {}))
+        if given.get("scale") is not None:
+            deploy.setdefault("replicas", given["scale"])
+        if self.endpoint:
+            deploy.setdefault("endpoint_mode", self.endpoint)
+        resources = self._resources(deploy.pop("resources", {}))
+        if resources:
+            deploy["resources"] = resources
+        policy = deploy.get("restart_policy") or _restart_policy(str(given.get("restart") or ""))
+        if self.job:
+            deploy = {k: v for k, v in deploy.items() if not k.endswith("_config")}
+            deploy["mode"] = "global-job" if deploy.get("mode") == "global" else "replicated-job"
+            if policy.get("condition", "any") == "any":
+                policy = {**policy, "condition": "on-failure" if policy else "none"}
+        if policy:
+            deploy["restart_policy"] = policy
+        return deploy
+
+    def _resources(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        limits = {
+            "cpus": self.section.get("cpus"),
+            "memory": self.section.get("mem_limit"),
+            "pids": self.section.get("pids_limit"),
+            **given.get("limits", {}),
+        }
+        reservations = {
+            "memory": self.section.get("mem_reservation"),
+            **given.get("reservations", {}),
+        }
+        if reservations.pop("devices", None):
+            self._block("deploy.resources.reservations.devices", "asks for devices of a host")
+        kinds = {"limits": limits, "reservations": reservations}
+        return {kind: asked for kind, one in kinds.items() if (asked := _amounts(one))}
+
+    def _ports(self) -> Iterator[dict[str, Any]]:
+        mode = (self.section.get("deploy") or {}).get("endpoint_mode") or self.endpoint
+        for one in self.section.get("ports") or ():
+            published = str(one.get("published") or "")
+            if str(one.get("host_ip") or "") not in EVERY_ADDRESS:
+                self._block(
+                    "ports",
+                    f"publishes {one['target']} on {one['host_ip']} alone, and Swarm would on all "
+                    "addresses",
+                    "publish it without an address, or not at all, in a file of "
+                    "stack.deploy.files: `ports: !override [...]`",
+                )
+            if "-" in published:
+                self._block("ports", f"publishes {one['target']} on any port of {published}")
+                continue
+            yield {
+                "target": int(one["target"]),
+                **({"published": int(published)} if published else {}),
+                "protocol": str(one.get("protocol") or "tcp"),
+                "mode": "host" if mode == "dnsrr" else str(one.get("mode") or "ingress"),
+            }
+
+    # --- what it mounts ---------------------------------------------------------------------
+
+    def _volumes(self) -> Iterator[dict[str, Any]]:
+        for one in self.section.get("volumes") or ():
+            kind = str(one.get("type") or "volume")
+            if kind not in ("volume", "tmpfs"):
+                source = one.get("source") or one.get("target")
+                self._block(
+                    "volumes",
+                    f"mounts {source} ({kind}), which other nodes do not have",
+                    "build it into the image, or make it a config or a volume, in a file of "
+                    "stack.deploy.files: `volumes: !override [...]`",
+                )
+                continue
+            made = {
+                key: one[key] for key in ("type", "source", "target", "read_only") if one.get(key)
+            }
+            options = _without_nothing(one.get(kind) or {})
+            if kind == "tmpfs" and "size" in options:
+                options["size"] = int(options["size"])
+            if options.pop("subpath", None):
+                self._block("volumes", f"mounts a part of {one.get('source')} (subpath)")
+            yield {**made, **({kind: options} if options else {})}
+        if self.section.get("shm_size"):
+            size = {"size": int(self.section["shm_size"])}
+            yield {"type": "tmpfs", "target": "/dev/shm", "tmpfs": size}  # noqa: S108
+
+    def _local_volumes(self) -> Iterator[str]:
+        defined = self.config.get("volumes") or {}
+        for one in self.section.get("volumes") or ():
+            entry = defined.get(one.get("source")) or {}
+            options = entry.get("driver_opts") or {}
+            local = (entry.get("driver") or "local") == "local" and "type" not in options
+            if one.get("type") == "volume" and one.get("source") and local:
+                yield str(one["source"])
+
+    def _placed(self) -> bool:
+        deploy = self.section.get("deploy") or {}
+        constraints = (deploy.get("placement") or {}).get("constraints") or ()
+        return any(str(one).startswith(PLACED) and "==" in str(one) for one in constraints)
+
+    def _objects(self, kind: str) -> Iterator[dict[str, Any]]:
+        place = {"configs": "/", "secrets": "/run/secrets/"}[kind]
+        for one in self.section.get(kind) or ():
+            source = str(one["source"])
+            made: dict[str, Any] = {"target": str(one.get("target") or place + source)}
+            made |= {key: str(one[key]) for key in ("uid", "gid") if one.get(key)}
+            if one.get("mode"):
+                made["mode"] = int(str(one["mode"]), 8)
+            yield {"source": self.objects[kind, source], **made}
+
+    # --- whom it reaches --------------------------------------------------------------------
+
+    def _networks(self) -> dict[str, Any]:
+        alias = [self.section["container_name"]] if self.section.get("container_name") else []
+        made: dict[str, Any] = {}
+        for key, entry in (self.section.get("networks") or {}).items():
+            given = dict(entry or {})
+            aliases = list(dict.fromkeys([*(given.pop("aliases", None) or ()), *alias]))
+            if given.pop("ipv4_address", None) or given.pop("ipv6_address", None):
+                self._block("networks", f"has an address of its own on the network {key}")
+            self.dropped += [
+                f"networks.{key}.{one}" for one, value in given.items() if _said(value)
+            ]
+            made[key] = {"aliases": aliases} if aliases else None
+        return made
+
+    def _block(self, what: str, why: str, hint: str = "") -> None:
+        self.blockers.append(
+            Blocker(
+                kind="swarm",
+                target=f"{self.name}.{what}",
+                message=f"{self.name} {why}: Swarm can't do that",
+                hint=hint
+                or "take it out in a file of stack.deploy.files: `"
+                f"{what.partition('.')[0]}: !reset null`",
+                code=ExitCode.INVALID,
+                service=self.name,
+            )
+        )
+
+
+def _said(value: Any) -> bool:
+    return value not in (None, "", False) and value != [] and value != {}
+
+
+def _harmless(key: str, value: Any) -> bool:
+    """Whether a field says what is so anyway."""
+    usual = {"network_mode": ("bridge", "default"), "ipc": ("private", "shareable")}
+    return str(value) in (*usual.get(key, ()), *(("private",) if key == "cgroup" else ()))
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nothing(one) for key, one in value.items() if one not in (None, {})}
+    return value
+
+
+def _amounts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Limits as the stack file writes them: numbers of processors and bytes are text there."""
+    return {
+        key: value if key in ("pids", "generic_resources") else str(value)
+        for key, value in given.items()
+        if value not in (None, 0, "0", "")
+    }
+
+
+def _restart_policy(restart: str) -> dict[str, Any]:
+    condition, _, attempts = restart.partition(":")
+    if condition == "on-failure":
+        return {"condition": condition, **({"max_attempts": int(attempts)} if attempts else {})}
+    named = {"no": "none", "always": "any", "unless-stopped": "any"}
+    return {"condition": named[condition]} if condition in named else {}
+
+
+# --- what services share --------------------------------------------------------------------
+
+
+def _resources(config: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str, Any]:
+    networks = _used(services, lambda one: one.get("networks", ()))
+    volumes = _used(services, lambda one: (v.get("source", "") for v in one.get("volumes", ())))
+    made: dict[str, Any] = {
+        "networks": {
+            key: _network(key, one, config) for key, one in _of(config, "networks", networks)
+        },
+        "volumes": {key: _volume(key, one, config) for key, one in _of(config, "volumes", volumes)},
+    }
+    for kind in ("configs", "secrets"):
+        names = _used(services, lambda one, kind=kind: (o["source"] for o in one.get(kind, ())))
+        made[kind] = {name: {"external": True, "name": name} for name in sorted(names)}
+    return {kind: entries for kind, entries in made.items() if entries}
+
+
+def _used(services: Mapping[str, Any], names: Any) -> set[str]:
+    return {str(name) for one in services.values() for name in names(one)}
+
+
+def _of(
+    config: Mapping[str, Any], kind: str, names: Collection[str]
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return ((key, one or {}) for key, one in (config.get(kind) or {}).items() if key in names)
+
+
+def _own_name(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The name that somebody chose; what Compose would call it is the stack's to say."""
+    name = entry.get("name")
+    return {"name": name} if name and name != f"{config.get('name')}_{key}" else {}
+
+
+def _network(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    if entry.get("external"):
+        return {"external": True, "name": entry.get("name") or key}
+    driver = str(entry.get("driver") or "bridge")
+    subnets = [
+        {"subnet": one["subnet"]}
+        for one in (entry.get("ipam") or {}).get("config") or ()
+        if one.get("subnet")
+    ]
+    return {
+        "driver": "overlay" if driver == "bridge" else driver,
+        **_own_name(key, entry, config),
+        **{word: True for word in ("attachable", "internal") if entry.get(word)},
+        **({"driver_opts": entry["driver_opts"]} if _opts_count(entry) else {}),
+        **({"ipam": {"config": subnets}} if subnets else {}),
+        **({"labels": entry["labels"]} if entry.get("labels") else {}),
+    }
+
+
+def _opts_count(entry: Mapping[str, Any]) -> bool:
+    """Whether a network's options are meant for the driver that it will have."""
+    return bool(entry.get("driver_opts")) and entry.get("driver") not in (None, "", "bridge")
+
+
+def _volume(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    if entry.get("external"):
+        return {"external": True, "name": entry.get("name") or key}
+    given = {word: entry[word] for word in ("driver", "driver_opts", "labels") if entry.get(word)}
+    return {**_own_name(key, entry, config), **given}
+
+
+def _network_warnings(config: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
+    used = _used(services, lambda one: one.get("networks", ()))
+    for key, entry in _of(config, "networks", used):
+        lost = [word for word in ("enable_ipv6", "enable_ipv4") if entry.get(word)]
+        lost += ["driver_opts"] if entry.get("driver_opts") and not _opts_count(entry) else []
+        if lost and not entry.get("external"):
+            yield f"network {key}: Swarm has no {', '.join(lost)}; left out"

@@ -1,0 +1,50 @@
+"""The end of a deployment: each service with its tasks, by node."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from composetasks.report.documents import result_document
+from composetasks.report.text import aligned, clean
+from composetasks.run.masking import safe_data
+
+if TYPE_CHECKING:
+    from composetasks.facts import Plan, SwarmTask
+
+
+def deployed_document(
+    tasks: Mapping[str, Sequence[SwarmTask]], plan: Plan, began: float
+) -> dict[str, Any]:
+    """The result of a deployment; ``began`` is when, by the monotonic clock."""
+    services = [
+        {"name": name, "tasks": [dataclasses.asdict(one) for one in some]}
+        for name, some in sorted(tasks.items())
+    ]
+    took = f" after {time.monotonic() - began:.1f} s" if plan.steps else ", nothing to do"
+    told = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
+    document = result_document(plan.command, deployed=services, message=f"{told}{took}")
+    safe: dict[str, Any] = safe_data(document)
+    return safe
+
+
+def deployed_lines(document: Mapping[str, Any]) -> list[str]:
+    """The same for people."""
+    rows = [
+        [service["name"], f"{count} {state}", f"on {node}" if node else "", error]
+        for service in document["deployed"]
+        for (state, node, error), count in _counted(service["tasks"]).items()
+    ]
+    lines = [f"  {clean(line)}" for line in aligned(rows)] if rows else []
+    return [clean(document["message"]), *lines]
+
+
+def _counted(tasks: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
+    """How many tasks are in each state on each node."""
+    found: dict[tuple[str, str, str], int] = {}
+    for one in tasks:
+        key = (one["state"], one["node"], one["error"])
+        found[key] = found.get(key, 0) + 1
+    return found

@@ -1,0 +1,159 @@
+"""``deploy``: the stack on Docker Swarm, waited for, and taken back whole where it fails."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from composetasks.apply.deploy.stack import Stack
+from composetasks.facts import Content, ExitCode, Plan, Revision, StackFile, Swarm, World
+from composetasks.run.failure import TaskFailure
+from composetasks.verbs.carry_through import Limits, carry_through
+from composetasks.verbs.environment import check_environment
+from composetasks.verbs.session import Session
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a deployment brings a swarm to: ``raw`` is the file with the values of secrets."""
+
+    world: World
+    file: StackFile
+    raw: StackFile
+    contents: Sequence[Content] = ()
+
+
+def deploy(
+    session: Session,
+    services: Sequence[str],
+    *,
+    timeout: float | None = None,
+    verify: bool = True,
+    rollback: str | bool = False,
+    remove: bool = False,
+) -> ExitCode:
+    """Bring a swarm to what the model says of the services, or of all, and check that it works;
+    with ``rollback`` to an earlier revision (True: the one before the last), with ``remove`` to
+    none."""
+    from composetasks.apply.deploy.claim import claimed
+    from composetasks.observe.deploy.swarm import nodes_of, observe_swarm
+    from composetasks.plan.deploy.deploy import plan_deploy, plan_removal
+    from composetasks.store.container_configs import digest_key
+
+    if remove and (services or rollback):
+        raise TaskFailure(
+            "--remove takes the whole stack",
+            code=ExitCode.USAGE,
+            hint="leave out the services, and --rollback",
+        )
+    settings, options = session.settings.deploy, session.options
+    session.overrides = settings.files
+    with session.changing(), contextlib.ExitStack() as held:
+        if not (rollback or remove):
+            check_environment(session)
+        client = session.swarm_client
+        nodes_of(client)
+        name = settings.name or session.model(services).project
+        if not options.plan:
+            held.enter_context(claimed(client, name, options.wait_lock))
+        key = digest_key(session.kept.cache)
+        swarm = observe_swarm(client, name, key, local=not settings.context)
+        if remove:
+            target = None
+            world = session.observe(inputs=False)
+            plan = plan_removal(world, swarm)
+        else:
+            target = (
+                _of_revision(session, swarm, rollback)
+                if rollback
+                else _of_model(session, swarm, services, key)
+            )
+            world = target.world
+            plan = plan_deploy(
+                world,
+                swarm,
+                target.file,
+                names=services,
+                contents=target.contents,
+                checks=session.settings.checks if verify else (),
+                build=not rollback,
+            )
+        stack = Stack(
+            client=client,
+            swarm=swarm,
+            folder=session.folder,
+            environment=session.process,
+            file=target.raw.file if target else None,
+            contents=target.contents if target else (),
+            context=settings.context,
+            keep=settings.keep,
+            seconds=session.settings.timeouts,
+            timeout=timeout,
+        )
+        ended = carry_through(session, plan, replace(world, orphans=()), Limits(), stack)
+        if ended is not None:
+            return ended
+        _report(session, stack, plan)
+    return ExitCode.OK
+
+
+def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: bytes) -> Target:
+    """What the model says now; where services are named, the others as they were deployed last."""
+    from composetasks.observe.deploy.wanted import observe_wanted
+    from composetasks.plan.deploy.images import asked_for, references
+    from composetasks.plan.deploy.stack_file import stack_file, with_services
+
+    registry, endpoint = session.settings.registry, session.settings.deploy.endpoint
+    world = session.observe(services, registry=registry, push=True)
+    wanted = observe_wanted(
+        session.compose, world.model, swarm.stack, key, asked_for(world), session.client
+    )
+    objects = {(one.kind, one.key): one.name for one in wanted.contents}
+    found = references(world, swarm, wanted.digests)
+    file = stack_file(wanted.config, found.images, objects, endpoint)
+    raw = stack_file(wanted.raw, found.images, objects, endpoint)
+    file = replace(
+        file,
+        blockers=(*file.blockers, *found.blockers),
+        warnings=(*file.warnings, *found.warnings),
+    )
+    if services:
+        last = swarm.last
+        before, raw_before = (last.file.file, last.raw) if last else ({}, {})
+        file = replace(file, file=with_services(before, file.file, services))
+        raw = replace(raw, file=with_services(raw_before, raw.file, services))
+    made = [one for one in wanted.contents if one.data is not None]
+    return Target(world, file, raw, made)
+
+
+def _of_revision(session: Session, swarm: Swarm, asked: str | bool) -> Target:
+    """What an earlier deployment was made from. Raises TaskFailure, code 2, where none is kept."""
+    revision = _chosen(swarm.revisions, asked)
+    world = session.observe(inputs=False)
+    return Target(world, revision.file, StackFile(revision.raw))
+
+
+def _chosen(revisions: Sequence[Revision], asked: str | bool) -> Revision:
+    if asked is True and len(revisions) > 1:
+        return revisions[-2]
+    for one in revisions:
+        if str(one.number) == asked:
+            return one
+    there = "; ".join(f"{one.number} of {one.when} by {one.who}" for one in revisions)
+    raise TaskFailure(
+        "there is no revision before the last"
+        if asked is True
+        else f"there is no revision {asked}",
+        code=ExitCode.USAGE,
+        hint=f"there are {there}" if there else "the first deployment makes one",
+    )
+
+
+def _report(session: Session, stack: Stack, plan: Plan) -> None:
+    """End a deployment: each service with its tasks, by node."""
+    from composetasks.observe.deploy.swarm import observe_tasks
+    from composetasks.report.deploy import deployed_document, deployed_lines
+
+    document = deployed_document(observe_tasks(stack.client, stack.name), plan, session.began)
+    session.reporter.result(document, deployed_lines(document))

@@ -1,0 +1,264 @@
+"""`inv deploy` on a swarm of one node: each change reaches one service, and what fails leaves the
+stack as it was."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine import busybox
+from tests.engine.stacks import wait_until
+from tests.faults.own_engine import OwnEngine
+from tests.project import TASKS, Project, Ran, own_environment
+from tests.reach.swarm import Manager
+
+SETTINGS = """\
+stack:
+  deploy: {endpoint: dnsrr, keep: 3}
+  checks: [{name: answers, service: web, command: [sh, -c, 'echo asked; test "$BROKEN" = no']}]
+"""
+LOOP = "trap 'exit 0' TERM; while :; do sleep 1; done"
+COMPOSE = """\
+services:
+  prepare:
+    image: IMAGE
+    command: [sh, -c, "echo prepared"]
+  web:
+    build: .
+    command: [sh, -c, "cat /page; cat /conf; LOOP"]
+    environment: {BROKEN: "no", DB_PASSWORD: hunter2hunter2}
+    configs: [{source: conf, target: /conf}]
+    secrets: [key]
+    depends_on: {prepare: {condition: service_completed_successfully}}
+  api:
+    image: IMAGE
+    container_name: the-api
+    restart: always
+    command: [sh, -c, "LOOP"]
+    healthcheck: {test: [CMD, "true"], interval: 1s}
+    deploy: {update_config: {monitor: 2s}}
+configs: {conf: {content: one}}
+secrets: {key: {file: ./key}}
+"""
+
+
+@pytest.fixture(scope="module")
+def manager(engine: OwnEngine) -> Iterator[Manager]:
+    """The engine as a swarm of its own."""
+    made = Manager(engine.address)
+    made.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    yield made
+    made.docker("swarm", "leave", "--force")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, manager: Manager) -> Iterator[Project]:
+    """A project that is deployed there."""
+    name = f"ct-swarm-{uuid.uuid4().hex[:8]}"
+    environment = {**own_environment(), "DOCKER_HOST": manager.address}
+    made = Project(tmp_path / "shop", environment, name)
+    made.write("tasks.py", TASKS)
+    made.write("invoke.yaml", SETTINGS)
+    made.write("Dockerfile", f"FROM {busybox.TAG}\nCOPY page /page\n")
+    made.write("page", "first page\n")
+    made.write("key", "a long secret of mine\n")
+    made.compose(COMPOSE.replace("IMAGE", busybox.TAG).replace("LOOP", LOOP))
+    yield made
+    assert made.inv("deploy", "--remove", "--yes").code == 0
+    assert manager.docker("network", "ls", "-q", "--filter", f"name={name}_") == ""
+    assert manager.docker("config", "ls", "-q", "--filter", f"name={name}_") == ""
+    assert manager.docker("secret", "ls", "-q", "--filter", f"name={name}_") == ""
+
+
+def edit(project: Project, old: str, new: str) -> None:
+    path = project.folder / "compose.yaml"
+    text = path.read_text()
+    assert old in text
+    project.write("compose.yaml", text.replace(old, new, 1))
+
+
+def planned(ran: Ran) -> list[str]:
+    assert ran.code in (0, 10), ran.err
+    return [step["id"] for step in ran.document["steps"]]
+
+
+def test_each_change_reaches_the_one_service_that_it_is_of(shop: Project, manager: Manager) -> None:
+    name = shop.name
+    plan = planned(shop.inv("deploy", "--plan", "--json"))
+    assert manager.docker("service", "ls", "-q") == ""
+    assert plan[1:] == [
+        f"create-service:{name}_api",
+        f"create-service:{name}_prepare",
+        f"create-service:{name}_web",
+        "run-check-job:answers",
+    ]
+
+    first = shop.inv("deploy")
+    assert first.code == 0, first.err
+    assert "prepare  1 complete" in first.out
+    assert "first page" in manager.docker("service", "logs", "--raw", f"{name}_web")
+    specs = manager.specs(name)
+    assert "ReplicatedJob" in specs["prepare"]["Mode"]
+    assert "the-api" in specs["api"]["TaskTemplate"]["Networks"][0]["Aliases"]
+    assert "hunter2" not in first.out + first.err
+
+    before = manager.versions(name)
+    again = shop.inv("deploy", "--plan", "--exit-code")
+    ran = shop.inv("deploy", PATH="/nowhere")
+    assert (again.code, ran.code) == (0, 0), again.out + ran.err
+    assert "nothing to do" in ran.out
+    assert manager.versions(name) == before
+
+    changes: list[tuple[str, Callable[[], object], str]] = [
+        ("web", lambda: edit(shop, 'BROKEN: "no"', 'BROKEN: "no", MORE: "1"'), "environment.MORE"),
+        ("web", lambda: edit(shop, "content: one", "content: two"), "configs./conf.source"),
+        ("web", lambda: shop.write("page", "second page\n"), "image"),
+        ("api", lambda: edit(shop, "restart: always", "restart: on-failure"), "restart_policy"),
+    ]
+    for changed, change, told in changes:
+        change()
+        done = shop.inv("deploy", "--no-verify")
+        after = manager.versions(name)
+        assert done.code == 0, done.err
+        assert told in done.err
+        assert [one for one in after if after[one] != before[one]] == [changed]
+        before = after
+    assert "second page" in manager.docker("service", "logs", "--raw", f"{name}_web")
+
+
+def test_what_fails_takes_all_of_the_stack_back(shop: Project, manager: Manager) -> None:
+    name = shop.name
+    assert shop.inv("deploy").code == 0
+    specs = manager.specs(name)
+
+    # One of two that changed fails by itself.
+    edit(shop, 'BROKEN: "no"', 'BROKEN: "no", MORE: "1"')
+    edit(shop, f'[sh, -c, "{LOOP}"]', "[sh, -c, \"echo 'FATAL: no disk left'; exit 3\"]")
+    failed = shop.inv("deploy", "--json")
+    assert failed.code == 8
+    told = failed.lines[-1]
+    assert told["service"] == "api"
+    assert told["diagnosis"]["telling"] == "FATAL: no disk left"
+    assert told["diagnosis"]["exit_code"] == 3
+    assert told["diagnosis"]["check"] == "CMD true"
+    assert len(told["taken_back"]) == 2
+    assert manager.specs(name) == specs
+
+    # All run, and the stack's own check fails.
+    edit(shop, "[sh, -c, \"echo 'FATAL: no disk left'; exit 3\"]", f'[sh, -c, "{LOOP}"]')
+    edit(shop, 'BROKEN: "no", MORE: "1"', 'BROKEN: "yes"')
+    unverified = shop.inv("deploy")
+    assert unverified.code == 8
+    assert "the check answers failed" in unverified.err
+    assert "asked" in unverified.err
+    assert manager.specs(name) == specs
+    edit(shop, 'BROKEN: "yes"', 'BROKEN: "no"')
+    assert shop.inv("deploy", "--plan", "--exit-code").code == 0
+
+
+def test_a_first_deployment_that_fails_leaves_nothing(shop: Project, manager: Manager) -> None:
+    edit(shop, f'[sh, -c, "{LOOP}"]', '[sh, -c, "exit 3"]')
+    edit(shop, "restart: always", 'restart: "no"')
+
+    failed = shop.inv("deploy")
+
+    assert failed.code == 8
+    assert manager.specs(shop.name) == {}
+
+
+def test_back_to_a_revision_by_hand_and_away(shop: Project, manager: Manager) -> None:
+    name = shop.name
+    assert shop.inv("deploy", "--rollback").code == 2
+    assert shop.inv("deploy", "--no-verify").code == 0
+    one = manager.specs(name)
+    edit(shop, "content: one", "content: two")
+    assert shop.inv("deploy", "--no-verify").code == 0
+    two = manager.specs(name)
+
+    assert shop.inv("deploy", "--no-verify", "--rollback").code == 0
+    assert manager.specs(name) == one
+    back = shop.inv("deploy", "--no-verify", "--rollback", "2")
+    assert back.code == 0, back.err
+    assert manager.specs(name) == two
+
+    manager.docker("service", "scale", "--detach", f"{name}_api=2")
+    drift = shop.inv("deploy", "--plan", "--json")
+    assert planned(drift)[0] == f"update-service:{name}_api"
+    [why] = drift.document["steps"][0]["because"]
+    assert (why["kind"], why["old"], why["new"]) == ("drift", "1", "2")
+    assert shop.inv("deploy", "--no-verify").code == 0
+    assert manager.specs(name) == two
+
+    text = (shop.folder / "compose.yaml").read_text()
+    start, end = text.index("  api:"), text.index("configs: {conf")
+    shop.write("compose.yaml", text[:start] + text[end:])
+    refused = shop.inv("deploy", "--no-verify")
+    assert refused.code == 4
+    assert manager.specs(name) == two
+    assert shop.inv("deploy", "--no-verify", "--yes").code == 0
+    assert set(manager.specs(name)) == {"prepare", "web"}
+
+
+def test_two_at_once_and_one_that_was_killed(
+    shop: Project, manager: Manager, tmp_path: Path
+) -> None:
+    clone = replace(shop, folder=tmp_path / "clone")
+    shutil.copytree(shop.folder, clone.folder)
+    claim = ("config", "ls", "-q", "--filter", f"name={shop.name}_deploying")
+    first = shop.start("deploy")
+    wait_until(lambda: bool(manager.docker(*claim)))
+
+    second = clone.inv("deploy")
+    first.kill()
+    first.communicate()
+    third = clone.inv("deploy")
+
+    assert second.code == 75
+    assert f"another run deploys {shop.name}" in second.err
+    assert third.code == 0, third.err
+    assert manager.docker(*claim) == ""
+
+
+def test_what_swarm_has_no_word_for_is_refused_and_nothing_is_made(
+    shop: Project, manager: Manager
+) -> None:
+    edit(shop, "restart: always", 'ports: ["127.0.0.1:8080:80"]\n    volumes: ["./page:/page"]')
+
+    refused = shop.inv("deploy")
+    shop.write("swarm.yaml", "services: {api: {ports: !reset null, volumes: !reset null}}\n")
+    shop.write("invoke.yaml", SETTINGS.replace("keep: 3", "keep: 3, files: [swarm.yaml]"))
+    overridden = shop.inv("deploy", "--plan")
+
+    assert refused.code == 6
+    assert "publishes 80 on 127.0.0.1 alone" in refused.err
+    assert "/page (bind)" in refused.err
+    assert manager.specs(shop.name) == {}
+    assert overridden.code == 0, overridden.err
+
+
+def test_the_stack_plans_without_a_blocker(manager: Manager, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    for name in ("tasks.py", ".env.example", "compose", "train_eval_module"):
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+        copy(root / name, tmp_path / name)
+    environment = {
+        **own_environment(),
+        "DOCKER_HOST": manager.address,
+        "COMPOSE_FILE": "compose/compose.yaml:compose/compose.airgap.yaml",
+        "POSTGRES_PASSWORD": "only-for-this-test",
+    }
+
+    plan = Project(tmp_path, environment).inv("deploy", "--plan", "--json")
+
+    assert plan.code == 0, plan.err
+    assert plan.document["blockers"] == []
+    assert plan.document["warnings"] == []
+    created = [
+        one["service"] for one in plan.document["steps"] if one["action"] == "create-service"
+    ]
+    assert len(created) == 9
