@@ -260,6 +260,34 @@ def composes(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, in .nox/docs/html: a link that leads nowhere is an error."""
+    install(session, "docs", project=False)
+    site = Path(session.virtualenv.location, "html")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", str(site))
+    session.log(f"{site}/index.html")
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """The wheel and the sdist in dist/, checked as an index would, and tried: the command of the
+    wheel says its version, and the wheel that is built from the sdist is the same.
+    """
+    install(session, "release", project=False)
+    build = ("uv", "build", "--quiet", "--clear")
+    session.run_install(*build, "--out-dir", "dist")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").glob("composetasks-*")))
+    [wheel] = Path("dist").glob("*.whl")
+    session.run("check-wheel-contents", str(wheel))
+    [source] = Path("dist").glob("*.tar.gz")
+    again = Path(session.create_tmp()).resolve()
+    session.run_install(*build, "--wheel", "--out-dir", str(again), str(source))
+    session.run("cmp", str(wheel), str(again / wheel.name), external=True)
+    session.install("--quiet", str(wheel))
+    session.run("composetasks", "--version")
+
+
+@nox.session(default=False)
 def stream(session: nox.Session) -> None:
     """Kafka, PostgreSQL and the stack's job, small: each fault by itself, then sequences of
     messages and faults (STREAM_SEEDS says how many).
@@ -320,6 +348,8 @@ def lock(session: nox.Session) -> None:
         ("dev", "3.10", (project, "--group", "dev")),
         ("uv", "3.10", ("--group", "uv", *dev)),
         ("lint", "3.10", ("--group", "lint", *dev)),
+        ("docs", "3.11", ("--group", "docs", *dev)),
+        ("release", "3.10", ("--group", "release", *dev)),
         ("audit", "3.10", ("--group", "audit", *dev)),
         ("test", "3.10", (project, "--group", "test", *dev)),
         ("types", "3.10", (project, "--group", "types", *test)),

@@ -225,7 +225,10 @@ def _steps_table(plan: Plan) -> RenderableType:
 
 def _reason(step: Step, plan: Plan) -> RenderableType:
     lines = [Text(clean(step.reason))]
-    shown = [evidence_line(e) for e in step.because if evidence_line(e)]
+    named = [e for e in step.because if e.kind in ("file", "files")]
+    # The reason names the file where it is one.
+    told = [e for e in step.because if len(named) != 1 or e not in named]
+    shown = [line for e in told if (line := evidence_line(e))]
     lines += [Text(line, style="bright_black") for line in shown[:SHOWN_EVIDENCE]]
     if len(shown) > SHOWN_EVIDENCE:
         more = f"and {len(shown) - SHOWN_EVIDENCE} more ({_whole(plan)} names them)"

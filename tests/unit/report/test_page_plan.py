@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.facts import Blocker, Evidence, ExitCode, Plan, StartContainer, Step
+from composetasks.facts import (
+    Blocker,
+    BuildImage,
+    Evidence,
+    ExitCode,
+    Plan,
+    StartContainer,
+    Step,
+)
 from composetasks.plan.start.jobs import reason
 from composetasks.report.page import Page
 
@@ -49,6 +57,13 @@ def test_a_job_says_once_why_it_runs_again(capsys: pytest.CaptureFixture[str]) -
     Page().plan(Plan("up", "shop", steps=(step,)), announced=False)
     out = capsys.readouterr().out
     assert (out.count("made or started"), out.count("./sql")) == (1, 1)
+
+
+def test_one_file_that_changed_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    edited = Evidence(kind="file", path="web/a.html", change="modified")
+    step = Step(BuildImage(), "shop-web", "web/a.html was modified", "web", because=(edited,))
+    Page().plan(Plan("up", "shop", steps=(step,)), announced=False)
+    assert capsys.readouterr().out.count("web/a.html") == 1
 
 
 def test_what_ends_the_run_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""Subject: a project that never heard of us, and what it is given."""
+"""Writes the files that a project is given."""

@@ -1,1 +1,1 @@
-"""Subject: a project that never heard of us, and what it is given."""
+"""Looks at a project that never heard of us: its compose files, its scripts, what it has."""

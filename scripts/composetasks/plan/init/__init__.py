@@ -1,1 +1,1 @@
-"""Subject: a project that never heard of us, and what it is given."""
+"""What a project is given, and what replaces the lines of its start scripts."""

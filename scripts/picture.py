@@ -1,0 +1,70 @@
+"""Draws what a command prints on a terminal, for the documentation.
+
+    python scripts/picture.py docs/images/up.svg 100 inv up
+
+The file, the width of the terminal in columns, and the command. Its exit code is shown where it is
+not 0.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+
+def output(argv: list[str], columns: int) -> tuple[str, int]:
+    """What a command writes to a terminal of its own, and its exit code."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ |= {"COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color"}
+        os.execvp(argv[0], argv)  # noqa: S606 - a list of arguments, no shell
+    written = bytearray()
+    try:
+        while part := os.read(terminal, 65536):
+            written += part
+    except OSError:
+        pass  # how Linux says that the other end is closed
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return written.decode(errors="replace").rstrip(), code
+
+
+def last_seen(text: str) -> str:
+    """What is left to see at the end: rich draws its live lines again by going up and clearing."""
+    rows, row = [""], 0
+    for part in re.split(r"(\r?\n|\r|\x1b\[2K|\x1b\[1A|\x1b\[\?25[lh])", text):
+        if part.endswith("\n"):
+            row += 1
+            rows += [""] if row == len(rows) else []
+        elif part == "\x1b[1A":
+            row = max(0, row - 1)
+        elif part == "\x1b[2K":
+            rows[row] = ""
+        elif part != "\r" and not part.startswith("\x1b[?"):
+            rows[row] += part
+    return "\n".join(rows).rstrip()
+
+
+def main(path: str, width: str, *argv: str) -> None:
+    """Run the command and write the picture."""
+    columns = int(width)
+    text, code = output(list(argv), columns)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
+        console.print(Text.from_ansi(last_seen(text)), soft_wrap=False)
+        if code:
+            console.print(f"[dim]exit code {code}[/dim]")
+        picture = console.export_svg(title=f"$ {shlex.join(argv)}")
+    # Rich names a font to be fetched from elsewhere; every machine has one of its own.
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    Path(path).write_text(picture.replace("Fira Code, monospace", "monospace"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
