@@ -89,6 +89,11 @@ ACTIONS = {
     ),
     Action.STOP_PROVIDER: ("a service", "has Compose end what its provider made"),
     Action.WAIT: ("a container's name", "waits until it is up; it runs already"),
+    Action.FORWARD_PORT: (
+        "a service and its port",
+        "lets a port of this machine lead to it, where the engine is behind ssh",
+    ),
+    Action.END_FORWARDS: ("the project", "ends what was forwarded to this machine"),
     Action.RUN_CHECK: ("a check's name", "runs a check that the settings declare"),
     Action.RUN_CHECK_JOB: ("a check's name", "runs such a check in a swarm, as a job"),
     Action.CREATE_SERVICE: ("STACK_SERVICE", "has Docker create a service of a swarm"),

@@ -9,12 +9,12 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
-from tests.engine.stacks import free_port, wait_until
 from tests.faults.own_engine import OwnEngine
 
 SSHD = "/usr/sbin/sshd"
@@ -26,13 +26,14 @@ class SshHost:
 
     def __init__(self, folder: Path, engine: OwnEngine) -> None:
         self._folder, self._engine = folder, engine
-        self.port = free_port()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
         for name in ("host", "user"):
             key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
             subprocess.run(key, check=True)
         self._write(
             "sshd_config",
-            *(f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host"),
+            f"HostKey {folder}/host",
             *(f"AuthorizedKeysFile {folder}/user.pub", "StrictModes no", "UsePAM no"),
             *("PidFile none", f"SetEnv DOCKER_HOST={engine.address}"),
         )
@@ -53,7 +54,8 @@ class SshHost:
             "XDG_RUNTIME_DIR": f"{folder}/run",
             "DOCKER_HOST": "ssh://far",
         }
-        self._daemon: subprocess.Popen[bytes] | None = None
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._daemons: list[subprocess.Popen[bytes]] = []
 
     def _write(self, name: str, *lines: str) -> Path:
         path = self._folder / name
@@ -63,14 +65,17 @@ class SshHost:
 
     def start(self) -> None:
         Path("/run/sshd").mkdir(exist_ok=True)
-        argv = self._engine.with_its_files(SSHD, "-D", "-e", "-f", f"{self._folder}/sshd_config")
-        with (self._folder / "log").open("ab") as log:
-            self._daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log)
-        wait_until(self._listens)
+        self._accepting.start()
 
-    def _listens(self) -> bool:
-        with socket.socket() as tried:
-            return tried.connect_ex(("127.0.0.1", self.port)) == 0
+    def _accept(self) -> None:
+        """Each connection to this host's port is one to an sshd on the engine's network."""
+        argv = self._engine.inside(SSHD, "-i", "-e", "-f", f"{self._folder}/sshd_config")
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = self._listener.accept()
+                with caller, (self._folder / "log").open("ab") as log:
+                    one = caller.fileno()
+                    self._daemons.append(subprocess.Popen(argv, stdin=one, stdout=one, stderr=log))
 
     def freeze(self) -> None:
         """Let nothing more come through, as where the line is cut."""
@@ -78,8 +83,12 @@ class SshHost:
             one.send_signal(signal.SIGSTOP)
 
     def _serving(self) -> list[psutil.Process]:
-        assert self._daemon is not None
-        return [*psutil.Process(self._daemon.pid).children(recursive=True)]
+        found = []
+        for daemon in self._daemons:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                first = psutil.Process(daemon.pid)
+                found += [first, *first.children(recursive=True)]
+        return found
 
     def clients(self) -> list[psutil.Process]:
         """The laptop's ssh processes."""
@@ -92,12 +101,15 @@ class SshHost:
         return found
 
     def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._listener.close()
         for one in [*self.clients(), *self._serving()]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
-        assert self._daemon is not None
-        self._daemon.terminate()
-        self._daemon.wait(20)
+        for daemon in self._daemons:
+            daemon.wait(20)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from composetasks.apply.conflicts import removal
 from composetasks.apply.images.build import build
 from composetasks.apply.instances import teardown
+from composetasks.apply.start import forwards
 from composetasks.apply.start.checks import run_check
 from composetasks.apply.start.launch import stop_by_compose, stop_provider
 from composetasks.apply.start.start import Start
@@ -25,9 +26,11 @@ from composetasks.facts import (
     CreateContainer,
     CreateService,
     EmptyState,
+    EndForwards,
     EndInstance,
     Event,
     ExitCode,
+    ForwardPort,
     Operation,
     Plan,
     PullImage,
@@ -97,6 +100,11 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from _clear(left_over, world, tools)
     if containers:
         yield from Start(world, containers, tools).run()
+    for step in stages[_Stage.FORWARDS]:
+        if isinstance(step.operation, EndForwards):
+            yield from forwards.end(step, tools)
+        else:
+            yield from forwards.forward(step, world, tools)
     for step in stages[_Stage.CHECKS]:
         yield from run_check(step, tools)
     if tools.stack is not None:
@@ -107,7 +115,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
 
 
 class _Stage(enum.Enum):
-    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, CHECKS, SWARM = range(7)
+    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, FORWARDS, CHECKS, SWARM = range(8)
 
 
 def _stages(plan: Plan) -> Mapping[_Stage, list[Step]]:
@@ -140,6 +148,8 @@ def _stage(operation: Operation) -> _Stage:
             return _Stage.CONTAINERS
         case RunProvider() | Wait():
             return _Stage.CONTAINERS
+        case ForwardPort() | EndForwards():
+            return _Stage.FORWARDS
         case RunCheck():
             return _Stage.CHECKS
         case CreateService() | UpdateService() | RemoveService() | RunCheckJob():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from composetasks.apply.images.bake import Definitions
     from composetasks.apply.start.probe import Sockets
     from composetasks.facts import Ended
+    from composetasks.run.ssh_ports import Ports
 
 
 def _nobody(record: Mapping[str, Any]) -> None:
@@ -38,7 +39,8 @@ class Tools:
     it was asked before; ``taken_since`` says who has come to a port that some services publish
     since the plan was made; ``sockets`` tells what listens in a container, ``ready`` what makes a
     service up where the settings say it; ``remember_ends`` keeps how jobs ended, with their
-    services; ``stack`` is the one of a swarm that is deployed.
+    services; ``stack`` is the one of a swarm that is deployed, ``ports`` are those forwarded to
+    this machine, for an engine behind ssh.
     """
 
     compose: Compose
@@ -57,6 +59,7 @@ class Tools:
     remember_ends: Callable[[Sequence[tuple[str, Ended]]], None] = _forget
     taken_since: Callable[[Sequence[str]], Sequence[str]] | None = None
     stack: Stack | None = None
+    ports: Ports | None = None
 
     @property
     def root(self) -> Path:

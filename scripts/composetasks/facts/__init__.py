@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         Role,
         Volume,
         bind_device,
+        published_at,
+        reached_at,
         role,
     )
     from composetasks.facts.environment import (
@@ -89,7 +91,9 @@ if TYPE_CHECKING:
         CreateContainer,
         CreateService,
         EmptyState,
+        EndForwards,
         EndInstance,
+        ForwardPort,
         ImageOperation,
         Operation,
         PullImage,
@@ -138,14 +142,22 @@ if TYPE_CHECKING:
         WatchOperation,
         WatchRule,
     )
-    from composetasks.facts.world import BuildInputs, Hidden, Orphan, PortHolder, Shared, World
+    from composetasks.facts.world import (
+        BuildInputs,
+        Forwards,
+        Hidden,
+        Orphan,
+        PortHolder,
+        Shared,
+        World,
+    )
 
 _NAMES = {
     "codes": "ExitCode",
     "deploy": "Content Revision StackFile Swarm SwarmService SwarmTask Wanted",
     "doctor": "Builder Check Daemon Disk Plugin Reach Status Watching",
     "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume "
-    "bind_device role",
+    "bind_device published_at reached_at role",
     "environment": "EnvFile Environment Problem Reading Setting Usage Variable VariableStatus",
     "events": "Event LogLine",
     "init": "Fate InitPlan ModelVariable Proposal ProposedFile Replacement Surroundings",
@@ -153,17 +165,17 @@ _NAMES = {
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
     "model": "OLDEST_COMPOSE Build Dependency Model Mount Port Resource Service StackCheck",
     "operations": "Action BuildImage ClearingOperation ContainerOperation ContainerStart "
-    "CreateContainer CreateService EmptyState EndInstance ImageOperation Operation PullImage "
-    "PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork RemoveService "
-    "RenameContainer RestartContainer RestoreState RetagImage RunCheck RunCheckJob RunProvider "
-    "StartContainer StateOperation StopContainer StopProvider SwarmOperation TakeSnapshot "
-    "UpdateService Wait",
+    "CreateContainer CreateService EmptyState EndForwards EndInstance ForwardPort ImageOperation "
+    "Operation PullImage PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork "
+    "RemoveService RenameContainer RestartContainer RestoreState RetagImage RunCheck RunCheckJob "
+    "RunProvider StartContainer StateOperation StopContainer StopProvider SwarmOperation "
+    "TakeSnapshot UpdateService Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Evidence Plan Step",
     "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "watch": "Edit Hook Rebuild Restart RunHook Sync WatchAction WatchOperation WatchRule",
-    "world": "BuildInputs Hidden InCommon Orphan PortHolder Shared World",
+    "world": "BuildInputs Forwards Hidden InCommon Orphan PortHolder Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

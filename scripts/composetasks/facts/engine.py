@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from composetasks.facts.references import DIGEST_TAG, divided, plain
@@ -57,14 +57,44 @@ def _number(labels: Mapping[str, str]) -> int:
     return whole(labels.get(f"{COMPOSE}container-number", "")) or 0
 
 
+def reached_at(host_ip: str, port: int) -> str:
+    """The address of a port that is published on ``host_ip``, which may be every one."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host_ip, host_ip)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True)
 class Binding:
-    """A port the engine holds open on the host for a container."""
+    """A port the engine holds open on its host for a container; ``here`` is the address of this
+    machine that leads to it, where that is forwarded."""
 
     host_ip: str
     published: int
     target: int
     protocol: str
+    here: str = ""
+
+    @property
+    def there(self) -> str:
+        """The address that it has for programs of the engine's host."""
+        return reached_at(self.host_ip, self.published)
+
+
+def published_at(containers: Iterable[Container], port: int) -> dict[str, int]:
+    """The addresses on the engine's host of a TCP port of containers, with their numbers; one on
+    every address of IPv4 and IPv6 once."""
+    found = [
+        binding
+        for container in containers
+        for binding in container.bindings
+        if binding.target == port and binding.protocol == "tcp"
+    ]
+    ipv4 = {one.published for one in found if ":" not in one.host_ip}
+    return {
+        one.there: one.published
+        for one in found
+        if ":" not in one.host_ip or one.published not in ipv4
+    }
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class Action(str, enum.Enum):
     RUN_PROVIDER = "run-provider"
     STOP_PROVIDER = "stop-provider"
     WAIT = "wait"
+    FORWARD_PORT = "forward-port"
+    END_FORWARDS = "end-forwards"
     RUN_CHECK = "run-check"
     RUN_CHECK_JOB = "run-check-job"
     CREATE_SERVICE = "create-service"
@@ -227,6 +229,22 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class ForwardPort:
+    """Let ports of this machine lead to what the containers of the step's service publish of their
+    ``port`` on the engine's host."""
+
+    action: ClassVar[Action] = Action.FORWARD_PORT
+    port: int
+
+
+@dataclass(frozen=True)
+class EndForwards:
+    """Let no port of this machine lead to the project any more."""
+
+    action: ClassVar[Action] = Action.END_FORWARDS
+
+
+@dataclass(frozen=True)
 class RunCheck:
     """Run ``command`` in the container of the step's service."""
 
@@ -279,6 +297,8 @@ Operation = (
     | ContainerOperation
     | StopProvider
     | EndInstance
+    | ForwardPort
+    | EndForwards
     | RunCheck
     | SwarmOperation
 )

@@ -123,6 +123,16 @@ class InCommon:
 
 
 @dataclass(frozen=True)
+class Forwards:
+    """The ports of this machine that lead to an ``engine`` behind ssh: ``known`` by the address
+    there; ``taken`` are the numbers that something else has here."""
+
+    known: Mapping[str, int] = field(default_factory=dict)
+    taken: frozenset[int] = frozenset()
+    engine: str = ""
+
+
+@dataclass(frozen=True)
 class World:
     """All that was observed for one run of a verb; what a plan is made from.
 
@@ -149,6 +159,7 @@ class World:
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
+    ``forwards`` is None where no port is forwarded to this machine.
     """
 
     model: Model
@@ -180,3 +191,4 @@ class World:
     mounted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     checkout: str = ""
     in_common: tuple[InCommon, ...] = ()
+    forwards: Forwards | None = None

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from composetasks.facts.units import size
 from composetasks.report.status import QUIET, age_of, state_text
-from composetasks.report.text import clean
+from composetasks.report.text import addresses, clean
 
 WIDE = 100
 """From how many columns on what the services take is shown too."""
@@ -83,7 +83,7 @@ def _footer(services: Sequence[Mapping[str, Any]], chosen: int) -> Text:
     if one["problem"]:
         text.append(clean(str(one["problem"])) + "\n", style="red")
     elif one["urls"] or one["ports"]:
-        text.append(clean(", ".join(one["urls"] or one["ports"])) + "\n")
+        text.append(clean(addresses(one)) + "\n")
     elif one["stale"]:
         text.append(clean(f"stale: {'; '.join(one['stale_because'])}") + "\n", style="yellow")
     else:

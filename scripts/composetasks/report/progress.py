@@ -27,6 +27,8 @@ DOING = {
     Action.SNAPSHOT: ("keeping a copy", "kept"),
     Action.EMPTY_STATE: ("emptying", "emptied"),
     Action.RESTORE_STATE: ("restoring", "restored"),
+    Action.FORWARD_PORT: ("forwarding", "forwarded"),
+    Action.END_FORWARDS: ("ending its forwards", "no longer forwarded"),
     Action.RUN_CHECK: ("checking", "passed"),
 }
 """What a step is called while and after it is done, where its events have no word of their own."""

@@ -128,14 +128,14 @@ class Reporter:
         """The end of a start: each service, how long it took, and where it is reached; its critical
         path where that is worth a line. Plain, so that a start with nothing to do need not load
         what draws pages."""
-        from composetasks.report.text import aligned, clean, duration, state_of
+        from composetasks.report.text import addresses, aligned, clean, duration, state_of
 
         rows = [
             [
                 str(one["name"]),
                 state_of(one),
                 f"in {duration(one['seconds'])}" if one["seconds"] is not None else "",
-                " ".join(one["urls"] or one["ports"]),
+                addresses(one),
             ]
             for one in services
         ]

@@ -43,6 +43,7 @@ def service_document(status: ServiceStatus) -> dict[str, Any]:
         "container": shown.name if shown else "",
         "replicas": [_replica(one) for one in status.containers],
         "ports": _ports(status.containers),
+        "forwarded": _forwarded(status.containers),
         "urls": urls(service, status.containers),
         "stale": bool(status.stale),
         "stale_because": list(status.stale),
@@ -73,6 +74,15 @@ def _ports(containers: tuple[Container, ...]) -> list[str]:
     return list(dict.fromkeys(told))
 
 
+def _forwarded(containers: tuple[Container, ...]) -> list[str]:
+    """The addresses of this machine that lead to ports on the engine's host, with those there; one
+    on every address of IPv4 and IPv6 once."""
+    bindings = [one for container in containers for one in container.bindings if one.here]
+    ipv4_last = sorted(bindings, key=lambda one: ":" not in one.host_ip)
+    there = {one.here: one.there for one in ipv4_last}
+    return [f"{here}->{there[here]}" for here in dict.fromkeys(one.here for one in bindings)]
+
+
 def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
     """Addresses of the ports whose ``app_protocol`` says what speaks there."""
     protocols = {
@@ -81,7 +91,7 @@ def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
         if entry.get("app_protocol")
     }
     told = (
-        f"{protocols[binding.target]}://{_reachable(binding.host_ip)}:{binding.published}"
+        f"{protocols[binding.target]}://{binding.here or binding.there}"
         for container in containers
         for binding in container.bindings
         if binding.target in protocols
@@ -97,18 +107,12 @@ def open_document(service: str, url: str, *, opened: bool) -> dict[str, Any]:
 def guessed_urls(containers: tuple[Container, ...]) -> list[str]:
     """Addresses of all published TCP ports, for what most of them speak."""
     told = (
-        f"{'https' if binding.target in HTTPS else 'http'}://"
-        f"{_reachable(binding.host_ip)}:{binding.published}"
+        f"{'https' if binding.target in HTTPS else 'http'}://{binding.here or binding.there}"
         for container in containers
         for binding in container.bindings
         if binding.protocol == "tcp"
     )
     return list(dict.fromkeys(told))
-
-
-def _reachable(address: str) -> str:
-    """The host of a URL for a port that is published on an address, which may be every one."""
-    return _host({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address))
 
 
 def _host(address: str) -> str:

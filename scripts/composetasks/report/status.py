@@ -12,7 +12,7 @@ from rich.text import Text
 
 from composetasks.facts.timestamps import moment
 from composetasks.facts.units import size
-from composetasks.report.text import age, clean, state_of
+from composetasks.report.text import addresses, age, clean, state_of
 
 QUIET = "bright_black"
 WAITING = ("starting", "created", "paused", "restarting", "removing")
@@ -71,7 +71,7 @@ def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
         Text(age_of(str(one["since"]), now)),
         Text("" if cpu is None else f"{cpu:.1f} %"),
         Text("" if memory is None else size(memory)),
-        Text(clean(", ".join(one["urls"] or one["ports"]))),
+        Text(clean(addresses(one))),
     ]
 
 

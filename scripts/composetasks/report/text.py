@@ -38,6 +38,15 @@ def state_of(service: Mapping[str, Any]) -> str:
     return str(service["health"] or service["state"])
 
 
+def addresses(service: Mapping[str, Any]) -> str:
+    """Where a service is reached: from here, and on the engine's host where that is another."""
+    found = ", ".join(service["urls"] or service["forwarded"] or service["ports"])
+    forwarded = [one.split("->")[1] for one in service["forwarded"]]
+    if service["urls"] and forwarded:
+        return f"{found} (on the engine's host {', '.join(forwarded)})"
+    return f"{found} on the engine's host" if forwarded else found
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

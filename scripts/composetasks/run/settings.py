@@ -49,6 +49,16 @@ class Deploy:
 
 
 @dataclass(frozen=True)
+class Remote:
+    """What is done for an engine on another host: published ports are forwarded to this machine
+    (``forward``, where the engine is behind ssh), and what is mounted is sent there
+    (``send_mounts``)."""
+
+    forward: bool = True
+    send_mounts: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of ``stack``; every field is optional. Timeouts are seconds, ``engine_timeout`` that of
     one answer of the engine; ``ready`` says what makes a service up (one of READY); ``live`` holds
@@ -67,6 +77,7 @@ class Settings:
     owner: str = ""
     engine_timeout: float = ENGINE_SECONDS
     deploy: Deploy = field(default_factory=Deploy)
+    remote: Remote = Remote()
 
 
 DEFAULTS: dict[str, Any] = {
@@ -80,6 +91,7 @@ DEFAULTS: dict[str, Any] = {
     "owner": "",
     "engine_timeout": "",
     "deploy": {},
+    "remote": {},
 }
 """Every setting there is, as it is where nobody gives it."""
 
@@ -114,6 +126,7 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
         owner=str(raw.get("owner") or ""),
         engine_timeout=_number("engine_timeout", raw.get("engine_timeout") or ENGINE_SECONDS),
         deploy=_deploy(_mapping("deploy", raw)),
+        remote=_remote(_mapping("remote", raw)),
     )
 
 
@@ -179,6 +192,18 @@ def _ready(service: str, value: Any) -> str:
     if value not in READY:
         raise _bad(f"services.{service}.ready", f"{value!r} is none of {', '.join(READY)}")
     return str(value)
+
+
+def _remote(raw: Mapping[str, Any]) -> Remote:
+    unknown = set(raw) - {"forward", "mounts"}
+    if unknown:
+        raise _bad(f"remote.{min(unknown)}", "there is no such setting (there are forward, mounts)")
+    if raw.get("mounts") not in (None, "", "send"):
+        raise _bad("remote.mounts", f"{raw['mounts']!r} is not `send`, the one thing it may be")
+    forward = raw.get("forward")
+    if forward not in (None, True, False):
+        raise _bad("remote.forward", f"{forward!r} is neither true nor false")
+    return Remote(forward is not False, raw.get("mounts") == "send")
 
 
 def _state(name: str, raw: Any) -> State:

@@ -46,7 +46,7 @@ def socket_of(address: str, seconds: float) -> Path:
     An existing connection is used again. Raises TaskFailure, code 5, where ssh does not get there
     within ``seconds``.
     """
-    link = _Link(address, _folder(), seconds)
+    link = Link(address, own_folder(), seconds)
     if not link.answers():
         with link.alone():
             if not link.answers():
@@ -56,32 +56,35 @@ def socket_of(address: str, seconds: float) -> Path:
 
 def is_open(address: str) -> bool:
     """Whether a connection to the host of an engine is there, which says nothing of the engine."""
-    return _Link(address, _folder(), ANSWER_SECONDS).answers()
+    return Link(address, own_folder(), ANSWER_SECONDS).answers()
 
 
 @dataclass(frozen=True)
-class _Link:
-    """One engine's connection; its files in ``folder`` are named by its address."""
+class Link:
+    """A connection to an engine's host, for its socket or, where it has one, another ``purpose``;
+    its files in ``folder`` are named by both."""
 
     address: str
     folder: Path
     seconds: float
+    purpose: str = ""
 
     def __post_init__(self) -> None:
         if not urlsplit(self.address).hostname:
             raise self._failure("it names no host", "write ssh://USER@HOST or ssh://HOST:PORT")
 
     @property
-    def _name(self) -> str:
-        return hashlib.sha256(self.address.encode()).hexdigest()[:16]
+    def name(self) -> str:
+        named = f"{self.address} {self.purpose}".strip()
+        return hashlib.sha256(named.encode()).hexdigest()[:16]
 
     @property
     def socket(self) -> Path:
-        return self.folder / f"{self._name}.sock"
+        return self.folder / f"{self.name}.sock"
 
     @property
-    def _control(self) -> Path:
-        return self.folder / f"{self._name}.ctl"
+    def control(self) -> Path:
+        return self.folder / f"{self.name}.ctl"
 
     def answers(self) -> bool:
         """Whether a connection is there that takes requests."""
@@ -96,27 +99,31 @@ class _Link:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Of several runs one opens the connection."""
-        with open(self.folder / f"{self._name}.lock", "w", encoding="utf-8") as file:
+        with open(self.folder / f"{self.name}.lock", "w", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def there(self) -> bool:
+        """Whether ssh is there for it."""
+        return self.ssh("-O", "check", check=False).code == 0
 
     def open(self) -> None:
         """Connect, ask where the engine listens, and forward its socket."""
         master = ("-M", "-f", "-N", "-o", f"ControlPersist={IDLE_SECONDS}", *ALIVE)
-        if self._ssh("-O", "check", check=False).code != 0:
-            self._control.unlink(missing_ok=True)
-            self._ssh(*master, "-o", "StreamLocalBindUnlink=yes")
+        if not self.there():
+            self.control.unlink(missing_ok=True)
+            self.ssh(*master, "-o", "StreamLocalBindUnlink=yes")
         forward = f"{self.socket}:{self._engine()}"
         # What an earlier connection left would be in the way of the new socket.
         self.socket.unlink(missing_ok=True)
-        self._ssh("-O", "forward", "-L", forward)
+        self.ssh("-O", "forward", "-L", forward)
 
     def _engine(self) -> str:
         """The path of the engine's socket on its host."""
         named = unquote(urlsplit(self.address).path)
         if named.strip("/"):
             return named
-        said = self._ssh(command=ASKED, check=False).stdout.strip()
+        said = self.ssh(command=ASKED, check=False).stdout.strip()
         if said and not said.startswith("unix://"):
             raise self._failure(
                 f"Docker there uses the engine at {said}",
@@ -124,12 +131,12 @@ class _Link:
             )
         return said.removeprefix("unix://") or SOCKET
 
-    def _ssh(self, *options: str, command: str = "", check: bool = True) -> process.Completed:
+    def ssh(self, *options: str, command: str = "", check: bool = True) -> process.Completed:
         parts = urlsplit(self.address)
         user = f"{unquote(parts.username)}@" if parts.username else ""
         port = ("-p", str(parts.port)) if parts.port else ()
         waits = ("-o", f"ConnectTimeout={max(1, int(self.seconds))}")
-        argv = ["ssh", "-S", str(self._control), *waits, *options, *port]
+        argv = ["ssh", "-S", str(self.control), *waits, *options, *port]
         argv += ["--", f"{user}{parts.hostname}", *filter(None, [command])]
         try:
             return process.run(argv, timeout=self.seconds * 2, check=check)
@@ -150,7 +157,7 @@ class _Link:
         )
 
 
-def _folder() -> Path:
+def own_folder() -> Path:
     """A folder that is the user's alone: who may write to it may speak to the engine."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     places = [f"{own}/composetasks"] if own else []

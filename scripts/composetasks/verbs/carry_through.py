@@ -169,6 +169,7 @@ def _tools(
         remember_ends=partial(remember.remember_ends, session, world),
         taken_since=partial(_taken_since, session, world),
         stack=stack,
+        ports=session.ports(world.model),
     )
 
 

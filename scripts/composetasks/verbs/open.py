@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from composetasks.facts import Container, Engine, ExitCode, Model, World
 from composetasks.facts.program import typed
-from composetasks.observe.engine.inventory import read_containers
 from composetasks.plan.start.services import containers_of
 from composetasks.report.service_documents import guessed_urls, open_document, urls
 from composetasks.run.failure import TaskFailure
@@ -20,7 +19,7 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
     import webbrowser
 
     model = session.model([name] if name else ())
-    world = World(model, Engine(containers=read_containers(session.client)))
+    world = World(model, Engine(containers=session.containers(model)))
     running = {
         one: tuple(c for c in containers_of(world, one) if c.state == "running")
         for one in model.services

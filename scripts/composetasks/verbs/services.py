@@ -8,7 +8,7 @@ from typing import Any
 
 from composetasks.apply.start.probe import Seen, Waited, judged
 from composetasks.facts import Container, Engine, Model, Service, ServiceStatus, World
-from composetasks.observe.engine.inventory import inspect_containers, read_containers
+from composetasks.observe.engine.inventory import inspect_containers
 from composetasks.observe.engine.start_times import observe_runs
 from composetasks.observe.start.listening import Listening
 from composetasks.plan.start.jobs import is_done, looks_like_job
@@ -22,7 +22,7 @@ from composetasks.verbs.session import Session
 
 def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
     """The services as they are right now, after something was done."""
-    engine = Engine(containers=read_containers(session.client))
+    engine = Engine(containers=session.containers(model))
     ended = jobs.load(session.kept.cache, model.project)
     runs = observe_runs(session.client, model, engine, ended)
     world = World(model, engine, ended=ended, runs=runs)

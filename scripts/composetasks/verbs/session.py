@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import (
+    Container,
     Environment,
     ExitCode,
     InCommon,
@@ -32,6 +33,7 @@ from composetasks.store.names import keep as keep_names
 if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
     from composetasks.observe.engine.liveness import Pulse
+    from composetasks.run.ssh_ports import Ports
     from composetasks.verbs.instance import Instance
 
 
@@ -209,6 +211,36 @@ class Session:
         context = self.settings.deploy.context
         return connect(self.settings.engine_timeout, context) if context else self.client
 
+    def ports(self, model: Model) -> Ports | None:
+        """The ports of this machine that lead to the project's on an engine behind ssh; None where
+        there are none of that kind."""
+        if not self.settings.remote.forward:
+            return None
+        from composetasks.observe.engine.forwarded import ports_of
+
+        return ports_of(model.project, self.settings.engine_timeout)
+
+    def containers(self, model: Model) -> tuple[Container, ...]:
+        """The containers as they are now, with the addresses of their ports on this machine."""
+        from composetasks.observe.engine.inventory import read_containers
+
+        found, ports = read_containers(self.client), self.ports(model)
+        if ports is None:
+            return found
+        from composetasks.observe.engine.forwarded import seen_from_here
+
+        return seen_from_here(found, ports.known())
+
+    def _with_forwards(self, world: World) -> World:
+        ports = self.ports(world.model)
+        if ports is None:
+            return world
+        from composetasks.observe.engine.forwarded import forwards, seen_from_here
+
+        found = forwards(world.model, ports)
+        containers = seen_from_here(world.engine.containers, found.known)
+        return replace(world, forwards=found, engine=replace(world.engine, containers=containers))
+
     def close(self) -> None:
         """Let go of the engine."""
         if self.pulse is not None:
@@ -294,6 +326,7 @@ class Session:
             )
         if self.instance and inputs:
             world = replace(world, in_common=self._in_common())
+        world = self._with_forwards(world)
         world = replace(world, warnings=(*self.warnings, *world.warnings))
         return with_orphans(world, self.folder / ".composetasks" / "instances")
 

@@ -20,6 +20,7 @@ def service(name: str, state: str = "running", health: str = "", **changes: Any)
         "problem": "",
         "replicas": [],
         "urls": [],
+        "forwarded": [],
         "ports": [],
         "stale": False,
         "stale_because": [],

@@ -33,6 +33,7 @@ def one(**changes: Any) -> dict[str, Any]:
         "stale_because": [],
         "ports": [],
         "urls": [],
+        "forwarded": [],
         **changes,
     }
 

@@ -22,7 +22,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_the_users_alone(place: Path) -> None:
-    assert ssh_link._folder() == ssh_link._folder() == place
+    assert ssh_link.own_folder() == ssh_link.own_folder() == place
     assert place.stat().st_mode & 0o777 == 0o700
 
 
@@ -46,7 +46,7 @@ def test_what_somebody_planted_there_is_not_used(place: Path, tmp_path: Path) ->
     for plant in plants:
         plant()
         with pytest.raises(TaskFailure, match="not a folder of yours alone"):
-            ssh_link._folder()
+            ssh_link.own_folder()
         place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
 
 
@@ -58,6 +58,6 @@ def test_a_socket_in_it_has_a_path_that_fits(
     monkeypatch.setattr(tempfile, "tempdir", "/" + "t" * 90)
     made = Path("/tmp", place.name)
     there = made.exists()
-    assert ssh_link._folder() == made
+    assert ssh_link.own_folder() == made
     if not there:
         made.rmdir()

@@ -17,6 +17,7 @@ from composetasks.plan.conflicts.volumes import without_device
 from composetasks.plan.images.decisions import ImagePlan, plan_images
 from composetasks.plan.images.no_build import without_builds
 from composetasks.plan.start.faults import model_faults, with_present_images
+from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
 from composetasks.plan.start.services import closure, plan_services
 
@@ -48,7 +49,10 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
         rerun=options.rerun,
         wait=options.wait,
     )
-    steps = _linked([*images.steps, *in_the_way.steps], containers.steps)
+    steps = (
+        *_linked([*images.steps, *in_the_way.steps], containers.steps),
+        *forward_steps(world, services, containers.steps),
+    )
     return finished(
         Plan(
             command="up",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from composetasks.facts import (
     Container,
+    EndForwards,
     Evidence,
     Model,
     Network,
@@ -34,6 +35,7 @@ def plan_stop(world: World) -> Plan:
     ours, spared = _containers(world)
     steps = with_hooks(world, _removals(world.model, ours))
     steps += _provider_stops(world.model, tuple(step.id for step in steps))
+    steps += _forwards(world)
     staying = [one for one in world.engine.containers if one not in ours]
     steps += _networks(world, staying, tuple(step.id for step in steps))
     plan = Plan(
@@ -44,6 +46,18 @@ def plan_stop(world: World) -> Plan:
         warnings=(*world.warnings, *_stays(world, staying, spared)),
     )
     return finished(plan, world.model)
+
+
+def _forwards(world: World) -> list[Step]:
+    if not world.forwards or not world.forwards.known:
+        return []
+    step = Step(
+        operation=EndForwards(),
+        target=world.model.project,
+        reason="nothing of it is left that ports of this machine could lead to",
+        because=(Evidence(kind="forward", name=world.forwards.engine),),
+    )
+    return [step]
 
 
 def _containers(world: World) -> tuple[list[Container], list[Container]]:

@@ -1,0 +1,50 @@
+"""Which ports of this machine lead to what the project publishes on an engine behind ssh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from composetasks.facts import Binding, Container, Forwards, Model, reached_at
+from composetasks.observe.engine.endpoint import chosen
+from composetasks.run.ssh_ports import HERE, Ports, is_free
+
+
+def ports_of(project: str, seconds: float) -> Ports | None:
+    """The forwarded ports of a project; None where the engine is not behind ssh."""
+    address = chosen().address
+    return Ports(address, project, seconds) if address.startswith("ssh://") else None
+
+
+def forwards(model: Model, ports: Ports) -> Forwards:
+    """What is forwarded, and what the model would publish on a port that is taken here."""
+    known = ports.known()
+    wanted = {
+        port.published[0]
+        for service in model.services.values()
+        for port in service.ports
+        if port.published and port.protocol == "tcp"
+    }
+    taken = {one for one in wanted - set(known.values()) if not is_free(one)}
+    return Forwards(known, frozenset(taken), chosen().address)
+
+
+def _leading(binding: Binding, known: Mapping[str, int]) -> int | None:
+    """The port of this machine that leads to one there: that of IPv4, where it is on both."""
+    return known.get(binding.there) or known.get(reached_at("", binding.published))
+
+
+def seen_from_here(
+    containers: Iterable[Container], known: Mapping[str, int]
+) -> tuple[Container, ...]:
+    """The containers, with the addresses here of the ports that they publish there."""
+    return tuple(
+        replace(
+            container,
+            bindings=tuple(
+                replace(one, here=f"{HERE}:{port}") if (port := _leading(one, known)) else one
+                for one in container.bindings
+            ),
+        )
+        for container in containers
+    )

@@ -1,0 +1,58 @@
+"""Which published ports of an engine behind ssh are to lead to it from this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from composetasks.facts import Evidence, ForwardPort, Service, Step, World, published_at, reached_at
+from composetasks.plan.conflicts.mounts import started
+from composetasks.plan.start.services import containers_of
+
+
+def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) -> Iterator[Step]:
+    """A step for each TCP port of ``services`` that is not forwarded, or of which the engine
+    chooses the number when the container is started by ``steps``."""
+    if world.forwards is None:
+        return
+    containers = tuple(steps)
+    starting = frozenset(started(containers))
+    for name in services:
+        service = world.model.services[name]
+        needs = tuple(step.id for step in containers if step.service == name)
+        for target in dict.fromkeys(one.target for one in service.ports if one.protocol == "tcp"):
+            there = _addresses(world, service, target, starts=name in starting)
+            if there is None or not set(there) <= world.forwards.known.keys():
+                yield Step(
+                    operation=ForwardPort(target),
+                    target=f"{name}:{target}",
+                    reason=_reason(there or [], world),
+                    service=name,
+                    services=(name,),
+                    because=(Evidence(kind="forward", name=world.forwards.engine),),
+                    needs=needs,
+                )
+
+
+def _addresses(world: World, service: Service, target: int, *, starts: bool) -> list[str] | None:
+    """Where a port of a service is published on the engine's host, None where that is not known
+    yet."""
+    if not starts:
+        return list(published_at(containers_of(world, service.name), target))
+    entries = [one for one in service.ports if one.target == target and one.protocol == "tcp"]
+    found = [
+        reached_at(one.host_ip, one.published[0])
+        for one in entries
+        if one.published and one.published[0] == one.published[1]
+    ]
+    return found if len(found) == len(entries) else None
+
+
+def _reason(there: Iterable[str], world: World) -> str:
+    assert world.forwards is not None
+    numbers = [int(one.rpartition(":")[2]) for one in there]
+    if not numbers:
+        return "a port of this machine is to lead to it, the engine's number where that is free"
+    taken = [str(one) for one in numbers if one in world.forwards.taken]
+    if taken:
+        return f"{', '.join(taken)} is taken on this machine: a free port is to lead to it"
+    return f"{', '.join(f'127.0.0.1:{one}' for one in numbers)} of this machine is to lead to it"

@@ -1,0 +1,83 @@
+"""What is published on an engine behind ssh answers on this machine."""
+
+from __future__ import annotations
+
+import socket
+from urllib.request import urlopen
+
+from tests.engine import busybox
+from tests.engine.stacks import free_port, wait_until
+from tests.project import Project
+from tests.reach.ssh_host import SshHost
+
+SERVE = '["sh", "-c", "echo hello >/index.html; exec httpd -f -p 80 -h /"]'
+WEB = f"image: {busybox.TAG}, init: true, command: {SERVE}, stop_grace_period: 0s"
+
+
+def page(port: int) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_published_port_answers_here_from_up_to_down(project: Project, host: SshHost) -> None:
+    one, two = free_port(), free_port()
+    entry = "{target: 80, published: %d, host_ip: 127.0.0.1, app_protocol: http}"
+    project.compose(
+        f"services:\n  web: {{{WEB}, ports: [{entry % one}]}}\n"
+        f'  other: {{{WEB}, ports: ["{two}:80", "80"]}}\n'
+    )
+    with socket.create_server(("127.0.0.1", two)):
+        planned = project.plan("up")
+        started = project.inv("up")
+        assert started.code == 0, started.err
+        assert [name for action, name in planned if action == "forward-port"] == [
+            "other:80",
+            "web:80",
+        ]
+        assert f"{two} is taken on this machine" in started.err
+        services = project.inv("status", "--json").document["services"]
+        other, web = sorted(services, key=lambda one: str(one["name"]))
+        elsewhere = [int(one.split("->")[0].split(":")[1]) for one in other["forwarded"]]
+
+        assert page(one) == "hello\n"
+        assert web["urls"] == [f"http://127.0.0.1:{one}"]
+        assert web["forwarded"] == [f"127.0.0.1:{one}->127.0.0.1:{one}"]
+        assert len(elsewhere) == 2
+        assert two not in elsewhere
+        assert [page(port) for port in elsewhere] == ["hello\n"] * 2
+    assert f"http://127.0.0.1:{one} (on the engine's host" in project.inv("status").out
+    assert f"http://127.0.0.1:{one}" in project.inv("open", "web", BROWSER="true").out
+    assert "nothing to do" in project.inv("up").out
+    assert len(host.clients()) == 2
+
+    ended = project.inv("down")
+
+    assert ended.code == 0, ended.err
+    assert not any(map(answers, [one, *elsewhere]))
+    assert len(host.clients()) == 1
+
+
+def test_forwards_that_ended_are_made_again_and_may_be_left_out(
+    project: Project, host: SshHost
+) -> None:
+    port = free_port()
+    project.compose(f'services:\n  web: {{{WEB}, ports: ["{port}:80"]}}\n')
+    project.write("invoke.yaml", "stack: {remote: {forward: false}}\n")
+    assert project.inv("up").code == 0
+    assert not answers(port)
+
+    project.write("invoke.yaml", "stack: {}\n")
+    again = project.inv("up")
+    assert (again.code, page(port)) == (0, "hello\n"), again.err
+    for one in host.clients():
+        one.kill()
+    wait_until(lambda: not answers(port))
+
+    assert project.plan("up") == [("forward-port", "web:80")]
+    assert project.inv("up").code == 0
+    assert page(port) == "hello\n"
