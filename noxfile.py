@@ -219,7 +219,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def reach(session: nox.Session) -> None:
-    """Engines on other hosts, by ssh and TLS: one in namespaces of its own, an sshd beside it."""
+    """Engines on other hosts, by ssh and TLS, and swarms of them: in namespaces of their own."""
     install(session, "test")
     install_compose(session)
     pytest(session, "tests/reach")

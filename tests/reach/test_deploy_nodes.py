@@ -87,4 +87,10 @@ def test_images_reach_all_nodes_by_their_digests(
         assert image.startswith(f"{registry}/shop/")
         assert "@sha256:" in image
     assert "two" in manager.docker("service", "logs", "--raw", "ct-nodes_web")
+    there = shop.inv("status", "--json", DOCKER_CONTEXT="prod", DOCKER_HOST="").document
+    shown = {one["name"]: one["tasks"] for one in there["deployed"]}
+    assert {one["node"] for one in shown["web"]} == {"node-1", "node-2", "node-3"}
+    wrote = shop.inv("logs", "web", "--json", DOCKER_CONTEXT="prod", DOCKER_HOST="").lines[:-1]
+    nodes = {one["container"].partition("@")[2] for one in wrote if one["line"] == "two"}
+    assert nodes == {"node-1", "node-2", "node-3"}
     assert shop.inv("deploy", "--remove", "--yes").code == 0

@@ -19,26 +19,35 @@ def deployed_document(
     tasks: Mapping[str, Sequence[SwarmTask]], plan: Plan, began: float
 ) -> dict[str, Any]:
     """The result of a deployment; ``began`` is when, by the monotonic clock."""
-    services = [
-        {"name": name, "tasks": [dataclasses.asdict(one) for one in some]}
-        for name, some in sorted(tasks.items())
-    ]
     took = f" after {time.monotonic() - began:.1f} s" if plan.steps else ", nothing to do"
     told = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
-    document = result_document(plan.command, deployed=services, message=f"{told}{took}")
-    safe: dict[str, Any] = safe_data(document)
-    return safe
+    return result_document(plan.command, deployed=services_document(tasks), message=f"{told}{took}")
 
 
 def deployed_lines(document: Mapping[str, Any]) -> list[str]:
     """The same for people."""
+    return [clean(document["message"]), *tasks_lines(document["deployed"])]
+
+
+def services_document(tasks: Mapping[str, Sequence[SwarmTask]]) -> list[dict[str, Any]]:
+    """The services of a swarm with their tasks."""
+    services: list[dict[str, Any]] = safe_data(
+        [
+            {"name": name, "tasks": [dataclasses.asdict(one) for one in some]}
+            for name, some in sorted(tasks.items())
+        ]
+    )
+    return services
+
+
+def tasks_lines(services: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many tasks of each service are in which state, by node."""
     rows = [
         [service["name"], f"{count} {state}", f"on {node}" if node else "", error]
-        for service in document["deployed"]
+        for service in services
         for (state, node, error), count in _counted(service["tasks"]).items()
     ]
-    lines = [f"  {clean(line)}" for line in aligned(rows)] if rows else []
-    return [clean(document["message"]), *lines]
+    return [f"  {clean(line)}" for line in aligned(rows)] if rows else []
 
 
 def _counted(tasks: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:

@@ -90,6 +90,8 @@ class LogPrinter:
         if line.number > 1:
             self._numbered.add(line.service)
         name = f"{line.service}-{line.number}" if line.service in self._numbered else line.service
+        if "@" in line.container:  # a task of a swarm, with its node: no container has such a name
+            name = line.container
         self._width = max(self._width, len(name))
         if line.service not in self._services:
             self._services.append(line.service)

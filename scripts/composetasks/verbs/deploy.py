@@ -152,7 +152,7 @@ def _chosen(revisions: Sequence[Revision], asked: str | bool) -> Revision:
 
 def _report(session: Session, stack: Stack, plan: Plan) -> None:
     """End a deployment: each service with its tasks, by node."""
-    from composetasks.observe.deploy.swarm import observe_tasks
+    from composetasks.observe.deploy.tasks import observe_tasks
     from composetasks.report.deploy import deployed_document, deployed_lines
 
     document = deployed_document(observe_tasks(stack.client, stack.name), plan, session.began)

@@ -110,7 +110,8 @@ class _Reading:
         """The lines there are now."""
         containers = self.find()
         if not containers:
-            self.session.reporter.note(f"{', '.join(self.names)}: no containers yet")
+            yield self._of_tasks(follow)
+            return
         # The last lines that match, not those of the last lines that match.
         sift = self.shown is not None and self.wanted.tail is not None
         batches = history(
@@ -125,6 +126,21 @@ class _Reading:
             yield _last_of_each(matching, self.wanted.tail or 0)
         else:
             yield from matching
+
+    def _of_tasks(self, follow: bool) -> Sequence[LogLine]:
+        """The lines of the services' tasks, where they run in a swarm and not as containers."""
+        from composetasks.observe.deploy.tasks import read_logs
+
+        stack = self.session.settings.deploy.name or self.project
+        lines = read_logs(self.session.client, stack, self.names, self.wanted)
+        if lines is None:
+            self.session.reporter.note(f"{', '.join(self.names)}: no containers yet")
+        elif follow:
+            self.session.reporter.note(
+                f"what a swarm's tasks go on to write: `docker service logs --follow {stack}_NAME`"
+            )
+        matching = self._matching(lines or ())
+        return matching if self.wanted.tail is None else _last_of_each([matching], self.wanted.tail)
 
     def following(self) -> Iterator[Sequence[LogLine]]:
         """The lines there are, and those that come."""

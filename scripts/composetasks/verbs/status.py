@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.apply.start.launch import engine_away, engine_silent
 from composetasks.facts import ExitCode
 from composetasks.observe.start.watch import Watch
+from composetasks.report.deploy import services_document, tasks_lines
 from composetasks.report.service_documents import status_document
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated, ignore_signals
@@ -36,11 +37,22 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
         return _watched(session)
     look = Observation(session)
     document = look.document()
-    session.reporter.result(document, [])
+    missing = all(one["state"] == "missing" for one in document["services"])
+    if missing and (deployed := _deployed(session)):
+        document["deployed"] = deployed
+    session.reporter.result(document, tasks_lines(document.get("deployed", ())))
     session.reporter.services(document["services"])
     for line in (*(one["message"] for one in document["problems"]), *look.orphans):
         session.reporter.note(line)
     return ExitCode.OK
+
+
+def _deployed(session: Session) -> list[dict[str, Any]]:
+    """The services as they run in a swarm, where the engine is a manager of one that has them."""
+    from composetasks.observe.deploy.tasks import observe_tasks
+
+    stack = session.settings.deploy.name or session.model().project
+    return services_document(observe_tasks(session.client, stack))
 
 
 def _watched(session: Session) -> ExitCode:

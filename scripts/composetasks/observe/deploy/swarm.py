@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmService, SwarmTask
+from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmService
 from composetasks.facts.deploy import CHECK, NAMESPACE, REVISION
 from composetasks.run import masking
 from composetasks.run.failure import TaskFailure
@@ -112,33 +112,3 @@ def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> 
             )
         )
     return sorted(found, key=lambda one: one.number)
-
-
-def observe_tasks(client: Any, stack: str) -> dict[str, list[SwarmTask]]:
-    """The tasks that each service of a stack has now, and those that failed last where one has
-    none that works."""
-    nodes = nodes_of(client)
-    found: dict[str, list[SwarmTask]] = {}
-    tasks = client.tasks(filters=of_stack(stack))
-    for one in client.services(filters=of_stack(stack)):
-        labels = one["Spec"].get("Labels") or {}
-        if CHECK in labels:
-            continue
-        name = str(one["Spec"]["Name"]).removeprefix(f"{stack}_")
-        own = [task for task in tasks if task["ServiceID"] == one["ID"]]
-        own.sort(key=lambda task: str(task["CreatedAt"]))
-        live = [task for task in own if task["DesiredState"] in ("running", "ready", "complete")]
-        found[name] = [_task(task, name, nodes) for task in live or own[-1:]]
-    return found
-
-
-def _task(task: Mapping[str, Any], service: str, nodes: Mapping[str, str]) -> SwarmTask:
-    status = task.get("Status") or {}
-    node = str(task.get("NodeID") or "")
-    return SwarmTask(
-        name=f"{service}.{task.get('Slot') or node}",
-        node=nodes.get(node, ""),
-        state=str(status.get("State") or ""),
-        since=str(status.get("Timestamp") or ""),
-        error=str(status.get("Err") or ""),
-    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from composetasks.facts import Blocker, ExitCode
 from composetasks.facts.deploy import WAITS_FOR, StackFile
 from composetasks.plan.deploy.fields import COMPOSE_ONLY, KEPT, PLACED, REFUSED, TRANSLATED
+from composetasks.plan.deploy.shared import network_warnings, shared_resources
 
 VERSION = "3.13"
 COMPLETED = "service_completed_successfully"
@@ -31,11 +32,11 @@ def stack_file(
     }
     sections = {name: one.translate() for name, one in translated.items()}
     return StackFile(
-        {"version": VERSION, "services": sections, **_resources(config, sections)},
+        {"version": VERSION, "services": sections, **shared_resources(config, sections)},
         tuple(blocker for one in translated.values() for blocker in one.blockers),
         (
             *(warning for one in translated.values() for warning in one.warnings()),
-            *_network_warnings(config, sections),
+            *network_warnings(config, sections),
         ),
     )
 
@@ -278,77 +279,3 @@ def _restart_policy(restart: str) -> dict[str, Any]:
         return {"condition": condition, **({"max_attempts": int(attempts)} if attempts else {})}
     named = {"no": "none", "always": "any", "unless-stopped": "any"}
     return {"condition": named[condition]} if condition in named else {}
-
-
-# --- what services share --------------------------------------------------------------------
-
-
-def _resources(config: Mapping[str, Any], services: Mapping[str, Any]) -> dict[str, Any]:
-    networks = _used(services, lambda one: one.get("networks", ()))
-    volumes = _used(services, lambda one: (v.get("source", "") for v in one.get("volumes", ())))
-    made: dict[str, Any] = {
-        "networks": {
-            key: _network(key, one, config) for key, one in _of(config, "networks", networks)
-        },
-        "volumes": {key: _volume(key, one, config) for key, one in _of(config, "volumes", volumes)},
-    }
-    for kind in ("configs", "secrets"):
-        names = _used(services, lambda one, kind=kind: (o["source"] for o in one.get(kind, ())))
-        made[kind] = {name: {"external": True, "name": name} for name in sorted(names)}
-    return {kind: entries for kind, entries in made.items() if entries}
-
-
-def _used(services: Mapping[str, Any], names: Any) -> set[str]:
-    return {str(name) for one in services.values() for name in names(one)}
-
-
-def _of(
-    config: Mapping[str, Any], kind: str, names: Collection[str]
-) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return ((key, one or {}) for key, one in (config.get(kind) or {}).items() if key in names)
-
-
-def _own_name(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The name that somebody chose; what Compose would call it is the stack's to say."""
-    name = entry.get("name")
-    return {"name": name} if name and name != f"{config.get('name')}_{key}" else {}
-
-
-def _network(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    if entry.get("external"):
-        return {"external": True, "name": entry.get("name") or key}
-    driver = str(entry.get("driver") or "bridge")
-    subnets = [
-        {"subnet": one["subnet"]}
-        for one in (entry.get("ipam") or {}).get("config") or ()
-        if one.get("subnet")
-    ]
-    return {
-        "driver": "overlay" if driver == "bridge" else driver,
-        **_own_name(key, entry, config),
-        **{word: True for word in ("attachable", "internal") if entry.get(word)},
-        **({"driver_opts": entry["driver_opts"]} if _opts_count(entry) else {}),
-        **({"ipam": {"config": subnets}} if subnets else {}),
-        **({"labels": entry["labels"]} if entry.get("labels") else {}),
-    }
-
-
-def _opts_count(entry: Mapping[str, Any]) -> bool:
-    """Whether a network's options are meant for the driver that it will have."""
-    return bool(entry.get("driver_opts")) and entry.get("driver") not in (None, "", "bridge")
-
-
-def _volume(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    if entry.get("external"):
-        return {"external": True, "name": entry.get("name") or key}
-    given = {word: entry[word] for word in ("driver", "driver_opts", "labels") if entry.get(word)}
-    return {**_own_name(key, entry, config), **given}
-
-
-def _network_warnings(config: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
-    used = _used(services, lambda one: one.get("networks", ()))
-    for key, entry in _of(config, "networks", used):
-        lost = [word for word in ("enable_ipv6", "enable_ipv4") if entry.get(word)]
-        lost += ["driver_opts"] if entry.get("driver_opts") and not _opts_count(entry) else []
-        if lost and not entry.get("external"):
-            yield f"network {key}: Swarm has no {', '.join(lost)}; left out"

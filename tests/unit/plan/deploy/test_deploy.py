@@ -20,7 +20,7 @@ from composetasks.facts import (
 )
 from composetasks.plan.deploy.deploy import plan_deploy, plan_removal
 from composetasks.plan.deploy.images import references
-from tests.unit.worlds import built, model, service, world
+from tests.unit.worlds import built, container, model, service, world
 
 CHECK = StackCheck("works", "web", ("true",))
 
@@ -129,6 +129,16 @@ def test_a_network_that_changed_stays_as_it_is_and_that_is_said() -> None:
     now = {"services": {}, "networks": {"n": {"driver": "overlay", "internal": True}}}
     [warning] = planned(deployed(StackFile(before)), StackFile(now)).warnings
     assert "network n changed" in warning
+
+
+def test_the_same_volumes_are_not_used_twice_on_one_engine() -> None:
+    mounted = stack(web={"volumes": [{"type": "volume", "source": "data", "target": "/data"}]})
+    here = world(model(service("web")), [container("web")])
+    [blocker] = plan_deploy(here, Swarm("shop"), mounted, build=False).blockers
+    assert (int(blocker.code), blocker.target) == (9, "shop-web-1")
+    for swarm in (Swarm("shop", local=False), Swarm("other")):
+        assert plan_deploy(here, swarm, mounted, build=False).blockers == ()
+    assert plan_deploy(here, Swarm("shop"), stack(web={}), build=False).blockers == ()
 
 
 def test_removing_a_stack_names_all_it_has() -> None:
