@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 INTERVAL = 5.0
 """Seconds between two questions."""
+LAST_ANSWER_SECONDS = 1.0
+"""How long the answer is waited for that is on its way at the end: an engine that is there gives it
+at once. A thread that opens a connection while the interpreter ends may fail in it, aloud."""
 
 
 class Pulse:
@@ -30,8 +33,9 @@ class Pulse:
         self._thread.start()
 
     def end(self) -> None:
-        """Ask no more."""
+        """Ask no more, and wait for the answer that is on its way."""
         self._over.set()
+        self._thread.join(LAST_ANSWER_SECONDS)
 
     def _ask(self) -> None:
         import requests

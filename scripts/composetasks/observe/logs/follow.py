@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from composetasks.facts import Container, LogLine
+from composetasks.observe.engine.liveness import LAST_ANSWER_SECONDS
 from composetasks.observe.logs.order import Ordering
 from composetasks.observe.logs.read import (
     ContainerGone,
@@ -118,9 +119,12 @@ class Follow:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            streams = list(self._streams.values())
+            streams, readers = list(self._streams.values()), list(self._readers.values())
         for stream in streams:
             _close(stream)
+        deadline = time.monotonic() + LAST_ANSWER_SECONDS
+        for reader in readers:
+            reader.join(max(0.0, deadline - time.monotonic()))
 
     def _thread(self, body: Callable[[], None]) -> threading.Thread:
         def run() -> None:
