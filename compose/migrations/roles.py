@@ -16,6 +16,7 @@ USERS = ("writer", "reader", "crawler", "airflow")
 """The job's, the dashboard's, the DAG's, and Airflow's own, which has a database to itself."""
 GRANTS = {
     "scored_posts": {"writer": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
+    "scoring_models": {"writer": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
     "scored_totals": {"reader": "SELECT"},
     "scored_authors": {"reader": "SELECT"},
     "crawled_posts": {"crawler": "SELECT, INSERT, UPDATE", "reader": "SELECT"},

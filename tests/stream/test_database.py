@@ -35,7 +35,12 @@ now(), now(), now() - n * interval '1 second' FROM generate_series(1, {posts}) A
 ANALYZE scored_posts;
 """
 """The table as the job made it until there were migrations."""
-CONTENT = "SELECT count(*) AS posts, sum(hashtext(p::text)::bigint) AS content FROM scored_posts p"
+CONTENT = """
+SELECT count(*) AS posts, sum(hashtext(row(post_id, author, caption, language, video_url,
+text_score, video_score, score, flagged, fusion, text_weight, threshold, code_version, posted_at,
+crawled_at, scored_at)::text)::bigint) AS content FROM scored_posts
+"""
+"""What was in that table, whatever columns have come since."""
 COUNTED = """
 SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged, count(DISTINCT author)
 AS authors, coalesce(round(sum(score::numeric), 9), 0) AS score FROM scored_posts
