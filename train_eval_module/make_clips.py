@@ -2,14 +2,15 @@
 
 A clip is 2 s, 96x96, 8 frames a second. A safe one is a pastel gradient that drifts slowly, with
 a soft disc moving over it; an unsafe one flashes hard between red and black, with jagged blocks
-that jump. Nothing else is meant by "unsafe" here.
+that jump. Nothing else is meant by "unsafe" here. Some are hard to tell: safe ones whose light
+flickers, and unsafe ones that are pale.
 """
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,19 +23,24 @@ Frames = NDArray[np.uint8]
 
 def draw(label: str, chance: np.random.Generator) -> Frames:
     """One clip with that label (safe or unsafe): (frame, row, column, RGB), 0 to 255."""
-    frames = _draw_unsafe(chance) if label == "unsafe" else _draw_safe(chance)
+    frames = _draw_safe(chance)
+    if label == "unsafe":
+        strength = chance.uniform(0.4, 1)
+        frames = (1 - strength) * frames + strength * _draw_unsafe(chance)
+    elif chance.random() < 0.3:
+        frames = frames * chance.uniform(0.6, 1, (FRAMES, 1, 1, 1))
     return np.clip(frames, 0, 255).astype(np.uint8)
 
 
 def write_mp4(frames: Frames, path: Path) -> None:
-    """The clip as a silent H.264 mp4. Raises CalledProcessError where ffmpeg fails."""
-    size = f"{frames.shape[2]}x{frames.shape[1]}"
-    command = [
-        *("ffmpeg", "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size),
-        *("-r", str(FRAMES_A_SECOND), "-i", "-", "-an", "-c:v", "libx264", "-threads", "1"),
-        *("-pix_fmt", "yuv420p", str(path)),
-    ]
-    subprocess.run(command, input=frames.tobytes(), check=True)
+    """The clip as a silent H.264 mp4."""
+    with av.open(str(path), "w", format="mp4") as file:
+        stream = file.add_stream("libx264", rate=FRAMES_A_SECOND, options={"threads": "1"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        file.mux(stream.encode())
 
 
 def _draw_safe(chance: np.random.Generator) -> NDArray[np.float64]:

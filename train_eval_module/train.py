@@ -1,59 +1,68 @@
-"""Trains the text and the video model, scores them on what they have not seen, writes them here.
+"""Trains the models on the sample, scores them on authors and clips they have not seen, and writes
+them here as ONNX with their manifest.
 
-Run it in the stack's Spark image, whose torch, NumPy and ffmpeg it uses (see README.md). The
-same seed and the same torch give the same files.
+Run it in the stack's Spark image, whose libraries it uses (see README.md). The same seed and the
+same libraries give the same files.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import json
+import os
 import platform
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+# Before NumPy and torch are loaded, which share it: sums in one order, whatever the machine.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import decord
 import numpy as np
+import sentencepiece
 import torch
+from architectures import ClipModel, TextModel, TextShape
+from evaluate import curve, measured, show
 from make_clips import draw, write_mp4
-from make_sample import SAMPLE
+from make_sample import AUTHORS, SAMPLE, UNSAFE
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 HERE = Path(__file__).resolve().parent
-# The models' shape and features are the stream's own: trained on anything else they'd be wrong.
-# In the repository the stream lies beside this folder; in the image, in /app.
+# Frames, tokens, calibration and fusion are the stream's own: trained on anything else the models
+# would be wrong. In the repository the stream lies beside this folder; in the image, in /app.
 for parent in (HERE.parent / "compose", Path("/app")):
     if (parent / "processing").is_dir():
         sys.path.insert(0, str(parent))
         break
 
-from processing.decode import decode  # noqa: E402
-from processing.model_files import DESCRIPTION, TEXT_FILE, VIDEO_FILE, Shape  # noqa: E402
-from processing.models import (  # noqa: E402
-    TextModel,
-    VideoModel,
-    caption_tensors,
-    clip_tensor,
-)
+from processing.decode import Clip, decode  # noqa: E402
+from processing.model_files import MANIFEST, ModelFiles, read_model_files  # noqa: E402
+from processing.scorers import Models, SentencePieces, calibrated, frames_of  # noqa: E402
 from processing.scoring import Policy, combine  # noqa: E402
 
 SEED = 7
-CLIPS = {"train": 80, "test": 40}
-POLICY = Policy(fusion=True, text_weight=0.3, threshold=0.5)
-# Soft labels keep scores off 0 and 1, so that a changed weight or threshold can be seen.
+TEXT_FILE, VOCABULARY, CLIP_FILE = "captions.onnx", "captions.spm", "clips.onnx"
+CLIPS = {"train": 120, "tune": 60, "test": 100}
+FRAMES, SIZE, CLIP_WIDTH = 16, 48, 8
+FOLDS = 3
+"""Captions are calibrated by what models say that have not seen their authors."""
+TEXT_EPOCHS, CLIP_EPOCHS, TOGETHER = 18, 40, 64
+PIECE_SAMPLING, PIECES_LOST = 0.2, 0.15
 SOFT = 0.05
+POLICY = Policy(fusion=True, text_weight=0.3, threshold=0.5)
+EXPONENTS = [half / 2 for half in range(2, 25)]
 
-
-@dataclass(frozen=True)
-class Split:
-    """Inputs of one model and their labels (1 is unsafe)."""
-
-    inputs: tuple[Tensor, ...]
-    labels: Tensor
+Post = dict[str, Any]
+Scores = NDArray[np.float64]
 
 
 def main() -> None:
@@ -61,130 +70,381 @@ def main() -> None:
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    shape = Shape()
+    posts = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+    learned = [post for post in posts if post["split"] == "train"]
+    held_out = [post for post in posts if post["split"] == "test"]
+    clips = {split: make_clips(split) for split in CLIPS}
 
-    captions = {split: read_captions(split, shape) for split in CLIPS}
-    text = TextModel(shape.buckets, shape.text_width)
-    fit(text, captions["train"], epochs=120, rate=0.02, decay=1e-4)
+    captions = [post["caption"] for post in learned]
+    shape = TextShape()
+    vocabulary = learn_vocabulary(captions, shape.vocab_size)
+    topics = sorted({post["topic"] for post in learned})
+    apart = score_apart(learned, vocabulary, topics, shape)
+    text = fit_text(learned, vocabulary, topics, shape)
+    video = fit_clips(*clips["train"])
+    ids = torch.zeros(1, 2, dtype=torch.long)
+    files = {
+        TEXT_FILE: as_onnx(text, {"input_ids": ids, "attention_mask": ids + 1}, ["pieces"]),
+        VOCABULARY: vocabulary,
+        CLIP_FILE: as_onnx(video, {"frames": clips["tune"][0][:1]}, []),
+    }
 
-    clips = {split: make_clips(split, shape) for split in CLIPS}
-    video = VideoModel(shape.video_width)
-    fit(video, clips["train"], epochs=30, rate=0.01, decay=1e-4)
+    unsafe = np.array([post["topic"] in UNSAFE for post in learned])
+    entries = describe(topics, shape)
+    entries[0]["calibration"] = fit_calibration(apart, unsafe)
+    tuned = torch.softmax(score(video, clips["tune"][0]), 1)[:, 1].numpy()
+    entries[1]["calibration"] = fit_calibration(tuned, clips["tune"][1].numpy() > 0)
+    exponent = fit_exponent(
+        calibrated(apart, *entries[0]["calibration"]),
+        with_clips(
+            learned, calibrated(tuned, *entries[1]["calibration"]), clips["tune"][1].tolist()
+        ),
+        np.array([is_unsafe(post) for post in learned]),
+    )
 
-    metrics = evaluate(text, video, captions["test"], clips["test"])
-    files = {TEXT_FILE: weights(text), VIDEO_FILE: weights(video)}
+    manifest: dict[str, Any] = {
+        "models": entries,
+        "fusion": {"exponent": exponent},
+        "files": {name: told(content) for name, content in files.items()},
+    }
     for name, content in files.items():
         (HERE / name).write_bytes(content)
-    write_description(shape, metrics, files)
-    show(metrics)
-    print(f"trained in {time.monotonic() - started:.0f} s")
+    models = Models(ModelFiles(manifest, files, ""))
+    manifest["metrics"] = evaluate(models, exponent, held_out, *clips["test"])
+    manifest["training"] = training()
+    (HERE / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    show(manifest["metrics"])
+    digest = read_model_files(HERE).digest
+    print(f"models {digest}, trained in {time.monotonic() - started:.0f} s")
 
 
-def read_captions(split: str, shape: Shape) -> Split:
-    """The sample's captions of one split."""
-    rows = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["split"] == split]
-    labels = torch.tensor([float(row["label"] == "unsafe") for row in rows])
-    return Split(caption_tensors([row["caption"] for row in rows], shape), labels)
+def is_unsafe(post: Post) -> bool:
+    """Whether a person should look: the caption or the clip is enough."""
+    return post["topic"] in UNSAFE or post["clip"] == "unsafe"
 
 
-def make_clips(split: str, shape: Shape) -> Split:
-    """Newly drawn clips, every second one unsafe, each once through mp4 and ffmpeg."""
-    chance = np.random.default_rng([SEED, len(split)])
+def make_clips(split: str) -> tuple[Tensor, Tensor]:
+    """Newly drawn clips, every second one unsafe, each once through mp4 and the stream's decoder;
+    their frames and labels."""
+    chance = np.random.default_rng([SEED, *split.encode()])
     labels = [place % 2 for place in range(CLIPS[split])]
-    tensors = []
+    frames = []
     with tempfile.TemporaryDirectory() as folder:
-        for label in labels:
+        for place, label in enumerate(labels):
             path = Path(folder, "clip.mp4")
             write_mp4(draw("unsafe" if label else "safe", chance), path)
-            tensors.append(clip_tensor(decode(path.read_bytes(), shape.frame_size), shape))
-    return Split((torch.stack(tensors),), torch.tensor(labels, dtype=torch.float))
+            clip = decode(path.read_bytes(), SIZE)
+            if place < 2:
+                check_decoder(path, clip)
+            frames.append(frames_of(clip, FRAMES, SIZE))
+    return torch.from_numpy(np.stack(frames)), torch.tensor(labels)
 
 
-def fit(model: nn.Module, split: Split, epochs: int, rate: float, decay: float) -> None:
-    """Trains on the whole split at once: it is small."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
-    wanted = split.labels * (1 - 2 * SOFT) + SOFT
+def check_decoder(path: Path, clip: Clip) -> None:
+    """Raises ValueError where another decoder sees another clip."""
+    reader = decord.VideoReader(str(path))
+    theirs = [
+        Image.fromarray(reader[place].asnumpy()).resize((SIZE, SIZE), Image.Resampling.BOX)
+        for place in range(clip.count)
+    ]
+    ours = np.frombuffer(clip.pixels, np.uint8).reshape(clip.count, SIZE, SIZE, 3)
+    apart = np.abs(np.stack(theirs).astype(float) - ours).mean()
+    if apart > 12:
+        raise ValueError(f"PyAV and decord see different clips: {apart:.1f} of 255 apart")
+
+
+def learn_vocabulary(captions: Sequence[str], size: int) -> bytes:
+    """A SentencePiece model of the captions' pieces: normalized to NFKC, lower case."""
+    vocabulary = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(captions),
+        model_writer=vocabulary,
+        vocab_size=size,
+        model_type="unigram",
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        character_coverage=1.0,
+        num_threads=1,
+        normalization_rule_name="nmt_nfkc_cf",
+        minloglevel=2,
+    )
+    return vocabulary.getvalue()
+
+
+def fit_text(
+    posts: Sequence[Post], vocabulary: bytes, topics: Sequence[str], shape: TextShape
+) -> nn.Module:
+    """Learns the captions' topics: what they are about tells more than safe or unsafe does.
+
+    A caption is cut into other pieces each time, and some are lost, so that whole sentences can't
+    be learned by heart.
+    """
+    torch.manual_seed(SEED)
+    chance = np.random.default_rng(SEED)
+    sentencepiece.set_random_generator_seed(SEED)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=vocabulary)
+    model = TextModel(shape, len(topics))
+    wanted = torch.tensor([topics.index(post["topic"]) for post in posts])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
+    batches = -(-len(posts) // TOGETHER)
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 3e-3, total_steps=TEXT_EPOCHS * batches, pct_start=0.2
+    )
     model.train()
-    for _ in range(epochs):
+    for _ in range(TEXT_EPOCHS):
+        order = chance.permutation(len(posts))
+        for batch in np.array_split(order, batches):
+            rows = [
+                cut(pieces, posts[place]["caption"], shape.max_position_embeddings, chance)
+                for place in batch
+            ]
+            ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+            logits = model(ids, (ids > 0).long())
+            loss = nn.functional.cross_entropy(logits, wanted[batch], label_smoothing=2 * SOFT)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            rates.step()
+    return model.eval()
+
+
+def cut(pieces: Any, caption: str, longest: int, chance: np.random.Generator) -> Tensor:
+    """A caption in pieces, otherwise each time, without some of them."""
+    found = pieces.encode(caption, enable_sampling=True, alpha=PIECE_SAMPLING, nbest_size=-1)
+    kept = np.array(found[: longest - 2])
+    kept[chance.random(len(kept)) < PIECES_LOST] = pieces.unk_id()
+    return torch.tensor([pieces.bos_id(), *kept.tolist(), pieces.eos_id()])
+
+
+def score_apart(
+    posts: Sequence[Post], vocabulary: bytes, topics: Sequence[str], shape: TextShape
+) -> Scores:
+    """How unsafe each caption reads to a model that has seen nothing of its author."""
+    names = list(dict.fromkeys(post["author"] for post in posts))
+    folds = {name: place % FOLDS for place, name in enumerate(names)}
+    found = np.zeros(len(posts))
+    unsafe = [topics.index(name) for name in UNSAFE]
+    tokens = SentencePieces(vocabulary, {"longest": shape.max_position_embeddings})
+    for fold in range(FOLDS):
+        model = fit_text(
+            [post for post in posts if folds[post["author"]] != fold], vocabulary, topics, shape
+        )
+        places = [at for at, post in enumerate(posts) if folds[post["author"]] == fold]
+        ids, mask = tokens.rows([posts[at]["caption"] for at in places])
+        logits = score(model, torch.from_numpy(ids), torch.from_numpy(mask))
+        found[places] = torch.softmax(logits, 1)[:, unsafe].sum(1).numpy()
+    return found
+
+
+def fit_clips(frames: Tensor, labels: Tensor) -> nn.Module:
+    """Learns what safe and unsafe clips look like."""
+    torch.manual_seed(SEED)
+    model = ClipModel(CLIP_WIDTH)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=1e-4)
+    model.train()
+    for _ in range(CLIP_EPOCHS):
+        loss = nn.functional.cross_entropy(model(frames), labels, label_smoothing=2 * SOFT)
         optimizer.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(model(*split.inputs), wanted)
         loss.backward()
         optimizer.step()
-    model.eval()
+    return model.eval()
 
 
-def evaluate(text: nn.Module, video: nn.Module, captions: Split, clips: Split) -> dict[str, Any]:
-    """Held-out accuracy and AUC of text, of video, and of both on posts made of the two.
-
-    A post is a held-out caption with a held-out clip of the same label.
-    """
+def score(model: nn.Module, *inputs: Tensor) -> Tensor:
+    """A model's logits."""
     with torch.no_grad():
-        text_scores = torch.sigmoid(text(*captions.inputs)).tolist()
-        video_scores = torch.sigmoid(video(*clips.inputs)).tolist()
-    by_label: dict[float, list[float]] = {0.0: [], 1.0: []}
-    for score, label in zip(video_scores, clips.labels.tolist(), strict=True):
-        by_label[label].append(score)
-    caption_labels = captions.labels.tolist()
-    fused = [
-        combine(score, by_label[label][place % len(by_label[label])], POLICY)
-        for place, (score, label) in enumerate(zip(text_scores, caption_labels, strict=True))
+        found: Tensor = model(*inputs)
+    return found
+
+
+def fit_calibration(shares: Scores, unsafe: NDArray[np.bool_]) -> list[float]:
+    """Slope and shift of the logit that make a score a probability."""
+    wanted = np.where(unsafe, 1 - SOFT / 2, SOFT / 2)
+    found = (1.0, 0.0)
+    for step in (1.0, 0.1, 0.01):
+        tries = [
+            (found[0] + step * slope, found[1] + step * shift)
+            for slope in range(-10, 11)
+            for shift in range(-10, 11)
+            if found[0] + step * slope > 0
+        ]
+        found = min(tries, key=lambda one: log_loss(calibrated(shares, *one), wanted))
+    return [round(number, 4) for number in found]
+
+
+def fit_exponent(text: Scores, video: Scores, unsafe: NDArray[np.bool_]) -> float:
+    """How far the higher score decides, at the default weight."""
+
+    def loss(exponent: float) -> float:
+        return log_loss(fused(text, video, exponent), unsafe.astype(float))
+
+    return min(EXPONENTS, key=loss)
+
+
+def log_loss(scores: Scores, wanted: Scores) -> float:
+    near = np.clip(scores, 1e-6, 1 - 1e-6)
+    return float(-(wanted * np.log(near) + (1 - wanted) * np.log(1 - near)).mean())
+
+
+def fused(text: Iterable[float], video: Iterable[float], exponent: float) -> Scores:
+    """The stream's own fusion of each pair."""
+    policy = Policy(POLICY.fusion, POLICY.text_weight, POLICY.threshold, exponent)
+    return np.array(
+        [combine(float(one), float(other), policy) for one, other in zip(text, video, strict=True)]
+    )
+
+
+def with_clips(posts: Sequence[Post], scores: Scores, labels: Sequence[int]) -> Scores:
+    """For each post the score of one of the clips that have its clip's label, by turns."""
+    pools: dict[int, Iterator[float]] = {
+        label: _by_turns([one for one, of in zip(scores, labels, strict=True) if of == label])
+        for label in (0, 1)
+    }
+    return np.array([next(pools[int(post["clip"] == "unsafe")]) for post in posts])
+
+
+def _by_turns(scores: Sequence[float]) -> Iterator[float]:
+    while True:
+        yield from scores
+
+
+def as_onnx(model: nn.Module, example: dict[str, Tensor], also: Sequence[str]) -> bytes:
+    """The model for any number of inputs, and for any length of what `also` names."""
+    content = io.BytesIO()
+    axes = dict(enumerate(["inputs", *also]))
+    torch.onnx.export(
+        model,
+        tuple(example.values()),
+        content,
+        input_names=list(example),
+        output_names=["logits"],
+        dynamic_axes=dict.fromkeys(example, axes),
+        opset_version=14,
+    )
+    return content.getvalue()
+
+
+def describe(topics: Sequence[str], shape: TextShape) -> list[dict[str, Any]]:
+    """The models' entries in the manifest, calibration apart."""
+    return [
+        {
+            "name": "captions",
+            "sees": "caption",
+            "file": TEXT_FILE,
+            "classes": list(topics),
+            "unsafe": list(UNSAFE),
+            "calibration": [1.0, 0.0],
+            "tokenizer": {
+                "kind": "sentencepiece",
+                "file": VOCABULARY,
+                "longest": shape.max_position_embeddings,
+            },
+            "architecture": {"model_type": "transformer encoder", **asdict(shape)},
+        },
+        {
+            "name": "clips",
+            "sees": "clip",
+            "file": CLIP_FILE,
+            "classes": ["safe", "unsafe"],
+            "unsafe": ["unsafe"],
+            "calibration": [1.0, 0.0],
+            "frames": FRAMES,
+            "size": SIZE,
+            "architecture": {"model_type": "convolutions over frames", "width": CLIP_WIDTH},
+        },
     ]
+
+
+def evaluate(
+    models: Models, exponent: float, posts: Sequence[Post], frames: Tensor, labels: Tensor
+) -> dict[str, Any]:
+    """What the stream's own scorers say of held-out authors and clips, against the labels."""
+    pixels = [
+        Clip(SIZE, (one.permute(0, 2, 3, 1) * 255).round().byte().numpy().tobytes())
+        for one in frames
+    ]
+    video = np.array(models.score_videos(pixels))
+    text = np.array(models.score_texts([post["caption"] for post in posts]))
+    clips = with_clips(posts, video, labels.tolist())
+    both = fused(text, clips, exponent)
+    reads = np.array([post["topic"] in UNSAFE for post in posts])
+    unsafe = np.array([is_unsafe(post) for post in posts])
+
+    def split_by(name: str, scores: Scores, wanted: NDArray[np.bool_]) -> dict[str, Any]:
+        found = {}
+        for value in sorted({post[name] for post in posts}):
+            some = np.array([post[name] == value for post in posts])
+            found[value] = measured(scores[some], wanted[some], POLICY.threshold)
+        return found
+
+    def told_of(scores: Scores, wanted: NDArray[np.bool_]) -> dict[str, Any]:
+        return {
+            **measured(scores, wanted, POLICY.threshold),
+            "by_language": split_by("language", scores, wanted),
+            "by_class": split_by("topic", scores, wanted),
+            "curve": curve(scores, wanted),
+        }
+
+    feed, of_feed = feed_scores(models, exponent)
     return {
-        "text": measure(text_scores, caption_labels),
-        "video": measure(video_scores, clips.labels.tolist()),
-        "fusion": measure(fused, caption_labels),
+        "text": told_of(text, reads),
+        "video": {
+            **measured(video, labels.numpy() > 0, POLICY.threshold),
+            "curve": curve(video, labels.numpy() > 0),
+        },
+        "fusion": told_of(both, unsafe),
+        "feed": {**measured(feed, of_feed[1], POLICY.threshold), "unlike_the_clip": of_feed[0]},
     }
 
 
-def measure(scores: list[float], labels: list[float]) -> dict[str, float]:
-    """Accuracy at the threshold, and the area under the ROC curve (Mann-Whitney's U)."""
-    pairs = list(zip(scores, labels, strict=True))
-    right = sum((score >= POLICY.threshold) == bool(label) for score, label in pairs)
-    unsafe = [score for score, label in pairs if label]
-    safe = [score for score, label in pairs if not label]
-    wins = sum((high > low) + 0.5 * (high == low) for high in unsafe for low in safe)
+def feed_scores(models: Models, exponent: float) -> tuple[Scores, tuple[int, NDArray[np.bool_]]]:
+    """The feed's posts, of which nothing was learned: their scores; in how many the verdict is not
+    the clip's alone; their labels."""
+    folder = HERE.parent / "compose" / "feed"
+    posts = json.loads((folder / "posts.json").read_text(encoding="utf-8"))
+    write_clip = feed_drawer(folder)
+    clips = []
+    with tempfile.TemporaryDirectory() as place:
+        for post in posts:
+            write_clip(post["video"], post["post_id"], Path(place))
+            clips.append(decode(Path(place, f"{post['post_id']}.mp4").read_bytes(), SIZE))
+    text = models.score_texts([post["caption"] for post in posts])
+    video = models.score_videos(clips)
+    both = fused(text, video, exponent)
+    unlike = int(((both >= POLICY.threshold) != (np.array(video) >= POLICY.threshold)).sum())
+    labels = np.array([post["text"] == "unsafe" or post["video"] == "unsafe" for post in posts])
+    return both, (unlike, labels)
+
+
+def feed_drawer(folder: Path) -> Callable[[str, str, Path], None]:
+    """The function that draws the feed's clips."""
+    specification = importlib.util.spec_from_file_location("feed_clips", folder / "make_clips.py")
+    assert specification is not None
+    assert specification.loader is not None
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    drawer: Callable[[str, str, Path], None] = script.write_clip
+    return drawer
+
+
+def told(content: bytes) -> dict[str, Any]:
+    """A file's size and digest."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def training() -> dict[str, Any]:
+    """What the models were made from and with."""
+    scripts = ("architectures.py", "make_clips.py", "make_sample.py", "train.py")
+    made_from = [AUTHORS, SAMPLE, *(HERE / name for name in scripts)]
     return {
-        "accuracy": round(right / len(scores), 4),
-        "auc": round(wins / (len(unsafe) * len(safe)), 4),
-        "held_out": len(scores),
+        "files": {path.name: told(path.read_bytes())["sha256"] for path in made_from},
+        "seed": SEED,
+        "torch": str(torch.__version__),
+        "sentencepiece": sentencepiece.__version__,
+        "python": platform.python_version(),
     }
-
-
-def weights(model: nn.Module) -> bytes:
-    """The model's weights as torch's zip of tensors: data, no code."""
-    buffer = io.BytesIO()
-    torch.save(model.state_dict(), buffer)
-    return buffer.getvalue()
-
-
-def write_description(shape: Shape, metrics: dict[str, Any], files: dict[str, bytes]) -> None:
-    """model.json: what the files are, how good, and from what they were made."""
-    made_from = [SAMPLE, *(HERE / name for name in ("make_clips.py", "train.py"))]
-    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in made_from}
-    description = {
-        "shape": asdict(shape),
-        "files": {
-            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in files.items()
-        },
-        "metrics": metrics,
-        "training": {
-            "digest": hashlib.sha256("".join(digests.values()).encode()).hexdigest(),
-            "files": digests,
-            "seed": SEED,
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-        },
-    }
-    (HERE / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-
-
-def show(metrics: dict[str, Any]) -> None:
-    """The held-out scores as a table."""
-    print(f"{'held out':10}{'n':>6}{'accuracy':>11}{'AUC':>9}")
-    for name, scores in metrics.items():
-        print(f"{name:10}{scores['held_out']:6}{scores['accuracy']:11.3f}{scores['auc']:9.3f}")
 
 
 if __name__ == "__main__":

@@ -145,20 +145,25 @@ def see_row(post: dict[str, Any]) -> str:
             cursor = connection.cursor(row_factory=dict_row)
             # A row whose clip could not be had yet gets its final score later.
             return cursor.execute(
-                "SELECT * FROM scored_posts WHERE post_id = %s"
+                "SELECT scored_posts.*, manifest -> 'fusion' -> 'exponent' AS exponent"
+                " FROM scored_posts JOIN scoring_models USING (model) WHERE post_id = %s"
                 " AND NOT (fusion AND video_score IS NULL)",
                 [post["post_id"]],
             ).fetchone()
 
         row = wait_for(scored, SCORE_SECONDS, "no row in scored_posts")
-    weight = row["text_weight"] if row["fusion"] else 1.0
-    expected = weight * row["text_score"] + (1 - weight) * (row["video_score"] or 0.0)
+    expected = row["text_score"]
+    if row["fusion"]:
+        weight, power = row["text_weight"], row["exponent"]
+        mean = weight * row["text_score"] ** power + (1 - weight) * row["video_score"] ** power
+        expected = mean ** (1 / power)
     if abs(row["score"] - expected) > 1e-6 or row["flagged"] != (row["score"] >= row["threshold"]):
         raise StageFailed(
             f"score {row['score']}, flagged {row['flagged']}: expected score {expected}"
         )
     post["row"] = row
-    return f"score {row['score']:.3f}, {verdict(row)}, by code {row['code_version']}"
+    by = f"by models {row['model']}, code {row['code_version']}"
+    return f"score {row['score']:.3f}, {verdict(row)}, {by}"
 
 
 def see_page(post: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def how_scored(row: Row) -> str:
         return "text alone"
     if row["video_score"] is None:
         return "text alone for now, its clip could not be had yet"
-    return f"{row['text_weight']:g} × text + {1 - row['text_weight']:g} × video"
+    return f"text and video, fused {row['text_weight']:g} to {1 - row['text_weight']:g}"
 
 
 def ago(moment: datetime) -> str:

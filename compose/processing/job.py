@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +154,7 @@ class Job:
             return None
         if not self._patiently("the database does not answer", Away, self._store.check):
             return None
-        if not self._patiently("the schema is not migrated", Away, self._store.check_schema):
+        if not self._patiently("the schema is not migrated", Away, self._see_schema):
             return None
         say(f"streaming, code {self._version}")
         self._heard = time.monotonic()
@@ -180,6 +181,12 @@ class Job:
             self._query = None
             self._stop_queries()
         return None
+
+    def _see_schema(self) -> None:
+        """Sees that the table is the one that is written to; tells the database of the models."""
+        self._store.check_schema()
+        models = self._work.value.models
+        self._store.use_models(models.digest, models.manifest)
 
     def _see_topics(self) -> None:
         """Makes the topics that are missing; sees that the checkpoints fit them."""
@@ -344,7 +351,7 @@ def main(code_version: str) -> int:
         models = read_model_files(MODELS)
         work = Work(
             models,
-            settings.policy,
+            replace(settings.policy, exponent=models.exponent),
             code_version,
             settings.postgres,
             settings.clip_downloads,

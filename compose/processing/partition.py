@@ -48,8 +48,8 @@ class Message(Protocol):
     size: int | None
 
 
-class Scorer(Protocol):
-    """Both models (processing.models.Models)."""
+class Scores(Protocol):
+    """The models (processing.scorers.Models)."""
 
     def score_texts(self, captions: Sequence[str]) -> list[float]: ...
 
@@ -118,7 +118,7 @@ def warm_up(work: Work) -> None:
 
 
 def score_messages(
-    messages: Iterable[Message], work: Work, models: Scorer, clips: Clips, now: float
+    messages: Iterable[Message], work: Work, models: Scores, clips: Clips, now: float
 ) -> Iterator[Outcome]:
     """Only what is known to be wrong with a message rejects it.
 
@@ -164,7 +164,7 @@ def groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _judge(
-    group: list[tuple[Read, Answer | None]], work: Work, models: Scorer, now: float
+    group: list[tuple[Read, Answer | None]], work: Work, models: Scores, now: float
 ) -> Iterator[Outcome]:
     """What becomes of each message of a group; the models are asked once for all of them."""
     texts = iter(models.score_texts([read.post.caption for read, _ in group if read.post]))
@@ -195,6 +195,7 @@ def _judge(
             score=score,
             flagged=is_flagged(score, work.policy),
             policy=work.policy,
+            model=work.models.digest,
             code_version=work.code_version,
             scored_at=datetime.now(timezone.utc),
             origin=origin,
@@ -208,7 +209,7 @@ def _scored(
     models = _models(work.models)
     decoder = decode_apart if careful else decode
     with Fetcher(LATE_CLIP_SECONDS if late else CLIP_SECONDS, work.inside) as fetcher:
-        clips = ClipReader(fetcher, decoder, work.models.shape.frame_size, work.downloads)
+        clips = ClipReader(fetcher, decoder, work.models.frame_size, work.downloads)
         yield from score_messages(messages, work, models, clips, time.time())
 
 
@@ -218,14 +219,14 @@ def _refusal(row: ScoredPost, reason: str) -> Rejection:
 
 
 # A Python worker serves many batches: it keeps models and connection between them.
-_loaded: dict[str, Scorer] = {}
+_loaded: dict[str, Scores] = {}
 _stores: dict[Postgres, Store] = {}
 
 
-def _models(files: ModelFiles) -> Scorer:
+def _models(files: ModelFiles) -> Scores:
     if files.digest not in _loaded:
-        # Here and not above: the driver, which ships this function, has no use for torch.
-        from processing.models import Models
+        # Here and not above: the driver, which ships this function, has no use for their runtime.
+        from processing.scorers import Models
 
         _loaded.clear()
         _loaded[files.digest] = Models(files)

@@ -32,7 +32,7 @@ class ScoredPost:
     """A post and its scores.
 
     `video_score` is None where the clip plays no part; with fusion, where it could not be had yet:
-    then `score` is the text's alone.
+    then `score` is the text's alone. `model` is the digest of the models that scored it.
     """
 
     post: Post
@@ -41,6 +41,7 @@ class ScoredPost:
     score: float
     flagged: bool
     policy: Policy
+    model: str
     code_version: str
     scored_at: datetime
     origin: Origin

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from processing.rows import ScoredPost
@@ -32,6 +32,7 @@ COLUMNS = {
     "fusion": "boolean NOT NULL",
     "text_weight": "double precision NOT NULL",
     "threshold": "double precision NOT NULL",
+    "model": "text",
     "code_version": "text NOT NULL",
     "posted_at": "timestamptz NOT NULL",
     "crawled_at": "timestamptz NOT NULL",
@@ -39,7 +40,11 @@ COLUMNS = {
 }
 TIMES = ("crawled_at", "posted_at")
 TEXTS = ("author", "caption", "language", "video_url")
-RULE = ("fusion", "text_weight", "threshold", "code_version")
+RULE = ("fusion", "text_weight", "threshold", "model", "code_version")
+MODELS_IN_USE = """
+INSERT INTO scoring_models (model, manifest) VALUES (%s, %s::jsonb)
+ON CONFLICT (model) DO UPDATE SET manifest = EXCLUDED.manifest, used_at = now()
+"""
 STATEMENT_SECONDS = 30
 DATA_FAULTS = ("22", "23", "54")
 """Classes of SQLSTATE that blame the data: wrong value, broken constraint, limit exceeded."""
@@ -107,6 +112,12 @@ class Store:
         """Raises Away where the table isn't the one that this code writes to."""
         self._execute(schema_sql(), None)
 
+    def use_models(self, model: str, manifest: Mapping[str, Any]) -> None:
+        """Says by which models rows are scored from now on, and what they are. Raises Away."""
+        why = self._execute(MODELS_IN_USE, (model, json.dumps(manifest)))
+        if why is not None:
+            raise Away(why)
+
     def check(self) -> None:
         """Raises Away where the database doesn't answer."""
         self._execute("SELECT 1", None)
@@ -134,7 +145,7 @@ class Store:
                 self._connection.close()
             self._connection = None
 
-    def _execute(self, statement: str, parameters: tuple[str] | None) -> str | None:
+    def _execute(self, statement: str, parameters: tuple[str, ...] | None) -> str | None:
         """Does a statement as a transaction; gives why the data are refused, if they are.
 
         A connection that was kept may have been lost long ago: then it is made again, once.
@@ -209,6 +220,7 @@ def _record(row: ScoredPost) -> dict[str, Any]:
         "fusion": row.policy.fusion,
         "text_weight": row.policy.text_weight,
         "threshold": row.policy.threshold,
+        "model": row.model,
         "code_version": row.code_version,
         "scored_at": row.scored_at.isoformat(),
     }

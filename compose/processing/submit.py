@@ -25,7 +25,7 @@ CONFIGURATION = {
     "spark.log.level": "WARN",
     "spark.ui.showConsoleProgress": "false",
     # A Python worker that has had nothing to do for a minute is ended: the next one is a fork of a
-    # process that has imported torch already (compose/spark/warm_daemon.py).
+    # process that has imported what they need already (compose/spark/warm_daemon.py).
     "spark.python.daemon.module": "warm_daemon",
     # Clips that are tried again must not hold up those that come in.
     "spark.scheduler.mode": "FAIR",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from processing.scoring import Policy, combine, is_flagged
 from tests.stream.messages import Message, rejections, rows
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,11 @@ POLL_SECONDS = 0.5
 
 HERE = Path(__file__).parent
 SERVICES = ("postgres", "migrate", "kafka", "client", "clips", "crawler", JOB)
+
+ROWS = """
+SELECT scored_posts.*, manifest -> 'fusion' -> 'exponent' AS exponent
+FROM scored_posts LEFT JOIN scoring_models USING (model)
+"""
 
 Found = TypeVar("Found")
 _numbers = itertools.count(1)
@@ -50,13 +56,14 @@ class Stack:
     """The running services, and what can be done to them.
 
     ``tree`` is the repository whose code and images they are, ``settings`` are its variables;
-    ``code`` is a copy of the job's code, to be edited; ``passwords`` are those of the database's
-    roles, by variable.
+    ``code`` and ``models`` are copies of the job's code and models, to be edited; ``passwords`` are
+    those of the database's roles, by variable.
     """
 
     def __init__(self, tree: Path, code: Path, settings: dict[str, str], health: str) -> None:
         self.tree = tree
         self.code = code
+        self.models = code.with_name("models")
         self.sent: list[Message] = []
         self._health = health
         self.passwords = {
@@ -69,6 +76,7 @@ class Stack:
         self._environment = {
             **os.environ,
             "STREAM_CODE": str(code),
+            "STREAM_MODELS": str(self.models),
             "STREAM_TESTS": str(HERE),
             "STREAM_SPARK": "ct-stream-spark" if tree == ROOT else "ct-stream-spark-before",
         }
@@ -83,6 +91,7 @@ class Stack:
             code = Path(place, "processing")
             source = tree / "compose" / "processing"
             shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(tree / "train_eval_module", Path(place, "models"))
             Path(place).chmod(0o755)
             found = cls(tree, code, settings, health)
             found.compose("build", "postgres", "migrate", "kafka", "clips", JOB)
@@ -263,7 +272,7 @@ class Stack:
 
     def _differing(self, wanted: dict[str, dict[str, str]]) -> dict[str, object]:
         """Where the table is not what it must be."""
-        found = {row["post_id"]: row for row in self.sql("SELECT * FROM scored_posts")}
+        found = {row["post_id"]: row for row in self.sql(ROWS)}
         differing: dict[str, object] = {
             name: (wanted.get(name), found.get(name)) for name in wanted.keys() ^ found.keys()
         }
@@ -279,6 +288,6 @@ def is_scored(row: dict[str, Any]) -> bool:
     """Whether a row has its final score, by the rule that it names."""
     if row["video_score"] is None:
         return False
-    score = row["text_weight"] * row["text_score"] + (1 - row["text_weight"]) * row["video_score"]
-    flagged = row["flagged"] == (row["score"] >= row["threshold"])
-    return bool(abs(row["score"] - score) < 1e-6 and flagged)
+    policy = Policy(row["fusion"], row["text_weight"], row["threshold"], row["exponent"])
+    score = combine(row["text_score"], row["video_score"], policy)
+    return bool(abs(row["score"] - score) < 1e-6 and row["flagged"] == is_flagged(score, policy))

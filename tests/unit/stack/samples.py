@@ -51,6 +51,7 @@ def row(post_id: str, crawled_second: int, offset: int, caption: str = "a") -> S
         score=0.6,
         flagged=True,
         policy=POLICY,
+        model="ba9876543210",
         code_version="0123456789ab",
         scored_at=at,
         origin=Origin("posts", 0, offset),

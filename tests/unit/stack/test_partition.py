@@ -9,7 +9,7 @@ from processing.clips import Answer
 from processing.decode import Clip
 from processing.fetch import Unavailable
 from processing.messages import LONGEST_MESSAGE, Rejected
-from processing.model_files import ModelFiles, Shape
+from processing.model_files import ModelFiles
 from processing.partition import LONGEST_RAW, Outcome, Read, Work, groups, score_messages
 from processing.retries import again
 from processing.rows import Origin, Rejection, Retry, ScoredPost
@@ -61,7 +61,7 @@ class Clips:
 
 
 def work(policy: Policy = POLICY) -> Work:
-    files = ModelFiles(Shape(), b"", b"", "digest")
+    files = ModelFiles({}, {}, "ba9876543210")
     return Work(files, policy, "0123456789ab", Postgres("h", 1, "d", "u", "p"), 8, frozenset())
 
 
@@ -86,7 +86,8 @@ def test_a_message_becomes_a_row_with_all_it_was_judged_by() -> None:
     assert (row.text_score, row.video_score) == (0.2, 0.9)
     assert row.score == pytest.approx(0.3 * 0.2 + 0.7 * 0.9)
     assert row.flagged
-    assert (row.policy, row.code_version) == (POLICY, "0123456789ab")
+    assert (row.policy, row.model) == (POLICY, "ba9876543210")
+    assert row.code_version == "0123456789ab"
     assert row.origin == Origin("posts", 1, 7)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from processing.scoring import Policy, combine, is_flagged
 
 share = st.floats(0, 1)
+exponents = st.floats(1, 12)
 
 
 def test_fusion_weighs_text_against_video() -> None:
@@ -30,7 +31,24 @@ def test_the_threshold_itself_is_flagged() -> None:
     assert not is_flagged(0.4999, policy)
 
 
-@given(share, share, share)
-def test_a_fused_score_lies_between_the_two(text: float, video: float, weight: float) -> None:
-    score = combine(text, video, Policy(fusion=True, text_weight=weight, threshold=0.5))
-    assert min(text, video) - 1e-9 <= score <= max(text, video) + 1e-9
+def test_with_a_fitted_exponent_one_unsafe_half_is_enough() -> None:
+    policy = Policy(fusion=True, text_weight=0.3, threshold=0.5, exponent=6.0)
+    assert combine(0.95, 0.05, policy) > 0.75
+    assert combine(0.05, 0.95, policy) > 0.85
+    assert combine(0.05, 0.05, policy) == pytest.approx(0.05)
+
+
+@given(share, share, share, exponents)
+def test_a_fused_score_lies_between_the_two(
+    text: float, video: float, weight: float, exponent: float
+) -> None:
+    score = combine(text, video, Policy(True, weight, 0.5, exponent))
+    assert min(text, video) <= score <= max(text, video)
+
+
+@given(share, share, exponents)
+def test_a_weight_of_one_is_the_text_alone_and_of_none_the_clip(
+    text: float, video: float, exponent: float
+) -> None:
+    assert combine(text, video, Policy(True, 1.0, 0.5, exponent)) == pytest.approx(text, abs=1e-6)
+    assert combine(text, video, Policy(True, 0.0, 0.5, exponent)) == pytest.approx(video, abs=1e-6)
