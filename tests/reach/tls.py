@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.reach.relay import copied
+
 
 def certificates(folder: Path) -> None:
     """``ca.pem``, and ``cert.pem`` with ``key.pem`` of a caller; ``server.pem`` of the engine."""
@@ -59,14 +61,7 @@ def _relay(caller: socket.socket, context: ssl.SSLContext, path: str) -> None:
         context.wrap_socket(caller, server_side=True) as inner,
     ):
         engine.connect(path)
-        back = threading.Thread(target=_copy, args=(engine, inner), daemon=True)
+        back = threading.Thread(target=copied, args=(engine, inner), daemon=True)
         back.start()
-        _copy(inner, engine)
+        copied(inner, engine)
         back.join()
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while content := source.recv(1 << 16):
-            target.sendall(content)
-        target.shutdown(socket.SHUT_WR)

@@ -122,6 +122,29 @@ class InCommon:
     hint: str
 
 
+MAKER_LABEL = "composetasks.maker."
+"""What the labels begin with by which an engine of another host knows who made a project."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A person at a machine: the user's name, the machine's, the folder of the project there (its
+    real path), and what tells machines of one name apart."""
+
+    user: str
+    host: str
+    path: str
+    machine: str = ""
+
+    def labels(self) -> dict[str, str]:
+        return {
+            "user": self.user,
+            "host": self.host,
+            "path": self.path,
+            "machine": self.machine,
+        }
+
+
 @dataclass(frozen=True)
 class Forwards:
     """The ports of this machine that lead to an ``engine`` behind ssh: ``known`` by the address
@@ -159,7 +182,8 @@ class World:
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
-    ``forwards`` is None where no port is forwarded to this machine.
+    ``forwards`` is None where no port is forwarded to this machine. ``maker`` is who made the
+    project on an engine of another host, where that was not done from this machine.
     """
 
     model: Model
@@ -192,3 +216,4 @@ class World:
     checkout: str = ""
     in_common: tuple[InCommon, ...] = ()
     forwards: Forwards | None = None
+    maker: Maker | None = None

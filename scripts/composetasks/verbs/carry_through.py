@@ -10,7 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.tools import Tools
-from composetasks.facts import NO_SUBNET, Action, Consent, ExitCode, Link, Plan, World
+from composetasks.facts import (
+    NO_SUBNET,
+    Action,
+    Consent,
+    ContainerStart,
+    ExitCode,
+    Link,
+    Plan,
+    World,
+)
 from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.store.run_record import RunRecord
@@ -78,6 +87,8 @@ def carry_through(
         return None
     _consent(session, plan)
     limits = limits or Limits()
+    if stack is None:
+        session.lease(world.model)
     _apply(session, plan, world, lambda: _tools(session, world, limits, definitions, stack))
     return None
 
@@ -125,6 +136,8 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
     session.run_folder = session.kept.new_run(session.verb)
     session.reporter.record_in(RunRecord(session.run_folder), plan)
     made_now = remember.remember_configurations(session, plan, world)
+    if session.away and any(isinstance(step.operation, ContainerStart) for step in plan.steps):
+        _sign(session, world)
     from composetasks.apply.carry_out import carry_out
 
     try:
@@ -138,6 +151,13 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
         raise
     if made_now:
         remember.learn_labels(session, made_now, world.model)
+
+
+def _sign(session: Session, world: World) -> None:
+    from composetasks.apply.engine.maker import sign
+    from composetasks.observe.instances.maker import myself
+
+    sign(session.client, world, myself(world.model.directory))
 
 
 def _tools(

@@ -17,5 +17,9 @@ def down(session: Session) -> ExitCode:
         ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
+        if session.away and world.maker is None:
+            from composetasks.apply.engine.maker import take_back
+
+            take_back(session.client, world.model.project)
         report_done(session, plan, f"{world.model.project} is down")
     return ExitCode.OK

@@ -71,6 +71,8 @@ class Session:
     seconds: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     pulse: Pulse | None = None
+    _held: contextlib.ExitStack | None = None
+    _leased: bool = False
 
     def __post_init__(self) -> None:
         # First of all, so that nothing shown or kept later can hold one.
@@ -211,6 +213,47 @@ class Session:
         context = self.settings.deploy.context
         return connect(self.settings.engine_timeout, context) if context else self.client
 
+    @property
+    def away(self) -> bool:
+        """Whether the engine is on another host."""
+        from composetasks.observe.conflicts.host import is_here
+
+        return not is_here(self.client.base_url)
+
+    def lease(self, model: Model) -> None:
+        """Be the only one who changes the project on an engine of another host, until
+        :meth:`changing` ends. Raises TaskFailure, code 75, where somebody else is at it."""
+        if self._held is None or self._leased or not self.away:
+            return
+        from composetasks.apply.engine import lease
+        from composetasks.observe.instances.maker import myself
+
+        verb, who = f"{program()} {self.verb}", myself(model.directory)
+        held = lease.hold(self.client, model.project, verb, who, self.options.wait_lock)
+        self._held.enter_context(held)
+        self._leased = True
+
+    def _seen_alone(self, world: World) -> bool:
+        """Whether nobody else was changing the project when it was observed; waits for the end of
+        who was."""
+        from composetasks.apply.engine import lease
+
+        project = world.model.project
+        if self._held is None or self._leased:
+            return True
+        if all(one.name != lease.name(project) for one in world.engine.containers):
+            return True
+        lease.wait_for_end(self.client, project, self.options.wait_lock)
+        return False
+
+    def _of_another_host(self, world: World) -> World:
+        """What there is to know of an engine that is not on this host."""
+        from composetasks.observe.instances.maker import myself, other_maker
+
+        me = myself(world.model.directory)
+        world = replace(world, maker=other_maker(world.engine, world.model.project, me))
+        return self._with_forwards(world)
+
     def ports(self, model: Model) -> Ports | None:
         """The ports of this machine that lead to the project's on an engine behind ssh; None where
         there are none of that kind."""
@@ -326,7 +369,17 @@ class Session:
             )
         if self.instance and inputs:
             world = replace(world, in_common=self._in_common())
-        world = self._with_forwards(world)
+        if self.away:
+            if not self._seen_alone(world):
+                return self.observe(
+                    names,
+                    inputs=inputs,
+                    registry=registry,
+                    push=push,
+                    rebuild=rebuild,
+                    starting=starting,
+                )
+            world = self._of_another_host(world)
         world = replace(world, warnings=(*self.warnings, *world.warnings))
         return with_orphans(world, self.folder / ".composetasks" / "instances")
 
@@ -348,7 +401,11 @@ class Session:
             if self.instance:
                 self.kept.make()
                 self._copy(self.kept.root).claim()
-            yield
+            self._held, self._leased = stack, False
+            try:
+                yield
+            finally:
+                self._held = None
 
 
 def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:

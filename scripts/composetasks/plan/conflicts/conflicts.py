@@ -191,14 +191,20 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
             by_folder.setdefault(container.working_dir, []).append(container)
     project = world.model.project
     own = instance.free_name(world) if by_folder else ""
+    whose = f", of {container_summary.person(world)}" if world.maker else ""
     return tuple(
         conflict(
             "checkout",
             folder,
-            f"another checkout of project {project}, in {folder}, has containers: "
+            f"another checkout of project {project}, in {folder}{whose}, has containers: "
             + ", ".join(f"{one.name} ({container_summary.state(one)})" for one in there),
             f"{typed(f'up --instance {own}')} starts this one as a copy of its own beside it; or "
-            f"end the other first: `docker compose --project-directory {quote(folder)} down`",
+            + (
+                f"ask for its end ({typed('down')} there)"
+                if world.maker
+                else "end the other first: "
+                f"`docker compose --project-directory {quote(folder)} down`"
+            ),
             because=tuple(
                 piece for one in there for piece in container_summary.evidence(world, one)
             ),

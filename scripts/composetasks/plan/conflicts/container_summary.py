@@ -25,7 +25,8 @@ def made_by(world: World, container: Container) -> str:
         folder = f" in {container.working_dir}" if container.working_dir else ""
         return f"by Compose project {container.project}{folder}, {service}"
     if made is Origin.OTHER_CHECKOUT:
-        return f"by another checkout of this project in {container.working_dir}, {service}"
+        who = f" ({person(world)})" if world.maker else ""
+        return f"by another checkout of this project in {container.working_dir}{who}, {service}"
     if made is Origin.GONE_CHECKOUT:
         return f"by a checkout of this project in {container.working_dir}, which is gone, {service}"
     if made is Origin.ONE_OFF:
@@ -40,6 +41,11 @@ def made_by(world: World, container: Container) -> str:
     if made is Origin.NO_SERVICE:
         return f"by this project for {service}, which is no longer in the model"
     return f"by this project for {service}"
+
+
+def person(world: World) -> str:
+    """Who made the project from another machine: "anna on laptop"; "" where nobody did."""
+    return f"{world.maker.user} on {world.maker.host}" if world.maker else ""
 
 
 def _by_hand(container: Container) -> str:

@@ -56,6 +56,8 @@ def origin(world: World, container: Container) -> Origin:
         return Origin.BY_HAND
     if container.project != model.project:
         return Origin.OTHER_PROJECT
+    if world.maker is not None:
+        return Origin.OTHER_CHECKOUT
     if container.working_dir:
         folder = real_path(world, container.working_dir)
         if folder is None:
