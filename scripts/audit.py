@@ -136,7 +136,8 @@ def main() -> int:
     for advisory in advisories:
         print(f"audit: KNOWN: {advisory}")
     for source in sorted((ROOT / "compose").glob("*/*.in")):
-        below = [source.with_name("large.txt")] if source.name == "requirements.in" else []
+        below = [source.with_name("constraints.txt")]
+        below += [source.with_name("large.txt")] if source.name == "requirements.in" else []
         newer = outdated(source, [path for path in below if path.exists()])
         name = source.relative_to(ROOT)
         if newer is None:
