@@ -161,7 +161,7 @@ def _reason(because: Sequence[Evidence]) -> str:
     shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
     parts = [f"its configuration changed ({shown})"] if fields else []
     if "drift" in kinds:
-        parts.append("somebody changed it by hand")
+        parts.append("it is no longer as it was deployed")
     return ", ".join(parts)
 
 
