@@ -58,26 +58,46 @@ def observe_world(
     mounted, with containers that are made for that; folders listed ``ahead`` are not listed
     again. Raises TaskFailure where the engine does not answer or a build context is missing.
     """
+    world = _on_the_engine(model, client, compose, cache)
+    if not inputs:
+        return world
+    world = _with_images(
+        world, client, cache, registry=registry, push=push, rebuild=rebuild, ahead=ahead
+    )
+    return _with_surroundings(world, client, cache, starting=starting)
+
+
+def _on_the_engine(model: Model, client: APIClient, compose: Compose, cache: Path) -> World:
+    """What the engine has of the project, and what is remembered of that."""
     engine = with_since(client, read_engine(client), model)
     model = with_resolved_hashes(model, engine.containers, compose, cache)
     engine = with_asked_hashes(model, engine, compose, cache)
     ours = [one for one in engine.containers if one.project == model.project]
-    made_from = container_configs.load(cache, (container.config_hash for container in ours))
-    here = is_here(client.base_url)
-    paths = real_paths(model, engine.containers, here=here)
     ended = jobs.load(cache, model.project)
-    runs = observe_runs(client, model, engine, ended)
-    if not inputs:
-        return World(
-            model,
-            engine,
-            ended=ended,
-            runs=runs,
-            made_from=made_from,
-            paths=paths,
-            warnings=model.warnings,
-            checkout=checkout_name(model.directory),
-        )
+    return World(
+        model,
+        engine,
+        ended=ended,
+        runs=observe_runs(client, model, engine, ended),
+        made_from=container_configs.load(cache, (container.config_hash for container in ours)),
+        paths=real_paths(model, engine.containers, here=is_here(client.base_url)),
+        warnings=model.warnings,
+        checkout=checkout_name(model.directory),
+    )
+
+
+def _with_images(
+    world: World,
+    client: APIClient,
+    cache: Path,
+    *,
+    registry: str,
+    push: bool,
+    rebuild: bool,
+    ahead: Ahead | None,
+) -> World:
+    """``world`` with what its images are built from, and what is known of the images."""
+    model, engine = world.model, world.engine
     undigested = build_records.load_undigested(cache)
     by_hand = partial(_by_hand, model, engine, undigested)
 
@@ -90,39 +110,37 @@ def observe_world(
     wanted, shared, said = _shared(
         wanted, model, engine, cache, client, registry, push=push, listed=listed
     )
+    here = is_here(client.base_url)
     edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
-    missing, only_here = frozenset[str](), frozenset[str]()
-    if here:
-        missing = missing_sources(model, engine.volumes, client)
-    elif starting:
-        missing, only_here = missing_away(model, engine, client)
-    return World(
-        model=model,
-        engine=engine,
+    return replace(
+        world,
         inputs=wanted,
         unbuildable={name: _blocker(model, name, one) for name, one in faults.items()},
         built=build_records.load_inputs(cache, _compared(model, engine, wanted)),
-        ended=ended,
-        runs=runs,
-        mounted=mounted_digests(model, job_services(model, engine, ended), cache) if here else {},
         undigested=undigested,
-        made_from=made_from,
-        ports=port_holders(unheld(_published(model), engine.containers)) if here else (),
-        paths=paths,
-        away="" if here else chosen().address,
-        missing=missing,
-        only_here=only_here,
-        empty_folders=empty_folders(model) if here else frozenset(),
-        silent=silent_sources(model) if here else {},
-        missing_plugins=_missing_plugins(model, client),
-        old_contents=old_contents(
-            model, engine.containers, client, container_configs.digest_key(cache)
-        ),
-        warnings=(*model.warnings, *said),
         shared=shared,
-        checkout=checkout_name(model.directory),
         edited=edited_since_tagged(client, model, edited),
         image_checks=image_checks(client, model, engine, cache),
+        warnings=(*world.warnings, *said),
+    )
+
+
+def _with_surroundings(world: World, client: APIClient, cache: Path, *, starting: bool) -> World:
+    """``world`` with what a start needs beside images: mounts, ports and plugins."""
+    model, engine = world.model, world.engine
+    contents = old_contents(model, engine.containers, client, container_configs.digest_key(cache))
+    world = replace(world, old_contents=contents, missing_plugins=_missing_plugins(model, client))
+    if not is_here(client.base_url):
+        nothing = frozenset[str](), frozenset[str]()
+        missing, only_here = missing_away(model, engine, client) if starting else nothing
+        return replace(world, away=chosen().address, missing=missing, only_here=only_here)
+    return replace(
+        world,
+        mounted=mounted_digests(model, job_services(model, engine, world.ended), cache),
+        ports=port_holders(unheld(_published(model), engine.containers)),
+        missing=missing_sources(model, engine.volumes, client),
+        empty_folders=empty_folders(model),
+        silent=silent_sources(model),
     )
 
 
