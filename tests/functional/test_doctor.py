@@ -27,6 +27,7 @@ services:
 OF_THE_ENGINE = {
     *("container", "build", "dns", "proxy", "disk", "inodes", "memory", "clock", "file-watching"),
     *("builders", "images", "ports", "root"),
+    "mounts",
 }
 BOUND_SECONDS = 30
 """What the longest check may take, and the start of the program."""
@@ -81,7 +82,7 @@ def test_the_page_shows_problems_last_with_what_to_do(shop: Project) -> None:
     *_, failed = re.split(r"^(?=\w)", ran.out, flags=re.M)[:-1]
     assert failed.startswith("failed   engine")
     assert "-> start Docker" in " ".join(failed.split())
-    assert ran.out.splitlines()[-1].startswith("1 failed, 13 skipped")
+    assert ran.out.splitlines()[-1].startswith("1 failed, 14 skipped")
 
 
 def test_a_socket_that_nobody_listens_on(shop: Project, tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_a_bug_in_one_check_hides_no_other(shop: Project) -> None:
     assert "a bug in this check: ZeroDivisionError: planted" in check["message"]
     kept = Path(check["hint"].rpartition(" ")[2])
     assert "ZeroDivisionError: planted" in kept.read_text()
-    assert len(checks(ran)) == 22
+    assert len(checks(ran)) == 23
     assert statuses(ran)["model"] == "ok"
 
 

@@ -88,6 +88,20 @@ def test_the_doctor_says_that_the_engine_is_missing_and_not_the_way(project: Pro
     assert "ssh gets to ssh://far/nowhere/docker.sock (DOCKER_HOST), and no engine" in ran.out
 
 
+def test_the_doctor_knows_the_link_and_what_is_only_here(project: Project) -> None:
+    project.write("conf/app.conf", "x=1\n")
+    project.compose(
+        f"services:\n  web: {{image: {busybox.TAG}, init: true, command: {LOOP},"
+        ' volumes: ["./conf:/conf"]}\n'
+    )
+
+    found = {one["name"]: one for one in project.inv("doctor", "--json").document["checks"]}
+
+    assert "on another host; an answer takes" in found["engine"]["message"]
+    assert found["mounts"]["status"] == "failed"
+    assert f"{project.folder}/conf" in found["mounts"]["message"]
+
+
 def test_nobody_else_can_put_a_socket_in_the_way(project: Project, host: SshHost) -> None:
     stack(project)
     folder = Path(host.environment["XDG_RUNTIME_DIR"], "composetasks")

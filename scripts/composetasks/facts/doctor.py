@@ -41,9 +41,9 @@ class Disk:
 @dataclass(frozen=True)
 class Daemon:
     """What an engine says of itself. ``where`` is how it was chosen and reached, ``here`` whether
-    it is on this host; ``ahead`` is how many seconds its clock is before ours; ``shifted`` says
-    that root in a container is an ordinary user of the engine's host (rootless, or user
-    namespaces)."""
+    it is on this host; ``latency`` is how many seconds its simplest answer takes, ``ahead`` is how
+    many its clock is before ours; ``shifted`` says that root in a container is an ordinary user of
+    the engine's host (rootless, or user namespaces)."""
 
     where: str
     here: bool
@@ -55,6 +55,7 @@ class Daemon:
     ahead: float
     proxies: Mapping[str, str] = field(default_factory=dict)
     shifted: bool = False
+    latency: float = 0.0
 
 
 @dataclass(frozen=True)

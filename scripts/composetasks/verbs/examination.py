@@ -253,6 +253,16 @@ def _ports(found: Examination) -> Check:
     return of_stack.ports(world, machine.local_ports(), machine.reserved_ports(), here=here)
 
 
+def _mounts(found: Examination) -> Check:
+    from composetasks.observe.conflicts.mount_sources import missing_away
+
+    daemon = found.daemon()
+    if daemon.here:
+        return of_stack.mounts(daemon, ())
+    model, held = found.model.needed("a valid model"), found.held.needed("the engine")
+    return of_stack.mounts(daemon, missing_away(model, held, found.engine.value()[0])[1])
+
+
 def _watching(found: Examination) -> Check:
     """Of the kernel that the containers run on: this host's, where they run here."""
     if found.daemon().here:
@@ -309,6 +319,7 @@ CHECKS: dict[str, Callable[[Examination], Check]] = {
     "images": _images,
     "ports": _ports,
     "open-ports": _open_ports,
+    "mounts": _mounts,
     "root": lambda found: of_stack.root(found.roots.value(), found.daemon()),
     "health-checks": _health,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,9 +41,12 @@ def daemon() -> tuple[APIClient, Daemon]:
         before = time.time()
         said: dict[str, Any] = client.info()
         after = time.time()
+        client.ping()
+        latency = time.time() - after
     except (errors.DockerException, requests.exceptions.RequestException) as error:
         raise _failure(f"the engine at {where} does not answer", str(error)) from error
-    return client, _described(said, where, is_here(client.base_url), before, after)
+    found = _described(said, where, is_here(client.base_url), before, after)
+    return client, replace(found, latency=latency)
 
 
 def _described(said: dict[str, Any], where: str, here: bool, before: float, after: float) -> Daemon:

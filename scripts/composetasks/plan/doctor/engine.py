@@ -35,7 +35,8 @@ def engine(daemon: Daemon) -> Check:
             f"upgrade it to {dotted(OLDEST_ENGINE)} or newer: older ones can't probe health fast "
             "while a service starts",
         )
-    return ok("engine", f"Docker {daemon.version} at {daemon.where}")
+    far = f", on another host; an answer takes {daemon.latency * 1000:.0f} ms"
+    return ok("engine", f"Docker {daemon.version} at {daemon.where}{'' if daemon.here else far}")
 
 
 def compose(plugins: Collection[Plugin]) -> Check:
