@@ -51,11 +51,9 @@ class Deploy:
 @dataclass(frozen=True)
 class Remote:
     """What is done for an engine on another host: published ports are forwarded to this machine
-    (``forward``, where the engine is behind ssh), and what is mounted is sent there
-    (``send_mounts``)."""
+    (``forward``), where it is behind ssh."""
 
     forward: bool = True
-    send_mounts: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,15 +193,13 @@ def _ready(service: str, value: Any) -> str:
 
 
 def _remote(raw: Mapping[str, Any]) -> Remote:
-    unknown = set(raw) - {"forward", "mounts"}
+    unknown = set(raw) - {"forward"}
     if unknown:
-        raise _bad(f"remote.{min(unknown)}", "there is no such setting (there are forward, mounts)")
-    if raw.get("mounts") not in (None, "", "send"):
-        raise _bad("remote.mounts", f"{raw['mounts']!r} is not `send`, the one thing it may be")
+        raise _bad(f"remote.{min(unknown)}", "there is no such setting (there is forward)")
     forward = raw.get("forward")
     if forward not in (None, True, False):
         raise _bad("remote.forward", f"{forward!r} is neither true nor false")
-    return Remote(forward is not False, raw.get("mounts") == "send")
+    return Remote(forward is not False)
 
 
 def _state(name: str, raw: Any) -> State:
