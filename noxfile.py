@@ -299,6 +299,14 @@ def stream(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def page(session: nox.Session) -> None:
+    """The dashboard in a real browser, with a PostgreSQL and the feed's clips beside it."""
+    install(session, "test")
+    install_compose(session)
+    pytest(session, "tests/page", workers="0")
+
+
+@nox.session(default=False)
 def smoke(session: nox.Session) -> None:
     """The tasks themselves on the whole stack, in a copy of its own, from the wheel that a user of
     the library would install.

@@ -1,135 +1,213 @@
-"""The dashboard's page: what was scored, what was flagged and why; one post with ?post=ID."""
+"""The dashboard's page: an overview, the review, all posts; one post with ?post=ID."""
 
+import functools
+import os
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
+from urllib.parse import urlencode
+
+import streamlit as st
 
 import charts
-import pandas as pd
-import streamlit as st
-from card import ago, card, how_scored
-from store import Row, Store, Totals, Unavailable
+import queries
+import review
+from card import card, how_scored, sign, trail
+from connection import store
+from listing import as_csv, table
+from queries import Filter, Row
+from store import Overview, Unavailable
 
 HERE = Path(__file__).parent
 REFRESH_SECONDS = 3
-TABLE_ROWS = 16
-ROW_PIXELS = 35
-COLUMNS = [
-    "post_id",
-    "caption",
-    "author",
-    "language",
-    "score",
-    "text_score",
-    "video_score",
-    "scored_at",
-    "deleted_at",
-]
+PAGE_ROWS = 25
+CSV_ROWS = 50_000
+# Crawls without a new post, after which the sign goes out.
+QUIET_CRAWLS = 3
+AWAY = (
+    '<p class="away" role="status">The database does not answer.'
+    f" This page asks again every {REFRESH_SECONDS} seconds, by itself.</p>"
+)
+VIEWS = ("Overview", "Review", "Posts")
 
 
-@st.cache_resource
-def store() -> Store:
-    """One pool of connections for all who look at the page."""
-    return Store.from_environment()
+def refreshed(draw: Callable[..., None]) -> Callable[..., None]:
+    """A part of the page that is drawn again by itself, also while the database is away."""
+
+    @st.fragment(run_every=REFRESH_SECONDS)
+    @functools.wraps(draw)
+    def part(*given: object) -> None:
+        try:
+            draw(*given)
+        except Unavailable:
+            st.html(AWAY)
+
+    return part
 
 
 @st.cache_data(ttl=REFRESH_SECONDS - 1, show_spinner=False)
-def overview() -> tuple[Totals, list[Row]]:
-    """Totals and newest rows: read once for however many look at the page."""
-    return store().totals(), store().newest()
+def overview_of_all() -> Overview:
+    """Read once for however many look at the page."""
+    return store().overview()
 
 
-def last_sign(totals: Totals) -> None:
-    """Whether anything happens."""
-    last = (
-        f"last post scored {ago(totals.last_scored)}"
-        if totals.last_scored
-        else "waiting for the first post"
+@refreshed
+def overview() -> None:
+    """The figures and the charts."""
+    found = overview_of_all()
+    quiet = QUIET_CRAWLS * 60 * int(os.environ.get("CRAWL_MINUTES", "5"))
+    st.html(sign(found.totals.last_scored, quiet))
+    if not found.latest:
+        st.html("<p>Nothing has been scored yet. The first posts come with the first crawl.</p>")
+        return
+    st.html(figures(found, found.latest[0]))
+    st.html('<h2 class="chart-title">What a threshold flags</h2>')
+    now = float(found.latest[0]["threshold"])
+    tried = st.slider(
+        "Threshold to try", 0.0, 1.0, now, 0.01, key="threshold", persist_state="session"
     )
-    dot = "live" if totals.last_scored else "live off"
-    st.html(f'<p class="last-sign"><span class="{dot}"></span>{last}</p>')
+    total = sum(row["posts"] for row in found.scores)
+    would, does = charts.would_flag(found.scores, tried), charts.would_flag(found.scores, now)
+    st.html(
+        f'<p id="would-flag">From {tried:.2f} on it would flag <strong>{would:,}</strong> of the '
+        f"newest {total:,} posts; from {now:.2f}, as now, {does:,}.</p>"
+    )
+    left, middle, right = st.columns(3)
+    left.html(
+        '<h2 class="chart-title">Scores, and the threshold tried</h2>'
+        + charts.histogram(found.scores, tried)
+    )
+    middle.html(
+        '<h2 class="chart-title">Posts scored over time</h2>' + charts.over_time(found.over_time)
+    )
+    right.html(
+        '<h2 class="chart-title">Text against video</h2>' + charts.text_against_video(found.latest)
+    )
 
 
-def figures(totals: Totals, newest: Row) -> None:
+def figures(found: Overview, newest: Row) -> str:
     """The row of numbers."""
-    first, second, third, fourth = st.columns(4)
-    plain = {"delta_color": "off", "delta_arrow": "off", "border": True}
-    first.metric("Posts scored", f"{totals.posts:,}", f"by {totals.authors:,} authors", **plain)
-    second.metric(
-        "Flagged", f"{totals.flagged:,}", f"{totals.flagged / totals.posts:.0%} of all", **plain
+    totals = found.totals
+    average = "–" if totals.average is None else f"{totals.average:.2f}"
+    share = f"{totals.flagged / totals.posts:.0%} of all" if totals.posts else ""
+    numbers = (
+        ("Posts scored", f"{totals.posts:,}", f"by {totals.authors:,} authors"),
+        ("Flagged", f"{totals.flagged:,}", share),
+        ("To review", at_most(totals.waiting), "flagged, and nobody has decided"),
+        ("Average score", average, "0 is harmless, 1 is not"),
+        ("Threshold", f"{newest['threshold']:g}", how_scored(newest)),
     )
-    third.metric("Average score", f"{totals.average:.2f}", "0 is harmless, 1 is not", **plain)
-    fourth.metric("Threshold", f"{newest['threshold']:g}", how_scored(newest), **plain)
+    inner = "".join(
+        f"<div><dt>{name}</dt><dd>{number}</dd><dd>{more}</dd></div>"
+        for name, number, more in numbers
+    )
+    return f'<dl class="figures">{inner}</dl>'
 
 
-def table(rows: list[Row]) -> None:
-    """Posts with their scores."""
-    if not rows:
-        st.caption("None.")
-        return
-    score = {"min_value": 0.0, "max_value": 1.0, "format": "%.2f", "width": "small"}
-    st.dataframe(
-        pd.DataFrame(rows, columns=COLUMNS),
-        hide_index=True,
-        height=min(TABLE_ROWS, len(rows) + 1) * ROW_PIXELS + 3,
-        column_config={
-            "post_id": st.column_config.TextColumn("post", width="small"),
-            "caption": st.column_config.TextColumn("caption", width="large"),
-            "language": st.column_config.TextColumn("lang", width=60),
-            "score": st.column_config.ProgressColumn("score", **score),
-            "text_score": st.column_config.NumberColumn("text", format="%.2f", width=70),
-            "video_score": st.column_config.NumberColumn("video", format="%.2f", width=70),
-            "scored_at": st.column_config.DatetimeColumn("scored", format="HH:mm:ss", width=90),
-            "deleted_at": st.column_config.DatetimeColumn("gone", format="MMM D HH:mm", width=100),
-        },
+def at_most(number: int) -> str:
+    """A count that ends somewhere."""
+    return f"{number:,}" if number <= queries.COUNTED else f"more than {queries.COUNTED:,}"
+
+
+@refreshed
+def posts(wanted: Filter) -> None:
+    """The posts of the filter, a page at a time."""
+    order = st.selectbox(
+        "Sorted by", list(queries.ORDERS), key="order", bind="query-params", persist_state="session"
+    )
+    pages: list[Row | None] = st.session_state.setdefault("pages", [None])
+    if st.session_state.get("pages_of") != (wanted, order):
+        st.session_state.pages_of, pages[:] = (wanted, order), [None]
+    rows = store().posts(wanted, order, pages[-1], PAGE_ROWS + 1)
+    shown = rows[:PAGE_ROWS]
+    number = at_most(store().count(wanted))
+    st.html(f'<p id="found">{number} found, page {len(pages)}.</p>')
+    if shown:
+        st.html(table(shown, link))
+    before, after, download = st.columns([1, 1, 2])
+    before.button(
+        "Page before", shortcut="Left", disabled=len(pages) == 1, on_click=pages.pop, key="before"
+    )
+    after.button(
+        "Next page",
+        shortcut="Right",
+        disabled=len(rows) <= PAGE_ROWS,
+        on_click=pages.append,
+        args=(shown[-1] if shown else None,),
+        key="after",
+    )
+    download.download_button(
+        f"CSV of these, {CSV_ROWS:,} rows at most",
+        lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS)),
+        "posts.csv",
+        "text/csv",
+        on_click="ignore",
+        key="csv",
     )
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
-def searched(post_id: str) -> None:
+@refreshed
+def one_post(post_id: str) -> None:
     """The post that was asked for, as soon as it is there."""
-    try:
-        row = store().one(post_id)
-    except Unavailable:
-        return
+    row = store().one(post_id)
     if row is None:
-        st.info(f"No post {post_id} has been scored yet. This page looks again by itself.")
-    else:
-        st.html(card(row))
-
-
-@st.fragment(run_every=REFRESH_SECONDS)
-def all_posts() -> None:
-    """Everything else, kept fresh."""
-    try:
-        totals, rows = overview()
-    except Unavailable as error:
-        st.warning(
-            f"The database does not answer; trying again every {REFRESH_SECONDS} seconds. ({error})"
+        st.html(
+            f"<p>No post <code>{escape(post_id)}</code> has been scored yet."
+            " This page looks again by itself.</p>"
         )
         return
-    last_sign(totals)
-    if not rows:
-        st.info("Nothing has been scored yet. The first posts come with the crawler's first run.")
-        return
-    figures(totals, rows[0])
-    left, right = st.columns(2)
-    with left.container(border=True):
-        st.markdown("**Scores**, and the threshold")
-        st.altair_chart(charts.histogram(rows))
-    with right.container(border=True):
-        st.markdown("**Text against video**, one point for each post")
-        st.altair_chart(charts.text_against_video(rows))
-    flagged = [row for row in rows if row["flagged"]]
-    one, two = st.tabs([f"Flagged · {len(flagged)}", f"All · {len(rows)}"])
-    with one:
-        table(sorted(flagged, key=lambda row: row["score"], reverse=True))
-    with two:
-        table(rows)
+    clip, words = st.columns([1, 2])
+    with clip:
+        review.play(row["video_url"])
+    words.html(card(row) + trail(store().trail(post_id)))
+
+
+@refreshed
+def reviewed(wanted: Filter) -> None:
+    """Posts to decide on, one at a time."""
+    review.draw(store(), wanted)
+
+
+def link(post_id: str) -> str:
+    """The address of a post; everything else stays as it is chosen."""
+    return "?" + urlencode({**st.query_params.to_dict(), "post": post_id})
+
+
+def chosen() -> Filter:
+    """What the reader has set at the side: kept in the address, so that a reload keeps it too."""
+    with st.sidebar:
+        st.html('<h2 class="chart-title">Filter</h2>')
+        search = st.text_input("Words of the caption", key="search", bind="query-params")
+        author = st.text_input("Author", key="author", bind="query-params")
+        language = st.text_input("Language", key="language", bind="query-params")
+        verdict = st.selectbox(
+            "Verdict", ("flagged", "clear", "any"), key="verdict", bind="query-params"
+        )
+        decision = st.selectbox(
+            "Decision",
+            ("undecided", *queries.DECISIONS, "any"),
+            key="decision",
+            bind="query-params",
+        )
+        low, high = st.slider("Score", 0.0, 1.0, (0.0, 1.0), 0.01, key="score", bind="query-params")
+        hours = st.selectbox("Scored", list(queries.HOURS), key="hours", bind="query-params")
+    return Filter(
+        search=search or "",
+        author=author or "",
+        language=language or "",
+        verdict=verdict,
+        decision=decision,
+        low=low,
+        high=high,
+        hours=queries.HOURS[hours],
+    )
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.set_page_config(page_title="TikTok Safety", page_icon="🛡️", layout="wide")
     st.html(HERE / "page.css")
+    wanted = chosen()
     heading, search = st.columns([3, 2], vertical_alignment="center")
     heading.html('<h1 class="safety-title">TikTok Safety</h1>')
     asked = search.text_input(
@@ -141,10 +219,26 @@ def main() -> None:
     )
     post_id = (asked or "").strip()
     if post_id:
-        st.html('<a class="back" href="/" target="_self">← all posts</a>')
-        searched(post_id)
+        others = {name: value for name, value in st.query_params.items() if name != "post"}
+        address = escape("?" + urlencode(others))
+        st.html(f'<a class="back" href="{address}" target="_self">← all posts</a>')
+        one_post(post_id)
+        return
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        required=True,
+        key="view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if view == "Review":
+        reviewed(wanted)
+    elif view == "Posts":
+        posts(wanted)
     else:
-        all_posts()
+        overview()
 
 
 main()

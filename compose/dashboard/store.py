@@ -1,37 +1,19 @@
-"""What the page shows, as PostgreSQL has it. Nothing here writes."""
+"""The page's way to PostgreSQL: it reads as one role, and decides as another."""
 
 import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import Connection, Error
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-SECONDS = 5
-LATEST = 500
+import queries
+from queries import Filter, Row
 
-TOTALS = """
-SELECT posts, flagged, (score / nullif(posts, 0))::double precision AS average, authors,
-       (SELECT max(scored_at) FROM scored_posts) AS last_scored
-FROM scored_totals
-"""
-# A post that is gone from the feed keeps its row: when it went is what the crawler remembers.
-NEWEST = """
-SELECT scored.*, crawled.deleted_at
-FROM (SELECT * FROM scored_posts ORDER BY scored_at DESC, post_id LIMIT %s) AS scored
-LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id
-ORDER BY scored.scored_at DESC, scored.post_id
-"""
-ONE = """
-SELECT scored.*, crawled.deleted_at
-FROM scored_posts AS scored LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id
-WHERE scored.post_id = %s
-"""
-
-Row = dict[str, Any]
+SECONDS = 3
 
 
 class Unavailable(Exception):
@@ -40,66 +22,105 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Totals:
-    """Counts over all scored posts; last_scored is None while there are none."""
+    """Counts over all scored posts; last_scored is None while there are none. `waiting` are the
+    flagged ones that nobody has decided on, queries.COUNTED + 1 at most."""
 
     posts: int = 0
     flagged: int = 0
     average: float | None = None
     authors: int = 0
     last_scored: datetime | None = None
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the figures and the charts are made of."""
+
+    totals: Totals
+    scores: list[Row]
+    over_time: list[Row]
+    latest: list[Row]
 
 
 class Store:
-    """Reads the table scored_posts. Safe to use from several threads."""
+    """Reads posts, and writes decisions. Safe to use from several threads."""
 
-    def __init__(self, password: str, host: str, database: str, user: str) -> None:
-        self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
-            kwargs={
-                "host": host,
-                "dbname": database,
-                "user": user,
-                "password": password,
-                "row_factory": dict_row,
-                "autocommit": True,
-                "connect_timeout": SECONDS,
-                "options": f"-c statement_timeout={SECONDS}s -c default_transaction_read_only=on",
-            },
-            connection_class=Connection[DictRow],
-            min_size=1,
-            max_size=4,
-            timeout=SECONDS,
-            # A connection from before a restart of the database is replaced, not handed out.
-            check=ConnectionPool.check_connection,
-            open=True,
+    def __init__(self) -> None:
+        self._reader = _pool("reader", "POSTGRES_PASSWORD_FILE", "on")
+        self._moderator = _pool("moderator", "MODERATOR_PASSWORD_FILE", "off")
+
+    def overview(self) -> Overview:
+        """Figures over everything, charts of the newest. Raises Unavailable."""
+        totals = self._read((queries.TOTALS, []))
+        return Overview(
+            totals=Totals(**totals[0]) if totals else Totals(),
+            scores=self._read((queries.SCORES, [])),
+            over_time=self._read((queries.OVER_TIME, [])),
+            latest=self._read((queries.LATEST, [])),
         )
 
-    @classmethod
-    def from_environment(cls) -> "Store":
-        """The store that the container's variables name."""
-        return cls(
-            password=Path(os.environ["POSTGRES_PASSWORD_FILE"]).read_text().rstrip("\n"),
-            host=os.environ.get("POSTGRES_HOST", "postgres"),
-            database=os.environ.get("POSTGRES_DB", "tiktok_safety_db"),
-            user=os.environ.get("POSTGRES_USER", "reader"),
-        )
+    def posts(self, wanted: Filter, order: str, after: Row | None, limit: int) -> list[Row]:
+        """One page of a filter. Raises Unavailable."""
+        return self._read(queries.posts(wanted, order, after, limit))
 
-    def totals(self) -> Totals:
-        """Counts over everything. Raises Unavailable."""
-        rows = self._read(TOTALS)
-        return Totals(**rows[0]) if rows else Totals()
-
-    def newest(self) -> list[Row]:
-        """The rows scored last, newest first, LATEST at most. Raises Unavailable."""
-        return self._read(NEWEST, LATEST)
+    def count(self, wanted: Filter) -> int:
+        """How many posts a filter has, as far as they are counted. Raises Unavailable."""
+        return int(self._read(queries.count(wanted))[0]["posts"])
 
     def one(self, post_id: str) -> Row | None:
         """The row of one post. Raises Unavailable."""
-        rows = self._read(ONE, post_id)
+        rows = self._read((queries.ONE, [post_id]))
         return rows[0] if rows else None
 
-    def _read(self, query: str, *parameters: object) -> list[Row]:
-        try:
-            with self._pool.connection() as connection:
-                return connection.execute(query, parameters or None).fetchall()
-        except (Error, PoolTimeout) as error:
-            raise Unavailable(str(error)) from error
+    def trail(self, post_id: str) -> list[Row]:
+        """What was decided on a post, the last first. Raises Unavailable."""
+        return self._read((queries.TRAIL, [post_id]))
+
+    def decide(self, post_id: str, decision: str | None, who: str, seen: str | None) -> bool:
+        """Writes a decision and its line of the trail; not where somebody has decided otherwise
+        than `seen` meanwhile. Raises Unavailable."""
+        rows = _ask(self._moderator, (queries.DECIDE, [post_id, decision, who, seen]))
+        return bool(rows[0]["done"])
+
+    def _read(self, query: queries.Query) -> list[Row]:
+        return _ask(self._reader, query)
+
+
+Pool: TypeAlias = ConnectionPool[Connection[DictRow]]
+
+
+def _pool(role: str, password_file: str, read_only: str) -> Pool:
+    options = f"-c statement_timeout={SECONDS}s -c default_transaction_read_only={read_only}"
+    return ConnectionPool(
+        kwargs={
+            "host": os.environ.get("POSTGRES_HOST", "postgres"),
+            "dbname": os.environ.get("POSTGRES_DB", "tiktok_safety_db"),
+            "user": role,
+            "password": Path(os.environ[password_file]).read_text().rstrip("\n"),
+            "row_factory": dict_row,
+            "autocommit": True,
+            "connect_timeout": SECONDS,
+            "options": options,
+            # A server that vanished without a word is noticed, too.
+            "tcp_user_timeout": SECONDS * 1000,
+        },
+        connection_class=Connection[DictRow],
+        min_size=0,
+        max_size=4,
+        timeout=SECONDS,
+        # Each question tries again by itself: a pool that waits longer and longer comes back late.
+        reconnect_timeout=SECONDS,
+        # A connection from before a restart of the database is replaced, not handed out.
+        check=ConnectionPool.check_connection,
+        open=True,
+    )
+
+
+def _ask(pool: Pool, query: queries.Query) -> list[dict[str, Any]]:
+    statement, values = query
+    try:
+        with pool.connection() as connection:
+            return connection.execute(statement, values or None).fetchall()
+    except (Error, PoolTimeout) as error:
+        raise Unavailable(str(error)) from error

@@ -12,14 +12,15 @@ import psycopg
 SECRETS = Path("/run/secrets")
 OWNER = "owner"
 """Has the tables, and nobody comes as it: migrations are run on its behalf."""
-USERS = ("writer", "reader", "crawler", "airflow")
-"""The job's, the dashboard's, the DAG's, and Airflow's own, which has a database to itself."""
+USERS = ("writer", "reader", "moderator", "crawler", "airflow")
+"""The job's, the dashboard's two, the DAG's, and Airflow's own, which has a database to itself."""
 GRANTS = {
     "scored_posts": {"writer": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
     "scoring_models": {"writer": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
     "scored_totals": {"reader": "SELECT"},
     "scored_authors": {"reader": "SELECT"},
     "crawled_posts": {"crawler": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
+    "decisions": {"reader": "SELECT"},
 }
 COUNTING = ("scored_posts_came", "scored_posts_went", "scored_posts_emptied")
 """Triggers that write what the writer itself may not."""
@@ -67,7 +68,9 @@ def make_roles(database: psycopg.Connection[Any]) -> None:
     for name, is_this in found:
         database.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
         if is_this:
-            database.execute(f"GRANT CONNECT ON DATABASE {name} TO writer, reader, crawler")
+            database.execute(
+                f"GRANT CONNECT ON DATABASE {name} TO writer, reader, moderator, crawler"
+            )
     database.execute(f"GRANT CREATE ON SCHEMA public TO {OWNER}")
     database.execute(OURS)
 
@@ -82,6 +85,8 @@ def grant(database: psycopg.Connection[Any]) -> None:
             database.execute(f"REVOKE ALL ON {table} FROM {role}")
         for role, right in rights.items():
             database.execute(f"GRANT {right} ON {table} TO {role}")
+    # All that it may do: a decision without its line of the trail can't be made.
+    database.execute("GRANT EXECUTE ON FUNCTION decide TO moderator")
     for function in COUNTING:
         database.execute(
             f"ALTER FUNCTION {function}() SECURITY DEFINER"

@@ -35,7 +35,9 @@ PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105
 EXAMPLE = "only-for-development"
 """The password of `.env.example`, which a database without any `.env` had."""
 SECRET = "postgres_password"  # noqa: S105
-OF_ROLES = tuple(f"POSTGRES_{role}_PASSWORD" for role in ("WRITER", "READER", "CRAWLER", "AIRFLOW"))
+OF_ROLES = tuple(
+    f"POSTGRES_{role}_PASSWORD" for role in ("WRITER", "READER", "MODERATOR", "CRAWLER", "AIRFLOW")
+)
 """The database takes these over at each start: none has to be found again."""
 FILES = {"hub": COMPOSE, "airgap": f"{COMPOSE}:{AIRGAP}"}
 BASES = {"hub": HUB_BASE, "airgap": AIRGAP_BASE}

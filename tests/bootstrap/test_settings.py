@@ -70,7 +70,7 @@ def test_a_first_one_is_made_for_its_owner_alone(root: Path) -> None:
     assert base == "BASE_IMAGE=composetasks/base:bookworm"
     assert len(password.removeprefix("POSTGRES_PASSWORD=")) >= 24
     assert [line.partition("=")[0] for line in of_roles] == list(OF_ROLES)
-    assert len({line.partition("=")[2] for line in (password, *of_roles)}) == 5
+    assert len({line.partition("=")[2] for line in (password, *of_roles)}) == 6
     assert stat.S_IMODE((root / ".env").stat().st_mode) == 0o600
     assert ".env made" in said
     assert password.partition("=")[2] not in said

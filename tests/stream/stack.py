@@ -68,7 +68,7 @@ class Stack:
         self._health = health
         self.passwords = {
             f"POSTGRES_{role}PASSWORD": f"{role.lower()}{secrets.token_hex(12)}"
-            for role in ("", "WRITER_", "READER_", "CRAWLER_", "AIRFLOW_")
+            for role in ("", "WRITER_", "READER_", "MODERATOR_", "CRAWLER_", "AIRFLOW_")
         }
         self.settings = settings
         self._pause = threading.Event()

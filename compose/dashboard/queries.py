@@ -1,0 +1,153 @@
+"""What the page asks the database: statements and their values. Nothing here connects.
+
+Rows are found by an index and paged by key, so that the last page of a million costs what the
+first does.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+Query = tuple[str, list[Any]]
+
+CHECKS = "verify"
+"""Author of the posts that `inv verify` sends: they are nobody's, and in no figure."""
+SLOTS = 40
+"""Parts that the time of the newest posts is cut into."""
+COUNTED = 1000
+"""Posts that are counted one by one, at most."""
+DECISIONS = ("keep", "remove", "unsure")
+HOURS = {"any time": None, "last hour": 1, "last day": 24, "last week": 168}
+ORDERS = {
+    "highest score": ("score", "DESC"),
+    "newest": ("scored_at", "DESC"),
+    "oldest": ("scored_at", "ASC"),
+}
+"""By what posts are sorted, and then by their ids in the same direction."""
+
+TOTALS = """
+SELECT kept.posts - checks.posts AS posts, kept.flagged - checks.flagged AS flagged,
+       ((kept.score - checks.score) / nullif(kept.posts - checks.posts, 0))::double precision
+           AS average,
+       kept.authors - (checks.posts > 0)::int AS authors,
+       (SELECT max(scored_at) FROM scored_posts) AS last_scored,
+       (SELECT count(*) FROM (
+            SELECT FROM scored_posts WHERE flagged AND decision IS NULL AND author <> 'verify'
+            LIMIT 1001
+        ) AS counted) AS waiting
+FROM scored_totals AS kept, (
+    SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged,
+           coalesce(sum(score::numeric), 0) AS score
+    FROM scored_posts WHERE author = 'verify'
+) AS checks
+"""
+# As `numeric`: 0.29 is a hundred times 0.29 there, and not a little less.
+SCORES = """
+SELECT floor(score::numeric * 100)::int AS cent, flagged, count(*) AS posts
+FROM (
+    SELECT score, flagged FROM scored_posts WHERE author <> 'verify'
+    ORDER BY scored_at DESC, post_id DESC LIMIT 2000
+) AS newest
+GROUP BY cent, flagged
+"""
+OVER_TIME = """
+WITH newest AS (
+    SELECT score, flagged, scored_at FROM scored_posts WHERE author <> 'verify'
+    ORDER BY scored_at DESC, post_id DESC LIMIT 2000
+), span AS (
+    SELECT extract(epoch FROM min(scored_at)) AS start,
+           extract(epoch FROM max(scored_at)) + 1 AS stop FROM newest
+)
+SELECT width_bucket(extract(epoch FROM scored_at), start, stop, 40) AS slot, count(*) AS posts,
+       count(*) FILTER (WHERE flagged) AS flagged, avg(score) AS average,
+       min(scored_at) AS first, max(scored_at) AS last
+FROM newest, span GROUP BY slot ORDER BY slot
+"""
+LATEST = """
+SELECT post_id, caption, text_score, video_score, score, flagged, fusion, text_weight, threshold
+FROM scored_posts WHERE author <> 'verify' ORDER BY scored_at DESC, post_id DESC LIMIT 300
+"""
+# A post that is gone from the feed keeps its row: when it went is what the crawler remembers.
+ONE = """
+SELECT scored.*, crawled.deleted_at
+FROM scored_posts AS scored LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id
+WHERE scored.post_id = %s
+"""
+TRAIL = """
+SELECT decided_at, decided_by, before, after FROM decisions WHERE post_id = %s
+ORDER BY number DESC LIMIT 20
+"""
+DECIDE = "SELECT decide(%s, %s, %s, %s) AS done"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which posts are wanted; an empty text is any. `hours` are those before now."""
+
+    search: str = ""
+    author: str = ""
+    language: str = ""
+    verdict: str = "flagged"
+    decision: str = "undecided"
+    low: float = 0.0
+    high: float = 1.0
+    hours: int | None = None
+
+
+def posts(wanted: Filter, order: str, after: Row | None = None, limit: int = 25) -> Query:
+    """The posts of a filter behind `after`, which is the last one of the page before."""
+    column, direction = ORDERS[order]
+    conditions, values = _conditions(wanted)
+    if after is not None:
+        compare = "<" if direction == "DESC" else ">"
+        conditions.append(f"({column}, post_id) {compare} (%s, %s)")
+        values += [after[column], after["post_id"]]
+    by = f"{column} {direction}, post_id {direction}"
+    parts = (
+        "SELECT scored.*, crawled.deleted_at FROM (SELECT * FROM scored_posts WHERE",
+        " AND ".join(conditions),
+        f"ORDER BY {by} LIMIT %s) AS scored",
+        "LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id ORDER BY",
+        ", ".join(f"scored.{name}" for name in by.split(", ")),
+    )
+    return " ".join(parts), [*values, limit]
+
+
+def count(wanted: Filter) -> Query:
+    """How many there are, COUNTED + 1 at most."""
+    conditions, values = _conditions(wanted)
+    parts = (
+        "SELECT count(*) AS posts FROM (SELECT FROM scored_posts WHERE",
+        " AND ".join(conditions),
+        "LIMIT %s) AS counted",
+    )
+    return " ".join(parts), [*values, COUNTED + 1]
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
+    given: list[tuple[str, Any]] = []
+    if wanted.search.strip():
+        given.append(
+            (
+                "to_tsvector('simple', caption) @@ websearch_to_tsquery('simple', %s)",
+                wanted.search,
+            )
+        )
+    author = wanted.author.strip().removeprefix("@")
+    given.append(("author = %s", author) if author else ("author <> %s", CHECKS))
+    if wanted.language.strip():
+        given.append(("language = %s", wanted.language.strip()))
+    if wanted.low > 0:
+        given.append(("score >= %s", wanted.low))
+    if wanted.high < 1:
+        given.append(("score <= %s", wanted.high))
+    if wanted.hours is not None:
+        given.append(("scored_at >= now() - %s * interval '1 hour'", wanted.hours))
+    if wanted.decision in DECISIONS:
+        given.append(("decision = %s", wanted.decision))
+    plain = []
+    if wanted.verdict != "any":
+        plain.append("flagged" if wanted.verdict == "flagged" else "NOT flagged")
+    if wanted.decision == "undecided":
+        plain.append("decision IS NULL")
+    return [*plain, *(text for text, _ in given)], [value for _, value in given]

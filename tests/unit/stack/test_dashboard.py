@@ -1,0 +1,122 @@
+"""What the dashboard shows and asks, as values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+import charts
+import queries
+from card import card, moment, sign, trail
+from clips import clip, inside
+from listing import as_csv, table
+from queries import Filter
+
+EVIL = '=1+1 <b>[x](http://evil)</b>"'
+WHEN = datetime(2026, 3, 1, 12, 30, tzinfo=timezone(timedelta(hours=7)))
+
+
+def a_row(**changes: Any) -> queries.Row:
+    """A row as the database gives it."""
+    return {
+        "post_id": "p1",
+        "author": "mai",
+        "caption": "a caption",
+        "language": "vi",
+        "video_url": "http://feed:8000/clips/p1.mp4",
+        "text_score": 0.25,
+        "video_score": 0.75,
+        "score": 0.6,
+        "flagged": True,
+        "fusion": True,
+        "text_weight": 0.3,
+        "threshold": 0.5,
+        "code_version": "c0de",
+        "posted_at": WHEN,
+        "scored_at": WHEN,
+        "deleted_at": None,
+        "decision": None,
+        **changes,
+    }
+
+
+def test_no_text_of_a_post_is_markup_or_a_formula() -> None:
+    names = ("post_id", "author", "caption", "language", "code_version")
+    row = a_row(**dict.fromkeys(names, EVIL))
+    line = {"decided_at": WHEN, "decided_by": EVIL, "before": None, "after": "keep"}
+    for shown in (card(row), table([row], lambda post_id: f"?post={post_id}"), trail([line])):
+        assert "<b>[" not in shown
+        assert "&lt;b&gt;[x](http://evil)&lt;/b&gt;&quot;" in shown
+    assert "<b>[" not in charts.text_against_video([row])
+    cells = list(csv.DictReader(io.StringIO(as_csv([row]))))
+    assert cells[0]["caption"] == f"'{EVIL}"
+    assert cells[0]["score"] == "0.6"
+    assert cells[0]["scored_at"] == "2026-03-01T12:30:00+07:00"
+
+
+def test_a_time_has_its_date_and_its_zone() -> None:
+    assert moment(WHEN) == (
+        '<time datetime="2026-03-01T05:30:00+00:00">2026-03-01 05:30:00 UTC</time>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("before_now", "state", "words"),
+    [
+        (None, "off", "waiting for the first post"),
+        (timedelta(seconds=5), "on", "last post scored"),
+        (timedelta(days=9), "off", "no new post: the last was scored 9 d ago"),
+    ],
+)
+def test_the_sign_is_on_for_a_while_after_a_post(
+    before_now: timedelta | None, state: str, words: str
+) -> None:
+    last = None if before_now is None else datetime.now(timezone.utc) - before_now
+    shown = sign(last, 900)
+    assert f'data-live="{state}"' in shown
+    assert words in shown
+
+
+def test_a_threshold_flags_what_has_its_score_or_more() -> None:
+    scores = [
+        {"cent": 28, "flagged": False, "posts": 5},
+        {"cent": 29, "flagged": False, "posts": 2},
+        {"cent": 100, "flagged": True, "posts": 1},
+    ]
+    assert [charts.would_flag(scores, at) for at in (0.0, 0.29, 0.3, 1.0)] == [8, 3, 1, 1]
+    assert "Scores of the newest 8 posts: 1 of them flagged" in charts.histogram(scores, 0.29)
+
+
+def test_a_filter_is_conditions_and_values_that_stand_apart() -> None:
+    wanted = Filter(EVIL, " @mai ", "vi", "any", "keep", low=0.2, high=0.9, hours=24)
+    text, values = queries.posts(wanted, "oldest", a_row(), limit=7)
+    assert values == [EVIL, "mai", "vi", 0.2, 0.9, 24, "keep", WHEN, "p1", 7]
+    assert text.count("%s") == len(values)
+    assert "evil" not in text
+    assert "(scored_at, post_id) > (%s, %s)" in text
+    assert "ORDER BY scored_at ASC, post_id ASC LIMIT %s" in text
+
+
+def test_posts_of_checks_are_in_no_list_unless_they_are_asked_for() -> None:
+    text, values = queries.count(Filter())
+    assert text.startswith("SELECT count(*) AS posts FROM (SELECT FROM scored_posts WHERE flagged")
+    assert "author <> %s" in text
+    assert values == [queries.CHECKS, queries.COUNTED + 1]
+    assert "author = %s" in queries.count(Filter(author="verify"))[0]
+
+
+def test_only_a_clip_of_the_hosts_named_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inside("feed:8000", "other, feed:8000")
+    assert inside("Feed:9", "feed")
+    assert not inside("feed:9", "feed:8000")
+    assert not inside("feed:8000@evil", "feed:8000")
+    assert not inside("", "")
+    monkeypatch.setenv("CLIP_HOSTS", "feed:8000")
+    assert clip("https://example.com/a.mp4") == "https://example.com/a.mp4"
+    assert clip("file:///etc/passwd") is None
+    assert clip("javascript:alert(1)") is None
+    assert clip("http://[") is None
