@@ -118,10 +118,10 @@ def posts(wanted: Filter) -> None:
     pages: list[Row | None] = st.session_state.setdefault("pages", [None])
     if st.session_state.get("pages_of") != (wanted, order):
         st.session_state.pages_of, pages[:] = (wanted, order), [None]
-    rows = store().posts(wanted, order, pages[-1], PAGE_ROWS + 1)
+    number = store().count(wanted)
+    rows = store().posts(wanted, order, pages[-1], PAGE_ROWS + 1, number)
     shown = rows[:PAGE_ROWS]
-    number = at_most(store().count(wanted))
-    st.html(f'<p id="found">{number} found, page {len(pages)}.</p>')
+    st.html(f'<p id="found">{at_most(number)} found, page {len(pages)}.</p>')
     if shown:
         st.html(table(shown, link))
     before, after, download = st.columns([1, 1, 2])
@@ -138,7 +138,7 @@ def posts(wanted: Filter) -> None:
     )
     download.download_button(
         f"CSV of these, {CSV_ROWS:,} rows at most",
-        lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS)),
+        lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS, number)),
         "posts.csv",
         "text/csv",
         on_click="ignore",

@@ -1,7 +1,9 @@
 """What the page asks the database: statements and their values. Nothing here connects.
 
 Rows are found by an index and paged by key, so that the last page of a million costs what the
-first does.
+first does. Of many, the index of their order is walked until a page is full; few are found by
+whatever index finds them, and sorted: PostgreSQL can't know how often a word of a caption occurs,
+and would walk past a million others to the one post that has it.
 """
 
 from dataclasses import dataclass
@@ -10,11 +12,14 @@ from typing import Any
 Row = dict[str, Any]
 Query = tuple[str, list[Any]]
 
+BY_INDEX = ("enable_seqscan", "off")
+"""A setting of PostgreSQL's planner for the page. That takes posts to lie in no order, and would
+count a few hundred decided ones by reading the million before them: they were written last."""
 CHECKS = "verify"
 """Author of the posts that `inv verify` sends: they are nobody's, and in no figure."""
 SLOTS = 40
 """Parts that the time of the newest posts is cut into."""
-COUNTED = 1000
+COUNTED = 500
 """Posts that are counted one by one, at most."""
 DECISIONS = ("keep", "remove", "unsure")
 HOURS = {"any time": None, "last hour": 1, "last day": 24, "last week": 168}
@@ -33,7 +38,7 @@ SELECT kept.posts - checks.posts AS posts, kept.flagged - checks.flagged AS flag
        (SELECT max(scored_at) FROM scored_posts) AS last_scored,
        (SELECT count(*) FROM (
             SELECT FROM scored_posts WHERE flagged AND decision IS NULL AND author <> 'verify'
-            LIMIT 1001
+            LIMIT 501
         ) AS counted) AS waiting
 FROM scored_totals AS kept, (
     SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged,
@@ -94,17 +99,26 @@ class Filter:
     hours: int | None = None
 
 
-def posts(wanted: Filter, order: str, after: Row | None = None, limit: int = 25) -> Query:
-    """The posts of a filter behind `after`, which is the last one of the page before."""
+def posts(
+    wanted: Filter, order: str, after: Row | None = None, limit: int = 25, *, few: bool = False
+) -> Query:
+    """The posts of a filter behind `after`, which is the last one of the page before. `few` says
+    that it has COUNTED at most."""
     column, direction = ORDERS[order]
     conditions, values = _conditions(wanted)
+    start = ["SELECT * FROM scored_posts WHERE"]
+    if few:
+        found = [*start, " AND ".join(conditions)]
+        start = ["WITH found AS MATERIALIZED (", *found, ") SELECT * FROM found WHERE"]
+        conditions = ["true"]
     if after is not None:
         compare = "<" if direction == "DESC" else ">"
         conditions.append(f"({column}, post_id) {compare} (%s, %s)")
         values += [after[column], after["post_id"]]
     by = f"{column} {direction}, post_id {direction}"
     parts = (
-        "SELECT scored.*, crawled.deleted_at FROM (SELECT * FROM scored_posts WHERE",
+        "SELECT scored.*, crawled.deleted_at FROM (",
+        *start,
         " AND ".join(conditions),
         f"ORDER BY {by} LIMIT %s) AS scored",
         "LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id ORDER BY",

@@ -62,7 +62,7 @@ def _turn(store: Store, wanted: Filter) -> Row | None:
     state = st.session_state
     row = store.one(state.shown) if state.shown else None
     if row is None:
-        found = store.posts(wanted, ORDER, state.passed, 1)
+        found = store.posts(wanted, ORDER, state.passed, 1, store.count(wanted))
         row = found[0] if found else None
     state.shown = row and row["post_id"]
     return row

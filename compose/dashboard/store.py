@@ -60,9 +60,12 @@ class Store:
             latest=self._read((queries.LATEST, [])),
         )
 
-    def posts(self, wanted: Filter, order: str, after: Row | None, limit: int) -> list[Row]:
-        """One page of a filter. Raises Unavailable."""
-        return self._read(queries.posts(wanted, order, after, limit))
+    def posts(
+        self, wanted: Filter, order: str, after: Row | None, limit: int, number: int
+    ) -> list[Row]:
+        """One page of a filter, of which :meth:`count` counted `number`. Raises Unavailable."""
+        few = number <= queries.COUNTED
+        return self._read(queries.posts(wanted, order, after, limit, few=few))
 
     def count(self, wanted: Filter) -> int:
         """How many posts a filter has, as far as they are counted. Raises Unavailable."""
@@ -91,7 +94,12 @@ Pool: TypeAlias = ConnectionPool[Connection[DictRow]]
 
 
 def _pool(role: str, password_file: str, read_only: str) -> Pool:
-    options = f"-c statement_timeout={SECONDS}s -c default_transaction_read_only={read_only}"
+    settings = (
+        ("statement_timeout", f"{SECONDS}s"),
+        ("default_transaction_read_only", read_only),
+        queries.BY_INDEX,
+    )
+    options = " ".join(f"-c {name}={value}" for name, value in settings)
     return ConnectionPool(
         kwargs={
             "host": os.environ.get("POSTGRES_HOST", "postgres"),

@@ -91,9 +91,10 @@ def test_a_threshold_flags_what_has_its_score_or_more() -> None:
     assert "Scores of the newest 8 posts: 1 of them flagged" in charts.histogram(scores, 0.29)
 
 
-def test_a_filter_is_conditions_and_values_that_stand_apart() -> None:
+@pytest.mark.parametrize("few", [True, False])
+def test_a_filter_is_conditions_and_values_that_stand_apart(few: bool) -> None:
     wanted = Filter(EVIL, " @mai ", "vi", "any", "keep", low=0.2, high=0.9, hours=24)
-    text, values = queries.posts(wanted, "oldest", a_row(), limit=7)
+    text, values = queries.posts(wanted, "oldest", a_row(), limit=7, few=few)
     assert values == [EVIL, "mai", "vi", 0.2, 0.9, 24, "keep", WHEN, "p1", 7]
     assert text.count("%s") == len(values)
     assert "evil" not in text
