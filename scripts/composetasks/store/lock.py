@@ -46,7 +46,13 @@ def take_over(path: Path, verb: str, grace_seconds: float) -> Iterator[None]:
 def _held(path: Path, verb: str, acquire: Callable[[int], None]) -> Iterator[None]:
     descriptor = _opened(path, acquire)
     try:
-        holder = {"pid": os.getpid(), "verb": verb, "since": now()}
+        process = owner.of(os.getpid())
+        holder = {
+            "pid": os.getpid(),
+            "process": process.text if process else "",
+            "verb": verb,
+            "since": now(),
+        }
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         try:
@@ -94,8 +100,8 @@ def _take(descriptor: int, grace_seconds: float) -> None:
             return
         except BlockingIOError:
             pass
-        holder = owner.of(_holder_pid(descriptor))
-        if holder is not None and holder.pid != os.getpid():
+        holder = _holding(descriptor)
+        if holder is not None and holder.pid != os.getpid() and owner.alive(holder):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(holder.pid, number)
             owner.wait_for_end(holder, grace_seconds)
@@ -147,12 +153,13 @@ def _acquire_within(descriptor: int, seconds: float) -> bool:
     return True
 
 
-def _holder_pid(descriptor: int) -> int:
-    """The process that says it holds the lock, 0 for none."""
+def _holding(descriptor: int) -> owner.Owner | None:
+    """The process that says it holds the lock: one that has its id alone, because the last holder
+    was killed and the next has not written yet, is not to be ended for it."""
     try:
-        return int(json.loads(os.pread(descriptor, 4096, 0))["pid"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+        return owner.parse(json.loads(os.pread(descriptor, 4096, 0))["process"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _holder(descriptor: int) -> str:

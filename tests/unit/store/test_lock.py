@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from composetasks.facts import ExitCode
+from composetasks.run import owner
 from composetasks.run.failure import TaskFailure
 from composetasks.store import lock
 
@@ -129,4 +132,23 @@ def test_a_lock_is_taken_over_from_a_holder_that_is_ended(
             with pytest.raises(TaskFailure, match="the end"), lock.hold(tmp_path / "lock", "up"):
                 pass
     finally:
+        end(child)
+
+
+def test_a_process_that_only_has_the_id_of_an_earlier_holder_is_left_alone(tmp_path: Path) -> None:
+    """The holder has not written yet, and what stands in the file is of one that was killed."""
+    path, other = tmp_path / "lock", subprocess.Popen(["sleep", "1000"])
+    found = owner.of(other.pid)
+    assert found is not None
+    before = replace(found, started=str(int(found.started) - 1))
+    child = holder(path)
+    try:
+        path.write_text(json.dumps({"pid": other.pid, "process": before.text}))
+        with pytest.raises(TaskFailure), lock.take_over(path, "the end", 0.1):
+            pass
+        assert other.poll() is None
+        assert child.poll() is None
+    finally:
+        other.kill()
+        other.wait()
         end(child)
