@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping
 
 from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import MALFORMED
 from composetasks.run.ssh_link import ALIVE, Link, own_folder
 
 HERE = "127.0.0.1"
@@ -29,8 +30,11 @@ class Ports:
         """The ports of this machine, by the address there that each leads to."""
         if not self._list.exists() or not self._link.there():
             return {}
-        listed = json.loads(self._list.read_text("utf-8"))
-        return {str(there): int(port) for there, port in listed.items()}
+        try:
+            listed = json.loads(self._list.read_text("utf-8"))
+            return {str(there): int(port) for there, port in listed.items()}
+        except (OSError, *MALFORMED):
+            return {}  # Damaged: they are forwarded again.
 
     def forward(self, there: str, wanted: int) -> int:
         """Let a port of this machine lead to the address ``there``: the ``wanted`` one, or a free

@@ -73,8 +73,8 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
             raise TaskFailure(
                 f"another run deploys {stack}: that of {other['who']}, since {other['since']}",
                 code=ExitCode.LOCKED,
-                hint="wait for it to end, or give --wait-lock SECONDS; if it ended without a word, "
-                f"`docker config rm {name}`",
+                hint="wait for it to end, or give --wait-lock SECONDS; if it was killed, "
+                f"`docker config rm {name}` frees the stack",
             )
         threading.Event().wait(ASK_SECONDS)
 

@@ -16,6 +16,7 @@ from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmServic
 from composetasks.facts.deploy import CHECK, NAMESPACE, REVISION
 from composetasks.run import masking
 from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import understood
 from composetasks.run.secret_values import declared
 from composetasks.store.container_configs import mask
 
@@ -97,18 +98,21 @@ def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> 
         labels = one["Spec"].get("Labels") or {}
         if labels.get(NAMESPACE) != stack or REVISION not in labels:
             continue
-        record = json.loads(base64.b64decode(one["Spec"]["Data"]))
-        # As with the model: what it declares to be a secret is shown nowhere.
-        masking.hide_all(declared(record["file"]))
-        found.append(
-            Revision(
-                number=int(labels[REVISION]),
-                who=str(record["who"]),
-                when=str(record["when"]),
-                file=StackFile(mask(record["file"], key)),
-                raw=record["file"],
-                specs=record["specs"],
-                id=str(one["ID"]),
-            )
-        )
+        with understood(f"the record {one['Spec']['Name']} of the swarm", ExitCode.FAILED):
+            found.append(_revision(one, int(labels[REVISION]), key))
     return sorted(found, key=lambda one: one.number)
+
+
+def _revision(config: Mapping[str, Any], number: int, key: bytes) -> Revision:
+    record = json.loads(base64.b64decode(config["Spec"]["Data"]))
+    # As with the model: what it declares to be a secret is shown nowhere.
+    masking.hide_all(declared(record["file"]))
+    return Revision(
+        number=number,
+        who=str(record["who"]),
+        when=str(record["when"]),
+        file=StackFile(mask(record["file"], key)),
+        raw=record["file"],
+        specs=record["specs"],
+        id=str(config["ID"]),
+    )

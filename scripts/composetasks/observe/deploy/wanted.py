@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Content, ExitCode, Model, Wanted
 from composetasks.facts.dollars import undoubled
+from composetasks.observe.compose import project_files
 from composetasks.observe.compose.config import from_environment, hide_declared
 from composetasks.observe.images.registry import base_digests
 from composetasks.run.compose import Compose
@@ -77,7 +78,7 @@ def _data(key: str, entry: Mapping[str, Any], kind: str, values: Mapping[str, st
     if entry.get("environment"):
         return values.get(str(entry["environment"]), "").encode()
     try:
-        return Path(str(entry["file"])).read_bytes()
+        return project_files.read(Path(str(entry["file"])))
     except OSError as error:
         raise TaskFailure(
             f"{kind[:-1]} {key}: {entry['file']}: {error.strerror}",
