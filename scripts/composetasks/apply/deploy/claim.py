@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import getpass
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode
 from composetasks.facts.deploy import NAMESPACE
+from composetasks.observe.instances.maker import myself
 from composetasks.run import owner
 from composetasks.run.failure import TaskFailure
 from composetasks.store.folder import now
@@ -30,11 +30,8 @@ ASK_SECONDS = 0.5
 
 def who() -> str:
     """Who deploys, for people: USER@HOST."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user id without a name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    me = myself(Path.cwd())
+    return f"{me.user}@{me.host}"
 
 
 @contextlib.contextmanager

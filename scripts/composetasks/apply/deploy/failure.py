@@ -7,8 +7,8 @@ from typing import Any
 
 from composetasks.apply.deploy.stack import Stack
 from composetasks.facts.program import typed
-from composetasks.observe.deploy.swarm import nodes_of
-from composetasks.plan.deploy.convergence import Progress, task_name
+from composetasks.observe.deploy.swarm import nodes_of, task_name
+from composetasks.plan.deploy.convergence import Progress
 from composetasks.plan.start.telling_line import spoken, telling
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe, safe_data

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Content, ExitCode, Swarm
-from composetasks.facts.deploy import CHECK, CONTENT, NAMESPACE
+from composetasks.facts.deploy import CONTENT, NAMESPACE
 from composetasks.facts.dollars import doubled
-from composetasks.observe.deploy.swarm import of_stack
+from composetasks.observe.deploy.swarm import of_stack, services_of
 from composetasks.plan.deploy.convergence import Progress, progress
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
@@ -97,12 +97,7 @@ class Stack:
 
     def services(self) -> dict[str, dict[str, Any]]:
         """The engine's records of the stack's services, by their names in the file."""
-        found = self.client.services(filters=of_stack(self.name))
-        return {
-            str(one["Spec"]["Name"]).removeprefix(f"{self.name}_"): one
-            for one in found
-            if CHECK not in (one["Spec"].get("Labels") or {})
-        }
+        return services_of(self.client, self.name)
 
     def tasks(self) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self.client.tasks(filters=of_stack(self.name))

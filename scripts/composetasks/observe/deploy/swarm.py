@@ -70,14 +70,28 @@ def _names(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(str(one["Spec"]["Name"]) for one in objects)
 
 
-def _services(client: Any, stack: str, key: bytes) -> Iterable[SwarmService]:
+def services_of(client: Any, stack: str) -> dict[str, dict[str, Any]]:
+    """The engine's records of a stack's services, by their names in the file; jobs that check it
+    are none."""
     found = client.services(filters=of_stack(stack))
-    for one in sorted(found, key=lambda one: str(one["Spec"]["Name"])):
+    return {
+        str(one["Spec"]["Name"]).removeprefix(f"{stack}_"): one
+        for one in sorted(found, key=lambda one: str(one["Spec"]["Name"]))
+        if CHECK not in (one["Spec"].get("Labels") or {})
+    }
+
+
+def task_name(task: Mapping[str, Any], service: str) -> str:
+    """A task as ``docker service ps`` names it."""
+    place = task.get("Slot") or task.get("NodeID") or ""
+    return f"{service}.{place}" if place else service
+
+
+def _services(client: Any, stack: str, key: bytes) -> Iterable[SwarmService]:
+    for name, one in services_of(client, stack).items():
         spec, before = one["Spec"], one.get("PreviousSpec")
-        if CHECK in (spec.get("Labels") or {}):
-            continue
         yield SwarmService(
-            name=str(spec["Name"]).removeprefix(f"{stack}_"),
+            name=name,
             id=str(one["ID"]),
             digest=digest(spec),
             before=digest(before) if before else "",

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import LogLine, SwarmTask
-from composetasks.facts.deploy import CHECK
 from composetasks.facts.timestamps import moment
-from composetasks.observe.deploy.swarm import of_stack
+from composetasks.observe.deploy.swarm import nodes_of, of_stack, services_of, task_name
 from composetasks.observe.logs.read import LogRange, by_time
+from composetasks.run.failure import TaskFailure
 
 LIVE = ("running", "ready", "complete")
 """What is wanted of the tasks that are not past."""
@@ -63,18 +63,14 @@ def _services(client: Any, stack: str) -> Iterator[tuple[str, str, list[Mapping[
         tasks = sorted(
             client.tasks(filters=of_stack(stack)), key=lambda task: str(task["CreatedAt"])
         )
-        for one in client.services(filters=of_stack(stack)):
-            if CHECK not in (one["Spec"].get("Labels") or {}):
-                name = str(one["Spec"]["Name"]).removeprefix(f"{stack}_")
-                own = [task for task in tasks if task["ServiceID"] == one["ID"]]
-                yield name, str(one["ID"]), own
+        for name, one in services_of(client, stack).items():
+            own = [task for task in tasks if task["ServiceID"] == one["ID"]]
+            yield name, str(one["ID"]), own
 
 
 def _nodes(client: Any) -> dict[str, str]:
-    from docker import errors
-
-    with contextlib.suppress(errors.APIError):
-        return {str(one["ID"]): str(one["Description"]["Hostname"]) for one in client.nodes()}
+    with contextlib.suppress(TaskFailure):
+        return nodes_of(client)
     return {}
 
 
@@ -82,7 +78,7 @@ def _task(task: Mapping[str, Any], service: str, nodes: Mapping[str, str]) -> Sw
     status = task.get("Status") or {}
     node = str(task.get("NodeID") or "")
     return SwarmTask(
-        name=f"{service}.{task.get('Slot') or node}",
+        name=task_name(task, service),
         node=nodes.get(node, ""),
         state=str(status.get("State") or ""),
         since=str(status.get("Timestamp") or ""),

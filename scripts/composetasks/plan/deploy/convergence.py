@@ -115,9 +115,3 @@ def _gives_up(policy: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) 
     """Whether Swarm starts no other task for one that failed."""
     attempts = int(policy.get("MaxAttempts") or 0)
     return policy.get("Condition") == "none" or bool(attempts and len(failures) > attempts)
-
-
-def task_name(task: Mapping[str, Any], stack_service: str) -> str:
-    """A task as ``docker service ps`` names it."""
-    place = task.get("Slot") or task.get("NodeID") or ""
-    return f"{stack_service}.{place}" if place else stack_service
