@@ -160,15 +160,20 @@ class OwnEngine:
 
     def clear(self) -> None:
         """Remove every container (its control groups would outlive it), volume and network."""
-        listed = self._docker("ps", "-aq").split()
-        if listed:
-            self._docker("rm", "-fv", *listed)
+        for _ in range(60):
+            listed = self._docker("ps", "-aq").split()
+            if not listed:
+                break
+            # One that removes itself just now is refused ("is already in progress").
+            self._docker("rm", "-fv", *listed, check=False)
+        else:
+            raise AssertionError(f"containers that can't be removed: {listed}")
         self._docker("volume", "prune", "-af")
         self._docker("network", "prune", "-f")
 
-    def _docker(self, *arguments: str) -> str:
+    def _docker(self, *arguments: str, check: bool = True) -> str:
         argv = ["docker", "--host", self.address, *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=check)
         return done.stdout
 
     # --- its processes ----------------------------------------------------------------------
