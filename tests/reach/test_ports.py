@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from urllib.request import urlopen
 
@@ -55,6 +56,14 @@ def test_a_published_port_answers_here_from_up_to_down(project: Project, host: S
     assert "nothing to do" in project.inv("up").out
     assert len(host.clients()) == 2
 
+    # The engine chooses another number for "80" with each start.
+    again = project.inv("restart", "other")
+    assert again.code == 0, again.err
+    services = project.inv("status", "--json").document["services"]
+    [other] = [one for one in services if one["name"] == "other"]
+    ports = [int(one.split("->")[0].split(":")[1]) for one in other["forwarded"]]
+    assert [page(port) for port in ports] == ["hello\n"] * 2
+
     ended = project.inv("down")
 
     assert ended.code == 0, ended.err
@@ -81,3 +90,37 @@ def test_forwards_that_ended_are_made_again_and_may_be_left_out(
     assert project.plan("up") == [("forward-port", "web:80")]
     assert project.inv("up").code == 0
     assert page(port) == "hello\n"
+
+
+def test_what_is_up_answers_here_though_another_service_is_not(
+    project: Project, host: SshHost
+) -> None:
+    one, two, three = free_port(), free_port(), free_port()
+    fails = f"image: {busybox.TAG}, init: true, command: [sh, -c, 'sleep 3; exit 4']"
+    later = "depends_on: {other: {condition: service_healthy}}"
+    never = 'healthcheck: {test: [CMD, "false"], interval: 1s, start_period: 600s}'
+    project.compose(
+        f'services:\n  web: {{{WEB}, ports: ["{one}:80"]}}\n'
+        f'  other: {{{WEB}, ports: ["{two}:80"], {never}}}\n'
+        f'  last: {{{WEB}, ports: ["{three}:80"], {later}}}\n'
+        f"  wrong: {{{fails}}}\n"
+    )
+
+    failed = project.inv("up")
+    shown = {one["name"]: one for one in project.inv("status", "--json").document["services"]}
+
+    assert failed.code == 8, failed.err
+    assert "wrong" in failed.err
+    assert [page(one), page(two), answers(three)] == ["hello\n", "hello\n", False]
+    assert shown["web"]["forwarded"] == [f"127.0.0.1:{one}->127.0.0.1:{one}"]
+    assert [shown["last"]["state"], shown["last"]["forwarded"]] == ["missing", []]
+
+    # Interrupted while it waits, it leaves them as well.
+    assert project.inv("down").code == 0
+    assert not any(map(answers, (one, two)))
+    waiting = project.start("up", "other")
+    wait_until(lambda: answers(two))
+    waiting.send_signal(signal.SIGINT)
+    _, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 130, err
+    assert page(two) == "hello\n"

@@ -43,6 +43,27 @@ def test_the_tasks_work_through_one_connection(project: Project, host: SshHost) 
     assert project.inv("status", "--json").code == 0
 
 
+def test_logs_are_followed_through_it_until_interrupted(project: Project, host: SshHost) -> None:
+    lines = "trap 'exit 0' TERM; i=0; while :; do echo line $$((i+=1)); sleep 0.2; done"
+    project.compose(
+        f'services:\n  web: {{image: {busybox.TAG}, init: true, command: [sh, -c, "{lines}"]}}\n'
+    )
+    assert project.inv("up").code == 0
+    child = project.start("logs", "--follow", "--tail", "1")
+    assert child.stdout is not None
+    came = [child.stdout.readline().split()[-1] for _ in range(6)]
+    clients = host.clients()
+
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+
+    first = int(came[0])
+    assert came == [str(first + number) for number in range(6)]
+    assert child.returncode == 130, err
+    assert len(clients) <= 2
+    assert len(host.clients()) == 1
+
+
 def test_a_cut_line_ends_a_start(project: Project, host: SshHost) -> None:
     check = 'healthcheck: {test: ["CMD", "false"], interval: 1s, start_period: 600s}'
     text = f"services:\n  web: {{image: {busybox.TAG}, init: true, command: {LOOP}, {check}}}\n"

@@ -98,13 +98,10 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
     if state:
         yield from _change_state(state, containers, world, tools)
         yield from _clear(left_over, world, tools)
-    if containers:
-        yield from Start(world, containers, tools).run()
-    for step in stages[_Stage.FORWARDS]:
-        if isinstance(step.operation, EndForwards):
-            yield from forwards.end(step, tools)
-        else:
-            yield from forwards.forward(step, world, tools)
+    start = Start(world, containers, tools).run() if containers else ()
+    yield from forwards.alongside(start, containers, stages[_Stage.FORWARDS], world, tools)
+    for step in stages[_Stage.END_FORWARDS]:
+        yield from forwards.end(step, tools)
     for step in stages[_Stage.CHECKS]:
         yield from run_check(step, tools)
     if tools.stack is not None:
@@ -115,7 +112,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
 
 
 class _Stage(enum.Enum):
-    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, FORWARDS, CHECKS, SWARM = range(8)
+    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, FORWARDS, END_FORWARDS, CHECKS, SWARM = range(9)
 
 
 def _stages(plan: Plan) -> Mapping[_Stage, list[Step]]:
@@ -148,8 +145,10 @@ def _stage(operation: Operation) -> _Stage:
             return _Stage.CONTAINERS
         case RunProvider() | Wait():
             return _Stage.CONTAINERS
-        case ForwardPort() | EndForwards():
+        case ForwardPort():
             return _Stage.FORWARDS
+        case EndForwards():
+            return _Stage.END_FORWARDS
         case RunCheck():
             return _Stage.CHECKS
         case CreateService() | UpdateService() | RemoveService() | RunCheckJob():

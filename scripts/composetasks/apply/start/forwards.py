@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from composetasks.apply.events import event
+from composetasks.apply.start.launch import launches
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, ForwardPort, Step, World, published_at
 from composetasks.observe.engine.inventory import read_containers
+from composetasks.run.failure import TaskFailure
 
 
-def forward(step: Step, world: World, tools: Tools) -> Iterator[Event]:
+def alongside(
+    start: Iterable[Event],
+    containers: Sequence[Step],
+    steps: Sequence[Step],
+    world: World,
+    tools: Tools,
+) -> Iterator[Event]:
+    """``start``, which carries ``containers`` out, and meanwhile ``steps``, each once its service
+    is launched: what is up is reached here while others are waited for, and where one fails.
+
+    Raises the failure of a forward once the start is over.
+    """
+    starting = {step.service for step in containers if launches([step])}
+    left = list(steps)
+    failures: list[TaskFailure] = []
+
+    def due(services: Iterable[str]) -> Iterator[Event]:
+        for step in [one for one in left if one.service in services]:
+            left.remove(step)
+            try:
+                yield from _forward(step, world, tools)
+            except TaskFailure as failure:
+                failures.append(failure)
+                yield event("step-failed", step, failure.message)
+
+    yield from due({step.service for step in left} - starting)
+    for happened in start:
+        yield happened
+        if happened.kind == "step-done":
+            yield from due([happened.service])
+    yield from due(starting)
+    for failure in failures:
+        raise failure
+
+
+def _forward(step: Step, world: World, tools: Tools) -> Iterator[Event]:
     """Forward what the containers of the step's service publish of a port. One that runs no more
     publishes nothing."""
     operation = step.operation

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from composetasks.facts import Evidence, ForwardPort, Service, Step, World, published_at, reached_at
-from composetasks.plan.conflicts.mounts import started
+from composetasks.facts import (
+    ContainerStart,
+    Evidence,
+    ForwardPort,
+    RestartContainer,
+    Service,
+    Step,
+    World,
+    published_at,
+    reached_at,
+)
 from composetasks.plan.start.services import containers_of
 
 
@@ -15,7 +24,8 @@ def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) 
     if world.forwards is None:
         return
     containers = tuple(steps)
-    starting = frozenset(started(containers))
+    starts = ContainerStart | RestartContainer
+    starting = {step.service for step in containers if isinstance(step.operation, starts)}
     for name in services:
         service = world.model.services[name]
         needs = tuple(step.id for step in containers if step.service == name)

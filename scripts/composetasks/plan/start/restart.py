@@ -26,6 +26,7 @@ from composetasks.facts.jobs import namespaces_of
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts.container_summary import made_by
 from composetasks.plan.conflicts.origin import Origin, origin
+from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.services import containers_of, images_now, plan_services
 from composetasks.plan.start.start import finished
 
@@ -50,7 +51,7 @@ def plan_restart(world: World, names: Iterable[str]) -> Plan:
             command="restart",
             project=world.model.project,
             instance=world.model.instance,
-            steps=tuple(steps),
+            steps=(*steps, *forward_steps(world, causes, steps)),
             blockers=_blockers(world, [name for name in named if not ours[name]], steps),
             warnings=(
                 *world.warnings,

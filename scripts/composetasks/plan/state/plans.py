@@ -30,6 +30,7 @@ from composetasks.plan.conflicts import external
 from composetasks.plan.conflicts.mounts import started
 from composetasks.plan.conflicts.origin import origin
 from composetasks.plan.start.faults import model_faults
+from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.start import finished
 from composetasks.plan.state.names import next_name
 from composetasks.plan.state.users import (
@@ -213,7 +214,7 @@ def _plan(
         command=command,
         project=world.model.project,
         instance=world.model.instance,
-        steps=tuple(steps),
+        steps=(*steps, *forward_steps(world, again, steps)),
         blockers=tuple(blockers),
         warnings=(*world.warnings, *warnings),
     )
