@@ -12,7 +12,7 @@ from pathlib import Path
 from composetasks.facts import Action, ExitCode
 from composetasks.plan.conflicts.origin import Origin, Stage
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
-from composetasks.tasks.collection import TASKS
+from composetasks.tasks import TASKS
 from composetasks.tasks.program import NAME, OWN
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"

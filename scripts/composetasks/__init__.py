@@ -6,7 +6,7 @@ In a ``tasks.py`` beside any compose file::
     ns = collection()
 """
 
-from composetasks.tasks.collection import collection
+from composetasks.tasks import collection
 
 __all__ = ["collection"]
 __version__ = "0.1.0"

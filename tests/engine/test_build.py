@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Event
-from composetasks.run.buildx import buildx
+from composetasks.run.compose import buildx
 from composetasks.run.failure import TaskFailure
 from tests.engine.built import FROM, Built, own_builds
 from tests.engine.busybox import TAG

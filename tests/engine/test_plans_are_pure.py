@@ -16,8 +16,7 @@ from composetasks.plan.conflicts.clean import plan_clean
 from composetasks.plan.conflicts.lookalikes import without_lookalikes
 from composetasks.plan.images.build import plan_build
 from composetasks.plan.instances import orphans
-from composetasks.plan.start.checks import plan_checks
-from composetasks.plan.start.start import StartOptions, plan_start
+from composetasks.plan.start.start import StartOptions, plan_checks, plan_start
 from composetasks.plan.start.stop import plan_stop
 from composetasks.plan.state.plans import plan_reset, plan_restore, plan_snapshot
 from tests.engine.built import Built

@@ -9,148 +9,27 @@ time, and no task speaks of all of them.
 """
 
 # mypy: implicit-reexport
-# ruff: noqa: F401
+# ruff: noqa: F403
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from composetasks.facts.codes import ExitCode
-    from composetasks.facts.deploy import (
-        Content,
-        Revision,
-        StackFile,
-        Swarm,
-        SwarmService,
-        SwarmTask,
-        Wanted,
-    )
-    from composetasks.facts.doctor import (
-        Builder,
-        Check,
-        Daemon,
-        Disk,
-        Plugin,
-        Reach,
-        Status,
-        Watching,
-    )
-    from composetasks.facts.engine import (
-        INSTANCE_LABEL,
-        OWNER_LABEL,
-        Binding,
-        Container,
-        Engine,
-        Image,
-        Network,
-        Role,
-        Volume,
-        bind_device,
-        published_at,
-        reached_at,
-        role,
-    )
-    from composetasks.facts.environment import (
-        EnvFile,
-        Environment,
-        Problem,
-        Reading,
-        Setting,
-        Usage,
-        Variable,
-        VariableStatus,
-    )
-    from composetasks.facts.events import Event, LogLine
-    from composetasks.facts.init import (
-        Fate,
-        InitPlan,
-        ModelVariable,
-        Proposal,
-        ProposedFile,
-        Replacement,
-        Surroundings,
-    )
-    from composetasks.facts.jobs import Ended, Run
-    from composetasks.facts.layers import BuildTime, Commits, Layer, LayeredImage, StepTime
-    from composetasks.facts.model import (
-        OLDEST_COMPOSE,
-        Build,
-        Dependency,
-        Model,
-        Mount,
-        Port,
-        Resource,
-        Service,
-        StackCheck,
-    )
-    from composetasks.facts.operations import (
-        Action,
-        BuildImage,
-        ClearingOperation,
-        ContainerOperation,
-        ContainerStart,
-        CreateContainer,
-        CreateService,
-        EmptyState,
-        EndForwards,
-        EndInstance,
-        ForwardPort,
-        ImageOperation,
-        Operation,
-        PullImage,
-        PushImage,
-        RecreateContainer,
-        RemoveContainer,
-        RemoveImage,
-        RemoveNetwork,
-        RemoveService,
-        RenameContainer,
-        RestartContainer,
-        RestoreState,
-        RetagImage,
-        RunCheck,
-        RunCheckJob,
-        RunProvider,
-        StartContainer,
-        StateOperation,
-        StopContainer,
-        StopProvider,
-        SwarmOperation,
-        TakeSnapshot,
-        UpdateService,
-        Wait,
-    )
-    from composetasks.facts.plans import (
-        MADE_BY_PLAN,
-        NO_SUBNET,
-        Blocker,
-        Consent,
-        Evidence,
-        Plan,
-        Step,
-    )
-    from composetasks.facts.service_status import ServiceStatus
-    from composetasks.facts.state import Snapshot, SnapshotPart, State, Unkept
-    from composetasks.facts.timeline import Link, ServiceStart, Shortening, Timeline
-    from composetasks.facts.watch import (
-        Edit,
-        Hook,
-        Rebuild,
-        Restart,
-        RunHook,
-        Sync,
-        WatchAction,
-        WatchOperation,
-        WatchRule,
-    )
-    from composetasks.facts.world import (
-        BuildInputs,
-        Forwards,
-        Hidden,
-        Orphan,
-        PortHolder,
-        Shared,
-        World,
-    )
+    from composetasks.facts.codes import *
+    from composetasks.facts.deploy import *
+    from composetasks.facts.doctor import *
+    from composetasks.facts.engine import *
+    from composetasks.facts.environment import *
+    from composetasks.facts.init import *
+    from composetasks.facts.jobs import *
+    from composetasks.facts.layers import *
+    from composetasks.facts.model import *
+    from composetasks.facts.operations import *
+    from composetasks.facts.plans import *
+    from composetasks.facts.service_status import *
+    from composetasks.facts.state import *
+    from composetasks.facts.timeline import *
+    from composetasks.facts.watch import *
+    from composetasks.facts.world import *
 
 _NAMES = {
     "codes": "ExitCode",
@@ -159,7 +38,6 @@ _NAMES = {
     "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume "
     "bind_device published_at reached_at role",
     "environment": "EnvFile Environment Problem Reading Setting Usage Variable VariableStatus",
-    "events": "Event LogLine",
     "init": "Fate InitPlan ModelVariable Proposal ProposedFile Replacement Surroundings",
     "jobs": "Ended Run",
     "layers": "BuildTime Commits Layer LayeredImage StepTime",
@@ -170,7 +48,7 @@ _NAMES = {
     "RemoveService RenameContainer RestartContainer RestoreState RetagImage RunCheck RunCheckJob "
     "RunProvider StartContainer StateOperation StopContainer StopProvider SwarmOperation "
     "TakeSnapshot UpdateService Wait",
-    "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Evidence Plan Step",
+    "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Event Evidence LogLine Plan Step",
     "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",

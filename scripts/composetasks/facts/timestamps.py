@@ -1,13 +1,18 @@
-"""Times as the engine, Compose and BuildKit write them. They are read here; no clock is."""
+"""Times as the engine, Compose and BuildKit write them, and as docker's flags take them: ``10m``,
+RFC 3339, or Unix seconds. They are read here; no clock is."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import datetime, timezone
+
+from composetasks.facts import units
 
 RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?"
 )
+_UNIX = re.compile(r"\d+(?:\.\d{1,9})?")
 
 
 def unix_seconds(found: re.Match[str]) -> str:
@@ -33,3 +38,36 @@ def moment(stamp: str) -> datetime:
         return datetime.fromtimestamp(int(whole), timezone.utc).replace(microsecond=int(part[:6]))
     except (ValueError, OverflowError, OSError):
         return datetime.min.replace(tzinfo=timezone.utc)
+
+
+def seconds(text: str, now: float) -> str:
+    """The moment ``text`` means, in Unix seconds with nine digits after the point.
+
+    A duration (``90s``, ``1h30m``, ``2d``) lies before ``now``; a time without a zone is in the
+    machine's own, as docker takes it. Raises ValueError, saying what may be written.
+    """
+    text = text.strip()
+    with contextlib.suppress(ValueError):
+        return f"{max(0.0, now - units.seconds(text)):.9f}"
+    if _UNIX.fullmatch(text):
+        whole, _, part = text.partition(".")
+        return f"{whole}.{part.ljust(9, '0')}"
+    found = RFC3339.fullmatch(text)
+    try:
+        if found:
+            return unix_seconds(found)
+    except ValueError as error:
+        raise _unreadable(text) from error
+    raise _unreadable(text)
+
+
+def _unreadable(text: str) -> ValueError:
+    return ValueError(f"{text!r} is not a time: write 10m, 2026-01-31T12:00:00Z or Unix seconds")
+
+
+def unix(stamp: str) -> str:
+    """An engine's time (RFC 3339) as Unix seconds. Raises ValueError for what is not a time."""
+    found = RFC3339.fullmatch(stamp)
+    if found is None:
+        raise ValueError(f"{stamp!r} is not a time")
+    return unix_seconds(found)

@@ -22,13 +22,12 @@ from composetasks.observe.conflicts.mount_sources import (
 from composetasks.observe.conflicts.state_times import with_since
 from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import read_engine, read_plugins
-from composetasks.observe.engine.start_times import job_services, observe_runs
 from composetasks.observe.images.build_inputs import inputs_and_faults
 from composetasks.observe.images.edits import edited_since_tagged
 from composetasks.observe.images.health_checks import image_checks
 from composetasks.observe.images.listings import Ahead
-from composetasks.observe.instances.checkout import checkout_name
-from composetasks.observe.start.job_inputs import mounted_digests
+from composetasks.observe.instances.maker import checkout_name
+from composetasks.observe.start.jobs import job_services, mounted_digests, observe_runs
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records, container_configs, jobs

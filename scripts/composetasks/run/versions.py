@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from composetasks.run import process
-from composetasks.run.buildx import buildx
+from composetasks.run.compose import buildx
 
 ASK_SECONDS = 5.0
 """How long a program may take to say its version."""

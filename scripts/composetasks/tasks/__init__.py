@@ -1,4 +1,5 @@
 """The Invoke layer: arguments and docstrings of each task, then a call to its verb.
+``collection()`` is the tasks as an Invoke namespace.
 
 ``from composetasks.tasks import up, build`` takes single tasks. Nothing heavy is imported here:
 `inv --list` must stay quick.
@@ -6,16 +7,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from invoke import Task
+from invoke import Collection
 
-from composetasks.tasks.collection import TASKS, collection
+from composetasks.tasks import definitions
+from composetasks.tasks.verb_task import VerbTask
 
 __all__ = ["TASKS", "collection"]
 
+TASKS: tuple[VerbTask, ...] = tuple(
+    task for task in vars(definitions).values() if isinstance(task, VerbTask)
+)
+"""Every task, in the order of their definitions: there is no other list of them."""
 
-def __getattr__(name: str) -> Task[Any]:
+
+def collection(
+    tasks: Iterable[str] | None = None, config: Mapping[str, Any] | None = None
+) -> Collection:
+    """An Invoke collection of every task, or of those named in ``tasks``.
+
+    ``config`` is Invoke configuration (``{"stack": {...}}``). Raises
+    ValueError for a name that is no task.
+    """
+    known = {task.name.replace("_", "-"): task for task in TASKS}
+    wanted = [name.replace("_", "-") for name in tasks] if tasks is not None else list(known)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ValueError(f"no task is called {unknown[0]!r}; there are {', '.join(known)}")
+    namespace = Collection(*[known[name] for name in wanted])
+    if config:
+        namespace.configure(dict(config))
+    return namespace
+
+
+def __getattr__(name: str) -> VerbTask:
     """A task by its name."""
     for task in TASKS:
         if task.name == name:

@@ -12,8 +12,7 @@ from invoke.loader import FilesystemLoader
 
 from composetasks.facts import ExitCode
 from composetasks.facts.program import started_as
-from composetasks.tasks import adapter
-from composetasks.tasks.collection import collection
+from composetasks.tasks import adapter, collection
 from composetasks.tasks.verb_task import verb_task
 
 if TYPE_CHECKING:

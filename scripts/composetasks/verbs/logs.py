@@ -10,12 +10,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from composetasks.facts import Container, ExitCode, LogLine
+from composetasks.facts import Container, ExitCode, LogLine, timestamps
 from composetasks.facts.units import whole
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import result_document
-from composetasks.run import timestamps
 from composetasks.run.failure import EngineAway, TaskFailure
 from composetasks.run.masking import safe, shows_secret
 from composetasks.run.signals import Terminated, ignore_signals

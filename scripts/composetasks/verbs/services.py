@@ -9,7 +9,7 @@ from typing import Any
 from composetasks.apply.start.probe import Seen, Waited, judged
 from composetasks.facts import Container, Engine, Model, Service, ServiceStatus, World
 from composetasks.observe.engine.inventory import inspect_containers
-from composetasks.observe.engine.start_times import observe_runs
+from composetasks.observe.start.jobs import observe_runs
 from composetasks.observe.start.listening import Listening
 from composetasks.plan.start.jobs import is_done, looks_like_job
 from composetasks.plan.start.readiness import Phase, expected

@@ -322,7 +322,7 @@ class Session:
 
         model = load_model(self.compose, self.kept.cache, all_profiles=all_profiles)
         if model.secret_files or model.secret_variables:
-            from composetasks.observe.compose.secret_contents import secret_contents
+            from composetasks.observe.compose.contents import secret_contents
 
             masking.hide(secret_contents(model, self.environment))
         self._remember_names(model)

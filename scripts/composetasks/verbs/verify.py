@@ -10,7 +10,7 @@ from composetasks.verbs.session import Session
 
 def verify(session: Session) -> ExitCode:
     """Run every check that ``stack.checks`` declares, each in its service's container."""
-    from composetasks.plan.start.checks import plan_checks
+    from composetasks.plan.start.start import plan_checks
 
     checks = session.settings.checks
     if not checks:

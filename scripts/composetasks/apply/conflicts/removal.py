@@ -41,7 +41,6 @@ GONE_SECONDS = 60
 DEFAULT_GRACE_SECONDS = 10
 """The engine's own, for containers without a ``stop_grace_period``."""
 STOPPED = ("created", "exited", "dead")
-ANONYMOUS = "com.docker.volume.anonymous"
 
 
 def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> Iterator[Event]:

@@ -19,7 +19,7 @@ from composetasks.apply.doctor.container import MODULES, PROGRAM, RESOLVER, read
 from composetasks.apply.inside.reach import LONGEST_SECONDS
 from composetasks.facts import Reach
 from composetasks.run import process
-from composetasks.run.buildx import buildx
+from composetasks.run.compose import buildx
 from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from composetasks.facts import ExitCode, Service, Shared
 from composetasks.facts.engine import SERVICE
 from composetasks.run import process, waiting
 from composetasks.run.build_log import BuildLog, Vertex
-from composetasks.run.buildx import buildx
+from composetasks.run.compose import buildx
 from composetasks.run.failure import TaskFailure
 
 OWN_STEP = "load local bake definitions"

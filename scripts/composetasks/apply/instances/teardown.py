@@ -26,12 +26,12 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.run import programs
 from composetasks.run.failure import TaskFailure
 from composetasks.store import instance_folder, lock
 
 if TYPE_CHECKING:
     from docker import APIClient
+
 
 ROUNDS = 5
 AT_ONCE = 8
@@ -40,6 +40,8 @@ EMPTYING_SECONDS = 600.0
 LAST = ("lock", instance_folder.RECORD)
 HOLDER_SECONDS = 8.0
 """How long a task that works on the instance may take to end after SIGTERM."""
+GRACE_SECONDS = 5.0
+"""How long a program may take to end that a killed task left at work."""
 
 
 def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -> None:
@@ -53,7 +55,7 @@ def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -
     try:
         with lock.take_over(place / "lock", f"the end of instance {name}", HOLDER_SECONDS):
             override = place / instance_folder.OVERRIDE
-            programs.end_programs(override)
+            end_programs(override)
             _clear(client, name, owner)
             _untag(client, instance_folder.images(place))
             if instance_folder.recorded(place) == owner:
@@ -170,3 +172,27 @@ def empty_as_root(client: APIClient, name: str, place: Path) -> None:
     left = [*map(str, said["left"]), *(["it takes too long"] if said["unfinished"] else [])]
     if left:
         raise TaskFailure(f"{place} could not be emptied", detail="\n".join(left))
+
+
+def end_programs(override: Path) -> list[str]:
+    """End every Docker program of ours that works on the project of this override file, politely
+    first; returns their names. (A shell that merely has the variable is left alone.)"""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name().startswith("docker") and str(override) in _files(process.environ()):
+                process.terminate()
+                found.append(process)
+    names = [f"{process.pid}" for process in found]
+    _, left = psutil.wait_procs(found, GRACE_SECONDS)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, GRACE_SECONDS)
+    return names
+
+
+def _files(environment: dict[str, str]) -> list[str]:
+    return environment.get("COMPOSE_FILE", "").split(os.pathsep)

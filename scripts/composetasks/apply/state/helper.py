@@ -6,6 +6,7 @@ need). It removes itself when it ends, and ends when we do.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import socket
@@ -25,6 +26,7 @@ from composetasks.run.process import ProgramError
 if TYPE_CHECKING:
     from docker import APIClient
 
+
 LABEL = "composetasks.helper"
 RUN = "composetasks.helper.run"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
@@ -40,6 +42,14 @@ class HelperFailed(Exception):
     def __init__(self, why: str, errno: int | None = None, path: str = "") -> None:
         super().__init__(f"{why}: {path}" if path else why)
         self.why, self.errno, self.path = why, errno, path
+
+
+def failure(what: str, error: HelperFailed) -> TaskFailure:
+    """The failure for what the helper could not do."""
+    hint = "the state is what it was before"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint += "; make room where the engine keeps it, and run the task again"
+    return TaskFailure(f"{what}: {error.why}", detail=error.path, hint=hint)
 
 
 def is_here(client: APIClient) -> bool:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from composetasks.apply.inside import tree
 from composetasks.apply.state import helper, mounts
-from composetasks.apply.state.helper import Helper, HelperFailed
-from composetasks.apply.state.messages import failure
+from composetasks.apply.state.helper import Helper, HelperFailed, failure
 from composetasks.facts import State, World
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.events import event
 from composetasks.apply.state import helper, leftover_helpers, mounts, snapshot
-from composetasks.apply.state.helper import Helper, HelperFailed
-from composetasks.apply.state.messages import failure
+from composetasks.apply.state.helper import Helper, HelperFailed, failure
 from composetasks.apply.state.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World

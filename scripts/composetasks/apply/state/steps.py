@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from composetasks.apply.events import event
 from composetasks.apply.start.launch import engine_away
 from composetasks.apply.state import snapshot
-from composetasks.apply.state.helper import HelperFailed
-from composetasks.apply.state.messages import failure
+from composetasks.apply.state.helper import HelperFailed, failure
 from composetasks.apply.state.replacement import Replacement
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Step, TakeSnapshot, World

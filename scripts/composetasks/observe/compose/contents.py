@@ -1,16 +1,22 @@
 """Configs and secrets whose content stands in the model or in a variable. Compose writes it into a
 container when it makes it, and leaves the content out of its hash: what a running container has is
-read from it."""
+read from it. And what the model's secrets hold, read so that it can be masked, and kept nowhere."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
+import stat
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Container, Model
+from composetasks.facts import Container, Environment, Model
+from composetasks.run import file_systems
+from composetasks.run.masking import spellings
+from composetasks.run.secret_values import parts
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
 PLACES = {"configs": "/", "secrets": "/run/secrets/"}
 """Where they are put in a container unless a target says otherwise."""
+LARGEST_BYTES = 64 * 1024
+"""What is larger is a file of another kind (a key store), which nobody prints."""
 
 
 def inline_contents(
@@ -81,3 +89,38 @@ def _read(client: APIClient, container: str, path: str) -> bytes:
             if file is not None:
                 return file.read()
     return b""
+
+
+def secret_contents(model: Model, environment: Environment) -> frozenset[str]:
+    """Everything that is to be masked of the contents of the model's secrets: each as a whole,
+    its lines, and what its text assigns to secret names."""
+    contents = [*_variables(model.secret_variables, environment)]
+    contents += [_secret_text(model.directory / name) for name in model.secret_files]
+    return frozenset(
+        spelled
+        for content in contents
+        for value in (content.strip(), *parts(content))
+        for spelled in spellings(value)
+    )
+
+
+def _variables(names: Iterable[str], environment: Environment) -> Iterator[str]:
+    for name in names:
+        yield environment.process.get(name, "")
+        for file in environment.files:
+            yield from (one.value or "" for one in file.compose if one.name == name)
+
+
+def _secret_text(path: Path) -> str:
+    """A file's text; "" for what can't be read, or is no regular file."""
+    if file_systems.silent(path):
+        return ""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+            return ""
+        return stream.read(LARGEST_BYTES).decode("utf-8", "replace")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from composetasks.facts import Container, Model, PortHolder
-from composetasks.observe.instances.checkout import same_checkout
+from composetasks.observe.instances.maker import same_checkout
 from composetasks.run import file_systems
 
 TCP_LISTEN, UDP_BOUND = "0A", "07"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from composetasks.facts import Daemon, ExitCode
+from composetasks.facts.timestamps import seconds
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import connect
 from composetasks.run import ssh_link
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user
-from composetasks.run.timestamps import seconds
 
 if TYPE_CHECKING:
     from docker import APIClient

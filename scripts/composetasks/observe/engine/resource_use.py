@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from composetasks.run import timestamps
+from composetasks.facts import timestamps
 from composetasks.run.bounded import Bounded, Late
 from composetasks.run.outside_failures import MALFORMED
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.facts import Model
 from composetasks.run import process
 from composetasks.run.build_log import BuildLog
-from composetasks.run.buildx import buildx
+from composetasks.run.compose import buildx
 from composetasks.store import build_records
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Build, BuildInputs, Model
-from composetasks.run.timestamps import seconds
+from composetasks.facts.timestamps import seconds
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -1,4 +1,5 @@
-"""Folders and files as they are listed and read: once in a run, whoever asks."""
+"""Folders and files as they are listed and read: once in a run, whoever asks. What is told of one
+is a short text, equal where the image would be equal."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from composetasks.observe.images.entries import attributes
+from composetasks.observe.images.needs import Modes
 
 FOLDER = 0o040000
 KIND = 0o170000
 SEPARATOR = "/"
+SENT_ALONG = ("user.", "security.capability")
+"""The extended attributes that BuildKit sends along."""
 TRIES = 5
 """How often a folder is listed in which entries come and go meanwhile."""
 
@@ -149,3 +152,32 @@ def _content(path: str) -> str:
     except OSError as error:
         raise Unreadable(path, error.strerror or str(error)) from error
     return digest.hexdigest()[:32]
+
+
+def with_modes(text: str, modes: Modes) -> str:
+    """An entry's text without what of its mode does not reach the image."""
+    if modes is Modes.ALL or text[0] not in "fd":
+        return text
+    kind, mode, *rest = text.split(" ")
+    runs = modes is Modes.EXECUTABLE and kind == "f" and int(mode, 8) & 0o111
+    return " ".join((kind, "x" if runs else "-", *rest))
+
+
+def folder_text(mode: int, attributes: str) -> str:
+    """The text of a folder's own entry."""
+    return f"d {mode & 0o7777:o}{attributes and ' '}{attributes}"
+
+
+def attributes(path: str) -> str:
+    """A digest of the extended attributes that BuildKit sends along and that are not the
+    machine's own affair (as SELinux labels are); "" where there are none."""
+    if not hasattr(os, "listxattr"):
+        return ""  # macOS: its Python can't read them
+    try:
+        names = [n for n in os.listxattr(path, follow_symlinks=False) if n.startswith(SENT_ALONG)]
+        if not names:
+            return ""
+        held = [(name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names)]
+    except OSError:
+        return ""
+    return hashlib.sha256(repr(held).encode()).hexdigest()[:16]

@@ -20,9 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from composetasks.observe.images.entries import attributes, folder_text, with_modes
-from composetasks.observe.images.exclusion import Sieve, States, ignored_in
-from composetasks.observe.images.ignore import Ignore, State
+from composetasks.observe.images.ignore import Ignore, Sieve, State, States, ignored_in
 from composetasks.observe.images.listings import (
     FOLDER,
     KIND,
@@ -30,8 +28,11 @@ from composetasks.observe.images.listings import (
     Listings,
     Row,
     Unreadable,
+    attributes,
+    folder_text,
     joined,
     rows,
+    with_modes,
 )
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Container, LogLine
+from composetasks.facts import Container, LogLine, timestamps
 from composetasks.observe.engine.http_body import chunks
-from composetasks.run import timestamps, waiting
+from composetasks.run import waiting
 from composetasks.run.failure import EngineAway
 
 if TYPE_CHECKING:

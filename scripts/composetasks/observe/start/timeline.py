@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from composetasks.facts import ServiceStart, Timeline
-from composetasks.run import timestamps
+from composetasks.facts import ServiceStart, Timeline, timestamps
 from composetasks.run.outside_failures import MALFORMED
 from composetasks.store.folder import read_json
 

@@ -1,4 +1,5 @@
-"""What the commands of a RUN are, as far as that can be told by their words."""
+"""What the commands of a RUN are, as far as that can be told by their words; and which files tell a
+package manager what to install."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import enum
 import json
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 
-from composetasks.facts import Layer
+from composetasks.facts import Layer, LayeredImage
 
 
 class Kind(enum.Enum):
@@ -141,4 +143,43 @@ def mentions(text: str, copy: Layer) -> bool:
     return any(
         len(name) > 1 and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)
         for name in names
+    )
+
+
+# --- manifests ------------------------------------------------------------------------------
+
+
+MANIFESTS = (
+    *("requirements*.txt", "requirements*.in", "constraints*.txt", "pyproject.toml", "setup.cfg"),
+    *("setup.py", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock"),
+    *("environment.yml", "environment.yaml"),
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"),
+    *("bun.lock", "bun.lockb", ".npmrc", ".yarnrc.yml", "go.mod", "go.sum"),
+    *("Cargo.toml", "Cargo.lock", "Gemfile", "Gemfile.lock", "composer.json", "composer.lock"),
+    *("pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "gradle.lockfile"),
+    *("mix.exs", "mix.lock", "*.csproj", "packages.lock.json"),
+)
+GIVEN = re.compile(r"(?:\s-r|--requirement|--constraint|\s-c)[ =]?(\S+\.(?:txt|in|lock))")
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a file is one by its name."""
+    name = path.rsplit("/", 1)[-1]
+    return any(fnmatchcase(name, pattern) for pattern in MANIFESTS)
+
+
+def manifests(image: LayeredImage) -> frozenset[str]:
+    """The manifests among the files of an image: by their names, and those that a pip of its own
+    Dockerfile is given (``-r large.txt``)."""
+    named = {
+        match[1].rsplit("/", 1)[-1]
+        for layer in image.layers
+        if layer.keyword == "RUN"
+        for match in GIVEN.finditer(layer.text)
+    }
+    return frozenset(
+        path
+        for layer in image.layers
+        for path in layer.files
+        if is_manifest(path) or path.rsplit("/", 1)[-1] in named
     )

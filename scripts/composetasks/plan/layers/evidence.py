@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
-from composetasks.plan.layers.manifests import manifests
+from composetasks.plan.layers.commands import manifests
 from composetasks.plan.layers.predict import Predictor, files_below
 
 LAYER_SECONDS = 0.2

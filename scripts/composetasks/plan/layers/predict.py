@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage, StepTime
-from composetasks.plan.layers.manifests import manifests
+from composetasks.plan.layers.commands import manifests
 
 STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
 

@@ -1,11 +1,25 @@
-"""The plan of a start: what is in the way, the images, the containers, as one."""
+"""The plan of a start: what is in the way, the images, the containers, as one; and that of
+``verify``, the stack's own checks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from composetasks.facts import Model, Plan, RemoveNetwork, Step, World
+from composetasks.facts import (
+    Blocker,
+    BuildImage,
+    Evidence,
+    ExitCode,
+    Model,
+    Plan,
+    RemoveNetwork,
+    RunCheck,
+    StackCheck,
+    Step,
+    World,
+)
+from composetasks.facts.program import typed
 from composetasks.plan.conflicts.conflicts import Findings, after, conflicts
 from composetasks.plan.conflicts.mounts import (
     folders_for_files,
@@ -15,7 +29,6 @@ from composetasks.plan.conflicts.mounts import (
 )
 from composetasks.plan.conflicts.volumes import without_device
 from composetasks.plan.images.decisions import ImagePlan, plan_images
-from composetasks.plan.images.no_build import without_builds
 from composetasks.plan.start.faults import model_faults, with_present_images
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
@@ -99,3 +112,53 @@ def finished(plan: Plan, model: Model) -> Plan:
     """``plan`` with ``unchanged`` filled: the active services no step speaks of."""
     touched = {name for step in plan.steps for name in (step.service, *step.services)}
     return replace(plan, unchanged=tuple(name for name in model.services if name not in touched))
+
+
+def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
+    """Run ``checks``, one after the other."""
+    steps = tuple(
+        Step(
+            operation=RunCheck(check.command),
+            target=check.name,
+            reason=f"the settings declare it, run in {check.service}",
+            service=check.service,
+            services=(check.service,),
+            because=(Evidence(kind="command", detail=" ".join(check.command)),),
+        )
+        for check in checks
+    )
+    return finished(Plan("verify", world.model.project, steps), world.model)
+
+
+def without_builds(world: World, images: ImagePlan) -> ImagePlan:
+    """``images`` with every build left out: a warning where a stale image is used, a blocker
+    where there is none."""
+    image_of = dict(images.image_of)
+    blockers, warnings = list(images.blockers), list(images.warnings)
+    for step in images.steps:
+        if not isinstance(step.operation, BuildImage):
+            continue
+        present = world.engine.image(step.target)
+        if present is None:
+            blockers.append(
+                Blocker(
+                    kind="image",
+                    target=step.target,
+                    message=f"{step.service}: its image {step.target} is not on this engine",
+                    hint=f"{typed(f'build {step.service}')}, or leave out --no-build",
+                    code=ExitCode.INVALID,
+                    service=step.service,
+                )
+            )
+            continue
+        warnings.append(f"{step.target} is taken as it is, though {step.reason}")
+        runs = [name for name in step.services if image_of.get(name, "") is None]
+        image_of.update(dict.fromkeys(runs, present.id))
+    kept = tuple(step for step in images.steps if not isinstance(step.operation, BuildImage))
+    return replace(
+        images,
+        steps=kept,
+        image_of=image_of,
+        blockers=tuple(blockers),
+        warnings=tuple(warnings),
+    )

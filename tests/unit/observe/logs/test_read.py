@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composetasks.facts import Container, LogLine
+from composetasks.facts import Container, LogLine, timestamps
 from composetasks.observe.logs import read as logs
 from composetasks.observe.logs.read import Cursor, Gap, LogError
-from composetasks.run import timestamps
 
 WEB = Container(
     id="c1",
@@ -121,14 +120,14 @@ def test_reading_goes_on_a_little_before_the_last_line() -> None:
     cursor = Cursor()
     assert cursor.resume() == ""
     list(logs.lines(Answer(frame(1, 5_000_000_007, b"one\n")), WEB, cursor))
-    assert timestamps.rfc3339(cursor.resume()) == stamp(4_000_000_007)
+    assert cursor.resume() == timestamps.unix(stamp(4_000_000_007))
 
 
 def test_an_unfinished_line_is_read_again_from_its_beginning() -> None:
     cursor = Cursor()
     first = [frame(1, 2_000_000_000, b"begun"), frame(2, 9_000_000_000, b"other\n")]
     assert texts(logs.lines(Answer(*first), WEB, cursor)) == [("stderr", "other")]
-    assert timestamps.rfc3339(cursor.resume()) == stamp(1_000_000_000)
+    assert cursor.resume() == timestamps.unix(stamp(1_000_000_000))
     again = Answer(*first, frame(1, 9_500_000_000, b" and ended\n"))
     found = logs.resumed(again, WEB, cursor, all_of_it=True)
     assert texts(found) == [("stdout", "begun and ended")]

@@ -24,9 +24,9 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan.images.decisions import plan_images
-from composetasks.plan.images.no_build import without_builds
 from composetasks.plan.images.tags import old_tags
 from composetasks.plan.images.why_built import differences
+from composetasks.plan.start.start import without_builds
 from composetasks.store.build_records import combined
 from tests.unit.worlds import built, container, model, service
 

@@ -9,9 +9,8 @@ import pytest
 
 from composetasks.facts import Build, BuildTime, Commits, Engine
 from composetasks.observe.layers.image_layers import layered_images
-from composetasks.plan.layers.commands import INSTALLS, commands
+from composetasks.plan.layers.commands import INSTALLS, commands, manifests
 from composetasks.plan.layers.edits import followed
-from composetasks.plan.layers.manifests import manifests
 from composetasks.plan.layers.rules import advise
 from tests.dockerfiles import model, service
 from tests.layers import Case, cases, timed

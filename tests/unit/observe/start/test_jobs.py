@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import Build, Model, Mount
-from composetasks.observe.start.job_inputs import mounted_digests
+from composetasks.observe.start.jobs import mounted_digests
 from tests.unit.worlds import model, service
 
 

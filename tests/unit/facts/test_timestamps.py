@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composetasks.run import timestamps
+from composetasks.facts import timestamps
 
 NOW = 1_800_000_000.0
 
@@ -63,5 +64,5 @@ def test_what_is_no_time_is_refused_and_says_what_may_be_written(text: str) -> N
 
 @given(st.integers(0, 4_000_000_000), st.integers(0, 999_999_999))
 def test_the_engines_times_and_unix_seconds_are_the_same_moments(whole: int, nanos: int) -> None:
-    unix = f"{whole}.{nanos:09d}"
-    assert timestamps.unix(timestamps.rfc3339(unix)) == unix
+    stamp = f"{datetime.fromtimestamp(whole, timezone.utc):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+    assert timestamps.unix(stamp) == f"{whole}.{nanos:09d}"

@@ -1,4 +1,5 @@
-"""What the files that a job mounts hold, as digests: its work is due again when they change.
+"""Jobs as they are on the engine and on disk: when they ran last, which the engine's list does not
+say, and what the files hold that they mount, as digests: their work is due again when those change.
 
 Looked at are the folders and files of the project that are mounted into it, and the single files
 of secrets and configs. Not a folder that another service writes to as well, unless the project or
@@ -8,16 +9,23 @@ what an image is built from lies in it: that is state, and no input.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from composetasks.facts import Model, Mount, Service
+from composetasks.facts import Container, Engine, Model, Mount, Service
+from composetasks.facts.jobs import Ended, Run, namespaces_of, rests_on, sortable
+from composetasks.observe.engine.inventory import inspect_containers
 from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import memory_of, read_files
 from composetasks.run import file_systems
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
 
 OWN = (".composetasks", "**/.git", "**/__pycache__")
 """What tools write beside the code they run."""
@@ -102,3 +110,44 @@ def _inner_state(model: Model, source: str) -> Iterator[str]:
                 continue
             if not _holds_code(model, place):
                 yield os.path.relpath(mount.source, source)
+
+
+def job_services(model: Model, engine: Engine, ended: Collection[str]) -> tuple[str, ...]:
+    """The services that others wait for the end of, and those of which a container is known to
+    have ended by itself."""
+    known = {one.service for one in engine.containers if one.id in ended}
+    return tuple(name for name in model.services if name in known or model.awaits_end_of(name))
+
+
+def observe_runs(
+    client: APIClient, model: Model, engine: Engine, ended: Mapping[str, Ended]
+) -> dict[str, Run]:
+    """The last runs of jobs that exited with code 0 and of what they rest on, and of what shares
+    another container's namespaces, by container id."""
+    by_service: dict[str, list[Container]] = {}
+    for container in engine.containers:
+        if container.project == model.project and container.replica:
+            by_service.setdefault(container.service, []).append(container)
+    wanted = sorted(set(_wanted(model, by_service, job_services(model, engine, ended))))
+    records = inspect_containers(client, wanted)
+    return {
+        key: Run(*(sortable(str(state.get(when, ""))) for when in ("StartedAt", "FinishedAt")))
+        for key, record in records.items()
+        if (state := record.get("State"))
+    }
+
+
+def _wanted(
+    model: Model, by_service: Mapping[str, list[Container]], jobs: Collection[str]
+) -> Iterator[str]:
+    for name, service in model.services.items():
+        related: tuple[str, ...] = ()
+        if name in jobs and any(one.exit_code == 0 for one in by_service.get(name, ())):
+            related = rests_on(model, name)
+        elif any(one.running for one in by_service.get(name, ())):
+            related = namespaces_of(service)
+        else:
+            continue
+        if related or name in jobs:
+            for other in (name, *related):
+                yield from (one.id for one in by_service.get(other, ()))
