@@ -19,7 +19,8 @@ GRANTS = {
     "scoring_models": {"writer": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
     "scored_totals": {"reader": "SELECT"},
     "scored_authors": {"reader": "SELECT"},
-    "crawled_posts": {"crawler": "SELECT, INSERT, UPDATE", "reader": "SELECT"},
+    "crawled_posts": {"crawler": "SELECT, INSERT, UPDATE, DELETE", "reader": "SELECT"},
+    "crawled_feeds": {"crawler": "SELECT, INSERT, UPDATE"},
     "decisions": {"reader": "SELECT"},
 }
 COUNTING = ("scored_posts_came", "scored_posts_went", "scored_posts_emptied")

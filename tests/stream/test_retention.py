@@ -1,7 +1,9 @@
-"""What is kept for a time goes after it: Kafka's messages, Airflow's records and logs."""
+"""What is kept for a time goes after it: Kafka's messages, Airflow's records and logs, what the
+crawler remembers."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +42,64 @@ with psycopg.connect("host=postgres dbname=airflow user=airflow") as database:
     for (event,) in database.execute("SELECT event FROM log WHERE event LIKE '% days'"):
         print("left:", event)
 SQL
+"""
+
+REMEMBERED = """
+import json, os, sys
+from datetime import datetime, timedelta, timezone
+sys.path.insert(0, "/opt/airflow/dags")
+import psycopg
+from crawler import memory
+from crawler.crawl import crawl
+from crawler.feed import Page
+from crawler.posts import CONTENT
+
+KEEP = 10
+memory.MOST_ROWS = 3
+
+class Topic:
+    def id(self): return "kept"
+    def send(self, posts): sent.extend(post["post_id"] for post in posts)
+
+def crawled(day, names, unread="", feed="kept"):
+    sent.clear()
+    page = Page([dict.fromkeys(CONTENT, "") | {"post_id": name} for name in names], unread)
+    at = datetime(2026, 1, 1, 12, tzinfo=timezone.utc) + timedelta(days=day)
+    with memory.Memory(os.environ["CRAWLER_DATABASE"], feed, KEEP) as kept:
+        done = crawl(page, kept, Topic(), at)
+    assert done.sent == len(sent)
+    return [*sent], done.forgotten
+
+def left():
+    with psycopg.connect(os.environ["CRAWLER_DATABASE"]) as database:
+        rows = database.execute("SELECT post_id FROM crawled_posts WHERE feed LIKE 'kept%'")
+        return sorted(name for (name,) in rows)
+
+sent, told = [], []
+try:
+    stays, gone = ["s1", "s2"], [f"g{number}" for number in range(7)]
+    crawled(0, [*stays, *gone])
+    crawled(0, ["elsewhere"], feed="kept-too")
+    for day in range(1, KEEP + 1):
+        for _ in range(3):
+            assert crawled(day, stays) == ([], 0), day
+    assert len(left()) == 10
+    # In pieces, once they were missing for more than ten days of crawling; whichever go first.
+    told.append([crawled(KEEP + 1, stays) for _ in range(4)])
+    told.append(left())
+    # Off for a year, and the first page then is a broken one: what is not on it is not forgotten.
+    told.append([crawled(400, ["s1"], "requests of the page failed: 1"), crawled(400, stays)])
+    # A feed that is never read to its end: nothing of it is gone, and it is forgotten all the same.
+    for day in range(401, 412):
+        told.append(crawled(day, ["s1"], "it has more than 5000 posts"))
+    told.append(left())
+    # What is forgotten and comes back is as new; what is on another page now is remembered there.
+    told.append(crawled(412, ["s1", "s2", "elsewhere"]))
+    told.append(crawled(413, ["s1", "s2", "elsewhere"]))
+finally:
+    with psycopg.connect(os.environ["CRAWLER_DATABASE"]) as database:
+        database.execute("DELETE FROM crawled_posts WHERE feed LIKE 'kept%'")
+print(json.dumps(told))
 """
 
 
@@ -82,3 +142,21 @@ def test_airflow_keeps_no_records_and_logs_for_longer_than_is_set(stack: Stack) 
     print(*left, "cleanup: 2 log files removed", sep="\n")
     assert "cleanup: 2 log files removed" in said
     assert left == {"left: new/1.log", "left: 29 days"}
+
+
+def test_the_crawler_forgets_what_it_sees_no_more_and_sends_nothing_again_for_it(
+    stack: Stack,
+) -> None:
+    words = ("exec", "-T", "crawler", "python", "-")
+    told = json.loads(stack.compose(*words, stdin=REMEMBERED.encode()))
+    print(*told, sep="\n")
+    assert told == [
+        [[[], 3], [[], 3], [[], 1], [[], 0]],
+        ["elsewhere", "s1", "s2"],
+        [[[], 0], [[], 0]],
+        *[[[], 0]] * 10,
+        [[], 1],
+        ["elsewhere", "s1"],
+        [["s2"], 0],
+        [[], 0],
+    ]

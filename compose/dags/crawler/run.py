@@ -18,6 +18,8 @@ def crawl_feed(environment: Mapping[str, str], *, resend: bool = False) -> Crawl
         page = read_feed(browser, address)
     with (
         Topic(environment["KAFKA_BOOTSTRAP"], "posts") as topic,
-        Memory(environment["CRAWLER_DATABASE"], address) as memory,
+        Memory(
+            environment["CRAWLER_DATABASE"], address, int(environment["CRAWL_KEEP_DAYS"])
+        ) as memory,
     ):
         return crawl(page, memory, topic, at, resend=resend)
