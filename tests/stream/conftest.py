@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.stream.database import Database
 from tests.stream.stack import JOB, ROOT, Stack
 
 
@@ -24,3 +25,9 @@ def healed(stack: Stack) -> Iterator[None]:
     stack.unpause()
     stack.compose("start", "postgres", "kafka", JOB)
     stack.wait_until_streaming()
+
+
+@pytest.fixture
+def database(stack: Stack) -> Database:
+    """An empty one."""
+    return Database(stack, "other")

@@ -1,0 +1,113 @@
+"""A database of its own for a test, now or as it was at an earlier schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.stream.stack import Stack
+
+BEFORE = """
+CREATE TABLE scored_posts (post_id text PRIMARY KEY, author text NOT NULL, caption text NOT NULL,
+language text NOT NULL, video_url text NOT NULL, text_score double precision NOT NULL,
+video_score double precision, score double precision NOT NULL, flagged boolean NOT NULL,
+fusion boolean NOT NULL, text_weight double precision NOT NULL, threshold double precision NOT NULL,
+code_version text NOT NULL, posted_at timestamptz NOT NULL, crawled_at timestamptz NOT NULL,
+scored_at timestamptz NOT NULL);
+INSERT INTO scored_posts SELECT 'p' || n, 'author ' || n % 50000, 'caption ' || n, 'vi',
+'http://clips/' || n, 0.25, 0.5, n % 100 / 100.0, n % 100 >= 50, true, 0.3, 0.5, 'before',
+now(), now(), now() - n * interval '1 second' FROM generate_series(1, {posts}) AS n;
+ANALYZE scored_posts;
+"""
+"""The table as the job made it until there were migrations."""
+MADE_BEFORE = """
+import os, sys
+sys.path.insert(0, "/opt/migrations")
+import roles, sqlalchemy
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+
+wanted = sys.argv[1]
+script = ScriptDirectory("/opt/migrations")
+where = sqlalchemy.URL.create(
+    "postgresql+psycopg", "user", roles.password("postgres"), "postgres",
+    database=os.environ["PGDATABASE"],
+)
+with sqlalchemy.create_engine(where).begin() as connection:
+    context = MigrationContext.configure(connection)
+    for one in reversed([*script.iterate_revisions(wanted, "base")]):
+        # Until then there were no roles, and the superuser had all.
+        if one.revision == "0003":
+            roles.make_roles(connection.connection.driver_connection)
+            connection.execute(sqlalchemy.text("SET LOCAL ROLE owner"))
+        with Operations.context(context):
+            one.module.upgrade()
+    context.stamp(script, wanted)
+"""
+"""As the migrations up to one made a database in their time."""
+SOME_DATA = {
+    "0003": """
+        INSERT INTO crawled_posts SELECT 'p' || n, sha256(n::text::bytea), 'topic', 'http://feed',
+        now(), CASE WHEN n % 3 = 0 THEN now() END FROM generate_series(1, 500) AS n;
+    """,
+    "0004": """
+        INSERT INTO scoring_models VALUES ('a model', '{"text": {"a": 1}}', now());
+        UPDATE scored_posts SET model = 'a model' WHERE text_score < score;
+    """,
+    "0005": """
+        SELECT decide('p77', 'remove', 'me', NULL), decide('p77', 'keep', 'another', 'remove'),
+        decide('p99', 'unsure', 'me', NULL);
+        UPDATE scored_posts SET caption = 'other' WHERE post_id = 'p99';
+    """,
+}
+"""What each migration made room for."""
+
+
+class Database:
+    """A database of its own in the stack's PostgreSQL."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self._stack = stack
+        self.name = name
+        self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+        self.run(f"CREATE DATABASE {name}", "postgres")
+
+    def run(self, statements: str, database: str = "") -> str:
+        """What psql prints."""
+        return self._stack.compose(
+            *("exec", "-T", "postgres", "psql", "-qAtU", "user", "-v", "ON_ERROR_STOP=1"),
+            *("-d", database or self.name),
+            stdin=statements.encode(),
+        )
+
+    def one(self, query: str) -> dict[str, Any]:
+        """The one row of a query."""
+        found: dict[str, Any] = json.loads(self.run(f"SELECT row_to_json(a) FROM ({query}) a"))
+        return found
+
+    def migrate(self) -> None:
+        """Runs the stack's own service on it."""
+        once = ("run", "--rm", "-T", "--no-deps", "-e", f"PGDATABASE={self.name}", "migrate")
+        self._stack.compose(*once)
+
+    def make_before(self, revision: str) -> None:
+        """Makes it what it was at that migration, with some data of that time in it."""
+        self.run(BEFORE.format(posts=1000))
+        once = ("run", "--rm", "-T", "--no-deps", "-e", f"PGDATABASE={self.name}", "migrate")
+        self._stack.compose(*once, "python", "-", revision, stdin=MADE_BEFORE.encode())
+        for later, statements in SOME_DATA.items():
+            if later <= revision:
+                self.run(statements)
+
+    def contents(self, columns: dict[str, str]) -> dict[str, dict[str, Any]]:
+        """How many rows each table has, and a digest of what is in these columns of them."""
+        query = "SELECT count(*), sum(hashtext(row({})::text)::bigint) FROM {}"
+        return {name: self.one(query.format(of, name)) for name, of in columns.items()}
+
+    def schema(self) -> str:
+        """All that is in it but the data: tables, functions, indexes, and who may do what."""
+        dump = ("pg_dump", "--schema-only", "-U", "user", self.name)
+        lines = self._stack.compose("exec", "-T", "postgres", *dump).splitlines()
+        # Each dump has a key of its own in these.
+        return "\n".join(line for line in lines if "restrict" not in line)

@@ -1,0 +1,84 @@
+"""Who may come into the database, as what, and that its passwords are nowhere to be read."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.stream.database import Database
+from tests.stream.messages import a_post
+from tests.stream.stack import SERVICES, Stack
+
+DENIED = (
+    ("reader", "INSERT INTO scored_posts (post_id) VALUES ('a')"),
+    ("reader", "UPDATE scored_posts SET flagged = false"),
+    ("reader", "CREATE TABLE mine (a int)"),
+    ("reader", "SELECT decide('a', 'keep', 'me', NULL)"),
+    ("moderator", "SELECT 1 FROM scored_posts"),
+    ("moderator", "UPDATE scored_posts SET decision = 'keep'"),
+    ("moderator", "INSERT INTO decisions (post_id, decided_by) VALUES ('a', 'me')"),
+    ("writer", "SELECT decide('a', 'keep', 'me', NULL)"),
+    ("writer", "DELETE FROM scored_posts"),
+    ("writer", "UPDATE scored_totals SET posts = 0"),
+    ("writer", "ALTER TABLE scored_posts DROP COLUMN flagged"),
+    ("writer", "CREATE ROLE another SUPERUSER"),
+    ("crawler", "INSERT INTO scored_posts (post_id) VALUES ('a')"),
+)
+SUPERUSERS = """
+SELECT DISTINCT usename FROM pg_stat_activity JOIN pg_user USING (usename)
+WHERE usesuper AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
+
+def said_to(stack: Stack, role: str, statement: str, database: str = "tiktok_safety_db") -> str:
+    """What the database answers a role that comes over the network, with its password."""
+    password = stack.passwords[f"POSTGRES_{role.upper()}_PASSWORD"]
+    psql = f"psql -qAt -v ON_ERROR_STOP=1 -h $(hostname -i) -U {role} -d {database}"
+    words = ("exec", "-T", "-e", f"PGPASSWORD={password}", "postgres", "sh", "-c")
+    return stack.compose(*words, f"{psql} 2>&1 || true", stdin=statement.encode()).strip()
+
+
+def test_each_role_can_do_its_work_and_nothing_else(stack: Stack) -> None:
+    stack.send([a_post("by-the-writer")])
+    stack.settle()
+    assert said_to(stack, "reader", "SELECT posts > 0 FROM scored_totals") == "t"
+    assert said_to(stack, "airflow", "SELECT current_user", "airflow") == "airflow"
+    for arguments, done in (("'keep', 'me', NULL", "t"), ("'remove', 'me', NULL", "f")):
+        decide = f"SELECT decide('by-the-writer', {arguments})"
+        assert said_to(stack, "moderator", decide) == done
+    trail = "SELECT count(*), max(after) FROM decisions WHERE post_id = 'by-the-writer'"
+    assert said_to(stack, "reader", trail) == "1|keep"
+    for role, statement in DENIED:
+        said = said_to(stack, role, statement)
+        assert "permission denied" in said or "must be" in said, (statement, said)
+    assert "permission denied" in said_to(stack, "airflow", "SELECT 1")
+    assert "permission denied" in said_to(stack, "reader", "SELECT 1", "airflow")
+    assert stack.sql(SUPERUSERS) == []
+
+
+def test_each_role_has_a_password_of_its_own_and_takes_over_a_new_one(
+    stack: Stack, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "POSTGRES_CRAWLER_PASSWORD"
+    with monkeypatch.context() as patch:
+        for other in ("it's a : \\ $new %s one", stack.passwords["POSTGRES_READER_PASSWORD"]):
+            patch.setitem(stack.passwords, name, other)
+            assert "authentication failed" in said_to(stack, "crawler", "SELECT 1")
+            database.migrate()
+            assert said_to(stack, "crawler", "SELECT 1") == "1"
+    database.migrate()
+    assert said_to(stack, "crawler", "SELECT 1") == "1"
+
+
+def test_no_password_is_in_what_the_engine_tells(stack: Stack) -> None:
+    found = stack.compose("ps", "-aq").split()
+    assert len(found) == len(SERVICES)
+    told = subprocess.run(["docker", "inspect", *found], capture_output=True, check=True).stdout
+    for name, password in stack.passwords.items():
+        assert password not in told.decode(), name
+    # Containers have what the model says: those of all services, then.
+    model = stack.compose("--profile", "*", "config")
+    assert "/run/secrets/reader_password" in model
+    for name, password in stack.passwords.items():
+        assert password not in model, name
