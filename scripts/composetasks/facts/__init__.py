@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from composetasks.facts.model import *
     from composetasks.facts.operations import *
     from composetasks.facts.plans import *
+    from composetasks.facts.service_facts import *
     from composetasks.facts.service_status import *
     from composetasks.facts.state import *
     from composetasks.facts.timeline import *
@@ -49,6 +50,7 @@ _NAMES = {
     "RunProvider StartContainer StateOperation StopContainer StopProvider SwarmOperation "
     "TakeSnapshot UpdateService Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Event Evidence LogLine Plan Step",
+    "service_facts": "FactsSource ServiceFacts",
     "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from composetasks.facts.units import size
-from composetasks.report.status import QUIET, age_of, state_text
+from composetasks.report.status import QUIET, age_of, facts_line, state_text
 from composetasks.report.text import addresses, clean
 
 WIDE = 100
@@ -37,7 +37,8 @@ def live_page(
         table.add_column("memory", header_style=QUIET, justify="right", no_wrap=True)
     table.add_column("last line", header_style=QUIET, no_wrap=True, ratio=1, overflow="ellipsis")
     now = datetime.now(timezone.utc)
-    room = max(1, height - LEFT)
+    with_facts = any(map(facts_line, services))
+    room = max(1, height - LEFT - with_facts)
     first = min(max(0, chosen - room + 1), max(0, len(services) - room))
     for at, one in enumerate(services[first : first + room], first):
         row = [Text(">" if at == chosen else "", style="bold"), Text(clean(str(one["name"])))]
@@ -45,7 +46,10 @@ def live_page(
         if width >= WIDE:
             row += _taken(one)
         table.add_row(*row, _last(one, lines))
-    return Group(_title(document, services), table, Text(), _footer(services, chosen))
+    below = [facts_line(services[chosen])] if with_facts else []
+    for line in below:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(_title(document, services), table, Text(), *below, _footer(services, chosen))
 
 
 def _title(document: Mapping[str, Any], services: Sequence[Mapping[str, Any]]) -> Text:

@@ -45,7 +45,8 @@ def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     now = datetime.now(timezone.utc)
     for one in services:
         table.add_row(*_row(one, now))
-    below = [_problem(one) for one in services if _uneven(one) or one["problem"]]
+    below = [line for one in services if (line := facts_line(one))]
+    below += [_problem(one) for one in services if _uneven(one) or one["problem"]]
     below += [_warning(one, line) for one in services for line in one["warnings"]]
     below += [_stale(one) for one in services if one["stale"]]
     return Group(table, *([Text(), *below] if below else []))
@@ -103,6 +104,15 @@ def _problem(one: Mapping[str, Any]) -> Text:
 def _warning(one: Mapping[str, Any], line: str) -> Text:
     """What the health check of a service tells, although it passes."""
     return Text(clean(f"{one['name']}: {line}"), style="yellow")
+
+
+def facts_line(one: Mapping[str, Any]) -> Text:
+    """What a service says of itself; empty for one that was not asked."""
+    if one.get("facts_problem"):
+        words = f"{one['name']}: facts: not available: {one['facts_problem']}"
+        return Text(clean(words), style="yellow")
+    words = ", ".join(f"{name} {value}" for name, value in one.get("facts", {}).items())
+    return Text(clean(f"{one['name']}: {words}" if words else ""))
 
 
 def _stale(one: Mapping[str, Any]) -> Text:

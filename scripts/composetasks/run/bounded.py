@@ -41,6 +41,11 @@ class Bounded(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - it is raised where the value is asked for
             self._error = error
 
+    @property
+    def ended(self) -> bool:
+        """Whether the value is there, or getting it has failed."""
+        return not self._thread.is_alive()
+
     def value(self) -> T:
         """The value; raises what getting it raised, and Late."""
         self.join(self._deadline - time.monotonic())

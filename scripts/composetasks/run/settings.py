@@ -61,13 +61,16 @@ class Settings:
     """All of ``stack``; every field is optional. Timeouts are seconds, ``engine_timeout`` that of
     one answer of the engine; ``ready`` says what makes a service up (one of READY); ``live`` holds
     the services that may be paused for a snapshot, with the command that each runs before (none
-    for most); ``owner`` is the id of the process that the instance lives for."""
+    for most); ``facts`` says how services are asked for theirs, as
+    :func:`composetasks.facts.service_facts.facts_source` reads it; ``owner`` is the id of the
+    process that the instance lives for."""
 
     files: tuple[str, ...] = ()
     state: Mapping[str, State] = field(default_factory=dict)
     timeouts: Mapping[str, float] = field(default_factory=dict)
     ready: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     checks: tuple[StackCheck, ...] = ()
     jobs: int | None = None
     registry: str = ""
@@ -116,6 +119,11 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
             name: () if one["live"] == "pause" else _words(f"services.{name}.live", one["live"])
             for name, one in _mapping("services", raw).items()
             if isinstance(one, Mapping) and one.get("live")
+        },
+        facts={
+            name: _facts(f"services.{name}.facts", one["facts"])
+            for name, one in _mapping("services", raw).items()
+            if isinstance(one, Mapping) and one.get("facts")
         },
         checks=tuple(_check(one) for one in _given(raw, "checks") or ()),
         jobs=jobs(raw.get("jobs")),
@@ -190,6 +198,17 @@ def _ready(service: str, value: Any) -> str:
     if value not in READY:
         raise _bad(f"services.{service}.ready", f"{value!r} is none of {', '.join(READY)}")
     return str(value)
+
+
+def _facts(name: str, value: Any) -> str | tuple[str, ...]:
+    from composetasks.facts.service_facts import facts_source
+
+    declared = value if isinstance(value, str) else _words(name, value)
+    try:
+        facts_source(declared)
+    except ValueError as error:
+        raise _bad(name, f"{value!r}: {error}") from error
+    return declared
 
 
 def _remote(raw: Mapping[str, Any]) -> Remote:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.launch import engine_away, engine_silent
-from composetasks.facts import ExitCode
+from composetasks.facts import Container, ExitCode, ServiceFacts
+from composetasks.facts.service_facts import FACTS_LABEL
 from composetasks.observe.start.watch import Watch
 from composetasks.report.deploy import services_document, tasks_lines
 from composetasks.report.service_documents import status_document
@@ -16,7 +17,9 @@ from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
+    from composetasks.facts.service_facts import Declared
     from composetasks.observe.engine.resource_use import Figures
+    from composetasks.observe.engine.service_facts import Questions
 
 CHANGES = (
     *("create", "start", "die", "oom", "stop", "destroy", "rename"),
@@ -56,10 +59,13 @@ def _deployed(session: Session) -> list[dict[str, Any]]:
 
 
 def _watched(session: Session) -> ExitCode:
+    from composetasks.observe.engine.service_facts import Questions
+
     model = session.model()
     try:
         with Watch(session.client, model.project, CHANGES) as events:
-            look, stream = Observation(session, watched=True), EventStream(session, events)
+            look = Observation(session, Questions(session.client))
+            stream = EventStream(session, events)
             if session.reporter.in_place:
                 from composetasks.verbs.live_status import live_status
 
@@ -132,7 +138,7 @@ class EventStream:
 def again(session: Session, before: Observation) -> Observation:
     """A new look; the one before where the model can't be read just now: it may be being edited."""
     try:
-        return Observation(session, watched=True)
+        return Observation(session, before.questions)
     except TaskFailure as failure:
         if failure.code is not ExitCode.INVALID:
             raise
@@ -141,11 +147,12 @@ def again(session: Session, before: Observation) -> Observation:
 
 
 class Observation:
-    """The services as they are at one moment. Their figures are measured again each time where it
-    is ``watched``."""
+    """The services as they are at one moment. What goes on looking has ``questions`` that are asked
+    by one observation after the other; then their figures, too, are measured again each time."""
 
-    def __init__(self, session: Session, *, watched: bool = False) -> None:
+    def __init__(self, session: Session, questions: Questions | None = None) -> None:
         from composetasks.observe.engine.resource_use import Measuring, Once
+        from composetasks.observe.engine.service_facts import Questions
         from composetasks.plan.instances.orphans import warnings
         from composetasks.plan.start.faults import model_faults
         from composetasks.plan.start.services import containers_of
@@ -154,8 +161,12 @@ class Observation:
         from composetasks.report.service_documents import service_document
         from composetasks.verbs.services import service_statuses
 
-        running = _running(session, session.model().project)
-        self._measuring = (Measuring if watched else Once)(session.client, running)
+        running = _running(session)
+        figures = Measuring if questions else Once
+        self._measuring = figures(session.client, [one.id for one in running])
+        self._declared = _declared(session, running)
+        self.questions = questions or Questions(session.client)
+        self.questions.ask(self._declared)
         world = session.observe()
         self._project = world.model.project
         self.orphans = tuple(warnings(world))
@@ -170,16 +181,39 @@ class Observation:
         }
 
     def document(self) -> dict[str, Any]:
-        figures = self._measuring.figures()
-        services = [{**one, **_taken(figures, self._ids[one["name"]])} for one in self._services]
+        self.questions.ask(self._declared)
+        figures, answers = self._measuring.figures(), self.questions.answers()
+        services = [
+            {**one, **_taken(figures, self._ids[one["name"]]), **_told(answers.get(one["name"]))}
+            for one in self._services
+        ]
         return status_document(self._project, services, self._problems)
 
 
-def _running(session: Session, project: str) -> list[str]:
-    from composetasks.observe.engine.inventory import read_containers
+def _running(session: Session) -> list[Container]:
+    model = session.model()
+    found = session.containers(model)
+    return [one for one in found if one.project == model.project and one.running and one.replica]
 
-    found = read_containers(session.client)
-    return [one.id for one in found if one.project == project and one.running and one.replica]
+
+def _declared(
+    session: Session, running: Iterable[Container]
+) -> dict[str, tuple[Container, Declared]]:
+    """The services that declare facts, the first replica of each that can be asked for them, and
+    how: as a setting says, else as the label does that the container was created with."""
+    settings = session.settings.facts
+    found: dict[str, tuple[Container, Declared]] = {}
+    for one in sorted(running, key=lambda one: one.number):
+        declared = settings.get(one.service) or one.labels.get(FACTS_LABEL)
+        if declared and one.state == "running":
+            found.setdefault(one.service, (one, declared))
+    return found
+
+
+def _told(facts: ServiceFacts | None) -> dict[str, Any]:
+    """What a service said of itself; nothing where it was not asked."""
+    facts = facts or ServiceFacts()
+    return {"facts": dict(facts.values), "facts_problem": facts.problem}
 
 
 def _taken(figures: Mapping[str, Figures], ids: Sequence[str]) -> dict[str, Any]:

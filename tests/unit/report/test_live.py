@@ -76,3 +76,12 @@ def test_of_more_services_than_lines_those_around_the_chosen_one_are_shown() -> 
         lines = page(80, many, chosen, height=24)
         assert len(lines) <= 24
         assert any(line.startswith(">") and f" s{chosen} " in line for line in lines)
+
+
+def test_the_facts_of_the_chosen_service_are_on_one_line_below() -> None:
+    telling = service("web", facts={"lag": "12", "model": "ab " * 60}, facts_problem="")
+    lines = page(80, [telling, service("db", facts={}, facts_problem="")], chosen=0)
+    assert [line for line in lines if line.startswith("web: lag 12, model ab")]
+    assert len(lines) <= 24
+    many = [service(f"s{number}", facts={"lag": "1"}) for number in range(50)]
+    assert len(page(80, many, chosen=40, height=24)) <= 24

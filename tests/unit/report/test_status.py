@@ -128,3 +128,12 @@ def test_an_age_has_two_units(seconds: float, words: str) -> None:
 def test_what_a_health_check_warns_of_stands_below_the_table() -> None:
     lines = page(one(name="job", health="healthy", warnings=["an edit was refused"]), one())
     assert lines[-1] == "job: an edit was refused"
+
+
+def test_what_a_service_tells_of_itself_is_a_line_below() -> None:
+    told = one(facts={"lag": "12", "model": "a\x1b[31mb"}, facts_problem="")
+    failed = one(name="db", facts={}, facts_problem="no answer within 3 s")
+    assert page(told, failed, one(name="quiet", facts={}, facts_problem=""))[-2:] == [
+        "web: lag 12, model ab",
+        "db: facts: not available: no answer within 3 s",
+    ]

@@ -1,0 +1,132 @@
+"""Services asked for their facts, all side by side, each within a bound.
+
+Nothing that they answer is trusted: it may be long, late, no text, or full of escapes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from composetasks.facts import Container, FactsSource, ServiceFacts
+from composetasks.facts.plain_text import clean
+from composetasks.facts.service_facts import LONGEST_VALUE, Declared, cut, facts_of, facts_source
+from composetasks.run.bounded import Bounded, Late
+from composetasks.run.masking import safe, safe_data
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+SECONDS = 3.0
+"""How long a service has for its answer: less than the figures beside it may take."""
+MOST_BYTES = 16_384
+
+
+class _Refused(Exception):
+    """Why a service told nothing."""
+
+
+@dataclass
+class _Question:
+    """What is asked in a container, and whether the answer was taken."""
+
+    container: str
+    answer: Bounded[str]
+    taken: bool = False
+
+
+class Questions:
+    """What services are asked, each in a thread of its own."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+        self._asked: dict[str, _Question] = {}
+
+    def ask(self, services: Mapping[str, tuple[Container, Declared]]) -> None:
+        """Ask these services, each in a container, as is declared. One whose answer was not taken
+        yet, or is still to come, is not asked again: what hangs there is not made more."""
+        before, self._asked = self._asked, {}
+        for name, (container, declared) in services.items():
+            question = before.get(name)
+            if (
+                question is None
+                or question.container != container.id
+                or (question.taken and question.answer.ended)
+            ):
+                ask = partial(_answer, self._client, container, declared)
+                question = _Question(container.id, Bounded(ask, SECONDS))
+            self._asked[name] = question
+
+    def answers(self) -> dict[str, ServiceFacts]:
+        """What each has answered, or why nothing."""
+        found = {}
+        for name, question in self._asked.items():
+            found[name] = _facts(question.answer)
+            question.taken = True
+        return found
+
+
+def _facts(question: Bounded[str]) -> ServiceFacts:
+    import requests
+    from docker import errors
+
+    try:
+        # What is cut off may be half of a secret: that is masked before.
+        found = facts_of(safe(clean(question.value())))
+    except (_Refused, Late, ValueError) as error:
+        return _unavailable(str(error))
+    except errors.APIError as error:
+        return _unavailable(str(error.explanation or error))
+    except (requests.exceptions.RequestException, OSError) as error:
+        return _unavailable(f"no answer: {error}")
+    if not found:
+        return _unavailable("its answer has no line `name: value`")
+    return ServiceFacts(safe_data(found))
+
+
+def _unavailable(why: str) -> ServiceFacts:
+    return ServiceFacts(problem=cut(" ".join(safe(clean(why)).split()), 2 * LONGEST_VALUE))
+
+
+def _answer(client: APIClient, container: Container, declared: Declared) -> str:
+    source = facts_source(declared)
+    said = _executed(client, container, source) if source.command else _got(container, source)
+    # What lies beyond the bound may begin in the last line.
+    return said if len(said) < MOST_BYTES else said.rpartition("\n")[0]
+
+
+def _executed(client: APIClient, container: Container, source: FactsSource) -> str:
+    """What a command in the container prints."""
+    execution = client.exec_create(container.id, list(source.command))["Id"]
+    stream = client.exec_start(execution, stream=True, demux=True)
+    said, complained = b"", b""
+    for out, err in stream:
+        said += out or b""
+        complained += err or b""
+        if len(said) + len(complained) >= MOST_BYTES:
+            stream.close()
+            return said[:MOST_BYTES].decode(errors="replace")
+    if code := client.exec_inspect(execution)["ExitCode"]:
+        last = (complained.strip() or said.strip()).decode(errors="replace").split("\n")[-1]
+        why = f"`{shlex.join(source.command)}` exited with code {code}"
+        raise _Refused(f"{why}: {last}" if last else why)
+    return said.decode(errors="replace")
+
+
+def _got(container: Container, source: FactsSource) -> str:
+    """What a port of the container answers, at the address where it is published."""
+    import requests
+
+    bindings = [one for one in container.bindings if one.target == source.port]
+    if not bindings:
+        raise _Refused(f"port {source.port} is not published")
+    address = f"http://{bindings[0].here or bindings[0].there}{source.path}"
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy stands between this machine and its own ports
+        got = session.get(address, timeout=SECONDS, stream=True, allow_redirects=False)
+        if got.status_code != requests.codes.ok:
+            raise _Refused(f"GET {address} was answered with {got.status_code} {got.reason}")
+        return next(got.iter_content(MOST_BYTES), b"").decode(errors="replace")
