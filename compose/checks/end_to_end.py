@@ -25,6 +25,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from crawler import browser, topic
+from rule import complaint, verdict
 
 FEED = os.environ.get("FEED_URL", "http://feed:8000")
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP", "kafka:9092")
@@ -152,15 +153,8 @@ def see_row(post: dict[str, Any]) -> str:
             ).fetchone()
 
         row = wait_for(scored, SCORE_SECONDS, "no row in scored_posts")
-    expected = row["text_score"]
-    if row["fusion"]:
-        weight, power = row["text_weight"], row["exponent"]
-        mean = weight * row["text_score"] ** power + (1 - weight) * row["video_score"] ** power
-        expected = mean ** (1 / power)
-    if abs(row["score"] - expected) > 1e-6 or row["flagged"] != (row["score"] >= row["threshold"]):
-        raise StageFailed(
-            f"score {row['score']}, flagged {row['flagged']}: expected score {expected}"
-        )
+    if why := complaint(row):
+        raise StageFailed(why)
     post["row"] = row
     by = f"by models {row['model']}, code {row['code_version']}"
     return f"score {row['score']:.3f}, {verdict(row)}, {by}"
@@ -188,11 +182,6 @@ def see_page(post: dict[str, Any]) -> str:
     ):
         raise StageFailed(f"the page shows {found}")
     return f"its page shows {float(found['score']):.3f}, {found['verdict']}"
-
-
-def verdict(row: dict[str, Any]) -> str:
-    """The dashboard's word for it."""
-    return "flagged" if row["flagged"] else "clear"
 
 
 def call(address: str, body: dict[str, Any] | None = None, token: str | None = None) -> Any:

@@ -56,7 +56,7 @@ def open_browser(width: int = 1280, height: int = 1600) -> Iterator[Chrome]:
 
 
 def wait_for(
-    driver: Chrome, condition: Callable[[Chrome], Found], seconds: float = PAGE_SECONDS
+    driver: Chrome, condition: Callable[[Chrome], Found | None], seconds: float = PAGE_SECONDS
 ) -> Found:
     """What the condition gives once it is true. Raises TimeoutException after so many seconds."""
     return WebDriverWait(driver, seconds, poll_frequency=0.2).until(condition)

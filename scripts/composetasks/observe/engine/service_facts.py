@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from composetasks.facts import Container, FactsSource, ServiceFacts
 from composetasks.facts.plain_text import clean
 from composetasks.facts.service_facts import LONGEST_VALUE, Declared, cut, facts_of, facts_source
+from composetasks.observe.conflicts.host import is_here
 from composetasks.run.bounded import Bounded, Late
 from composetasks.run.masking import safe, safe_data
 
@@ -93,7 +94,8 @@ def _unavailable(why: str) -> ServiceFacts:
 
 def _answer(client: APIClient, container: Container, declared: Declared) -> str:
     source = facts_source(declared)
-    said = _executed(client, container, source) if source.command else _got(container, source)
+    ask = _executed if source.command else _got
+    said = ask(client, container, source)
     # What lies beyond the bound may begin in the last line.
     return said if len(said) < MOST_BYTES else said.rpartition("\n")[0]
 
@@ -116,17 +118,21 @@ def _executed(client: APIClient, container: Container, source: FactsSource) -> s
     return said.decode(errors="replace")
 
 
-def _got(container: Container, source: FactsSource) -> str:
+def _got(client: APIClient, container: Container, source: FactsSource) -> str:
     """What a port of the container answers, at the address where it is published."""
     import requests
 
     bindings = [one for one in container.bindings if one.target == source.port]
     if not bindings:
         raise _Refused(f"port {source.port} is not published")
+    if not bindings[0].here and not is_here(client.base_url):
+        raise _Refused(f"port {source.port} is published on the engine's host alone")
     address = f"http://{bindings[0].here or bindings[0].there}{source.path}"
     with requests.Session() as session:
         session.trust_env = False  # no proxy stands between this machine and its own ports
-        got = session.get(address, timeout=SECONDS, stream=True, allow_redirects=False)
-        if got.status_code != requests.codes.ok:
-            raise _Refused(f"GET {address} was answered with {got.status_code} {got.reason}")
-        return next(got.iter_content(MOST_BYTES), b"").decode(errors="replace")
+        get = partial(session.get, address, timeout=SECONDS, stream=True, allow_redirects=False)
+        with get() as got:
+            if got.status_code != requests.codes.ok:
+                raise _Refused(f"GET {address} was answered with {got.status_code} {got.reason}")
+            said: bytes = got.raw.read(MOST_BYTES, decode_content=True)
+    return said.decode(errors="replace")
