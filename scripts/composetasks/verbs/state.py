@@ -37,7 +37,7 @@ def recover_state(session: Session) -> None:
 
 
 def _observe(session: Session) -> World:
-    from composetasks.observe.state.places import observe_state
+    from composetasks.observe.state.places import at_the_engine, observe_state
     from composetasks.store.container_configs import digest_key
     from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
@@ -51,9 +51,12 @@ def _observe(session: Session) -> World:
         session.settings.state,
         root / "state" if session.instance else None,
     )
+    state = found.state
+    if session.away:
+        state = at_the_engine(state, world.model, session.client)
     return replace(
         world,
-        state=found.state,
+        state=state,
         unkept=found.unkept,
         snapshots=load_all(root / SNAPSHOTS, digest_key(session.kept.cache)),
         warnings=(*world.warnings, *found.warnings),

@@ -18,6 +18,7 @@ from composetasks.apply import interpreter
 from composetasks.apply.inside import wire
 from composetasks.apply.state.mounts import ARCHIVES, Archives, Mounted, bind
 from composetasks.facts import ExitCode, World
+from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.host_files import empty_image
 from composetasks.run import waiting
 from composetasks.run.failure import TaskFailure
@@ -52,8 +53,10 @@ def failure(what: str, error: HelperFailed) -> TaskFailure:
     return TaskFailure(f"{what}: {error.why}", detail=error.path, hint=hint)
 
 
-def is_here(client: APIClient) -> bool:
+def sees_our_files(client: APIClient) -> bool:
     """Whether the engine runs on this machine itself, and not in a machine within it."""
+    if not is_here(client.base_url):
+        return False
     said, here = client.info(), os.uname()
     return (said.get("Name"), said.get("KernelVersion")) == (here.nodename, here.release)
 
@@ -75,7 +78,7 @@ class Helper:
         archives: Archives | None = None,
     ) -> None:
         self._client, self._world, self.places = client, world, tuple(places)
-        self._archives = archives if archives and is_here(client) else None
+        self._archives = archives if archives and sees_our_files(client) else None
         self.sees_archives = False
         self._left_alone = False
         self.run = run or secrets.token_hex(4)
@@ -94,7 +97,7 @@ class Helper:
             ]
             archives = ARCHIVES if self._archives else ""
             said = self.ask("open", run=self.run, places=mounts, archives=archives)
-            if _on_this_machine(said):
+            if is_here(self._client.base_url) and _on_this_machine(said):
                 self._same_folders(said)
                 self.sees_archives = self._same_archives(said)
         except BaseException:

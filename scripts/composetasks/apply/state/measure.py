@@ -29,7 +29,7 @@ def measure(world: World, client: APIClient) -> tuple[State, ...]:
     there = [one for one in world.state if one.exists]
     if not there:
         return world.state
-    found = _from_here(there, client) if helper.is_here(client) else {}
+    found = _from_here(there, client) if helper.sees_our_files(client) else {}
     left = [one for one in there if one.name not in found]
     if left:
         found |= _by_helper(left, world, client)

@@ -54,7 +54,10 @@ def for_replacing(client: APIClient, state: State, number: int) -> Mounted:
         if os.path.ismount(state.place):
             return Mounted(state, number, _mount("bind", state.place, number))
         around, name = os.path.split(state.place)
-        return Mounted(state, number, _mount("bind", around, number), name)
+        mount = _mount("bind", around, number)
+        if not state.exists:
+            mount |= {"BindOptions": {"CreateMountpoint": True}}
+        return Mounted(state, number, mount, name)
     record = client.inspect_volume(state.place)
     around, name = os.path.split(str(record.get("Mountpoint", "")))
     if record.get("Driver") == "local" and not record.get("Options") and name == "_data":

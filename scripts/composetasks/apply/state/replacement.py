@@ -21,6 +21,7 @@ from composetasks.apply.tools import Tools
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.program import typed
+from composetasks.observe.conflicts.host import is_here
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder, snapshot_folder
 from composetasks.store.folder import JOURNAL
@@ -122,9 +123,11 @@ class Replacement:
         return Archives(self.tools.root / SNAPSHOTS / names.pop(), read_only=True)
 
     def _make(self, one: State) -> None:
-        """Make what is to be restored and is not there: a volume as Compose would."""
+        """Make what is to be restored and is not there: a volume as Compose would. (The folder
+        around one on another host is made with the helper.)"""
         if one.kind == "folder":
-            Path(one.place).parent.mkdir(parents=True, exist_ok=True)
+            if is_here(self.tools.client.base_url):
+                Path(one.place).parent.mkdir(parents=True, exist_ok=True)
             return
         config = self.world.model.volumes[one.source].config
         labels = {

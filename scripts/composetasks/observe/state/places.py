@@ -21,6 +21,7 @@ from composetasks.facts import (
     bind_device,
 )
 from composetasks.facts.engine import PROJECT
+from composetasks.observe.engine import host_files
 from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
 from composetasks.run import file_systems, settings
 
@@ -77,6 +78,20 @@ def observe_state(
         ),
         tuple(unkept),
         tuple(warnings),
+    )
+
+
+def at_the_engine(state: Sequence[State], model: Model, client: APIClient) -> tuple[State, ...]:
+    """State with its folders as the engine's host has them, where that is another machine: under
+    the paths that are mounted, and there or not."""
+    sources = {path: mounts[0][1].source for path, mounts in mounts_of(model, "bind").items()}
+    there = {one.name: sources[one.place] for one in state if one.kind == "folder"}
+    missing = host_files.missing(client, there.values())
+    return tuple(
+        replace(one, place=place, exists=place not in missing)
+        if (place := there.get(one.name))
+        else one
+        for one in state
     )
 
 
