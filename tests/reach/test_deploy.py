@@ -3,7 +3,9 @@ stack as it was."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -82,6 +84,13 @@ def edit(project: Project, old: str, new: str) -> None:
     project.write("compose.yaml", text.replace(old, new, 1))
 
 
+def revisions(manager: Manager, stack: str) -> list[str]:
+    """The numbers of the deployments of which there is a record."""
+    shown = ("--filter", f"name={stack}_revision-", "--format", "{{.Name}}")
+    listed = manager.docker("config", "ls", *shown).split()
+    return sorted(one.rpartition("-")[2] for one in listed)
+
+
 def planned(ran: Ran) -> list[str]:
     assert ran.code in (0, 10), ran.err
     return [step["id"] for step in ran.document["steps"]]
@@ -129,6 +138,15 @@ def test_each_change_reaches_the_one_service_that_it_is_of(shop: Project, manage
         assert [one for one in after if after[one] != before[one]] == [changed]
         before = after
     assert "second page" in manager.docker("service", "logs", "--raw", f"{name}_web")
+    # Five deployments, of which the settings keep three, and what those name.
+    assert revisions(manager, name) == ["3", "4", "5"]
+    shop.write("invoke.yaml", SETTINGS.replace("keep: 3", "keep: 1"))
+    edit(shop, 'MORE: "1"', 'MORE: "2"')
+    assert shop.inv("deploy", "--no-verify").code == 0
+    assert revisions(manager, name) == ["6"]
+    contents = ("config", "ls", "-q", "--filter", "label=composetasks.deploy.content")
+    assert len(manager.docker(*contents).split()) == 1
+    assert shop.inv("deploy", "--rollback").code == 2
 
 
 def test_what_fails_takes_all_of_the_stack_back(shop: Project, manager: Manager) -> None:
@@ -159,6 +177,52 @@ def test_what_fails_takes_all_of_the_stack_back(shop: Project, manager: Manager)
     assert manager.specs(name) == specs
     edit(shop, 'BROKEN: "yes"', 'BROKEN: "no"')
     assert shop.inv("deploy", "--plan", "--exit-code").code == 0
+
+
+def test_a_way_back_that_fails_too_is_told(shop: Project, manager: Manager) -> None:
+    name = shop.name
+    manager.docker("tag", busybox.TAG, f"{name}:gone")
+    edit(shop, f"api:\n    image: {busybox.TAG}", f"api:\n    image: {name}:gone")
+    edit(shop, "restart: always", "restart: always\n    configs: [theirs]")
+    edit(shop, "configs: {conf:", f"configs: {{theirs: {{external: true, name: {name}-c}}, conf:")
+    (shop.folder / "theirs").write_text("text")
+    manager.docker("config", "create", f"{name}-c", str(shop.folder / "theirs"))
+    assert shop.inv("deploy", "--no-verify").code == 0
+
+    # Docker itself refuses the last record: what it names is gone.
+    healthy = (shop.folder / "compose.yaml").read_text()
+    edit(shop, "restart: always\n    configs: [theirs]", "restart: always")
+    edit(shop, '[CMD, "true"], interval: 1s', '[CMD, "false"], interval: 1s, retries: 9')
+    child = shop.start("deploy", "--no-verify", "--json", "--timeout", "15")
+
+    def without_it() -> bool:
+        return "Configs" not in manager.specs(name)["api"]["TaskTemplate"]["ContainerSpec"]
+
+    wait_until(without_it)
+    manager.docker("config", "rm", f"{name}-c")
+    out, err = child.communicate(timeout=120)
+    assert child.returncode == 8, err
+    told = json.loads(out.splitlines()[-1])
+    assert "api is not up" in told["message"]
+    assert "the stack could not be taken back whole" in told["message"]
+    assert told["as_before"] is False
+    [why] = told["taken_back"]
+    assert f"config not found: {name}-c" in why
+    assert "deploy --rollback 1" in told["hint"]
+
+    # Once that is there again, the hint works; then it is the image of the record that is gone.
+    manager.docker("config", "create", f"{name}-c", str(shop.folder / "theirs"))
+    back = shop.inv("deploy", "--no-verify", "--rollback", "1")
+    assert back.code == 0, back.err
+    shop.write("compose.yaml", healthy)
+    edit(shop, f"image: {name}:gone", f"image: {busybox.TAG}")
+    edit(shop, '[CMD, "true"], interval: 1s', '[CMD, "false"], interval: 1s, retries: 9')
+    manager.docker("rmi", "--force", f"{name}:gone")
+    failed = shop.inv("deploy", "--no-verify", "--timeout", "15")
+    assert failed.code == 8, failed.err
+    assert "api: taken back to revision 2, and it does not run: " in failed.err
+    assert "the stack could not be taken back whole" in failed.err
+    assert "deploy --rollback 2" in failed.err
 
 
 def test_a_first_deployment_that_fails_leaves_nothing(shop: Project, manager: Manager) -> None:
@@ -213,15 +277,29 @@ def test_two_at_once_and_one_that_was_killed(
     first = shop.start("deploy")
     wait_until(lambda: bool(manager.docker(*claim)))
 
-    second = clone.inv("deploy")
+    began = time.monotonic()
+    second = clone.inv("deploy", "--wait-lock", "3")
+    waited = time.monotonic() - began
     first.kill()
     first.communicate()
     third = clone.inv("deploy")
 
     assert second.code == 75
-    assert f"another run deploys {shop.name}" in second.err
+    assert f"another run deploys {shop.name}: that of root@" in second.err
+    assert waited >= 3
     assert third.code == 0, third.err
     assert manager.docker(*claim) == ""
+
+    # Who waits long enough takes its turn.
+    edit(clone, 'BROKEN: "no"', 'BROKEN: "no", MORE: "1"')
+    edit(shop, 'BROKEN: "no"', 'BROKEN: "no", MORE: "2"')
+    first = shop.start("deploy", "--no-verify")
+    wait_until(lambda: bool(manager.docker(*claim)))
+    second = clone.inv("deploy", "--no-verify", "--wait-lock", "100")
+    _, err = first.communicate(timeout=60)
+    assert (first.returncode, second.code) == (0, 0), err + second.err
+    environment = manager.specs(shop.name)["web"]["TaskTemplate"]["ContainerSpec"]["Env"]
+    assert "MORE=1" in environment
 
 
 def test_what_swarm_has_no_word_for_is_refused_and_nothing_is_made(

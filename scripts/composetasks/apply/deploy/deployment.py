@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.apply.deploy.claim import who
 from composetasks.apply.deploy.failure import not_up
 from composetasks.apply.deploy.stack import ASK_SECONDS, Stack, slug
+from composetasks.apply.deploy.way_back import take_back, with_way_back
 from composetasks.apply.events import event
 from composetasks.facts import (
     CreateService,
@@ -64,11 +65,8 @@ def carry_out(
         for step in checks:
             yield from _check(step, stack)
     except (TaskFailure, errors.APIError) as error:
-        told = _take_back(touched, stack)
         failure = error if isinstance(error, TaskFailure) else _refused(error)
-        failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *told])
-        failure.data = {**failure.data, "taken_back": told}
-        raise failure from error
+        raise with_way_back(failure, take_back(touched, stack), stack) from error
     _record(stack)
     _prune(stack)
 
@@ -207,41 +205,6 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
     finally:
         stack.client.remove_service(identity)
     yield event("step-done", step, "passed", time.monotonic() - began)
-
-
-# --- the way back ---------------------------------------------------------------------------
-
-
-def _take_back(touched: Sequence[Step], stack: Stack) -> list[str]:
-    """Bring what this run touched back to the last record, and say for each service how it is."""
-    last = stack.swarm.last
-    if not last and not stack.swarm.services:
-        stack.remove()
-        return ["what was created is removed: there was nothing before"]
-    known = last.raw["services"] if last else {}
-    names = dict.fromkeys(step.service for step in touched)
-    back = [name for name in names if name in known]
-    records = stack.services()
-    told = []
-    for name in names:
-        if name in known:
-            continue
-        if name in stack.swarm.services:
-            told.append(f"{name}: stays as it is: no record says what it was")
-        elif name in records:
-            stack.client.remove_service(records[name]["ID"])
-            told.append(f"{name}: removed, as it was not there before")
-    if not last or not back:
-        return told
-    before = {str(one["ID"]) for one in stack.tasks()}
-    try:
-        stack.deploy(last.raw, back)
-    except TaskFailure as failure:
-        return [*told, f"{', '.join(back)}: not taken back: {failure.message}: {failure.detail}"]
-    for name, found, _ in stack.wait(back, before):
-        how = "it runs" if found.complete else f"it does not run: {found.failed}"
-        told.append(f"{name}: taken back to revision {last.number}, and {how}")
-    return told
 
 
 # --- records --------------------------------------------------------------------------------
