@@ -6,21 +6,23 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from composetasks.facts import ExitCode
 from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure
 
-if TYPE_CHECKING:
-    from watchfiles._rust_notify import RustNotify
-
 QUIET_MILLISECONDS = 50
 """A batch is over when nothing changed for so long."""
 LONGEST_MILLISECONDS = 1600
 """A batch is over after so long in any case: something may be written all the time."""
+
+NAME_NOT_READ = "Unable to decode path"
+"""What watchfiles says of a name that is not UTF-8."""
+CLOCK_TICK_SECONDS = 0.1
+"""A file's time may be so much before the clock's: it is that of the kernel's last tick."""
 
 Batch = dict[str, bool]
 """The paths that changed, and whether each was added."""
@@ -53,31 +55,26 @@ class Changes:
 
     def _start(self, folders: set[str], *, recursive: bool) -> None:
         """Have folders watched from this moment on."""
-        from watchfiles._rust_notify import RustNotify  # the documented way to do without a loop
-
         if not folders:
             return
-        polling = bool(os.environ.get("WATCHFILES_FORCE_POLLING"))
         try:
-            watcher = RustNotify(sorted(folders), False, polling, 300, recursive, True)
+            notifier = _Notifier(folders, recursive)
         except OSError as error:
             raise _unwatchable(error) from error
         self._watchers += 1
         # A thread of its own: in the main one it would take our signals for Ctrl-C.
-        threading.Thread(target=self._read, args=(watcher,), daemon=True).start()
+        threading.Thread(target=self._read, args=(notifier,), daemon=True).start()
 
-    def _read(self, watcher: RustNotify) -> None:
-        from watchfiles import Change
-
+    def _read(self, notifier: _Notifier) -> None:
         while not self._stop.is_set():
             try:
-                changes = watcher.watch(LONGEST_MILLISECONDS, QUIET_MILLISECONDS, 0, self._stop)
+                batch = notifier.batch(self._stop)
             except (OSError, RuntimeError) as error:
                 self._found.put(_unwatchable(error))
                 return
-            if isinstance(changes, set):
-                self._found.put({path: kind == Change.added for kind, path in changes})
-        watcher.close()
+            if batch is not None:
+                self._found.put(batch)
+        notifier.close()
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches, without an end. While git writes the work tree (a branch switch), all that
@@ -108,6 +105,58 @@ class Changes:
         if isinstance(found, BaseException):
             raise found
         return found
+
+
+class _Notifier:
+    """watchfiles' own watcher, without its loop (as its documentation shows). That drops a batch in
+    which a name is not UTF-8, and is of no use after it: here it is replaced, and what it dropped
+    is looked for, all but what was removed."""
+
+    def __init__(self, folders: set[str], recursive: bool) -> None:
+        self._folders, self._recursive = sorted(folders), recursive
+        self._open()
+
+    def _open(self) -> None:
+        from watchfiles._rust_notify import RustNotify
+
+        polling = bool(os.environ.get("WATCHFILES_FORCE_POLLING"))
+        self._watcher = RustNotify(self._folders, False, polling, 300, self._recursive, True)
+        self._since = time.time()
+
+    def batch(self, stop: threading.Event) -> Batch | None:
+        """The next batch; None where there was none for a while, or with ``stop``. OSError and
+        RuntimeError come from watchfiles."""
+        from watchfiles import Change
+
+        try:
+            changes = self._watcher.watch(LONGEST_MILLISECONDS, QUIET_MILLISECONDS, 0, stop)
+        except RuntimeError as error:
+            if NAME_NOT_READ not in str(error):
+                raise
+            since = self._since - CLOCK_TICK_SECONDS
+            self._watcher.close()
+            self._open()
+            return dict.fromkeys(_changed(self._folders, self._recursive, since), False)
+        self._since = time.time()
+        if isinstance(changes, set):
+            return {path: kind == Change.added for kind, path in changes}
+        return None
+
+    def close(self) -> None:
+        self._watcher.close()
+
+
+def _changed(folders: Iterable[str], recursive: bool, since: float) -> Iterator[str]:
+    """The files in folders that were changed or put there since then (seconds of the epoch)."""
+    for top in folders:
+        for folder, below, names in os.walk(top):
+            if not recursive:
+                below.clear()
+            for name in names:
+                path = os.path.join(folder, name)
+                with contextlib.suppress(OSError):
+                    if os.lstat(path).st_ctime >= since:
+                        yield path
 
 
 def _highest(folders: set[str]) -> set[str]:

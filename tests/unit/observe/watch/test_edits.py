@@ -93,6 +93,25 @@ def test_what_is_written_in_one_go_is_one_batch_and_a_rename_is_seen(tmp_path: P
         assert str(tmp_path / "later") in next(batches)
 
 
+def test_a_name_that_is_not_utf8_neither_ends_the_watch_nor_hides_other_edits(
+    tmp_path: Path,
+) -> None:
+    folder, odd = tmp_path / "folder", os.fsdecode(b"caf\xe9.txt")
+    (folder / "deep").mkdir(parents=True)
+    with Changes([str(folder)], tmp_path) as changes:
+        batches = iter(changes)
+        for number in range(3):
+            (folder / odd).write_text("x")
+            (folder / "deep" / str(number)).write_text("x")
+            seen: set[str] = set()
+            while not {str(folder / odd), str(folder / "deep" / str(number))} <= seen:
+                seen |= next(batches).keys()
+        (folder / odd).unlink()
+        (folder / "last").write_text("x")
+        while str(folder / "last") not in next(batches):
+            pass
+
+
 def test_what_git_writes_is_one_batch_however_long_it_takes(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     lock, folder = tmp_path / ".git/index.lock", tmp_path / "folder"
