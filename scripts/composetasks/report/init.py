@@ -94,12 +94,11 @@ def _show_script(page: Page, script: Mapping[str, Any]) -> None:
         instead = [*map(typed, one["tasks"]), *([FATES[fate]] if fate in FATES else [])]
         rows.append([f"  {place}", one["text"], ", ".join(instead), one["why"]])
     if rows:
-        page.table(rows, ["  line", "in the script", "instead", "since"])
+        page.table(rows, ["  line", "in the script", "instead", "why"])
     unknown = sum(one["fate"] == Fate.UNKNOWN.value for one in telling)
-    page.line(
-        f"  of {len(telling)} commands {len(telling) - unknown} are understood; the other "
-        f"{len(lines) - len(telling)} lines start, stop and wait for nothing"
-    )
+    needless = len(lines) - len(telling)
+    rest = f"; other lines that can go: {needless}" if needless else ""
+    page.line(f"  commands understood: {len(telling) - unknown} of {len(telling)}{rest}")
 
 
 def summary(written: Collection[str], left: Collection[str]) -> str:
