@@ -76,6 +76,11 @@ make_venv() {
         attempt "$new/uv/bin/python" -m pip install --require-hashes -r "$locks/uv.txt"
         uv=$new/uv/bin/uv
     fi
+    cache=$("$uv" cache dir 2>/dev/null) || cache=
+    if [ -n "$cache" ] && [ ! -e "$cache" ]; then
+        note "uv keeps the packages it downloads in $cache (to undo it: scripts/bootstrap/undo.sh)"
+        record folder "$cache"
+    fi
     attempt "$uv" venv --relocatable --python "$python" "$new/venv"
     # Compiled here once: Invoke keeps Python from writing what it compiles, and would do it at each start.
     attempt "$uv" pip install --compile-bytecode --python "$new/venv/bin/python" --require-hashes -r "$locks/dev.txt"

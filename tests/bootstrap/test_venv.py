@@ -83,6 +83,28 @@ def test_no_network_is_said_with_the_next_thing_to_do(hidden: Machine) -> None:
     assert not list(hidden.checkout.glob(".venv*"))
 
 
+def test_a_cache_that_uv_makes_is_named_and_written_down_and_one_that_was_there_stays(
+    hidden: Machine, tmp_path: Path
+) -> None:
+    cache = tmp_path / "a cache"
+    hidden.has("python3", python("3.11", "ensurepip"))
+    uv = hidden.checkout / ".venv/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(
+        f'#!/bin/sh\ncase "$*" in --version) ;; "cache dir") echo "{cache}" ;; *) exit 1 ;; esac\n'
+    )
+    uv.chmod(0o755)
+    cache.mkdir()
+    assert "uv keeps" not in hidden.run("venv.sh").err
+    cache.rmdir()
+    assert f"uv keeps the packages it downloads in {cache}" in hidden.run("venv.sh").err
+    (cache / "wheels").mkdir(parents=True)
+    undone = hidden.run("undo.sh", "--yes", "files")
+    assert undone.code == 0
+    assert str(cache) in undone.err
+    assert not cache.exists()
+
+
 def test_a_full_disk_is_seen_first(hidden: Machine) -> None:
     hidden.has("python3", python("3.11", "ensurepip"))
     hidden.has("df", "echo head; echo x 1000000 1 20480 99% /")
