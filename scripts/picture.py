@@ -1,9 +1,10 @@
 """Draws what a command prints on a terminal, for the documentation.
 
     python scripts/picture.py docs/images/up.svg 100 inv up
+    python scripts/picture.py docs/images/watch.svg 100 --as "inv watch" sh -c "... inv watch"
 
-The file, the width of the terminal in columns, and the command. Its exit code is shown where it is
-not 0.
+The file, the width of the terminal in columns, and the command, with what is to be said of it where
+that is not what a person types. Its exit code is shown where it is not 0.
 """
 
 from __future__ import annotations
@@ -51,16 +52,19 @@ def last_seen(text: str) -> str:
     return "\n".join(rows).rstrip()
 
 
-def main(path: str, width: str, *argv: str) -> None:
+def main(path: str, width: str, *command: str) -> None:
     """Run the command and write the picture."""
     columns = int(width)
-    text, code = output(list(argv), columns)
+    argv, typed = list(command), shlex.join(command)
+    if argv[0] == "--as":
+        _, typed, *argv = argv
+    text, code = output(argv, columns)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(last_seen(text)), soft_wrap=False)
         if code:
             console.print(f"[dim]exit code {code}[/dim]")
-        picture = console.export_svg(title=f"$ {shlex.join(argv)}")
+        picture = console.export_svg(title=f"$ {typed}")
     # Rich names a font to be fetched from elsewhere; every machine has one of its own.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     Path(path).write_text(picture.replace("Fira Code, monospace", "monospace"), encoding="utf-8")
