@@ -120,6 +120,24 @@ def test_a_missing_env_file_is_the_fault_of_its_service_in_composes_words(tmp_pa
     assert load(folder).services["web"].config["environment"] == {"A": "1"}
 
 
+def test_a_number_of_replicas_that_nobody_can_run_is_a_fault_and_is_not_counted_through(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  a: {image: i, deploy: {replicas: 1000000000000}, expose: [1-999999999999]}\n"
+        "  b: {image: i, scale: 65534}\n"
+        "  c: {image: i, scale: 1000000000000, profiles: [no]}\n"
+    )
+    for model in (load(tmp_path), load(tmp_path)):  # the second one is remembered
+        [(name, fault)] = model.faults.items()
+        assert (name, fault) == (
+            "a",
+            "1000000000000 replicas are more than a network has addresses for",
+        )
+        assert model.services["b"].replicas == 65534
+
+
 def test_a_refused_model_ends_a_task_with_6_and_composes_message(project: Project) -> None:
     shutil.copytree(CORPUS / "refused" / "required-variable", project.folder, dirs_exist_ok=True)
     ran = project.inv("up", "--plan", "--json")

@@ -29,6 +29,11 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.outside_failures import understood
 from composetasks.store import container_configs
 
+MOST_REPLICAS = 65_534
+"""The addresses of the network that Docker makes for a project (a /16): each container has one. So
+a slip of the pen is told instead of being counted through."""
+LAST_PORT = 65_535
+
 
 def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
     """The model of the project that ``compose`` addresses.
@@ -79,7 +84,7 @@ def _model(answer: dict[str, Any], compose: Compose, files: tuple[Path, ...]) ->
             name: _service(name, section, named, "")
             for name, section in sorted(answer["inactive"].items())
         },
-        faults=dict(answer["faults"]),
+        faults={**dict(_too_many(config)), **answer["faults"]},
         warnings=tuple(answer["warnings"]),
         secret_files=tuple(answer["secrets"]["files"]),
         secret_variables=tuple(answer["secrets"]["variables"]),
@@ -109,8 +114,7 @@ class Named(NamedTuple):
 
 
 def _service(name: str, section: dict[str, Any], named: Named, config_hash: str) -> Service:
-    deploy = section.get("deploy") or {}
-    replicas = int(deploy.get("replicas", section.get("scale", 1)))
+    replicas = min(_replicas(section), MOST_REPLICAS)
     fixed = section.get("container_name")
     stem = named.separator.join((named.project, name))
     numbered = [f"{stem}{named.separator}{n}" for n in range(1, replicas + 1)]
@@ -151,6 +155,16 @@ def _service(name: str, section: dict[str, Any], named: Named, config_hash: str)
     )
 
 
+def _replicas(section: Mapping[str, Any]) -> int:
+    return int((section.get("deploy") or {}).get("replicas", section.get("scale", 1)))
+
+
+def _too_many(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, section in (config.get("services") or {}).items():
+        if (replicas := _replicas(section)) > MOST_REPLICAS:
+            yield name, f"{replicas} replicas are more than a network has addresses for"
+
+
 def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
     """The bind mounts' sources that Compose is told not to make, devices, and the files of secrets
     and configs."""
@@ -180,6 +194,8 @@ def _build(section: dict[str, Any]) -> Build:
 def _port(entry: dict[str, Any]) -> Port:
     published = str(entry.get("published") or "")
     first, _, last = published.partition("-")
+    if int(last or first or 0) > LAST_PORT:
+        raise ValueError(f"there is no port {last or first}")
     return Port(
         target=int(entry["target"]),
         published=(int(first), int(last or first)) if first and first != "0" else None,

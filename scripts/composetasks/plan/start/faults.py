@@ -10,15 +10,17 @@ from composetasks.plan.images.decisions import ImagePlan
 
 
 def model_faults(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
-    """What keeps Compose from starting some of ``services``: an ``env_file`` it can't read, or a
-    dependency that no active profile brings in (Compose then starts nothing at all)."""
+    """What keeps Compose from starting some of ``services``: an ``env_file`` it can't read, more
+    replicas than there can be, or a dependency that no active profile brings in (Compose then
+    starts nothing at all)."""
     for name in services:
         if name in model.faults:
             yield Blocker(
                 kind="model",
                 target=name,
                 message=f"{name}: {model.faults[name]}",
-                hint="create the file, correct the compose file, or say `required: false`",
+                hint="correct the compose file, or create the file it names (`required: false` "
+                "lets an env_file be missing)",
                 code=ExitCode.INVALID,
                 service=name,
             )
