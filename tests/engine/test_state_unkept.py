@@ -77,12 +77,19 @@ def test_what_a_stop_would_lose_needs_consent(project: Project) -> None:
     memory = "memory: {driver: local, driver_opts: {type: tmpfs, device: tmpfs}}"
     started(project, ["memory:/a", "rows:/b"], f"volumes:\n  rows: {{}}\n  {memory}\n")
     docker("exec", f"{project.name}-app-1", "sh", "-c", "echo x > /a/x; echo x > /b/x")
-    refused = project.inv("snapshot", "kept")
-    assert refused.code == 4
-    assert f"what volume {project.name}_memory holds in memory" in refused.err
-    assert docker("exec", f"{project.name}-app-1", "cat", "/a/x") == "x"
-    ran = project.inv("snapshot", "kept", "--yes")
-    assert ran.code == 0, ran.err
+    # What has memory mounted, or the whole disk as monitors have, uses none of it.
+    mounts = ("--tmpfs", "/t", "--mount", "type=tmpfs,target=/m", "--volume", "/:/host:ro")
+    other = f"{project.name}-other"
+    docker("run", "-d", "--init", "--name", other, *mounts, "ct-test/busybox", "sleep", "600")
+    try:
+        refused = project.inv("snapshot", "kept")
+        assert refused.code == 4
+        assert f"what volume {project.name}_memory holds in memory" in refused.err
+        assert docker("exec", f"{project.name}-app-1", "cat", "/a/x") == "x"
+        ran = project.inv("snapshot", "kept", "--yes")
+        assert ran.code == 0, ran.err
+    finally:
+        docker("rm", "-f", other)
 
 
 @pytest.fixture

@@ -101,16 +101,18 @@ def _mounted(client: APIClient) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for one in client.containers(all=True):
         for mount in one.get("Mounts") or ():
-            volume = mount.get("Name") if mount.get("Type") == "volume" else ""
-            place = volume or file_systems.realpath(str(mount.get("Source") or "/"))
-            found.setdefault(str(place), set()).add(str(one["Id"]))
+            place = mount.get("Name") if mount.get("Type") == "volume" else ""
+            if not place and (source := mount.get("Source")):
+                place = file_systems.realpath(str(source))
+            if place:  # Memory that is mounted has neither a name nor a place.
+                found.setdefault(str(place), set()).add(str(one["Id"]))
     return found
 
 
 def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
     """The containers that have it, or something inside it, mounted."""
-    folder = one.place if one.kind == "folder" else file_systems.realpath(one.folder or "/")
-    within = f"{folder}/" if folder != "/" else "\0"
+    folder = one.place if one.kind == "folder" else one.folder and file_systems.realpath(one.folder)
+    within = f"{folder}/" if folder not in ("", "/") else "\0"
     return tuple(
         sorted(
             {
