@@ -13,7 +13,7 @@ from typing import Any
 from tests.schemas import validate
 
 TASKS = "from composetasks import collection\nns = collection()\n"
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 300
 OTHERS = ("COMPOSE_", "INVOKE_", "GITHUB_", "GITLAB_", "MAKE", "MFLAGS", "NO_COLOR")
 """How variables of others begin."""
 
