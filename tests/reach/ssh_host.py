@@ -82,6 +82,11 @@ class SshHost:
         for one in self._serving():
             one.send_signal(signal.SIGSTOP)
 
+    def refuse(self) -> None:
+        """Take no more connections, as a host that is switched off."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+
     def _serving(self) -> list[psutil.Process]:
         found = []
         for daemon in self._daemons:
@@ -101,8 +106,7 @@ class SshHost:
         return found
 
     def stop(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self.refuse()
         self._accepting.join()
         self._listener.close()
         for one in [*self.clients(), *self._serving()]:

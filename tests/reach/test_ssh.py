@@ -43,12 +43,17 @@ def test_the_tasks_work_through_one_connection(project: Project, host: SshHost) 
     assert project.inv("status", "--json").code == 0
 
 
-def test_logs_are_followed_through_it_until_interrupted(project: Project, host: SshHost) -> None:
+def counting(project: Project) -> None:
+    """A project that is up, and writes numbers."""
     lines = "trap 'exit 0' TERM; i=0; while :; do echo line $$((i+=1)); sleep 0.2; done"
     project.compose(
         f'services:\n  web: {{image: {busybox.TAG}, init: true, command: [sh, -c, "{lines}"]}}\n'
     )
     assert project.inv("up").code == 0
+
+
+def test_logs_are_followed_through_it_until_interrupted(project: Project, host: SshHost) -> None:
+    counting(project)
     child = project.start("logs", "--follow", "--tail", "1")
     assert child.stdout is not None
     came = [child.stdout.readline().split()[-1] for _ in range(6)]
@@ -57,11 +62,38 @@ def test_logs_are_followed_through_it_until_interrupted(project: Project, host: 
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
 
-    first = int(came[0])
-    assert came == [str(first + number) for number in range(6)]
+    assert_in_turn(came)
     assert child.returncode == 130, err
     assert len(clients) <= 2
     assert len(host.clients()) == 1
+
+
+def assert_in_turn(numbers: list[str]) -> None:
+    """No line is missing, and none is there twice."""
+    first = int(numbers[0])
+    assert numbers == [str(first + number) for number in range(len(numbers))]
+
+
+def test_a_line_that_is_cut_and_can_be_had_again_costs_no_log_line(
+    project: Project, host: SshHost
+) -> None:
+    counting(project)
+    child = project.start("logs", "--follow", "--tail", "1")
+    assert child.stdout is not None
+    came = [child.stdout.readline().split()[-1] for _ in range(3)]
+
+    for one in host.clients():
+        one.kill()
+    came += [child.stdout.readline().split()[-1] for _ in range(12)]
+    # Now the host can't be had any more.
+    host.refuse()
+    for one in host.clients():
+        one.kill()
+    _, err = child.communicate(timeout=90)
+
+    assert_in_turn(came)
+    assert child.returncode == 5, err
+    assert "ssh does not get to the engine at ssh://far" in err
 
 
 def test_a_cut_line_ends_a_start(project: Project, host: SshHost) -> None:

@@ -9,6 +9,7 @@ begun, such an answer may take as long as it takes.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -23,13 +24,17 @@ and takes only its scheme from it."""
 
 class Client(APIClient):
     """An APIClient whose ``timeout`` (seconds) is that of the beginning of every answer, but of
-    pulls, pushes and waits that are given none: those take as long as others do. ``away`` says
-    that a local socket leads to an engine on another host, and so does its ``base_url`` then."""
+    pulls, pushes and waits that are given none: those take as long as others do. ``reopen`` opens
+    the way of a local socket that leads to an engine on another host, where that was cut; such a
+    client's ``base_url`` says that it does."""
 
-    def __init__(self, timeout: int, *, away: bool = False, **settings: Any) -> None:
+    def __init__(
+        self, timeout: int, *, reopen: Callable[[], object] | None = None, **settings: Any
+    ) -> None:
         self._patience = min(waiting.ENGINE_SECONDS, timeout / 2)
+        self.reopen = reopen or (lambda: None)
         super().__init__(timeout=timeout, **settings)
-        if away:
+        if reopen is not None:
             self.base_url = AWAY
 
     def request(self, method: str | bytes, url: str | bytes, *rest: Any, **kwargs: Any) -> Any:

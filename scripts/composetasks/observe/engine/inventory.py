@@ -46,11 +46,12 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> APIClient:
     if not endpoint.address:
         raise _unreachable(f"there is no docker {endpoint.how}", where)
     address, away = endpoint.address, endpoint.address.startswith("ssh://")
-    if away:
-        address = f"unix://{ssh_link.socket_of(address, seconds)}"
+    reopen = partial(ssh_link.socket_of, address, seconds) if away else None
+    if reopen is not None:
+        address = f"unix://{reopen()}"
     try:
         tls = endpoint.tls() or False
-        client = Client(timeout=math.ceil(seconds), base_url=address, tls=tls, away=away)
+        client = Client(timeout=math.ceil(seconds), base_url=address, tls=tls, reopen=reopen)
     except (errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         # The SDK asks for the engine's version, and wraps what comes of it.
         if isinstance(error.__cause__, requests.exceptions.Timeout):

@@ -118,5 +118,10 @@ class Watch:
         self._pause.wait(seconds)
 
     def reconnect(self) -> None:
-        """Open a cut stream again; raises what the SDK raises while the engine is away."""
+        """Open a cut stream again; raises what the SDK raises while the engine is away, and
+        TaskFailure, code 5, where the way to its host is cut and stays so."""
+        from composetasks.observe.engine.client import Client
+
+        if isinstance(self._client, Client):
+            self._client.reopen()
         self._connect()
