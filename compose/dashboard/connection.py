@@ -1,11 +1,11 @@
-"""One store for all who look at the page."""
+"""One store for all who look at the page, or ask for its figures."""
 
-import streamlit as st
+import functools
 
 from store import Store
 
 
-@st.cache_resource
+@functools.cache
 def store() -> Store:
     """Its pools of connections live as long as the server does."""
     return Store()

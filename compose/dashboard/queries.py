@@ -7,6 +7,7 @@ and would walk past a million others to the one post that has it.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 Row = dict[str, Any]
@@ -72,6 +73,13 @@ LATEST = """
 SELECT post_id, caption, text_score, video_score, score, flagged, fusion, text_weight, threshold
 FROM scored_posts WHERE author <> 'verify' ORDER BY scored_at DESC, post_id DESC LIMIT 300
 """
+NEWEST = """
+SELECT threshold, model, code_version, (
+    SELECT count(*) FROM scored_posts
+    WHERE scored_at >= now() - interval '1 minute' AND author <> 'verify'
+) AS last_minute
+FROM scored_posts WHERE author <> 'verify' ORDER BY scored_at DESC, post_id DESC LIMIT 1
+"""
 # A post that is gone from the feed keeps its row: when it went is what the crawler remembers.
 ONE = """
 SELECT scored.*, crawled.deleted_at
@@ -83,6 +91,19 @@ SELECT decided_at, decided_by, before, after FROM decisions WHERE post_id = %s
 ORDER BY number DESC LIMIT 20
 """
 DECIDE = "SELECT decide(%s, %s, %s, %s) AS done"
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counts over all scored posts; last_scored is None while there are none. `waiting` are the
+    flagged ones that nobody has decided on, COUNTED + 1 at most."""
+
+    posts: int = 0
+    flagged: int = 0
+    average: float | None = None
+    authors: int = 0
+    last_scored: datetime | None = None
+    waiting: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,26 +10,13 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 import queries
-from queries import Filter, Row
+from queries import Filter, Row, Totals
 
 SECONDS = 3
 
 
 class Unavailable(Exception):
     """The database does not answer. Its text says so in the driver's words."""
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Counts over all scored posts; last_scored is None while there are none. `waiting` are the
-    flagged ones that nobody has decided on, queries.COUNTED + 1 at most."""
-
-    posts: int = 0
-    flagged: int = 0
-    average: float | None = None
-    authors: int = 0
-    last_scored: datetime | None = None
-    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,13 +38,22 @@ class Store:
 
     def overview(self) -> Overview:
         """Figures over everything, charts of the newest. Raises Unavailable."""
-        totals = self._read((queries.TOTALS, []))
         return Overview(
-            totals=Totals(**totals[0]) if totals else Totals(),
+            totals=self.totals(),
             scores=self._read((queries.SCORES, [])),
             over_time=self._read((queries.OVER_TIME, [])),
             latest=self._read((queries.LATEST, [])),
         )
+
+    def totals(self) -> Totals:
+        """Counts over everything. Raises Unavailable."""
+        found = self._read((queries.TOTALS, []))
+        return Totals(**found[0]) if found else Totals()
+
+    def newest(self) -> Row | None:
+        """By what the newest row was scored, and how many came lately. Raises Unavailable."""
+        rows = self._read((queries.NEWEST, []))
+        return rows[0] if rows else None
 
     def posts(
         self, wanted: Filter, order: str, after: Row | None, limit: int, number: int

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark import AccumulatorParam, TaskContext
 
+from processing.figures import Figures
 from processing.heartbeat import Pulse
 from processing.partition import Message, score_partition, warm_up
 from processing.store import Away, Store
@@ -51,6 +52,7 @@ class Batches:
         work: Any,
         store: Store,
         pulse: Pulse,
+        figures: Figures,
         stopping: threading.Event,
         kafka: str,
         check: Callable[[], None],
@@ -61,6 +63,7 @@ class Batches:
         self._work = work
         self._store = store
         self._pulse = pulse
+        self._figures = figures
         self._stopping = stopping
         self._kafka = kafka
         self._check = check
@@ -97,9 +100,11 @@ class Batches:
         self.due = min(self.due, tally.due)
         if not self._late:
             self._pulse.streaming()
+        seconds = time.monotonic() - started
+        self._figures.batch(tally, seconds)
         name = "retries" if self._late else "batch"
         print(
-            f"spark-processor: {name} {number}: {tally}, {time.monotonic() - started:.1f} s,"
+            f"spark-processor: {name} {number}: {tally}, {seconds:.1f} s,"
             f" code {self._work.value.code_version}",
             flush=True,
         )

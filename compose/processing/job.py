@@ -26,9 +26,11 @@ from pyspark.sql.streaming import StreamingQueryListener
 
 from processing.batches import KAFKA_READER, Batches, wait_seconds, warm_workers
 from processing.checkpoint import CutCheckpoint, committed, misfit
+from processing.figures import PORT, Figures, serve
 from processing.heartbeat import Pulse
 from processing.model_files import UnusableModel, read_model_files
 from processing.partition import Work
+from processing.progress import Progress
 from processing.rows import REJECTED, RETRY
 from processing.settings import InvalidSetting, Settings, read_settings
 from processing.store import Away, Store
@@ -92,12 +94,20 @@ class Job:
     """The queries and what they need: started, watched, started again."""
 
     def __init__(
-        self, spark: SparkSession, settings: Settings, work: Work, pulse: Pulse, topics: Topics
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        work: Work,
+        pulse: Pulse,
+        topics: Topics,
+        figures: Figures,
     ) -> None:
         self._spark = spark
         self._settings = settings
         self._pulse = pulse
         self._topics = topics
+        self._figures = figures
+        self._progress = Progress(topics, POSTS, figures)
         self._store = Store(settings.postgres)
         self._work = spark.sparkContext.broadcast(work)
         self._version = work.code_version
@@ -141,6 +151,7 @@ class Job:
             self._work,
             self._store,
             self._pulse,
+            self._figures,
             self._stopping,
             self._settings.kafka_bootstrap,
             lambda: self._check_topic(topic),
@@ -172,6 +183,7 @@ class Job:
                 elif time.monotonic() - worker_seen > WITHOUT_WORKER_SECONDS:
                     raise CantGoOn(self._no_worker(), EXIT_OUTSIDE)
                 self._look_at_retries()
+                self._progress.look(self._checkpoint(POSTS))
                 if time.monotonic() - self._heard > QUIET_SECONDS:
                     self._heard = time.monotonic()
                     self._look_at_kafka(kafka)
@@ -180,6 +192,7 @@ class Job:
         finally:
             self._query = None
             self._stop_queries()
+            self._progress.look(self._checkpoint(POSTS))
         return None
 
     def _see_schema(self) -> None:
@@ -357,10 +370,12 @@ def main(code_version: str) -> int:
             settings.clip_downloads,
             settings.clip_hosts,
         )
+        figures = Figures(code_version, models.digest, settings.policy.threshold)
+        serve_figures(figures)
         spark = SparkSession.builder.getOrCreate()
         quieten(spark.sparkContext._jvm)
         with Topics(spark.sparkContext._jvm, settings.kafka_bootstrap) as topics:
-            Job(spark, settings, work, pulse, topics).run()
+            Job(spark, settings, work, pulse, topics, figures).run()
         spark.stop()
     except InvalidSetting as error:
         return ended(pulse, str(error), EXIT_SETTING)
@@ -371,6 +386,14 @@ def main(code_version: str) -> int:
     except Py4JError as error:
         return ended(pulse, f"Spark can't go on: {first_line(error)}", 1)
     return 0
+
+
+def serve_figures(figures: Figures) -> None:
+    """Has them told. Where the port is taken nobody is told, and the stream goes on."""
+    try:
+        serve(figures)
+    except OSError as error:
+        say(f"no figures are told on port {PORT}: {error}")
 
 
 def ended(pulse: Pulse, why: str, code: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -53,6 +53,15 @@ class Topics:
         """By partition: the offset of the first message there is, and of the next to come."""
         spec = self._jvm.org.apache.kafka.clients.admin.OffsetSpec
         return self._offsets(name, spec.earliest()), self._offsets(name, spec.latest())
+
+    def say_done(self, group: str, name: str, offsets: Mapping[int, int]) -> None:
+        """Says in Kafka how far a topic is done, by partition, as the offsets of a consumer group
+        without members: what it lags behind is seen by whoever asks Kafka."""
+        done = self._jvm.java.util.HashMap()
+        for partition, offset in offsets.items():
+            place = self._jvm.org.apache.kafka.common.TopicPartition(name, partition)
+            done.put(place, self._jvm.org.apache.kafka.clients.consumer.OffsetAndMetadata(offset))
+        self._admin.alterConsumerGroupOffsets(group, done).all().get()
 
     def _offsets(self, name: str, spec: Any) -> dict[int, int]:
         names = self._jvm.java.util.Collections.singleton(name)
