@@ -1,4 +1,4 @@
-"""The dashboard's page: an overview, the review, all posts; one post with ?post=ID."""
+"""The dashboard's page: an overview, the review, all posts, the models; one post with ?post=ID."""
 
 import functools
 import os
@@ -15,6 +15,7 @@ import review
 from card import card, how_scored, sign, trail
 from connection import store
 from listing import as_csv, table
+from quality import measured
 from queries import Filter, Row
 from store import Overview, Unavailable
 
@@ -28,7 +29,7 @@ AWAY = (
     '<p class="away" role="status">The database does not answer.'
     f" This page asks again every {REFRESH_SECONDS} seconds, by itself.</p>"
 )
-VIEWS = ("Overview", "Review", "Posts")
+VIEWS = ("Overview", "Review", "Posts", "Models")
 
 
 def refreshed(draw: Callable[..., None]) -> Callable[..., None]:
@@ -168,6 +169,13 @@ def reviewed(wanted: Filter) -> None:
     review.draw(store(), wanted)
 
 
+@refreshed
+def models() -> None:
+    """How good the models in use are."""
+    found = store().models()
+    st.html(measured(found) if found else "<p>No job has used any models yet.</p>")
+
+
 def link(post_id: str) -> str:
     """The address of a post; everything else stays as it is chosen."""
     return "?" + urlencode({**st.query_params.to_dict(), "post": post_id})
@@ -237,6 +245,8 @@ def main() -> None:
         reviewed(wanted)
     elif view == "Posts":
         posts(wanted)
+    elif view == "Models":
+        models()
     else:
         overview()
 

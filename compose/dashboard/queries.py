@@ -80,6 +80,10 @@ SELECT threshold, model, code_version, (
 ) AS last_minute
 FROM scored_posts WHERE author <> 'verify' ORDER BY scored_at DESC, post_id DESC LIMIT 1
 """
+MODELS = """
+SELECT model, manifest -> 'metrics' AS metrics, used_at FROM scoring_models
+ORDER BY used_at DESC LIMIT 1
+"""
 # A post that is gone from the feed keeps its row: when it went is what the crawler remembers.
 ONE = """
 SELECT scored.*, crawled.deleted_at

@@ -55,6 +55,11 @@ class Store:
         rows = self._read((queries.NEWEST, []))
         return rows[0] if rows else None
 
+    def models(self) -> Row | None:
+        """The models in use, and what their manifest says of them. Raises Unavailable."""
+        rows = self._read((queries.MODELS, []))
+        return rows[0] if rows else None
+
     def posts(
         self, wanted: Filter, order: str, after: Row | None, limit: int, number: int
     ) -> list[Row]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 
-from tests.page.conftest import Page
+from tests.page.conftest import ROOT, Page
+
+LEAST_CONTRAST = 4.5
 
 
 def test_rows_are_told_to_prometheus_and_to_people_and_their_absence_too(page: Page) -> None:
@@ -42,3 +45,33 @@ def test_rows_are_told_to_prometheus_and_to_people_and_their_absence_too(page: P
     finally:
         page.compose("start", "postgres")
     page.wait_for(lambda: got("facts")[0] == 200, "it tells again")
+
+
+def test_how_good_the_models_are_can_be_read_by_language_and_class(page: Page) -> None:
+    page.sql("TRUNCATE scoring_models")
+    page.open("?view=Models")
+    page.wait_for(lambda: "No job has used any models" in page.browser.text(), "there are none")
+    manifest = json.loads((ROOT / "train_eval_module" / "manifest.json").read_text())
+    quoted = json.dumps(manifest).replace("'", "''")
+    page.sql(f"INSERT INTO scoring_models (model, manifest) VALUES ('m0del', '{quoted}')")
+    cells = """
+        const rows = [...document.querySelectorAll('table.quality')].find(
+            e => e.caption.innerText.startsWith(arguments[0]))?.rows ?? [];
+        return Object.fromEntries([...rows].map(
+            row => [row.cells[0].innerText, [...row.cells].slice(1).map(e => e.innerText)]))"""
+    shown = page.wait_for(
+        lambda: page.browser.run(cells, "Caption and clip together"), "they are there by themselves"
+    )
+    fusion = manifest["metrics"]["fusion"]
+    groups = {
+        "all": fusion,
+        **{f"language {name}": found for name, found in fusion["by_language"].items()},
+        **{f"class {name}": found for name, found in fusion["by_class"].items()},
+    }
+    assert set(shown) == {"of", *groups}
+    for name, found in groups.items():
+        assert shown[name][0] == str(found["count"])
+        assert shown[name][2:4] == [f"{found[key]:.3f}" for key in ("precision", "recall")]
+    assert shown["class dare"][4] == "—"
+    low = {text: r for text, r in page.browser.contrasts().items() if r < LEAST_CONTRAST}
+    assert not low

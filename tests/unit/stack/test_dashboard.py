@@ -14,6 +14,7 @@ import queries
 from card import card, moment, sign, trail
 from clips import clip, inside
 from listing import as_csv, table
+from quality import measured
 from queries import Filter
 
 EVIL = '=1+1 <b>[x](http://evil)</b>"'
@@ -121,3 +122,16 @@ def test_only_a_clip_of_the_hosts_named_is_fetched(monkeypatch: pytest.MonkeyPat
     assert clip("file:///etc/passwd") is None
     assert clip("javascript:alert(1)") is None
     assert clip("http://[") is None
+
+
+def test_the_figures_of_models_are_shown_whatever_their_manifest_holds() -> None:
+    figures = {"count": 1200, "unsafe": 3, "precision": 0.75, "recall": 1.0, "roc_auc": None}
+    metrics = {"fusion": {**figures, "by_language": {EVIL: figures}, "by_class": {"dare": 7}}}
+    shown = measured({"model": EVIL, "metrics": metrics, "used_at": WHEN})
+    assert "<b>[" not in shown
+    assert "<td>1,200</td><td>3</td><td>0.750</td><td>1.000</td><td>—</td><td>—</td>" in shown
+    assert shown.count('<th scope="row">') == 2
+    others: list[Any] = [None, [], 7, {"fusion": "good"}, {"text": {"by_class": []}}]
+    for other in others:
+        assert "<b>[" not in measured({"model": "m", "metrics": other, "used_at": WHEN})
+    assert "tells no figures" in measured({"model": "m", "metrics": None, "used_at": WHEN})
