@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
-from composetasks.facts import Container, Event, Plan, World
+from composetasks.facts import Container, Event, Plan, Scope, World
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.world import observe_world
@@ -77,7 +77,7 @@ class Planned:
 
     def world(self, *, rebuild: bool = False) -> World:
         model, cache = load_model(self.compose, self.kept.cache), self.kept.cache
-        return observe_world(model, self.client, self.compose, cache, rebuild=rebuild)
+        return observe_world(model, self.client, self.compose, cache, Scope(rebuild=rebuild))
 
     def plan(self, *names: str, force: bool = False, wait: bool = False) -> Plan:
         return plan_start(self.world(), names, StartOptions(force=force, wait=wait))

@@ -12,7 +12,7 @@ import pytest
 
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
-from composetasks.facts import Event, Plan, Shared, World
+from composetasks.facts import Event, Plan, Scope, Shared, World
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.engine.inventory import connect
 from composetasks.observe.images import registry as registry_module
@@ -30,9 +30,8 @@ class Person(Built):
 
     def look(self, *, push: bool = False) -> World:
         model = load_model(self.compose, self.kept.cache)
-        return observe_world(
-            model, self.client, self.compose, self.kept.cache, registry=self.address, push=push
-        )
+        scope = Scope(registry=self.address, push=push)
+        return observe_world(model, self.client, self.compose, self.kept.cache, scope)
 
     def shared_plan(self, *, push: bool = False, **options: bool) -> tuple[World, Plan]:
         world = self.look(push=push)

@@ -156,6 +156,21 @@ class Forwards:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """How far the world is looked at. ``inputs``: build inputs and the host's ports too, for which
+    a verb that starts nothing has no use; ``registry`` is asked for images that are not here, with
+    ``push`` for all; ``rebuild``: for a plan that may build what has not changed; ``starting``:
+    for one that starts services, so that an engine on another host is asked for what would be
+    mounted, with containers that are made for that."""
+
+    inputs: bool = True
+    registry: str = ""
+    push: bool = False
+    rebuild: bool = False
+    starting: bool = False
+
+
+@dataclass(frozen=True)
 class World:
     """All that was observed for one run of a verb; what a plan is made from.
 

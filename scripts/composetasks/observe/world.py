@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import Blocker, BuildInputs, Engine, Model, Shared, World
+from composetasks.facts import Blocker, BuildInputs, Engine, Model, Scope, Shared, World
 from composetasks.facts.references import plain
 from composetasks.observe.compose.contents import old_contents
 from composetasks.observe.compose.hashes import with_asked_hashes, with_resolved_hashes
@@ -41,29 +41,16 @@ def observe_world(
     client: APIClient,
     compose: Compose,
     cache: Path,
-    *,
-    inputs: bool = True,
-    registry: str = "",
-    push: bool = False,
-    rebuild: bool = False,
-    starting: bool = False,
+    scope: Scope,
     ahead: Ahead | None = None,
 ) -> World:
-    """Everything a plan for ``model`` is made from.
-
-    ``inputs`` says whether build inputs and the host's ports are read too (a verb that starts
-    nothing has no use for them); ``registry`` is asked for images that are not here, with
-    ``push`` for all; with ``starting`` an engine on another host is asked for what would be
-    mounted, with containers that are made for that; folders listed ``ahead`` are not listed
-    again. Raises TaskFailure where the engine does not answer or a build context is missing.
-    """
+    """Everything a plan for ``model`` is made from; folders listed ``ahead`` are not listed again.
+    Raises TaskFailure where the engine does not answer or a build context is missing."""
     world = _on_the_engine(model, client, compose, cache)
-    if not inputs:
+    if not scope.inputs:
         return world
-    world = _with_images(
-        world, client, cache, registry=registry, push=push, rebuild=rebuild, ahead=ahead
-    )
-    return _with_surroundings(world, client, cache, starting=starting)
+    world = _with_images(world, client, cache, scope, ahead)
+    return _with_surroundings(world, client, cache, scope)
 
 
 def _on_the_engine(model: Model, client: APIClient, compose: Compose, cache: Path) -> World:
@@ -86,14 +73,7 @@ def _on_the_engine(model: Model, client: APIClient, compose: Compose, cache: Pat
 
 
 def _with_images(
-    world: World,
-    client: APIClient,
-    cache: Path,
-    *,
-    registry: str,
-    push: bool,
-    rebuild: bool,
-    ahead: Ahead | None,
+    world: World, client: APIClient, cache: Path, scope: Scope, ahead: Ahead | None
 ) -> World:
     """``world`` with what its images are built from, and what is known of the images."""
     model, engine = world.model, world.engine
@@ -101,14 +81,12 @@ def _with_images(
     by_hand = partial(_by_hand, model, engine, undigested)
 
     def listed(one: BuildInputs) -> bool:
-        return rebuild or engine.built_from(one.digest) is None or by_hand(one)
+        return scope.rebuild or engine.built_from(one.digest) is None or by_hand(one)
 
     wanted, faults = inputs_and_faults(
         model, engine, cache, client=client, ahead=ahead, listed=listed
     )
-    wanted, shared, said = _shared(
-        wanted, model, engine, cache, client, registry, push=push, listed=listed
-    )
+    wanted, shared, said = _shared(wanted, model, engine, cache, client, scope, listed)
     here = is_here(client.base_url)
     edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
     return replace(
@@ -124,14 +102,14 @@ def _with_images(
     )
 
 
-def _with_surroundings(world: World, client: APIClient, cache: Path, *, starting: bool) -> World:
+def _with_surroundings(world: World, client: APIClient, cache: Path, scope: Scope) -> World:
     """``world`` with what a start needs beside images: mounts, ports and plugins."""
     model, engine = world.model, world.engine
     contents = old_contents(model, engine.containers, client, container_configs.digest_key(cache))
     world = replace(world, old_contents=contents, missing_plugins=_missing_plugins(model, client))
     if not is_here(client.base_url):
         nothing = frozenset[str](), frozenset[str]()
-        missing, only_here = missing_away(model, engine, client) if starting else nothing
+        missing, only_here = missing_away(model, engine, client) if scope.starting else nothing
         return replace(world, away=chosen().address, missing=missing, only_here=only_here)
     return replace(
         world,
@@ -176,13 +154,11 @@ def _shared(
     engine: Engine,
     cache: Path,
     client: APIClient,
-    registry: str,
-    *,
-    push: bool,
+    scope: Scope,
     listed: Callable[[BuildInputs], bool],
 ) -> tuple[Mapping[str, BuildInputs], Shared | None, tuple[str, ...]]:
     """The build inputs, what the registry holds of them, and warnings."""
-    if not registry or not inputs:
+    if not scope.registry or not inputs:
         return inputs, None, ()
     from composetasks.observe.images.registry import base_digests, look
 
@@ -193,7 +169,7 @@ def _shared(
         bases = {plain(name): build_records.Base(digest) for name, digest in found.items()}
         build_records.save_bases(cache, bases)
         inputs, _ = inputs_and_faults(model, engine, cache, client=client, listed=listed)
-    shared, warnings = look(registry, engine, inputs, client, everything=push)
+    shared, warnings = look(scope.registry, engine, inputs, client, everything=scope.push)
     return inputs, shared, warnings
 
 

@@ -75,7 +75,7 @@ def run_verb(
         finally:
             process.end_all()
             if session is not None:
-                session.close()
+                session.engine.close()
             told.close()
             hand_over(folder / ".composetasks")
             # Python looks through all that is left when it ends, which took 65 ms of processor

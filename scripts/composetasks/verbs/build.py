@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Scope
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.carry_through import Limits, carry_through, report_done
 from composetasks.verbs.session import Session
@@ -31,7 +31,8 @@ def build(
             hint="name one in stack.registry or INVOKE_STACK_REGISTRY, as host/path",
         )
     with session.changing():
-        world = session.observe(services, registry=registry, push=push, rebuild=no_cache or pull)
+        scope = Scope(registry=registry, push=push, rebuild=no_cache or pull)
+        world = session.observe(services, scope)
         plan = plan_build(world, services, no_cache=no_cache, pull=pull, push=push)
         ended = carry_through(session, plan, world, Limits(jobs=jobs or session.settings.jobs))
         if ended is not None:

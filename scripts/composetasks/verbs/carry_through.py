@@ -71,7 +71,7 @@ def carry_through(
             return plan.blockers[0].code
         return ExitCode.CHANGES if plan.steps and options.exit_code else ExitCode.OK
     if plan.steps and not plan.blockers:
-        session.hide_literals(world.model)
+        session.project.hide_literals(world.model)
     definitions = _definitions(session, plan)
     if plan.steps or plan.blockers or plan.warnings:
         reporter.plan(plan, announced=True)
@@ -88,7 +88,7 @@ def carry_through(
     _consent(session, plan)
     limits = limits or Limits()
     if stack is None:
-        session.lease(world.model)
+        session.hold.lease(world.model)
     _apply(session, plan, world, lambda: _tools(session, world, limits, definitions, stack))
     return None
 
@@ -136,7 +136,8 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
     session.run_folder = session.kept.new_run(session.verb)
     session.reporter.record_in(RunRecord(session.run_folder), plan)
     made_now = remember.remember_configurations(session, plan, world)
-    if session.away and any(isinstance(step.operation, ContainerStart) for step in plan.steps):
+    starts = any(isinstance(step.operation, ContainerStart) for step in plan.steps)
+    if session.engine.away and starts:
         _sign(session, world)
     from composetasks.apply.carry_out import carry_out
 
@@ -189,7 +190,7 @@ def _tools(
         remember_ends=partial(remember.remember_ends, session, world),
         taken_since=partial(_taken_since, session, world),
         stack=stack,
-        ports=session.ports(world.model),
+        ports=session.engine.ports(world.model),
     )
 
 

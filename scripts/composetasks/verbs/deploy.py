@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from composetasks.apply.deploy.stack import Stack
-from composetasks.facts import Content, ExitCode, Plan, Revision, StackFile, Swarm, World
+from composetasks.facts import Content, ExitCode, Plan, Revision, Scope, StackFile, Swarm, World
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.carry_through import Limits, carry_through
 from composetasks.verbs.environment import check_environment
@@ -48,11 +48,11 @@ def deploy(
             hint="leave out the services, and --rollback",
         )
     settings, options = session.settings.deploy, session.options
-    session.overrides = settings.files
+    session.project.overrides = settings.files
     with session.changing(), contextlib.ExitStack() as held:
         if not (rollback or remove):
             check_environment(session)
-        client = session.swarm_client
+        client = session.engine.swarm_client
         nodes_of(client)
         name = settings.name or session.model(services).project
         if not options.plan:
@@ -61,7 +61,7 @@ def deploy(
         swarm = observe_swarm(client, name, key, local=not settings.context)
         if remove:
             target = None
-            world = session.observe(inputs=False)
+            world = session.observe(scope=Scope(inputs=False))
             plan = plan_removal(world, swarm)
         else:
             target = (
@@ -83,7 +83,7 @@ def deploy(
             client=client,
             swarm=swarm,
             folder=session.folder,
-            environment=session.process,
+            environment=session.project.process,
             file=target.raw.file if target else None,
             contents=target.contents if target else (),
             context=settings.context,
@@ -105,7 +105,7 @@ def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: byte
     from composetasks.plan.deploy.stack_file import stack_file, with_services
 
     registry, endpoint = session.settings.registry, session.settings.deploy.endpoint
-    world = session.observe(services, registry=registry, push=True)
+    world = session.observe(services, Scope(registry=registry, push=True))
     wanted = observe_wanted(
         session.compose, world.model, swarm.stack, key, asked_for(world), session.client
     )
@@ -130,7 +130,7 @@ def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: byte
 def _of_revision(session: Session, swarm: Swarm, asked: str | bool) -> Target:
     """What an earlier deployment was made from. Raises TaskFailure, code 2, where none is kept."""
     revision = _chosen(swarm.revisions, asked)
-    world = session.observe(inputs=False)
+    world = session.observe(scope=Scope(inputs=False))
     return Target(world, revision.file, StackFile(revision.raw))
 
 

@@ -20,7 +20,7 @@ def doctor(session: Session) -> ExitCode:
         with waiting.on("the slowest of all that is looked at", LONG_SECONDS):
             checks = examination.checks()
         if (model := examination.model_or_none()) is not None:
-            session.hide_literals(model)
+            session.project.hide_literals(model)
     finally:
         examination.end()
     document = doctor_document(checks)

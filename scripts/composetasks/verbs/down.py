@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Scope
 from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 
@@ -12,12 +12,12 @@ def down(session: Session) -> ExitCode:
     from composetasks.plan.start.stop import plan_stop
 
     with session.changing():
-        world = session.observe(inputs=False)
+        world = session.observe(scope=Scope(inputs=False))
         plan = plan_stop(world)
         ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
-        if session.away and world.maker is None:
+        if session.engine.away and world.maker is None:
             from composetasks.apply.engine.maker import take_back
 
             take_back(session.client, world.model.project)

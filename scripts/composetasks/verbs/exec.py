@@ -59,7 +59,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: Option
         )
     _check_runs(session, session.model([name]), name, int(options.index or 0))
     # The engine is asked nothing more: the command may take as long as it likes.
-    session.close()
+    session.engine.close()
     compose = session.compose
     argv = compose.argv("exec", *options.arguments(), name, *command)
     return process.hand_over(argv, cwd=compose.folder, env=compose.environment)

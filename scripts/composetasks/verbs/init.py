@@ -43,7 +43,7 @@ def init(session: Session) -> ExitCode:
 
 def _seen(session: Session) -> Surroundings:
     compose = session.compose
-    if not compose_files(session.folder, session.files, session.process):
+    if not compose_files(session.folder, session.project.files, session.project.process):
         raise no_compose_file(session.folder)
     model = _model(session, compose)
     usage = read_usage(compose, session.environment.files)

@@ -55,7 +55,7 @@ def live_status(
 
 def _run(session: Session, keys: Keys, key: str, service: Mapping[str, Any]) -> None:
     """Run the task of a key as if it were typed; the terminal is its own meanwhile."""
-    instance = ("--instance", session.instance) if session.instance else ()
+    instance = ("--instance", session.project.instance) if session.project.instance else ()
     words = (*TASKS[key], *instance, "--service", str(service["name"]))
     session.reporter.close()
     with keys.released():

@@ -52,7 +52,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
     shown = line_filter(options.grep, options.exclude)
     model = session.model(services)
     if not options.raw:
-        session.hide_literals(model)
+        session.project.hide_literals(model)
     names = list(services) or list(model.services)
     printer = session.reporter.log_printer(
         names,

@@ -19,7 +19,7 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
     import webbrowser
 
     model = session.model([name] if name else ())
-    world = World(model, Engine(containers=session.containers(model)))
+    world = World(model, Engine(containers=session.engine.containers(model)))
     running = {
         one: tuple(c for c in containers_of(world, one) if c.state == "running")
         for one in model.services

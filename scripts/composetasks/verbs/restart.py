@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Scope
 from composetasks.verbs.carry_through import Limits, carry_through, report_services
 from composetasks.verbs.services import service_documents
 from composetasks.verbs.session import Session
@@ -15,7 +15,7 @@ def restart(session: Session, services: Sequence[str], *, timeout: float | None 
     from composetasks.plan.start.restart import plan_restart, restarted_alone
 
     with session.changing():
-        world = session.observe(services, inputs=False)
+        world = session.observe(services, Scope(inputs=False))
         plan = plan_restart(world, services)
         alone = restarted_alone(world, plan)
         ended = carry_through(session, plan, alone, Limits(timeout=timeout))

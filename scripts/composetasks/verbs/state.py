@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from composetasks.facts import ExitCode, World
+from composetasks.facts import ExitCode, Scope, World
 from composetasks.plan.state.names import UnknownState
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.verbs.session import Session
@@ -41,7 +41,7 @@ def _observe(session: Session) -> World:
     from composetasks.store.container_configs import digest_key
     from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
-    world = session.observe(inputs=False)
+    world = session.observe(scope=Scope(inputs=False))
     root = session.kept.root
     found = observe_state(
         world.model,
@@ -49,10 +49,10 @@ def _observe(session: Session) -> World:
         session.client,
         session.folder,
         session.settings.state,
-        root / "state" if session.instance else None,
+        root / "state" if session.project.instance else None,
     )
     state = found.state
-    if session.away:
+    if session.engine.away:
         state = at_the_engine(state, world.model, session.client)
     return replace(
         world,

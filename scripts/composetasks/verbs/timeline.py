@@ -17,10 +17,10 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
     from composetasks.observe.start.timeline import last_start
     from composetasks.plan.start.timeline import critical_path, shortenings
 
-    if session.instance:
+    if session.project.instance:
         from composetasks.verbs.instance import check_name
 
-        check_name(session.instance)
+        check_name(session.project.instance)
     found = last_start(session.kept.runs)
     if found is None:
         raise TaskFailure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Scope
 from composetasks.verbs.carry_through import Limits, carry_through, report_services
 from composetasks.verbs.environment import check_environment
 from composetasks.verbs.services import service_documents, unchanged_documents
@@ -31,7 +31,8 @@ def up(
         check_environment(session)
         recover_state(session)
         registry = session.settings.registry if build else ""
-        world = session.observe([*services, *rerun], registry=registry, rebuild=pull, starting=True)
+        scope = Scope(registry=registry, rebuild=pull, starting=True)
+        world = session.observe([*services, *rerun], scope)
         options = StartOptions(
             build=build, wait=wait, force=session.options.force, rerun=tuple(rerun), pull=pull
         )

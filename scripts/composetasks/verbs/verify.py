@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Scope
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
@@ -19,7 +19,7 @@ def verify(session: Session) -> ExitCode:
             hint="add stack.checks to the settings: [{name, service, command}]",
         )
     with session.changing():
-        world = session.observe([check.service for check in checks], inputs=False)
+        world = session.observe([check.service for check in checks], Scope(inputs=False))
         plan = plan_checks(world, checks)
         ended = carry_through(session, plan, world)
         if ended is not None:

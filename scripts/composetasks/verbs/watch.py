@@ -20,6 +20,7 @@ from composetasks.facts import (
     Restart,
     RetagImage,
     RunHook,
+    Scope,
     Sync,
     WatchOperation,
 )
@@ -95,7 +96,7 @@ def _start(
     with session.changing():
         check_environment(session)
         recover_state(session)
-        world = session.observe(services, registry=session.settings.registry, starting=True)
+        world = session.observe(services, Scope(registry=session.settings.registry, starting=True))
         plan = plan_start(world, services, StartOptions(force=session.options.force))
         plan = replace(
             plan,
@@ -228,7 +229,7 @@ class _Effects:
         session = self._session
         with session.changing():
             registry = session.settings.registry
-            world = session.observe(operation.services, registry=registry, starting=True)
+            world = session.observe(operation.services, Scope(registry=registry, starting=True))
             world, names = rebuilt_alone(world, operation.services)
             plan = plan_start(world, names, StartOptions(force=session.options.force))
             making = (BuildImage, RetagImage, PullImage)
@@ -248,7 +249,7 @@ class _Effects:
 
         session = self._session
         with session.changing():
-            world = session.observe(operation.services, inputs=False)
+            world = session.observe(operation.services, Scope(inputs=False))
             plan = plan_restart(world, operation.services)
             began = self._tell("restart", operation.services, operation.edits)
             world = restarted_alone(world, plan)

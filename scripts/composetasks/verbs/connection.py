@@ -1,0 +1,95 @@
+"""The engine of a run: a client that is watched, and where from here its ports are reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from composetasks.facts import Container, Model, World
+from composetasks.run import signals
+from composetasks.run.settings import Settings
+
+if TYPE_CHECKING:
+    from composetasks.observe.engine.inventory import APIClient
+    from composetasks.observe.engine.liveness import Pulse
+    from composetasks.run.ssh_ports import Ports
+
+
+@dataclass
+class Connection:
+    """The engine that the settings and the surroundings name; asked for first, connected then."""
+
+    settings: Settings
+    pulse: Pulse | None = None
+
+    @cached_property
+    def client(self) -> APIClient:
+        """A client for the engine, which is watched from then on: where it falls silent, the run
+        ends whatever it waits for."""
+        from composetasks.observe.engine.inventory import connect
+        from composetasks.observe.engine.liveness import Pulse
+
+        seconds = self.settings.engine_timeout
+        client = connect(seconds)
+        self.pulse = Pulse(client, seconds, signals.engine_silent)
+        return client
+
+    @cached_property
+    def swarm_client(self) -> APIClient:
+        """A client for a manager of the swarm that is deployed to: the engine's own, unless the
+        settings name another context."""
+        from composetasks.observe.engine.inventory import connect
+
+        context = self.settings.deploy.context
+        return connect(self.settings.engine_timeout, context) if context else self.client
+
+    @property
+    def away(self) -> bool:
+        """Whether the engine is on another host."""
+        from composetasks.observe.conflicts.host import is_here
+
+        return not is_here(self.client.base_url)
+
+    def ports(self, model: Model) -> Ports | None:
+        """The ports of this machine that lead to the project's on an engine behind ssh; None where
+        there are none of that kind."""
+        if not self.settings.remote.forward:
+            return None
+        from composetasks.observe.engine.forwarded import ports_of
+
+        return ports_of(model.project, self.settings.engine_timeout)
+
+    def containers(self, model: Model) -> tuple[Container, ...]:
+        """The containers as they are now, with the addresses of their ports on this machine."""
+        from composetasks.observe.engine.inventory import read_containers
+
+        found, ports = read_containers(self.client), self.ports(model)
+        if ports is None:
+            return found
+        from composetasks.observe.engine.forwarded import seen_from_here
+
+        return seen_from_here(found, ports.known())
+
+    def of_another_host(self, world: World) -> World:
+        """What there is to know of an engine that is not on this host."""
+        from composetasks.observe.instances.maker import myself, other_maker
+
+        me = myself(world.model.directory)
+        world = replace(world, maker=other_maker(world.engine, world.model.project, me))
+        return self.with_forwards(world)
+
+    def with_forwards(self, world: World) -> World:
+        ports = self.ports(world.model)
+        if ports is None:
+            return world
+        from composetasks.observe.engine.forwarded import forwards, seen_from_here
+
+        found = forwards(world.model, ports)
+        containers = seen_from_here(world.engine.containers, found.known)
+        return replace(world, forwards=found, engine=replace(world.engine, containers=containers))
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        if self.pulse is not None:
+            self.pulse.end()

@@ -1,0 +1,66 @@
+"""Nobody else changes the project while a run does: by the lock in its folder and, on an engine of
+another host, by a lease there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from composetasks.facts import Model, World
+from composetasks.store import lock
+from composetasks.verbs.connection import Connection
+from composetasks.verbs.project import Project
+
+
+class Hold:
+    """``who`` is what others are told that wait; ``seconds`` is how long others are waited for."""
+
+    def __init__(self, project: Project, engine: Connection, who: str, seconds: float) -> None:
+        self._project, self._engine, self._who, self._seconds = project, engine, who, seconds
+        self._held: contextlib.ExitStack | None = None
+        self._leased = False
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the project's lock for the block."""
+        kept = self._project.kept
+        with contextlib.ExitStack() as stack:
+            while True:
+                with contextlib.suppress(FileNotFoundError):  # it was ended while we waited
+                    stack.enter_context(lock.hold(kept.lock, self._who, self._seconds))
+                    break
+                kept.make()
+            if self._project.instance:
+                kept.make()
+                self._project.copy(kept.root).claim()
+            self._held, self._leased = stack, False
+            try:
+                yield
+            finally:
+                self._held = None
+
+    def lease(self, model: Model) -> None:
+        """Be the only one who changes the project on an engine of another host, until the lock is
+        let go. Raises TaskFailure, code 75, where somebody else is at it."""
+        if self._held is None or self._leased or not self._engine.away:
+            return
+        from composetasks.apply.engine import lease
+        from composetasks.observe.instances.maker import myself
+
+        maker = myself(model.directory)
+        held = lease.hold(self._engine.client, model.project, self._who, maker, self._seconds)
+        self._held.enter_context(held)
+        self._leased = True
+
+    def seen_alone(self, world: World) -> bool:
+        """Whether nobody else was changing the project when it was observed; waits for the end of
+        who was."""
+        from composetasks.apply.engine import lease
+
+        project = world.model.project
+        if self._held is None or self._leased:
+            return True
+        if all(one.name != lease.name(project) for one in world.engine.containers):
+            return True
+        lease.wait_for_end(self._engine.client, project, self._seconds)
+        return False

@@ -1,0 +1,207 @@
+"""The project of a run: its folder, what is kept in it, its variables, Compose, and the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import Environment, ExitCode, InCommon, Model
+from composetasks.observe.compose.binary import find
+from composetasks.observe.compose.sources import compose_files, no_compose_file, variable
+from composetasks.run import masking
+from composetasks.run.compose import Compose, surroundings
+from composetasks.run.failure import TaskFailure, did_you_mean
+from composetasks.run.settings import Settings
+from composetasks.store import instance_folder
+from composetasks.store.folder import Folder, elsewhere, read_only
+from composetasks.store.names import keep as keep_names
+
+if TYPE_CHECKING:
+    from composetasks.verbs.instance import Instance
+
+
+@dataclass
+class Project:
+    """``folder`` is that of ``tasks.py``; ``instance`` is the name of the copy that is meant, ""
+    for the stack itself; ``tasks`` are the names of all tasks. ``changing`` says that the project
+    is going to be changed, ``keeping`` that this is nothing without what is kept in its folder;
+    ``note`` tells a line beside the result. ``overrides`` are compose files on top of those that
+    the project has."""
+
+    folder: Path
+    settings: Settings
+    instance: str
+    tasks: frozenset[str]
+    changing: bool
+    keeping: bool
+    note: Callable[[str], None]
+    overrides: tuple[str, ...] = ()
+
+    @cached_property
+    def kept(self) -> Folder:
+        """``.composetasks/``, made where it is missing. What reads goes on without it."""
+        root = self.folder / ".composetasks"
+        if not root.exists() and not self._has_compose_file():
+            # No project's folder: nothing of ours is left in it.
+            if self.changing:
+                raise no_compose_file(self.folder)
+            return Folder(root, root / "cache")
+        if not self.instance:
+            kept = Folder(root, root / "cache")
+            try:
+                kept.make()
+            except TaskFailure as failure:
+                if (self.changing or not root.exists()) and self._can_do_without(root):
+                    kept = elsewhere(self.folder)
+                    self.note(f"{failure.message}: this run is kept in {kept.root}")
+                elif self.changing:
+                    raise
+                else:
+                    self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
+            return kept
+        from composetasks.verbs.instance import check_name
+
+        check_name(self.instance)
+        kept = Folder(root / "instances" / self.instance, root / "cache")
+        kept.make()
+        self.copy(kept.root).watch_over()
+        return kept
+
+    def _has_compose_file(self) -> bool:
+        return bool(compose_files(self.folder, self.files, self.process))
+
+    def _can_do_without(self, root: Path) -> bool:
+        """Whether nothing is needed of ``root``, the project's folder of ours, where that may only
+        be read."""
+        return not self.keeping and read_only(root)
+
+    def copy(self, place: Path) -> Instance:
+        from composetasks.verbs.instance import Instance
+
+        return Instance(self.instance, place, instance_folder.given(self.settings.owner))
+
+    @cached_property
+    def compose(self) -> Compose:
+        """Compose addressing this project, or the instance of it that was asked for."""
+        if not self.instance:
+            return self._base_compose
+        copy = self.copy(self.kept.root)
+        return copy.compose(self._base_compose, self._base_model, self._state_folders, self._shared)
+
+    @cached_property
+    def _base_model(self) -> Model:
+        """The model that the instances are copies of."""
+        from composetasks.observe.compose.model import load_model
+
+        return load_model(self._base_compose, self.kept.cache, all_profiles=True)
+
+    @cached_property
+    def _state_folders(self) -> Mapping[Path, str]:
+        """The folders that hold state, with what an instance calls its own."""
+        from composetasks.observe.state.places import state_folders
+
+        return state_folders(self._base_model, self.folder, self.settings.state)
+
+    @property
+    def _shared(self) -> frozenset[str]:
+        """The state that all copies use together, as the settings say."""
+        return frozenset(name for name, one in self.settings.state.items() if one.shared)
+
+    def in_common(self) -> tuple[InCommon, ...]:
+        """What an instance can have no copy of."""
+        from composetasks.observe.instances.shared_folders import shared_sources
+        from composetasks.plan.instances.separation import in_common
+
+        model, moved = self._base_model, self._state_folders
+        return (
+            *in_common(model, self._shared),
+            *shared_sources(model, self.folder, self.settings.state, moved),
+        )
+
+    @cached_property
+    def _base_compose(self) -> Compose:
+        files = self.files
+        if self.overrides:
+            found = compose_files(self.folder, self.files, self.process)
+            files = (*map(str, found), *self.overrides)
+        return find(self.folder, files)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The compose files of the settings, where no COMPOSE_FILE is set."""
+        return () if variable("COMPOSE_FILE", self.folder, self.process) else self.settings.files
+
+    @cached_property
+    def process(self) -> Mapping[str, str]:
+        """The process's own variables, as they are meant in the project's folder."""
+        return surroundings(self.folder)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The variables and where they come from, as they were when first asked for."""
+        from composetasks.observe.env.dotenv import read_environment
+
+        models = compose_files(self.folder, self.files, self.process)
+        return read_environment(self.folder, models, self.process, self.files)
+
+    def model(self, names: Iterable[str] = ()) -> Model:
+        """The model; a named service that only a profile would start brings all profiles in.
+
+        Raises TaskFailure, code 2, for a name that is no service at all.
+        """
+        model = self._load()
+        missing = [name for name in names if name not in model.services]
+        if missing:
+            every = self._load(all_profiles=True)
+            for name in missing:
+                if name not in every.services:
+                    raise unknown_service(name, every.services, self.tasks)
+            # Compose takes in what is named, not what else has its profiles.
+            return every.narrowed({*model.services, *names})
+        if not model.services:
+            raise TaskFailure(
+                "the model has no active service",
+                code=ExitCode.INVALID,
+                hint="choose a profile with COMPOSE_PROFILES, or name a service",
+            )
+        return model
+
+    def _remember_names(self, model: Model) -> None:
+        """Keep what a shell may complete."""
+        services = [*model.services, *model.inactive]
+        state = [*model.volumes, *self.settings.state]
+        keep_names(self.kept.cache, services=services, state=state)
+
+    def _load(self, *, all_profiles: bool = False) -> Model:
+        from composetasks.observe.compose.model import load_model
+
+        model = load_model(self.compose, self.kept.cache, all_profiles=all_profiles)
+        if model.secret_files or model.secret_variables:
+            from composetasks.observe.compose.contents import secret_contents
+
+            masking.hide(secret_contents(model, self.environment))
+        self._remember_names(model)
+        masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
+        return replace(model, instance=self.instance or None)
+
+    def hide_literals(self, model: Model) -> None:
+        """Mask the secrets in the model's own text: before other programs' words are shown."""
+        if model.literal_secrets:
+            from composetasks.observe.compose.config import hide_literals
+
+            hide_literals(self.compose)
+
+
+def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:
+    """The failure for a word that names no service (nor task), with the closest ones."""
+    known = sorted({*services, *others})
+    return TaskFailure(
+        f"no service is called {name!r}"
+        if not others
+        else f"no service or task is called {name!r}",
+        code=ExitCode.USAGE,
+        hint=did_you_mean(name, known, f"there are {', '.join(known)}"),
+    )
