@@ -12,13 +12,9 @@ def plan_clean(world: World, *, force: bool = False) -> Plan:
     """Remove both; ``force`` is consent to remove what is not ours and runs."""
     found = leftovers(world, force=force)
     return finished(
-        Plan(
-            command="clean-orphans",
-            project=world.model.project,
-            instance=world.model.instance,
-            steps=(*found.steps, *old_tags(world)),
-            blockers=found.blockers,
-            warnings=(*world.warnings, *found.warnings),
-        ),
-        world.model,
+        world,
+        "clean-orphans",
+        (*found.steps, *old_tags(world)),
+        blockers=found.blockers,
+        warnings=(*world.warnings, *found.warnings),
     )

@@ -54,33 +54,31 @@ def plan_deploy(
     steps += _services(swarm, wanted, services, images.steps)
     if len(steps) > len(images.steps):
         steps += _checks(checks, wanted, steps)
-    return finished(
-        Plan(
-            command="deploy",
-            project=swarm.stack,
-            steps=tuple(steps),
-            blockers=(
-                *(one for one in wanted.blockers if one.service in services),
-                *images.blockers,
-                *_missing(swarm, wanted, contents),
-                *_in_use(world, swarm, wanted),
-            ),
-            warnings=(
-                # Compose says of some fields that they count for Swarm alone.
-                *(one for one in world.warnings if "Swarm" not in one),
-                *images.warnings,
-                *wanted.warnings,
-                *_fixed(swarm, wanted),
-            ),
+    plan = finished(
+        world,
+        "deploy",
+        steps,
+        blockers=(
+            *(one for one in wanted.blockers if one.service in services),
+            *images.blockers,
+            *_missing(swarm, wanted, contents),
+            *_in_use(world, swarm, wanted),
         ),
-        world.model,
+        warnings=(
+            # Compose says of some fields that they count for Swarm alone.
+            *(one for one in world.warnings if "Swarm" not in one),
+            *images.warnings,
+            *wanted.warnings,
+            *_fixed(swarm, wanted),
+        ),
     )
+    return replace(plan, project=swarm.stack, instance=None)
 
 
 def plan_removal(world: World, swarm: Swarm) -> Plan:
     """Remove the whole stack from a swarm; volumes stay."""
-    steps = tuple(_removals(swarm, (), "the stack is to go; its volumes stay"))
-    return finished(Plan(command="deploy", project=swarm.stack, steps=steps), world.model)
+    steps = _removals(swarm, (), "the stack is to go; its volumes stay")
+    return replace(finished(world, "deploy", steps), project=swarm.stack, instance=None)
 
 
 # --- images ---------------------------------------------------------------------------------

@@ -24,14 +24,5 @@ def plan_build(
         if service.build and (name in services or not services)
     ]
     images = plan_images(world, wanted, no_cache=no_cache, pull=pull, push=push)
-    return finished(
-        Plan(
-            command="build",
-            project=world.model.project,
-            instance=world.model.instance,
-            steps=images.steps,
-            blockers=images.blockers,
-            warnings=(*world.warnings, *images.warnings),
-        ),
-        world.model,
-    )
+    warnings = (*world.warnings, *images.warnings)
+    return finished(world, "build", images.steps, blockers=images.blockers, warnings=warnings)

@@ -47,19 +47,15 @@ def plan_restart(world: World, names: Iterable[str]) -> Plan:
             steps.append(replace(step, needs=tuple(needs)))
             ids.setdefault(name, []).append(step.id)
     return finished(
-        Plan(
-            command="restart",
-            project=world.model.project,
-            instance=world.model.instance,
-            steps=(*steps, *forward_steps(world, causes, steps)),
-            blockers=_blockers(world, [name for name in named if not ours[name]], steps),
-            warnings=(
-                *world.warnings,
-                *_spared(world, [name for name in causes if not ours[name]]),
-                *_changed(world, [name for name in causes if ours[name]]),
-            ),
+        world,
+        "restart",
+        (*steps, *forward_steps(world, causes, steps)),
+        blockers=_blockers(world, [name for name in named if not ours[name]], steps),
+        warnings=(
+            *world.warnings,
+            *_spared(world, [name for name in causes if not ours[name]]),
+            *_changed(world, [name for name in causes if ours[name]]),
         ),
-        world.model,
     )
 
 

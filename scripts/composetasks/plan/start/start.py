@@ -11,7 +11,6 @@ from composetasks.facts import (
     BuildImage,
     Evidence,
     ExitCode,
-    Model,
     Plan,
     RemoveNetwork,
     RunCheck,
@@ -67,28 +66,24 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
         *forward_steps(world, services, containers.steps),
     )
     return finished(
-        Plan(
-            command="up",
-            project=world.model.project,
-            instance=world.model.instance,
-            steps=steps,
-            blockers=(
-                *model_faults(world.model, services),
-                *in_the_way.blockers,
-                *images.blockers,
-                *without_source(world, containers.steps),
-                *without_device(world, started(containers.steps)),
-            ),
-            warnings=(
-                *world.warnings,
-                *in_the_way.warnings,
-                *images.warnings,
-                *folders_for_files(world, containers.steps),
-                *from_elsewhere(world, containers.steps),
-                *health_warnings(world, dict.fromkeys(step.service for step in containers.steps)),
-            ),
+        world,
+        "up",
+        steps,
+        blockers=(
+            *model_faults(world.model, services),
+            *in_the_way.blockers,
+            *images.blockers,
+            *without_source(world, containers.steps),
+            *without_device(world, started(containers.steps)),
         ),
-        world.model,
+        warnings=(
+            *world.warnings,
+            *in_the_way.warnings,
+            *images.warnings,
+            *folders_for_files(world, containers.steps),
+            *from_elsewhere(world, containers.steps),
+            *health_warnings(world, dict.fromkeys(step.service for step in containers.steps)),
+        ),
     )
 
 
@@ -108,15 +103,32 @@ def _linked(before: Sequence[Step], containers: Sequence[Step]) -> tuple[Step, .
     return (*before, *linked)
 
 
-def finished(plan: Plan, model: Model) -> Plan:
-    """``plan`` with ``unchanged`` filled: the active services no step speaks of."""
-    touched = {name for step in plan.steps for name in (step.service, *step.services)}
-    return replace(plan, unchanged=tuple(name for name in model.services if name not in touched))
+def finished(
+    world: World,
+    command: str,
+    steps: Iterable[Step],
+    *,
+    blockers: Iterable[Blocker] = (),
+    warnings: Iterable[str] = (),
+) -> Plan:
+    """The plan that these make for the project, with the active services that no step speaks of as
+    unchanged."""
+    model, steps = world.model, tuple(steps)
+    touched = {name for step in steps for name in (step.service, *step.services)}
+    return Plan(
+        command=command,
+        project=model.project,
+        instance=model.instance,
+        steps=steps,
+        unchanged=tuple(name for name in model.services if name not in touched),
+        blockers=tuple(blockers),
+        warnings=tuple(warnings),
+    )
 
 
 def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
     """Run ``checks``, one after the other."""
-    steps = tuple(
+    steps = (
         Step(
             operation=RunCheck(check.command),
             target=check.name,
@@ -127,7 +139,7 @@ def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
         )
         for check in checks
     )
-    return finished(Plan("verify", world.model.project, steps), world.model)
+    return finished(world, "verify", steps)
 
 
 def without_builds(world: World, images: ImagePlan) -> ImagePlan:

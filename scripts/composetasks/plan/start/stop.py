@@ -38,14 +38,8 @@ def plan_stop(world: World) -> Plan:
     steps += _forwards(world)
     staying = [one for one in world.engine.containers if one not in ours]
     steps += _networks(world, staying, tuple(step.id for step in steps))
-    plan = Plan(
-        command="down",
-        project=world.model.project,
-        instance=world.model.instance,
-        steps=tuple(steps),
-        warnings=(*world.warnings, *_stays(world, staying, spared)),
-    )
-    return finished(plan, world.model)
+    warnings = (*world.warnings, *_stays(world, staying, spared))
+    return finished(world, "down", steps, warnings=warnings)
 
 
 def _forwards(world: World) -> list[Step]:

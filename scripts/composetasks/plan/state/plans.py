@@ -210,15 +210,9 @@ def _plan(
     hooked = {name for name in again if world.model.services[name].config.get("post_start")}
     by_compose = [name for name in again if name not in as_it_was - hooked]
     blockers += [*model_faults(world.model, again), *external.missing(world, by_compose)]
-    plan = Plan(
-        command=command,
-        project=world.model.project,
-        instance=world.model.instance,
-        steps=(*steps, *forward_steps(world, again, steps)),
-        blockers=tuple(blockers),
-        warnings=(*world.warnings, *warnings),
-    )
-    return finished(plan, world.model)
+    steps = (*steps, *forward_steps(world, again, steps))
+    warnings = (*world.warnings, *warnings)
+    return finished(world, command, steps, blockers=blockers, warnings=warnings)
 
 
 def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason: str) -> Step:
