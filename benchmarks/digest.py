@@ -10,9 +10,9 @@ from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
-from composetasks.observe.images.tree import read_files
+from composetasks.observe.images.tree import Reader
 
 if __name__ == "__main__":
     folder, memory = sys.argv[1:]
     roots = [Root("src", True, "", Modes.ALL)]
-    print(read_files(folder, roots, {}, Ignore(()), Path(memory), Listings()).digest)
+    print(Reader(folder, roots, {}, Ignore(()), Path(memory), Listings()).read().digest)

@@ -49,7 +49,7 @@ DEEP = {
     "apply: Compose's definition of the build": ("composetasks.apply.images.steps.definition",),
     "apply: Buildx builds": ("composetasks.apply.images.steps.run_bake",),
     "apply: digests once more": ("composetasks.apply.images.steps.ImageSteps._differs",),
-    "apply: Compose starts containers": ("composetasks.apply.start.launch._compose_up",),
+    "apply: Compose starts containers": ("composetasks.apply.start.launch._run_compose",),
     "apply: the helper container's start": ("composetasks.apply.state.helper.Helper.__enter__",),
     "apply: the helper container's end": ("composetasks.apply.state.helper.Helper.__exit__",),
     "apply: waiting for the helper container": (

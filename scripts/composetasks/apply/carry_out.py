@@ -74,19 +74,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
     for step in ends:
         yield from teardown.carry_out(step, tools.client)
     if images:
-        yield from build(
-            images,
-            world=world,
-            compose=tools.compose.argv(),
-            cwd=tools.compose.folder,
-            env=tools.compose.environment,
-            run_folder=tools.run_folder,
-            cache=tools.cache,
-            jobs=tools.jobs,
-            client=tools.client,
-            digest_now=tools.digest_now,
-            definitions=tools.definitions,
-        )
+        yield from build(images, world, tools)
     if clearing or containers:
         check_unchanged(plan, world, tools)
     try:

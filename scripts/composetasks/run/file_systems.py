@@ -79,6 +79,20 @@ def realpath(path: str | os.PathLike[str]) -> str:
     return os.fspath(path) if silent(path) else os.path.realpath(path)
 
 
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether something is there; what does not answer, or may not be looked into, counts as
+    there."""
+    if silent(path):
+        return True
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _unknown(path: str) -> str:
     """The first mount point on the way to ``path``, links followed, that is not known to answer;
     "" where there is none. What is behind one is looked at only when it has answered."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from composetasks.apply.events import event
-from composetasks.apply.images.bake import Definitions
 from composetasks.apply.images.steps import ImageSteps
+from composetasks.apply.tools import Tools
 from composetasks.facts import BuildImage, Event, Step, World
 from composetasks.plan.images.build_order import longest_first
 from composetasks.store import build_records
-
-if TYPE_CHECKING:
-    from docker import APIClient
 
 BYTES_PER_BUILD = 2 * 1024**3
 """Free memory that one more build side by side is given."""
@@ -37,45 +34,21 @@ def default_jobs() -> int:
     return max(1, min(most, free // BYTES_PER_BUILD))
 
 
-def build(
-    plan_steps: Sequence[Step],
-    *,
-    world: World,
-    compose: Sequence[str],
-    cwd: Path,
-    env: Mapping[str, str],
-    run_folder: Path,
-    cache: Path,
-    jobs: int | None,
-    client: APIClient,
-    digest_now: Callable[[str], str] | None = None,
-    definitions: Future[Definitions] | None = None,
-) -> Iterator[Event]:
+def build(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
     """Carry image steps out and yield what happens.
 
-    ``compose`` is the argument list that addresses the project; ``digest_now`` looks at a
-    service's inputs once more, and gives their digest; ``definitions`` are Compose's of what is to
-    be built, where it was asked before. Each image's whole log goes to
-    ``run_folder/build-SERVICE.log``. Raises TaskFailure, code 7, when a build fails: those under
-    way beside it are ended first, and what was built stays.
+    Each image's whole log goes to ``build-SERVICE.log`` in the run folder. Raises TaskFailure,
+    code 7, when a build fails: those under way beside it are ended first, and what was built
+    stays.
     """
-    run = ImageSteps(
-        world=world,
-        compose=tuple(compose),
-        cwd=cwd,
-        env=dict(env),
-        run_folder=run_folder,
-        cache=cache,
-        client=client,
-        digest_now=digest_now,
-    )
-    builds = [step.service for step in plan_steps if isinstance(step.operation, BuildImage)]
-    if builds and definitions is not None:
-        run.targets.update(definitions.result())
+    run = ImageSteps(world, tools)
+    builds = [step.service for step in steps if isinstance(step.operation, BuildImage)]
+    if builds and tools.definitions is not None:
+        run.targets.update(tools.definitions.result())
     elif builds:
         run.look_up(builds)
-    ordered = longest_first(plan_steps, _longest(cache, builds))
-    yield from _Schedule(ordered, run, jobs or default_jobs()).events()
+    ordered = longest_first(steps, _longest(tools.cache, builds))
+    yield from _Schedule(ordered, run, tools.jobs or default_jobs()).events()
 
 
 def _longest(cache: Path, services: Sequence[str]) -> dict[str, float]:

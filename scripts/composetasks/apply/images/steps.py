@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import IO, Any
 
 from composetasks.apply.events import event
@@ -15,6 +14,7 @@ from composetasks.apply.images.bake import Bake, definition, run_bake
 from composetasks.apply.images.build_failure import LOST_LAYER, build_failure, lost_layer
 from composetasks.apply.images.build_record import BuildRecord, errors, named
 from composetasks.apply.images.sent_context import prepare
+from composetasks.apply.tools import Tools
 from composetasks.facts import (
     BuildImage,
     BuildInputs,
@@ -43,13 +43,7 @@ class ImageSteps:
     """Carries out single image steps; what all of them share."""
 
     world: World
-    compose: tuple[str, ...]
-    cwd: Path
-    env: Mapping[str, str]
-    run_folder: Path
-    cache: Path
-    digest_now: Callable[[str], str] | None
-    client: Any  # an APIClient; its stubs leave inspect_image untyped
+    tools: Tools
     digests: dict[str, str | None] = field(default_factory=dict)
     targets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -57,7 +51,8 @@ class ImageSteps:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._record = BuildRecord(self.client, self.cache, self.lock)
+        self.client: Any = self.tools.client  # its stubs leave inspect_image untyped
+        self._record = BuildRecord(self.client, self.tools.cache, self.lock)
 
     def register(self, running: process.Running) -> None:
         with self.lock:
@@ -91,7 +86,9 @@ class ImageSteps:
 
     def look_up(self, services: Sequence[str]) -> None:
         """Ask Compose, once, how it would build these."""
-        self.targets.update(definition(self.compose, services, self.cwd, self.env))
+        compose = self.tools.compose
+        found = definition(compose.argv(), services, compose.folder, compose.environment)
+        self.targets.update(found)
 
     def _target(self, service: str) -> Mapping[str, Any]:
         with self.lock:
@@ -106,19 +103,19 @@ class ImageSteps:
         inputs = self.world.inputs[step.service]
         target = self._target(step.service)
         project = self.world.model.directory
-        sending = prepare(step.service, target, inputs, project, self.cache)
+        sending = prepare(step.service, target, inputs, project, self.tools.cache)
         if build.pull:
             self._refresh(step, inputs, tell)
         bake = Bake(
             service=service,
             target=target,
             services={**self.world.model.inactive, **self.world.model.services},
-            cwd=self.cwd,
-            env=self.env,
+            cwd=self.tools.compose.folder,
+            env=self.tools.compose.environment,
             no_cache=build.no_cache,
             shared=self.world.shared,
         )
-        path = self.run_folder / f"build-{step.service}.log"
+        path = self.tools.run_folder / f"build-{step.service}.log"
         self.digests[step.service] = None
 
         def started(vertex: Vertex) -> None:
@@ -150,7 +147,7 @@ class ImageSteps:
             log,
             anew=build.no_cache or build.pull,
         )
-        build_records.save_times(self.cache, inputs.service, log.steps(), took)
+        build_records.save_times(self.tools.cache, inputs.service, log.steps(), took)
         self.digests[step.service] = digest
         return {**result, "digest": digest}
 
@@ -183,20 +180,19 @@ class ImageSteps:
 
     def _differs(self, service: str, inputs: BuildInputs) -> bool:
         """Whether a service's inputs are others than those it was built for."""
-        if self.digest_now is None:
+        if self.tools.digest_now is None:
             return False
         with self.lock:
-            return self.digest_now(service) != inputs.digest
+            return self.tools.digest_now(service) != inputs.digest
 
     # --- pulling and retagging --------------------------------------------------------------
 
     def _pull(self, step: Step) -> dict[str, Any]:
         """Pull a service's image by Compose, which knows its platform and credentials."""
-        argv = [*self.compose, "pull", step.service]
         lines = []
         with (
             self._log(step, "pull") as stream,
-            process.Running(argv, cwd=self.cwd, env=self.env) as running,
+            self.tools.compose.start("pull", step.service) as running,
         ):
             self.register(running)
             for line in running:
@@ -230,7 +226,7 @@ class ImageSteps:
         named(self.client, image["Id"], service)
         self.client.tag(image["Id"], repository(service.image), f"ct-{inputs.digest}")
         self.client.remove_image(reference)
-        build_records.save_inputs(self.cache, inputs)
+        build_records.save_inputs(self.tools.cache, inputs)
         return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
 
     def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
@@ -259,7 +255,7 @@ class ImageSteps:
         return {"image": image, "digest": digest}
 
     def _log(self, step: Step, kind: str) -> IO[str]:
-        return (self.run_folder / f"{kind}-{step.service}.log").open(
+        return (self.tools.run_folder / f"{kind}-{step.service}.log").open(
             "a", encoding="utf-8", errors="backslashreplace"
         )
 

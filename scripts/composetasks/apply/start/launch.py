@@ -36,6 +36,8 @@ from composetasks.run.process import ProgramError
 ENDED_SECONDS = 1
 """How long a container may still look as if it ran when it has ended."""
 LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
+# What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
+UP = ("up", "-d", "--no-build", "--pull", "never", "--remove-orphans=false")
 
 
 class EngineGone(Exception):
@@ -107,7 +109,8 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
         if name not in needed and name not in run_along:
             groups.setdefault(_forced(steps), []).append(name)
     for forced, names in groups.items():
-        _compose_up(tools, model, names, ["--no-deps", *_force(forced)], limit=_limit(tools, names))
+        up = [*UP, "--no-deps", *_force(forced)]
+        _run_compose(tools, model, up, names, limit=_limit(tools, names))
     if needed:
         names = [name for name in wanted if name in run_along]
         names += [name for name in needed if name not in run_along]
@@ -127,7 +130,7 @@ def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Ste
     hooked = [name for name in services if model.services[name].config.get("post_start")]
     if hooked:
         options = ["--no-deps", "--no-recreate"]
-        _compose_up(tools, model, hooked, options, limit=_limit(tools, hooked))
+        _run_compose(tools, model, [*UP, *options], hooked, limit=_limit(tools, hooked))
     for name, steps in services.items():
         for step in steps if name not in hooked else ():
             try:
@@ -205,7 +208,7 @@ def _with_providers(
     )
     files = [*map(str, model.files), "-"]
     compose = tools.compose.with_files(files, tools.compose.project)
-    _compose_up(tools, model, names, options, compose=compose, override=text)
+    _run_compose(tools, model, [*UP, *options], names, compose=compose, override=text)
 
 
 def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
@@ -233,22 +236,6 @@ def _limit(tools: Tools, services: Sequence[str]) -> float:
     given = [tools.given_timeout(name) for name in services]
     limits = [compose_command.LONGEST_SECONDS if one is None else one for one in given]
     return max(*limits, tools.client.timeout * waiting.WORK)
-
-
-def _compose_up(
-    tools: Tools,
-    model: Model,
-    services: Sequence[str],
-    options: Sequence[str],
-    *,
-    compose: Compose | None = None,
-    override: str | None = None,
-    limit: float = math.inf,
-) -> None:
-    # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
-    spare = "--remove-orphans=false"
-    command = ["up", "-d", "--no-build", "--pull", "never", spare, *options]
-    _run_compose(tools, model, command, services, compose=compose, override=override, limit=limit)
 
 
 def _run_compose(

@@ -279,9 +279,9 @@ def real_paths(
     files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
     folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}
     paths = {
-        path: file_systems.realpath(path) if _there(path) else None
+        path: file_systems.realpath(path) if file_systems.exists(path) else None
         for path in sorted(files | folders)
-        if here or _there(path)
+        if here or file_systems.exists(path)
     }
     mine = os.path.realpath(model.directory)
     for folder in folders:
@@ -289,16 +289,3 @@ def real_paths(
         if real and same_checkout(Path(real), Path(mine)):
             paths[folder] = mine
     return paths
-
-
-def _there(path: str) -> bool:
-    """Whether something is there; what we may not look into counts as there."""
-    if file_systems.silent(path):
-        return True
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True

@@ -78,15 +78,8 @@ def _bound(model: Model) -> set[str]:
 
 
 def _there(path: str) -> bool:
-    """Whether something is there; what we may not look into counts as there. A relative path is
-    the engine's, which works in the root folder."""
-    try:
-        os.stat(os.path.join("/", path))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
+    """Whether something is there. A relative path is the engine's, which works in ``/``."""
+    return file_systems.exists(os.path.join("/", path))
 
 
 def _is_empty(path: Path) -> bool:

@@ -23,8 +23,8 @@ from composetasks.observe.images.listings import Ahead, Listings, Unreadable
 from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
 from composetasks.observe.images.selection import Selection, select
-from composetasks.observe.images.stages import find_needs
-from composetasks.observe.images.tree import Files, memory_of, read_files
+from composetasks.observe.images.stages import Finder
+from composetasks.observe.images.tree import Files, Reader, memory_of
 from composetasks.run import file_systems, masking
 from composetasks.run.failure import TaskFailure
 from composetasks.run.secret_values import secret_name
@@ -198,14 +198,8 @@ class Observer:
     ) -> Needs:
         target = str(build.definition.get("target") or "")
         try:
-            return find_needs(
-                dockerfile,
-                target=target,
-                args=args,
-                contexts=named,
-                platform=options["platform"],
-                image_config=self._image_config,
-            )
+            finder = Finder(dockerfile, args, named, options["platform"], self._image_config)
+            return finder.find(target)
         except UnknownTarget as error:
             raise TaskFailure(
                 f"{service.name}: its Dockerfile can't be built: {error}",
@@ -239,9 +233,10 @@ class Observer:
         ignore = Ignore([*theirs, *([own] if own else ())])
         memory = memory_of(self.cache, service.name, context)
         try:
-            return read_files(
+            reader = Reader(
                 where, selected.roots, selected.on_the_way, ignore, memory, self.listings
             )
+            return reader.read()
         except Unreadable as error:
             raise TaskFailure(
                 f"{service.name}: a file of its build context can't be read: {error}",

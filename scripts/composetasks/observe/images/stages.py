@@ -73,24 +73,10 @@ class _Reading:
     image: str = ""
 
 
-def find_needs(
-    dockerfile: Dockerfile,
-    *,
-    target: str = "",
-    args: Mapping[str, str],
-    contexts: Mapping[str, str],
-    platform: str,
-    image_config: Callable[[str], ImageConfig],
-) -> Needs:
-    """What ``target`` (the last stage where it is "") needs.
+class Finder:
+    """Finds what a Dockerfile's stages need. ``contexts`` maps names of named contexts to what they
+    are; ``platform`` is os/arch[/variant]; ``image_config`` tells an image's configuration."""
 
-    ``contexts`` maps names of named contexts to what they are; ``platform`` is os/arch[/variant];
-    ``image_config`` tells an image's configuration. Raises UnknownTarget.
-    """
-    return _Finder(dockerfile, args, contexts, platform, image_config).find(target)
-
-
-class _Finder:
     def __init__(
         self,
         dockerfile: Dockerfile,
@@ -120,6 +106,7 @@ class _Finder:
         self.parts: list[Part] = []
 
     def find(self, target: str) -> Needs:
+        """What ``target`` (the last stage where it is "") needs. Raises UnknownTarget."""
         self._divide()
         syntax = self.passed.get("BUILDKIT_SYNTAX") or self.dockerfile.directives.get("syntax", "")
         wanted = self._target(target)

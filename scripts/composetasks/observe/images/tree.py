@@ -169,23 +169,11 @@ def _kept(memory: _Memory) -> dict[str, Any]:
     }
 
 
-def read_files(
-    folder: str,
-    roots: Sequence[Root],
-    on_the_way: Mapping[str, str],
-    ignore: Ignore,
-    memory: Path,
-    listings: Listings,
-) -> Files:
-    """Everything under ``roots`` of the context ``folder`` that is not ignored, and the entries
-    ``on_the_way`` to them.
+class Reader:
+    """Reads everything under ``roots`` of the context ``folder`` that is not ignored, and the
+    entries ``on_the_way`` to them. ``memory`` is the file to remember it in (its folder must
+    exist)."""
 
-    ``memory`` is the file to remember it in (its folder must exist). Raises Unreadable.
-    """
-    return _Reader(folder, roots, on_the_way, ignore, memory, listings).read()
-
-
-class _Reader:
     def __init__(
         self,
         folder: str,
@@ -207,6 +195,7 @@ class _Reader:
         self.sieve = Sieve(ignore, Root("", True, "", Modes.ALL))
 
     def read(self) -> Files:
+        """What is there. Raises Unreadable."""
         for number, root in enumerate(self.roots):
             self._root(number, root)
         if not self.differs and len(self.new) == len(self.old):

@@ -20,7 +20,7 @@ from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
-from composetasks.observe.images.tree import memory_of, read_files
+from composetasks.observe.images.tree import Reader, memory_of
 from composetasks.run import file_systems
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _digest(source: Path, without: Sequence[str], memory: Path, listings: Listin
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
     ignore = Ignore([*OWN, *without] if root.is_folder else [])
     try:
-        return read_files(str(folder), (root,), {}, ignore, memory, listings).digest
+        return Reader(str(folder), (root,), {}, ignore, memory, listings).read().digest
     except Unreadable:
         return ""
 

@@ -55,10 +55,9 @@ def observe_state(
     unkept: list[Unkept] = []
     mounted = _mounted(client)
     homes = homes_of(model, folder.resolve())
-    found = [
-        *_volumes(model, engine, named, (*homes, *([own] if own else [])), unkept),
-        *_folders(model, folder.resolve(), named, own, warnings, unkept),
-    ]
+    found = list(_volumes(model, engine, named, (*homes, *([own] if own else [])), unkept))
+    folders = _found_folders(model, folder.resolve(), named, own, warnings, unkept)
+    found += _outermost(folders, warnings)
     unkept += nameless(model, engine)
     if own is not None:  # What all copies share is no instance's to empty.
         found = [one for one in found if not named.get(one.name, settings.State()).shared]
@@ -233,18 +232,6 @@ def state_folders(
         if (home := home_of(place := Path(path), homes)) is not None
         and not (path in asked and named[asked[path]].shared)
     }
-
-
-def _folders(
-    model: Model,
-    folder: Path,
-    named: Mapping[str, settings.State],
-    own: Path | None,
-    warnings: list[str],
-    unkept: list[Unkept],
-) -> Iterator[State]:
-    found = _found_folders(model, folder, named, own, warnings, unkept)
-    yield from _outermost(found, warnings)
 
 
 def homes_of(model: Model, folder: Path) -> tuple[Path, Path]:

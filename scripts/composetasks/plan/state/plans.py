@@ -47,13 +47,9 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
     """Empty ``chosen``, after a snapshot of it."""
     full = [one for one in chosen if one.exists and not _is_empty(one)]
     users = users_of(world, full)
-    stopped = stops(world, users)
-    steps: list[Step] = [*stopped]
-    before = tuple(step.id for step in stopped)
-    if full and snapshot:
-        name = next_name(world.snapshots, "before-reset")
-        steps.append(_snapshot(name, full, before, "what is emptied can be brought back with it"))
-        before = (*before, steps[-1].id)
+    kept = full if snapshot else ()
+    steps = _before(world, users, kept, "reset", "what is emptied can be brought back with it")
+    before = tuple(step.id for step in steps)
     steps += [_empty(one, before, snapshot=snapshot) for one in full]
     done = tuple(step.id for step in steps if isinstance(step.operation, EmptyState))
     jobs = finished_jobs(world, full)
@@ -118,13 +114,9 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
     missing = [name for name in parts if name not in {one.name for one in chosen}]
     replaced = [one for one in chosen if one.exists and not _is_empty(one)]
     users = users_of(world, chosen)
-    stopped = stops(world, users)
-    steps: list[Step] = [*stopped]
-    before = tuple(step.id for step in stopped)
-    if replaced and snapshot:
-        name = next_name(world.snapshots, "before-restore")
-        steps.append(_snapshot(name, replaced, before, "what is replaced can be brought back"))
-        before = (*before, steps[-1].id)
+    kept = replaced if snapshot else ()
+    steps = _before(world, users, kept, "restore", "what is replaced can be brought back")
+    before = tuple(step.id for step in steps)
     of = f"snapshot of {wanted.created}"
     for one in chosen:
         part = parts[one.name]
@@ -213,6 +205,18 @@ def _plan(
     steps = (*steps, *forward_steps(world, again, steps))
     warnings = (*world.warnings, *warnings)
     return finished(world, command, steps, blockers=blockers, warnings=warnings)
+
+
+def _before(
+    world: World, users: Users, kept: Sequence[State], command: str, reason: str
+) -> list[Step]:
+    """What is done before state is changed: who uses it is stopped, and what is to be ``kept`` goes
+    into a snapshot."""
+    steps = [*stops(world, users)]
+    if kept:
+        name = next_name(world.snapshots, f"before-{command}")
+        steps.append(_snapshot(name, kept, tuple(step.id for step in steps), reason))
+    return steps
 
 
 def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason: str) -> Step:

@@ -10,7 +10,7 @@ from composetasks.facts import Hidden, Mount, Service
 from composetasks.observe.images.dockerfile import parse
 from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig
-from composetasks.observe.images.stages import find_needs
+from composetasks.observe.images.stages import Finder
 from tests.unit.worlds import service
 
 PATHS = ("lock", "src/a", "src/sub/b")
@@ -22,13 +22,8 @@ def hidden(folder: Path, dockerfile: str, *services: Service) -> Hidden:
         (folder / path).touch()
     (folder / "link").unlink(missing_ok=True)
     (folder / "link").symlink_to("src")
-    needs = find_needs(
-        parse(f"FROM x\n{dockerfile}"),
-        args={},
-        contexts={},
-        platform="linux/amd64",
-        image_config=lambda _: ImageConfig(),
-    )
+    parsed = parse(f"FROM x\n{dockerfile}")
+    needs = Finder(parsed, {}, {}, "linux/amd64", lambda _: ImageConfig()).find("")
     return mounted_over(needs, str(folder), "web/", services)
 
 
