@@ -53,6 +53,14 @@ def test_commands_are_those_of_the_tasks(text: str) -> None:
         assert len(parser.parse_argv(words)) > 1, words
 
 
+def test_files_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`([\w./-]+/[\w-]+\.(?:py|md))`", text))
+    places = (ROOT, ROOT / "scripts" / "composetasks")
+    assert len(named) > 10
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_is_python(text: str) -> None:
     ast.parse(text)

@@ -370,21 +370,17 @@ def _interrupted(
         if new.id in known:
             continue
         service = (new.service,)
+        reason = "a recreation broke off before it got its name"
+        rename = _rename_step(new, one.name, reason, service)
         if old is None or old.id in known:
             holder = holders.get(one.name)
             if holder is not None and holder not in cleared:
                 continue  # Somebody else has the name and keeps it: the plan is blocked.
-            step = _rename_step(
-                new, one.name, "a recreation broke off before it got its name", service
-            )
             needs = (cleared[holder],) if holder is not None else ()
-            steps.append(replace(step, needs=needs))
+            steps.append(replace(rename, needs=needs))
         elif new.running and not old.running:
             removal = removal_step(
                 world, old, f"{new.name} has replaced it and runs", Consent.NONE, services=service
-            )
-            rename = _rename_step(
-                new, one.name, "a recreation broke off before it got its name", service
             )
             steps += [removal, replace(rename, needs=(removal.id,))]
         else:
