@@ -11,6 +11,7 @@ from composetasks.facts.program import typed
 from composetasks.report.documents import schema
 from composetasks.report.page import Page
 from composetasks.report.text import clean
+from composetasks.run.masking import safe_data
 
 WORDS = {
     Proposal.CREATE: "is created",
@@ -68,9 +69,9 @@ def _diff(file: ProposedFile) -> Iterator[str]:
 
 
 def show(page: Page, document: Mapping[str, Any]) -> None:
-    """The proposal as a page."""
+    """The proposal as a page. A script may have a password in it."""
     page.line(f"init: {document['project']}", "bold")
-    for script in document["scripts"]:
+    for script in safe_data(document["scripts"]):
         _show_script(page, script)
     for file in document["files"]:
         page.line("")

@@ -19,7 +19,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
 
 if TYPE_CHECKING:
-    from composetasks.facts import Event, Link, Plan, Shortening, Timeline, WatchRule
+    from composetasks.facts import Event, Link, Plan, WatchRule
     from composetasks.report.logs import LogPrinter
     from composetasks.report.page import Page
     from composetasks.store.run_record import RunRecord
@@ -102,6 +102,11 @@ class Reporter:
         self.page.refresh(live_page(document, lines, chosen, size.width, size.height))
 
     @property
+    def draws(self) -> bool:
+        """Whether pages are drawn, which is for people: a program has the document."""
+        return True
+
+    @property
     def in_place(self) -> bool:
         """Whether what is shown can be kept up to date where it stands."""
         return self.page.in_place
@@ -110,14 +115,6 @@ class Reporter:
         """How often what is watched is shown anew where nothing happens, for the sake of its
         figures; None for never, which is so everywhere but on a terminal."""
         return IDLE_SECONDS if self.page.in_place else None
-
-    def timeline(
-        self, timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
-    ) -> None:
-        """A start as a waterfall."""
-        from composetasks.report.timeline import show
-
-        show(self.page, timeline, path, shortenings)
 
     def started(
         self,
@@ -146,31 +143,6 @@ class Reporter:
             from composetasks.report.timeline import path_line
 
             print(path_line(path))
-
-    def environment(self, document: Mapping[str, Any], correction: str, *, check: bool) -> None:
-        """The variables as a table, and what is wrong; with ``check`` that alone. ``correction``
-        says where it is told what they may be."""
-        from composetasks.report.environment import show
-
-        show(self.page, document, correction, check=check)
-
-    def checks(self, document: Mapping[str, Any]) -> None:
-        """The doctor's checks, as a page."""
-        from composetasks.report.doctor import show
-
-        show(self.page, document)
-
-    def proposal(self, document: Mapping[str, Any]) -> None:
-        """What init proposes, as a page. A script may have a password in it."""
-        from composetasks.report.init import show
-
-        show(self.page, {**document, "scripts": safe_data(document["scripts"])})
-
-    def layers(self, document: Mapping[str, Any]) -> None:
-        """The images' layers, what edits cost, and advice, as a page."""
-        from composetasks.report.layers import show
-
-        show(self.page, document)
 
     def failure(self, failure: TaskFailure) -> None:
         """What failed, why, and what to do next, in that order, to stderr."""
@@ -271,6 +243,10 @@ class JsonReporter(Reporter):
         """The document holds them already."""
 
     @property
+    def draws(self) -> bool:
+        return False
+
+    @property
     def in_place(self) -> bool:
         return False
 
@@ -280,11 +256,6 @@ class JsonReporter(Reporter):
     def refreshed(self, document: Mapping[str, Any]) -> None:
         self.write({"event": "status", **document})
 
-    def timeline(
-        self, timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
-    ) -> None:
-        """The document is all."""
-
     def started(
         self,
         sentence: str,
@@ -292,18 +263,6 @@ class JsonReporter(Reporter):
         path: Sequence[Link] = (),
     ) -> None:
         """The result says it."""
-
-    def environment(self, document: Mapping[str, Any], correction: str, *, check: bool) -> None:
-        """The document is all."""
-
-    def checks(self, document: Mapping[str, Any]) -> None:
-        """The document is all."""
-
-    def layers(self, document: Mapping[str, Any]) -> None:
-        """The document is all."""
-
-    def proposal(self, document: Mapping[str, Any]) -> None:
-        """The document is all."""
 
     def plan(self, plan: Plan, *, announced: bool) -> None:
         document = documents.plan_document(plan)

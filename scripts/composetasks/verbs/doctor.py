@@ -25,6 +25,9 @@ def doctor(session: Session) -> ExitCode:
         examination.end()
     document = doctor_document(checks)
     session.reporter.result(document, [])
-    session.reporter.checks(document)
+    if session.reporter.draws:
+        from composetasks.report.doctor import show
+
+        show(session.reporter.page, document)
     failed = any(one.status is Status.FAILED for one in checks)
     return ExitCode.FAILED if failed else ExitCode.OK

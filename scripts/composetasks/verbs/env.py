@@ -47,7 +47,10 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     ]
     document = environment_document(variables, wrong, secrets(environment))
     session.reporter.result(document, [])
-    session.reporter.environment(document, correction(environment), check=check)
+    if session.reporter.draws:
+        from composetasks.report.environment import show
+
+        show(session.reporter.page, document, correction(environment), check=check)
     if unasked:
         session.reporter.note(f"whether the running containers have these values: {unasked}")
     return ExitCode.INVALID if check and fatal(wrong) else ExitCode.OK

@@ -15,7 +15,7 @@ from composetasks.observe.compose.sources import compose_files, no_compose_file
 from composetasks.observe.env.usage import read_usage
 from composetasks.observe.init.surroundings import surroundings
 from composetasks.plan.init.files import plan_init
-from composetasks.report.init import init_document, summary
+from composetasks.report.init import init_document, show, summary
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.store.build_records import own_pattern
@@ -27,12 +27,13 @@ def init(session: Session) -> ExitCode:
     """Show what is proposed, and write it with consent. What is there is left as it is."""
     plan = plan_init(_seen(session))
     options, told = session.options, session.reporter
+    document = init_document(plan)
     if options.plan:
-        document = init_document(plan)
         told.result(document, [])
-        told.proposal(document)
+    if told.draws:
+        show(told.page, document)
+    if options.plan:
         return ExitCode.CHANGES if plan.written and options.exit_code else ExitCode.OK
-    told.proposal(init_document(plan))
     if plan.written:
         _consent(session, plan)
     written = list(write(session.folder, plan.written))

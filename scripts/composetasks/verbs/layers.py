@@ -10,7 +10,7 @@ from typing import Any
 from composetasks.facts import ExitCode, Model
 from composetasks.facts.references import plain
 from composetasks.plan.layers.predict import Tried
-from composetasks.report.layers import document
+from composetasks.report.layers import document, show
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
 from composetasks.verbs.validate import try_edits
@@ -57,7 +57,8 @@ def layers(
     if svg:
         _write(Path(svg), told)
     session.reporter.result(told, [])
-    session.reporter.layers(told)
+    if session.reporter.draws:
+        show(session.reporter.page, told)
     return ExitCode.OK
 
 

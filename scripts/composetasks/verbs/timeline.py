@@ -33,7 +33,10 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
 
         _write(Path(svg), picture(found, path))
     session.reporter.result(timeline_document(found, path, advice), [])
-    session.reporter.timeline(found, path, advice)
+    if session.reporter.draws:
+        from composetasks.report.timeline import show
+
+        show(session.reporter.page, found, path, advice)
     if svg:
         session.reporter.note(f"drawn into {svg}")
     return ExitCode.OK
