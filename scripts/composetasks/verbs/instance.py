@@ -29,7 +29,7 @@ from composetasks.run import file_systems
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.owner import Owner
-from composetasks.store import folder, instance_folder, lock
+from composetasks.store import files, folder, instance_folder, lock
 from composetasks.store.instance_folder import OVERRIDE
 
 CHOICE_SECONDS = 30.0
@@ -99,11 +99,9 @@ class Instance:
         if not file.exists() or file.read_text("utf-8", "replace") != text:
             images = [one["image"] for one in document["services"].values() if "image" in one]
             instance_folder.keep_images(self.place, images)
-            new = file.with_suffix(f".{os.getpid()}.tmp")
-            new.write_text(text, "utf-8")
-            new.replace(file)
-        files = [str(path) for path in model.files]
-        return base.with_files([*files, str(file)], project_name(model, self.name))
+            files.write(file, text.encode())
+        paths = [*map(str, model.files), str(file)]
+        return base.with_files(paths, project_name(model, self.name))
 
     def _folders(self, model: Model, state: Mapping[Path, str]) -> dict[str, Path]:
         """Its own folder for each that is mounted and holds state."""
