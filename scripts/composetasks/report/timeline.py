@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -97,12 +98,8 @@ def bar(timeline: Timeline, one: ServiceStart, width: int, *, hot: bool) -> Text
         first = min(round(begin / total * width), width - 1)
         last = max(first + 1, min(round(until / total * width), width))
         cells[first:last] = [(CHARACTERS[word], style)] * (last - first)
-    runs = ((style, "".join(sign for sign, _ in run)) for style, run in groupby(cells, _style))
-    return Text.assemble(*((signs, style) for style, signs in runs))
-
-
-def _style(cell: tuple[str, str]) -> str:
-    return cell[1]
+    runs = groupby(cells, itemgetter(1))
+    return Text.assemble(*(("".join(sign for sign, _ in run), style) for style, run in runs))
 
 
 def _cut(text: str, length: int) -> str:

@@ -63,6 +63,11 @@ class Bounded(Generic[T]):
             raise Unavailable(f"needs {name}") from self._error
         return self._values[0]
 
+    def had(self) -> T | None:
+        """The value, for what can do without; None where it can't be had, whatever the reason."""
+        self.join(self._deadline - time.monotonic())
+        return self._values[0] if self._values else None
+
     def join(self, seconds: float) -> None:
         """Wait until the thread has ended, for at most so long."""
         self._thread.join(max(0.0, seconds))

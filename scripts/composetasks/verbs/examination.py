@@ -9,7 +9,6 @@ why this module, beside ``tasks/run_verb.py``, may catch every Exception.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import traceback
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from composetasks.apply.doctor.container import (
     remove_left_over,
     usable_here,
 )
-from composetasks.facts import Check, Daemon, Engine, Model, Reach, Status, World
+from composetasks.facts import Check, Daemon, Engine, Reach, Status, World
 from composetasks.observe.doctor import machine, plugins, stack
 from composetasks.plan.doctor import engine as of_engine
 from composetasks.plan.doctor import network as of_network
@@ -116,7 +115,7 @@ class Examination:
 
     def _clear(self) -> str:
         """Take away what doctors that were killed left; the project that containers carry."""
-        model = self.model_or_none()
+        model = self.model.had()
         project = model.project if model else "composetasks"
         remove_left_over(self.engine.needed("the engine")[0], project)
         return project
@@ -137,7 +136,7 @@ class Examination:
     def _in_container(self, index: str) -> Reach:
         client, daemon = self.engine.needed("the engine")
         usable_here(daemon)
-        model, project = self.model_or_none(), self.cleared.value()
+        model, project = self.model.had(), self.cleared.value()
         image = of_stack.probed_image(model, self.held.needed("the engine"))
         return in_container(client, project, image, index, self._containers)
 
@@ -146,29 +145,9 @@ class Examination:
 
         client, daemon = self.engine.needed("the engine")
         usable_here(daemon)
-        base = base_of(client, of_stack.base_image(self._held_now(), self._bases_or_none()))
+        held = self.held.needed("the engine")
+        base = base_of(client, of_stack.base_image(held, self.bases.had() or {}))
         return in_step(base, index, self._environment)
-
-    def _held_now(self) -> Engine:
-        return self.held.needed("the engine")
-
-    def model_or_none(self) -> Model | None:
-        try:
-            return self.model.needed("a model")
-        except Unavailable:
-            return None
-
-    def engine_or_none(self) -> APIClient | None:
-        try:
-            return self.engine.needed("the engine")[0]
-        except Unavailable:
-            return None
-
-    def _bases_or_none(self) -> Mapping[str, Mapping[str, str]]:
-        try:
-            return self.bases.needed("bases")
-        except Unavailable:
-            return {}
 
     # --- judging ----------------------------------------------------------------------------
 
@@ -204,9 +183,9 @@ class Examination:
         found, missing = [], []
         for name in ("host", "container", "build"):
             one: Bounded[Reach] = getattr(self, name)
-            try:
-                found.append(one.needed(name))
-            except Unavailable:
+            if (reach := one.had()) is not None:
+                found.append(reach)
+            else:
                 missing.append("builder" if name == "build" else name)
         return found, missing
 
@@ -227,13 +206,13 @@ def _disks(found: Examination) -> tuple[list[Any], str]:
     """The file systems where images live: as this host and as a container see it."""
     daemon = found.daemon()
     disks = [machine.disk(daemon.root) if daemon.here else None]
-    with contextlib.suppress(Unavailable):
-        disks.append(found.container.needed("a container").disk)
+    if (container := found.container.had()) is not None:
+        disks.append(container.disk)
     return disks, daemon.root
 
 
 def _memory(found: Examination) -> Check:
-    daemon, model = found.daemon(), found.model_or_none()
+    daemon, model = found.daemon(), found.model.had()
     available = machine.available_memory() if daemon.here else None
     return of_engine.memory(daemon, available, of_stack.memory_limits(model) if model else 0)
 
@@ -242,10 +221,6 @@ def _dns(found: Examination) -> Check:
     container = found.container.needed("a container that runs")
     hosts = [one for one in found.reaches()[0] if one.place == "host"]
     return of_network.dns(container, hosts[0] if hosts else None)
-
-
-def _proxy(found: Examination) -> Check:
-    return of_network.proxy(found.reaches()[0], found.daemon().proxies)
 
 
 def _ports(found: Examination) -> Check:
@@ -283,10 +258,8 @@ def _images(found: Examination) -> Check:
 
 
 def _open_ports(found: Examination) -> Check:
-    model, held = found.model.needed("a valid model"), Engine()
-    with contextlib.suppress(Unavailable):
-        held = found.held.needed("the engine")
-    return of_stack.open_ports(model, held.containers)
+    model, held = found.model.needed("a valid model"), found.held.had()
+    return of_stack.open_ports(model, held.containers if held else ())
 
 
 def _health(found: Examination) -> Check:
@@ -294,7 +267,7 @@ def _health(found: Examination) -> Check:
     model = found.model.needed("a valid model")
     # Without an engine any image may have a check of its own.
     unknown = dict.fromkeys(model.services, "")
-    own, lacking = (unknown, {}) if found.engine_or_none() is None else found.asked.value()
+    own, lacking = (unknown, {}) if found.engine.had() is None else found.asked.value()
     return of_stack.health(World(model, Engine(), image_checks=own), lacking)
 
 
@@ -306,7 +279,7 @@ CHECKS: dict[str, Callable[[Examination], Check]] = {
     "build": lambda found: of_network.ran("build", found.build.value()),
     "dns": _dns,
     "package-index": lambda found: of_network.package_index(*found.reaches()),
-    "proxy": _proxy,
+    "proxy": lambda found: of_network.proxy(found.reaches()[0], found.daemon().proxies),
     "certificates": lambda found: of_network.certificates(found.reaches()[0]),
     "disk": lambda found: of_engine.disk(*_disks(found)),
     "inodes": lambda found: of_engine.inodes(*_disks(found)),

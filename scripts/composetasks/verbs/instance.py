@@ -105,9 +105,11 @@ class Instance:
 
     def _folders(self, model: Model, state: Mapping[Path, str]) -> dict[str, Path]:
         """Its own folder for each that is mounted and holds state."""
+        mounts = [one for service in model.services.values() for one in service.mounts]
+        sources = {one.source for one in mounts if one.type == "bind"}
         folders = {
             source: self.place / "state" / own
-            for source in _bind_sources(model)
+            for source in sources
             if (own := state.get(Path(file_systems.realpath(source))))
         }
         for mounted, path in folders.items():
@@ -135,11 +137,6 @@ def _make_like(source: Path, path: Path) -> None:
         found = source.stat()
         path.chmod(stat.S_IMODE(found.st_mode))
         os.chown(path, found.st_uid, found.st_gid)
-
-
-def _bind_sources(model: Model) -> set[str]:
-    services = model.services.values()
-    return {one.source for two in services for one in two.mounts if one.type == "bind"}
 
 
 def _ports(model: Model, place: Path) -> dict[PortKey, int]:

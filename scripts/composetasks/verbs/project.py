@@ -44,7 +44,7 @@ class Project:
     def kept(self) -> Folder:
         """``.composetasks/``, made where it is missing. What reads goes on without it."""
         root = self.folder / ".composetasks"
-        if not root.exists() and not self._has_compose_file():
+        if not root.exists() and not compose_files(self.folder, self.files, self.process):
             # No project's folder: nothing of ours is left in it.
             if self.changing:
                 raise no_compose_file(self.folder)
@@ -69,9 +69,6 @@ class Project:
         kept.make()
         self.copy(kept.root).watch_over()
         return kept
-
-    def _has_compose_file(self) -> bool:
-        return bool(compose_files(self.folder, self.files, self.process))
 
     def _can_do_without(self, root: Path) -> bool:
         """Whether nothing is needed of ``root``, the project's folder of ours, where that may only

@@ -192,7 +192,7 @@ class Observation:
 
 def _running(session: Session) -> list[Container]:
     model = session.model()
-    found = session.containers(model)
+    found = session.engine.containers(model)
     return [one for one in found if one.project == model.project and one.running and one.replica]
 
 

@@ -85,12 +85,9 @@ def unheld(
     for host_ip, number, protocol in ports:
         # "Every address" is held by one container on both families, or on IPv4 alone.
         address = host_ip or "0.0.0.0"
-        if not {address, _any_of(address)} & set(held.get((number, protocol), ())):
+        every = "::" if ":" in address else "0.0.0.0"
+        if not {address, every} & set(held.get((number, protocol), ())):
             yield host_ip, number, protocol
-
-
-def _any_of(address: str) -> str:
-    return "::" if ":" in address else "0.0.0.0"
 
 
 # --- what is taken --------------------------------------------------------------------------

@@ -53,7 +53,11 @@ def _scripts(folder: Path) -> Iterator[tuple[str, str]]:
     for name in FOLDERS:
         place = folder / name
         for path in _listed(place):
-            if path.is_file() and path.suffix in ("", ".sh", ".bash") and _small(path):
+            if (
+                path.is_file()
+                and path.suffix in ("", ".sh", ".bash")
+                and path.stat().st_size <= LARGEST
+            ):
                 text = project_files.text(path)
                 shell = path.suffix or SHEBANG.match(text)
                 if shell and DOCKER.search(text):
@@ -66,10 +70,6 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
-
-
-def _small(path: Path) -> bool:
-    return path.stat().st_size <= LARGEST
 
 
 def _tracked(folder: Path) -> list[str]:

@@ -53,7 +53,7 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
     for source in sorted({*(one.source for one in inputs), *service.needs}):
         # One that does not answer keeps the service from a start anyway.
         silent = file_systems.silent(source)
-        if not silent and (_is_file(source) or _in_project(model, source)):
+        if not silent and (not os.path.isdir(source) or _in_project(model, source)):
             memory = memory_of(cache, service.name, f"mount {source}")
             without = tuple(dict.fromkeys(_inner_state(model, source)))
             found[source] = _digest(Path(source), without, memory, listings)
@@ -74,10 +74,6 @@ def _digest(source: Path, without: Sequence[str], memory: Path, listings: Listin
         return Reader(str(folder), (root,), {}, ignore, memory, listings).read().digest
     except Unreadable:
         return ""
-
-
-def _is_file(source: str) -> bool:
-    return not os.path.isdir(source)
 
 
 def _in_project(model: Model, source: str) -> bool:

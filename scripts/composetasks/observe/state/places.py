@@ -289,7 +289,9 @@ def _found_folders(
             continue
         relative = str(place.relative_to(home))
         name = names.get(path, relative)
-        why = _why_no_state(place, home, model, folder, named=path in names or home == own)
+        why = holds_project(place, model, folder) or why_no_state(
+            place, project=home, named=path in names or home == own
+        )
         if why:
             if path in names:
                 warnings.append(f"{relative} is not state, although the settings name it: {why}")
@@ -315,10 +317,6 @@ def _is_special(place: Path) -> bool:
     """Whether a mount is a door to something else: a socket, a device, the system's own folders."""
     system = any(place.is_relative_to(one) for one in ("/dev", "/proc", "/sys", "/run", "/var/run"))
     return system or (place.exists() and not place.is_dir() and not place.is_file())
-
-
-def _why_no_state(place: Path, home: Path, model: Model, folder: Path, *, named: bool) -> str:
-    return holds_project(place, model, folder) or why_no_state(place, project=home, named=named)
 
 
 def _outermost(found: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
