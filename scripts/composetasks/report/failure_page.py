@@ -76,7 +76,7 @@ def _page(data: Mapping[str, Any], *, log: int, changes: int | None, whole: bool
     yield from _probes(found, whole)
     yield from _log(found, log, whole)
     yield from _changes(data, changes)
-    yield from _others(data, whole)
+    yield from _others(data)
     if found.get("kept"):
         yield Line(f"  kept whole  {found['kept']}", "bright_black")
 
@@ -121,7 +121,7 @@ def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[Line]:
         yield Line(f"           and {len(changed) - count} more", "yellow")
 
 
-def _others(data: Mapping[str, Any], whole: bool) -> Iterator[Line]:
+def _others(data: Mapping[str, Any]) -> Iterator[Line]:
     if data["waiting"]:
         yield Line(f"  only waits for it  {', '.join(data['waiting'])}")
     standing: dict[str, list[str]] = {}

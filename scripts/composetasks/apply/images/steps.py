@@ -76,7 +76,7 @@ class ImageSteps:
             case BuildImage():
                 return self._build(step, operation, tell)
             case PushImage():
-                return self._push(step, tell)
+                return self._push(step)
             case RetagImage():
                 return self._retag(step)
             case PullImage(shared=""):
@@ -229,7 +229,7 @@ class ImageSteps:
         build_records.save_inputs(self.tools.cache, inputs)
         return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
 
-    def _push(self, step: Step, tell: Tell) -> dict[str, Any]:
+    def _push(self, step: Step) -> dict[str, Any]:
         """Push a service's image under its digest, and as what other builds may begin with."""
         service, shared = self.world.model.service(step.service), self.world.shared
         digest = self.digests.get(step.service, self.world.inputs[step.service].digest)

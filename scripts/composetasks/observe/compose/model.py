@@ -45,7 +45,7 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     if not files:
         raise sources.no_compose_file(compose.folder)
     asked = ("every profile" if all_profiles else "active profiles",)
-    known = remembered.recall(compose, cache, asked, partial(_model, compose=compose, files=files))
+    known = remembered.recall(compose, cache, asked, partial(_model, files=files))
     if known is not None:
         return known
     for path in sources.pipes(files, compose.folder, compose.environment):
@@ -56,12 +56,12 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
         )
     answer = ask(compose, files, container_configs.digest_key(cache), all_profiles=all_profiles)
     with understood("Compose's answer", ExitCode.INVALID):
-        model = _model(answer, compose, files)
+        model = _model(answer, files)
     remembered.remember(compose, cache, asked, answer)
     return model
 
 
-def _model(answer: dict[str, Any], compose: Compose, files: tuple[Path, ...]) -> Model:
+def _model(answer: dict[str, Any], files: tuple[Path, ...]) -> Model:
     config, hashes = answer["config"], answer["hashes"]
     named = Named(str(config.get("name", "")), answer["separator"])
     services = {

@@ -27,7 +27,7 @@ def watch_rules(model: Model, names: Iterable[str]) -> Rules:
     services = [model.services[name] for name in named or model.services]
     declared = [rule for service in services for rule in _declared(service)]
     if declared:
-        unwatched = _unwatched(model, named, declared)
+        unwatched = _unwatched(named, declared)
         return replace(_checked(model, declared), warnings=tuple(unwatched))
     if any(_section(service) for service in services):
         return Rules((), (), (_nothing(model, "no rule of their develop sections watches a path"),))
@@ -107,7 +107,7 @@ def _copies_itself(rule: WatchRule) -> bool:
     return rule.mounted and rule.action is WatchAction.SYNC
 
 
-def _unwatched(model: Model, named: tuple[str, ...], declared: list[WatchRule]) -> Iterator[str]:
+def _unwatched(named: tuple[str, ...], declared: list[WatchRule]) -> Iterator[str]:
     """Warnings: what somebody may think is watched."""
     for rule in declared:
         if _copies_itself(rule):
