@@ -66,6 +66,18 @@ def test_a_start_keeps_its_plan_and_a_second_has_none(two: Project) -> None:
     assert ids(two) == before
 
 
+def test_services_that_build_the_same_are_left_alone(project: Project) -> None:
+    # Builds of the same inputs, of metadata at that, have times and so ids of their own.
+    one = "{build: web, init: true, command: [sleep, '1000'], healthcheck: {disable: true}}"
+    project.compose(f"services:\n  a: {one}\n  b: {one}\n  c: {one}\n")
+    project.write(
+        "web/Dockerfile", f"FROM ct-test/busybox\nLABEL of={project.name}\nHEALTHCHECK CMD true\n"
+    )
+    ran = project.inv("up")
+    assert ran.code == 0, ran.err
+    assert project.plan("up") == []
+
+
 def test_a_finished_job_is_run_again_when_it_is_due_or_asked_for(two: Project) -> None:
     assert two.inv("up").code == 0
     # Its database is made anew: its work may be gone with the old one.

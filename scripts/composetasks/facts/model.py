@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from composetasks.facts import units
 from composetasks.facts.references import plain
 
 OLDEST_COMPOSE = (2, 40)
@@ -100,6 +101,15 @@ class Service:
     @property
     def provided(self) -> bool:
         return bool(self.config.get("provider"))
+
+    @property
+    def pulled_every(self) -> float | None:
+        """The seconds after which its ``pull_policy`` asks for its image again; None for never
+        (compose-go, ServiceConfig.GetPullPolicy: ``refresh`` is none at all)."""
+        policy = str(self.config.get("pull_policy") or "")
+        periods = {"refresh": "0s", "daily": "1d", "weekly": "1w"}
+        period = periods.get(policy) or policy.removeprefix("every_")
+        return None if period == policy else units.seconds(period)
 
     @property
     def replicas(self) -> int:

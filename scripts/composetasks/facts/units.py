@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 UNITS = {
+    "w": 604800.0,
     "d": 86400.0,
     "h": 3600.0,
     "m": 60.0,
@@ -14,8 +15,8 @@ UNITS = {
     "µs": 1e-6,
     "ns": 1e-9,
 }
-"""The units of a duration, in seconds: Go's (https://pkg.go.dev/time#ParseDuration), and days."""
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|[dhms])")
+"""The units of a duration, in seconds: Go's (https://pkg.go.dev/time#ParseDuration), and longer."""
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|[wdhms])")
 
 
 def seconds(text: str) -> float:

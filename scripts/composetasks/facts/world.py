@@ -195,6 +195,7 @@ class World:
     ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
     instance can have no copy of.
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
+    ``outdated`` are the services whose ``pull_policy`` asks for their image again by now.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
     ``forwards`` is None where no port is forwarded to this machine. ``maker`` is who made the
@@ -213,6 +214,7 @@ class World:
     only_here: frozenset[str] = frozenset()
     undigested: frozenset[str] = frozenset()
     edited: Mapping[str, str] = field(default_factory=dict)
+    outdated: frozenset[str] = frozenset()
     empty_folders: frozenset[str] = frozenset()
     silent: Mapping[str, str] = field(default_factory=dict)
     missing_plugins: frozenset[str] = frozenset()

@@ -23,7 +23,7 @@ from composetasks.observe.conflicts.state_times import with_since
 from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import read_engine, read_plugins
 from composetasks.observe.images.build_inputs import inputs_and_faults
-from composetasks.observe.images.edits import edited_since_tagged
+from composetasks.observe.images.edits import edited_since_tagged, outdated
 from composetasks.observe.images.health_checks import image_checks
 from composetasks.observe.images.listings import Ahead
 from composetasks.observe.instances.maker import checkout_name
@@ -97,6 +97,7 @@ def _with_images(
         undigested=undigested,
         shared=shared,
         edited=edited_since_tagged(client, model, edited),
+        outdated=outdated(client, model, engine),
         image_checks=image_checks(client, model, engine, cache),
         warnings=(*world.warnings, *said),
     )

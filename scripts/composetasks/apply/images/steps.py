@@ -202,7 +202,7 @@ class ImageSteps:
         if code != 0:
             raise TaskFailure(
                 f"the image {step.target} of {step.service} could not be pulled",
-                detail=safe("\n".join(lines[-3:])),
+                detail=safe("\n".join(dict.fromkeys(lines[-3:]))),
                 hint="see that the name is right and its registry answers, then run this again",
                 data={"service": step.service, "image": step.target},
             )

@@ -1,13 +1,14 @@
-"""Which images have files that were edited after somebody put the image on its tag."""
+"""Which images are older on their tag than a file of theirs, or than their pull policy allows."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Build, BuildInputs, Model
+from composetasks.facts import Build, BuildInputs, Engine, Model
 from composetasks.facts.timestamps import seconds
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ def edited_since_tagged(
         if path is not None:
             found[name] = path
     return found
+
+
+def outdated(client: APIClient, model: Model, engine: Engine) -> frozenset[str]:
+    """The services whose image is here for longer than their ``pull_policy`` lets it."""
+    return frozenset(
+        service.name
+        for service in model.services.values()
+        if service.pulled_every is not None
+        and engine.image(service.image)
+        and _tagged(client, service.image) + service.pulled_every < time.time()
+    )
 
 
 def _tagged(client: Any, image: str) -> float:

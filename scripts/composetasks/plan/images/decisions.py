@@ -62,7 +62,7 @@ def plan_images(
     outside is looked at anew; with ``push`` the shared registry gets what it lacks.
     """
     asked = tuple(services)
-    planner = _Planner(world, asked if no_cache else (), asked if pull else (), to_run)
+    planner = _Planner(world, asked, asked if no_cache else (), asked if pull else (), to_run)
     for name in asked:
         planner.service(name)
     if push:
@@ -77,9 +77,20 @@ def plan_images(
 
 class _Planner:
     def __init__(
-        self, world: World, anew: Sequence[str], pull: Sequence[str], to_run: bool
+        self,
+        world: World,
+        asked: Sequence[str],
+        anew: Sequence[str],
+        pull: Sequence[str],
+        to_run: bool,
     ) -> None:
         self.world, self.anew, self.pull, self.to_run = world, anew, pull, to_run
+        # An image is pulled for all who run it, once the pull policy of one of them says so.
+        self.pulled_by = {
+            plain(service.image): (service.name, str(service.config.get("pull_policy")))
+            for service in map(world.model.service, asked)
+            if service.config.get("pull_policy") == "always" or service.name in world.outdated
+        }
         self.steps: dict[str, Step] = {}
         self.image_of: dict[str, str | None] = {}
         self.warnings: list[str] = []
@@ -130,6 +141,10 @@ class _Planner:
         service, inputs = self.world.model.service(name), self.world.inputs[name]
         present = self.world.engine.image(service.image)
         same = self.world.engine.built_from(inputs.digest)
+        if present and inputs.digest in present.inputs_digests:
+            same = (
+                present  # Builds of the same inputs may differ in their times, and so in their ids.
+            )
         spares = self.to_run and name not in self.anew and name not in self.pull
         if present and not same and spares and only_hidden_changed(self.world, inputs, present):
             self.image_of[name] = present.id
@@ -322,11 +337,14 @@ class _Planner:
             )
             return
         because: Evidence | None = None
+        owner = service.name
         if present is None:
             because, reason = Evidence(kind="no-image"), "it is not on this engine"
-        elif policy == "always":
-            because = Evidence(kind="pull-policy", new="always")
-            reason = "its pull_policy is always"
+        elif plain(service.image) in self.pulled_by:
+            # Compose would not pull it for one with another policy.
+            owner, policy = self.pulled_by[plain(service.image)]
+            because = Evidence(kind="pull-policy", new=policy)
+            reason = f"its pull_policy is {policy}"
         elif service.name in self.pull and policy not in ("never", "build"):
             because, reason = Evidence(kind="pull"), "a newer one is asked for"
         if because is None:
@@ -336,7 +354,7 @@ class _Planner:
             operation=PullImage(),
             target=service.image,
             reason=reason,
-            service=service.name,
+            service=owner,
             services=(service.name,),
             because=(because,),
             key=present.id if present else "",

@@ -76,6 +76,14 @@ def test_an_image_with_the_wanted_digest_is_left_alone() -> None:
     assert plan.image_of == {"web": "sha256:web"}
 
 
+def test_images_of_the_same_inputs_stay_where_they_are() -> None:
+    images = [PRESENT, image("job", "shop-job:latest", f"shop-job:ct-{A}")]
+    for order in (images, images[::-1]):
+        plan = plan_images(world([WEB, built("job")], order), ["web", "job"])
+        assert plan.steps == ()
+        assert plan.image_of == {"web": "sha256:web", "job": "sha256:job"}
+
+
 def test_an_image_that_is_not_here_is_built() -> None:
     plan = plan_images(world([WEB]), ["web"])
     step = only(plan.steps)
@@ -473,6 +481,36 @@ def test_a_pull_policy_is_followed(policy: str, here: bool, pulled: bool) -> Non
     db = service("db", image="postgres:15", config={"pull_policy": policy})
     images = [image("pg", "postgres:15")] if here else []
     assert bool(plan_images(world([db], images), ["db"]).steps) is pulled
+
+
+def test_an_image_is_pulled_for_all_who_run_it_once_one_of_them_asks() -> None:
+    often = service("often", image="postgres:15", config={"pull_policy": "every_12h"})
+    of = world([often, DB], [image("pg", "postgres:15")])
+    assert plan_images(of, ["often", "db"]).steps == ()
+    due = replace(of, outdated=frozenset({"often"}))
+    assert plan_images(due, ["db"]).steps == ()
+    plan = plan_images(due, ["db", "often"])
+    step = only(plan.steps)
+    assert (step.service, step.services) == ("often", ("db", "often"))
+    assert step.reason == "its pull_policy is every_12h"
+    assert plan.image_of == {"db": None, "often": None}
+
+
+@pytest.mark.parametrize(
+    ("policy", "seconds"),
+    [
+        ("refresh", 0.0),
+        ("daily", 86400.0),
+        ("weekly", 604800.0),
+        ("every_1w2d", 777600.0),
+        ("every_90m", 5400.0),
+        ("always", None),
+        ("if_not_present", None),
+        ("", None),
+    ],
+)
+def test_a_pull_policy_may_be_a_period(policy: str, seconds: float | None) -> None:
+    assert service("db", config={"pull_policy": policy}).pulled_every == seconds
 
 
 def test_an_image_that_must_not_be_pulled_and_is_not_here_blocks() -> None:

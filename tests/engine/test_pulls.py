@@ -1,0 +1,54 @@
+"""Images from a registry, pulled when Compose would: the same ``pull_policy``, the same content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.engine import registry
+from tests.engine.stacks import docker, wait_until
+from tests.project import Project
+
+TWO = """
+services:
+  often: {image: "%s", init: true, command: [sleep, "1000"], pull_policy: "${POLICY}"}
+  like: {image: "%s", init: true, command: [sleep, "1000"]}
+"""
+
+
+def pushed(tag: str, label: str) -> None:
+    made_from = docker("create", "ct-test/busybox", "true")
+    docker("commit", "--change", f"LABEL made={label}", made_from, tag)
+    docker("rm", made_from)
+    docker("push", tag)
+
+
+def test_an_image_older_than_its_pull_policy_allows_is_pulled(
+    project: Project, tmp_path: Path
+) -> None:
+    place = tmp_path / "registry"
+    place.mkdir()
+    with registry.running(place) as address:
+        tag, kept = f"{address}/{project.name}:1", f"{project.name}:kept"
+        project.compose(TWO % (tag, tag))
+        try:
+            pushed(tag, "one")
+            docker("tag", tag, kept)
+            assert project.inv("up", POLICY="daily").code == 0
+            pushed(tag, "two")
+            docker("tag", kept, tag)
+            assert project.plan("up", POLICY="weekly") == []
+            assert project.plan("up", POLICY="every_2w1d") == []
+
+            wait_until(lambda: project.plan("up", POLICY="every_1s") != [])
+            plan = project.inv("up", "--plan", POLICY="every_1s")
+            assert "its pull_policy is every_1s" in plan.out
+            assert project.inv("up", POLICY="every_1s").code == 0
+
+            format_ = '{{index .Config.Labels "made"}}'
+            for service in ("often", "like"):
+                name = f"{project.name}-{service}-1"
+                assert docker("inspect", "-f", format_, name) == "two", service
+            assert project.plan("up", POLICY="daily") == []
+        finally:
+            docker("rm", "-f", f"{project.name}-often-1", f"{project.name}-like-1", check=False)
+            docker("rmi", "-f", tag, kept, check=False)
