@@ -21,13 +21,13 @@ from composetasks.run.failure import TaskFailure
 
 COMPOSE = """
 name: shop
-include: [{path: parts/included.yaml}]
+include: [{path: parts/included.yaml}, {path: parts/odd.stack}]
 services:
   web:
     image: web:${TAG:-none}
     env_file: [{path: web.env, required: false}]
     label_file: ./web.labels
-    environment: [PASSED]
+    environment: [PASSED, my.key]
   base:
     extends: {file: parts/base.yaml, service: base}
 secrets: {token: {environment: TOKEN}}
@@ -35,6 +35,7 @@ secrets: {token: {environment: TOKEN}}
 FILES = {
     "compose.yaml": COMPOSE,
     "parts/included.yaml": "services: {included: {image: 'included:${INNER:-none}'}}\n",
+    "parts/odd.stack": "services: {odd: {image: 'odd:1', environment: [ODD]}}\n",
     "parts/base.yaml": "services: {base: {image: base:1, env_file: [{path: base.env, required: "
     "false}]}}\n",
     "web.labels": "a=1\n",
@@ -157,6 +158,8 @@ WALK: list[tuple[str, Change]] = [
     (".env of an included file", written("parts/.env", "INNER=5\n")),
     ("it is removed", removed("parts/.env")),
     ("one that is passed on", variable("PASSED", "1")),
+    ("under no plain name", variable("my.key", "1")),
+    ("by a file whose name ends as it likes", variable("ODD", "1")),
     ("a secret's", variable("TOKEN", "first")),
     ("a secret's other value", variable("TOKEN", "second")),
     (".env is disabled", variable("COMPOSE_DISABLE_ENV_FILE", "1")),
@@ -171,6 +174,9 @@ WALK: list[tuple[str, Change]] = [
     ("with another separator", written(".env", "COMPOSE_FILE=compose.yaml,second.yaml\n")),
     ("which is named", variable("COMPOSE_PATH_SEPARATOR", ",")),
     ("the process names one", variable("COMPOSE_FILE", "second.yaml")),
+    ("two, one of which is extended", variable("COMPOSE_FILE", "compose.yaml,parts/base.yaml")),
+    ("what that names beside the first", written("base.env", "BASE=1\n")),
+    ("one again", variable("COMPOSE_FILE", "second.yaml")),
     ("a project's name", variable("COMPOSE_PROJECT_NAME", "other")),
     (".env is a folder", removed(".env")),
     ("without effect", lambda folder, _patch: (folder.path / ".env").mkdir()),

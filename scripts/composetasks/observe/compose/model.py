@@ -49,8 +49,9 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     if known is not None:
         return known
     for path in sources.pipes(files, compose.folder, compose.environment):
+        what = "standard input" if path.name == sources.STDIN else f"{path} is a named pipe: it"
         raise TaskFailure(
-            f"{path} is a named pipe: it can be read once, and is needed more often",
+            f"{what} can be read once, and is needed more often",
             code=ExitCode.INVALID,
             hint="put its content into a regular file",
         )

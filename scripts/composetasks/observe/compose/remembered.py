@@ -21,6 +21,7 @@ from composetasks.store import container_configs, memory
 
 T = TypeVar("T")
 WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+PLAIN_NAME = re.compile(WORD.pattern.decode())
 ALWAYS_USED = ("HOME", "PWD")
 
 
@@ -59,7 +60,11 @@ def remember(
     if read is None:
         return
     digest = partial(_digest, container_configs.digest_key(cache))
-    words = {_stand_in(word, digest) for path in read for word in _words(path)}
+    words = {
+        _stand_in(word, digest)
+        for path, is_compose in read.items()
+        for word in _words(path, is_compose)
+    }
     kept = {
         "compose": compose.identity(),
         "folder": str(compose.folder),
@@ -71,18 +76,20 @@ def remember(
     memory.keep(_place(compose, cache, asked), kept)
 
 
-def _read(compose: Compose) -> tuple[Path, ...] | None:
-    """Every file that Compose reads for an answer, or would read if it were there; None where that
-    can't be told, as of a pipe, which says something else each time."""
+def _read(compose: Compose) -> Mapping[Path, bool] | None:
+    """Every file that Compose reads for an answer, or would read if it were there, and whether it
+    is a compose file; None where that can't be told, as of a pipe, which says something else each
+    time."""
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     if not files:
         return None
     read = sources.reached(files, compose.folder, compose.environment)
     looked_for = sources.looked_for(compose.folder, compose.files, compose.environment)
-    found = (*looked_for, *read) if read is not None else ()
+    if read is None:
+        return None
+    found = dict.fromkeys(looked_for, True) | dict(read)
     there = filter(project_files.exists, found)
-    tellable = all(path.is_file() or path.is_dir() for path in there)
-    return tuple(dict.fromkeys(found)) if found and tellable else None
+    return found if all(path.is_file() or path.is_dir() for path in there) else None
 
 
 def _place(compose: Compose, cache: Path, asked: Sequence[str]) -> Path:
@@ -98,14 +105,14 @@ def _state(path: Path, digest: Callable[[bytes], str]) -> str | None:
         return "folder" if path.is_dir() else None
 
 
-def _words(path: Path) -> set[str]:
+def _words(path: Path, is_compose: bool) -> set[str]:
     """The words of a file that may be names of variables. Of a dotenv file they are the names it
     sets and refers to: its values may be secrets, and the words are kept."""
     try:
         content = project_files.read(path)
     except OSError:
         return set()
-    if path.suffix in (".yaml", ".yml", ".json"):
+    if is_compose:
         return {word.decode() for word in WORD.findall(content)}
     text = content.decode(errors="replace")
     names = {one.name for one in compose_dotenv.read(text, lambda _name: None)}
@@ -122,12 +129,14 @@ def _stand_in(word: str, digest: Callable[[bytes], str]) -> str:
 def _values(
     words: set[str], environment: Mapping[str, str], digest: Callable[[bytes], str]
 ) -> bytes:
-    """The variables that may matter: those named in the files, and Compose's own."""
+    """The variables that may matter: those named in the files (whose words are those of plain
+    names: ``environment: [my.key]`` passes one on all the same), and Compose's own."""
     used = sorted(
         (name, value)
         for name, value in environment.items()
         if name in ALWAYS_USED
         or name.startswith(("COMPOSE_", "DOCKER_"))
+        or not PLAIN_NAME.fullmatch(name)
         or _stand_in(name, digest) in words
     )
     return json.dumps(used).encode("ascii")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ OVERRIDE_NAMES = (
 
 EXAMPLES = ("{}.example", "{}.sample", "{}.template", "{}.dist")
 EXAMPLES_OF_ENV = ("env.example", "example.env")
+STDIN = "-"
+"""The name that Compose takes for its standard input."""
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 """What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
 
@@ -131,38 +134,50 @@ class _Untellable(Exception):
     """A path that can't be told from the raw files."""
 
 
+@dataclass
+class _Found:
+    """What a model is read from: ``plain`` files, and the compose files, each with the folder that
+    what it names is relative to (a file that is extended and given has two)."""
+
+    plain: dict[Path, None] = field(default_factory=dict)
+    compose: dict[tuple[Path, Path], None] = field(default_factory=dict)
+
+    def files(self) -> dict[Path, bool]:
+        return dict.fromkeys(self.plain, False) | {path: True for path, _ in self.compose}
+
+
 def reached(
     files: Sequence[Path], folder: Path, environment: Mapping[str, str]
-) -> tuple[Path, ...] | None:
+) -> Mapping[Path, bool] | None:
     """Every file the model of these compose files is read from, present or not (an absent ``.env``
-    may appear later); None where that can't be told."""
-    found: dict[Path, None] = {}
+    may appear later), and whether it is a compose file; None where that can't be told."""
+    found = _Found()
     try:
         _reach(files, folder, environment, found)
     except _Untellable:
         return None
-    return tuple(found)
+    return found.files()
 
 
 def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Those of the files that can be told which Compose would wait for: nobody may write them."""
-    found: dict[Path, None] = {}
+    """Those of the files that can be told which Compose would wait for: nobody may write them, or
+    it is what it was given as its standard input."""
+    found = _Found()
     with contextlib.suppress(_Untellable):
         _reach(files, folder, environment, found)
-    return tuple(filter(project_files.is_pipe, found))
+    return tuple(
+        path for path in found.files() if path.name == STDIN or project_files.is_pipe(path)
+    )
 
 
 def _reach(
-    files: Sequence[Path],
-    folder: Path,
-    environment: Mapping[str, str],
-    found: dict[Path, None],
+    files: Sequence[Path], folder: Path, environment: Mapping[str, str], found: _Found
 ) -> None:
     directory = files[0].parent
     for place in (folder, directory):
-        found[place / ".env"] = None
+        found.plain[place / ".env"] = None
     for path in env_files(folder, environment):
-        found[Path(os.path.normpath(path))] = None
+        found.plain[Path(os.path.normpath(path))] = None
     for file in files:
         _follow(file, directory, found)
 
@@ -175,10 +190,10 @@ def _path(base: Path, text: Any) -> Path:
     return Path(os.path.normpath(base / os.path.expanduser(text)))
 
 
-def _follow(file: Path, directory: Path, found: dict[Path, None]) -> None:
-    if file in found:
+def _follow(file: Path, directory: Path, found: _Found) -> None:
+    if (file, directory) in found.compose:
         return
-    found[file] = None
+    found.compose[file, directory] = None
     document = _load(file)
     for entry in _listed(document.get("include")):
         _follow_include(entry if isinstance(entry, dict) else {"path": entry}, directory, found)
@@ -188,24 +203,23 @@ def _follow(file: Path, directory: Path, found: dict[Path, None]) -> None:
             continue
         for key in ("env_file", "label_file"):
             for entry in _listed(service.get(key)):
-                found[_path(directory, entry.get("path") if isinstance(entry, dict) else entry)] = (
-                    None
-                )
+                named = entry.get("path") if isinstance(entry, dict) else entry
+                found.plain[_path(directory, named)] = None
         extends = service.get("extends")
         if isinstance(extends, dict) and extends.get("file"):
             base = _path(directory, extends["file"])
             _follow(base, base.parent, found)
 
 
-def _follow_include(entry: dict[str, Any], directory: Path, found: dict[Path, None]) -> None:
+def _follow_include(entry: dict[str, Any], directory: Path, found: _Found) -> None:
     paths = [_path(directory, path) for path in _listed(entry.get("path"))]
     if not paths:
         return
     place = entry.get("project_directory")
     inner = _path(directory, place) if place else paths[0].parent
-    found[inner / ".env"] = None
+    found.plain[inner / ".env"] = None
     for path in _listed(entry.get("env_file")):
-        found[_path(directory, path)] = None
+        found.plain[_path(directory, path)] = None
     for path in paths:
         _follow(path, inner, found)
 
