@@ -131,6 +131,10 @@ def test_who_shares_a_network_is_started_again_with_it(project: Project) -> None
     assert project.inv("up").code == 0
     assert "eth0" in networks()
     assert project.plan("up") == []
+    compose(project, "up", "-d", "--no-deps", "--force-recreate", "vpn")
+    assert "it shares what vpn has, which was recreated" in project.inv("up").err
+    assert "eth0" in networks()
+    assert project.plan("up") == []
 
 
 def test_who_shares_a_network_waits_for_one_that_is_restarting(project: Project) -> None:

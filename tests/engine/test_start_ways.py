@@ -78,6 +78,10 @@ NO_COMMAND_IN_SCRIPT = """
 MOUNT_REFUSED = """
   one: {image: ct-test/busybox, command: [sleep, "1000"], volumes: ["./folder:/etc/passwd"]}
 """
+HOOK_FAILS = f"""
+  one: {{image: ct-test/busybox, {STAYS},
+    post_start: [{{command: [sh, -c, "echo no schema >&2; exit 3"]}}]}}
+"""
 MOUNT_DENIED = """
   one: {image: ct-test/busybox, user: "1000", volumes: ["data:/data"],
     command: [sh, -c, "echo one > /data/one || exit 1"]}
@@ -120,6 +124,7 @@ FAILURES = [
         "exited with code 127",
     ),
     ("mount refused", MOUNT_REFUSED, 60, "one", "mount-not-permitted", "/etc/passwd"),
+    ("a hook fails", HOOK_FAILS, 60, "one", "hook-failed", "exited with status 3: no schema"),
     ("mount denied", MOUNT_DENIED, 60, "one", "mount-not-permitted", "1000"),
     ("one-shot failing", ONE_SHOT_FAILS, 60, "job", "job-failed", "> ERROR: relation is missing"),
     ("waits in vain", WAITS_IN_VAIN, 60, "one", "never-started", "job (exited with code 0)"),

@@ -28,6 +28,7 @@ services:
       interval: 1s
       retries: 1
   job: {image: ct-test/busybox, command: ["true"]}
+  off: {image: ct-test/busybox, scale: 0}
   web:
     build: web
     init: true
@@ -55,6 +56,8 @@ def status(project: Project, **environment: str) -> dict[str, Any]:
 
 def test_what_containers_take_is_what_they_do(shop: Project) -> None:
     services = status(shop)
+    assert (services["off"]["state"], services["off"]["wanted"]) == ("missing", 0)
+    assert "off      scaled to 0" in shop.inv("status").out
     assert services["busy"]["cpu_percent"] > 1
     assert services["web"]["cpu_percent"] < services["busy"]["cpu_percent"]
     wait_until(lambda: status(shop)["holds"]["memory_bytes"] > 40_000_000)

@@ -91,6 +91,8 @@ class Page:
             _print(console, _hanging("warning", _shortened(warning, plan, "yellow")))
         if plan.steps:
             _print(console, Padding(_steps_table(plan), (0, 0, 0, 2)))
+        if announced and not (plan.steps or plan.blockers):
+            return  # The result says that there is nothing to do, and shows the services.
         if plan.unchanged:
             console.print(Text(f"  unchanged: {', '.join(plan.unchanged)}", style="bright_black"))
         if not plan.steps and not plan.blockers:

@@ -41,6 +41,7 @@ def service_document(status: ServiceStatus) -> dict[str, Any]:
         "warnings": list(status.warnings),
         "image": shown.image if shown else service.image,
         "container": shown.name if shown else "",
+        "wanted": service.replicas,
         "replicas": [_replica(one) for one in status.containers],
         "ports": _ports(status.containers),
         "forwarded": _forwarded(status.containers),

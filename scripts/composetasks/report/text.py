@@ -33,6 +33,8 @@ def state_of(service: Mapping[str, Any]) -> str:
     """A service's state in a word or two: its health, how it ended, or whose it is to tell."""
     if service["state"] == "provided":
         return f"provider {service['provider']}"
+    if service["state"] == "missing" and service.get("wanted") == 0:
+        return "scaled to 0"
     if service["state"] == "exited" and service["exit_code"] is not None:
         return f"exited with code {service['exit_code']}"
     return str(service["health"] or service["state"])

@@ -60,6 +60,7 @@ def page(*services: dict[str, Any], width: int = 80) -> list[str]:
         (one(state="restarting"), "restarting", "yellow"),
         (one(state="dead"), "dead", "red"),
         (one(state="missing"), "missing", "bright_black"),
+        (one(state="missing", wanted=0), "scaled to 0", "bright_black"),
     ],
 )
 def test_what_is_as_it_should_be_is_green(service: dict[str, Any], word: str, style: str) -> None:

@@ -113,6 +113,10 @@ def _not_started(case: Case, said: str) -> Cause:
         )
     if "address pool" in said:
         return Cause(NO_SUBNET, (short,), f"free a network, then run {typed('up')} again")
+    if "hook exited with status" in said:
+        again = "restart" if case.state.get("Running") else "up"
+        hint = f"correct its hook, then {typed(f'{again} {case.service}')} runs it again"
+        return Cause("hook-failed", (short,), hint)
     if "mount" in said:
         return _mount(case, said, short)
     if "No such image" in said or "pull access denied" in said:

@@ -343,7 +343,7 @@ def shares_with(service: Service) -> tuple[str, ...]:
 
 
 def _recreate_reason(because: tuple[Evidence, ...]) -> str:
-    fields = [e.field for e in because if e.kind == "config" and e.field]
+    fields = [e.field.strip("()") for e in because if e.kind == "config" and e.field]
     parts = []
     if fields:
         shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
@@ -357,11 +357,11 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
             else f"its network {e.name} changed",
             "volume": f"its volume at {e.name} changed",
             "content": f"its config {e.name} was edited",
-            "dependency": f"it shares what {e.name} has, which is recreated",
+            "dependency": f"it shares what {e.name} has, which {e.detail or 'is recreated'}",
             "provider": f"it gets what the provider of {e.name} says",
         }[e.kind]
         for e in because
-        if e.kind in ("image", "mounted-image", "network", "volume", "content", "dependency")
+        if e.kind != "config"
     ]
     return ", ".join(dict.fromkeys(parts)) or "its configuration changed"
 
@@ -400,6 +400,14 @@ def _config_differences(world: World, service: Service, container: Container) ->
         )
         return
     found = list(changed_fields(comparable(was), comparable(service.config)))
+    # Compose's hash has the ids of the containers whose namespaces or volumes it shares.
+    newer = (
+        name
+        for name in shares_with(service)
+        if any(one.created > container.created for one in containers_of(world, name))
+    )
+    if not found and (name := next(newer, None)):
+        found = [Evidence(kind="dependency", name=name, detail="was recreated")]
     yield from found
     if not found:
         yield Evidence(

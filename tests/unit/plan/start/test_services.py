@@ -48,6 +48,19 @@ def test_an_unrecorded_configuration_is_admitted() -> None:
     assert step.because[0].detail == "what this container was made from is not on record"
 
 
+def test_what_shares_a_container_that_was_recreated_by_hand_names_it() -> None:
+    app = service("app", config={"network_mode": "service:vpn"}, config_hash="new")
+    made = [replace(container("vpn"), created=9), replace(container("app"), created=3)]
+    seen = world(model(service("vpn"), app), made, made_from={"hash-app": app.config})
+    [step] = steps(seen, "app", images={"app": "sha256:app"})
+    assert step.reason == "it shares what vpn has, which was recreated"
+    older = [replace(container("vpn"), created=1), made[1]]
+    [step] = steps(
+        replace(seen, engine=world(seen.model, older).engine), "app", images={"app": "sha256:app"}
+    )
+    assert step.reason == "its configuration changed (order or content)"
+
+
 @pytest.mark.parametrize(
     ("desired", "new"), [("sha256:fresh", "fresh"), (None, "made by this plan")]
 )
