@@ -61,3 +61,27 @@ def test_what_waits_is_told_while_the_job_is_stopped_and_by_the_job_itself(stack
     assert "safety_job_scored_total 1000" in text
     assert 'safety_job_rejected_total{reason="caption"} 3' in text
     assert "safety_job_lag_messages 0" in text
+
+
+AIRFLOW = """
+airflow db migrate > /tmp/migrated 2>&1
+airflow api-server --port 8080 --workers 1 > /tmp/log 2>&1 &
+for _ in $(seq 240); do
+    curl -fsS http://127.0.0.1:8080/crawler/metrics && exit
+    sleep 0.5
+done
+tail -n 40 /tmp/log
+"""
+
+
+def test_airflow_tells_prometheus_what_the_crawlers_topic_holds(stack: Stack) -> None:
+    stack.send([a_post("figures-airflow")])
+    stack.settle()
+    options = ("-e", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:////tmp/airflow.db")
+    said = stack.compose(
+        *("run", "--rm", "-T", "--no-deps", *options, "airflow", "bash"), stdin=AIRFLOW.encode()
+    )
+    found = dict(line.rsplit(" ", 1) for line in said.splitlines() if line[:6] == "safety")
+    assert found, said
+    assert float(found["safety_posts_sent_hour"]) >= 1
+    assert float(found["safety_posts_last_timestamp_seconds"]) > time.time() - 3600

@@ -1,5 +1,5 @@
 """What came to the topic of posts lately, and what of it waits for the job: `python -m
-crawler.figures` tells it in lines, for `inv status`.
+crawler.figures` tells it in lines, Airflow's plugin (compose/airflow) to Prometheus.
 
 Kafka alone is asked. So this is told whether or not the job runs, and whoever sent the posts.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from crawler.exposition import ago, facts
+from crawler.exposition import ago, exposition, facts, gauge
 
 POSTS = "posts"
 REJECTED = "posts.rejected"
@@ -44,6 +44,17 @@ class Seen:
                 "rejected in the last hour": self.rejected,
                 "last post": ago(self.last, now),
             }
+        )
+
+    def metrics(self) -> str:
+        """For Prometheus."""
+        return exposition(
+            [
+                gauge("safety_posts_lag_messages", "Messages the job has not scored.", self.lag),
+                gauge("safety_posts_sent_hour", "Messages of the last hour.", self.sent),
+                gauge("safety_posts_rejected_hour", "Rejections of the last hour.", self.rejected),
+                gauge("safety_posts_last_timestamp_seconds", "When the last came.", self.last),
+            ]
         )
 
 
