@@ -13,10 +13,16 @@ PACKAGE = "processing"
 Stamp = tuple[tuple[str, int, int], ...]
 
 
+def _modules(folder: Path) -> list[Path]:
+    """The files that are code: what editors and systems hide beside them is not."""
+    found = (path for path in folder.glob("*.py") if not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file())
+
+
 def stamp(folder: Path) -> Stamp:
     """Name, size and time of each file: cheap to take, and other whenever the code may be."""
     found = []
-    for path in sorted(folder.glob("*.py")):
+    for path in _modules(folder):
         try:
             status = path.stat()
         except FileNotFoundError:  # an editor is replacing it
@@ -34,7 +40,7 @@ class Source:
     @classmethod
     def read(cls, folder: Path) -> Source:
         """The code as it lies in a folder now. Raises OSError where a file can't be read."""
-        return cls({path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))})
+        return cls({path.name: path.read_bytes() for path in _modules(folder)})
 
     @property
     def version(self) -> str:
@@ -44,17 +50,6 @@ class Source:
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()[:12]
-
-    def mistake(self) -> str | None:
-        """Where the code isn't Python, in one line, or None where all of it is."""
-        for name, content in sorted(self.files.items()):
-            try:
-                compile(content, name, "exec", dont_inherit=True)
-            except SyntaxError as error:
-                return f"{name}, line {error.lineno}: {error.msg}"
-            except ValueError as error:  # a NUL byte
-                return f"{name}: {error}"
-        return None
 
     def unpack(self, folder: Path) -> Path:
         """Writes the package into a folder, in place of one that is there; gives the package's

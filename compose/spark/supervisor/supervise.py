@@ -54,7 +54,7 @@ class Supervisor:
         self._scratch = files.FOLDER / "code"
         self._state = state
         self._seen: Stamp = ()
-        self._judged: Stamp = ()
+        self._judged: Stamp | None = None
         self._newest = Source({})
         self._current: Source | None = None
         self._good = kept.read(state)
@@ -141,8 +141,10 @@ class Supervisor:
         """What to start with: the code on disk, else the code that worked before. Only where that
         is other code is there a use in trying to import what the job imports anyway."""
         newest, good = self._newest, self._good
-        mistake = newest.mistake()
-        if mistake is None and good is not None and good != newest:
+        if not newest.files:
+            return good
+        mistake = None
+        if good is not None and good != newest:
             with contextlib.suppress(OSError):  # the job's own start will say so
                 mistake = self._import(newest)
         if mistake is None:
@@ -191,7 +193,7 @@ class Supervisor:
 
     def _postpone(self, why: str) -> None:
         """Looks at the code on disk again, as if it were new. Says why when that is another."""
-        self._judged = ()
+        self._judged = None
         if self._refused != why:
             self._refused = why
             self._tell()
@@ -236,14 +238,21 @@ class Supervisor:
     def _look(self) -> bool:
         """Reads the code anew where it has changed and is at rest; whether that was so."""
         now = stamp(self._folder)
-        if now != self._seen and self._judged:  # an edit may still be going on: look again
+        if now != self._seen and self._judged is not None:
+            # An edit may still be going on: look again.
             self._seen = now
             return False
         if now == self._judged:
             return False
         try:
             found = Source.read(self._folder)
-        except OSError:  # a file was just taken away
+        except FileNotFoundError:  # it was just taken away
+            return False
+        except OSError as error:
+            self._postpone(f"the code can't be read: {error}")
+            return False
+        if not found.files:
+            self._postpone(f"there is no code in {self._folder}")
             return False
         self._seen = self._judged = now
         self._newest = found
@@ -261,7 +270,7 @@ class Supervisor:
         if self._newest.version == self._refused_version:
             return False
         try:
-            mistake = self._newest.mistake() or self._import(self._newest)
+            mistake = self._import(self._newest)
         except OSError as error:
             self._postpone(f"the edit can't be tried yet: {error}")
             return False
@@ -283,13 +292,17 @@ class Supervisor:
         program = Path(__file__).with_name("imports.py")
         with report.open("wb") as out:
             check = Child([sys.executable, str(program), PACKAGE], place, out)
+        mistake = f"not imported within {CHECK_SECONDS:.0f} s"
         end = time.monotonic() + CHECK_SECONDS
         while check.code() is None and time.monotonic() < end and not _is_to_stop():
             signal.sigtimedwait((signal.SIGCHLD,), WATCH_SECONDS)
+            if source == self._newest and self._judged not in (None, stamp(self._folder)):
+                mistake = "edited again before it was imported"
+                break
         code = check.code()
         check.stop()
         if code is None:
-            return f"not imported within {CHECK_SECONDS:.0f} s"
+            return mistake
         if code == 0:
             self._imported.add(source.version)
             return None

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from supervisor.source import Source, stamp
 
 import processing
@@ -23,7 +23,12 @@ def test_only_python_files_count(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("1")
     before = Source.read(tmp_path)
     (tmp_path / "README.md").write_text("1")
-    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub.py").mkdir()
+    (tmp_path / "gone.py").symlink_to("nowhere.py")
+    os.mkfifo(tmp_path / "pipe.py")
+    # What editors and systems leave beside a file.
+    (tmp_path / ".#a.py").symlink_to("user@host.123")
+    (tmp_path / "._a.py").write_bytes(b"\0")
     assert Source.read(tmp_path) == before
     assert [name for name, _, _ in stamp(tmp_path)] == ["a.py"]
 
@@ -33,21 +38,6 @@ def test_the_stamp_changes_with_the_file(tmp_path: Path) -> None:
     before = stamp(tmp_path)
     (tmp_path / "a.py").write_text("22")
     assert stamp(tmp_path) != before
-
-
-@pytest.mark.parametrize(
-    ("content", "mistake"),
-    [
-        (b"x = 1", None),
-        (b"def f(:\n", "a.py, line 1: "),
-        (b"x = 1\n  y = 2\n", "a.py, line 2: "),
-        (b"x = '\xff'", "a.py"),
-        (b"x = 1\0", "a.py"),
-    ],
-)
-def test_code_that_cannot_run_is_told(content: bytes, mistake: str | None) -> None:
-    found = Source({"a.py": content}).mistake()
-    assert found is None if mistake is None else (found or "").startswith(mistake)
 
 
 def test_the_zip_holds_a_package_that_can_be_imported(tmp_path: Path) -> None:

@@ -35,14 +35,26 @@ def say(state, why="", done=0):
     file.with_suffix(".new").replace(file)
 print("job of code", sys.argv[1], flush=True)
 """
+AS_ROOT = os.geteuid() == 0
+OOM = "/proc/self/oom_score_adj"
 WORKS = "say('streaming', done=1)\nsignal.pause()\n"
 Start = Callable[..., "Process"]
+
+USUAL = (sys.executable, "-u", "-m", "supervisor")
+SHORT_CHECK = (
+    "import sys; from supervisor import __main__, supervise; supervise.CHECK_SECONDS = 1;"
+    " sys.exit(__main__.main(*sys.argv[1:]))"
+)
+HURRIED = (sys.executable, "-u", "-c", SHORT_CHECK)
+NOT_ALMIGHTY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if AS_ROOT else ()
+"""What a file's mode forbids is forbidden, to root as well."""
 
 
 class Process:
     """The running supervisor; its output can be waited for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: tuple[str, ...]) -> None:
+        self._command = command
         self.package = folder / "processing"
         self.told = folder / "tmp" / "processing" / "supervisor.json"
         self.state = folder / "state"
@@ -52,7 +64,7 @@ class Process:
     def begin(self) -> None:
         """Starts it."""
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "supervisor", str(self.package), str(self.state)],
+            [*self._command, str(self.package), str(self.state)],
             cwd=self._folder,
             env={
                 "PATH": os.environ["PATH"],
@@ -77,9 +89,10 @@ class Process:
                 return line
         raise AssertionError(f"no {text!r} in:\n{seen}")
 
-    def edit(self, name: str, text: str) -> None:
+    def edit(self, name: str, text: str | bytes) -> None:
         """Replaces a file of the package."""
-        (self.package / name).write_text(text)
+        content = text.encode() if isinstance(text, str) else text
+        (self.package / name).write_bytes(content)
 
     def wait_until_kept(self) -> None:
         """The code that works is kept."""
@@ -110,14 +123,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a supervisor over a package whose job does what it is told in Python."""
     running: list[Process] = []
 
-    def begin(job: str, part: str = "") -> Process:
+    def begin(job: str, part: str = "", command: tuple[str, ...] = USUAL) -> Process:
         package = tmp_path / "processing"
         package.mkdir()
         (tmp_path / "tmp" / "processing").mkdir(parents=True)
         (package / "__init__.py").touch()
         (package / "part.py").write_text(part)
         (package / "submit.py").write_text(f"if __name__ == '__main__':\n{indented(JOB + job)}")
-        process = Process(tmp_path)
+        process = Process(tmp_path, command)
         running.append(process)
         return process
 
@@ -142,14 +155,23 @@ def test_an_edit_restarts_the_job_with_the_new_code(start: Start) -> None:
     ("edit", "mistake"),
     [
         ("def broken(:\n", "part.py, line 1: invalid syntax"),
+        ("x = 1\n  y = 2\n", "part.py, line 2: unexpected indent"),
+        (b"x = '\xff'", "part.py, line "),
+        (b"x = 1\0", "part.py"),
+        ("x = " + "(" * 5_000, "part.py"),
+        ("x = " + "-" * 100_000 + "1", "part.py"),
         ("import nonexistent\n", "part.py, line 1: ModuleNotFoundError: No module named"),
         ("\n1 / 0\n", "part.py, line 2: ZeroDivisionError: division by zero"),
         ("import sys\nsys.exit(3)\n", "part.py, line 2: SystemExit: 3"),
+        ("raise KeyboardInterrupt\n", "part.py, line 1: KeyboardInterrupt"),
+        ("def f(): f()\nf()\n", "part.py, line 1: RecursionError"),
+        ("from processing.submit import gone\n", "part.py, line 1: ImportError"),
+        (f"raise OSError(open('{OOM}').read())\n", "part.py, line 1: OSError: 1000"),
         ("import os\nos._exit(3)\n", "the import exited with code 3"),
     ],
 )
 def test_an_edit_that_cannot_run_leaves_the_old_code_streaming(
-    start: Start, edit: str, mistake: str
+    start: Start, edit: str | bytes, mistake: str
 ) -> None:
     process = start(WORKS)
     before = process.line_with("job of code")
@@ -162,6 +184,70 @@ def test_an_edit_that_cannot_run_leaves_the_old_code_streaming(
     process.line_with("the code has changed")
     assert process.line_with("job of code") != before
     assert json.loads(process.told.read_text())["refused"] == ""
+
+
+def test_an_edit_whose_import_never_ends_is_mended_by_the_next_one(start: Start) -> None:
+    process = start(WORKS)
+    before = process.line_with("job of code")
+    began = process.told.with_name("began")
+    process.edit("part.py", f"open({str(began)!r}, 'w').close()\nwhile True: pass\n")
+    while not began.exists():
+        assert process.process.poll() is None
+    process.edit("part.py", "# mended\n")
+    assert "edited again before it was imported" in process.line_with("the edit can't run")
+    process.line_with("the code has changed")
+    assert process.line_with("job of code") != before
+
+
+def test_an_edit_whose_import_never_ends_is_refused_after_a_time(start: Start) -> None:
+    process = start(WORKS, command=HURRIED)
+    process.line_with("job of code")
+    process.edit("part.py", "while True: pass\n")
+    assert "not imported within 1 s" in process.line_with("the edit can't run")
+
+
+def test_a_file_that_can_not_be_read_is_told_until_it_can(start: Start) -> None:
+    process = start(WORKS, command=(*NOT_ALMIGHTY, *USUAL))
+    process.line_with("job of code")
+    edit = process.package.with_name("edit")
+    edit.write_text("# an edit\n")
+    edit.chmod(0)
+    edit.replace(process.package / "part.py")
+    process.line_with("the code can't be read: [Errno 13] Permission denied")
+    assert "part.py" in json.loads(process.told.read_text())["refused"]
+    (process.package / "part.py").chmod(0o644)
+    process.line_with("the code has changed")
+    process.line_with("job of code")
+    assert json.loads(process.told.read_text())["refused"] == ""
+
+
+def test_while_the_code_is_gone_the_job_runs_on(start: Start) -> None:
+    process = start(WORKS)
+    before = process.line_with("job of code")
+    process.wait_until_kept()
+    away = process.package.rename(process.package.with_name("away"))
+    process.package.mkdir()
+    process.line_with(f"there is no code in {process.package}")
+    process.again()
+    process.line_with(f"there is no code in {process.package}")
+    assert process.line_with("job of code") == before
+    process.package.rmdir()
+    away.rename(process.package)
+    process.line_with("again")
+    process.edit("part.py", "# an edit\n")
+    process.line_with("the code has changed")
+
+
+def test_a_module_that_is_removed_is_missed_where_it_is_used(start: Start) -> None:
+    process = start(WORKS)
+    process.line_with("job of code")
+    process.edit("another.py", "from processing import part\n")
+    process.line_with("the code has changed")
+    process.line_with("job of code")
+    (process.package / "part.py").unlink()
+    assert "another.py, line 1: ImportError" in process.line_with("the edit can't run")
+    process.edit("part.py", "")
+    process.line_with("again")
 
 
 def test_an_edit_that_is_taken_back_is_forgotten(start: Start) -> None:
