@@ -141,10 +141,9 @@ class _Planner:
         service, inputs = self.world.model.service(name), self.world.inputs[name]
         present = self.world.engine.image(service.image)
         same = self.world.engine.built_from(inputs.digest)
+        # Builds of the same inputs may differ in their times, and so in their ids.
         if present and inputs.digest in present.inputs_digests:
-            same = (
-                present  # Builds of the same inputs may differ in their times, and so in their ids.
-            )
+            same = present
         spares = self.to_run and name not in self.anew and name not in self.pull
         if present and not same and spares and only_hidden_changed(self.world, inputs, present):
             self.image_of[name] = present.id
