@@ -17,7 +17,7 @@ group: others see how much waits, above all when the job does not run."""
 LOOK_SECONDS = 5.0
 AWAY_SECONDS = 30.0
 SAY_SECONDS = 3600.0
-"""Kafka forgets a group that has said nothing for a week."""
+"""Kafka forgets a group that has said nothing for long: KAFKA_OFFSETS_RETENTION_MINUTES."""
 
 
 class Progress:

@@ -160,16 +160,16 @@ class OwnEngine:
 
     def clear(self) -> None:
         """Remove every container (its control groups would outlive it), volume and network."""
-        for _ in range(60):
-            listed = self._docker("ps", "-aq").split()
-            if not listed:
-                break
-            # One that removes itself just now is refused ("is already in progress").
-            self._docker("rm", "-fv", *listed, check=False)
-        else:
-            raise AssertionError(f"containers that can't be removed: {listed}")
+        wait_until(self._has_no_container)
         self._docker("volume", "prune", "-af")
         self._docker("network", "prune", "-f")
+
+    def _has_no_container(self) -> bool:
+        """Whether none is left. One that removes itself just now can't be removed meanwhile."""
+        listed = self._docker("ps", "-aq").split()
+        if listed:
+            self._docker("rm", "-fv", *listed, check=False)
+        return not listed
 
     def _docker(self, *arguments: str, check: bool = True) -> str:
         argv = ["docker", "--host", self.address, *arguments]
