@@ -15,7 +15,7 @@ import pytest
 from composetasks.facts import Consent, ExitCode, Plan
 from composetasks.observe.conflicts.host import port_holders
 from tests.engine.planned import Planned
-from tests.engine.stacks import free_port
+from tests.engine.stacks import free_port, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -197,8 +197,8 @@ def test_a_process_in_a_container_on_the_hosts_network_is_that_container(
     name = f"{planned.name}-host"
     serve = ["httpd", "-f", "-p", f"127.0.0.1:{port}"]
     planned.by_hand(name, "--network", "host", command=serve)
-    holders = iter(lambda: port_holders([("127.0.0.1", port, "tcp")]), None)
-    [holder] = next(found for found in holders if found)
+    wait_until(lambda: bool(port_holders([("127.0.0.1", port, "tcp")])))
+    [holder] = port_holders([("127.0.0.1", port, "tcp")])
     assert (holder.name, holder.container) == (
         "httpd",
         planned.client.inspect_container(name)["Id"],
