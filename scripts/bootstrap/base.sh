@@ -82,8 +82,13 @@ if is_whole; then
     exit
 fi
 bounded 20 docker version >/dev/null 2>&1 || fail 5 "no engine answers to take an image" "" "run scripts/bootstrap/engine.sh first"
+# sudo forgets which engine this user speaks to, where it is not the machine's own (a rootless one, a context).
+with_engine() {
+    host=$(bounded 20 docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || host=
+    case $host in "" | unix:///var/run/docker.sock) ;; *) echo "env DOCKER_HOST=$host " ;; esac
+}
 is_root || fail 1 "the base image can't be made by this user" "debootstrap needs root" \
-    "run \`sudo scripts/bootstrap/base.sh airgap\` once, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
+    "run \`sudo $(with_engine)scripts/bootstrap/base.sh airgap\` once, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
 writable "$kept"
 rm -f "$log"
 alone_on_machine

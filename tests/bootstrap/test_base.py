@@ -14,6 +14,7 @@ TAG = "composetasks/base:bookworm"
 DOCKER = """
 case "$1 $2" in
     "version ") ;;
+    "context inspect") echo "${DOCKER_HOST:-unix:///var/run/docker.sock}" ;;
     "image inspect") cat "$STATE/tagged" 2>/dev/null || exit 1 ;;
     "import "*)
         cat >/dev/null || exit 1
@@ -121,8 +122,19 @@ def test_a_user_who_is_not_root_is_told_the_ways_out(machine: Machine) -> None:
     machine.user("somebody")
     ran = machine.run("base.sh", "airgap")
     assert ran.code == 1
-    assert "sudo scripts/bootstrap/base.sh airgap" in ran.err
+    assert "`sudo scripts/bootstrap/base.sh airgap`" in ran.err
     assert "docker load" in ran.err
+
+
+def test_a_user_of_a_rootless_engine_is_told_to_have_it_made_for_that_one(machine: Machine) -> None:
+    machine.user("somebody")
+    machine.environment["DOCKER_HOST"] = "unix:///run/user/1000/docker.sock"
+    ran = machine.run("base.sh", "airgap")
+    assert ran.code == 1
+    assert (
+        "`sudo env DOCKER_HOST=unix:///run/user/1000/docker.sock scripts/bootstrap/base.sh airgap`"
+        in ran.err
+    )
 
 
 def test_without_debootstrap_another_family_is_told_what_to_install(machine: Machine) -> None:
