@@ -20,7 +20,7 @@ from composetasks.tasks.program import OWN
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
 BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
-PROGRAMS = (("inv",), ("composetasks",), ("uvx", "composetasks"), ("pipx", "run", "composetasks"))
+PROGRAMS = (("inv",), ("composetasks",))
 
 
 def blocks(kind: str) -> list[object]:

@@ -27,7 +27,7 @@ class Surroundings:
     """A project as it is before: ``texts`` are the files that could be proposed and are there
     already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
     ``contexts`` are the build contexts that our own folder is in, each with the pattern that leaves
-    it out; ``tracked`` the files that git has."""
+    it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by."""
 
     project: str
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class Surroundings:
     contexts: tuple[tuple[str, str], ...] = ()
     git: bool = False
     tracked: frozenset[str] = frozenset()
+    requirement: str = "composetasks"
 
 
 class Proposal(str, enum.Enum):

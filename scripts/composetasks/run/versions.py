@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,8 @@ from composetasks.run.compose import buildx
 
 ASK_SECONDS = 5.0
 """How long a program may take to say its version."""
-PACKAGES = {"composetasks": "composetasks", "Invoke": "invoke", "Docker SDK": "docker"}
+NAME = "composetasks"
+PACKAGES = {NAME: NAME, "Invoke": "invoke", "Docker SDK": "docker"}
 
 
 def versions() -> Iterator[str]:
@@ -34,6 +36,20 @@ def installed(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+def requirement() -> str:
+    """What pip installs this very package by: with repository and commit where it came from one
+    (PEP 610, ``direct_url.json``), and by its name where it came from an index, or from a folder
+    or file that only this machine has."""
+    try:
+        origin = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
+    except metadata.PackageNotFoundError:
+        return NAME
+    if "vcs_info" not in origin:
+        return NAME
+    source = origin["vcs_info"]
+    return f"{NAME} @ {source['vcs']}+{origin['url']}@{source['commit_id']}"
 
 
 def _said(argv: Sequence[str]) -> str:

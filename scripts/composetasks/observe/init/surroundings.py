@@ -11,6 +11,7 @@ from composetasks.facts import Environment, ModelVariable, Surroundings, Usage
 from composetasks.observe.compose import project_files
 from composetasks.run import process
 from composetasks.run.secret_values import secret_name
+from composetasks.run.versions import requirement
 
 FILES = (
     *("tasks.py", ".env.example", "Makefile", "noxfile.py", ".gitignore", ".dockerignore"),
@@ -46,6 +47,7 @@ def surroundings(
         contexts=contexts,
         git=git,
         tracked=frozenset(_tracked(folder) if git else ()),
+        requirement=requirement(),
     )
 
 

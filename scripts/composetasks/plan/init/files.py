@@ -81,10 +81,10 @@ def _makefile(seen: Surroundings) -> ProposedFile:
 def _noxfile(seen: Surroundings) -> ProposedFile | None:
     old = seen.texts.get(NOXFILE)
     if old is None:
-        return _file(seen, NOXFILE, texts.NOXFILE_HEAD + texts.SMOKE)
+        return _file(seen, NOXFILE, texts.NOXFILE_HEAD + texts.smoke(seen.requirement))
     if re.search(r"^def smoke\b", old, re.MULTILINE):
         return None
-    return _file(seen, NOXFILE, _joined(texts.with_imports(old), texts.SMOKE))
+    return _file(seen, NOXFILE, _joined(texts.with_imports(old), texts.smoke(seen.requirement)))
 
 
 def _workflow(seen: Surroundings) -> ProposedFile | None:

@@ -49,7 +49,7 @@ import os
 
 import nox
 '''
-SMOKE = '''
+_SMOKE = '''
 
 @nox.session
 def smoke(session: nox.Session) -> None:
@@ -57,17 +57,22 @@ def smoke(session: nox.Session) -> None:
 
     The second start has nothing to do. Whatever ends this, nothing of the instance is left.
     """
-    session.install("composetasks")
-    instance = {
-        "INVOKE_STACK_INSTANCE": f"smoke{os.getpid()}",
+    session.install("{requirement}")  # or a folder or a wheel of it
+    instance = {{
+        "INVOKE_STACK_INSTANCE": f"smoke{{os.getpid()}}",
         "INVOKE_STACK_OWNER": str(os.getpid()),
-    }
+    }}
     try:
         session.run("composetasks", "up", env=instance)
         session.run("composetasks", "up", "--plan", "--exit-code", env=instance)
     finally:
         session.run("composetasks", "down", "--yes", env=instance)
 '''
+
+
+def smoke(requirement: str) -> str:
+    """The session, in an environment with what ``requirement`` brings."""
+    return _SMOKE.format(requirement=requirement)
 
 
 def with_imports(noxfile: str) -> str:

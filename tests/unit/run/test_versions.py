@@ -1,0 +1,40 @@
+"""What a report of a bug needs, and what installs this package elsewhere."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import pytest
+
+from composetasks.run.versions import requirement
+
+FROM_GIT = (
+    '{"url": "https://git.example/tasks.git", '
+    '"vcs_info": {"vcs": "git", "commit_id": "0123abc", "requested_revision": "main"}}'
+)
+
+
+class Installed:
+    """A distribution with this ``direct_url.json``; None is one from an index, which has none."""
+
+    def __init__(self, direct_url: str | None) -> None:
+        self._direct_url = direct_url
+
+    def read_text(self, name: str) -> str | None:
+        assert name == "direct_url.json"
+        return self._direct_url
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "wanted"),
+    [
+        (None, "composetasks"),
+        ('{"url": "file:///home/me/composetasks", "dir_info": {}}', "composetasks"),
+        (FROM_GIT, "composetasks @ git+https://git.example/tasks.git@0123abc"),
+    ],
+)
+def test_what_installs_this_package_elsewhere(
+    direct_url: str | None, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "distribution", lambda name: Installed(direct_url))
+    assert requirement() == wanted
