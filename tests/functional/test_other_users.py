@@ -137,6 +137,37 @@ def test_a_project_that_may_only_be_read(shop: AnothersProject) -> None:
     assert not shop.kept.exists()
 
 
+def test_mounts_of_what_only_root_may_look_into(shop: AnothersProject) -> None:
+    secret = shop.folder.parent / "letsencrypt"
+    (secret / "live").mkdir(parents=True)
+    (secret / "live/key.pem").write_text("key")
+    secret.chmod(0o700)
+    volumes = f"volumes: ['{secret}/live/key.pem:/key:ro', '{secret}/live:/live']"
+    shop.write(
+        "compose.yaml",
+        f"""
+name: shop
+services:
+  job: {{image: 'db:1', {volumes}}}
+  db:
+    image: 'db:1'
+    {volumes}
+    depends_on: {{job: {{condition: service_completed_successfully}}}}
+volumes:
+  data: {{driver: local, driver_opts: {{type: none, o: bind, device: '{secret}/live'}}}}
+""",
+    )
+    for path in (shop.folder, *shop.folder.iterdir()):
+        os.chown(path, NOBODY, NOBODY)
+    ran = shop.as_nobody("up", "--plan")
+    assert ran.returncode == 0, ran.stderr
+    assert "create-container  shop-job-1  it does not exist yet" in ran.stdout
+    ran = shop.as_nobody("snapshot", "--plan")
+    assert f"not kept: {secret}/live (outside the project's folder)" in ran.stdout, ran.stderr
+    ran = shop.as_nobody("up", "--plan", "--instance", "a")
+    assert f"instance a would share folder {secret}/live with the other copies" in ran.stderr
+
+
 def test_a_lock_of_another_user(shop: AnothersProject) -> None:
     assert shop.as_nobody("status").returncode == 0
     (shop.kept / "lock").touch(0o600)

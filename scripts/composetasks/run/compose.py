@@ -108,7 +108,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 def _can_be_made(folder: Path) -> bool:
     """Whether a folder may be written to, or made: a user may have no home, or none of theirs."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     return os.access(there, os.W_OK | os.X_OK)
 
 

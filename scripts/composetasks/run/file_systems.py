@@ -93,6 +93,11 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return True
 
 
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a socket, a pipe or a device is there; what may not be looked into is none."""
+    return os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)
+
+
 def _unknown(path: str) -> str:
     """The first mount point on the way to ``path``, links followed, that is not known to answer;
     "" where there is none. What is behind one is looked at only when it has answered."""

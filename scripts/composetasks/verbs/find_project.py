@@ -34,14 +34,14 @@ def find_project(stands: Path) -> Project:
 def _upward_in_repository(stands: Path) -> Iterator[Path]:
     for place in (stands, *stands.parents):
         yield place
-        if (place / ".git").exists():
+        if os.path.exists(place / ".git"):
             return
 
 
 def _task_files(folder: Path) -> list[Path]:
     """The files of the module ``tasks`` in a folder: Invoke takes ``tasks.py`` before a package."""
-    if (folder / "tasks.py").is_file():
+    if os.path.isfile(folder / "tasks.py"):
         return [folder / "tasks.py"]
-    if (folder / "tasks" / "__init__.py").is_file():
+    if os.path.isfile(folder / "tasks" / "__init__.py"):
         return sorted((folder / "tasks").glob("*.py"))
     return []

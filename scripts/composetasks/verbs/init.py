@@ -68,7 +68,7 @@ def _contexts(folder: Path, model: Model) -> Iterator[tuple[str, str]]:
     """The build contexts inside the project that our own folder is in."""
     for service in model.services.values():
         context = Path(service.build.context) if service.build else None
-        if context and context.is_dir() and context.is_relative_to(folder):
+        if context and os.path.isdir(context) and context.is_relative_to(folder):
             pattern = own_pattern(str(context), folder / ".composetasks" / "cache")
             place = os.path.relpath(context, folder)
             if pattern:

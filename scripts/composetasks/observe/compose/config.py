@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,7 +220,7 @@ def _cure(compose: Compose, refusal: str) -> str:
     example = example_of(path)
     if example is None:
         return ""
-    if path.exists():
+    if os.path.exists(path):
         return f"{example.name} says what {path.name} may hold"
     return f"`cp {example} {path}`, and correct what it says"
 

@@ -42,4 +42,4 @@ def is_pipe(path: Path) -> bool:
 def exists(path: Path) -> bool:
     """Whether there is something at a path."""
     file_systems.check(path)
-    return path.exists()
+    return os.path.exists(path)

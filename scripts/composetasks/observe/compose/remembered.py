@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -89,7 +90,7 @@ def _read(compose: Compose) -> Mapping[Path, bool] | None:
         return None
     found = dict.fromkeys(looked_for, True) | dict(read)
     there = filter(project_files.exists, found)
-    return found if all(path.is_file() or path.is_dir() for path in there) else None
+    return found if all(os.path.isfile(path) or os.path.isdir(path) for path in there) else None
 
 
 def _place(compose: Compose, cache: Path, asked: Sequence[str]) -> Path:
@@ -102,7 +103,7 @@ def _state(path: Path, digest: Callable[[bytes], str]) -> str | None:
     try:
         return digest(project_files.read(path))
     except OSError:
-        return "folder" if path.is_dir() else None
+        return "folder" if os.path.isdir(path) else None
 
 
 def _words(path: Path, is_compose: bool) -> set[str]:

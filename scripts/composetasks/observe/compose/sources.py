@@ -67,7 +67,7 @@ def project_folder(stands: Path, environment: Mapping[str, str]) -> Path | None:
     if _named(stands, (), environment):
         return stands
     for place in (stands, *stands.parents):
-        if any((place / name).exists() for name in DEFAULT_NAMES):
+        if any(os.path.exists(place / name) for name in DEFAULT_NAMES):
             return place
     return None
 
@@ -112,7 +112,7 @@ def example_of(path: Path) -> Path | None:
     names = [form.format(path.name) for form in EXAMPLES]
     names += EXAMPLES_OF_ENV if path.name == ".env" else ()
     found = (path.with_name(name) for name in names)
-    return next((one for one in found if project_files.exists(one) and one.is_file()), None)
+    return next((one for one in found if project_files.exists(one) and os.path.isfile(one)), None)
 
 
 def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:

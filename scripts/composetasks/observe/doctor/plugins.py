@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,9 +36,8 @@ def buildx_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
 
 def _in_path(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
     for folder in environment.get("PATH", "").split(os.pathsep):
-        path = Path(folder, name)
-        if folder and path.is_file() and os.access(path, os.X_OK):
-            yield path, False
+        if folder and (found := shutil.which(name, path=folder)):
+            yield Path(found), False
 
 
 def _asked(found: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin, ...]:

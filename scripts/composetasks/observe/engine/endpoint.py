@@ -42,8 +42,8 @@ class Endpoint:
         pair = self.certificates / "cert.pem", self.certificates / "key.pem"
         ca = self.certificates / "ca.pem"
         return TLSConfig(
-            client_cert=(str(pair[0]), str(pair[1])) if pair[0].exists() else None,
-            ca_cert=str(ca) if self.verified and ca.exists() else None,
+            client_cert=(str(pair[0]), str(pair[1])) if os.path.exists(pair[0]) else None,
+            ca_cert=str(ca) if self.verified and os.path.exists(ca) else None,
             verify=self.verified,
         )
 
@@ -78,7 +78,7 @@ def of_context(name: str) -> Endpoint:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Endpoint(how, "")
     folder = contexts / "tls" / key / "docker"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return Endpoint(how, address)
     return Endpoint(how, address, folder, verified=not skips)
 

@@ -3,7 +3,8 @@
 A share of the processor needs two counts. The engine takes both in one request, which takes it a
 second or two: all containers are asked at once, and we look at something else meanwhile. What goes
 on looking asks for the mere counts (``one-shot``) and has the one before of its own. A figure that
-can't be had in time, or would not be right, is absent.
+can't be had in time, or would not be right, is absent: an engine without cgroups (a rootless one
+under cgroup v1) counts no processes of a container, and gives it the whole machine's figures.
 """
 
 from __future__ import annotations
@@ -114,6 +115,8 @@ def memory(sample: Sample) -> int | None:
         counted = sample["memory_stats"]
         used, parts = int(counted["usage"]), counted.get("stats") or {}
         cache = int(parts.get("total_inactive_file", parts.get("inactive_file", 0)))
+        if _processes(sample) is None:
+            return None
     except MALFORMED:
         return None
     return used - cache if 0 <= cache < used else used or None
@@ -126,10 +129,12 @@ def cpu(before: Sample | None, after: Sample) -> float | None:
             return None
         passed = _moment(after) - _moment(before)
         used = _processor(after) - _processor(before)
+        if not _processes(after) or _processes(before) == 0:
+            return None
     except MALFORMED:
         return None
-    # One that was started anew between the two counts from zero.
-    if passed <= 0 or used < 0 or _processes(before) == 0 or _processes(after) == 0:
+    # One that was started again between the two counts from zero.
+    if passed <= 0 or used < 0:
         return None
     return round(100 * used / passed / 1e9, 1)
 

@@ -76,7 +76,7 @@ def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
     found = sources.env_files(folder, process)
     if process.get("COMPOSE_ENV_FILES"):
         return found
-    return [path for path in found if project_files.exists(path) and not path.is_dir()]
+    return [path for path in found if project_files.exists(path) and not os.path.isdir(path)]
 
 
 def _second_file(folder: Path, known: Mapping[str, str], files: Sequence[str]) -> Path | None:
@@ -86,7 +86,7 @@ def _second_file(folder: Path, known: Mapping[str, str], files: Sequence[str]) -
     first = next(filter(None, names), "")
     chosen = known.get("COMPOSE_ENV_FILES") or known.get("COMPOSE_DISABLE_ENV_FILE") in sources.TRUE
     found = (folder / first).parent / ".env"
-    if not first or chosen or not project_files.exists(found) or not found.is_file():
+    if not first or chosen or not project_files.exists(found) or not os.path.isfile(found):
         return None
     if found.parent.resolve() == folder.resolve():
         return None

@@ -108,10 +108,10 @@ def _index(folder: Path) -> tuple[int, ...]:
         git = place / ".git"
         with contextlib.suppress(OSError):
             # That of a linked work tree is where its file says.
-            if git.is_file():
+            if os.path.isfile(git):
                 git = Path(place, git.read_text("utf-8").removeprefix("gitdir:").strip())
             status = (git / "index").stat()
             return status.st_ino, status.st_size, status.st_mtime_ns
-        if git.exists():
+        if os.path.exists(git):
             break
     return ()

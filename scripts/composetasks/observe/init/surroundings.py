@@ -36,11 +36,13 @@ def surroundings(
     folder = environment.folder
     contexts = tuple(contexts)
     names = (*FILES, *(f"{place}/.dockerignore" for place, _ in contexts if place))
-    git = any((place / ".git").exists() for place in (folder, *folder.parents))
+    git = any(os.path.exists(place / ".git") for place in (folder, *folder.parents))
     return Surroundings(
         project=project,
         texts={
-            name: project_files.text(folder / name) for name in names if (folder / name).exists()
+            name: project_files.text(folder / name)
+            for name in names
+            if os.path.exists(folder / name)
         },
         scripts=dict(_scripts(folder)),
         variables=tuple(_variables(environment, usage)),

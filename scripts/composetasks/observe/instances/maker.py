@@ -40,7 +40,7 @@ def checkout_name(directory: Path) -> str:
     """What the checkout's folder is called: that of the git work tree around ``directory`` (one of
     several has a file where the first has the folder ``.git``), else of ``directory`` itself."""
     for place in (directory, *directory.parents):
-        if (place / ".git").exists():
+        if os.path.exists(place / ".git"):
             return place.name
     return directory.name
 
@@ -53,4 +53,4 @@ def same_checkout(one: Path, other: Path) -> bool:
     if outer not in (inner, *inner.parents):
         return False
     between = [place for place in (inner, *inner.parents) if outer in place.parents]
-    return not any((place / ".git").exists() for place in between)
+    return not any(os.path.exists(place / ".git") for place in between)

@@ -3,6 +3,7 @@ that it can have no copy of: nobody can tell what they are, or they lie elsewher
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -54,11 +55,11 @@ def shared_sources(
         name = str(place.relative_to(home)) if home else path
         reason = why if home else "it lies outside of the project's folder"
         yours = f"`stack.state` gives each copy its own ({{{name!r}: {{}}}}) or all the same "
-        if home is None or place.is_file():
+        if home is None or os.path.isfile(place):
             reason = reason or "it is a single file"
             yours = "`stack.state` lets all copies use the same "
         yield InCommon(
-            kind="file" if place.is_file() else "folder",
+            kind="file" if os.path.isfile(place) else "folder",
             name=name,
             services=services,
             reason=reason,
@@ -67,8 +68,8 @@ def shared_sources(
 
 
 def _of_the_machine(place: Path) -> bool:
-    if place.exists() and not (place.is_file() or place.is_dir()):
-        return True  # A socket or a device.
+    if file_systems.is_special(place):
+        return True
     return place == Path("/") or any(
         place == part or part in place.parents for part in map(Path, SYSTEM)
     )

@@ -61,9 +61,9 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
 
 
 def _digest(source: Path, without: Sequence[str], memory: Path, listings: Listings) -> str:
-    if not source.exists():
+    if not file_systems.exists(source):
         return MISSING
-    if source.is_dir():
+    if os.path.isdir(source):
         folder, root = source, Root("", True, "", Modes.ALL)
     else:
         # A file is followed as the engine follows it.

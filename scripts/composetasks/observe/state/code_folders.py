@@ -17,7 +17,7 @@ PLACEHOLDERS = frozenset([".empty", ".gitignore", ".gitkeep", ".keep", ".placeho
 
 def is_kept_empty(folder: Path) -> bool:
     """Whether git tracks a folder as an empty one: what else is in it is no code."""
-    tracked = _git(folder, "ls-files", "-z") if folder.is_dir() else None
+    tracked = _git(folder, "ls-files", "-z") if os.path.isdir(folder) else None
     paths = [path for path in (tracked or "").split("\0") if path]
     return bool(paths) and all(Path(path).name in PLACEHOLDERS for path in paths)
 
@@ -55,7 +55,7 @@ def _tracked_below(folder: Path, project: Path) -> str | None:
 
     Git is asked from above, by the index alone: the folder may be unreadable, or not there yet.
     """
-    above = next((place for place in folder.parents if place.is_dir()), folder)
+    above = next((place for place in folder.parents if os.path.isdir(place)), folder)
     try:
         asked = ("ls-files", "-z", "--full-name", "--", str(folder))
         # On another file system than the repository, git finds that from its own side alone.

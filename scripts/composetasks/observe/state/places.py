@@ -4,6 +4,7 @@ project, single files, or code: why each of those is none is said (:class:`Unkep
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -283,8 +284,8 @@ def _found_folders(
             continue
         if not written or _is_special(place):
             continue
-        if home is None or place.is_file():
-            why = "a single file" if place.is_file() else "outside the project's folder"
+        if home is None or os.path.isfile(place):
+            why = "a single file" if os.path.isfile(place) else "outside the project's folder"
             unkept.append(Unkept(str(place.relative_to(home) if home else place), services, why))
             continue
         relative = str(place.relative_to(home))
@@ -308,7 +309,7 @@ def _found_folders(
             group=setting.group,
             cache=setting.cache,
             description=setting.description,
-            exists=place.is_dir(),
+            exists=os.path.isdir(place),
         )
     return found
 
@@ -316,7 +317,7 @@ def _found_folders(
 def _is_special(place: Path) -> bool:
     """Whether a mount is a door to something else: a socket, a device, the system's own folders."""
     system = any(place.is_relative_to(one) for one in ("/dev", "/proc", "/sys", "/run", "/var/run"))
-    return system or (place.exists() and not place.is_dir() and not place.is_file())
+    return system or file_systems.is_special(place)
 
 
 def _outermost(found: Mapping[str, State], warnings: list[str]) -> Iterator[State]:

@@ -199,9 +199,9 @@ def _git(directory: Path) -> _Git | None:
     """The git of the work tree around ``directory``."""
     for place in (directory, *directory.parents):
         git = place / ".git"
-        if git.is_dir():
+        if os.path.isdir(git):
             return _Git(git)
-        if git.is_file():
+        if os.path.isfile(git):
             with contextlib.suppress(OSError, UnicodeError):
                 return _Git(place / git.read_text().removeprefix("gitdir:").strip())
     return None

@@ -20,7 +20,7 @@ def sample(second: float, used: float, **more: Any) -> dict[str, Any]:
 
 
 def of(usage: Any, **stats: Any) -> dict[str, Any]:
-    return {"memory_stats": {"usage": usage, "stats": stats}}
+    return {"memory_stats": {"usage": usage, "stats": stats}, "pids_stats": {"current": 2}}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,8 @@ def of(usage: Any, **stats: Any) -> dict[str, Any]:
         (of(1000, inactive_file=1, total_inactive_file=300), 700),  # cgroup 1
         (of(1000), 1000),
         (of(1000, inactive_file=2000), 1000),
-        ({"memory_stats": {"usage": 1000, "stats": None}}, 1000),
+        ({**of(1000), "memory_stats": {"usage": 1000, "stats": None}}, 1000),
+        ({**of(1000), "pids_stats": {}}, None),  # the whole machine's, of an engine without cgroups
         (of(0), None),
         (of("much"), None),
         ({"memory_stats": {}}, None),  # not running
@@ -56,7 +57,8 @@ def test_a_share_of_the_processor_is_that_of_one() -> None:
         (None, sample(1.0, 5.0)),
         (sample(1.0, 5.0), sample(1.0, 5.0)),
         (sample(2.0, 5.0), sample(1.0, 6.0)),
-        (sample(1.0, 5.0), sample(2.0, 0.1)),  # started anew
+        (sample(1.0, 5.0), sample(2.0, 0.1)),  # started again
+        (sample(1.0, 5.0), sample(2.0, 5.5, pids_stats={})),
         (sample(1.0, 5.0), sample(2.0, 5.0, pids_stats={"current": 0})),
         (sample(1.0, 5.0), {**sample(2.0, 6.0), "read": "0001-01-01T00:00:00Z"}),
         (sample(1.0, 5.0), {**sample(2.0, 6.0), "read": None}),
