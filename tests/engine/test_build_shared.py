@@ -213,6 +213,17 @@ def test_newer_base_images_are_pulled(person: Person) -> None:
     assert person.inspect(person.image("web"))["Config"]["Labels"]["text"] == "two"
     assert person.steps() == []
 
+    # Where the model says so, it is as with Compose, but that nothing is built for nothing, nor
+    # where no registry answers.
+    person.services(web={"build": {"pull": True}})
+    assert person.steps() == []
+    publish("three")
+    person.docker("tag", here, base)
+    assert person.steps() == [("build-image", "web")]
+    person.build()
+    assert person.inspect(person.image("web"))["Config"]["Labels"]["text"] == "three"
+    assert person.steps() == []
+
 
 def test_a_base_that_only_the_builder_pulled_is_remembered(person: Person) -> None:
     base = f"{person.address}/base:1"

@@ -64,6 +64,15 @@ class Build:
         """What the image is called beside its service's ``image``."""
         return tuple(str(tag) for tag in self.definition.get("tags") or ())
 
+    @property
+    def pull(self) -> bool:
+        """Whether its base images are to be as new as those in their registries."""
+        return bool(self.definition.get("pull"))
+
+    @property
+    def no_cache(self) -> bool:
+        return bool(self.definition.get("no_cache"))
+
 
 @dataclass(frozen=True)
 class Service:

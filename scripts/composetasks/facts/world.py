@@ -195,7 +195,8 @@ class World:
     ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
     instance can have no copy of.
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
-    ``outdated`` are the services whose ``pull_policy`` asks for their image again by now.
+    ``outdated`` are the services whose ``pull_policy`` asks for their image again by now, or whose
+    ``build.pull`` asks for a base image that is a newer one in its registry.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
     ``forwards`` is None where no port is forwarded to this machine. ``maker`` is who made the

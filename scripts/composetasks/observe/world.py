@@ -81,7 +81,9 @@ def _with_images(
     by_hand = partial(_by_hand, model, engine, undigested)
 
     def listed(one: BuildInputs) -> bool:
-        return scope.rebuild or engine.built_from(one.digest) is None or by_hand(one)
+        build = model.service(one.service).build
+        due = scope.rebuild or (build and (build.pull or build.no_cache))
+        return bool(due) or engine.built_from(one.digest) is None or by_hand(one)
 
     wanted, faults = inputs_and_faults(
         model, engine, cache, client=client, ahead=ahead, listed=listed
@@ -97,7 +99,7 @@ def _with_images(
         undigested=undigested,
         shared=shared,
         edited=edited_since_tagged(client, model, edited),
-        outdated=outdated(client, model, engine),
+        outdated=outdated(client, model, engine, wanted),
         image_checks=image_checks(client, model, engine, cache),
         warnings=(*world.warnings, *said),
     )

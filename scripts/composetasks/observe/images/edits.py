@@ -1,4 +1,5 @@
-"""Which images are older on their tag than a file of theirs, or than their pull policy allows."""
+"""Which images are older than something they should be as new as: a file of theirs, what their pull
+policy allows, or the base image in its registry."""
 
 from __future__ import annotations
 
@@ -33,14 +34,42 @@ def edited_since_tagged(
     return found
 
 
-def outdated(client: APIClient, model: Model, engine: Engine) -> frozenset[str]:
-    """The services whose image is here for longer than their ``pull_policy`` lets it."""
+def outdated(
+    client: APIClient, model: Model, engine: Engine, inputs: Mapping[str, BuildInputs]
+) -> frozenset[str]:
+    """The services whose image is here for longer than their ``pull_policy`` lets it, or is built
+    with ``pull: true`` and on a base image that has changed in its registry."""
+    return _held_too_long(client, model, engine) | _on_older_bases(client, model, inputs)
+
+
+def _held_too_long(client: APIClient, model: Model, engine: Engine) -> frozenset[str]:
     return frozenset(
         service.name
         for service in model.services.values()
         if service.pulled_every is not None
         and engine.image(service.image)
         and _tagged(client, service.image) + service.pulled_every < time.time()
+    )
+
+
+def _on_older_bases(
+    client: APIClient, model: Model, inputs: Mapping[str, BuildInputs]
+) -> frozenset[str]:
+    """A registry that does not answer has nothing newer. What was made here has no digest there."""
+    pulled = {
+        name: {base: known for base, known in one.bases.items() if not known.startswith("ct-")}
+        for name, one in inputs.items()
+        if (build := model.service(name).build) and build.pull
+    }
+    if not any(pulled.values()):
+        return frozenset()
+    from composetasks.observe.images.registry import base_digests
+
+    there = base_digests({base for bases in pulled.values() for base in bases}, client)
+    return frozenset(
+        name
+        for name, bases in pulled.items()
+        if any(there.get(base, known) != known for base, known in bases.items())
     )
 
 

@@ -58,11 +58,13 @@ def plan_images(
     """The image steps that ``services`` need; where that is ``to_run`` them, no build is needed for
     files that all of them mount over what the image holds.
 
-    With ``no_cache`` everything is built; with ``pull`` everything that stands on an image from
+    With ``no_cache`` everything is built, and without it what the model has ``no_cache: true`` for
+    where a build is all that is asked for; with ``pull`` everything that stands on an image from
     outside is looked at anew; with ``push`` the shared registry gets what it lacks.
     """
     asked = tuple(services)
-    planner = _Planner(world, asked, asked if no_cache else (), asked if pull else (), to_run)
+    anew = [name for name in asked if no_cache or (not to_run and _never_cached(world, name))]
+    planner = _Planner(world, asked, anew, asked if pull else tuple(world.outdated), to_run)
     for name in asked:
         planner.service(name)
     if push:
@@ -386,6 +388,11 @@ class _Planner:
                     f"that of {builder} is taken"
                 )
         return tuple(sharing)
+
+
+def _never_cached(world: World, name: str) -> bool:
+    build = world.model.service(name).build
+    return build is not None and build.no_cache
 
 
 def _short(identity: str) -> str:

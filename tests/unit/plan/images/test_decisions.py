@@ -11,6 +11,7 @@ import pytest
 from composetasks.facts import (
     Action,
     Build,
+    BuildImage,
     BuildInputs,
     Consent,
     Engine,
@@ -318,6 +319,21 @@ def test_a_newer_base_is_looked_for_where_it_came_from_a_registry(
     wanted = {"web": inputs("web", bases={"python:3.11": "sha256:p"})}
     plan = plan_images(world([WEB], [PRESENT, *images], wanted), ["web"], pull=True)
     assert [step.because for step in plan.steps] == [(Evidence(kind="pull"),)] * pulls
+
+
+def test_a_base_that_is_newer_in_its_registry_is_built_upon_where_the_model_says_pull() -> None:
+    wanted = {"web": inputs("web", bases={"python:3.11": "sha256:p"})}
+    due = replace(world([WEB], [PRESENT], wanted), outdated=frozenset({"web"}))
+    step = only(plan_images(due, ["web"], to_run=True).steps)
+    assert step.operation == BuildImage(pull=True)
+    assert step.because == (Evidence(kind="pull"),)
+
+
+def test_the_model_s_no_cache_is_meant_where_a_build_is_asked_for() -> None:
+    web = replace(WEB, build=Build("/shop/web", "Dockerfile", {"no_cache": True}))
+    of = world([web], [PRESENT])
+    assert only(plan_images(of, ["web"]).steps).operation == BuildImage(no_cache=True)
+    assert plan_images(of, ["web"], to_run=True).steps == ()
 
 
 # --- images that are pulled -----------------------------------------------------------------
