@@ -74,6 +74,7 @@ def is_optional(model: Model, services: Mapping[str, Progress], name: str) -> bo
 def states_of_others(model: Model, services: Mapping[str, Progress], failed: str) -> dict[str, str]:
     """How the services stand that neither failed nor wait for the one that did."""
     apart = {failed, *dependents(model, services, failed)}
+    apart |= {one.name for one in model.services.values() if not (one.replicas or one.provided)}
     return {name: _stands(one) for name, one in services.items() if name not in apart}
 
 

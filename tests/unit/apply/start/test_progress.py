@@ -123,3 +123,8 @@ def test_how_the_others_stand_when_one_fails() -> None:
     }
     assert dependents(OPTIONAL, services, "db") == ["web"]
     assert states_of_others(OPTIONAL, services, "db") == {"cache": "up"}
+
+
+def test_what_is_scaled_to_0_stands_nowhere_when_another_fails() -> None:
+    of = model(service("db"), service("off", container_names=()))
+    assert states_of_others(of, {"db": progress(), "off": progress()}, "db") == {}
