@@ -264,10 +264,15 @@ services:
 volumes: {data: {}}
 """)
     assert project.inv("up").code == 0
+    assert project.inv("snapshot", "first").code == 0
     ran = project.inv("reset-state", "--yes", "--no-snapshot")
     assert ran.code == 0, ran.err
     assert "./rows" in content(volume(project, "data"))
     assert project.inv("up", "--plan", "--exit-code").code == 0
+    ran = project.inv("restore", "first", "--yes")
+    assert ran.code == 0, ran.err
+    rows = docker("exec", f"{project.name}-web-1", "cat", "/data/rows")
+    assert rows.split() == ["made", "made"]
 
 
 # --- snapshot and restore -------------------------------------------------------------------

@@ -52,9 +52,7 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
     before = tuple(step.id for step in steps)
     steps += [_empty(one, before, snapshot=snapshot) for one in full]
     done = tuple(step.id for step in steps if isinstance(step.operation, EmptyState))
-    jobs = finished_jobs(world, full)
-    started = starts(world, users, done, jobs)
-    steps += started or forgotten_jobs(world, jobs, done)
+    steps += _again(world, full, users, done)
     return _plan(world, "reset-state", steps, users, _unkept(world, "emptied"))
 
 
@@ -145,7 +143,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
             )
         )
     done = tuple(step.id for step in steps if isinstance(step.operation, RestoreState))
-    steps += starts(world, users, done)
+    steps += _again(world, chosen, users, done)
     plan = _plan(world, "restore", steps, users)
     warnings = [f"snapshot {wanted.name} holds {name}, which the model has not" for name in missing]
     warnings += _other_images(world, wanted, chosen)
@@ -217,6 +215,16 @@ def _before(
         name = next_name(world.snapshots, f"before-{command}")
         steps.append(_snapshot(name, kept, tuple(step.id for step in steps), reason))
     return steps
+
+
+def _again(
+    world: World, changed: Sequence[State], users: Users, done: tuple[str, ...]
+) -> list[Step]:
+    """What is done after state was ``changed``: what was stopped is started, and jobs whose work
+    was in it run again (a migration: the schema may be an older one). Where nothing ran, they are
+    forgotten, and the next start runs them."""
+    jobs = finished_jobs(world, changed)
+    return starts(world, users, done, jobs) or forgotten_jobs(world, jobs, done)
 
 
 def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason: str) -> Step:

@@ -24,6 +24,8 @@ from composetasks.plan.start.hooks import with_hooks
 from composetasks.plan.start.jobs import is_done
 from composetasks.plan.start.services import closure, containers_of, images_now, plan_services
 
+WORK_GONE = "its work was in the state that is replaced"
+"""Why a job that is done runs again."""
 OURS = (Origin.OURS, Origin.ONE_OFF, Origin.NO_SERVICE, Origin.INACTIVE, Origin.OTHER_FILES)
 
 
@@ -209,7 +211,7 @@ def _with_reason(
         reason = "it ran before" if ran == "running" else f"it was {ran} before"
         return replace(step, reason=reason, because=because)
     if step.service in jobs:
-        return replace(step, reason="its work was in the state that is emptied")
+        return replace(step, reason=WORK_GONE)
     started = {one.service for one in stopped.values()}
     dependents = [name for name in _dependents(world, {step.service}) if name in started]
     if step.service not in started and dependents:
@@ -237,7 +239,7 @@ def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) ->
         Step(
             operation=RemoveContainer(),
             target=container.name,
-            reason="its work was in the state that is emptied: the next start is to run it again",
+            reason=f"{WORK_GONE}: the next start is to run it again",
             service=name,
             services=(name,),
             because=(Evidence(kind="state", old=container.state, new="removed"),),

@@ -223,7 +223,7 @@ def test_a_job_whose_work_is_emptied_runs_again() -> None:
     plan = plan_reset(job_world("db", "web"), [DB], snapshot=False)
     starts = [one for one in plan.steps if one.action is Action.START_CONTAINER]
     assert [one.target for one in starts] == ["shop-db-1", "shop-job-1", "shop-web-1"]
-    assert starts[1].reason == "its work was in the state that is emptied"
+    assert starts[1].reason == "its work was in the state that is replaced"
     assert starts[1].id in starts[2].needs
 
 
@@ -298,6 +298,18 @@ KEPT = Snapshot(
     (SnapshotPart("data", "volume", 2_000, 3, 0),),
     {"db": "sha256:db"},
 )
+
+
+def test_a_job_whose_work_is_put_back_runs_again() -> None:
+    """The state of then may be that of an older program."""
+    plan = plan_restore(job_world("db", "web"), KEPT, snapshot=False)
+    starts = [one for one in plan.steps if one.action is Action.START_CONTAINER]
+    assert [one.target for one in starts] == ["shop-db-1", "shop-job-1", "shop-web-1"]
+    assert starts[1].id in starts[2].needs
+    assert actions(plan_restore(job_world(), KEPT, snapshot=False)) == [
+        (Action.RESTORE_STATE, "data"),
+        (Action.REMOVE_CONTAINER, "shop-job-1"),
+    ]
 
 
 @pytest.mark.parametrize(
