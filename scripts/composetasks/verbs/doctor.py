@@ -17,7 +17,7 @@ def doctor(session: Session) -> ExitCode:
 
     examination = Examination(session)
     try:
-        with waiting.on("the slowest of all that is looked at", LONG_SECONDS):
+        with waiting.on("the slowest check", LONG_SECONDS):
             checks = examination.checks()
         if (model := examination.model.had()) is not None:
             session.project.hide_literals(model)
