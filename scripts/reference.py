@@ -89,6 +89,10 @@ ACTIONS = {
     ),
     Action.STOP_PROVIDER: ("a service", "has Compose end what its provider made"),
     Action.WAIT: ("a container's name", "waits until it is up; it runs already"),
+    Action.SEND: (
+        "a file or folder of this machine",
+        "sends what changed in it to the volume that stands for its bind mounts on another host",
+    ),
     Action.FORWARD_PORT: (
         "a service and its port",
         "lets a port of this machine lead to it, where the engine is behind ssh",

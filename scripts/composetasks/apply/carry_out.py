@@ -1,4 +1,5 @@
-"""Carries a plan out in its stages: orphans, images, what stands in the way, containers, checks.
+"""Carries a plan out in its stages: orphans, images, what is sent, what stands in the way,
+containers, checks.
 
 Images come first: where a build fails no container has been touched. Before anything is taken
 away or replaced, the containers the plan speaks of are looked at once more; what changed since
@@ -17,6 +18,7 @@ from composetasks.apply.instances import teardown
 from composetasks.apply.start import forwards
 from composetasks.apply.start.checks import run_check
 from composetasks.apply.start.launch import stop_by_compose, stop_provider
+from composetasks.apply.start.send import send
 from composetasks.apply.start.start import Start
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
@@ -47,6 +49,7 @@ from composetasks.facts import (
     RunCheck,
     RunCheckJob,
     RunProvider,
+    Send,
     StartContainer,
     StateOperation,
     Step,
@@ -75,6 +78,8 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from teardown.carry_out(step, tools.client)
     if images:
         yield from build(images, world, tools)
+    for step in stages[_Stage.SENDING]:
+        yield from send(step, world, tools)
     if clearing or containers:
         check_unchanged(plan, world, tools)
     try:
@@ -100,7 +105,8 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
 
 
 class _Stage(enum.Enum):
-    ENDS, IMAGES, CLEARING, STATE, CONTAINERS, FORWARDS, END_FORWARDS, CHECKS, SWARM = range(9)
+    ENDS, IMAGES, SENDING, CLEARING, STATE, CONTAINERS = range(6)
+    FORWARDS, END_FORWARDS, CHECKS, SWARM = range(6, 10)
 
 
 def _stages(plan: Plan) -> Mapping[_Stage, list[Step]]:
@@ -123,9 +129,14 @@ def _stage(operation: Operation) -> _Stage:
             return _Stage.ENDS
         case BuildImage() | PullImage() | RetagImage() | PushImage():
             return _Stage.IMAGES
-        case RemoveContainer() | StopContainer() | RenameContainer() | RemoveNetwork():
-            return _Stage.CLEARING
-        case RemoveImage() | StopProvider():
+        case (
+            RemoveContainer()
+            | StopContainer()
+            | RenameContainer()
+            | RemoveNetwork()
+            | RemoveImage()
+            | StopProvider()
+        ):
             return _Stage.CLEARING
         case TakeSnapshot() | EmptyState() | RestoreState():
             return _Stage.STATE
@@ -133,6 +144,8 @@ def _stage(operation: Operation) -> _Stage:
             return _Stage.CONTAINERS
         case RunProvider() | Wait():
             return _Stage.CONTAINERS
+        case Send():
+            return _Stage.SENDING
         case ForwardPort():
             return _Stage.FORWARDS
         case EndForwards():

@@ -47,7 +47,7 @@ _NAMES = {
     "CreateContainer CreateService EmptyState EndForwards EndInstance ForwardPort ImageOperation "
     "Operation PullImage PushImage RecreateContainer RemoveContainer RemoveImage RemoveNetwork "
     "RemoveService RenameContainer RestartContainer RestoreState RetagImage RunCheck RunCheckJob "
-    "RunProvider StartContainer StateOperation StopContainer StopProvider SwarmOperation "
+    "RunProvider Send StartContainer StateOperation StopContainer StopProvider SwarmOperation "
     "TakeSnapshot UpdateService Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Event Evidence LogLine Plan Step",
     "service_facts": "FactsSource ServiceFacts",
@@ -55,7 +55,8 @@ _NAMES = {
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "watch": "Edit Hook Rebuild Restart RunHook Sync WatchAction WatchOperation WatchRule",
-    "world": "BuildInputs Forwards Hidden InCommon Maker Orphan PortHolder Scope Shared World",
+    "world": "BuildInputs Forwards Hidden InCommon Maker Orphan PortHolder SENT Scope Sent "
+    "Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -36,6 +36,7 @@ class Action(str, enum.Enum):
     RUN_PROVIDER = "run-provider"
     STOP_PROVIDER = "stop-provider"
     WAIT = "wait"
+    SEND = "send"
     FORWARD_PORT = "forward-port"
     END_FORWARDS = "end-forwards"
     RUN_CHECK = "run-check"
@@ -229,6 +230,17 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Send:
+    """Send what changed in a file or folder of this machine, the step's target, to the volume that
+    stands for its bind mounts: what is at the paths ``changed`` is sent, what is at ``removed`` is
+    removed there."""
+
+    action: ClassVar[Action] = Action.SEND
+    changed: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ForwardPort:
     """Let ports of this machine lead to what the containers of the step's service publish of their
     ``port`` on the engine's host."""
@@ -297,6 +309,7 @@ Operation = (
     | ContainerOperation
     | StopProvider
     | EndInstance
+    | Send
     | ForwardPort
     | EndForwards
     | RunCheck

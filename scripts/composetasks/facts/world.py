@@ -155,6 +155,25 @@ class Forwards:
     engine: str = ""
 
 
+SENT = "composetasks-sent"
+"""The key of the volume that stands for bind mounts whose sources only this machine has."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file or folder of this machine that ``services`` on an engine of another host mount from a
+    volume, where it is the folder ``key``. ``root`` is the folder that the paths of ``here`` (what
+    is in it, in words) are relative to, ``there`` is what was sent before; ``sizes`` are the bytes
+    of the files that differ."""
+
+    key: str
+    root: str
+    services: tuple[str, ...]
+    here: Mapping[str, str] = field(default_factory=dict)
+    there: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Scope:
     """How far the world is looked at. ``inputs``: build inputs and the host's ports too, for which
@@ -200,7 +219,8 @@ class World:
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
     ``forwards`` is None where no port is forwarded to this machine. ``maker`` is who made the
-    project on an engine of another host, where that was not done from this machine.
+    project on an engine of another host, where that was not done from this machine. ``sent`` are
+    the files and folders of this machine that are mounted there from a volume.
     """
 
     model: Model
@@ -235,3 +255,4 @@ class World:
     in_common: tuple[InCommon, ...] = ()
     forwards: Forwards | None = None
     maker: Maker | None = None
+    sent: Mapping[str, Sent] = field(default_factory=dict)

@@ -27,6 +27,7 @@ DOING = {
     Action.SNAPSHOT: ("keeping a copy", "kept"),
     Action.EMPTY_STATE: ("emptying", "emptied"),
     Action.RESTORE_STATE: ("restoring", "restored"),
+    Action.SEND: ("sending", "sent"),
     Action.FORWARD_PORT: ("forwarding", "forwarded"),
     Action.END_FORWARDS: ("ending its forwards", "no longer forwarded"),
     Action.RUN_CHECK: ("checking", "passed"),

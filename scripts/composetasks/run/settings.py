@@ -51,9 +51,11 @@ class Deploy:
 @dataclass(frozen=True)
 class Remote:
     """What is done for an engine on another host: published ports are forwarded to this machine
-    (``forward``), where it is behind ssh."""
+    (``forward``), where it is behind ssh; with ``send``, what is mounted and only here is sent to
+    a volume there."""
 
     forward: bool = True
+    send: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,13 +214,15 @@ def _facts(name: str, value: Any) -> str | tuple[str, ...]:
 
 
 def _remote(raw: Mapping[str, Any]) -> Remote:
-    unknown = set(raw) - {"forward"}
+    unknown = set(raw) - {"forward", "mounts"}
     if unknown:
-        raise _bad(f"remote.{min(unknown)}", "there is no such setting (there is forward)")
-    forward = raw.get("forward")
+        raise _bad(f"remote.{min(unknown)}", "there is no such setting (forward and mounts are)")
+    forward, mounts = raw.get("forward"), raw.get("mounts")
     if forward not in (None, True, False):
         raise _bad("remote.forward", f"{forward!r} is neither true nor false")
-    return Remote(forward is not False)
+    if mounts not in (None, "", "send"):
+        raise _bad("remote.mounts", f"{mounts!r} is not send")
+    return Remote(forward is not False, mounts == "send")
 
 
 def _state(name: str, raw: Any) -> State:

@@ -235,7 +235,8 @@ def _mounts(found: Examination) -> Check:
     if daemon.here:
         return of_stack.mounts(daemon, ())
     model, held = found.model.needed("a valid model"), found.held.needed("the engine")
-    return of_stack.mounts(daemon, missing_away(model, held, found.engine.value()[0])[1])
+    only_here = missing_away(model, held, found.engine.value()[0])[1]
+    return of_stack.mounts(daemon, only_here, sends=found.session.settings.remote.send)
 
 
 def _watching(found: Examination) -> Check:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from composetasks.facts import Environment, ExitCode, InCommon, Model
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.sources import compose_files, no_compose_file, variable
-from composetasks.run import masking
+from composetasks.run import file_systems, masking
 from composetasks.run.compose import Compose, surroundings
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
@@ -20,7 +20,9 @@ from composetasks.store.folder import Folder, elsewhere, read_only
 from composetasks.store.names import keep as keep_names
 
 if TYPE_CHECKING:
+    from composetasks.observe.engine.inventory import APIClient
     from composetasks.verbs.instance import Instance
+    from composetasks.verbs.sent import SentMounts
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Project:
     for the stack itself; ``tasks`` are the names of all tasks. ``changing`` says that the project
     is going to be changed, ``keeping`` that this is nothing without what is kept in its folder;
     ``note`` tells a line beside the result. ``overrides`` are compose files on top of those that
-    the project has."""
+    the project has; ``sends`` says that what is mounted there, and is here alone, is sent."""
 
     folder: Path
     settings: Settings
@@ -39,6 +41,7 @@ class Project:
     keeping: bool
     note: Callable[[str], None]
     overrides: tuple[str, ...] = ()
+    sends: bool = False
 
     @cached_property
     def kept(self) -> Folder:
@@ -83,6 +86,38 @@ class Project:
     @cached_property
     def compose(self) -> Compose:
         """Compose addressing this project, or the instance of it that was asked for."""
+        if not self.sends:
+            return self._own_compose
+        own = self._own_compose
+        return self.sent.compose(own, lambda: self._loaded(own, all_profiles=True))
+
+    @cached_property
+    def sent(self) -> SentMounts:
+        """What of this machine is mounted from a volume on the engine in force."""
+        from composetasks.observe.engine.endpoint import chosen
+        from composetasks.verbs.sent import SentMounts
+
+        return SentMounts.of(self.kept.root, chosen().address)
+
+    def send(self, sources: Iterable[str], client: APIClient) -> bool:
+        """Have ``sources``, which only this machine has, mounted from a volume from now on, but for
+        those that hold state; says whether there are any."""
+        found = [
+            one
+            for one in sources
+            if (path := Path(file_systems.realpath(one))) not in self._state_folders
+            and self.kept.root not in path.parents
+        ]
+        if found:
+            from composetasks.observe.engine.sent import check_subpaths
+
+            check_subpaths(client)
+            self.sent.add(found)
+            del self.compose
+        return bool(found)
+
+    @cached_property
+    def _own_compose(self) -> Compose:
         if not self.instance:
             return self._base_compose
         copy = self.copy(self.kept.root)
@@ -173,16 +208,21 @@ class Project:
         keep_names(self.kept.cache, services=services, state=state)
 
     def _load(self, *, all_profiles: bool = False) -> Model:
+        model = self._loaded(self.compose, all_profiles=all_profiles)
+        self._remember_names(model)
+        masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
+        return replace(model, instance=self.instance or None)
+
+    def _loaded(self, compose: Compose, *, all_profiles: bool) -> Model:
+        """The model as ``compose`` has it, what its secrets hold masked from now on."""
         from composetasks.observe.compose.model import load_model
 
-        model = load_model(self.compose, self.kept.cache, all_profiles=all_profiles)
+        model = load_model(compose, self.kept.cache, all_profiles=all_profiles)
         if model.secret_files or model.secret_variables:
             from composetasks.observe.compose.contents import secret_contents
 
             masking.hide(secret_contents(model, self.environment))
-        self._remember_names(model)
-        masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
-        return replace(model, instance=self.instance or None)
+        return model
 
     def hide_literals(self, model: Model) -> None:
         """Mask the secrets in the model's own text: before other programs' words are shown."""

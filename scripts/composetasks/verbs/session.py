@@ -75,6 +75,7 @@ class Session:
             changing=self.changes and not self.options.plan,
             keeping=self.verb in KEEPING,
             note=self.reporter.note,
+            sends=self.settings.remote.send and self.verb != "deploy",
         )
 
     @cached_property
@@ -127,5 +128,9 @@ class Session:
             if not self.hold.seen_alone(world):
                 return self.observe(names, scope)
             world = self.engine.of_another_host(world)
+            if self.project.sends and scope.starting:
+                if self.project.send(world.only_here, self.client):
+                    return self.observe(names, scope)
+                world = self.project.sent.observed(world, self.client, cache)
         world = replace(world, warnings=(*self.warnings, *world.warnings))
         return with_orphans(world, self.folder / ".composetasks" / "instances")

@@ -144,6 +144,11 @@ class Helper:
                     names.append(_text(name))
         return {"removed": names}
 
+    def do_remove(self, place: int, paths: list[str]) -> None:
+        """Remove files, and the folders that are empty then."""
+        for path in sorted(paths, reverse=True):
+            tree.remove_one(self.places[place].mount, os.fsencode(path))
+
     def do_pack(self, place: int, level: int, threads: int) -> dict[str, Any]:
         """Send a place's archive, compressed, as data records; an empty one ends it."""
         try:

@@ -7,9 +7,10 @@ format 1.0). Sockets are left out, as tar does: who made one makes it again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from . import tree
 
@@ -32,7 +33,7 @@ class Pack:
     ``special`` how many of its members are devices or change the user or group that runs them.
     """
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(self, write: Callable[[bytes], object]) -> None:
         self._take = write
         self._linked: dict[tuple[int, int], bytes] = {}
         self.files = 0
@@ -44,6 +45,28 @@ class Pack:
         self._member(b"./", os.fstat(root), b"5", attributes=_attributes_of(root))
         for folder, name, status, path in tree.walk(root):
             self._one(folder, name, status, b"./" + path)
+        self._write(bytes(2 * BLOCK))
+
+    def some(self, root: int, paths: Iterable[bytes], place: bytes) -> None:
+        """Write an open folder as ``place``, with what it has at ``paths`` and the folders on the
+        way to that, and the archive's end. What is gone is left out."""
+        self._member(place, os.fstat(root), b"5", attributes=_attributes_of(root))
+        written = set()
+        for path in sorted(paths):
+            parts = path.split(b"/")
+            for count in range(1, len(parts) + 1):
+                part = b"/".join(parts[:count])
+                if part in written:
+                    continue
+                written.add(part)
+                folder, name = os.path.split(part)
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    opened = os.open(folder or b".", tree.FOLDER, dir_fd=root)
+                    try:
+                        status = os.lstat(name, dir_fd=opened)
+                        self._one(opened, name, status, place + part)
+                    finally:
+                        os.close(opened)
         self._write(bytes(2 * BLOCK))
 
     def _write(self, content: bytes) -> None:

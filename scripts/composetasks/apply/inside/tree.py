@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -99,6 +100,27 @@ def remove(folder: int, name: bytes) -> None:
         except IsADirectoryError:
             opened = os.open(child, FOLDER, dir_fd=inner)
             stack.append((inner, child, opened, _names(opened)))
+
+
+def remove_one(root: int, path: bytes) -> None:
+    """Remove what an open folder has at a path, a folder only where it is empty. What is gone, or
+    lies behind a link, is left alone."""
+    *folders, name = path.split(b"/")
+    folder = os.dup(root)
+    try:
+        for part in folders:
+            inner = os.open(part, FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        try:
+            os.unlink(name, dir_fd=folder)
+        except IsADirectoryError:
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=folder)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    finally:
+        os.close(folder)
 
 
 def copy_attributes(source: int, target: int) -> None:

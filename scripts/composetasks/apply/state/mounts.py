@@ -43,6 +43,11 @@ def for_reading(state: State, number: int) -> Mounted:
     return Mounted(state, number, _mount(state.kind, state.place, number, read_only=True))
 
 
+def for_writing(state: State, number: int) -> Mounted:
+    """The state itself."""
+    return Mounted(state, number, _mount(state.kind, state.place, number))
+
+
 def for_replacing(client: APIClient, state: State, number: int) -> Mounted:
     """What holds the state's folder, so that it can be replaced as a whole by one rename: a
     volume's own folder on the engine, or the folder around a folder.

@@ -87,6 +87,14 @@ def _model(answer: dict[str, Any], files: tuple[Path, ...]) -> Model:
         },
         faults={**dict(_too_many(config)), **answer["faults"]},
         warnings=tuple(answer["warnings"]),
+        content_files={
+            kind: {
+                key: str(one["file"])
+                for key, one in (config.get(kind) or {}).items()
+                if (one or {}).get("file")
+            }
+            for kind in ("configs", "secrets")
+        },
         secret_files=tuple(answer["secrets"]["files"]),
         secret_variables=tuple(answer["secrets"]["variables"]),
         literal_secrets=bool(answer["secrets"]["literal"]),

@@ -30,6 +30,21 @@ def empty_image(client: APIClient, repository: str) -> Iterator[str]:
         client.remove_image(f"{repository}:latest", force=True)
 
 
+@contextlib.contextmanager
+def with_volume(client: APIClient, volume: str, place: str) -> Iterator[str]:
+    """A container that is made and never started, with a volume at ``place``: what is there can be
+    had and put, for as long as the block lasts."""
+    mount = {"Type": "volume", "Source": volume, "Target": place, "VolumeOptions": {"NoCopy": True}}
+    config = {"Image": "", "Cmd": ["-"], "Labels": {LABEL: ""}, "HostConfig": {"Mounts": [mount]}}
+    untyped: Any = client
+    with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as image:
+        made = untyped.create_container_from_config({**config, "Image": image})["Id"]
+        try:
+            yield made
+        finally:
+            untyped.remove_container(made, force=True)
+
+
 def missing(client: APIClient, paths: Iterable[str]) -> frozenset[str]:
     """Those of ``paths`` (absolute) that the engine's host does not have."""
     left = sorted(set(paths))

@@ -9,7 +9,7 @@ what an image is built from lies in it: that is state, and no input.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
-from composetasks.observe.images.tree import Reader, memory_of
+from composetasks.observe.images.tree import Files, Reader, memory_of
 from composetasks.run import file_systems
 
 if TYPE_CHECKING:
@@ -55,25 +55,32 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
         silent = file_systems.silent(source)
         if not silent and (not os.path.isdir(source) or _in_project(model, source)):
             memory = memory_of(cache, service.name, f"mount {source}")
-            without = tuple(dict.fromkeys(_inner_state(model, source)))
-            found[source] = _digest(Path(source), without, memory, listings)
+            found[source] = _digest(Path(source), inner_state(model, source), memory, listings)
     return {source: digest for source, digest in found.items() if digest}
 
 
-def _digest(source: Path, without: Sequence[str], memory: Path, listings: Listings) -> str:
+def _digest(source: Path, without: Iterable[str], memory: Path, listings: Listings) -> str:
     if not file_systems.exists(source):
         return MISSING
+    try:
+        return read_source(source, without, memory, listings)[1].digest
+    except Unreadable:
+        return ""
+
+
+def read_source(
+    source: Path, without: Iterable[str], memory: Path, listings: Listings
+) -> tuple[Path, Files]:
+    """The files of a mount's source but for those ``without`` and our own, and the folder that
+    their paths are relative to: of a folder itself, of a file (which is followed as the engine
+    follows it) the one that it lies in. Raises Unreadable."""
     if os.path.isdir(source):
         folder, root = source, Root("", True, "", Modes.ALL)
     else:
-        # A file is followed as the engine follows it.
         real = source.resolve()
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
-    ignore = Ignore([*OWN, *without] if root.is_folder else [])
-    try:
-        return Reader(str(folder), (root,), {}, ignore, memory, listings).read().digest
-    except Unreadable:
-        return ""
+    ignore = Ignore(list(dict.fromkeys((*OWN, *without))) if root.is_folder else [])
+    return folder, Reader(str(folder), (root,), {}, ignore, memory, listings).read()
 
 
 def _in_project(model: Model, source: str) -> bool:
@@ -97,7 +104,7 @@ def _holds_code(model: Model, folder: Path) -> bool:
     return any(folder in (place, *place.parents) for place in (*model.files, *contexts))
 
 
-def _inner_state(model: Model, source: str) -> Iterator[str]:
+def inner_state(model: Model, source: str) -> Iterator[str]:
     """Patterns of the folders below a source that hold state."""
     for service in model.services.values():
         for mount in service.mounts:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import (
+    SENT,
     Engine,
     Model,
     Mount,
@@ -139,7 +140,7 @@ def _volumes(
     mounts = mounts_of(model, "volume")
     for key, resource in model.volumes.items():
         services, written = use(mounts.get(key, ()))
-        if services and not written:
+        if key == SENT or (services and not written):
             continue
         volume = there.get(resource.name)
         why, in_memory = _not_ours(model, resource, volume)

@@ -62,8 +62,9 @@ def _way_out(path: str, world: World) -> str:
         return "create it, or correct the path in the compose file"
     # Docker itself would make an empty folder there, and start the service on it.
     return (
-        f"bind mounts are of the engine's host: copy it there (`rsync -a`, `scp -r`), to {path}; "
-        "build it into the image (COPY); or sync it (`develop.watch`) and leave the mount out"
+        "bind mounts are of the engine's host: set `stack.remote.mounts: send`, which sends it "
+        "there (state is not sent: `restore` brings it); build it into the image (COPY); or sync "
+        "it (`develop.watch`) and leave the mount out"
     )
 
 

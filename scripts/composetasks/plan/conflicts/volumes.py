@@ -9,6 +9,7 @@ from typing import Any
 
 from composetasks.facts import (
     INSTANCE_LABEL,
+    SENT,
     Blocker,
     ExitCode,
     Model,
@@ -50,7 +51,12 @@ def namesakes(world: World, services: Iterable[str]) -> Iterator[str]:
     there = {volume.name for volume in world.engine.volumes}
     for key in used(world.model, services):
         resource = world.model.volumes[key]
-        if resource.external or resource.name in there or "device" in options_of(resource):
+        if (
+            key == SENT
+            or resource.external
+            or resource.name in there
+            or "device" in options_of(resource)
+        ):
             continue
         found = [one for one in world.engine.volumes if _namesake(world, one, key)]
         if found:

@@ -123,15 +123,18 @@ def open_ports(found: Model, containers: Iterable[Container]) -> Check:
     return ok("open-ports", "none: what is published is for this host alone")
 
 
-def mounts(daemon: Daemon, only_here: Collection[str]) -> Check:
-    """Whether the engine's host has what the model mounts from this one."""
+def mounts(daemon: Daemon, only_here: Collection[str], *, sends: bool = False) -> Check:
+    """Whether the engine's host has what the model mounts from this one, or it is sent there."""
     if daemon.here:
         return ok("mounts", "the engine is on this host, and mounts are of it")
+    if only_here and sends:
+        return ok("mounts", f"sent to the engine's host by a start: {_some(sorted(only_here))}")
     if only_here:
         return failed(
             "mounts",
             f"only on this machine, and not on the engine's: {_some(sorted(only_here))}",
-            "copy them there, build them into the image (COPY), or sync them (`develop.watch`)",
+            "set `stack.remote.mounts: send`, build them into the image (COPY), or sync them "
+            "(`develop.watch`)",
         )
     return ok("mounts", "nothing is mounted that only this machine has")
 

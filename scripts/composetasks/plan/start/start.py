@@ -31,6 +31,7 @@ from composetasks.plan.images.decisions import ImagePlan, plan_images
 from composetasks.plan.start.faults import model_faults, with_present_images
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
+from composetasks.plan.start.sent import send_steps
 from composetasks.plan.start.services import closure, plan_services
 
 
@@ -61,8 +62,9 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
         rerun=options.rerun,
         wait=options.wait,
     )
+    sent = send_steps(world, services)
     steps = (
-        *_linked([*images.steps, *in_the_way.steps], containers.steps),
+        *_linked([*images.steps, *in_the_way.steps, *sent], containers.steps),
         *forward_steps(world, services, containers.steps),
     )
     return finished(

@@ -165,3 +165,36 @@ def test_an_archive_that_ends_too_early_is_refused(full: Path, tmp_path: Path) -
     for number, part in enumerate((0.0, 0.1, 0.5, 0.9999)):
         with pytest.raises(BadArchive):
             unpacked(archive[: int(len(archive) * part)], tmp_path / f"copy{number}")
+
+
+def test_some_of_a_tree_is_kept_with_the_folders_on_the_way(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    for name in ("a/b/c", "a/other", "d/e", "f"):
+        (whole / name).parent.mkdir(parents=True, exist_ok=True)
+        (whole / name).write_text(name)
+    (whole / "a").chmod(0o711)
+    parts: list[bytes] = []
+    opened = os.open(whole, tree.FOLDER)
+    Pack(parts.append).some(opened, [b"a/b/c", b"f", b"gone/g"], b"./")
+    os.close(opened)
+
+    found = unpacked(b"".join(parts), tmp_path / "some")
+
+    assert sorted(str(one.relative_to(found)) for one in found.rglob("*")) == [
+        *("a", "a/b", "a/b/c", "f")
+    ]
+    assert stat.S_IMODE((found / "a").stat().st_mode) == 0o711
+
+
+def test_one_path_is_removed_and_no_folder_with_something_in_it(tmp_path: Path) -> None:
+    for name in ("a/b/c", "a/d", "outside"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "a" / "link").symlink_to("..")
+    opened = os.open(tmp_path, tree.FOLDER)
+    for path in (b"a/link/outside", b"a/b/c", b"a/b", b"a", b"gone/x"):
+        tree.remove_one(opened, path)
+    os.close(opened)
+
+    left = sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*"))
+    assert left == ["a", "a/d", "a/link", "outside"]

@@ -1,0 +1,83 @@
+"""Sends what changed in a file or folder of this machine to the volume that stands for its bind
+mounts on another host: as an archive, which the engine unpacks itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from composetasks.apply.events import event
+from composetasks.apply.inside.pack import Pack
+from composetasks.apply.inside.tree import FOLDER
+from composetasks.apply.state import mounts
+from composetasks.apply.state.helper import Helper, HelperFailed, failure
+from composetasks.apply.tools import Tools
+from composetasks.facts import SENT, Event, Send, Sent, State, Step, World
+from composetasks.facts.engine import PROJECT, VOLUME
+from composetasks.facts.units import size
+from composetasks.observe.engine.host_files import with_volume
+from composetasks.observe.engine.sent import LISTS, PLACE
+
+
+def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
+    """Send, remove, and last note what there is now. Cut short, it is done again from where the
+    note stands."""
+    operation, sent = step.operation, world.sent[step.target]
+    assert isinstance(operation, Send)
+    began = time.monotonic()
+    yield event("step-started", step)
+    client, project = tools.client, world.model.project
+    volume = world.model.volumes[SENT].name
+    client.create_volume(volume, labels={PROJECT: project, VOLUME: SENT})
+    if operation.removed:
+        _remove(operation, sent, volume, world, tools)
+    with with_volume(client, volume, PLACE) as container, tempfile.TemporaryFile() as archive:
+        length = _archive(archive, sent, operation)
+        client.put_archive(container, PLACE, archive)
+        client.put_archive(container, PLACE, _list(sent))
+    yield event("step-done", step, f"sent {size(length)}", time.monotonic() - began)
+
+
+def _archive(file: IO[bytes], sent: Sent, operation: Send) -> int:
+    """Write what is to be sent to ``file``, as it is found now, compressed; how many bytes that
+    are."""
+    import zstandard
+
+    root = os.open(sent.root, FOLDER)
+    try:
+        with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as writer:
+            paths = map(os.fsencode, operation.changed)
+            Pack(writer.write).some(root, paths, f"./{sent.key}/".encode())
+    finally:
+        os.close(root)
+    length = file.tell()
+    file.seek(0)
+    return length
+
+
+def _list(sent: Sent) -> IO[bytes]:
+    text = json.dumps(sent.here).encode()
+    entry = tarfile.TarInfo(f"{LISTS}/{sent.key}.json")
+    entry.size = len(text)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(entry, io.BytesIO(text))
+    buffer.seek(0)
+    return buffer
+
+
+def _remove(operation: Send, sent: Sent, volume: str, world: World, tools: Tools) -> None:
+    """Remove what is gone here; an archive can't."""
+    place = mounts.for_writing(State(SENT, "volume", SENT, volume), 0)
+    try:
+        with Helper(tools.client, world, [place]) as at_work:
+            paths = [f"{sent.key}/{path}" for path in operation.removed]
+            at_work.ask("remove", place=0, paths=paths)
+    except HelperFailed as error:
+        raise failure("what is gone here could not be removed there", error) from error

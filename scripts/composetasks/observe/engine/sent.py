@@ -1,0 +1,114 @@
+"""What this machine has of the bind mounts of an engine on another host, and what was sent of it:
+a volume there has a folder for each source, and beside these, for each, what was sent last."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import SENT, ExitCode, Sent, World
+from composetasks.observe.engine.host_files import with_volume
+from composetasks.observe.images.listings import Listings, Unreadable
+from composetasks.observe.images.tree import memory_of
+from composetasks.observe.start.jobs import inner_state, read_source
+from composetasks.run.failure import TaskFailure
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+PLACE = "/sent"
+"""Where the volume is mounted to be read and written."""
+SUBPATHS = (1, 45)
+"""The version of the engine's API that mounts have ``subpath`` from (Docker Engine 26)."""
+LISTS = "lists"
+"""Its folder for what was sent."""
+
+
+def key_of(source: str) -> str:
+    """The folder of a source in the volume."""
+    return hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
+
+
+def check_subpaths(client: APIClient) -> None:
+    """Raise TaskFailure, code 6, where the engine can't mount a folder or file of a volume."""
+    said = client.version()
+    if tuple(map(int, str(said.get("ApiVersion")).split("."))) < SUBPATHS:
+        raise TaskFailure(
+            f"the engine ({said.get('Version')}) can't mount a part of a volume, which "
+            "`stack.remote.mounts: send` needs",
+            code=ExitCode.INVALID,
+            hint="Docker Engine 26 or newer can; or build the files into the image (COPY)",
+        )
+
+
+def observe_sent(
+    world: World, sources: Iterable[str], client: APIClient, cache: Path
+) -> dict[str, Sent]:
+    """Those of ``sources`` that the model mounts. Raises TaskFailure, code 6, for one that can't be
+    read."""
+    mounted: dict[str, list[str]] = {}
+    for name, service in world.model.services.items():
+        for entry in service.config.get("volumes") or ():
+            if entry.get("source") == SENT:
+                subpath = str((entry.get("volume") or {}).get("subpath"))
+                mounted.setdefault(subpath.split("/")[0], []).append(name)
+    used = {source: users for source in sources if (users := mounted.get(key_of(source)))}
+    there = _lists(world, client) if used else {}
+    listings = Listings()
+    return {
+        source: _sent(world, source, users, there.get(key_of(source), {}), cache, listings)
+        for source, users in used.items()
+    }
+
+
+def _sent(
+    world: World,
+    source: str,
+    users: Iterable[str],
+    there: Mapping[str, str],
+    cache: Path,
+    listings: Listings,
+) -> Sent:
+    memory = memory_of(cache, SENT, source)
+    try:
+        root, files = read_source(Path(source), inner_state(world.model, source), memory, listings)
+    except Unreadable as error:
+        raise TaskFailure(
+            f"{error.path}, which is to be sent to the engine's host, can't be read: {error.why}",
+            code=ExitCode.INVALID,
+            hint=f"see to it, or do not mount {source}",
+        ) from error
+    here = {path: text for path, text in files.entries().items() if text[0] in "dfl"}
+    sizes = {
+        path: os.lstat(root / path).st_size
+        for path, text in here.items()
+        if text != there.get(path) and text[0] == "f" and os.path.lexists(root / path)
+    }
+    return Sent(key_of(source), str(root), tuple(dict.fromkeys(users)), here, there, sizes)
+
+
+def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:
+    """What was sent, by folder of the volume."""
+    from docker import errors
+
+    volume = world.model.volumes[SENT].name
+    if all(one.name != volume for one in world.engine.volumes):
+        return {}
+    with with_volume(client, volume, PLACE) as container:
+        try:
+            chunks, _ = client.get_archive(container, f"{PLACE}/{LISTS}")
+        except errors.NotFound:
+            return {}
+        content = io.BytesIO(b"".join(chunks))
+    with tarfile.open(fileobj=content) as archive:
+        return {
+            Path(entry.name).stem: json.load(file)
+            for entry in archive
+            if (file := archive.extractfile(entry))
+        }

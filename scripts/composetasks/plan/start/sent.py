@@ -1,0 +1,111 @@
+"""Bind mounts whose sources only this machine has, on an engine of another host: the override by
+which services mount a volume in their place, and what is sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from composetasks.facts import SENT, Evidence, Model, Send, Sent, Service, Step, World
+from composetasks.facts.units import size
+from composetasks.plan.instances.override import Replace
+
+LABEL = "composetasks.sent."
+"""What the labels begin with that hold the digests of single files: a container has the file that
+was there when it was made, and is recreated for another."""
+CONTENTS = {"secrets": "/run/secrets/", "configs": "/"}
+
+
+def override(
+    model: Model,
+    sources: Mapping[str, str],
+    digests: Mapping[str, str],
+    files: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
+    """The override as a mapping for :func:`composetasks.plan.instances.override.dump`. ``sources``
+    gives each source its place in the volume, ``digests`` those of single files, ``files`` the
+    sources of secrets and configs, by kind and name."""
+    services = {
+        name: section
+        for name, service in {**model.inactive, **model.services}.items()
+        if (section := _service(service, sources, digests, files))
+    }
+    return {"services": services, "volumes": {SENT: {}}} if services else {}
+
+
+def _service(
+    service: Service,
+    sources: Mapping[str, str],
+    digests: Mapping[str, str],
+    files: Mapping[str, Any],
+) -> dict[str, Any]:
+    mounts = [
+        (str(entry["source"]), str(entry["target"]), bool(entry.get("read_only")))
+        for entry in service.config.get("volumes") or ()
+        if entry.get("type") == "bind" and entry.get("source") in sources
+    ]
+    section: dict[str, Any] = {}
+    for kind, place in CONTENTS.items():
+        entries = service.config.get(kind) or ()
+        found = {one["source"]: files[kind].get(one["source"]) for one in entries}
+        if any(source in sources for source in found.values()):
+            section[kind] = Replace(
+                dict(one) for one in entries if found[one["source"]] not in sources
+            )
+        for one in entries:
+            if (source := found[one["source"]]) in sources:
+                target = str(one.get("target") or one["source"])
+                path = target if target.startswith("/") else place + target
+                mounts.append((str(source), path, True))
+    if not mounts:
+        return {}
+    section["volumes"] = [
+        {
+            "type": "volume",
+            "source": SENT,
+            "target": target,
+            "read_only": read_only,
+            "volume": {"subpath": sources[source], "nocopy": True},
+        }
+        for source, target, read_only in mounts
+    ]
+    labels = {
+        f"{LABEL}{target}": digests[source] for source, target, _ in mounts if source in digests
+    }
+    return {**section, **({"labels": labels} if labels else {})}
+
+
+def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
+    """A step for each source that ``services`` mount and that is other here than what was sent."""
+    for source, sent in world.sent.items():
+        users = tuple(name for name in sent.services if name in services)
+        changed = tuple(p for p, text in sorted(sent.here.items()) if sent.there.get(p) != text)
+        removed = tuple(sorted(sent.there.keys() - sent.here.keys()))
+        if users and (changed or removed):
+            yield Step(
+                operation=Send(changed, removed),
+                target=source,
+                reason=_reason(sent, changed, removed, world),
+                service=users[0],
+                services=users,
+                because=tuple(_evidence(sent, changed, removed)),
+            )
+
+
+def _reason(sent: Sent, changed: Iterable[str], removed: Collection[str], world: World) -> str:
+    files = [path for path in changed if sent.here[path][0] != "d"]
+    count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
+    told = f"{count} ({size(sum(sent.sizes.values()))})"
+    if not sent.there:
+        return f"{world.away} does not have it: {told}"
+    gone = f", {len(removed)} removed" if removed else ""
+    return f"changed since it was sent to {world.away}: {told}{gone}"
+
+
+def _evidence(sent: Sent, changed: Iterable[str], removed: Iterable[str]) -> Iterator[Evidence]:
+    for path in changed:
+        change = "modified" if path in sent.there else "added"
+        detail = size(sent.sizes[path]) if path in sent.sizes else None
+        yield Evidence(kind="file", path=path, change=change, detail=detail)
+    for path in removed:
+        yield Evidence(kind="file", path=path, change="removed")

@@ -1,0 +1,73 @@
+"""Which bind mounts are mounted from a volume on an engine of another host, since only this machine
+has their sources, and Compose as it is with them: the project's files and one generated override.
+
+``.composetasks/sent/`` has both for each engine. An engine is asked once whether it has a source;
+the answer is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composetasks.facts import Model, World
+from composetasks.run.compose import Compose
+from composetasks.store import files, folder
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+@dataclass(frozen=True)
+class SentMounts:
+    """``place`` is the folder of an engine; the override and the list of sources lie in it."""
+
+    place: Path
+
+    @classmethod
+    def of(cls, kept: Path, address: str) -> SentMounts:
+        return cls(kept / "sent" / hashlib.sha256(address.encode()).hexdigest()[:12])
+
+    @property
+    def sources(self) -> list[str]:
+        """The files and folders that are there still."""
+        kept = folder.read_json(self.place / "sources.json") or {}
+        return [one for one in kept.get("sources", ()) if os.path.exists(one)]
+
+    def add(self, sources: Iterable[str]) -> None:
+        self.place.mkdir(parents=True, exist_ok=True)
+        found = sorted({*self.sources, *sources})
+        folder.write_json(self.place / "sources.json", {"sources": found})
+
+    def compose(self, base: Compose, load: Callable[[], Model]) -> Compose:
+        """Compose with the override, written where it changed; ``load`` gives the model that it is
+        for."""
+        sources = self.sources
+        if not sources:
+            return base
+        from composetasks.observe.engine.sent import key_of
+        from composetasks.plan.instances.override import dump
+        from composetasks.plan.start.sent import override
+
+        model = load()
+        single = {one: os.path.realpath(one) for one in sources if not os.path.isdir(one)}
+        places = {
+            one: f"{key_of(one)}/{os.path.basename(single[one])}" if one in single else key_of(one)
+            for one in sources
+        }
+        digests = {one: hashlib.sha256(Path(one).read_bytes()).hexdigest()[:12] for one in single}
+        text = dump(override(model, places, digests, model.content_files)).lstrip("\n")
+        file = self.place / "compose.override.yaml"
+        if not file.exists() or file.read_text("utf-8", "replace") != text:
+            files.write(file, text.encode())
+        return base.with_files([*map(str, model.files), str(file)], base.project)
+
+    def observed(self, world: World, client: APIClient, cache: Path) -> World:
+        """``world`` with what was sent, and what there is now."""
+        from composetasks.observe.engine.sent import observe_sent
+
+        return replace(world, sent=observe_sent(world, self.sources, client, cache))

@@ -1,0 +1,104 @@
+"""Bind mounts of what only the laptop has: sent to a volume on the engine's host."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tests.engine import busybox
+from tests.faults.own_engine import OwnEngine
+from tests.project import Project
+from tests.reach.ssh_host import SshHost
+
+SETTINGS = "stack: {remote: {mounts: send}}\n"
+COMPOSE = f"""\
+services:
+  web:
+    image: {busybox.TAG}
+    init: true
+    command: [sleep, "1000"]
+    stop_grace_period: 0s
+    volumes: ["./code:/code", "./app.conf:/etc/app.conf:ro"]
+    secrets: [token]
+    configs: [{{source: page, target: /page}}]
+secrets: {{token: {{file: ./token}}}}
+configs: {{page: {{file: ./page}}}}
+"""
+
+
+def sent(project: Project) -> dict[str, list[tuple[str | None, str | None]]]:
+    """What is to be sent: paths with what happened to them, by source."""
+    steps: list[dict[str, Any]] = project.inv("up", "--plan", "--json").document["steps"]
+    return {
+        os.path.relpath(step["target"], project.folder): [
+            (one["path"], one["change"]) for one in step["because"]
+        ]
+        for step in steps
+        if step["action"] == "send"
+    }
+
+
+def run(project: Project, command: str) -> str:
+    ran = project.inv("exec", "web", "sh", "-c", command)
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+def test_what_is_only_here_is_sent_and_then_what_changed(
+    project: Project, engine: OwnEngine, host: SshHost
+) -> None:
+    project.write("code/main.py", "one\n")
+    project.write("code/lib/a b.txt", "kept\n")
+    project.write("code/.git/config", "not sent\n")
+    (project.folder / "code" / "link").symlink_to("main.py")
+    os.chown(project.folder / "code", 1234, 1234)
+    for name in ("app.conf", "token", "page"):
+        project.write(name, f"{name} one\n")
+    project.compose(COMPOSE)
+
+    refused = project.inv("up")
+    assert refused.code == 6
+    assert "`stack.remote.mounts: send`" in refused.err
+    assert not engine.has(project.folder)
+
+    project.write("invoke.yaml", SETTINGS)
+    assert set(sent(project)) == {"code", "app.conf", "token", "page"}
+    started = project.inv("up")
+    assert started.code == 0, started.err
+    assert "app.conf one" not in started.err + started.out
+    read = "cat /code/link '/code/lib/a b.txt' /etc/app.conf /run/secrets/token /page"
+    assert run(project, read) == "one\nkept\napp.conf one\ntoken one\npage one\n"
+    assert run(project, "stat -c %u:%a /code; ls -A /code") == "1234:755\nlib\nlink\nmain.py\n"
+    assert not engine.has(project.folder)
+    [web] = project.inv("status", "--json").document["services"]
+    assert not web["stale"], web["stale_because"]
+
+    before = run(project, "hostname")
+    assert "nothing to do" in project.inv("up").out
+
+    # One file of a folder: that alone, and the container goes on with what it wrote itself.
+    run(project, "echo mine >/code/own")
+    project.write("code/main.py", "two\n")
+    assert sent(project) == {"code": [("main.py", "modified")]}
+    assert project.inv("up").code == 0
+    assert run(project, "cat /code/link /code/own") == "two\nmine\n"
+    assert run(project, "hostname") == before
+
+    (project.folder / "code" / "lib" / "a b.txt").unlink()
+    (project.folder / "code" / "lib").rmdir()
+    assert sent(project) == {"code": [("lib", "removed"), ("lib/a b.txt", "removed")]}
+    assert project.inv("up").code == 0
+    assert run(project, "ls /code") == "link\nmain.py\nown\n"
+
+    # A single file: its container is recreated, which would have the old one for ever.
+    project.write("app.conf", "app.conf two\n")
+    assert sent(project) == {"app.conf": [("app.conf", "modified")]}
+    again = project.inv("up")
+    assert again.code == 0, again.err
+    assert run(project, "cat /etc/app.conf") == "app.conf two\n"
+    assert "nothing to do" in project.inv("up").out
+
+    assert project.inv("down").code == 0
+    assert sent(project) == {}
+    assert project.inv("up").code == 0
+    assert run(project, "cat /code/main.py") == "two\n"
