@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -196,25 +195,18 @@ def test_the_same_checkout_over_a_link_is_the_same(db: Planned, tmp_path: Path) 
     assert linked.plan().steps == ()
 
 
-@pytest.mark.parametrize("runs", [True, False])
-def test_a_checkout_whose_folder_is_gone_is_a_left_over(
-    db: Planned, tmp_path: Path, runs: bool
-) -> None:
-    old = db.copy(tmp_path / "old")
-    old.by_compose("up", "-d")
-    if not runs:
-        old.by_compose("stop")
-    shutil.rmtree(old.folder)
-    name = f"{db.name}-fixed"
-    consent = Consent.YES if runs else Consent.NONE
-    assert next((one.target, one.consent) for one in db.leftovers().steps) == (name, consent)
-    plan = db.plan()
-    assert [(one.action, one.consent) for one in plan.steps] == [
-        (Action.REMOVE_CONTAINER, consent),
-        (Action.CREATE_CONTAINER, Consent.NONE),
+def test_a_project_whose_folder_was_moved_goes_on(db: Planned, tmp_path: Path) -> None:
+    first = db.copy(tmp_path / "first")
+    first.by_compose("up", "-d")
+    first.folder.rename(tmp_path / "moved")
+    moved = Planned(tmp_path / "moved", db.client, db.name)
+    assert moved.plan().steps == moved.leftovers().steps == ()
+    moved.by_compose("stop")
+    assert [(one.action, one.consent) for one in moved.plan().steps] == [
+        (Action.START_CONTAINER, Consent.NONE)
     ]
-    db.do(plan)
-    assert db.plan().steps == ()
+    moved.do(moved.plan())
+    assert moved.plan().steps == ()
 
 
 # --- 4: leftovers of ours ------------------------------------------------------------------

@@ -6,7 +6,7 @@ The finding is made of claims (a container has what a start needs) and of the po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from shlex import quote
 
@@ -148,7 +148,6 @@ def _in_the_way(
         claim
         for claim in (
             *names.claims(world, starting, image_of or images_now(world, starting)),
-            *_adoptions(world, starting),
             *ports.claims(world, starting),
             *addresses.claims(world, starting),
             *networks.claims(world, starting),
@@ -168,17 +167,6 @@ def _in_the_way(
     found += Findings(_broken(world, starting, found.steps))
     found += Findings(_interrupted(world, starting, found.steps))
     return found + Findings(blockers=tuple(ports.blockers(world, starting)))
-
-
-def _adoptions(world: World, starting: tuple[str, ...]) -> Iterator[Claim]:
-    """Containers of a checkout that is gone, which Compose would take for ours by their labels."""
-    for container in world.engine.containers:
-        if (
-            container.service in starting
-            and container.replica
-            and origin(world, container) is Origin.GONE_CHECKOUT
-        ):
-            yield Claim(Kind.SERVICE, container.service, container.service, container)
 
 
 def _other_checkouts(world: World) -> tuple[Blocker, ...]:

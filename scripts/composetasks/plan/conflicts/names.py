@@ -31,10 +31,7 @@ def needed(
     needs it. What stays as it is needs none, whatever it is called now."""
     starting = tuple(services)
     staying = tuple(
-        one
-        for one in world.engine.containers
-        if stage(one) not in (Stage.DEAD, Stage.REMOVING)
-        and origin(world, one) is not Origin.GONE_CHECKOUT
+        one for one in world.engine.containers if stage(one) not in (Stage.DEAD, Stage.REMOVING)
     )
     steps = plan_services(
         replace(world, engine=replace(world.engine, containers=staying)), starting, image_of

@@ -13,7 +13,9 @@ class Origin(enum.Enum):
     BY_HAND = "made by hand (`docker run`) or by a tool"
     OTHER_PROJECT = "made by another Compose project"
     OTHER_CHECKOUT = "made by another checkout with this project's name"
-    GONE_CHECKOUT = "made by a checkout of this project whose folder is gone"
+    GONE_CHECKOUT = (
+        "made by a checkout of this project whose folder is gone, of no service of this model"
+    )
     OTHER_FILES = "made by other Compose files of this project"
     ONE_OFF = "a one-off of `docker compose run`"
     HELPER = "a hook or relay that Compose made for a service"
@@ -50,7 +52,8 @@ def stage(container: Container) -> Stage:
 
 
 def origin(world: World, container: Container) -> Origin:
-    """Who made ``container``. Checkouts are compared by real path."""
+    """Who made ``container``. Checkouts are compared by real path; the services' containers of one
+    that is gone are taken over, as Compose does: the folder was moved, or cloned again."""
     model = world.model
     if container.role is Role.STRANGER:
         return Origin.BY_HAND
@@ -61,7 +64,8 @@ def origin(world: World, container: Container) -> Origin:
     if container.working_dir:
         folder = real_path(world, container.working_dir)
         if folder is None:
-            return Origin.GONE_CHECKOUT
+            adopted = container.replica and container.service in model.services
+            return Origin.OURS if adopted else Origin.GONE_CHECKOUT
         if folder != here(world):
             return Origin.OTHER_CHECKOUT
     if container.role is Role.ONE_OFF:

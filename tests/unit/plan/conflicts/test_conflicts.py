@@ -63,7 +63,7 @@ def made_by(who: Origin, **changes: Any) -> Container:
     elif who is Origin.OTHER_CHECKOUT:
         labels = {WORKING_DIR: "/other"}
     elif who is Origin.GONE_CHECKOUT:
-        labels = {WORKING_DIR: "/gone"}
+        made, labels = "cache", {WORKING_DIR: "/gone"}
     elif who is Origin.ONE_OFF:
         labels = {"com.docker.compose.oneoff": "True"}
     elif who is Origin.HELPER:
@@ -284,12 +284,11 @@ def test_the_folder_in_a_command_is_quoted() -> None:
     assert "--project-directory '/my shop' down" in blocker.hint
 
 
-def test_containers_of_a_checkout_that_is_gone_are_not_adopted() -> None:
-    labels = {WORKING_DIR: "/gone"}
-    running = container("db", name="shop-db-1", labels=labels)
-    [step] = found(seen(model(service("db")), running)).steps
-    assert (step.action, step.consent) == (Action.REMOVE_CONTAINER, Consent.YES)
-    assert "/gone, which is gone" in step.reason
+def test_containers_of_a_checkout_that_is_gone_are_taken_over_as_by_compose() -> None:
+    one = container("db", name="shop-db-1", labels={WORKING_DIR: "/gone"})
+    here = seen(model(service("db")), one)
+    assert origin(here, one) is Origin.OURS
+    assert found(here).steps == ()
 
 
 # --- recreations that broke off -------------------------------------------------------------
