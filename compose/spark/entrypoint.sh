@@ -10,6 +10,15 @@ if [[ ${SPARK_WORKER_CORES:-0} == 0 ]]; then
     export SPARK_WORKER_CORES=$((cores < 4 ? cores : 4))
 fi
 
+# A container on several networks has an address on each, and Spark would be known by any of them: the right one is that
+# by which it reaches its master.
+if [[ ${SPARK_MASTER:-} =~ ^spark://([^:]+) ]]; then
+    until SPARK_LOCAL_HOSTNAME=$(curl -fsS -o /dev/null -w '%{local_ip}' "http://${BASH_REMATCH[1]}:8080/json/"); do
+        sleep 1
+    done
+    export SPARK_LOCAL_HOSTNAME
+fi
+
 if [[ $(id -u) == 0 ]]; then
     for folder in /tmp/.ivy2 /opt/spark/checkpoints; do
         find "$folder" ! -user spark -exec chown -h spark:spark {} + \

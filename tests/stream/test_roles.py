@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 import pytest
 
 from tests.stream.database import Database
 from tests.stream.messages import a_post
-from tests.stream.stack import SERVICES, Stack
+from tests.stream.stack import JOB, SERVICES, Stack
 
 DENIED = (
     ("reader", "INSERT INTO scored_posts (post_id) VALUES ('a')"),
@@ -69,6 +70,45 @@ def test_each_role_has_a_password_of_its_own_and_takes_over_a_new_one(
             assert said_to(stack, "crawler", "SELECT 1") == "1"
     database.migrate()
     assert said_to(stack, "crawler", "SELECT 1") == "1"
+
+
+def test_the_database_and_kafka_are_reached_by_those_alone_that_have_business_there(
+    stack: Stack,
+) -> None:
+    def reached(service: str, target: str, port: int) -> bool:
+        """Whether a connection is made, by the address: that a name is unknown keeps nobody out."""
+        networks: dict[str, Any] = stack.inspect(target)["NetworkSettings"]["Networks"]
+        (address,) = (network["IPAddress"] for network in networks.values())
+        connect = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{port}' && echo connected"
+        return "connected" in stack.compose("exec", "-T", service, "sh", "-c", connect, check=False)
+
+    # `clips` is here what the feed is in the stack.
+    for service in (JOB, "crawler"):
+        assert reached(service, "postgres", 5432), service
+        assert reached(service, "kafka", 9092), service
+    for service, target, port in (
+        ("clips", "postgres", 5432),
+        ("kafka", "postgres", 5432),
+        ("clips", "kafka", 9092),
+        ("postgres", "kafka", 9092),
+    ):
+        assert not reached(service, target, port), (service, target)
+
+
+def test_nobody_comes_in_without_a_role_and_its_password(stack: Stack) -> None:
+    def told(role: str, password: str) -> str:
+        psql = f"psql -qAt -h $(hostname -i) -U {role} -d tiktok_safety_db -c 'SELECT 1' 2>&1"
+        words = ("exec", "-T", "-e", f"PGPASSWORD={password}", "postgres", "sh", "-c")
+        return stack.compose(*words, f"{psql} || true")
+
+    right = stack.passwords["POSTGRES_WRITER_PASSWORD"]
+    assert told("writer", right) == "1\n"
+    for role in ("writer", "reader", "moderator", "crawler", "airflow", "user"):
+        assert "authentication failed" in told(role, "wrong"), role
+        assert "authentication failed" in told(role, right) or role == "writer", role
+    assert "fe_sendauth: no password supplied" in told("writer", "")
+    for role in ("owner", "postgres", "nobody"):
+        assert "authentication failed" in told(role, right), role
 
 
 def test_no_password_is_in_what_the_engine_tells(stack: Stack) -> None:
