@@ -29,6 +29,9 @@ LABELS = {
     "chosen": "false",
     "quiet": "",
 }
+LATE = "no answer within 3 s"
+TRIES = 10
+"""How often it is asked on a machine so busy that others are late as well."""
 COMMANDS = (*SCRIPTS, "absent", "chosen")
 
 
@@ -60,10 +63,16 @@ def test_what_services_tell_is_shown_and_none_of_them_stops_the_rest(
     compose(project)
     assert project.inv("up").code == 0
     with EngineProxy(tmp_path / "engine.sock") as proxy:
-        ran = project.inv("status", "--json", DOCKER_HOST=proxy.address)
-        executed = [one for one in proxy.requests if one.endswith("/exec")]
-    assert ran.code == 0, ran.err
-    services = {one["name"]: one for one in ran.document["services"]}
+        for _ in range(TRIES):
+            already = len(proxy.requests)
+            ran = project.inv("status", "--json", DOCKER_HOST=proxy.address)
+            assert ran.code == 0, ran.err
+            services = {one["name"]: one for one in ran.document["services"]}
+            if [name for name, one in services.items() if one["facts_problem"] == LATE] == [
+                "hangs"
+            ]:
+                break
+        executed = [one for one in proxy.requests[already:] if one.endswith("/exec")]
 
     facts = {name: one["facts"] for name, one in services.items() if one["facts"]}
     assert facts == {
@@ -77,7 +86,7 @@ def test_what_services_tell_is_shown_and_none_of_them_stops_the_rest(
     assert "nowhere" in problems.pop("absent")
     assert "/nowhere was answered with 404" in problems.pop("gone")
     assert problems == {
-        "hangs": "no answer within 3 s",
+        "hangs": LATE,
         "fails": "`sh /facts/fails` exited with code 3: no lag is known",
         "silent": "its answer has no line `name: value`",
         "garbled": "No closing quotation",
@@ -85,7 +94,8 @@ def test_what_services_tell_is_shown_and_none_of_them_stops_the_rest(
     }
     assert len(executed) == len(COMMANDS), executed
 
-    page = project.inv("status").out
+    pages = (project.inv("status").out for _ in range(TRIES))
+    page = next(one for one in pages if one.count("not available") == len(problems) + 2)
     assert "tells: lag 1000, model ab12, of ***, flood x" in page
     assert "fails: facts: not available: `sh /facts/fails` exited with code 3" in page
     assert "quiet:" not in page
