@@ -116,3 +116,13 @@ def test_a_name_in_a_context_that_is_not_utf_8_is_named(project: Project) -> Non
     assert refused.returncode != 0
     project.write("web/Dockerfile", f"FROM {TAG}\nCOPY Dockerfile /web\n")
     assert project.inv("build").code == 0
+
+
+def test_with_streams_that_are_closed_and_another_builder_asked_for(project: Project) -> None:
+    project.compose(WEB.replace(f"image: {TAG}", "build: ./web"))
+    project.write("web/Dockerfile", f"FROM {TAG}\nLABEL x={project.name}\n")
+    words = f"{sys.executable} -m invoke up --no-wait <&- >&- 2>&-"
+    environment = {**project.environment, "DOCKER_BUILDKIT": "0"}
+    done = subprocess.run(["sh", "-c", words], cwd=project.folder, env=environment, check=False)
+    assert done.returncode == 0
+    assert f"{project.name}-web-1" in containers(project)

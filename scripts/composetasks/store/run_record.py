@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from composetasks.store.folder import read_json, write_json
 
@@ -20,7 +20,6 @@ class RunRecord:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._events: IO[str] | None = None
 
     def plan(self, document: Mapping[str, Any]) -> None:
         text = json.dumps(document, indent=1, ensure_ascii=False)
@@ -28,10 +27,8 @@ class RunRecord:
 
     def event(self, document: Mapping[str, Any]) -> None:
         """Add an event, so that it is there whatever becomes of the run."""
-        if self._events is None:
-            self._events = (self.folder / "events.jsonl").open("a", encoding="utf-8")
-        self._events.write(json.dumps(document) + "\n")
-        self._events.flush()
+        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as events:
+            events.write(json.dumps(document) + "\n")
 
     def failure(self, document: Mapping[str, Any], page: str) -> None:
         write_json(self.folder / FAILURE, document)

@@ -47,6 +47,7 @@ def run_verb(
     """Run a verb; raises Invoke's Exit where it does not end with 0."""
     from composetasks.verbs.session import Session
 
+    _open_what_is_closed()
     told = reporter(as_json=as_json, stream=stream)
     folder = project_folder(context)
     session: Session | None = None
@@ -83,6 +84,14 @@ def run_verb(
             gc.freeze()
     if code != ExitCode.OK:
         raise Exit(code=int(code))
+
+
+def _open_what_is_closed() -> None:
+    """Have the streams that the caller closed (`>&-`, some supervisors) lead nowhere: Python has
+    None for such a one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def _told(told: Reporter, failure: TaskFailure) -> ExitCode:

@@ -30,6 +30,8 @@ def definition(
     compose: Sequence[str], services: Sequence[str], cwd: Path, env: Mapping[str, str]
 ) -> Definitions:
     """Compose's bake targets by service. Raises TaskFailure, code 6, with Compose's message."""
+    # With DOCKER_BUILDKIT=0, which is meant for the builder before BuildKit, it prints nothing.
+    env = {**env, "DOCKER_BUILDKIT": "1"}
     try:
         done = process.run([*compose, "build", "--print", *services], cwd=cwd, env=env)
         return definition_of(done.stdout)
