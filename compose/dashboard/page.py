@@ -119,10 +119,10 @@ def posts(wanted: Filter) -> None:
     pages: list[Row | None] = st.session_state.setdefault("pages", [None])
     if st.session_state.get("pages_of") != (wanted, order):
         st.session_state.pages_of, pages[:] = (wanted, order), [None]
-    number = store().count(wanted)
-    rows = store().posts(wanted, order, pages[-1], PAGE_ROWS + 1, number)
+    counted = store().count(wanted)
+    rows = store().posts(wanted, order, pages[-1], PAGE_ROWS + 1, counted)
     shown = rows[:PAGE_ROWS]
-    st.html(f'<p id="found">{at_most(number)} found, page {len(pages)}.</p>')
+    st.html(f'<p id="found">{at_most(sum(counted.values()))} found, page {len(pages)}.</p>')
     if shown:
         st.html(table(shown, link))
     before, after, download = st.columns([1, 1, 2])
@@ -139,7 +139,7 @@ def posts(wanted: Filter) -> None:
     )
     download.download_button(
         f"CSV of these, {CSV_ROWS:,} rows at most",
-        lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS, number)),
+        lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS, counted)),
         "posts.csv",
         "text/csv",
         on_click="ignore",
@@ -189,11 +189,11 @@ def chosen() -> Filter:
         author = st.text_input("Author", key="author", bind="query-params")
         language = st.text_input("Language", key="language", bind="query-params")
         verdict = st.selectbox(
-            "Verdict", ("flagged", "clear", "any"), key="verdict", bind="query-params"
+            "Verdict", (*queries.VERDICTS, "any"), key="verdict", bind="query-params"
         )
         decision = st.selectbox(
             "Decision",
-            ("undecided", *queries.DECISIONS, "any"),
+            (*queries.DECISIONS, "any"),
             key="decision",
             bind="query-params",
         )

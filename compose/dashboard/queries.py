@@ -1,28 +1,37 @@
 """What the page asks the database: statements and their values. Nothing here connects.
 
 Rows are found by an index and paged by key, so that the last page of a million costs what the
-first does. Of many, the index of their order is walked until a page is full; few are found by
-whatever index finds them, and sorted: PostgreSQL can't know how often a word of a caption occurs,
-and would walk past a million others to the one post that has it.
+first does. The indexes have posts in parts by verdict and decision, and a filter is counted in each
+of them. Where it has many, the part is walked in its order until a page is full; where it has few,
+they are found by whatever index finds them, and sorted: PostgreSQL can't know how often a word of
+a caption occurs, and would walk past a million others to the one post that has it.
 """
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 Row = dict[str, Any]
 Query = tuple[str, list[Any]]
+Kind = tuple[bool, str]
+"""Whether posts are flagged, and what was decided on them."""
+Counted = Mapping[Kind, int]
+"""How many posts there are of each kind of which there are any, COUNTED + 1 at most."""
 
-BY_INDEX = ("enable_seqscan", "off")
-"""A setting of PostgreSQL's planner for the page. That takes posts to lie in no order, and would
-count a few hundred decided ones by reading the million before them: they were written last."""
+SETTINGS = (("enable_seqscan", "off"), ("random_page_cost", "1.1"), ("jit", "off"))
+"""Of PostgreSQL's planner for the page. It takes posts to lie in no order, and would count a few
+hundred decided ones by reading the million before them: they were written last. It takes what is
+in memory to be on a disk that turns. And to compile a query of 5 ms takes 200 ms."""
 CHECKS = "verify"
 """Author of the posts that `inv verify` sends: they are nobody's, and in no figure."""
 SLOTS = 40
 """Parts that the time of the newest posts is cut into."""
 COUNTED = 500
 """Posts that are counted one by one, at most."""
-DECISIONS = ("keep", "remove", "unsure")
+VERDICTS = {"flagged": True, "clear": False}
+DECISIONS = ("undecided", "keep", "remove", "unsure")
 HOURS = {"any time": None, "last hour": 1, "last day": 24, "last week": 168}
 ORDERS = {
     "highest score": ("score", "DESC"),
@@ -38,8 +47,8 @@ SELECT kept.posts - checks.posts AS posts, kept.flagged - checks.flagged AS flag
        kept.authors - (checks.posts > 0)::int AS authors,
        (SELECT max(scored_at) FROM scored_posts) AS last_scored,
        (SELECT count(*) FROM (
-            SELECT FROM scored_posts WHERE flagged AND decision IS NULL AND author <> 'verify'
-            LIMIT 501
+            SELECT FROM scored_posts WHERE flagged AND coalesce(decision, 'undecided') = 'undecided'
+            AND author <> 'verify' LIMIT 501
         ) AS counted) AS waiting
 FROM scored_totals AS kept, (
     SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged,
@@ -124,43 +133,56 @@ class Filter:
     hours: int | None = None
 
 
-def posts(
-    wanted: Filter, order: str, after: Row | None = None, limit: int = 25, *, few: bool = False
-) -> Query:
-    """The posts of a filter behind `after`, which is the last one of the page before. `few` says
-    that it has COUNTED at most."""
+def posts(wanted: Filter, order: str, after: Row | None, limit: int, counted: Counted) -> Query:
+    """The posts of a filter, which has as many as were counted, behind `after`: the last one of
+    the page before."""
     column, direction = ORDERS[order]
+    by = f"{column} {direction}, post_id {direction}"
     conditions, values = _conditions(wanted)
-    start = ["SELECT * FROM scored_posts WHERE"]
-    if few:
-        found = [*start, " AND ".join(conditions)]
-        start = ["WITH found AS MATERIALIZED (", *found, ") SELECT * FROM found WHERE"]
-        conditions = ["true"]
     if after is not None:
         compare = "<" if direction == "DESC" else ">"
         conditions.append(f"({column}, post_id) {compare} (%s, %s)")
         values += [after[column], after["post_id"]]
-    by = f"{column} {direction}, post_id {direction}"
-    parts = (
-        "SELECT scored.*, crawled.deleted_at FROM (",
-        *start,
-        " AND ".join(conditions),
-        f"ORDER BY {by} LIMIT %s) AS scored",
-        "LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id ORDER BY",
-        ", ".join(f"scored.{name}" for name in by.split(", ")),
+    parts, given = [], []
+    for kind, number in counted.items():
+        found = f"SELECT post_id, {column} FROM scored_posts WHERE {_where(kind, conditions)}"  # noqa: S608
+        few = number <= COUNTED
+        parts.append(found if few else f"({found} ORDER BY {by} LIMIT %s)")
+        given += values if few else [*values, limit]
+    text = (
+        f"WITH found AS MATERIALIZED ({' UNION ALL '.join(parts)})"  # noqa: S608
+        f" SELECT scored.*, crawled.deleted_at FROM"
+        f" (SELECT post_id FROM found ORDER BY {by} LIMIT %s) AS page"
+        " JOIN scored_posts AS scored ON scored.post_id = page.post_id"
+        " LEFT JOIN crawled_posts AS crawled ON crawled.post_id = page.post_id"
+        f" ORDER BY scored.{column} {direction}, scored.post_id {direction}"
     )
-    return " ".join(parts), [*values, limit]
+    return text, [*given, limit]
 
 
 def count(wanted: Filter) -> Query:
-    """How many there are, COUNTED + 1 at most."""
+    """How many of each kind there are, COUNTED + 1 at most."""
     conditions, values = _conditions(wanted)
-    parts = (
-        "SELECT count(*) AS posts FROM (SELECT FROM scored_posts WHERE",
-        " AND ".join(conditions),
-        "LIMIT %s) AS counted",
+    parts = [
+        f"SELECT {flagged} AS flagged, '{decision}' AS decision, count(*) AS posts FROM (SELECT"  # noqa: S608
+        f" FROM scored_posts WHERE {_where((flagged, decision), conditions)} LIMIT %s) AS counted"
+        for flagged, decision in kinds(wanted)
+    ]
+    return " UNION ALL ".join(parts), [*values, COUNTED + 1] * len(parts)
+
+
+def kinds(wanted: Filter) -> list[Kind]:
+    """What a filter takes, by verdict and decision."""
+    flags = [flag for name, flag in VERDICTS.items() if wanted.verdict in (name, "any")]
+    decided = [name for name in DECISIONS if wanted.decision in (name, "any")]
+    return list(itertools.product(flags, decided))
+
+
+def _where(kind: Kind, conditions: list[str]) -> str:
+    flagged, decision = kind
+    return " AND ".join(
+        [f"flagged = {flagged} AND coalesce(decision, 'undecided') = '{decision}'", *conditions]
     )
-    return " ".join(parts), [*values, COUNTED + 1]
 
 
 def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
@@ -182,11 +204,4 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
         given.append(("score <= %s", wanted.high))
     if wanted.hours is not None:
         given.append(("scored_at >= now() - %s * interval '1 hour'", wanted.hours))
-    if wanted.decision in DECISIONS:
-        given.append(("decision = %s", wanted.decision))
-    plain = []
-    if wanted.verdict != "any":
-        plain.append("flagged" if wanted.verdict == "flagged" else "NOT flagged")
-    if wanted.decision == "undecided":
-        plain.append("decision IS NULL")
-    return [*plain, *(text for text, _ in given)], [value for _, value in given]
+    return [text for text, _ in given], [value for _, value in given]

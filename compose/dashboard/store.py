@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 import queries
-from queries import Filter, Row, Totals
+from queries import Counted, Filter, Row, Totals
 
 SECONDS = 3
 
@@ -61,15 +61,16 @@ class Store:
         return rows[0] if rows else None
 
     def posts(
-        self, wanted: Filter, order: str, after: Row | None, limit: int, number: int
+        self, wanted: Filter, order: str, after: Row | None, limit: int, counted: Counted
     ) -> list[Row]:
-        """One page of a filter, of which :meth:`count` counted `number`. Raises Unavailable."""
-        few = number <= queries.COUNTED
-        return self._read(queries.posts(wanted, order, after, limit, few=few))
+        """One page of a filter, of which :meth:`count` counted so many. Raises Unavailable."""
+        return self._read(queries.posts(wanted, order, after, limit, counted)) if counted else []
 
-    def count(self, wanted: Filter) -> int:
-        """How many posts a filter has, as far as they are counted. Raises Unavailable."""
-        return int(self._read(queries.count(wanted))[0]["posts"])
+    def count(self, wanted: Filter) -> Counted:
+        """How many posts of each kind a filter has, as far as they are counted. Raises
+        Unavailable."""
+        found = self._read(queries.count(wanted))
+        return {(row["flagged"], row["decision"]): row["posts"] for row in found if row["posts"]}
 
     def one(self, post_id: str) -> Row | None:
         """The row of one post. Raises Unavailable."""
@@ -97,7 +98,7 @@ def _pool(role: str, password_file: str, read_only: str) -> Pool:
     settings = (
         ("statement_timeout", f"{SECONDS}s"),
         ("default_transaction_read_only", read_only),
-        queries.BY_INDEX,
+        *queries.SETTINGS,
     )
     options = " ".join(f"-c {name}={value}" for name, value in settings)
     return ConnectionPool(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from tests.stream.stack import Stack
@@ -60,6 +61,10 @@ SOME_DATA = {
         decide('p99', 'unsure', 'me', NULL);
         UPDATE scored_posts SET caption = 'other' WHERE post_id = 'p99';
     """,
+    "0006": """
+        INSERT INTO crawled_feeds VALUES ('http://feed', 3, current_date);
+        UPDATE crawled_posts SET seen_day = 2 WHERE post_id = 'p77';
+    """,
 }
 """What each migration made room for."""
 
@@ -85,6 +90,20 @@ class Database:
         """The one row of a query."""
         found: dict[str, Any] = json.loads(self.run(f"SELECT row_to_json(a) FROM ({query}) a"))
         return found
+
+    def json(self, statements: str) -> list[Any]:
+        """What statements print that give JSON alone, one value after another."""
+        text, found, at = self.run(statements).strip(), [], 0
+        while at < len(text):
+            value, end = json.JSONDecoder().raw_decode(text, at)
+            found.append(value)
+            at = len(text) - len(text[end:].lstrip())
+        return found
+
+    def all(self, asked: Iterable[str]) -> list[list[dict[str, Any]]]:
+        """The rows of each query."""
+        rows = "SELECT coalesce(json_agg(a), '[]') FROM ({}) a;"
+        return self.json("".join(rows.format(query) for query in asked))
 
     def migrate(self) -> None:
         """Runs the stack's own service on it."""

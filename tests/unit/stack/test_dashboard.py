@@ -92,20 +92,41 @@ def test_a_threshold_flags_what_has_its_score_or_more() -> None:
     assert "Scores of the newest 8 posts: 1 of them flagged" in charts.histogram(scores, 0.29)
 
 
-@pytest.mark.parametrize("few", [True, False])
-def test_a_filter_is_conditions_and_values_that_stand_apart(few: bool) -> None:
+def test_a_filter_is_conditions_and_values_that_stand_apart() -> None:
     wanted = Filter(EVIL, " @mai ", "vi", "any", "keep", low=0.2, high=0.9, hours=24)
-    text, values = queries.posts(wanted, "oldest", a_row(), limit=7, few=few)
-    assert values == [EVIL, "mai", "vi", 0.2, 0.9, 24, "keep", WHEN, "p1", 7]
-    assert text.count("%s") == len(values)
-    assert "evil" not in text
-    assert "(scored_at, post_id) > (%s, %s)" in text
-    assert "ORDER BY scored_at ASC, post_id ASC LIMIT %s" in text
+    given = [EVIL, "mai", "vi", 0.2, 0.9, 24]
+    counted = queries.count(wanted)
+    assert counted[1] == [*given, queries.COUNTED + 1] * 2
+    many = {(True, "keep"): queries.COUNTED + 1, (False, "keep"): queries.COUNTED}
+    listed = queries.posts(wanted, "oldest", a_row(), 7, many)
+    assert listed[1] == [*given, WHEN, "p1", 7, *given, WHEN, "p1", 7]
+    for text, values in (counted, listed):
+        assert text.count("%s") == len(values)
+        assert "evil" not in text
+    walked, sorted_then = listed[0].split(" UNION ALL ")
+    assert "(scored_at, post_id) > (%s, %s)" in walked
+    assert walked.endswith("ORDER BY scored_at ASC, post_id ASC LIMIT %s)")
+    assert sorted_then.partition(")")[0].count("LIMIT") == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kinds"),
+    [
+        (Filter(), [(True, "undecided")]),
+        (Filter(decision="keep", verdict="any"), [(True, "keep"), (False, "keep")]),
+        (Filter(decision="any", verdict="clear"), [(False, one) for one in queries.DECISIONS]),
+    ],
+)
+def test_a_filter_is_counted_in_the_parts_of_the_indexes_that_it_takes(
+    wanted: Filter, kinds: list[queries.Kind]
+) -> None:
+    assert queries.kinds(wanted) == kinds
+    assert queries.count(wanted)[0].count("SELECT count(*)") == 0
+    assert queries.count(wanted)[0].count("count(*) AS posts") == len(kinds)
 
 
 def test_posts_of_checks_are_in_no_list_unless_they_are_asked_for() -> None:
     text, values = queries.count(Filter())
-    assert text.startswith("SELECT count(*) AS posts FROM (SELECT FROM scored_posts WHERE flagged")
     assert "author <> %s" in text
     assert values == [queries.CHECKS, queries.COUNTED + 1]
     assert "author = %s" in queries.count(Filter(author="verify"))[0]
