@@ -10,7 +10,6 @@ from invoke import Call, Executor
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
 from composetasks.tasks.adapter import context_of
-from composetasks.tasks.run_verb import run_verb
 from composetasks.tasks.verb_task import VerbTask
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ def refuse_wrong_words(executor: Executor, calls: list[Call]) -> None:
     for call in calls if len(calls) > 1 else ():
         words = [word for name in SERVICES for word in call.kwargs.get(name) or ()]
         if words and isinstance(call.task, VerbTask):
+            from composetasks.tasks.run_verb import run_verb
             from composetasks.verbs.session import Options
 
             run_verb(

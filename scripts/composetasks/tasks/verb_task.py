@@ -14,7 +14,6 @@ from composetasks.facts import ExitCode
 from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure
 from composetasks.tasks.adapter import COMMAND, after_dashes
-from composetasks.tasks.run_verb import run_verb
 
 if TYPE_CHECKING:
     from composetasks.verbs.session import Options
@@ -92,6 +91,9 @@ def verb_task(
                 dashes = ["--"] if tail and arguments[COMMAND] else []
                 arguments[COMMAND] += (*dashes, *tail)
             only_plan = bool(flags.get("plan"))
+            # Neither the list of tasks nor a shell's completion needs what runs one.
+            from composetasks.tasks.run_verb import run_verb
+
             lines = bool(arguments[stream]) if isinstance(stream, str) else stream
             run_verb(
                 context,

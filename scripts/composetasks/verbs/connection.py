@@ -27,11 +27,11 @@ class Connection:
     def client(self) -> APIClient:
         """A client for the engine, which is watched from then on: where it falls silent, the run
         ends whatever it waits for."""
-        from composetasks.observe.engine.inventory import connect
+        from composetasks.observe.engine.inventory import client_of
         from composetasks.observe.engine.liveness import Pulse
 
         seconds = self.settings.engine_timeout
-        client = connect(seconds)
+        client = client_of(seconds)
         self.pulse = Pulse(client, seconds, signals.engine_silent)
         return client
 

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from composetasks.facts import EnvFile, Environment, Reading, Variable
 from composetasks.run.masking import MASK, mask, masked, secret, secrets, spellings
-from composetasks.run.secret_values import declared, parts, secret_name
+from composetasks.run.secret_values import (
+    OF_A_KIND,
+    declared,
+    parts,
+    secret_name,
+    token_patterns,
+)
 
 SECRET = 'hunter2 "$x\\y'
 
@@ -228,3 +234,23 @@ def test_a_health_check_says_its_password_in_its_program_s_own_way(check: str, f
 )
 def test_a_health_check_without_a_password_has_no_secret(check: str) -> None:
     assert set(declared({"healthcheck": {"test": ["CMD-SHELL", check]}})) == set()
+
+
+@given(st.sampled_from(token_patterns()).flatmap(st.from_regex))
+def test_what_may_be_a_token_is_told_without_the_patterns(text: str) -> None:
+    assert OF_A_KIND.search(text)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "4d3f6a0c1b9e4f7d8a2b5c6d7e8f9012",
+        "b54414d9e2c07a1f6b8d3e5f7a9c0b1d2e3f4a5b",
+        "test_a_start_with_nothing_to_d0",
+        "rust-1.80.0-x86_64-unknown-linux-gnu",
+        "ssh-4bQ3kz8hyzRj",
+        "ip-10-0-17-4.eu-central-1.compute.internal",
+    ],
+)
+def test_a_long_word_of_no_kind_needs_no_patterns(word: str) -> None:
+    assert not OF_A_KIND.search(word)

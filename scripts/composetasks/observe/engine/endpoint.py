@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
+DEFAULT = "unix:///var/run/docker.sock"
 WITHOUT_TLS = ("unix://", "ssh://", "npipe://", "fd://")
 """The addresses that certificates mean nothing to."""
 
@@ -50,8 +51,6 @@ class Endpoint:
 
 def chosen() -> Endpoint:
     """The engine in force."""
-    from docker.constants import DEFAULT_UNIX_SOCKET
-
     host = os.environ.get("DOCKER_HOST", "")
     name = "" if host else _context_name()
     if name:
@@ -61,7 +60,7 @@ def chosen() -> Endpoint:
     encrypted = verified or bool(os.environ.get("DOCKER_TLS"))
     folder = Path(os.environ.get("DOCKER_CERT_PATH") or _home())
     if not host:
-        return Endpoint("the default", DEFAULT_UNIX_SOCKET.replace("http+", ""))
+        return Endpoint("the default", DEFAULT)
     if not encrypted or host.startswith(WITHOUT_TLS):
         return Endpoint("DOCKER_HOST", host)
     return Endpoint("DOCKER_HOST", host, folder, verified)

@@ -7,11 +7,12 @@ import re
 import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE
 from composetasks.observe.engine.endpoint import chosen, of_context
+from composetasks.observe.engine.local import LocalClient, takes_connections
 from composetasks.run import process, ssh_link
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
@@ -60,6 +61,15 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> APIClient:
     if away and not context:
         process.surround({"DOCKER_HOST": address})
     return client
+
+
+def client_of(seconds: float) -> APIClient:
+    """A client for the engine in force, which connects as :func:`connect` does; where that is on
+    this machine, not before it is asked for more than lists."""
+    address = chosen().address
+    if not takes_connections(address, seconds):
+        return connect(seconds)
+    return cast("APIClient", LocalClient(address, seconds, partial(connect, seconds)))
 
 
 def _unreachable(why: str, where: str) -> TaskFailure:
@@ -178,11 +188,11 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
 def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
     """Whether the labels of Compose are those of a container that the image is a commit of. One of
     them is the id of the image a container is made of: that no image can carry of itself."""
-    from docker import errors
-
     made_of = labels.get(IMAGE)
     if not made_of or made_of == image:
         return False
+    from docker import errors
+
     untyped: Any = client
     try:
         record = untyped.inspect_image(image)

@@ -38,9 +38,10 @@ class Pulse:
         self._thread.join(LAST_ANSWER_SECONDS)
 
     def _ask(self) -> None:
-        import requests
-
         while not self._over.wait(min(INTERVAL, self._seconds)):
+            # Not before: a task that ends sooner needs no more than lists of the engine.
+            import requests
+
             try:
                 self._client.get(f"{self._client.base_url}/_ping", timeout=self._seconds).close()
             except requests.exceptions.Timeout:

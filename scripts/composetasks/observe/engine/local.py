@@ -1,0 +1,113 @@
+"""The engine on this machine, asked for its lists without the Docker SDK: importing that takes
+longer than all else that a task does which finds nothing to do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from composetasks.run import waiting
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+SOCKET = "unix://"
+
+
+def takes_connections(address: str, seconds: float) -> bool:
+    """Whether an address is that of a socket of this machine on which somebody listens."""
+    if not address.startswith(SOCKET):
+        return False
+    with socket.socket(socket.AF_UNIX) as tried:
+        tried.settimeout(seconds)
+        try:
+            tried.connect(address.removeprefix(SOCKET))
+        except OSError:
+            return False
+    return True
+
+
+class LocalClient:
+    """Answers what all of a task's questions begin with by itself. Everything else the SDK's client
+    does, which ``load`` makes then; what can't be answered here too, for that says what is wrong.
+    """
+
+    base_url = "http+docker://localhost"
+    """What the SDK calls every socket of this machine."""
+
+    def __init__(self, address: str, seconds: float, load: Callable[[], APIClient]) -> None:
+        self._path, self._seconds, self._load = address.removeprefix(SOCKET), seconds, load
+
+    @cached_property
+    def sdk(self) -> Any:
+        return self._load()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sdk, name)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that the SDK's client waits for an answer."""
+        return float(self.sdk.timeout)
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self.sdk.timeout = seconds
+
+    def close(self) -> None:
+        if "sdk" in vars(self):
+            self.sdk.close()
+
+    def containers(self, **asked: Any) -> Any:
+        if asked != {"all": True}:
+            return self.sdk.containers(**asked)
+        return self._list("/containers/json?all=1", lambda: self.sdk.containers(**asked))
+
+    def images(self) -> Any:
+        return self._list("/images/json", lambda: self.sdk.images())
+
+    def networks(self, **asked: Any) -> Any:
+        if asked:
+            return self.sdk.networks(**asked)
+        return self._list("/networks", lambda: self.sdk.networks())
+
+    def volumes(self, **asked: Any) -> Any:
+        if asked:
+            return self.sdk.volumes(**asked)
+        return self._list("/volumes", lambda: self.sdk.volumes())
+
+    def _list(self, path: str, otherwise: Callable[[], Any]) -> Any:
+        """What the engine answers to a path without a version, which means its newest, as it does
+        for the SDK's client. Raises TimeoutError."""
+        asked = f"GET {path.partition('?')[0]}"
+        patience = min(waiting.ENGINE_SECONDS, self._seconds / 2)
+        connection = _Connection(self._path, self._seconds)
+        try:
+            with waiting.on(f"the engine ({asked})", patience):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                text = answer.read()
+        except TimeoutError as error:
+            raise TimeoutError(f"no answer to {asked} within {self._seconds:g} s") from error
+        except (OSError, http.client.HTTPException):
+            return otherwise()
+        finally:
+            connection.close()
+        return json.loads(text) if answer.status == http.HTTPStatus.OK else otherwise()
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a socket of this machine."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
