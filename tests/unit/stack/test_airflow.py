@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -48,6 +49,28 @@ class Airflow(ModuleType):
     def task(self, act: Any) -> Any:
         self.tasks.append(act)
         return lambda: None
+
+
+TELLS = """
+import multiprocessing, os, run, signal, sys
+def tell(word):
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    name = multiprocessing.current_process().name
+    print(word, name, os.getsid(0) == os.getpid(), len(blocked), flush=True)
+    sys.exit(7)
+signal.pthread_sigmask(signal.SIG_BLOCK, (*run.STOP, signal.SIGCHLD))
+part = run.start(tell, "scheduler")
+part.join()
+print(part.exitcode)
+"""
+
+
+def test_a_part_of_airflow_takes_signals_as_a_program_of_its_own() -> None:
+    """By another name than MainProcess the scheduler takes no notice of a stop."""
+    environment = {**os.environ, "PYTHONPATH": str(COMPOSE / "airflow")}
+    argv = [sys.executable, "-c", TELLS]
+    told = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["scheduler", "MainProcess", "True", "0", "7"]
 
 
 @pytest.mark.parametrize(("minutes", "every"), [("", 5), ("2", 2)])
