@@ -13,8 +13,8 @@ STEPS = 20
 
 
 def measured(scores: Scores, unsafe: Labels, threshold: float) -> dict[str, Any]:
-    """Precision and recall at the threshold, the areas under the ROC and the precision-recall
-    curve, and the mean squared error (Brier). None where there is nothing to divide by."""
+    """Precision and recall at the threshold, and the mean squared error (Brier). None where there
+    is nothing to divide by."""
     flagged = scores >= threshold
     hits = int((flagged & unsafe).sum())
     return {
@@ -23,27 +23,28 @@ def measured(scores: Scores, unsafe: Labels, threshold: float) -> dict[str, Any]
         "flagged": int(flagged.sum()),
         "precision": _share(hits, int(flagged.sum())),
         "recall": _share(hits, int(unsafe.sum())),
-        "roc_auc": _roc_auc(scores, unsafe),
-        "pr_auc": _average_precision(scores, unsafe),
         "brier": round(float(((scores - unsafe) ** 2).mean()), 4),
     }
 
 
-def curve(scores: Scores, unsafe: Labels) -> list[dict[str, Any]]:
-    """What each threshold would flag: the points of both curves."""
-    points = []
+def told_apart(scores: Scores, unsafe: Labels) -> dict[str, Any]:
+    """The ROC and the precision-recall curve, as points at some thresholds, and the areas under
+    them, of all thresholds. None where there is nothing to divide by."""
+    points: dict[str, list[float | None]] = {
+        name: [] for name in ("threshold", "precision", "recall", "false_positives")
+    }
     for step in range(STEPS + 1):
         flagged = scores >= step / STEPS
-        points.append(
-            {
-                "threshold": step / STEPS,
-                "flagged": int(flagged.sum()),
-                "precision": _share(int((flagged & unsafe).sum()), int(flagged.sum())),
-                "recall": _share(int((flagged & unsafe).sum()), int(unsafe.sum())),
-                "false_positives": _share(int((flagged & ~unsafe).sum()), int((~unsafe).sum())),
-            }
-        )
-    return points
+        hits = int((flagged & unsafe).sum())
+        points["threshold"].append(step / STEPS)
+        points["precision"].append(_share(hits, int(flagged.sum())))
+        points["recall"].append(_share(hits, int(unsafe.sum())))
+        points["false_positives"].append(_share(int(flagged.sum()) - hits, int((~unsafe).sum())))
+    return {
+        "roc_auc": _roc_auc(scores, unsafe),
+        "pr_auc": _average_precision(scores, unsafe),
+        "curve": points,
+    }
 
 
 def show(metrics: dict[str, Any]) -> None:

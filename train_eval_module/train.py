@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ import numpy as np
 import sentencepiece
 import torch
 from architectures import ClipModel, TextModel, TextShape
-from evaluate import curve, measured, show
+from evaluate import measured, show, told_apart
 from make_clips import draw, write_mp4
 from make_sample import AUTHORS, SAMPLE, UNSAFE
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def main() -> None:
     models = Models(ModelFiles(manifest, files, ""))
     manifest["metrics"] = evaluate(models, exponent, held_out, *clips["test"])
     manifest["training"] = training()
-    (HERE / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    (HERE / MANIFEST).write_text(as_text(manifest), encoding="utf-8")
     show(manifest["metrics"])
     digest = read_model_files(HERE).digest
     print(f"models {digest}, trained in {time.monotonic() - started:.0f} s")
@@ -373,30 +374,40 @@ def evaluate(
     reads = np.array([post["topic"] in UNSAFE for post in posts])
     unsafe = np.array([is_unsafe(post) for post in posts])
 
-    def split_by(name: str, scores: Scores, wanted: NDArray[np.bool_]) -> dict[str, Any]:
-        found = {}
-        for value in sorted({post[name] for post in posts}):
-            some = np.array([post[name] == value for post in posts])
-            found[value] = measured(scores[some], wanted[some], POLICY.threshold)
-        return found
+    topics = np.array([post["topic"] for post in posts])
+    languages = np.array([post["language"] for post in posts])
+
+    def figures(scores: Scores, wanted: NDArray[np.bool_]) -> dict[str, Any]:
+        return {**measured(scores, wanted, POLICY.threshold), **told_apart(scores, wanted)}
+
+    def of_class(topic: str, scores: Scores, wanted: NDArray[np.bool_]) -> dict[str, Any]:
+        """A class is all unsafe, or all harmless but for some clips: how well it is told apart is
+        seen against all posts of the other side."""
+        some, side = topics == topic, topic in UNSAFE
+        both = (wanted != side) | some & (wanted == side)
+        return {
+            **measured(scores[some], wanted[some], POLICY.threshold),
+            **told_apart(scores[both], wanted[both]),
+        }
 
     def told_of(scores: Scores, wanted: NDArray[np.bool_]) -> dict[str, Any]:
         return {
-            **measured(scores, wanted, POLICY.threshold),
-            "by_language": split_by("language", scores, wanted),
-            "by_class": split_by("topic", scores, wanted),
-            "curve": curve(scores, wanted),
+            **figures(scores, wanted),
+            "by_language": {
+                str(name): figures(scores[languages == name], wanted[languages == name])
+                for name in np.unique(languages)
+            },
+            "by_class": {
+                str(name): of_class(str(name), scores, wanted) for name in np.unique(topics)
+            },
         }
 
     feed, of_feed = feed_scores(models, exponent)
     return {
         "text": told_of(text, reads),
-        "video": {
-            **measured(video, labels.numpy() > 0, POLICY.threshold),
-            "curve": curve(video, labels.numpy() > 0),
-        },
+        "video": figures(video, labels.numpy() > 0),
         "fusion": told_of(both, unsafe),
-        "feed": {**measured(feed, of_feed[1], POLICY.threshold), "unlike_the_clip": of_feed[0]},
+        "feed": {**figures(feed, of_feed[1]), "unlike_the_clip": of_feed[0]},
     }
 
 
@@ -428,6 +439,12 @@ def feed_drawer(folder: Path) -> Callable[[str, str, Path], None]:
     specification.loader.exec_module(script)
     drawer: Callable[[str, str, Path], None] = script.write_clip
     return drawer
+
+
+def as_text(manifest: dict[str, Any]) -> str:
+    """JSON with lists of plain values on a line each."""
+    text = json.dumps(manifest, indent=1)
+    return re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def told(content: bytes) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import charts
+import curves
+import quality
 import queries
 import review
 from card import card, how_scored, sign, trail
 from connection import store
 from listing import as_csv, table
-from quality import measured
 from queries import Filter, Row
 from store import Overview, Unavailable
 
@@ -173,7 +174,21 @@ def reviewed(wanted: Filter) -> None:
 def models() -> None:
     """How good the models in use are."""
     found = store().models()
-    st.html(measured(found) if found else "<p>No job has used any models yet.</p>")
+    if found is None:
+        st.html("<p>No job has used any models yet.</p>")
+        return
+    st.html(quality.told(found))
+    parts = quality.measured(found)
+    if not parts:
+        st.html("<p>Their manifest tells no figures of them.</p>")
+        return
+    names = list(dict.fromkeys(name for groups in parts.values() for name in groups))
+    group = st.selectbox("Curves of", names, key="group", bind="query-params")
+    for title, groups in parts.items():
+        st.html(quality.table(title, groups))
+        if group in groups:
+            # st.html takes SVG out; there is no text here but words of ours, escaped ones apart.
+            st.markdown(curves.drawn(f"{title}, {group}", groups[group]), unsafe_allow_html=True)
 
 
 def link(post_id: str) -> str:

@@ -13,6 +13,8 @@ PARTS = {
     "video": "The clip alone",
     "feed": "This stack's own feed, of which nothing was learned",
 }
+Figures = Mapping[str, Any]
+ALL = "all"
 GROUPS = {"by_language": "language", "by_class": "class"}
 FIGURES = {
     "count": "posts",
@@ -24,37 +26,44 @@ FIGURES = {
 }
 
 
-def measured(models: Row) -> str:
-    """What the training script measured on what it had held out. Any folder with a manifest may
-    stand there: of another form there is nothing to show."""
-    metrics = models["metrics"]
-    known = metrics if isinstance(metrics, dict) else {}
-    tables = [_table(title, known[part]) for part, title in PARTS.items() if known.get(part)]
-    told = "".join(tables) or "<p>Their manifest tells no figures of them.</p>"
+def told(models: Row) -> str:
+    """Which models these are."""
     return (
         f"<p>Models <code>{escape(models['model'])}</code>, in use since"
-        f" {moment(models['used_at'])}. Measured on posts that they were not trained on.</p>{told}"
+        f" {moment(models['used_at'])}. Measured on posts that they were not trained on.</p>"
     )
 
 
-def _table(title: str, part: object) -> str:
+def measured(models: Row) -> dict[str, dict[str, Figures]]:
+    """What the training script measured on what it had held out: by part, and in it by group. Any
+    folder with a manifest may stand there: of another form there is nothing to show."""
+    metrics = models["metrics"]
+    known = metrics if isinstance(metrics, dict) else {}
+    parts = {title: dict(_groups(known.get(part))) for part, title in PARTS.items()}
+    return {title: groups for title, groups in parts.items() if groups}
+
+
+def table(title: str, groups: Mapping[str, Figures]) -> str:
+    """The figures of each group."""
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in ("of", *FIGURES.values()))
     body = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(f"<td>{_number(figures.get(key))}</td>" for key in FIGURES)
         + "</tr>"
-        for name, figures in _lines(part)
+        for name, figures in groups.items()
     )
     return (
-        f'<div class="scrolls"><table class="posts quality"><caption>{escape(title)}</caption>'
+        f'<div class="scrolls" role="region" tabindex="0" aria-label="{escape(title)}">'
+        f'<table class="posts quality"><caption>{escape(title)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _lines(part: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _groups(part: object) -> Iterator[tuple[str, Figures]]:
     if not isinstance(part, dict):
         return
-    yield "all", part
+    if part:
+        yield ALL, part
     for group, word in GROUPS.items():
         several = part.get(group)
         for name, figures in several.items() if isinstance(several, dict) else ():

@@ -105,7 +105,7 @@ def services() -> Iterator[Page]:
 
 @pytest.fixture
 def page(services: Page) -> Page:
-    """An empty table, and nobody looks at the page yet."""
+    """Empty tables, and nobody looks at the page yet."""
     services.browser.go("about:blank")
-    services.sql("TRUNCATE scored_posts, decisions")
+    services.sql("TRUNCATE scored_posts, decisions, scoring_models")
     return services

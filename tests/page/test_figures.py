@@ -48,7 +48,6 @@ def test_rows_are_told_to_prometheus_and_to_people_and_their_absence_too(page: P
 
 
 def test_how_good_the_models_are_can_be_read_by_language_and_class(page: Page) -> None:
-    page.sql("TRUNCATE scoring_models")
     page.open("?view=Models")
     page.wait_for(lambda: "No job has used any models" in page.browser.text(), "there are none")
     manifest = json.loads((ROOT / "train_eval_module" / "manifest.json").read_text())
@@ -72,6 +71,21 @@ def test_how_good_the_models_are_can_be_read_by_language_and_class(page: Page) -
     for name, found in groups.items():
         assert shown[name][0] == str(found["count"])
         assert shown[name][2:4] == [f"{found[key]:.3f}" for key in ("precision", "recall")]
-    assert shown["class dare"][4] == "—"
+        assert shown[name][4:6] == [f"{found[key]:.3f}" for key in ("roc_auc", "pr_auc")]
+    drawn = "return [...document.querySelectorAll('.curves title')].map(e => e.textContent)"
+    assert page.browser.run(drawn) == [
+        f"{curve}, {part}, all"
+        for part in (
+            "Caption and clip together",
+            "The caption alone",
+            "The clip alone",
+            "This stack's own feed, of which nothing was learned",
+        )
+        for curve in ("ROC curve", "Precision-recall curve")
+    ]
+    page.open("?view=Models&group=class+dare")
+    page.wait_for(
+        lambda: "class dare" in "".join(page.browser.run(drawn)), "those of a class can be chosen"
+    )
     low = {text: r for text, r in page.browser.contrasts().items() if r < LEAST_CONTRAST}
     assert not low

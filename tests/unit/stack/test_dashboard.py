@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 import charts
+import curves
+import quality
 import queries
 from card import card, moment, sign, trail
 from clips import clip, inside
 from listing import as_csv, table
-from quality import measured
 from queries import Filter
 
 EVIL = '=1+1 <b>[x](http://evil)</b>"'
@@ -148,11 +150,57 @@ def test_only_a_clip_of_the_hosts_named_is_fetched(monkeypatch: pytest.MonkeyPat
 def test_the_figures_of_models_are_shown_whatever_their_manifest_holds() -> None:
     figures = {"count": 1200, "unsafe": 3, "precision": 0.75, "recall": 1.0, "roc_auc": None}
     metrics = {"fusion": {**figures, "by_language": {EVIL: figures}, "by_class": {"dare": 7}}}
-    shown = measured({"model": EVIL, "metrics": metrics, "used_at": WHEN})
+    row = {"model": EVIL, "metrics": metrics, "used_at": WHEN}
+    ((title, groups),) = quality.measured(row).items()
+    assert list(groups) == ["all", f"language {EVIL}"]
+    shown = quality.told(row) + quality.table(title, groups)
     assert "<b>[" not in shown
     assert "<td>1,200</td><td>3</td><td>0.750</td><td>1.000</td><td>—</td><td>—</td>" in shown
     assert shown.count('<th scope="row">') == 2
-    others: list[Any] = [None, [], 7, {"fusion": "good"}, {"text": {"by_class": []}}]
+    others: list[Any] = [None, [], 7, {}, {"fusion": "good"}, {"text": {}}]
     for other in others:
-        assert "<b>[" not in measured({"model": "m", "metrics": other, "used_at": WHEN})
-    assert "tells no figures" in measured({"model": "m", "metrics": None, "used_at": WHEN})
+        assert quality.measured({**row, "metrics": other}) == {}
+
+
+def test_a_curve_has_its_points_as_a_line_as_words_and_as_a_table() -> None:
+    curve = {
+        "threshold": [0, 0.5, 1],
+        "precision": [0.5, 0.75, None],
+        "recall": [1, 0.5, 0],
+        "false_positives": [1, 0.25, 0],
+    }
+    shown = curves.drawn(f"a\n\n{EVIL}", {"roc_auc": 0.875, "curve": curve})
+    assert "<b>[" not in shown
+    assert "\n" not in shown
+    roc, precision = re.findall('points="(.*?)"', shown)
+    assert roc == "200.0,0.0 50.0,100.0 0.0,200.0"
+    assert precision == "200.0,100.0 100.0,50.0"
+    assert "Area 0.875. from 0.00 on false positives 1.00, recall 1.00" in shown
+    assert "<td>0.50</td><td>0.75</td><td>0.50</td><td>0.25</td>" in shown
+    assert "<td>1.00</td><td>—</td><td>0.00</td><td>0.00</td>" in shown
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        None,
+        [{"threshold": 0.5}],
+        {"threshold": [0.5], "precision": [1], "recall": [1]},
+        {"threshold": [0.5], "precision": [1], "recall": [1], "false_positives": []},
+        {"threshold": [0.5], "precision": [1], "recall": ["<b>"], "false_positives": [1]},
+        {"threshold": [0.5], "precision": [1], "recall": [7], "false_positives": [1]},
+        {"threshold": [], "precision": [], "recall": [], "false_positives": []},
+    ],
+)
+def test_a_curve_that_makes_no_sense_is_not_drawn(curve: Any) -> None:
+    assert curves.drawn("all", {"curve": curve}) == ""
+
+
+def test_a_curve_of_one_side_alone_says_so() -> None:
+    curve = {
+        "threshold": [0, 1],
+        "precision": [None, None],
+        "recall": [None, None],
+        "false_positives": [1, 0],
+    }
+    assert curves.drawn("all", {"curve": curve}).count("there is nothing to compare") == 2
