@@ -303,6 +303,9 @@ def page(session: nox.Session) -> None:
     """The dashboard in a real browser, with a PostgreSQL and the feed's clips beside it."""
     install(session, "test")
     install_compose(session)
+    session.install(
+        *("--quiet", "--no-deps", "--require-hashes", "--requirement", str(LOCKS / "page.txt"))
+    )
     pytest(session, "tests/page", workers="0")
 
 
@@ -361,6 +364,7 @@ def lock(session: nox.Session) -> None:
         ("audit", "3.10", ("--group", "audit", *dev)),
         ("test", "3.10", (project, "--group", "test", *dev)),
         ("types", "3.10", (project, "--group", "types", *test)),
+        ("page", "3.10", ("--no-deps", "--group", "page")),
         ("compose", "3.11", ("--group", "compose")),
         ("compose-5.3", "3.11", ("--group", "compose-5-3")),
         ("compose-5.5", "3.11", ("--group", "compose-5-5")),

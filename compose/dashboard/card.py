@@ -32,7 +32,7 @@ def card(row: Row) -> str:
         f'<article class="post-card {verdict}" data-post-id="{post_id}"',
         f' data-score="{row["score"]:.6f}" data-verdict="{verdict}"',
         f' data-decision="{escape(row["decision"] or "")}">',
-        f'<span class="verdict">{verdict}</span><h2>{escape(row["caption"])}</h2>',
+        f'<span class="verdict">{verdict}</span><h2 dir="auto">{escape(row["caption"])}</h2>',
         f'<p class="who">{who}</p>',
         _bar("text", row["text_score"]),
         _bar("video", row["video_score"]),

@@ -47,11 +47,12 @@ def _line(row: Row, link: Callable[[str], str]) -> str:
     verdict = "flagged" if row["flagged"] else "clear"
     video = "none" if row["video_score"] is None else f"{row['video_score']:.2f}"
     gone = "" if row["deleted_at"] is None else f"<br>gone {moment(row['deleted_at'])}"
+    address = escape(link(row["post_id"]))
     cells = (
         f"<b>{row['score']:.2f}</b>",
         f'<span class="{verdict}"><span class="verdict">{verdict}</span></span>',
         escape(row["decision"] or "—"),
-        f'<a href="{escape(link(row["post_id"]))}" target="_self">{escape(row["caption"])}</a>',
+        f'<a href="{address}" target="_self" dir="auto">{escape(row["caption"])}</a>',
         f"@{escape(row['author'])}",
         escape(row["language"]),
         f"{row['text_score']:.2f}",

@@ -95,7 +95,7 @@ def figures(found: Overview, newest: Row) -> str:
     numbers = (
         ("Posts scored", f"{totals.posts:,}", f"by {totals.authors:,} authors"),
         ("Flagged", f"{totals.flagged:,}", share),
-        ("To review", at_most(totals.waiting), "flagged, and nobody has decided"),
+        ("To review", at_most(totals.waiting), "flagged, undecided"),
         ("Average score", average, "0 is harmless, 1 is not"),
         ("Threshold", f"{newest['threshold']:g}", how_scored(newest)),
     )
@@ -108,7 +108,7 @@ def figures(found: Overview, newest: Row) -> str:
 
 def at_most(number: int) -> str:
     """A count that ends somewhere."""
-    return f"{number:,}" if number <= queries.COUNTED else f"more than {queries.COUNTED:,}"
+    return f"{number:,}" if number <= queries.COUNTED else f"{queries.COUNTED:,}+"
 
 
 @refreshed
@@ -126,11 +126,11 @@ def posts(wanted: Filter) -> None:
     st.html(f'<p id="found">{at_most(sum(counted.values()))} found, page {len(pages)}.</p>')
     if shown:
         st.html(table(shown, link))
-    before, after, download = st.columns([1, 1, 2])
-    before.button(
+    turning = st.container(horizontal=True)
+    turning.button(
         "Page before", shortcut="Left", disabled=len(pages) == 1, on_click=pages.pop, key="before"
     )
-    after.button(
+    turning.button(
         "Next page",
         shortcut="Right",
         disabled=len(rows) <= PAGE_ROWS,
@@ -138,7 +138,7 @@ def posts(wanted: Filter) -> None:
         args=(shown[-1] if shown else None,),
         key="after",
     )
-    download.download_button(
+    turning.download_button(
         f"CSV of these, {CSV_ROWS:,} rows at most",
         lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS, counted)),
         "posts.csv",
@@ -199,7 +199,7 @@ def link(post_id: str) -> str:
 def chosen() -> Filter:
     """What the reader has set at the side: kept in the address, so that a reload keeps it too."""
     with st.sidebar:
-        st.html('<h2 class="chart-title">Filter</h2>')
+        st.html('<h2 class="chart-title">Filter of Review and Posts</h2>')
         search = st.text_input("Words of the caption", key="search", bind="query-params")
         author = st.text_input("Author", key="author", bind="query-params")
         language = st.text_input("Language", key="language", bind="query-params")

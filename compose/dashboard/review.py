@@ -69,9 +69,10 @@ def _turn(store: Store, wanted: Filter) -> Row | None:
 
 
 def _buttons(store: Store, wanted: Filter, who: str, row: Row | None) -> None:
-    columns = st.columns(6)
-    for column, (decision, key) in zip(columns, KEYS.items(), strict=False):
-        column.button(
+    # As many beside each other as there is room for.
+    buttons = st.container(horizontal=True)
+    for decision, key in KEYS.items():
+        buttons.button(
             decision.capitalize(),
             key=decision,
             shortcut=key,
@@ -81,7 +82,7 @@ def _buttons(store: Store, wanted: Filter, who: str, row: Row | None) -> None:
             width="stretch",
         )
     state = st.session_state
-    columns[3].button(
+    buttons.button(
         "Skip",
         key="skip",
         shortcut="Right",
@@ -90,7 +91,7 @@ def _buttons(store: Store, wanted: Filter, who: str, row: Row | None) -> None:
         args=(row,),
         width="stretch",
     )
-    columns[4].button(
+    buttons.button(
         "Undo",
         key="undo",
         shortcut="Z",
@@ -99,7 +100,7 @@ def _buttons(store: Store, wanted: Filter, who: str, row: Row | None) -> None:
         args=(store, who),
         width="stretch",
     )
-    columns[5].button(
+    buttons.button(
         "From the top",
         key="top",
         shortcut="T",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import importlib.metadata
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 SECONDS = 60
@@ -52,6 +54,11 @@ for (let node; node = walker.nextNode();) {
 return found;
 """
 """The contrast of each text with what is behind it, by WCAG's formula."""
+PROBLEMS = """
+return axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations.map(
+  one => ({impact: one.impact, rule: one.id, help: one.help,
+           nodes: one.nodes.map(node => node.target.join(" ") + ": " + node.html)})));
+"""
 
 
 class Browser:
@@ -95,6 +102,10 @@ class Browser:
         script = "return [...document.querySelectorAll(arguments[0])].map(e => e.dataset.postId)"
         return list(self.run(script, parts))
 
+    def count(self, parts: str) -> int:
+        """How many such parts the page has."""
+        return int(self.run("return document.querySelectorAll(arguments[0]).length", parts))
+
     def click(self, parts: str, label: str) -> bool:
         """Clicks on the part with this text, if it is there and may be clicked on."""
         script = """
@@ -119,6 +130,19 @@ class Browser:
     def contrasts(self) -> dict[str, float]:
         """Each text's contrast with what is behind it."""
         return dict(self.run(CONTRASTS))
+
+    def problems(self) -> list[dict[str, Any]]:
+        """What axe-core finds that keeps people from using the page, <https://www.deque.com/axe/>."""
+        package = importlib.metadata.distribution("axe-playwright-python")
+        source = Path(str(package.locate_file("axe_playwright_python/axe.min.js")))
+        self.run(source.read_text(encoding="utf-8"))
+        return list(self.run(PROBLEMS))
+
+    def size(self, width: int, height: int) -> None:
+        """What the window shows is so wide and high, as on another device."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
+        _call("POST", f"{self._session}/goog/cdp/execute", command)
 
     def picture(self) -> bytes:
         """The window as PNG."""

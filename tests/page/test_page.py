@@ -67,10 +67,10 @@ def test_the_view_and_the_filters_survive_new_posts_and_a_reload(page: Page) -> 
 def test_the_oldest_flagged_of_many_is_found(page: Page) -> None:
     page.add(1, 3000)
     page.open("?view=Posts&order=oldest")
-    found(page, "more than 500")
+    found(page, "500+")
     assert page.browser.ids(ROWS)[0] == "p0000050"
     page.open("?view=Posts")
-    found(page, "more than 500")
+    found(page, "500+")
     seen = page.browser.ids(ROWS)
     page.browser.run("document.activeElement.blur()")
     page.browser.press("Right")
