@@ -206,6 +206,13 @@ def test_an_idle_main_program_has_nothing_to_wait_for() -> None:
     assert judge(idle, Expected(ready="listening", ports=(80,))).listens
 
 
+def test_an_idle_program_is_looked_at_for_less_long_unless_it_was_restarted() -> None:
+    busy = record(Running=True)
+    idle = {**busy, "Path": "sleep", "Args": ["infinity"]}
+    assert 0 < judge(idle, Expected()).settle < judge(busy, Expected()).settle
+    assert judge(idle, Expected(), restarts=1).settle == judge(busy, Expected(), restarts=1).settle
+
+
 def test_exit_codes_are_put_into_words() -> None:
     assert exit_meaning(127) == "127 (its command was not found)"
     assert exit_meaning(137) == "137 (SIGKILL)"
