@@ -3,8 +3,11 @@
     python scripts/picture.py docs/images/up.svg 100 inv up
     python scripts/picture.py docs/images/watch.svg 100 --as "inv watch" sh -c "... inv watch"
 
-The file, the width of the terminal in columns, and the command, with what is to be said of it where
-that is not what a person types. Its exit code is shown where it is not 0.
+    python scripts/picture.py docs/images/init.svg 110 --rows 20 uvx composetasks init --plan
+
+The file, the width of the terminal in columns, how many rows of a long page are shown, and the
+command, with what is to be said of it where that is not what a person types. Its exit code is shown
+where it is not 0.
 """
 
 from __future__ import annotations
@@ -54,14 +57,18 @@ def last_seen(text: str) -> str:
 
 def main(path: str, width: str, *command: str) -> None:
     """Run the command and write the picture."""
-    columns = int(width)
-    argv, typed = list(command), shlex.join(command)
+    columns, argv, rows = int(width), list(command), None
+    if argv[0] == "--rows":
+        rows, argv = int(argv[1]), argv[2:]
+    typed = shlex.join(argv)
     if argv[0] == "--as":
         _, typed, *argv = argv
     text, code = output(argv, columns)
+    shown = last_seen(text).split("\n")
+    cut = ["..."] if shown[rows:] and rows else []
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
-        console.print(Text.from_ansi(last_seen(text)), soft_wrap=False)
+        console.print(Text.from_ansi("\n".join([*shown[:rows], *cut])), soft_wrap=False)
         if code:
             console.print(f"[dim]exit code {code}[/dim]")
         picture = console.export_svg(title=f"$ {typed}")
