@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from urllib.parse import unquote, urlsplit
 
 from composetasks.run import process
 from composetasks.run.compose import buildx
@@ -40,16 +41,25 @@ def installed(package: str) -> str:
 
 def requirement() -> str:
     """What pip installs this very package by: with repository and commit where it came from one
-    (PEP 610, ``direct_url.json``), and by its name where it came from an index, or from a folder
-    or file that only this machine has."""
+    (PEP 610, ``direct_url.json``) or from a clone of one, and by its name where it came from an
+    index, or from a folder or file that only this machine has."""
     try:
         origin = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
     except metadata.PackageNotFoundError:
         return NAME
-    if "vcs_info" not in origin:
-        return NAME
-    source = origin["vcs_info"]
-    return f"{NAME} @ {source['vcs']}+{origin['url']}@{source['commit_id']}"
+    if "vcs_info" in origin:
+        return f"{NAME} @ git+{origin['url']}@{origin['vcs_info']['commit_id']}"
+    folder = unquote(urlsplit(origin.get("url", "")).path)
+    address, commit = _git(folder, "remote", "get-url", "origin"), _git(folder, "rev-parse", "HEAD")
+    return f"{NAME} @ git+{address}@{commit}" if "://" in address and commit else NAME
+
+
+def _git(folder: str, *arguments: str) -> str:
+    """What git says in a folder; "" where there is none, or no repository."""
+    try:
+        return process.run(["git", "-C", folder, *arguments], timeout=ASK_SECONDS).stdout.strip()
+    except process.ProgramError:
+        return ""
 
 
 def _said(argv: Sequence[str]) -> str:

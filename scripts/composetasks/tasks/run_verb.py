@@ -87,11 +87,14 @@ def run_verb(
 
 
 def _open_what_is_closed() -> None:
-    """Have the streams that the caller closed (`>&-`, some supervisors) lead nowhere: Python has
-    None for such a one."""
+    """Have the streams that the caller closed (`>&-`, some supervisors) lead nowhere, for what is
+    started here too: Python has None for such a one."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nowhere, True)
+            stream = os.fdopen(nowhere, mode, encoding="utf-8", errors="backslashreplace")
+            setattr(sys, name, stream)
 
 
 def _told(told: Reporter, failure: TaskFailure) -> ExitCode:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +41,24 @@ def test_what_installs_this_package_elsewhere(
 ) -> None:
     monkeypatch.setattr(metadata, "distribution", lambda name: Installed(direct_url))
     assert requirement() == wanted
+
+
+def test_a_clone_is_installed_elsewhere_from_where_it_was_cloned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = tmp_path / "a clone"
+    clone.mkdir()
+
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+        argv = ["git", "-C", str(clone), *who, *arguments]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    installed = Installed(json.dumps({"url": clone.as_uri(), "dir_info": {}}))
+    monkeypatch.setattr(metadata, "distribution", lambda name: installed)
+    assert requirement() == "composetasks"
+    git("remote", "add", "origin", "https://git.example/tasks.git")
+    commit = git("rev-parse", "HEAD")
+    assert requirement() == f"composetasks @ git+https://git.example/tasks.git@{commit}"

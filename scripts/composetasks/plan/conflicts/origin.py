@@ -52,8 +52,8 @@ def stage(container: Container) -> Stage:
 
 
 def origin(world: World, container: Container) -> Origin:
-    """Who made ``container``. Checkouts are compared by real path; the services' containers of one
-    that is gone are taken over, as Compose does: the folder was moved, or cloned again."""
+    """Who made ``container``. Checkouts are compared by real path; what one that is gone has made is
+    seen as this one's, as Compose does: the folder was moved, or cloned again."""
     model = world.model
     if container.role is Role.STRANGER:
         return Origin.BY_HAND
@@ -61,13 +61,9 @@ def origin(world: World, container: Container) -> Origin:
         return Origin.OTHER_PROJECT
     if world.maker is not None:
         return Origin.OTHER_CHECKOUT
-    if container.working_dir:
-        folder = real_path(world, container.working_dir)
-        if folder is None:
-            adopted = container.replica and container.service in model.services
-            return Origin.OURS if adopted else Origin.GONE_CHECKOUT
-        if folder != here(world):
-            return Origin.OTHER_CHECKOUT
+    folder = real_path(world, container.working_dir) if container.working_dir else here(world)
+    if folder not in (None, here(world)):
+        return Origin.OTHER_CHECKOUT
     if container.role is Role.ONE_OFF:
         return Origin.ONE_OFF
     if container.role is Role.HELPER:
@@ -76,6 +72,8 @@ def origin(world: World, container: Container) -> Origin:
         return Origin.OURS
     if container.service in model.inactive:
         return Origin.INACTIVE
+    if folder is None:
+        return Origin.GONE_CHECKOUT
     return Origin.OTHER_FILES if _other_files(world, container) else Origin.NO_SERVICE
 
 

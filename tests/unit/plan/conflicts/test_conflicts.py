@@ -289,6 +289,8 @@ def test_containers_of_a_checkout_that_is_gone_are_taken_over_as_by_compose() ->
     here = seen(model(service("db")), one)
     assert origin(here, one) is Origin.OURS
     assert found(here).steps == ()
+    debug = container("debug", labels={WORKING_DIR: "/gone"})
+    assert origin(seen(model(DB, inactive=("debug",)), debug), debug) is Origin.INACTIVE
 
 
 # --- recreations that broke off -------------------------------------------------------------
