@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,7 @@ from composetasks.run.compose import buildx
 ASK_SECONDS = 5.0
 """How long a program may take to say its version."""
 NAME = "composetasks"
+CREDENTIALS = re.compile(r"(?<=^https://)[^/]*@|(?<=^http://)[^/]*@")
 PACKAGES = {NAME: NAME, "Invoke": "invoke", "Docker SDK": "docker"}
 
 
@@ -50,7 +52,8 @@ def requirement() -> str:
     if "vcs_info" in origin:
         return f"{NAME} @ git+{origin['url']}@{origin['vcs_info']['commit_id']}"
     folder = unquote(urlsplit(origin.get("url", "")).path)
-    address, commit = _git(folder, "remote", "get-url", "origin"), _git(folder, "rev-parse", "HEAD")
+    commit = _git(folder, "rev-parse", "HEAD")
+    address = CREDENTIALS.sub("", _git(folder, "remote", "get-url", "origin"))
     return f"{NAME} @ git+{address}@{commit}" if "://" in address and commit else NAME
 
 

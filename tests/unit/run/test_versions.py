@@ -59,6 +59,6 @@ def test_a_clone_is_installed_elsewhere_from_where_it_was_cloned(
     installed = Installed(json.dumps({"url": clone.as_uri(), "dir_info": {}}))
     monkeypatch.setattr(metadata, "distribution", lambda name: installed)
     assert requirement() == "composetasks"
-    git("remote", "add", "origin", "https://git.example/tasks.git")
+    git("remote", "add", "origin", "https://me:token@git.example/tasks.git")
     commit = git("rev-parse", "HEAD")
     assert requirement() == f"composetasks @ git+https://git.example/tasks.git@{commit}"

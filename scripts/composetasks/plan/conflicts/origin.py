@@ -52,8 +52,8 @@ def stage(container: Container) -> Stage:
 
 
 def origin(world: World, container: Container) -> Origin:
-    """Who made ``container``. Checkouts are compared by real path; what one that is gone has made is
-    seen as this one's, as Compose does: the folder was moved, or cloned again."""
+    """Who made ``container``. Checkouts are compared by real path; what one that is gone has made
+    is seen as this one's, as by Compose: the folder was moved, or cloned again."""
     model = world.model
     if container.role is Role.STRANGER:
         return Origin.BY_HAND
