@@ -43,7 +43,7 @@ class Daemon:
     """What an engine says of itself. ``where`` is how it was chosen and reached, ``here`` whether
     it is on this host; ``latency`` is how many seconds its simplest answer takes, ``ahead`` is how
     many its clock is before ours; ``shifted`` says that root in a container is an ordinary user of
-    the engine's host (rootless, or user namespaces)."""
+    the engine's host (rootless, or user namespaces), ``podman`` that it is Podman, not Docker."""
 
     where: str
     here: bool
@@ -56,6 +56,7 @@ class Daemon:
     proxies: Mapping[str, str] = field(default_factory=dict)
     shifted: bool = False
     latency: float = 0.0
+    podman: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,13 @@ def usable_here(daemon: Daemon) -> None:
     """Raise Unavailable where this machine's Python can't run in the engine's containers."""
     import platform
 
-    same = daemon.architecture in (
-        platform.machine(),
-        platform.machine().replace("arm64", "aarch64"),
+    from composetasks.observe.images.observer import ARCHITECTURES
+
+    # The kernel's word for it or Docker's: engines say either.
+    ours, theirs = (
+        ARCHITECTURES.get(one, one) for one in (platform.machine(), daemon.architecture)
     )
+    same = ours == theirs
     if sys.platform != "linux" or daemon.system != "linux" or not same:
         raise Unavailable(
             f"needs an engine for this machine's programs ({sys.platform} "
@@ -174,8 +177,9 @@ def remove_left_over(client: APIClient, project: str) -> None:
     by itself."""
     from docker import errors
 
-    filters = {"label": [f"{LABEL}={project}"], "status": ["created", "exited", "dead"]}
-    for one in client.containers(all=True, filters=filters):
+    for one in client.containers(all=True, filters={"label": [f"{LABEL}={project}"]}):
+        if one["State"] not in ("created", "exited", "dead"):
+            continue
         with contextlib.suppress(errors.APIError):
             client.remove_container(one["Id"], v=True)
 

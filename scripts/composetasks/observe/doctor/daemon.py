@@ -13,7 +13,7 @@ from composetasks.facts import Daemon, ExitCode
 from composetasks.facts.timestamps import seconds
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.endpoint import chosen
-from composetasks.observe.engine.inventory import connect
+from composetasks.observe.engine.inventory import PODMAN, TooOld, connect
 from composetasks.run import ssh_link
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user
@@ -35,6 +35,8 @@ def daemon() -> tuple[APIClient, Daemon]:
     where = f"{address} ({how})" if address else how
     try:
         client = connect(ANSWER_SECONDS)
+    except TooOld:
+        raise
     except TaskFailure as failure:
         raise _located(failure, where, address) from failure
     try:
@@ -46,7 +48,8 @@ def daemon() -> tuple[APIClient, Daemon]:
     except (errors.DockerException, requests.exceptions.RequestException) as error:
         raise _failure(f"the engine at {where} does not answer", str(error)) from error
     found = _described(said, where, is_here(client.base_url), before, after)
-    return client, replace(found, latency=latency)
+    podman = client.server.startswith(f"{PODMAN}/")
+    return client, replace(found, latency=latency, podman=podman)
 
 
 def _described(said: dict[str, Any], where: str, here: bool, before: float, after: float) -> Daemon:

@@ -26,7 +26,10 @@ class Client(APIClient):
     """An APIClient whose ``timeout`` (seconds) is that of the beginning of every answer, but of
     pulls, pushes and waits that are given none: those take as long as others do. ``reopen`` opens
     the way of a local socket that leads to an engine on another host, where that was cut; such a
-    client's ``base_url`` says that it does."""
+    client's ``base_url`` says that it does. ``server`` is what answers, and its version
+    (``Docker/28.5.2 (linux)``)."""
+
+    server = ""
 
     def __init__(
         self, timeout: int, *, reopen: Callable[[], object] | None = None, **settings: Any
@@ -58,6 +61,7 @@ class Client(APIClient):
         except requests.exceptions.Timeout as error:
             seconds = answer or self.timeout
             raise type(error)(f"no answer to {asked} within {seconds:g} s") from error
+        self.server = response.headers.get("Server", self.server)
         if endless and response.ok and kwargs.get("stream"):
             untyped: Any = self
             untyped._disable_socket_timeout(untyped._get_raw_response_socket(response))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE
+from composetasks.facts.units import whole
 from composetasks.observe.engine.endpoint import chosen, of_context
 from composetasks.observe.engine.local import LocalClient, takes_connections
 from composetasks.run import process, ssh_link
@@ -22,6 +23,8 @@ from composetasks.run.settings import ENGINE_SECONDS
 if TYPE_CHECKING:
     from docker import APIClient as APIClient  # for those who only pass it on
 
+    from composetasks.observe.engine.client import Client
+
 T = TypeVar("T")
 AT_ONCE = 8
 """How many containers are inspected side by side."""
@@ -29,13 +32,19 @@ ADDRESSES = ("IPAddress", "GlobalIPv6Address")
 """Where the engine names the addresses of a container on a network."""
 
 
-def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> APIClient:
+PODMAN = "Libpod"
+"""What Podman calls itself in the headers of its answers."""
+OLDEST_PODMAN = 5
+
+
+def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
     """A client for the engine that the docker client would use (endpoint.py), or for that of a
     ``context``.
 
     No answer may take longer than ``seconds``: a socket that hangs must not hang us. An engine
     behind ssh is reached through one connection, which the programs that are started from then on
-    use too. Raises TaskFailure, code 5, where none answers.
+    use too. Raises TaskFailure, code 5, where none answers, or a
+    Podman that is too old.
     """
     import requests
     from docker import errors
@@ -58,6 +67,12 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> APIClient:
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
         raise _unreachable(str(error), where) from error
+    if too_old := old_podman(client.server):
+        raise TooOld(
+            f"Podman {too_old} at {where} is too old",
+            code=ExitCode.NO_ENGINE,
+            hint="upgrade it to 5.0 or newer: older ones give a network's name as its id",
+        )
     if away and not context:
         process.surround({"DOCKER_HOST": address})
     return client
@@ -70,6 +85,17 @@ def client_of(seconds: float) -> APIClient:
     if not takes_connections(address, seconds):
         return connect(seconds)
     return cast("APIClient", LocalClient(address, seconds, partial(connect, seconds)))
+
+
+class TooOld(TaskFailure):
+    """An engine that answers, and can't be used."""
+
+
+def old_podman(server: str) -> str:
+    """The version of a Podman that is older than 5, by what it says of itself; "" for others."""
+    name, _, version = server.partition(" ")[0].partition("/")
+    major = whole(version.split(".")[0])
+    return version if name == PODMAN and major is not None and major < OLDEST_PODMAN else ""
 
 
 def _unreachable(why: str, where: str) -> TaskFailure:

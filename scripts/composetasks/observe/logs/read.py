@@ -215,6 +215,16 @@ def _payloads(response: Any) -> Iterator[list[tuple[int, bytes]]]:
         yield found
 
 
+def _shorter(payload: bytes) -> tuple[bytes, bytes]:
+    """Time and text of a frame whose time is not written as Docker writes it, but in any other way
+    of RFC 3339 (Podman: whole seconds, with its zone); nothing where it is none."""
+    stamp, _, text = payload.partition(b" ")
+    moment = timestamps.moment(stamp.decode("ascii", "replace"))
+    if moment.year == 1:
+        return b"", b""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z".encode(), text
+
+
 def _messages(response: Any, cursor: Cursor | None) -> Iterator[list[Message]]:
     """The lines, put together from their parts."""
     parts: dict[str, tuple[str, bytes]] = {}
@@ -226,12 +236,13 @@ def _messages(response: Any, cursor: Cursor | None) -> Iterator[list[Message]]:
                 error = payload
                 break
             stream = STREAMS.get(kind, "")
-            stamp = payload[:STAMP]
-            if not stream or stamp.translate(None, OF_TIME):
+            stamp, text = payload[:STAMP], payload[STAMP + 1 :]
+            if stamp.translate(None, OF_TIME):
+                stamp, text = _shorter(payload)
+            if not stream or not stamp:
                 error = b"its log is not in the form the engine's logs have"
                 break
             time = stamp.decode("ascii")
-            text = payload[STAMP + 1 :]
             if not parts and text.endswith(b"\n"):
                 found.append((stream, time, time, text.rstrip(b"\r\n")))
                 continue

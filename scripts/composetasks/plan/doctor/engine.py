@@ -27,8 +27,9 @@ LITTLE_INODES, NO_INODES = 0.05, 0.005
 
 
 def engine(daemon: Daemon) -> Check:
-    """Reached, and new enough."""
-    if not at_least(daemon.version, OLDEST_ENGINE):
+    """Reached, and new enough. (A Podman that is not was refused before.)"""
+    name = "Podman" if daemon.podman else "Docker"
+    if not daemon.podman and not at_least(daemon.version, OLDEST_ENGINE):
         return failed(
             "engine",
             f"Docker {daemon.version or '(no version)'} at {daemon.where} is too old",
@@ -36,7 +37,7 @@ def engine(daemon: Daemon) -> Check:
             "while a service starts",
         )
     far = f", on another host; an answer takes {daemon.latency * 1000:.0f} ms"
-    return ok("engine", f"Docker {daemon.version} at {daemon.where}{'' if daemon.here else far}")
+    return ok("engine", f"{name} {daemon.version} at {daemon.where}{'' if daemon.here else far}")
 
 
 def compose(plugins: Collection[Plugin]) -> Check:

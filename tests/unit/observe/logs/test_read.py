@@ -107,6 +107,17 @@ def test_a_terminal_has_one_stream_and_no_frames() -> None:
     assert texts(logs.lines(Answer(chunk, kind="raw-stream"), WEB)) == [("stdout", "hello")]
 
 
+def test_a_time_may_have_fewer_digits_and_a_zone() -> None:
+    """As Podman writes it."""
+    parts = [b"2026-11-29T17:36:46Z one\n", b"2026-11-29T19:36:47+02:00 two  parts\n"]
+    raw = b"".join(bytes([1, 0, 0, 0]) + len(one).to_bytes(4, "big") + one for one in parts)
+    found = flat(logs.lines(Answer(raw), WEB))
+    assert [(one.time, one.line) for one in found] == [
+        ("2026-11-29T17:36:46.000000000Z", "one"),
+        ("2026-11-29T17:36:47.000000000Z", "two  parts"),
+    ]
+
+
 def test_the_engines_own_error_is_told() -> None:
     payload = b"Error grabbing logs: invalid character\n"
     answer = Answer(frame(1, 1, b"one\n") + struct.pack(">BxxxL", 3, len(payload)) + payload)

@@ -158,3 +158,12 @@ def test_builders_that_nobody_knows_are_left_over() -> None:
     assert "container buildx_buildkit_gone0, volume buildx_buildkit_gone0_state" in check.message
     assert "docker rm -fv buildx_buildkit_gone0" in check.hint
     assert engine.builders(parts, {"mine", "gone"}).status is Status.OK
+
+
+def test_podman_has_versions_of_its_own() -> None:
+    found = engine.engine(replace(DAEMON, version="5.4.2", podman=True))
+
+    assert (found.status, found.message) == (
+        Status.OK,
+        "Podman 5.4.2 at unix:///run/docker.sock (the default)",
+    )
