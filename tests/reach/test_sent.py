@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 from tests.engine import busybox
@@ -10,7 +11,7 @@ from tests.faults.own_engine import OwnEngine
 from tests.project import Project
 from tests.reach.ssh_host import SshHost
 
-SETTINGS = "stack: {remote: {mounts: send}}\n"
+SETTINGS = "stack:\n  remote: {mounts: send}\n"
 COMPOSE = f"""\
 services:
   web:
@@ -102,3 +103,34 @@ def test_what_is_only_here_is_sent_and_then_what_changed(
     assert sent(project) == {}
     assert project.inv("up").code == 0
     assert run(project, "cat /code/main.py") == "two\n"
+
+
+def test_a_folder_that_containers_made_there_does_not_take_its_place(
+    project: Project, engine: OwnEngine, host: SshHost
+) -> None:
+    project.write("invoke.yaml", SETTINGS + "  state: {data: {path: data}}\n")
+    project.write("app.py", "one\n")
+    project.write("data/rows", "local\n")
+    body = f"image: {busybox.TAG}, init: true, command: [sleep, '1000'], stop_grace_period: 0s"
+    project.compose(f"services:\n  web: {{{body}, volumes: ['.:/app', './data:/data']}}\n")
+
+    # State that is only here is not sent: a start would overwrite what runs there.
+    refused = project.inv("up")
+    assert refused.code == 6, refused.err
+    assert f"{project.folder}/data, which its containers need, does not exist" in refused.err
+    assert not engine.has(project.folder)
+
+    (project.folder / "data" / "rows").unlink()
+    started = project.inv("up")
+    assert started.code == 0, started.err
+    assert engine.has(project.folder / "data")
+    assert "app.py" in run(project, "ls /app").split()
+
+    shutil.rmtree(project.folder / ".composetasks")
+    assert "nothing to do" in project.inv("up").out
+    copied = project.inv("up", "--instance", "two")
+    assert copied.code == 0, copied.err
+    listed = project.inv("exec", "--instance", "two", "web", "ls", "/app")
+    assert "app.py" in listed.out.split(), listed.err
+    for options in ((), ("--instance", "two")):
+        assert project.inv("down", *options).code == 0

@@ -249,7 +249,8 @@ def evidence_line(evidence: Evidence) -> str:
     if evidence.kind in SAID_BY_REASON or evidence.new == MADE_BY_PLAN:
         return clean(evidence.detail or "")
     if evidence.kind == "file":
-        return clean(f"{evidence.change} {name}")
+        size = f" ({evidence.detail})" if evidence.detail else ""
+        return clean(f"{evidence.change} {name}{size}")
     if evidence.old is None and evidence.new is None:
         if evidence.kind == "network":
             return ""  # The one that the reason, or the step, names.

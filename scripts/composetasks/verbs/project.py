@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import Environment, ExitCode, InCommon, Model
+from composetasks.facts import Environment, ExitCode, InCommon, Model, World
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.sources import compose_files, no_compose_file, variable
 from composetasks.run import file_systems, masking
@@ -97,20 +97,21 @@ class Project:
         from composetasks.observe.engine.endpoint import chosen
         from composetasks.verbs.sent import SentMounts
 
-        return SentMounts.of(self.kept.root, chosen().address)
+        return SentMounts.of(self.folder, self.kept.root, chosen().address)
 
-    def send(self, sources: Iterable[str], client: APIClient) -> bool:
-        """Have ``sources``, which only this machine has, mounted from a volume from now on, but for
-        those that hold state; says whether there are any."""
+    def send(self, world: World, client: APIClient) -> bool:
+        """Have what only this machine has mounted from a volume from now on, but for state; says
+        whether there is more of it than before."""
+        from composetasks.observe.engine.sent import check_subpaths, sent_before
+
+        known = self.sent.named.exists()
         found = [
             one
-            for one in sources
+            for one in (*world.only_here, *(() if known else sent_before(world, client)))
             if (path := Path(file_systems.realpath(one))) not in self._state_folders
             and self.kept.root not in path.parents
         ]
         if found:
-            from composetasks.observe.engine.sent import check_subpaths
-
             check_subpaths(client)
             self.sent.add(found)
             del self.compose

@@ -1,8 +1,8 @@
 """Which bind mounts are mounted from a volume on an engine of another host, since only this machine
 has their sources, and Compose as it is with them: the project's files and one generated override.
 
-``.composetasks/sent/`` has both for each engine. An engine is asked once whether it has a source;
-the answer is kept.
+An engine is asked once whether it has a source. The answer is kept for each engine, and for all
+instances: what containers make of it may leave a folder of the source's name there.
 """
 
 from __future__ import annotations
@@ -24,24 +24,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SentMounts:
-    """``place`` is the folder of an engine; the override and the list of sources lie in it."""
+    """``named`` is the file of the sources that are sent to an engine, ``override`` Compose's."""
 
-    place: Path
+    named: Path
+    override: Path
 
     @classmethod
-    def of(cls, kept: Path, address: str) -> SentMounts:
-        return cls(kept / "sent" / hashlib.sha256(address.encode()).hexdigest()[:12])
+    def of(cls, folder: Path, kept: Path, address: str) -> SentMounts:
+        """For the engine at ``address``; ``kept`` is our folder of the project in ``folder``, or of
+        an instance of it."""
+        engine = hashlib.sha256(address.encode()).hexdigest()[:12]
+        own = folder / ".composetasks" / "sent"
+        return cls(own / f"{engine}.json", kept / "sent" / f"{engine}.yaml")
 
     @property
     def sources(self) -> list[str]:
         """The files and folders that are there still."""
-        kept = folder.read_json(self.place / "sources.json") or {}
+        kept = folder.read_json(self.named) or {}
         return [one for one in kept.get("sources", ()) if os.path.exists(one)]
 
     def add(self, sources: Iterable[str]) -> None:
-        self.place.mkdir(parents=True, exist_ok=True)
-        found = sorted({*self.sources, *sources})
-        folder.write_json(self.place / "sources.json", {"sources": found})
+        self.named.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_json(self.named, {"sources": sorted({*self.sources, *sources})})
 
     def compose(self, base: Compose, load: Callable[[], Model]) -> Compose:
         """Compose with the override, written where it changed; ``load`` gives the model that it is
@@ -61,10 +65,10 @@ class SentMounts:
         }
         digests = {one: hashlib.sha256(Path(one).read_bytes()).hexdigest()[:12] for one in single}
         text = dump(override(model, places, digests, model.content_files)).lstrip("\n")
-        file = self.place / "compose.override.yaml"
-        if not file.exists() or file.read_text("utf-8", "replace") != text:
-            files.write(file, text.encode())
-        return base.with_files([*map(str, model.files), str(file)], base.project)
+        if not self.override.exists() or self.override.read_text("utf-8", "replace") != text:
+            self.override.parent.mkdir(parents=True, exist_ok=True)
+            files.write(self.override, text.encode())
+        return base.with_files([*map(str, model.files), str(self.override)], base.project)
 
     def observed(self, world: World, client: APIClient, cache: Path) -> World:
         """``world`` with what was sent, and what there is now."""

@@ -129,7 +129,7 @@ class Session:
                 return self.observe(names, scope)
             world = self.engine.of_another_host(world)
             if self.project.sends and scope.starting:
-                if self.project.send(world.only_here, self.client):
+                if self.project.send(world, self.client):
                     return self.observe(names, scope)
                 world = self.project.sent.observed(world, self.client, cache)
         world = replace(world, warnings=(*self.warnings, *world.warnings))

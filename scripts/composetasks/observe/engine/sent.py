@@ -47,6 +47,14 @@ def check_subpaths(client: APIClient) -> None:
         )
 
 
+def sent_before(world: World, client: APIClient) -> list[str]:
+    """The sources of bind mounts that were sent before, for where no list of them is left here."""
+    there = _lists(world, client)
+    mounts = (one for service in world.model.services.values() for one in service.mounts)
+    sources = sorted({one.source for one in mounts if one.type == "bind"})
+    return [one for one in sources if key_of(one) in there and os.path.exists(one)]
+
+
 def observe_sent(
     world: World, sources: Iterable[str], client: APIClient, cache: Path
 ) -> dict[str, Sent]:
@@ -97,7 +105,8 @@ def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:
     """What was sent, by folder of the volume."""
     from docker import errors
 
-    volume = world.model.volumes[SENT].name
+    resource = world.model.volumes.get(SENT)
+    volume = resource.name if resource else f"{world.model.project}_{SENT}"
     if all(one.name != volume for one in world.engine.volumes):
         return {}
     with with_volume(client, volume, PLACE) as container:
