@@ -101,9 +101,12 @@ def _definitions(session: Session, plan: Plan) -> Future[Definitions] | None:
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(1)
-    asked = pool.submit(remember.build_definitions, session, built)
-    pool.shutdown(wait=False)
-    return asked
+    try:
+        return pool.submit(remember.build_definitions, session, built)
+    finally:
+        # An interrupt may come while the thread starts: Python waits for the thread at its end,
+        # and the thread for more to do.
+        pool.shutdown(wait=False)
 
 
 def _consent(session: Session, plan: Plan) -> None:

@@ -66,3 +66,27 @@ except BaseException as error:
     print(type(error).__name__)
 """)
     assert (code, out) == (0, "went on\n" if ignored else "Terminated\n")
+
+
+def test_one_while_a_thread_starts_keeps_no_program_from_its_end() -> None:
+    code, out, _ = run("""
+import threading
+from composetasks.facts import BuildImage, Plan, Step
+from composetasks.verbs import carry_through, remember
+
+start = threading.Thread.start
+
+def interrupted(thread):
+    start(thread)
+    interrupt()
+
+threading.Thread.start = interrupted
+remember.build_definitions = lambda session, services: {}
+step = Step(operation=BuildImage(), target="web", reason="", service="web")
+try:
+    carry_through._definitions(None, Plan("up", "shop", (step,)))
+except KeyboardInterrupt as error:
+    kept = error
+print("ended")
+""")
+    assert (code, out) == (0, "ended\n")
