@@ -134,3 +134,47 @@ def test_a_folder_that_containers_made_there_does_not_take_its_place(
     assert "app.py" in listed.out.split(), listed.err
     for options in ((), ("--instance", "two")):
         assert project.inv("down", *options).code == 0
+
+
+def test_a_job_runs_again_for_a_new_file_and_what_cannot_be_sent_is_refused(
+    project: Project, engine: OwnEngine, host: SshHost
+) -> None:
+    project.write("invoke.yaml", SETTINGS)
+    project.write("real/V1", "one\n")
+    folder = project.folder
+    (folder / "sql").symlink_to("real")
+    project.write("data/rows", "local\n")
+    os.mkfifo(folder / "pipe")
+    job = f"image: {busybox.TAG}, command: [ls, /sql], volumes: ['./sql:/sql:ro']"
+    web = f"image: {busybox.TAG}, init: true, command: [sleep, '1000'], stop_grace_period: 0s"
+    after = "depends_on: {job: {condition: service_completed_successfully}}"
+    compose = f"services:\n  job: {{{job}}}\n  web: {{{web}, {after}%s}}\n%s"
+    project.compose(compose % ("", ""))
+
+    started = project.inv("up")
+    assert started.code == 0, started.err
+    assert "nothing to do" in project.inv("up").out
+    project.write("real/V2", "two\n")
+    again = project.inv("up")
+    assert again.code == 0, again.err
+    assert "./sql, which it mounts, has changed" in again.out + again.err
+    assert "V2" in project.inv("logs", "job").out
+    assert "nothing to do" in project.inv("up").out
+
+    for more, volumes, named in (
+        (f", devices: ['{folder}/pipe:/dev/pipe']", "", "pipe"),
+        (", volumes: ['./pipe:/pipe']", "", "pipe"),
+        (
+            ", volumes: ['data:/data']",
+            f"volumes: {{data: {{driver_opts: {{type: none, o: bind, device: {folder}/data}}}}}}\n",
+            "data",
+        ),
+    ):
+        project.compose(compose % (more, volumes))
+        refused = project.inv("up")
+        assert refused.code == 6, (named, refused.err)
+        assert f"{folder}/{named}" in refused.err
+        assert project.inv("status").code == 0
+
+    project.compose(compose % ("", ""))
+    assert project.inv("down").code == 0

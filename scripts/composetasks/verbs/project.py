@@ -89,7 +89,7 @@ class Project:
         if not self.sends:
             return self._own_compose
         own = self._own_compose
-        return self.sent.compose(own, lambda: self._loaded(own, all_profiles=True))
+        return self.sent.compose(own, lambda: self._loaded(own, all_profiles=True), self.kept.cache)
 
     @cached_property
     def sent(self) -> SentMounts:
@@ -100,15 +100,19 @@ class Project:
         return SentMounts.of(self.folder, self.kept.root, chosen().address)
 
     def send(self, world: World, client: APIClient) -> bool:
-        """Have what only this machine has mounted from a volume from now on, but for state; says
-        whether there is more of it than before."""
-        from composetasks.observe.engine.sent import check_subpaths, sent_before
+        """Have what only this machine has mounted from a volume from now on, but for state and what
+        a volume can't stand for; says whether there is more of it than before."""
+        from composetasks.observe.engine.sent import can_be_sent, check_subpaths, sent_before
+        from composetasks.plan.start.sent import replaceable
 
-        known = self.sent.named.exists()
+        wanted = set(world.only_here)
+        if not self.sent.named.exists():
+            wanted |= set(sent_before(world, client))
         found = [
             one
-            for one in (*world.only_here, *(() if known else sent_before(world, client)))
-            if (path := Path(file_systems.realpath(one))) not in self._state_folders
+            for one in (wanted & replaceable(world.model)).difference(self.sent.sources)
+            if can_be_sent(one)
+            and (path := Path(file_systems.realpath(one))) not in self._state_folders
             and self.kept.root not in path.parents
         ]
         if found:

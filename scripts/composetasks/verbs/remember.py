@@ -25,8 +25,8 @@ def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ende
     if not ends:
         return
     model, cache = world.model, session.kept.cache
-    names = dict(ends) if is_here(session.client.base_url) else {}
-    now = mounted_digests(model, names, cache)
+    here = is_here(session.client.base_url)
+    now = mounted_digests(model, dict(ends), cache) if here else world.mounted
     whole = [
         replace(
             end,

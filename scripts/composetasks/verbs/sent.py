@@ -40,20 +40,24 @@ class SentMounts:
     @property
     def sources(self) -> list[str]:
         """The files and folders that are there still."""
-        kept = folder.read_json(self.named) or {}
-        return [one for one in kept.get("sources", ()) if os.path.exists(one)]
+        kept = folder.read_json(self.named)
+        if not kept:
+            return []
+        from composetasks.observe.engine.sent import can_be_sent
+
+        return [one for one in kept.get("sources", ()) if can_be_sent(one)]
 
     def add(self, sources: Iterable[str]) -> None:
         self.named.parent.mkdir(parents=True, exist_ok=True)
         folder.write_json(self.named, {"sources": sorted({*self.sources, *sources})})
 
-    def compose(self, base: Compose, load: Callable[[], Model]) -> Compose:
+    def compose(self, base: Compose, load: Callable[[], Model], cache: Path) -> Compose:
         """Compose with the override, written where it changed; ``load`` gives the model that it is
         for."""
         sources = self.sources
         if not sources:
             return base
-        from composetasks.observe.engine.sent import key_of
+        from composetasks.observe.engine.sent import file_digests, key_of
         from composetasks.plan.instances.override import dump
         from composetasks.plan.start.sent import override
 
@@ -63,7 +67,7 @@ class SentMounts:
             one: f"{key_of(one)}/{os.path.basename(single[one])}" if one in single else key_of(one)
             for one in sources
         }
-        digests = {one: hashlib.sha256(Path(one).read_bytes()).hexdigest()[:12] for one in single}
+        digests = file_digests(model, single, cache)
         text = dump(override(model, places, digests, model.content_files)).lstrip("\n")
         if not self.override.exists() or self.override.read_text("utf-8", "replace") != text:
             self.override.parent.mkdir(parents=True, exist_ok=True)
@@ -73,5 +77,7 @@ class SentMounts:
     def observed(self, world: World, client: APIClient, cache: Path) -> World:
         """``world`` with what was sent, and what there is now."""
         from composetasks.observe.engine.sent import observe_sent
+        from composetasks.plan.start.sent import mounted
 
-        return replace(world, sent=observe_sent(world, self.sources, client, cache))
+        found = observe_sent(world, self.sources, client, cache)
+        return replace(world, sent=found, mounted=mounted(found))

@@ -23,6 +23,7 @@ from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.units import size
 from composetasks.observe.engine.host_files import with_volume
 from composetasks.observe.engine.sent import LISTS, PLACE
+from composetasks.run.failure import TaskFailure
 
 
 def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
@@ -38,7 +39,13 @@ def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
     if operation.removed:
         _remove(operation, sent, volume, world, tools)
     with with_volume(client, volume, PLACE) as container, tempfile.TemporaryFile() as archive:
-        length = _archive(archive, sent, operation)
+        try:
+            length = _archive(archive, sent, operation)
+        except OSError as error:
+            raise TaskFailure(
+                f"{step.target} can't be read to be sent: {error.strerror or error}",
+                hint="see to it, then run the task again",
+            ) from error
         client.put_archive(container, PLACE, archive)
         client.put_archive(container, PLACE, _list(sent))
     yield event("step-done", step, f"sent {size(length)}", time.monotonic() - began)

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import SENT, ExitCode, Sent, World
+from composetasks.facts import SENT, ExitCode, Model, Sent, World
+from composetasks.observe.compose.contents import digest
 from composetasks.observe.engine.host_files import with_volume
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.tree import memory_of
 from composetasks.observe.start.jobs import inner_state, read_source
+from composetasks.run import file_systems
 from composetasks.run.failure import TaskFailure
+from composetasks.store import container_configs
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -30,9 +33,37 @@ LISTS = "lists"
 """Its folder for what was sent."""
 
 
+def can_be_sent(source: str) -> bool:
+    """Whether a source is a folder or a regular file that answers: a socket, a pipe or a device is
+    nothing elsewhere."""
+    return (
+        not source.startswith(("/dev/", "/proc/", "/sys/"))
+        and not file_systems.silent(source)
+        and (os.path.isdir(source) or os.path.isfile(source))
+    )
+
+
 def key_of(source: str) -> str:
     """The folder of a source in the volume."""
     return hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
+
+
+def file_digests(model: Model, sources: Iterable[str], cache: Path) -> dict[str, str]:
+    """The digests of single files, for labels: read again where they changed, and keyed where the
+    content is a secret. What can't be read has none: a start says so, and others do without."""
+    secrets = set(model.content_files.get("secrets", {}).values())
+    listings, found = Listings(), {}
+    for source in sources:
+        try:
+            files = read_source(Path(source), (), memory_of(cache, SENT, source), listings)[1]
+        except Unreadable:
+            continue
+        found[source] = (
+            digest(files.digest.encode(), container_configs.digest_key(cache))
+            if source in secrets
+            else files.digest[:24]
+        )
+    return found
 
 
 def check_subpaths(client: APIClient) -> None:
@@ -52,7 +83,7 @@ def sent_before(world: World, client: APIClient) -> list[str]:
     there = _lists(world, client)
     mounts = (one for service in world.model.services.values() for one in service.mounts)
     sources = sorted({one.source for one in mounts if one.type == "bind"})
-    return [one for one in sources if key_of(one) in there and os.path.exists(one)]
+    return [one for one in sources if key_of(one) in there and can_be_sent(one)]
 
 
 def observe_sent(
@@ -117,7 +148,17 @@ def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:
         content = io.BytesIO(b"".join(chunks))
     with tarfile.open(fileobj=content) as archive:
         return {
-            Path(entry.name).stem: json.load(file)
+            Path(entry.name).stem: listed(file.read())
             for entry in archive
             if (file := archive.extractfile(entry))
         }
+
+
+def listed(content: bytes) -> dict[str, str]:
+    """A list of what was sent; nothing, where it was cut short as the engine died or its disk was
+    full."""
+    try:
+        loaded = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}

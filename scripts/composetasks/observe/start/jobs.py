@@ -72,12 +72,12 @@ def read_source(
     source: Path, without: Iterable[str], memory: Path, listings: Listings
 ) -> tuple[Path, Files]:
     """The files of a mount's source but for those ``without`` and our own, and the folder that
-    their paths are relative to: of a folder itself, of a file (which is followed as the engine
-    follows it) the one that it lies in. Raises Unreadable."""
-    if os.path.isdir(source):
-        folder, root = source, Root("", True, "", Modes.ALL)
+    their paths are relative to: of a folder itself, of a file the one that it lies in; links are
+    followed, as the engine follows them. Raises Unreadable."""
+    real = source.resolve()
+    if real.is_dir():
+        folder, root = real, Root("", True, "", Modes.ALL)
     else:
-        real = source.resolve()
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
     ignore = Ignore(list(dict.fromkeys((*OWN, *without))) if root.is_folder else [])
     return folder, Reader(str(folder), (root,), {}, ignore, memory, listings).read()

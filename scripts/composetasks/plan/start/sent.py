@@ -3,6 +3,7 @@ which services mount a volume in their place, and what is sent to it."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,24 @@ def override(
         if (section := _service(service, sources, digests, files))
     }
     return {"services": services, "volumes": {SENT: {}}} if services else {}
+
+
+def replaceable(model: Model) -> frozenset[str]:
+    """The sources that :func:`override` can give a place in the volume."""
+    mounts = (one for service in model.services.values() for one in service.mounts)
+    files = (path for kind in CONTENTS for path in model.content_files.get(kind, {}).values())
+    return frozenset((*(one.source for one in mounts if one.type == "bind"), *files))
+
+
+def mounted(found: Mapping[str, Sent]) -> dict[str, dict[str, str]]:
+    """By service, the digests of what is sent for it, by source: a job's work is due again when one
+    changes."""
+    digests: dict[str, dict[str, str]] = {}
+    for source, sent in found.items():
+        digest = hashlib.sha256(repr(sorted(sent.here.items())).encode()).hexdigest()
+        for name in sent.services:
+            digests.setdefault(name, {})[source] = digest
+    return digests
 
 
 def _service(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from composetasks.facts import SENT, Engine, Send, Sent, World
-from composetasks.plan.start.sent import override, send_steps
-from tests.unit.worlds import model, service
+from composetasks.facts import SENT, Ended, Engine, Mount, Run, Send, Sent, World
+from composetasks.plan.start.jobs import due
+from composetasks.plan.start.sent import mounted, override, replaceable, send_steps
+from tests.unit.worlds import container, model, service
 
 CONFIG = {
     "volumes": [
@@ -91,3 +92,25 @@ def test_nothing_is_sent_where_nothing_changed_and_for_services_that_are_not_sta
     same = {"a": "f 644 same"}
     assert steps(Sent("k", "/srv/shop/code", ("web",), same, same)) == []
     assert steps(Sent("k", "/srv/shop/code", ("free",), same, {})) == []
+
+
+def test_devices_and_named_volumes_are_nothing_that_is_replaced() -> None:
+    binds = (Mount("bind", "/srv/shop/code", "/code"), Mount("volume", "db", "/db"))
+    web = service("web", mounts=binds, needs=("/dev/kvm", "/srv/shop/token"))
+    files = {"/srv/shop/code", "/srv/shop/token", "/srv/shop/page"}
+    assert replaceable(model(web, content_files=FILES)) == files
+
+
+def test_a_job_is_due_again_when_what_is_sent_for_it_changes() -> None:
+    def reasons(here: dict[str, str]) -> list[str | None]:
+        now = mounted({"/srv/shop/sql": Sent("k", "/srv/shop/sql", ("job",), here)})
+        world = World(of, Engine(), mounted=now, ended={"id-job-1": end}, runs={"id-job-1": run})
+        return [one.name for one in due(world, job, done, ())]
+
+    job = service("job")
+    of, run = model(job), Run("1", "2")
+    done = container("job", state="exited", exit_code=0)
+    before = mounted({"/srv/shop/sql": Sent("k", "/srv/shop/sql", ("job",), {"V1": "f 644 a"})})
+    end = Ended("id-job-1", run.started, by_itself=True, mounted=before["job"])
+    assert reasons({"V1": "f 644 a"}) == []
+    assert reasons({"V1": "f 644 a", "V2": "f 644 b"}) == ["./sql"]
