@@ -74,8 +74,8 @@ def read_source(
     """The files of a mount's source but for those ``without`` and our own, and the folder that
     their paths are relative to: of a folder itself, of a file the one that it lies in; links are
     followed, as the engine follows them. Raises Unreadable."""
-    real = source.resolve()
-    if real.is_dir():
+    real = Path(os.path.realpath(source))
+    if os.path.isdir(real):
         folder, root = real, Root("", True, "", Modes.ALL)
     else:
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
