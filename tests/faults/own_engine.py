@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -229,7 +230,8 @@ class OwnEngine:
 
     def events(self) -> list[str]:
         """What has happened to its containers and images since it was started, oldest first."""
-        since = ("events", "--since", "0", "--until", "0s")
+        # "0s" would mean the beginning of this second.
+        since = ("events", "--since", "0", "--until", f"{time.time():.9f}")
         kinds = ("--filter", "type=container", "--filter", "type=image")
         return self._docker(*since, *kinds, "--format", "{{.Type}} {{.Action}}").splitlines()
 
