@@ -73,7 +73,7 @@ def test_how_good_the_models_are_can_be_read_by_language_and_class(page: Page) -
         assert shown[name][2:4] == [f"{found[key]:.3f}" for key in ("precision", "recall")]
         assert shown[name][4:6] == [f"{found[key]:.3f}" for key in ("roc_auc", "pr_auc")]
     drawn = "return [...document.querySelectorAll('.curves title')].map(e => e.textContent)"
-    assert page.browser.run(drawn) == [
+    names = [
         f"{curve}, {part}, all"
         for part in (
             "Caption and clip together",
@@ -83,6 +83,7 @@ def test_how_good_the_models_are_can_be_read_by_language_and_class(page: Page) -
         )
         for curve in ("ROC curve", "Precision-recall curve")
     ]
+    page.wait_for(lambda: page.browser.run(drawn) == names, "their curves are drawn below")
     page.open("?view=Models&group=class+dare")
     page.wait_for(
         lambda: "class dare" in "".join(page.browser.run(drawn)), "those of a class can be chosen"
