@@ -19,7 +19,7 @@ from composetasks.run.compose import Compose
 from composetasks.store import files, folder
 
 if TYPE_CHECKING:
-    from docker import APIClient
+    from composetasks.observe.engine.inventory import APIClient
 
 
 @dataclass(frozen=True)
