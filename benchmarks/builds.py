@@ -87,22 +87,22 @@ def one_file() -> Iterator[Figure]:
 
         def inv(number: int) -> float:
             edit(ours, number)
-            return ours.timed_inv("up", "--no-wait")
+            return ours.timed_inv("up")
 
         def compose(number: int) -> float:
             edit(peer, number)
-            return peer.timed_compose("build", "s3") + peer.timed_compose("up", "-d")
+            return peer.timed_compose("build", "s3") + peer.timed_compose("up", "-d", "--wait")
 
         took = in_turns({"inv": inv, "compose": compose})
         edit(ours, RUNS)
         yield Figure(
             "one file changed in one of six services of 2,000 files",
-            "`docker compose build SERVICE && docker compose up -d`",
+            "`docker compose build SERVICE && docker compose up -d --wait`",
             took["inv"],
             took["compose"],
-            Target(1, 0.3),
-            note="`inv up --no-wait`, for Compose does not wait either; it finds out which service",
-        ).explained(lambda: by_room(ours, "up", "--no-wait", deep=True))
+            Target(1.2),
+            note="both wait until it runs; `inv up` finds out which service",
+        ).explained(lambda: by_room(ours, "up", deep=True))
 
 
 def branch() -> Iterator[Figure]:
@@ -129,7 +129,7 @@ def branch() -> Iterator[Figure]:
         def inv(number: int) -> float:
             switch(ours, ("main", "other")[number % 2])
             said: list[str] = []
-            took = seconds(lambda: said.append(ours.inv("up", "--no-wait", "--json")))
+            took = seconds(lambda: said.append(ours.inv("up", "--json")))
             actions = [step["action"] for step in json.loads(said[0].splitlines()[0])["steps"]]
             if "build-image" in actions or actions.count("retag-image") != 2:
                 raise AssertionError(f"a switch back is two retags and no build, not {actions}")
@@ -137,22 +137,22 @@ def branch() -> Iterator[Figure]:
 
         def compose(number: int) -> float:
             switch(peer, ("main", "other")[number % 2])
-            return peer.timed_compose("up", "-d", "--build")
+            return peer.timed_compose("up", "-d", "--build", "--wait")
 
         took = in_turns({"inv": inv, "compose": compose})
         switch(ours, ("main", "other")[RUNS % 2])
         yield Figure(
             "branch switched and back, two of six services differ",
-            "`docker compose up -d --build`",
+            "`docker compose up -d --build --wait`",
             took["inv"],
             took["compose"],
-            Target(0, 1.5),
-            note="no build: two images retagged, two containers recreated, not waited for",
-        ).explained(lambda: by_room(ours, "up", "--no-wait", deep=True))
+            Target(0.8),
+            note="no build: two images retagged, two containers recreated; both wait for them",
+        ).explained(lambda: by_room(ours, "up", deep=True))
 
 
 CASES = (
-    Case("same-2000", "nothing changed", 1, lambda: nothing_changed(2000, 0.5)),
+    Case("same-2000", "nothing changed", 1, lambda: nothing_changed(2000, 0.35)),
     Case("same-20000", "nothing changed, many files", 5, lambda: nothing_changed(20000, 0.25)),
     Case("one-file", "one file changed", 1, one_file),
     Case("branch", "branch switched and back", 2, branch),
