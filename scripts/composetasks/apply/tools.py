@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.frozen import frozen
 from composetasks.run.compose import Compose
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _forget(ends: Sequence[tuple[str, Ended]]) -> None:
     """Where nothing is remembered."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Tools:
     """The programs, folders and limits of one run.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.plans import Blocker
 
 NAMESPACE = "com.docker.stack.namespace"
@@ -20,7 +21,7 @@ WAITS_FOR = "x-waits-for"
 """What a service of a stack file waits for, which Swarm itself has no word for."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Content:
     """What a config or secret of the model (``kind`` is ``configs`` or ``secrets``) holds, and the
     ``name`` that its object has in the swarm: one of the content. ``data`` is None where others
@@ -32,7 +33,7 @@ class Content:
     data: bytes | None = field(repr=False, default=None)
 
 
-@dataclass(frozen=True)
+@frozen
 class Wanted:
     """The model that is to be deployed, as Compose resolves it. In ``config`` secrets are digests;
     ``raw`` has their values, and goes nowhere but to Swarm. ``digests`` are the registries' own of
@@ -44,7 +45,7 @@ class Wanted:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class StackFile:
     """What ``docker stack deploy`` is given, with what it can't say: as blockers where that changes
     what runs, as warnings where it does not."""
@@ -59,7 +60,7 @@ class StackFile:
         return services
 
 
-@dataclass(frozen=True)
+@frozen
 class SwarmService:
     """A service of a stack; ``digest`` is that of its spec, ``before`` that of the spec before.
     In the specs secrets are digests."""
@@ -72,7 +73,7 @@ class SwarmService:
     spec_before: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Revision:
     """The record of a deployment: who made it and when (RFC 3339), and the file, with digests in
     the place of secrets in ``file``. ``specs`` are the digests of the services' specs after it."""
@@ -86,7 +87,7 @@ class Revision:
     id: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Swarm:
     """What a swarm has of ``stack``: its services by their names in the file, its revisions, oldest
     first. ``configs``, ``secrets`` and ``networks`` are the names of all that there are, whose
@@ -106,7 +107,7 @@ class Swarm:
         return self.revisions[-1] if self.revisions else None
 
 
-@dataclass(frozen=True)
+@frozen
 class SwarmTask:
     """A task of a service: its name as ``docker service ps`` has it, without the stack's, and the
     node it is on ("" for none yet)."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from composetasks.facts.frozen import frozen
 
 
 class Status(str, enum.Enum):
@@ -16,7 +18,7 @@ class Status(str, enum.Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """One check of the doctor: what was found and whether it matters; ``hint`` is the fix."""
 
@@ -26,7 +28,7 @@ class Check:
     hint: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Disk:
     """The file system at ``place``: bytes and inodes, those free for everybody. ``inodes`` is 0
     where the file system has no fixed number of them."""
@@ -38,7 +40,7 @@ class Disk:
     inodes_free: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Daemon:
     """What an engine says of itself. ``where`` is how it was chosen and reached, ``here`` whether
     it is on this host; ``latency`` is how many seconds its simplest answer takes, ``ahead`` is how
@@ -59,7 +61,7 @@ class Daemon:
     podman: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Plugin:
     """A program that is, or could be taken for, a plugin of the docker client. ``searched`` says
     whether the client looks there; ``version`` is "" where it says none."""
@@ -69,7 +71,7 @@ class Plugin:
     searched: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Watching:
     """The kernel's limits of inotify for each user, and how many instances this one has."""
 
@@ -78,7 +80,7 @@ class Watching:
     used: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Reach:
     """What a program finds in a ``place``: this host, a container, or a step of a build.
 
@@ -101,7 +103,7 @@ class Reach:
     watching: Watching | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Builder:
     """A part of a BuildKit builder on the engine: the container or volume ``name``."""
 

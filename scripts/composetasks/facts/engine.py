@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.references import DIGEST_TAG, divided, plain
 from composetasks.facts.units import whole
 
@@ -63,7 +64,7 @@ def reached_at(host_ip: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Binding:
     """A port the engine holds open on its host for a container; ``here`` is the address of this
     machine that leads to it, where that is forwarded."""
@@ -97,7 +98,7 @@ def published_at(containers: Iterable[Container], port: int) -> dict[str, int]:
     }
 
 
-@dataclass(frozen=True)
+@frozen
 class Container:
     """A container as the engine lists it. ``state`` is one of created, running, paused,
     restarting, removing, exited, dead; ``health`` is "" without a health check, else starting,
@@ -186,7 +187,7 @@ class Container:
         return self.state in ("running", "paused", "restarting")
 
 
-@dataclass(frozen=True)
+@frozen
 class Image:
     """An image of the engine. ``tags`` are its full references, ``digests`` what registries call
     it (``repository@sha256:...``)."""
@@ -205,7 +206,7 @@ class Image:
         return tuple(match["digest"] for match in found if match)
 
 
-@dataclass(frozen=True)
+@frozen
 class Network:
     """A network of the engine. ``reserved`` are the addresses that no container can have, its
     gateways among them."""
@@ -225,7 +226,7 @@ class Network:
         return self.labels.get(PROJECT, "") if made else ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Volume:
     """A volume of the engine; ``options`` are those of its driver, which may hold a password."""
 
@@ -244,7 +245,7 @@ def bind_device(options: Mapping[str, str]) -> str:
     return device if bound or device.startswith("/dev/") else ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Engine:
     """What the engine holds, each kind read in one round trip."""
 

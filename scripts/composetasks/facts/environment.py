@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
+from composetasks.facts.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Reading:
     """A statement of a dotenv file as one program reads it: ``value`` None is a name alone,
     ``refused`` says why it can't be read, ``unset`` which variables it uses that nothing sets."""
@@ -20,7 +22,7 @@ class Reading:
     unset: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class EnvFile:
     """A dotenv file as Compose and as python-dotenv read it. ``traits`` holds what is odd about
     it as a whole: missing, open (others can read it), crlf, bom, utf-16, nul, not-utf-8; or that it
@@ -38,7 +40,7 @@ class EnvFile:
         return {one.name: one for one in self.compose if one.value is not None}
 
 
-@dataclass(frozen=True)
+@frozen
 class Variable:
     """A variable of ``.env.example``; ``type`` is the words of its notation, none for any text."""
 
@@ -50,7 +52,7 @@ class Variable:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Environment:
     """Where variables come from: the process, then ``files``, the first of them that has a name
     winning. ``specification`` is the path of ``.env.example`` where it is one, ``example`` that of
@@ -75,7 +77,7 @@ class Environment:
         return {one.name: one for one in reversed(self.variables)}
 
 
-@dataclass(frozen=True)
+@frozen
 class Setting:
     """A value that something gives a variable: ``source`` is a file as the user would write it,
     with the ``line`` (0 for none), ``process``, ``compose`` for a default, or ``unset``."""
@@ -85,7 +87,7 @@ class Setting:
     line: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class VariableStatus:
     """A variable as ``env`` tells it: what counts, what that overrides, which services use it, and
     whether their running containers have it (None where that can't be told)."""
@@ -100,7 +102,7 @@ class VariableStatus:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """What is wrong with the environment: ``severity`` fatal or warning, ``file`` as the user
     would write it, "" and 0 where it is the process environment's; ``unknown`` says that it is a
@@ -115,7 +117,7 @@ class Problem:
     unknown: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Usage:
     """Which variables each service uses and where (``environment.NAME``, or the section's key),
     the defaults that compose files have for variables that are not set, and what only included

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from composetasks.facts.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class ModelVariable:
     """A variable that the compose files interpolate, or that ``.env`` sets: ``default`` is that of
     the compose files, ``value`` that of ``.env`` ("" for none), ``comment`` what stands above it
@@ -22,7 +24,7 @@ class ModelVariable:
     comment: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Surroundings:
     """A project as it is before: ``texts`` are the files that could be proposed and are there
     already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
@@ -47,7 +49,7 @@ class Proposal(str, enum.Enum):
     LEAVE = "leave"
 
 
-@dataclass(frozen=True)
+@frozen
 class ProposedFile:
     """A file as it is (None where it is not there) and as it is proposed."""
 
@@ -67,7 +69,7 @@ class Fate(str, enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
+@frozen
 class Replacement:
     """What becomes of the lines ``first`` to ``last`` of a script, by which ``tasks``, and why."""
 
@@ -79,7 +81,7 @@ class Replacement:
     why: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class InitPlan:
     """All that init proposes: files, and what replaces each script."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.model import Model, Service
 
 DIGITS = 9
 
 
-@dataclass(frozen=True)
+@frozen
 class Run:
     """The last run of a container, by the engine's clock: times that sort as text (see
     :func:`sortable`)."""
@@ -19,7 +20,7 @@ class Run:
     finished: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Ended:
     """How a run of a container ended, as the start that began it has seen: ``by_itself`` or
     because it was asked to. ``until`` is when the last container of that start was started;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from composetasks.facts.frozen import frozen
 
 
 class StepTime(NamedTuple):
@@ -27,7 +28,7 @@ class BuildTime(NamedTuple):
     export: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Layer:
     """An instruction of a Dockerfile that an image needs.
 
@@ -56,7 +57,7 @@ class Layer:
         return " ".join(" ".join((self.keyword, *self.flags, self.text)).split())
 
 
-@dataclass(frozen=True)
+@frozen
 class LayeredImage:
     """An image with all its layers in an order in which they can be made, the last of them its
     own. ``dockerfile`` is relative to the project's folder, "" for one in the compose file, and
@@ -83,7 +84,7 @@ def place(dockerfile: str, line: int) -> str:
     return f"{dockerfile}:{line}" if dockerfile else f"line {line}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Commits:
     """The last commits: the files each changed (relative to the project's folder), and the weeks
     they took."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import units
+from composetasks.facts.frozen import frozen
 from composetasks.facts.references import plain
 
 OLDEST_COMPOSE = (2, 40)
@@ -15,7 +16,7 @@ OLDEST_COMPOSE = (2, 40)
 builds need, came with 2.35; what Debian ships is 2.40."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Port:
     """One entry of a service's ``ports``. ``published`` is None for an ephemeral port, and
     (first, last) otherwise; ``host_ip`` is "" for every address of the host."""
@@ -26,7 +27,7 @@ class Port:
     protocol: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Dependency:
     """One entry of ``depends_on``."""
 
@@ -36,7 +37,7 @@ class Dependency:
     required: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Mount:
     """One entry of a service's ``volumes``. ``source`` is the key of a volume of the model, an
     absolute path for a bind mount, or "" for an anonymous volume."""
@@ -47,7 +48,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Build:
     """A service's ``build`` section, as Compose resolved it.
 
@@ -74,7 +75,7 @@ class Build:
         return bool(self.definition.get("no_cache"))
 
 
-@dataclass(frozen=True)
+@frozen
 class Service:
     """A service of the model. ``image`` is the tag its containers are made from, whether it is
     pulled or built. ``config_hash`` is Compose's own (``docker compose config --hash``).
@@ -129,7 +130,7 @@ BUILT_IN = ("", "bridge", "host", "ipvlan", "local", "macvlan", "none", "null", 
 """The drivers of networks and volumes that every engine has; "" is its default."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Resource:
     """A network or volume of the model: its key there and its name on the engine.
     ``config_hash`` is Compose's own, which it labels what it makes with ("" where unknown)."""
@@ -147,7 +148,7 @@ class Resource:
         return "" if self.external or driver in BUILT_IN else driver
 
 
-@dataclass(frozen=True)
+@frozen
 class Model:
     """The Compose model with its active services in dependency order (what others wait for
     comes first). ``directory`` is Compose's project directory, ``files`` its compose files.
@@ -220,7 +221,7 @@ class Model:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class StackCheck:
     """One of the stack's own end-to-end checks: ``command`` is run in ``service``'s container."""
 

@@ -9,8 +9,9 @@ mypy finds the branch that a new one lacks.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import ClassVar
+
+from composetasks.facts.frozen import frozen
 
 
 class Action(str, enum.Enum):
@@ -49,7 +50,7 @@ class Action(str, enum.Enum):
 # --- images ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class BuildImage:
     """Build the image of the step's service: every layer again with ``no_cache``, after its base
     images were pulled with ``pull``."""
@@ -59,7 +60,7 @@ class BuildImage:
     pull: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class PullImage:
     """Pull the image of the step's service; ``shared`` is the reference in the shared registry
     that has one of the same inputs, where that is what is pulled."""
@@ -68,21 +69,21 @@ class PullImage:
     shared: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class RetagImage:
     """Put the step's target as a tag on the image that is the step's key."""
 
     action: ClassVar[Action] = Action.RETAG_IMAGE
 
 
-@dataclass(frozen=True)
+@frozen
 class PushImage:
     """Push the image of the step's service to the shared registry."""
 
     action: ClassVar[Action] = Action.PUSH_IMAGE
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoveImage:
     """Remove a tag, and with its last one the image."""
 
@@ -92,7 +93,7 @@ class RemoveImage:
 # --- what is in the way ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoveContainer:
     """Stop and remove a container. ``stopped_only``: what was consented to is the removal of one
     that does not run; ``by_compose``: Compose stops it, after its ``pre_stop`` hooks."""
@@ -102,7 +103,7 @@ class RemoveContainer:
     by_compose: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class StopContainer:
     """Stop a container; ``by_compose``: Compose does, after its ``pre_stop`` hooks."""
 
@@ -110,7 +111,7 @@ class StopContainer:
     by_compose: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class RenameContainer:
     """Give a container the name ``new``."""
 
@@ -118,7 +119,7 @@ class RenameContainer:
     new: str
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoveNetwork:
     """Remove a network. ``disconnect_ours``: containers of our services are taken off it first,
     since they are recreated; ``disconnect_all``: any other running container is, too."""
@@ -128,14 +129,14 @@ class RemoveNetwork:
     disconnect_all: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class StopProvider:
     """Let Compose have a service's provider end what it made."""
 
     action: ClassVar[Action] = Action.STOP_PROVIDER
 
 
-@dataclass(frozen=True)
+@frozen
 class EndInstance:
     """End the instance ``name`` of ``owner``; ``folder`` is its own ("" where it has none)."""
 
@@ -148,7 +149,7 @@ class EndInstance:
 # --- state ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class TakeSnapshot:
     """Keep the pieces of state named ``state`` as the snapshot that is the step's target, while
     the containers named ``paused`` are paused."""
@@ -158,14 +159,14 @@ class TakeSnapshot:
     paused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class EmptyState:
     """Empty the piece of state that is the step's target."""
 
     action: ClassVar[Action] = Action.EMPTY_STATE
 
 
-@dataclass(frozen=True)
+@frozen
 class RestoreState:
     """Put back what ``snapshot`` holds of the step's target; only with ``special`` may devices and
     programs with other rights than their caller's be among it."""
@@ -178,14 +179,14 @@ class RestoreState:
 # --- containers -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class CreateContainer:
     """Let Compose create and start a container."""
 
     action: ClassVar[Action] = Action.CREATE_CONTAINER
 
 
-@dataclass(frozen=True)
+@frozen
 class RecreateContainer:
     """Let Compose recreate a container. ``forced``: for something that Compose itself does not
     recreate it for; ``changed``: something of it differs from the model (nothing does where it is
@@ -196,7 +197,7 @@ class RecreateContainer:
     changed: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class StartContainer:
     """Let Compose start a container; ``unpause`` one that is paused. ``as_it_was``: whatever the
     model says of it by now, the same container is started."""
@@ -206,7 +207,7 @@ class StartContainer:
     as_it_was: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class RestartContainer:
     """Stop a container, if it runs, and start it as it is; ``by_compose``: Compose does, with the
     service's hooks, and all containers of the service at once."""
@@ -215,21 +216,21 @@ class RestartContainer:
     by_compose: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class RunProvider:
     """Let Compose run a service's provider."""
 
     action: ClassVar[Action] = Action.RUN_PROVIDER
 
 
-@dataclass(frozen=True)
+@frozen
 class Wait:
     """Wait until a container that runs is up."""
 
     action: ClassVar[Action] = Action.WAIT
 
 
-@dataclass(frozen=True)
+@frozen
 class Send:
     """Send what changed in a file or folder of this machine, the step's target, to the volume that
     stands for its bind mounts: what is at the paths ``changed`` is sent, what is at ``removed`` is
@@ -240,7 +241,7 @@ class Send:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class ForwardPort:
     """Let ports of this machine lead to what the containers of the step's service publish of their
     ``port`` on the engine's host."""
@@ -249,14 +250,14 @@ class ForwardPort:
     port: int
 
 
-@dataclass(frozen=True)
+@frozen
 class EndForwards:
     """Let no port of this machine lead to the project any more."""
 
     action: ClassVar[Action] = Action.END_FORWARDS
 
 
-@dataclass(frozen=True)
+@frozen
 class RunCheck:
     """Run ``command`` in the container of the step's service."""
 
@@ -267,28 +268,28 @@ class RunCheck:
 # --- services of a swarm --------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@frozen
 class CreateService:
     """Let ``docker stack deploy`` create the step's service in a swarm."""
 
     action: ClassVar[Action] = Action.CREATE_SERVICE
 
 
-@dataclass(frozen=True)
+@frozen
 class UpdateService:
     """Let ``docker stack deploy`` update the step's service in a swarm."""
 
     action: ClassVar[Action] = Action.UPDATE_SERVICE
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoveService:
     """Remove a service, whose id is the step's key, from a swarm."""
 
     action: ClassVar[Action] = Action.REMOVE_SERVICE
 
 
-@dataclass(frozen=True)
+@frozen
 class RunCheckJob:
     """Run ``command`` as a job in a swarm, as the step's service runs there."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from composetasks.facts.codes import ExitCode
+from composetasks.facts.frozen import frozen
 from composetasks.facts.operations import Action, Operation
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ NO_SUBNET = "no-subnet"
 """The cause of a failed start where the engine's address pools are used up."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Evidence:
     """Why a step is there, as data. Fields that do not belong to ``kind`` stay None and are
     left out of JSON; secret values are masked before they get here."""
@@ -45,7 +46,7 @@ class Evidence:
     detail: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One thing a plan does: ``operation`` to ``target``, which is the engine's name for what it
     acts on (a container's name, an image's tag ...). ``id`` is unique in the plan and says both.
@@ -72,7 +73,7 @@ class Step:
         return f"{self.action.value}:{self.target}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Blocker:
     """What makes a plan impossible. ``message`` says what and why, ``hint`` what to do;
     ``because`` is what stands in the way, as data."""
@@ -86,7 +87,7 @@ class Blocker:
     because: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """What a verb will do, in order, and nothing else; ``watch`` are the rules by which it then
     goes on."""
@@ -101,7 +102,7 @@ class Plan:
     watch: tuple[WatchRule, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Event:
     """Something that happened while a plan was carried out.
 

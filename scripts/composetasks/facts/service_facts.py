@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import clean
 
 FACTS_LABEL = "composetasks.facts"
@@ -20,7 +21,7 @@ Declared: TypeAlias = "str | Sequence[str]"
 _ADDRESS = re.compile(r":(\d{1,5})(/\S*)")
 
 
-@dataclass(frozen=True)
+@frozen
 class FactsSource:
     """A ``command`` that is run in the service's container, or what its ``port`` answers to a GET
     of ``path``."""
@@ -30,7 +31,7 @@ class FactsSource:
     path: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class ServiceFacts:
     """The facts of a service by their names, or why they are not available."""
 

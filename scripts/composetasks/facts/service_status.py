@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from composetasks.facts.engine import Container
+from composetasks.facts.frozen import frozen
 from composetasks.facts.model import Service
 
 
-@dataclass(frozen=True)
+@frozen
 class ServiceStatus:
     """How a service stands.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from composetasks.facts.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """A piece of state: a named volume of the project, or a folder below it that is mounted.
 
@@ -36,7 +38,7 @@ class State:
     modified: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Unkept:
     """A mount that services may write to and that is no state: ``what`` it is, and the ``reason``
     in words that several can share. ``in_memory`` says that it is empty after a stop."""
@@ -47,7 +49,7 @@ class Unkept:
     in_memory: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class SnapshotPart:
     """A piece of state as a snapshot holds it; ``bytes`` and ``files`` are its content's,
     ``special`` is how many of these are devices or programs that run with other rights than their
@@ -60,7 +62,7 @@ class SnapshotPart:
     special: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Snapshot:
     """A snapshot: ``bytes`` is what it takes on disk, ``images`` the id of the image each service
     ran, ``problem`` why it can't be restored ("" where nothing is known against it);

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from composetasks.facts.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class ServiceStart:
     """One service of a start, in seconds since that began: when it was launched, its container
     was created and started, it was ready, or ``failed`` and what depends on it went on without;
@@ -34,7 +36,7 @@ class ServiceStart:
         return self.ready if self.failed is None else self.failed
 
 
-@dataclass(frozen=True)
+@frozen
 class Timeline:
     """A start: ``outcome`` is up, failed or interrupted; ``run`` is its run folder."""
 
@@ -47,7 +49,7 @@ class Timeline:
     services: tuple[ServiceStart, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Link:
     """A service on the critical path, and the seconds of the start that are its own there."""
 
@@ -55,7 +57,7 @@ class Link:
     seconds: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Shortening:
     """What would make a start shorter, and by how many ``seconds`` at most."""
 

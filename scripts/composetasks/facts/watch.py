@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any
+
+from composetasks.facts.frozen import frozen
 
 
 class WatchAction(str, enum.Enum):
@@ -21,7 +22,7 @@ class WatchAction(str, enum.Enum):
         return self.value.startswith("sync")
 
 
-@dataclass(frozen=True)
+@frozen
 class Hook:
     """The command of a ``sync+exec`` rule; ``environment`` is ``NAME=value``."""
 
@@ -32,7 +33,7 @@ class Hook:
     environment: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class WatchRule:
     """A rule of a service. ``path`` is absolute, ``target`` the place in the container.
     ``mounted``: the container sees the path itself there, so nothing is copied. ``declared`` is
@@ -50,7 +51,7 @@ class WatchRule:
     declared: bool = True
 
 
-@dataclass(frozen=True)
+@frozen
 class Edit:
     """A path that was added, modified or removed, and the rules it falls under. ``name`` is how it
     is told; ``below`` gives for each rule its path below that of the rule, "" for that itself."""
@@ -66,7 +67,7 @@ class Edit:
         return {"path": self.name, "change": self.change}
 
 
-@dataclass(frozen=True)
+@frozen
 class Rebuild:
     """Build the images of services whose inputs changed, and recreate their containers."""
 
@@ -74,7 +75,7 @@ class Rebuild:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Sync:
     """Copy files into the containers of a service (``copies``: place there to file here), and
     remove ``removals`` from them."""
@@ -85,7 +86,7 @@ class Sync:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Restart:
     """Restart the containers of services, as they are."""
 
@@ -93,7 +94,7 @@ class Restart:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class RunHook:
     """Run a command in the running containers of a service."""
 

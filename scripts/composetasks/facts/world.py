@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from composetasks.facts.engine import Container, Engine, Network, Volume
+from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, Run
 from composetasks.facts.model import Model
 from composetasks.facts.plans import Blocker
 from composetasks.facts.state import Snapshot, State, Unkept
 
 
-@dataclass(frozen=True)
+@frozen
 class PortHolder:
     """A process of the host that listens on a port; pid None and name "" where the system does
     not show us whose it is. ``container`` is the id of the container it runs in, "" for none;
@@ -29,7 +30,7 @@ class PortHolder:
     ipv6_only: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Hidden:
     """Files that an image holds a copy of and nobody sees, since all who run it mount the files
     themselves there: what lies at or below ``places``, but for ``seen`` and what is below that."""
@@ -48,7 +49,7 @@ def _within(path: str, place: str) -> bool:
     return not above or path == above or path.startswith(f"{above}/")
 
 
-@dataclass(frozen=True)
+@frozen
 class BuildInputs:
     """Everything an image is made from, and the digest over it (hex, 24 digits).
 
@@ -70,7 +71,7 @@ class BuildInputs:
     hidden: Hidden = Hidden()
 
 
-@dataclass(frozen=True)
+@frozen
 class Shared:
     """What the registry that people share holds of this project's images.
 
@@ -96,7 +97,7 @@ class Shared:
         return f"{self.repository(service)}:cache"
 
 
-@dataclass(frozen=True)
+@frozen
 class Orphan:
     """An instance whose owner has ended, and what is left of it. ``owner`` is the owner's text as
     the labels have it; ``place`` is the instance's folder, "" where it is gone or another's."""
@@ -110,7 +111,7 @@ class Orphan:
     volumes: tuple[Volume, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class InCommon:
     """What ``services`` of an instance would use together with the other copies of the stack: a
     folder, file, volume, network or address by its ``name``, and what resolves it."""
@@ -126,7 +127,7 @@ MAKER_LABEL = "composetasks.maker."
 """What the labels begin with by which an engine of another host knows who made a project."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Maker:
     """A person at a machine: the user's name, the machine's, the folder of the project there (its
     real path), and what tells machines of one name apart."""
@@ -145,7 +146,7 @@ class Maker:
         }
 
 
-@dataclass(frozen=True)
+@frozen
 class Forwards:
     """The ports of this machine that lead to an ``engine`` behind ssh: ``known`` by the address
     there; ``taken`` are the numbers that something else has here."""
@@ -159,7 +160,7 @@ SENT = "composetasks-sent"
 """The key of the volume that stands for bind mounts whose sources only this machine has."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Sent:
     """A file or folder of this machine that ``services`` on an engine of another host mount from a
     volume, where it is the folder ``key``. ``root`` is the folder that the paths of ``here`` (what
@@ -174,7 +175,7 @@ class Sent:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Scope:
     """How far the world is looked at. ``inputs``: build inputs and the host's ports too, for which
     a verb that starts nothing has no use; ``registry`` is asked for images that are not here, with
@@ -189,7 +190,7 @@ class Scope:
     starting: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class World:
     """All that was observed for one run of a verb; what a plan is made from.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -20,7 +20,7 @@ LONGEST_SUMMARY = 200_000
 """Characters of a page in a summary; GitHub takes a megabyte from each step."""
 
 
-@dataclass(frozen=True)
+@frozen
 class System:
     """The CI system that a run is part of: "github" or "gitlab"; the files that GitHub reads after
     each step ("" where it names none), and the folder of the checkout."""

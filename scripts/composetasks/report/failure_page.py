@@ -5,7 +5,6 @@ nothing left out is kept with the record of the run, and so are its data.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import (
@@ -17,6 +16,7 @@ from composetasks.facts import (
     RecreateContainer,
     UpdateService,
 )
+from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of, parts_of
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -31,7 +31,7 @@ ROOM = 8
 """Lines of the terminal left to the rest: the prompt, the plan's last lines."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A line of the page; ``style`` is rich's."""
 

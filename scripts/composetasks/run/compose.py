@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
+from composetasks.facts.frozen import frozen
 from composetasks.run import process
 
 PLUGIN_FOLDERS = (
@@ -23,7 +24,7 @@ PLUGIN_FOLDERS = (
 """Where the docker client looks for plugins, after its own configuration folder."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Compose:
     """Compose, addressing one project.
 

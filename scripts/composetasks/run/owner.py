@@ -11,14 +11,15 @@ import os
 import re
 import select
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+
+from composetasks.facts.frozen import frozen
 
 PROC = Path("/proc")
 PID = re.compile(r"[0-9]{1,9}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Owner:
     """``started`` is in clock ticks since the boot ``boot`` on Linux, else seconds since the epoch,
     with "-" for a boot. ``host`` is the machine and, on Linux, its process id namespace."""

@@ -15,9 +15,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from composetasks.facts.frozen import frozen
 from composetasks.run import waiting
 
 GRACE_SECONDS = 10.0
@@ -45,7 +45,7 @@ class ProgramError(Exception):
         self.argv, self.code, self.stdout, self.stderr = tuple(argv), code, stdout, stderr
 
 
-@dataclass(frozen=True)
+@frozen
 class Completed:
     """What a finished program left: its exit code and both outputs, decoded as UTF-8."""
 
@@ -55,7 +55,7 @@ class Completed:
     stderr: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """A line of a running program's output, without its line ending."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
+from composetasks.facts.frozen import frozen
 from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ ENDPOINTS = ("vip", "dnsrr")
 """How a service of a swarm is found: one address for all its tasks, or theirs in turns."""
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What the settings say of one piece of state (a volume's key, or a name for ``path``).
     ``shared`` says that instances have none of their own."""
@@ -35,7 +36,7 @@ class State:
     shared: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Deploy:
     """What the settings say of deployments: the docker ``context`` of a swarm's manager ("": the
     engine in force), the stack's ``name`` ("": the project's), ``files`` that override the model
@@ -48,7 +49,7 @@ class Deploy:
     keep: int = 5
 
 
-@dataclass(frozen=True)
+@frozen
 class Remote:
     """What is done for an engine on another host: published ports are forwarded to this machine
     (``forward``), where it is behind ssh; with ``send``, what is mounted and only here is sent to
@@ -58,7 +59,7 @@ class Remote:
     send: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """All of ``stack``; every field is optional. Timeouts are seconds, ``engine_timeout`` that of
     one answer of the engine; ``ready`` says what makes a service up (one of READY); ``live`` holds

@@ -16,11 +16,11 @@ import socket
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from composetasks.facts import ExitCode
+from composetasks.facts.frozen import frozen
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 
@@ -59,7 +59,7 @@ def is_open(address: str) -> bool:
     return Link(address, own_folder(), ANSWER_SECONDS).answers()
 
 
-@dataclass(frozen=True)
+@frozen
 class Link:
     """A connection to an engine's host, for its socket or, where it has one, another ``purpose``;
     its files in ``folder`` are named by both."""

@@ -10,14 +10,14 @@ import hashlib
 import json
 import os
 import re
-import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import BuildInputs, BuildTime, StepTime
+from composetasks.facts.frozen import frozen
 from composetasks.store import memory
 from composetasks.store.folder import OWN_FOLDER
 
@@ -70,7 +70,7 @@ def save_inputs(cache: Path, inputs: BuildInputs) -> None:
     memory.keep(_place(cache, inputs.digest), document)
 
 
-@dataclass(frozen=True)
+@frozen
 class Base:
     """What a base image was when it was last seen: the registry's digest of it, or the id of one
     that was made here. ``image`` is its id where it was a local image; of one that only BuildKit
@@ -166,6 +166,8 @@ def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
 def known_again(known: StepTime, seconds: float) -> StepTime:
     """A step's times after it ran once more. One run on a busy machine is no habit: what it takes
     is the median of the last."""
+    import statistics
+
     recent = (*known.recent, seconds)[-KEPT_RUNS:]
     return StepTime(known.first, statistics.median(recent), known.runs + 1, recent)
 

@@ -10,11 +10,11 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from composetasks.facts.frozen import frozen
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside_failures import FULL
 from composetasks.store import files
@@ -26,7 +26,7 @@ JOURNAL = "replacing.json"
 """What state is being replaced, there from before the first change to after the last one."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Folder:
     """The library's own folder of a project, or of one of its instances; the cache is shared."""
 

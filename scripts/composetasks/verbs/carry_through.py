@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from composetasks.facts import (
     Plan,
     World,
 )
+from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.store.run_record import RunRecord
@@ -37,7 +37,7 @@ LONG_SECONDS = 5.0
 """A start that took longer says what its time was spent on."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """The limits of one run: whether services are waited for, for how many seconds each (None: as
     the settings and the model say), and how many images are built at once (None: by cores and

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from composetasks.apply.deploy.stack import Stack
 from composetasks.facts import Content, ExitCode, Plan, Revision, Scope, StackFile, Swarm, World
+from composetasks.facts.frozen import frozen
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.carry_through import Limits, carry_through
 from composetasks.verbs.environment import check_environment
 from composetasks.verbs.session import Session
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """What a deployment brings a swarm to: ``raw`` is the file with the values of secrets."""
 

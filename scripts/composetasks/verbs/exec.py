@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from composetasks.facts import Container, ExitCode, Model
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.facts.units import whole
 from composetasks.run import process
@@ -18,7 +18,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
     """The flags of ``docker compose exec``; "" is Compose's own default."""
 

@@ -11,11 +11,11 @@ import os
 import socket
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import INSTANCE_LABEL, OWNER_LABEL, ExitCode, Model
+from composetasks.facts.frozen import frozen
 from composetasks.plan.instances.override import (
     NAME,
     PortKey,
@@ -46,7 +46,7 @@ def check_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Instance:
     """A copy of the stack, ``name``, in the folder ``place``. ``owner`` is the process that the
     settings name for it, None where it is made by hand."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from composetasks.facts import Container, ExitCode, LogLine, timestamps
+from composetasks.facts.frozen import frozen
 from composetasks.facts.units import whole
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.observe.start.watch import Watch
@@ -24,7 +25,7 @@ CHANGES = ("create", "start", "destroy")
 """The events after which there may be more to read."""
 
 
-@dataclass(frozen=True)
+@frozen
 class LogOptions:
     """What is wanted of the logs, as the flags say it: ``tail`` is a number or ``all``, ``since``
     and ``until`` are moments, ``grep`` and ``exclude`` regular expressions; ``raw`` leaves secrets

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Model, World
+from composetasks.facts.frozen import frozen
 from composetasks.run.compose import Compose
 from composetasks.store import files, folder
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
 
 
-@dataclass(frozen=True)
+@frozen
 class SentMounts:
     """``named`` is the file of the sources that are sent to an engine, ``override`` Compose's."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Environment, Model, Scope, World
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import program
 from composetasks.report.reporter import Reporter
 from composetasks.run import masking
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
     """The flags that changing tasks share."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from benchmarks import run
-from benchmarks.framework import ROUNDS, Case, Figure, Target
+from benchmarks.framework import ROOT, ROUNDS, Case, Figure, Target
 from benchmarks.results import Results
 from benchmarks.scratch import Failed
 
@@ -76,3 +79,17 @@ def test_with_few_rounds_figures_are_shown_and_not_kept(
 def test_an_unknown_case_is_refused(suite: Suite) -> None:
     with pytest.raises(SystemExit, match="2"):
         suite.main("cases")
+
+
+def test_it_runs_by_itself_as_its_session_runs_it() -> None:
+    """Not with the paths that pytest adds."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.run", "--list"],
+        env={**os.environ, "PYTHONPATH": "compose"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "short ones" in done.stdout

@@ -31,7 +31,7 @@ def test_a_word_that_is_none() -> None:
         facts.Nothing  # noqa: B018 - asked for, and not there
 
 
-def test_the_list_of_tasks_speaks_of_exit_codes_and_the_programs_name_alone() -> None:
+def test_the_list_of_tasks_loads_no_subject_of_the_facts() -> None:
     code = (
         "import sys, composetasks;"
         "print(*sorted(name for name in sys.modules if name.startswith('composetasks.facts.')))"
@@ -39,5 +39,6 @@ def test_the_list_of_tasks_speaks_of_exit_codes_and_the_programs_name_alone() ->
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
         "composetasks.facts.codes",
+        "composetasks.facts.frozen",
         "composetasks.facts.program",
     ]

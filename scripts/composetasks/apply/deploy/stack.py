@@ -7,13 +7,14 @@ import re
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Content, ExitCode, Swarm
 from composetasks.facts.deploy import CONTENT, NAMESPACE
 from composetasks.facts.dollars import doubled
+from composetasks.facts.frozen import frozen
 from composetasks.observe.deploy.swarm import of_stack, services_of
 from composetasks.plan.deploy.convergence import Progress, progress
 from composetasks.run import process
@@ -29,7 +30,7 @@ PATIENCE_SECONDS = 300.0
 LAST_LINES = 30
 
 
-@dataclass(frozen=True)
+@frozen
 class Stack:
     """What a deployment has in its hands. ``file`` is the stack file with the values of secrets,
     None where the stack is to go; ``seconds`` are how long services may take."""

@@ -4,11 +4,11 @@ back may fail as well."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from composetasks.apply.deploy.stack import Stack
 from composetasks.facts import Step
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from requests.exceptions import RequestException
 
 
-@dataclass(frozen=True)
+@frozen
 class Back:
     """How a part of a stack is after the way back, and whether that is as it was before."""
 

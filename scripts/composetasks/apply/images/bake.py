@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode, Service, Shared
 from composetasks.facts.engine import SERVICE
+from composetasks.facts.frozen import frozen
 from composetasks.run import process, waiting
 from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.compose import buildx
@@ -64,7 +64,7 @@ def _plain(target: Mapping[str, Any]) -> dict[str, Any]:
     return {**target, **json.loads(json.dumps(escaped).replace("$${", "${"))}
 
 
-@dataclass(frozen=True)
+@frozen
 class Bake:
     """Everything one build needs. ``target`` is Compose's bake target of the service."""
 

@@ -15,11 +15,11 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import BuildInputs
+from composetasks.facts.frozen import frozen
 from composetasks.store import build_records, memory
 
 TOKEN_BYTES = 4
@@ -28,7 +28,7 @@ Seen = dict[str, tuple[int, int, str]]
 """Path to size, modification time and what was there."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Sending:
     """``changes`` are the fields of the bake target that say where things are."""
 

@@ -5,11 +5,12 @@ and ``logs/NAME.log`` of every container of the start, without secrets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.timestamps import moment
 from composetasks.observe.start.container_evidence import (
     LAST_LINES,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SHOWN_PROBES = 3
 
 
-@dataclass(frozen=True)
+@frozen
 class Trouble:
     """A service that is not up, and what stood around it then.
 

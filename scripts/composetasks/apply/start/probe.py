@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
+from composetasks.facts.frozen import frozen
 from composetasks.facts.timestamps import moment
 from composetasks.plan.start.readiness import (
     LOOP_RESTARTS,
@@ -39,7 +40,7 @@ Sockets = Callable[[Mapping[str, Any]], "frozenset[tuple[str, int]] | None"]
 record; None where nobody can be asked."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Probe:
     """How a container is: the verdict, and the engine's times and count of restarts.
 
@@ -57,7 +58,7 @@ class Probe:
     loops: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Waited:
     """What is known of the waiting for a container: since when (seconds), the engine's count of
     restarts when it began (None: this is the first look), whether someone had it stopped, and

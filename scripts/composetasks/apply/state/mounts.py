@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import State
+from composetasks.facts.frozen import frozen
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -17,7 +17,7 @@ TARGET = "/.composetasks-state"
 ARCHIVES = f"{TARGET}/archives"
 
 
-@dataclass(frozen=True)
+@frozen
 class Mounted:
     """How a piece of state is mounted: ``mount`` in the engine's words, and the ``name`` of its
     folder within what is mounted, "" where it is that itself. ``number`` tells the places of a
@@ -29,7 +29,7 @@ class Mounted:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Archives:
     """The folder of a snapshot, which the helper writes or reads itself where the engine runs on
     this machine: all that is in it need not go through the engine then."""

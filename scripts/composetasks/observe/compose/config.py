@@ -7,12 +7,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode
 from composetasks.facts.dollars import doubled, undoubled
+from composetasks.facts.frozen import frozen
 from composetasks.observe.compose.contents import inline_contents
 from composetasks.observe.compose.hashes import resource_hashes
 from composetasks.observe.compose.sources import TRUE, example_of, variable
@@ -33,7 +33,7 @@ UNRESOLVED = ("--no-interpolate", "--no-consistency")
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
 
 
-@dataclass(frozen=True)
+@frozen
 class _Asking:
     """Compose, asked with ``options`` about its files, ``override`` after them."""
 

@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import stat
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +76,8 @@ def old_contents(
 
 def _read(client: APIClient, container: str, path: str) -> bytes:
     """A file of a container; nothing where there is none."""
+    import tarfile
+
     from docker import errors
 
     try:

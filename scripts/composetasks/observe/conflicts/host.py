@@ -14,10 +14,11 @@ import re
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from composetasks.facts import Container, Model, PortHolder
+from composetasks.facts.frozen import frozen
 from composetasks.observe.instances.maker import same_checkout
 from composetasks.run import file_systems
 
@@ -29,7 +30,7 @@ CONTAINER_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE
 """How an engine's cgroups end, under cgroup v1, v2 and systemd."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Socket:
     """A row of the kernel's tables: what is bound, whose (uid), and the socket's inode;
     ``ipv6_only`` is found out by :func:`_refused`."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from composetasks.facts.frozen import frozen
 
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
@@ -23,7 +24,7 @@ WITHOUT_TLS = ("unix://", "ssh://", "npipe://", "fd://")
 """The addresses that certificates mean nothing to."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Endpoint:
     """An engine's address ("" for a context that is not there), how it was chosen, in words, and
     the folder of its certificates (``ca.pem``, ``cert.pem``, ``key.pem``; None: no TLS).

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import timestamps
+from composetasks.facts.frozen import frozen
 from composetasks.run.bounded import Bounded, Late
 from composetasks.run.outside_failures import MALFORMED
 
@@ -31,7 +31,7 @@ LEAST_SECONDS = 0.3
 Sample = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Figures:
     """What a container takes: ``memory`` bytes without the page cache that the kernel can drop,
     ``cpu`` percent of one processor; None where that is not known."""

@@ -18,6 +18,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, LogLine, timestamps
+from composetasks.facts.frozen import frozen
 from composetasks.observe.engine.http_body import chunks
 from composetasks.run import waiting
 from composetasks.run.failure import EngineAway
@@ -56,7 +57,7 @@ class Gap(Exception):
     """The last lines of a log do not reach back to where it was read to."""
 
 
-@dataclass(frozen=True)
+@frozen
 class LogRange:
     """Which lines are wanted: ``since`` and ``until`` in Unix seconds, "" for no limit; ``tail``
     is how many of the last lines of each container, None for all."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of
 from composetasks.facts.timestamps import moment
 from composetasks.run.masking import hide_all, safe
@@ -22,7 +23,7 @@ LAST_LINES = 12
 """How many of an earlier run, where it said nothing in this one."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ContainerEvidence:
     """A container's name, its inspect record, and its last log lines, each after its time."""
 

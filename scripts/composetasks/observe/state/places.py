@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from composetasks.facts import (
     bind_device,
 )
 from composetasks.facts.engine import PROJECT
+from composetasks.facts.frozen import frozen
 from composetasks.observe.engine import host_files
 from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
 from composetasks.run import file_systems, settings
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 IN_MEMORY = "in memory, which is empty once its services have stopped"
 
 
-@dataclass(frozen=True)
+@frozen
 class Observed:
     """The state of a model, what is written to and is none, and what is worth a warning."""
 

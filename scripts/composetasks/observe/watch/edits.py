@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from composetasks.facts import Edit, Model, WatchAction, WatchRule
+from composetasks.facts.frozen import frozen
 from composetasks.observe.images.ignore import Ignore, clean, read_patterns
 from composetasks.observe.images.observer import ignore_patterns
 
@@ -21,7 +21,7 @@ EDITORS = Ignore(
 """What editors write beside the file that is edited: Vim, Emacs, those of JetBrains."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Watched:
     """A rule with its patterns; ``context`` and ``ignored`` are those of the build, ``recipe`` the
     files that it is done by, which an ignore file does not keep from it."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from composetasks.facts import Blocker, Container, Evidence, ExitCode, Network, Resource, World
+from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.claims import Claim, Kind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
@@ -20,7 +20,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 FIELDS = ("ipv4_address", "ipv6_address")
 
 
-@dataclass(frozen=True)
+@frozen
 class Fixed:
     """An address that a service has in the model; ``network`` is the one that is there already
     and stays, None where it is made by the start."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from composetasks.facts import Blocker, Container, Evidence, ExitCode, Step
+from composetasks.facts.frozen import frozen
 
 
 class Kind(enum.Enum):
@@ -28,7 +29,7 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Claim:
     """``container`` has ``what``, and ``service`` needs it."""
 
@@ -42,7 +43,7 @@ class Claim:
         return Evidence(kind=self.kind.value, name=self.what)
 
 
-@dataclass(frozen=True)
+@frozen
 class Findings:
     """What was found: steps that resolve it, what can't be resolved, and what to know."""
 

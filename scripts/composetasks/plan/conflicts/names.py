@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from composetasks.facts import (
     Blocker,
@@ -15,6 +15,7 @@ from composetasks.facts import (
     RecreateContainer,
     World,
 )
+from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.claims import Claim, Kind, conflict
 from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
 from composetasks.plan.start.services import plan_services
@@ -78,7 +79,7 @@ def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker
             )
 
 
-@dataclass(frozen=True)
+@frozen
 class Interrupted:
     """A container with a temporary name, the name it was to get, and the one it was to replace,
     where that is still there."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from composetasks.facts import (
@@ -30,6 +29,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.engine import CONFIG_HASH, NETWORK, PROJECT
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts import container_summary
 from composetasks.plan.conflicts.claims import Claim, Kind, conflict
@@ -40,7 +40,7 @@ LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
 """Running containers of ours that hold a network only because nobody removed them."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Changed:
     """A network of the model that is not what the model says, ``network`` being what is there:
     of another definition, or of another name."""

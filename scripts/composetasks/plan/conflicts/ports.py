@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from composetasks.facts import Binding, Blocker, Container, Evidence, Model, PortHolder, World
+from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.claims import Claim, Kind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
 
 ANY = ("0.0.0.0", "::")
 
 
-@dataclass(frozen=True)
+@frozen
 class Demand:
     """A published port of a service; ``first`` to ``last`` where any free one of a range will do.
     ``count`` is how many of them it takes, one for each replica."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from shlex import quote
 
 from composetasks.facts import (
@@ -17,6 +16,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.engine import PROJECT
+from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.addresses import Subnet, subnets
 from composetasks.plan.conflicts.claims import Findings, conflict
@@ -26,7 +26,7 @@ ELSEWHERE = ("overlay", "host", "null", "none")
 """Drivers whose networks have no subnet, or (overlay) theirs in an address space of its own."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Wanted:
     """A subnet of a network that the start makes."""
 

@@ -7,8 +7,9 @@ the service's spec as it is now; those of the spec before are on their way out.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from composetasks.facts.frozen import frozen
 
 CRASHES = 3
 """So many failed tasks of one spec are no accident."""
@@ -19,7 +20,7 @@ LIVE = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Progress:
     """How many tasks are as they should be, of how many; ``failed`` says why that will not come
     ("" while it may), ``task`` is the task that tells most; ``proven`` says that Swarm or a health

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from composetasks.facts import EnvFile, Reading
+from composetasks.facts.frozen import frozen
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PRINTABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
@@ -56,7 +56,7 @@ UNREAD_VALUES = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Fault:
     """``refused`` says that Compose itself ends with an error at it."""
 

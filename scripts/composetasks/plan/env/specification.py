@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from composetasks.facts import EnvFile, Environment, Problem, Variable
+from composetasks.facts.frozen import frozen
 from composetasks.plan.env.value_types import NOTATIONS, notation_fault, value_fault
 
 SECRET = ("secret",)
 
 
-@dataclass(frozen=True)
+@frozen
 class Value:
     """What a variable is set to, and where: ``file`` None is the process environment."""
 

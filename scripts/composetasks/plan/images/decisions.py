@@ -8,7 +8,7 @@ from what was kept when the present image was built.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from composetasks.facts import (
     Blocker,
@@ -24,6 +24,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.facts.references import plain
 from composetasks.plan.images.tags import (
@@ -35,7 +36,7 @@ from composetasks.plan.images.tags import (
 from composetasks.plan.images.why_built import WhyBuilt, build_reason, changed_files, differences
 
 
-@dataclass(frozen=True)
+@frozen
 class ImagePlan:
     """The image steps, and the image id each service's containers are to run: None where a step
     of the plan makes it."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from composetasks.facts import BuildInputs, Evidence
+from composetasks.facts.frozen import frozen
 
 MOST_FILES = 1000
 SHOWN_TEXT = 200
@@ -63,7 +63,7 @@ def _shown(value: str | None) -> str | None:
     return value[: SHOWN_TEXT - 3] + "..."
 
 
-@dataclass(frozen=True)
+@frozen
 class WhyBuilt:
     """Why an image is built: the evidence, none where it need not be, and how many files differ
     (more than the evidence names)."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from composetasks.facts.frozen import frozen
 
 LISTED = "$LISTED"
 """Stands for a substitution that lists what the engine has, whoever made it."""
@@ -34,7 +35,7 @@ LONGEST = 40
 """How many lines a quoted text may go over."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Lines:
     """The lines ``first`` to ``last`` of a script: their simple commands, None where they could not
     be told apart; ``waits`` for a loop that sleeps."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from composetasks.facts import Commits, Layer, LayeredImage
+from composetasks.facts.frozen import frozen
 from composetasks.plan.layers.evidence import Advice
 from composetasks.plan.layers.predict import (
     Edit,
@@ -18,7 +18,7 @@ from composetasks.plan.layers.predict import (
 from composetasks.plan.layers.rules import advise
 
 
-@dataclass(frozen=True)
+@frozen
 class LayerCost:
     """A layer, how many of the last commits changed what it reads, and how many made it anew:
     those that changed what a layer below it reads too."""
@@ -28,7 +28,7 @@ class LayerCost:
     remade: int
 
 
-@dataclass(frozen=True)
+@frozen
 class ImageCosts:
     """What is told of one image; ``changes`` is known only where there is a history."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
+from composetasks.facts.frozen import frozen
 from composetasks.plan.layers.commands import manifests
 from composetasks.plan.layers.predict import Predictor, files_below
 
@@ -33,7 +33,7 @@ class Kind(str, enum.Enum):
     FLOATING = "floating"
 
 
-@dataclass(frozen=True)
+@frozen
 class Remedy:
     """How advice is followed, where that can be done without being understood: before the line
     ``before`` the lines ``added`` and the instructions of the layers ``moved`` are put, these with
@@ -47,7 +47,7 @@ class Remedy:
     flags: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Advice:
     """``lines`` are the first and last line of the Dockerfile that it is about; ``measured`` is
     what it saved when it was followed on a copy, None where it was not."""

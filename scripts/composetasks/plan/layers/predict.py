@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage, StepTime
+from composetasks.facts.frozen import frozen
 from composetasks.plan.layers.commands import manifests
 
 STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
@@ -24,7 +24,7 @@ class Edit(str, enum.Enum):
     PATH = "path"
 
 
-@dataclass(frozen=True)
+@frozen
 class Prediction:
     """What an edit costs. ``path`` is the file that is edited ("" for none), ``line`` the first
     line that is carried out again (None for none), ``layers`` the positions of all that are;
@@ -37,7 +37,7 @@ class Prediction:
     seconds: float | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Tried:
     """An edit that was made on a copy: what was predicted, the seconds it took, and the steps
     that were carried out again."""

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
 from composetasks.facts import NO_SUBNET
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.plan.start.readiness import Readiness, fresh_probes, signal_of
 from composetasks.plan.start.telling_line import telling
@@ -19,7 +19,7 @@ TYPED = 40
 """Characters up to which a health check is worth typing again."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Cause:
     """A diagnosis: its name, what happened as sentences, and what to try next."""
 
@@ -28,7 +28,7 @@ class Cause:
     hint: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Case:
     """What a diagnosis is made from. ``record`` is the inspect record, empty where there is no
     container; ``said`` the engine's or Compose's own words; ``limit`` the deadline in seconds;

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from composetasks.facts import Model
+from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of
 from composetasks.facts.timestamps import moment
 from composetasks.facts.units import whole
@@ -45,7 +46,7 @@ class Phase(enum.Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
+@frozen
 class Expected:
     """What makes a service up: whether others wait for its completion, the setting
     ``stack.services.NAME.ready`` ("" for none), and the TCP ports that the model publishes or
@@ -57,7 +58,7 @@ class Expected:
     published: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Readiness:
     """The verdict on one container. ``kind`` names the case for the failure page; ``listens``
     says that one of its ports must be listened on (any, where it has none); ``settle`` is how long

@@ -8,7 +8,7 @@ made from with what the model says now, field by field.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from composetasks.facts import (
@@ -30,6 +30,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.engine import IMAGE
+from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import namespaces_of
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.mounts import mounted_images, started
@@ -44,7 +45,7 @@ NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attac
 """Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ServicePlan:
     """The container steps of a start."""
 
@@ -120,7 +121,7 @@ def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-@dataclass(frozen=True)
+@frozen
 class _Asked:
     """What a plan of containers is asked for; ``anew`` are the services that it makes or starts."""
 

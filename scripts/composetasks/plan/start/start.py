@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from composetasks.facts import (
     Blocker,
@@ -18,6 +18,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts.conflicts import Findings, after, conflicts
 from composetasks.plan.conflicts.mounts import (
@@ -35,7 +36,7 @@ from composetasks.plan.start.sent import send_steps
 from composetasks.plan.start.services import closure, plan_services
 
 
-@dataclass(frozen=True)
+@frozen
 class StartOptions:
     """What a start was asked for beyond its services."""
 

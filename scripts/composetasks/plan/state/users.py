@@ -4,7 +4,7 @@ again afterwards."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from composetasks.facts import (
     Consent,
@@ -19,6 +19,7 @@ from composetasks.facts import (
     StopContainer,
     World,
 )
+from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.origin import Origin, origin
 from composetasks.plan.start.hooks import with_hooks
 from composetasks.plan.start.jobs import is_done
@@ -29,7 +30,7 @@ WORK_GONE = "its work was in the state that is replaced"
 OURS = (Origin.OURS, Origin.ONE_OFF, Origin.NO_SERVICE, Origin.INACTIVE, Origin.OTHER_FILES)
 
 
-@dataclass(frozen=True)
+@frozen
 class Users:
     """The running containers that use some state: ``ours``, with what each uses (nothing where it
     only depends on one that does), dependents first; ``live``, which need no stop; and

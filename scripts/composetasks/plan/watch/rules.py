@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from composetasks.facts import Blocker, ExitCode, Hook, Model, Service, WatchAction, WatchRule
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 
 
-@dataclass(frozen=True)
+@frozen
 class Rules:
     """The rules of some services, and what is wrong with them."""
 
