@@ -25,7 +25,7 @@ from tests.engine.stacks import wait_until
 
 # Reaps what is left to it, as the first process must, and lives as long as its standard input.
 INIT = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.stdin.read()"
-APART = ("--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+APART = ("--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 UP_SECONDS = 60.0
 STOP_SECONDS = 25.0
 
@@ -35,7 +35,7 @@ def missing() -> str:
     for program in ("dockerd", "containerd", "unshare", "nsenter", "ip"):
         if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
             return f"there is no {program}"
-    tried = ["unshare", *APART, "true"]
+    tried = ["unshare", "--net", *APART, "true"]
     done = subprocess.run(tried, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr.strip() or "unshare failed"
 
@@ -54,20 +54,30 @@ class OwnEngine:
     """A dockerd with a data root, an exec root and a socket of its own; a context manager.
 
     ``store_bytes`` puts its data root on a disk of that size (in memory); ``name`` is its host's,
-    ``options`` are further ones of the daemon.
+    ``options`` are further ones of the daemon. ``network`` is the process whose network is to be
+    its host's; 0: one of its own, from which nothing else is reached.
     """
 
-    def __init__(self, store_bytes: int = 0, name: str = "", options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        store_bytes: int = 0,
+        name: str = "",
+        options: tuple[str, ...] = (),
+        network: int = 0,
+    ) -> None:
         # Not below pytest's folder: a socket's path has 107 bytes at most.
         self.folder = Path(tempfile.mkdtemp(prefix="ct-engine-"))
         self.address = f"unix://{self.folder}/sock"
         self._store_bytes, self._name, self._options = store_bytes, name, options
+        self._unshare = ["unshare", "--net", *APART]
+        if network:
+            self._unshare = ["nsenter", "-t", str(network), "-n", "unshare", *APART]
         self._holder: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> OwnEngine:
         self._holder = subprocess.Popen(
-            ["unshare", *APART, sys.executable, "-c", INIT],
+            [*self._unshare, sys.executable, "-c", INIT],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -182,13 +192,18 @@ class OwnEngine:
     def works_on(self, mark: str) -> bool:
         """Whether a process in it (a container's, or one of a build) has ``mark`` in its
         arguments."""
+        return bool(self.working_on(mark))
+
+    def working_on(self, mark: str) -> list[psutil.Process]:
+        """The processes of which that is true."""
+        found = []
         # Builds are the daemon's children; what runs a container is left to the first process.
         for parent in (self._dockerd(), self._first()):
             for one in parent.children(recursive=True) if parent else ():
                 with contextlib.suppress(psutil.Error):
                     if any(mark in argument for argument in one.cmdline()):
-                        return True
-        return False
+                        found.append(one)
+        return found
 
     def fill(self) -> None:
         """Fill the disk of its data root to the last byte."""

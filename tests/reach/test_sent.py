@@ -7,6 +7,7 @@ import shutil
 from typing import Any
 
 from tests.engine import busybox
+from tests.engine.stacks import wait_until
 from tests.faults.own_engine import OwnEngine
 from tests.project import Project
 from tests.reach.ssh_host import SshHost
@@ -51,6 +52,11 @@ def test_what_is_only_here_is_sent_and_then_what_changed(
     project.write("code/main.py", "one\n")
     project.write("code/lib/a b.txt", "kept\n")
     project.write("code/.git/config", "not sent\n")
+    # Names of an older day, which are not UTF-8.
+    odd = os.fsencode(project.folder) + b"/code/caf\xe9"
+    os.mkdir(odd)
+    with open(odd + b"/men\xfc", "w") as file:
+        file.write("old\n")
     (project.folder / "code" / "link").symlink_to("main.py")
     os.chown(project.folder / "code", 1234, 1234)
     for name in ("app.conf", "token", "page"):
@@ -67,15 +73,30 @@ def test_what_is_only_here_is_sent_and_then_what_changed(
     started = project.inv("up")
     assert started.code == 0, started.err
     assert "app.conf one" not in started.err + started.out
-    read = "cat /code/link '/code/lib/a b.txt' /etc/app.conf /run/secrets/token /page"
-    assert run(project, read) == "one\nkept\napp.conf one\ntoken one\npage one\n"
-    assert run(project, "stat -c %u:%a /code; ls -A /code") == "1234:755\nlib\nlink\nmain.py\n"
+    read = "cat /code/link '/code/lib/a b.txt' /etc/app.conf /run/secrets/token /page /code/caf*/m*"
+    assert run(project, read) == "one\nkept\napp.conf one\ntoken one\npage one\nold\n"
+    assert run(project, "stat -c %u:%a /code; ls -A /code | wc -l") == "1234:755\n4\n"
+    assert run(project, "cd /code/caf*; echo * | od -An -tx1").split() == [
+        "6d",
+        "65",
+        "6e",
+        "fc",
+        "0a",
+    ]
     assert not engine.has(project.folder)
     [web] = project.inv("status", "--json").document["services"]
     assert not web["stale"], web["stale_because"]
 
     before = run(project, "hostname")
     assert "nothing to do" in project.inv("up").out
+
+    os.unlink(odd + b"/men\xfc")
+    os.rmdir(odd)
+    gone = [("caf\udce9", "removed"), ("caf\udce9/men\udcfc", "removed")]
+    assert sent(project) == {"code": gone}
+    told = project.inv("up")
+    assert told.code == 0, told.err
+    assert run(project, "ls /code") == "lib\nlink\nmain.py\n"
 
     # One file of a folder: that alone, and the container goes on with what it wrote itself.
     run(project, "echo mine >/code/own")
@@ -105,6 +126,29 @@ def test_what_is_only_here_is_sent_and_then_what_changed(
     assert run(project, "cat /code/main.py") == "two\n"
 
 
+def test_what_is_gone_when_it_is_to_be_sent_is_told(project: Project, engine: OwnEngine) -> None:
+    project.write("invoke.yaml", SETTINGS)
+    project.write("code/main.py", "one\n")
+    # Images come first: this one is built for as long as the test wants.
+    wait = f"trap 'exit 0' TERM; while :; do sleep 0.1; done # {project.name}"
+    project.write("Dockerfile", f"FROM {busybox.TAG}\nRUN {wait}\n")
+    project.compose(
+        "services: {web: {build: ., volumes: ['./code:/code'], command: [sleep, '1000']}}"
+    )
+
+    started = project.start("up")
+    wait_until(lambda: engine.works_on(project.name))
+    shutil.rmtree(project.folder / "code")
+    for one in engine.working_on(project.name):
+        one.terminate()
+    _, err = started.communicate(timeout=60)
+
+    assert started.returncode == 1, err
+    assert f"{project.folder}/code can't be read to be sent: No such file or directory" in err
+    [web] = project.inv("status", "--json").document["services"]
+    assert web["replicas"] == []
+
+
 def test_a_folder_that_containers_made_there_does_not_take_its_place(
     project: Project, engine: OwnEngine, host: SshHost
 ) -> None:
@@ -118,6 +162,8 @@ def test_a_folder_that_containers_made_there_does_not_take_its_place(
     refused = project.inv("up")
     assert refused.code == 6, refused.err
     assert f"{project.folder}/data, which its containers need, does not exist" in refused.err
+    assert "restore" in refused.err
+    assert "mounts: send" not in refused.err
     assert not engine.has(project.folder)
 
     (project.folder / "data" / "rows").unlink()
@@ -174,6 +220,7 @@ def test_a_job_runs_again_for_a_new_file_and_what_cannot_be_sent_is_refused(
         refused = project.inv("up")
         assert refused.code == 6, (named, refused.err)
         assert f"{folder}/{named}" in refused.err
+        assert "mounts: send" not in refused.err
         assert project.inv("status").code == 0
 
     project.compose(compose % ("", ""))

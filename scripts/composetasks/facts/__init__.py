@@ -55,7 +55,7 @@ _NAMES = {
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "watch": "Edit Hook Rebuild Restart RunHook Sync WatchAction WatchOperation WatchRule",
-    "world": "BuildInputs Forwards Hidden InCommon Maker Orphan PortHolder SENT Scope Sent "
+    "world": "BuildInputs Forwards Hidden InCommon Maker NotSent Orphan PortHolder SENT Scope Sent "
     "Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from enum import Enum
 from typing import Any
 
 from composetasks.facts.engine import Container, Engine, Network, Volume
@@ -175,6 +176,15 @@ class Sent:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
 
+class NotSent(Enum):
+    """Why what a service mounts is never sent to an engine on another host."""
+
+    STATE = "state"
+    """A start would overwrite what runs there."""
+    KIND = "kind"
+    """A device, a pipe, a socket, or what a volume's driver mounts."""
+
+
 @frozen
 class Scope:
     """How far the world is looked at. ``inputs``: build inputs and the host's ports too, for which
@@ -201,7 +211,8 @@ class World:
     name, None where it is gone; one that was not looked up is taken as it is written.
     ``away`` is the address of an engine on another host, "" for one on this. ``missing`` are the
     mount sources, devices and files that the engine's host does not have; ``only_here`` those of
-    them that this host has, with something in them; ``empty_folders`` the mount sources that are
+    them that this host has, with something in them, ``not_sent`` those of these that a start can't
+    send there, with why; ``empty_folders`` the mount sources that are
     folders with nothing in them, ``silent`` those whose file systems do not answer, with where
     these are mounted; ``missing_plugins`` are the drivers of networks and volumes that the engine
     does not list.
@@ -234,6 +245,7 @@ class World:
     away: str = ""
     missing: frozenset[str] = frozenset()
     only_here: frozenset[str] = frozenset()
+    not_sent: Mapping[str, NotSent] = field(default_factory=dict)
     undigested: frozenset[str] = frozenset()
     edited: Mapping[str, str] = field(default_factory=dict)
     outdated: frozenset[str] = frozenset()

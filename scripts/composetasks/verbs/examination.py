@@ -233,10 +233,12 @@ def _mounts(found: Examination) -> Check:
 
     daemon = found.daemon()
     if daemon.here:
-        return of_stack.mounts(daemon, ())
+        return of_stack.mounts(daemon)
     model, held = found.model.needed("a valid model"), found.held.needed("the engine")
     only_here = missing_away(model, held, found.engine.value()[0])[1]
-    return of_stack.mounts(daemon, only_here, sends=found.session.settings.remote.send)
+    project = found.session.project
+    not_sent = project.not_sent(model, only_here)
+    return of_stack.mounts(daemon, only_here, not_sent, sends=project.settings.remote.send)
 
 
 def _watching(found: Examination) -> Check:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import Environment, ExitCode, InCommon, Model, World
+from composetasks.facts import Environment, ExitCode, InCommon, Model, NotSent, World
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.sources import compose_files, no_compose_file, variable
 from composetasks.run import file_systems, masking
@@ -102,24 +102,31 @@ class Project:
     def send(self, world: World, client: APIClient) -> bool:
         """Have what only this machine has mounted from a volume from now on, but for state and what
         a volume can't stand for; says whether there is more of it than before."""
-        from composetasks.observe.engine.sent import can_be_sent, check_subpaths, sent_before
-        from composetasks.plan.start.sent import replaceable
+        from composetasks.observe.engine.sent import check_subpaths, sent_before
 
         wanted = set(world.only_here)
         if not self.sent.named.exists():
             wanted |= set(sent_before(world, client))
-        found = [
-            one
-            for one in (wanted & replaceable(world.model)).difference(self.sent.sources)
-            if can_be_sent(one)
-            and (path := Path(file_systems.realpath(one))) not in self._state_folders
-            and self.kept.root not in path.parents
-        ]
+        found = wanted.difference(self.sent.sources, self.not_sent(world.model, wanted))
         if found:
             check_subpaths(client)
             self.sent.add(found)
             del self.compose
         return bool(found)
+
+    def not_sent(self, model: Model, sources: Iterable[str]) -> dict[str, NotSent]:
+        """Those of ``sources`` that a start never sends to an engine on another host, with why."""
+        from composetasks.observe.engine.sent import can_be_sent
+        from composetasks.plan.start.sent import replaceable
+
+        known, found = replaceable(model), {}
+        for one in sources:
+            path = Path(file_systems.realpath(one))
+            if path in self._state_folders or self.kept.root in path.parents:
+                found[one] = NotSent.STATE
+            elif one not in known or not can_be_sent(one):
+                found[one] = NotSent.KIND
+        return found
 
     @cached_property
     def _own_compose(self) -> Compose:

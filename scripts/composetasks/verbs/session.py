@@ -133,5 +133,6 @@ class Session:
                 if self.project.send(world, self.client):
                     return self.observe(names, scope)
                 world = self.project.sent.observed(world, self.client, cache)
+            world = replace(world, not_sent=self.project.not_sent(world.model, world.only_here))
         world = replace(world, warnings=(*self.warnings, *world.warnings))
         return with_orphans(world, self.folder / ".composetasks" / "instances")

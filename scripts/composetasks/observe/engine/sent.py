@@ -35,12 +35,20 @@ LISTS = "lists"
 
 def can_be_sent(source: str) -> bool:
     """Whether a source is a folder or a regular file that answers: a socket, a pipe or a device is
-    nothing elsewhere."""
+    nothing elsewhere. A file is mounted by its name there, which has to be text for that."""
     return (
         not source.startswith(("/dev/", "/proc/", "/sys/"))
         and not file_systems.silent(source)
-        and (os.path.isdir(source) or os.path.isfile(source))
+        and (os.path.isdir(source) or (os.path.isfile(source) and _is_text(source)))
     )
+
+
+def _is_text(source: str) -> bool:
+    try:
+        os.path.basename(os.path.realpath(source)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def key_of(source: str) -> str:

@@ -172,7 +172,7 @@ def _kept(memory: _Memory) -> dict[str, Any]:
 class Reader:
     """Reads everything under ``roots`` of the context ``folder`` that is not ignored, and the
     entries ``on_the_way`` to them. ``memory`` is the file to remember it in (its folder must
-    exist)."""
+    exist); ``names`` is what becomes of those that are not UTF-8, in Python's word."""
 
     def __init__(
         self,
@@ -182,7 +182,9 @@ class Reader:
         ignore: Ignore,
         memory: Path,
         listings: Listings,
+        names: str = "strict",
     ) -> None:
+        self.names = names
         self.folder, self.roots, self.on_the_way = folder, roots, on_the_way
         self.ignore, self.memory, self.listings = ignore, memory, listings
         self.new: dict[_Key, _Folder] = {}
@@ -215,7 +217,7 @@ class Reader:
     def _digest(self, entries: Mapping[str, str]) -> str:
         lines = [f"{path}\0{text}\n" for path, text in sorted(entries.items())]
         try:
-            return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
+            return hashlib.sha256("".join(lines).encode("utf-8", self.names)).hexdigest()
         except UnicodeEncodeError:
             # BuildKit sends names and targets of links as texts of gRPC, which are UTF-8.
             odd = next(line.split("\0")[0] for line in lines if _is_no_text(line))

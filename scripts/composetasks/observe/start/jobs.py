@@ -80,7 +80,9 @@ def read_source(
     else:
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
     ignore = Ignore(list(dict.fromkeys((*OWN, *without))) if root.is_folder else [])
-    return folder, Reader(str(folder), (root,), {}, ignore, memory, listings).read()
+    # A mount has no need of names that are text, as what BuildKit is sent has.
+    reader = Reader(str(folder), (root,), {}, ignore, memory, listings, "surrogateescape")
+    return folder, reader.read()
 
 
 def _in_project(model: Model, source: str) -> bool:

@@ -15,6 +15,7 @@ from composetasks.facts import (
     Evidence,
     ExitCode,
     Mount,
+    NotSent,
     Service,
     Step,
     World,
@@ -23,6 +24,14 @@ from composetasks.facts.references import plain
 
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 """A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
+
+WAYS_THERE = {
+    None: "set `stack.remote.mounts: send`, which sends it there; build it into the image (COPY); "
+    "or sync it (`develop.watch`) and leave the mount out",
+    NotSent.STATE: "restore a snapshot of this state there (`restore`), or create the folder there",
+    NotSent.KIND: "create it there, or leave it out",
+}
+"""How what only this machine has gets to an engine on another host, by why it is not sent."""
 
 
 def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
@@ -61,11 +70,9 @@ def _way_out(path: str, world: World) -> str:
     if not world.away:
         return "create it, or correct the path in the compose file"
     # Docker itself would make an empty folder there, and start the service on it.
-    return (
-        "bind mounts are of the engine's host: set `stack.remote.mounts: send`, which sends it "
-        "there (state is not sent: `restore` brings it); build it into the image (COPY); or sync "
-        "it (`develop.watch`) and leave the mount out"
-    )
+    if path not in world.only_here:
+        return "bind mounts are of the engine's host: create it there, or correct the path"
+    return f"bind mounts are of the engine's host: {WAYS_THERE[world.not_sent.get(path)]}"
 
 
 def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:

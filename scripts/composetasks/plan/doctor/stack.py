@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from composetasks.facts import Check, Container, Daemon, Engine, Environment, Model, Watching, World
+from composetasks.facts import (
+    Check,
+    Container,
+    Daemon,
+    Engine,
+    Environment,
+    Model,
+    NotSent,
+    Watching,
+    World,
+)
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts import ports as published
+from composetasks.plan.conflicts.mounts import WAYS_THERE
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
 from composetasks.plan.env.check import correction, fatal, lines, problems
 from composetasks.plan.start.health_lint import health_warnings
@@ -123,19 +135,26 @@ def open_ports(found: Model, containers: Iterable[Container]) -> Check:
     return ok("open-ports", "none: what is published is for this host alone")
 
 
-def mounts(daemon: Daemon, only_here: Collection[str], *, sends: bool = False) -> Check:
+def mounts(
+    daemon: Daemon,
+    only_here: Collection[str] = (),
+    not_sent: Mapping[str, NotSent] = MappingProxyType({}),
+    *,
+    sends: bool = False,
+) -> Check:
     """Whether the engine's host has what the model mounts from this one, or it is sent there."""
     if daemon.here:
         return ok("mounts", "the engine is on this host, and mounts are of it")
-    if only_here and sends:
-        return ok("mounts", f"sent to the engine's host by a start: {_some(sorted(only_here))}")
-    if only_here:
+    lacking = [one for one in sorted(only_here) if not sends or one in not_sent]
+    if lacking:
+        ways = dict.fromkeys(WAYS_THERE[not_sent.get(one)] for one in lacking)
         return failed(
             "mounts",
-            f"only on this machine, and not on the engine's: {_some(sorted(only_here))}",
-            "set `stack.remote.mounts: send`, build them into the image (COPY), or sync them "
-            "(`develop.watch`)",
+            f"only on this machine, and not on the engine's: {_some(lacking)}",
+            "; ".join(ways),
         )
+    if only_here:
+        return ok("mounts", f"sent to the engine's host by a start: {_some(sorted(only_here))}")
     return ok("mounts", "nothing is mounted that only this machine has")
 
 

@@ -57,6 +57,25 @@ def test_a_linked_folder_is_read_where_it_lies(tmp_path: Path) -> None:
     assert (root, list(files.entries())) == (tmp_path / "real", ["file"])
 
 
+def test_names_that_are_not_utf_8_are_read_and_told_apart(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "code")
+    os.mkdir(folder)
+    digests = []
+    for name in (b"caf\xe9", b"caf\xe8"):
+        open(folder + b"/" + name, "w").close()
+        files = read_source(tmp_path / "code", (), tmp_path / "memory", Listings())[1]
+        assert os.fsdecode(name) in files.entries()
+        digests.append(files.digest)
+        os.unlink(folder + b"/" + name)
+
+    assert digests[0] != digests[1]
+    # A single file is mounted by its name in the volume, which stands in a compose file.
+    open(folder + b"/caf\xe9", "w").close()
+    (tmp_path / "link").symlink_to(os.fsdecode(folder + b"/caf\xe9"))
+    assert can_be_sent(os.fsdecode(folder))
+    assert not can_be_sent(str(tmp_path / "link"))
+
+
 @pytest.mark.parametrize("content", [b"", b'{"a": "f 644', b"\xff", b"[1]", b"[" * 100_000])
 def test_a_list_that_was_cut_short_is_none(content: bytes) -> None:
     assert listed(content) == {}

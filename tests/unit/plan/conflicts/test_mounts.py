@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from composetasks.facts import CreateContainer, Mount, Step
+from composetasks.facts import CreateContainer, Mount, NotSent, Step
 from composetasks.plan.conflicts.mounts import (
     folders_for_files,
     from_elsewhere,
@@ -64,6 +64,26 @@ def test_elsewhere_what_only_this_host_has_blocks_its_service() -> None:
     assert (blocker.target, blocker.code, blocker.service) == ("/p/conf", 6, "web")
     assert blocker.message.endswith("does not exist at ssh://far")
     assert list(without_source(replace(away, only_here=frozenset()), [start])) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "way"),
+    [
+        (None, "`stack.remote.mounts: send`"),
+        (NotSent.STATE, "`restore`"),
+        (NotSent.KIND, "create it there"),
+    ],
+)
+def test_a_way_is_named_that_leads_there(why: NotSent | None, way: str) -> None:
+    web = service("web", mounts=(Mount("bind", "/p/conf", "/conf"),))
+    start = Step(CreateContainer(), "shop-web-1", "", service="web")
+    conf = frozenset({"/p/conf"})
+    away = world(model(web), away="ssh://far", missing=conf, only_here=conf)
+
+    [blocker] = without_source(replace(away, not_sent={"/p/conf": why} if why else {}), [start])
+
+    assert way in blocker.hint
+    assert ("mounts: send" in blocker.hint) == (why is None)
 
 
 def test_elsewhere_whose_files_are_mounted_is_told_in_one_line() -> None:

@@ -11,6 +11,7 @@ from composetasks.facts import (
     Binding,
     Engine,
     Environment,
+    NotSent,
     Port,
     PortHolder,
     Status,
@@ -165,3 +166,19 @@ def test_a_build_is_tried_on_a_base_that_is_here_under_its_name() -> None:
         stack.base_image(engine, {"web": {"gone:1": "sha256:2", "base:1": "sha256:b"}}) == "base:1"
     )
     assert stack.base_image(engine, {"web": {"gone:1": ""}}) == ""
+
+
+def test_what_is_only_here_and_never_sent_is_no_mount_that_is_sent() -> None:
+    away = replace(DAEMON, here=False)
+    here, state = ("/p/code", "/p/data"), {"/p/data": NotSent.STATE}
+
+    unsent = stack.mounts(away, here, state)
+    sent = stack.mounts(away, here, state, sends=True)
+    code = stack.mounts(away, here[:1], sends=True)
+
+    assert unsent.status is sent.status is Status.FAILED
+    assert "`stack.remote.mounts: send`" in unsent.hint
+    assert "/p/code" not in sent.message
+    assert "`restore`" in sent.hint
+    assert "mounts: send" not in sent.hint
+    assert code.status is Status.OK
