@@ -95,9 +95,9 @@ def swarm_of(engines: list[OwnEngine]) -> Manager:
 
 
 @contextlib.contextmanager
-def private_registry(engine: OwnEngine, folder: Path) -> Iterator[str]:
+def private_registry(engine: OwnEngine, folder: Path, host: str = f"{SUBNET}.1") -> Iterator[str]:
     """A registry on an engine's host that knows one user; its address."""
-    address = f"{SUBNET}.1:5000"
+    address = f"{host}:5000"
     (folder / "accounts").write_text(ACCOUNTS)
     settings = folder / "config.yml"
     settings.write_text(SETTINGS.format(folder=folder, address=address))

@@ -94,8 +94,8 @@ DEFAULTS: dict[str, Any] = {
     "instance": "",
     "owner": "",
     "engine_timeout": "",
-    "deploy": {},
-    "remote": {},
+    "deploy": {"context": "", "name": "", "files": "", "endpoint": "", "keep": ""},
+    "remote": {"forward": "", "mounts": ""},
 }
 """Every setting there is, as it is where nobody gives it."""
 
@@ -164,7 +164,7 @@ def _bad(name: str, why: str) -> TaskFailure:
 def _given(raw: Mapping[str, Any], name: str) -> Any:
     """A setting's value; one that came from the environment is JSON where it is not a word."""
     value = raw.get(name)
-    if isinstance(value, str) and value[:1] in "[{":
+    if isinstance(value, str) and value.startswith(("[", "{")):
         try:
             return json.loads(value)
         except ValueError as error:
@@ -218,7 +218,11 @@ def _remote(raw: Mapping[str, Any]) -> Remote:
     unknown = set(raw) - {"forward", "mounts"}
     if unknown:
         raise _bad(f"remote.{min(unknown)}", "there is no such setting (forward and mounts are)")
-    forward, mounts = raw.get("forward"), raw.get("mounts")
+    mounts = raw.get("mounts")
+    # From the environment it is a word.
+    forward = {"": None, "true": True, "false": False}.get(
+        str(raw.get("forward", "")).lower(), raw.get("forward")
+    )
     if forward not in (None, True, False):
         raise _bad("remote.forward", f"{forward!r} is neither true nor false")
     if mounts not in (None, "", "send"):

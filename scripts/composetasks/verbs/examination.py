@@ -9,6 +9,7 @@ why this module, beside ``tasks/run_verb.py``, may catch every Exception.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ class Examination:
         self.bases = Bounded(self._bases, ENGINE_SECONDS)
         self.roots = Bounded(self._roots, ENGINE_SECONDS)
         self.cleared = Bounded(self._clear, ENGINE_SECONDS)
+        self.refusal = Bounded(self._refusal, ENGINE_SECONDS)
         self.asked = Bounded(self._asked, CONTAINER_SECONDS)
         self.container = Bounded(lambda: self._in_container(index), CONTAINER_SECONDS)
         self.build = Bounded(lambda: self._in_step(index), BUILD_SECONDS)
@@ -119,6 +121,19 @@ class Examination:
         project = model.project if model else "composetasks"
         remove_left_over(self.engine.needed("the engine")[0], project)
         return project
+
+    def _refusal(self) -> str:
+        """Why the registry that images are shared in is of no use; "" where it is of use."""
+        from composetasks.observe.engine.inventory import connect
+        from composetasks.observe.images.registry import refusal
+
+        name = self.session.settings.registry
+        if not name:
+            return ""
+        self.daemon()
+        # One of its own: how long it waits is set for what is asked.
+        with contextlib.closing(connect()) as client:
+            return refusal(name, client)
 
     def _asked(self) -> tuple[dict[str, str], dict[str, str]]:
         """The services whose check is their image's own, and the program that a check lacks."""
@@ -284,6 +299,9 @@ CHECKS: dict[str, Callable[[Examination], Check]] = {
     "package-index": lambda found: of_network.package_index(*found.reaches()),
     "proxy": lambda found: of_network.proxy(found.reaches()[0], found.daemon().proxies),
     "certificates": lambda found: of_network.certificates(found.reaches()[0]),
+    "registry": lambda found: of_network.registry(
+        found.session.settings.registry, found.refusal.value()
+    ),
     "disk": lambda found: of_engine.disk(*_disks(found)),
     "inodes": lambda found: of_engine.inodes(*_disks(found)),
     "memory": _memory,

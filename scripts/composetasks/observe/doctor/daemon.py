@@ -13,7 +13,8 @@ from composetasks.facts import Daemon, ExitCode
 from composetasks.facts.timestamps import seconds
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.endpoint import chosen
-from composetasks.observe.engine.inventory import PODMAN, TooOld, connect
+from composetasks.observe.engine.inventory import TooOld, connect
+from composetasks.observe.engine.local import PODMAN
 from composetasks.run import ssh_link
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user
@@ -48,7 +49,7 @@ def daemon() -> tuple[APIClient, Daemon]:
     except (errors.DockerException, requests.exceptions.RequestException) as error:
         raise _failure(f"the engine at {where} does not answer", str(error)) from error
     found = _described(said, where, is_here(client.base_url), before, after)
-    podman = client.server.startswith(f"{PODMAN}/")
+    podman = client.server.startswith(PODMAN)
     return client, replace(found, latency=latency, podman=podman)
 
 

@@ -15,11 +15,13 @@ from typing import Any
 import requests
 from docker import APIClient
 
+from composetasks.observe.engine.local import PODMAN
 from composetasks.run import waiting
 
 AWAY = "http+docker://away"
 """The ``base_url`` of a client whose socket leads to another host; the SDK has one for all sockets,
 and takes only its scheme from it."""
+HEALTH = ("starting", "healthy", "unhealthy")
 
 
 class Client(APIClient):
@@ -39,6 +41,17 @@ class Client(APIClient):
         super().__init__(timeout=timeout, **settings)
         if reopen is not None:
             self.base_url = AWAY
+
+    def containers(self, *rest: Any, **asked: Any) -> Any:
+        """As the SDK has it. Podman's list says nothing of health checks; its filter knows."""
+        found = super().containers(*rest, **asked)
+        if asked == {"all": True} and self.server.startswith(PODMAN):
+            for word in HEALTH:
+                such = {one["Id"] for one in super().containers(filters={"health": word})}
+                for one in found:
+                    if one["Id"] in such:
+                        one["Status"] = f"{one['Status']} ({word})"
+        return found
 
     def request(self, method: str | bytes, url: str | bytes, *rest: Any, **kwargs: Any) -> Any:
         """As requests has it; its Timeout names what was asked for."""

@@ -13,7 +13,7 @@ from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Netw
 from composetasks.facts.engine import IMAGE
 from composetasks.facts.units import whole
 from composetasks.observe.engine.endpoint import chosen, of_context
-from composetasks.observe.engine.local import LocalClient, takes_connections
+from composetasks.observe.engine.local import PODMAN, LocalClient, takes_connections
 from composetasks.run import process, ssh_link
 from composetasks.run.bounded import Bounded
 from composetasks.run.failure import TaskFailure
@@ -32,8 +32,6 @@ ADDRESSES = ("IPAddress", "GlobalIPv6Address")
 """Where the engine names the addresses of a container on a network."""
 
 
-PODMAN = "Libpod"
-"""What Podman calls itself in the headers of its answers."""
 OLDEST_PODMAN = 5
 
 
@@ -95,7 +93,8 @@ def old_podman(server: str) -> str:
     """The version of a Podman that is older than 5, by what it says of itself; "" for others."""
     name, _, version = server.partition(" ")[0].partition("/")
     major = whole(version.split(".")[0])
-    return version if name == PODMAN and major is not None and major < OLDEST_PODMAN else ""
+    podman = f"{name}/" == PODMAN
+    return version if podman and major is not None and major < OLDEST_PODMAN else ""
 
 
 def _unreachable(why: str, where: str) -> TaskFailure:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 SOCKET = "unix://"
+PODMAN = "Libpod/"
+"""What the Server header of Podman's answers begins with. Its lists need the SDK's client."""
 
 
 def takes_connections(address: str, seconds: float) -> bool:
@@ -97,7 +99,10 @@ class LocalClient:
             return otherwise()
         finally:
             connection.close()
-        return json.loads(text) if answer.status == http.HTTPStatus.OK else otherwise()
+        podman = answer.getheader("Server", "").startswith(PODMAN)
+        if podman or answer.status != http.HTTPStatus.OK:
+            return otherwise()
+        return json.loads(text)
 
 
 class _Connection(http.client.HTTPConnection):

@@ -55,6 +55,16 @@ def look(
     return Shared(registry, images, caches), ()
 
 
+def refusal(registry: str, client: APIClient) -> str:
+    """Why ``registry`` is of no use, in the engine's words; "" where it answers who asks for an
+    image."""
+    try:
+        _there({"": Shared(registry).cache_reference("composetasks")}, client)
+    except Silent as silent:
+        return str(silent)
+    return ""
+
+
 def base_digests(references: Iterable[str], client: APIClient) -> dict[str, str]:
     """The registries' own digests of base images that are not here; those that can't be told are
     left out. No warning: the build will say what is wrong with them."""

@@ -11,6 +11,30 @@ from composetasks.plan.doctor.verdict import failed, ok, warning
 PLACES = {"host": "this host", "container": "a container", "builder": "a build"}
 
 
+REGISTRY_FIXES = {
+    "HTTP response to HTTPS client": "it speaks http alone: give it a certificate, or name {host} "
+    "in `insecure-registries` of the engine's daemon.json",
+    "x509": "put its certificate authority on the engine's host, in "
+    "/etc/docker/certs.d/{host}/ca.crt",
+    "no basic auth credentials": "`docker login {host}`",
+    "authentication required": "`docker login {host}`, as somebody who may read there",
+    "denied": "`docker login {host}`, as somebody who may read there",
+}
+"""What to do by what the engine says of a registry."""
+
+
+def registry(name: str, refusal: str) -> Check:
+    """The registry that images are shared in: whether the engine gets an answer as this user."""
+    if not name:
+        return ok("registry", "images are shared in none (`stack.registry`)")
+    if not refusal:
+        return ok("registry", f"{name} answers the engine")
+    host = name.partition("/")[0]
+    fixes = (fix for words, fix in REGISTRY_FIXES.items() if words in refusal)
+    fix = next(fixes, "see that the engine's host reaches {host}")
+    return warning("registry", f"{name}: {refusal}", fix.format(host=host))
+
+
 def ran(name: str, reach: Reach) -> Check:
     """A container, or a build, that gave its answer."""
     word = "a container ran" if reach.place == "container" else "a build ran"

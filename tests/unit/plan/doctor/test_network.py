@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from composetasks.facts import Reach, Status
 from composetasks.plan.doctor import network
 
@@ -91,3 +93,24 @@ def test_the_same_proxy_everywhere_is_fine() -> None:
     check = network.proxy(every, {"https": "http://proxy:3128"})
     assert check.status is Status.OK
     assert "the same everywhere: http://proxy:3128" in check.message
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fix"),
+    [
+        ("no basic auth credentials", "`docker login hub:5000`"),
+        ("http: server gave HTTP response to HTTPS client", "speaks http alone"),
+        ("x509: certificate signed by unknown authority", "/etc/docker/certs.d/hub:5000/ca.crt"),
+        ("no such host", "see that the engine's host reaches hub:5000"),
+    ],
+)
+def test_a_registry_that_is_of_no_use_is_told_with_what_to_do(refusal: str, fix: str) -> None:
+    check = network.registry("hub:5000/shop", refusal)
+    assert check.status is Status.WARNING
+    assert refusal in check.message
+    assert fix in check.hint
+
+
+def test_a_registry_that_answers_and_none_at_all() -> None:
+    assert network.registry("hub:5000/shop", "").status is Status.OK
+    assert network.registry("", "").status is Status.OK
