@@ -225,6 +225,16 @@ def reach(session: nox.Session) -> None:
     pytest(session, "tests/reach")
 
 
+@nox.session(default=False)
+def swarm(session: nox.Session) -> None:
+    """The whole stack on a swarm of one node, an engine of its own: deployed, changed, taken back
+    and removed. For the night: half an hour, and 10 GB of disk.
+    """
+    install(session, "test")
+    install_compose(session)
+    pytest(session, "tests/swarm", workers="0")
+
+
 COMPOSE_TESTS = (
     *("tests/functional/test_models.py", "tests/functional/environment", "tests/engine/test_up.py"),
     *("tests/engine/test_right_steps.py", "tests/engine/test_plan_agrees.py"),

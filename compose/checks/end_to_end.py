@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 sys.path.insert(0, "/opt/airflow/dags")
@@ -29,7 +30,9 @@ from rule import complaint, verdict
 
 FEED = os.environ.get("FEED_URL", "http://feed:8000")
 KAFKA = os.environ.get("KAFKA_BOOTSTRAP", "kafka:9092")
-AIRFLOW = "http://127.0.0.1:8080"
+# Not PGPASSFILE: on Swarm this runs in a container of its own, which has not started Airflow.
+PASSWORD = Path("/run/secrets/reader_password")
+AIRFLOW = os.environ.get("AIRFLOW_URL", "http://airflow:8080")
 DASHBOARD = "http://dashboard:8501"
 DAG = "feed_to_kafka"
 POLL_SECONDS = 0.5
@@ -39,7 +42,7 @@ DAG_SECONDS = 15.0
 CRAWL_SECONDS = 45.0
 SCORE_SECONDS = 60.0
 PAGE_SECONDS = 15.0
-CALL_SECONDS = 10.0
+CALL_SECONDS = 30.0
 
 Found = TypeVar("Found")
 
@@ -115,7 +118,7 @@ def run_crawler(post: dict[str, Any]) -> str:
         return state if state in ("success", "failed") else None
 
     if wait_for(ended, CRAWL_SECONDS, f"run {run_id} of {DAG} has not ended") == "failed":
-        raise StageFailed(f"run {run_id} of {DAG} failed: its log is at {AIRFLOW}")
+        raise StageFailed(f"run {run_id} of {DAG} failed: its log is in Airflow")
     return f"run {run_id} of {DAG} read it in the browser"
 
 
@@ -133,11 +136,11 @@ def see_message(post: dict[str, Any]) -> str:
 
 def see_row(post: dict[str, Any]) -> str:
     """Wait for its row, and check the score against the rule it was scored by."""
-    # The password comes from PGPASSFILE.
     with psycopg.connect(
         host="postgres",
         dbname="tiktok_safety_db",
         user="reader",
+        password=PASSWORD.read_text("utf-8").strip(),
         autocommit=True,
         connect_timeout=10,
     ) as connection:

@@ -19,7 +19,7 @@ from composetasks.observe.images import registry as registry_module
 from composetasks.observe.world import observe_world
 from composetasks.plan.images.build import plan_build
 from composetasks.run.failure import TaskFailure
-from tests.engine import registry
+from tests.engine import busybox, registry
 from tests.engine.built import FROM, Built
 
 
@@ -92,6 +92,21 @@ def test_what_one_person_pushed_the_next_takes_instead_of_building(person: Perso
     person.file("web/a", "two")
     _, plan = person.shared_plan()
     assert [one.path for one in plan.steps[0].because] == ["web/a"]
+
+
+def test_what_others_built_is_never_pushed(person: Person) -> None:
+    web = {"image": person.image("web"), "build": {"context": "./web"}}
+    person.write({"web": web, "db": {"image": busybox.TAG}})
+    # On the service's tag, but not of its inputs.
+    person.docker("tag", busybox.TAG, person.image("web"))
+    _, plan = person.shared_plan(push=True)
+    assert [(step.action.value, step.service) for step in plan.steps] == [
+        ("build-image", "web"),
+        ("push-image", "web"),
+    ]
+    person.share(push=True)
+    assert person.content("web", "/a") == "one"
+    assert person.actions(push=True) == []
 
 
 def test_nothing_of_the_registrys_names_stays_here(person: Person) -> None:

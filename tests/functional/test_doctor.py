@@ -253,7 +253,7 @@ def test_a_bug_in_one_check_hides_no_other(shop: Project) -> None:
     assert "a bug in this check: ZeroDivisionError: planted" in check["message"]
     kept = Path(check["hint"].rpartition(" ")[2])
     assert "ZeroDivisionError: planted" in kept.read_text()
-    assert len(checks(ran)) == 24
+    assert len(checks(ran)) == 25
     assert statuses(ran)["model"] == "ok"
 
 

@@ -329,10 +329,22 @@ def test_the_stack_plans_without_a_blocker(manager: Manager, tmp_path: Path) -> 
         "DOCKER_HOST": manager.address,
         "COMPOSE_FILE": "compose/compose.yaml:compose/compose.airgap.yaml",
         "POSTGRES_PASSWORD": "only-for-this-test",
+        "INVOKE_STACK_DEPLOY_ENDPOINT": "dnsrr",
     }
+    stack = Project(tmp_path, environment)
 
-    plan = Project(tmp_path, environment).inv("deploy", "--plan", "--json")
+    # The node that keeps its state has to be named.
+    unplaced = stack.inv("deploy", "--plan", "--json")
+    [node] = manager.docker("node", "ls", "-q").split()
+    label = "tiktok-safety.state=true"
+    manager.docker("node", "update", "--label-add", label, node)
+    plan = stack.inv("deploy", "--plan", "--json")
 
+    assert unplaced.code == 6
+    hints = {one["hint"] for one in unplaced.document["blockers"]}
+    assert hints == {
+        f"`docker node update --label-add {label} NODE`, on a manager, gives one the label"
+    }
     assert plan.code == 0, plan.err
     assert plan.document["blockers"] == []
     assert plan.document["warnings"] == []

@@ -91,7 +91,9 @@ class Revision:
 class Swarm:
     """What a swarm has of ``stack``: its services by their names in the file, its revisions, oldest
     first. ``configs``, ``secrets`` and ``networks`` are the names of all that there are, whose
-    they are; ``local`` says that its only node is the engine that builds."""
+    they are; ``local`` says that its only node is the engine that builds. ``attributes`` are those
+    that placement constraints compare, of each node; ``unbalanced`` says that the kernel of its
+    only node lacks what Swarm's virtual addresses stand on (IPVS)."""
 
     stack: str
     services: Mapping[str, SwarmService] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class Swarm:
     configs: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()
+    attributes: tuple[Mapping[str, str], ...] = ()
+    unbalanced: bool = False
 
     @property
     def last(self) -> Revision | None:

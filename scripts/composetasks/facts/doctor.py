@@ -45,7 +45,8 @@ class Daemon:
     """What an engine says of itself. ``where`` is how it was chosen and reached, ``here`` whether
     it is on this host; ``latency`` is how many seconds its simplest answer takes, ``ahead`` is how
     many its clock is before ours; ``shifted`` says that root in a container is an ordinary user of
-    the engine's host (rootless, or user namespaces), ``podman`` that it is Podman, not Docker."""
+    the engine's host (rootless, or user namespaces), ``podman`` that it is Podman, not Docker,
+    ``swarm`` that it is a node of a swarm."""
 
     where: str
     here: bool
@@ -59,6 +60,7 @@ class Daemon:
     shifted: bool = False
     latency: float = 0.0
     podman: bool = False
+    swarm: bool = False
 
 
 @frozen

@@ -291,6 +291,9 @@ def _health(found: Examination) -> Check:
 
 CHECKS: dict[str, Callable[[Examination], Check]] = {
     "engine": lambda found: of_engine.engine(found.engine.value()[1]),
+    "swarm": lambda found: of_engine.swarm(
+        found.daemon(), found.session.settings.deploy.endpoint, lacks_ipvs=machine.lacks_ipvs()
+    ),
     "compose": lambda found: of_engine.compose(found.compose.value()),
     "buildx": lambda found: of_engine.buildx(found.buildx.value()),
     "container": lambda found: of_network.ran("container", found.container.value()),

@@ -14,6 +14,8 @@ from typing import Any
 
 from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmService
 from composetasks.facts.deploy import CHECK, NAMESPACE, REVISION
+from composetasks.observe.conflicts.host import is_here
+from composetasks.observe.doctor.machine import lacks_ipvs
 from composetasks.run import masking
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside_failures import understood
@@ -22,12 +24,17 @@ from composetasks.store.container_configs import mask
 
 
 def nodes_of(client: Any) -> dict[str, str]:
-    """The names of a swarm's nodes, by their ids. Raises TaskFailure, code 5, where the engine is
-    no manager of a swarm."""
+    """The names of a swarm's nodes, by their ids. Raises as :func:`_nodes` does."""
+    return {str(one["ID"]): str(one["Description"]["Hostname"]) for one in _nodes(client)}
+
+
+def _nodes(client: Any) -> list[dict[str, Any]]:
+    """The engine's records of a swarm's nodes. Raises TaskFailure, code 5, where the engine is no
+    manager of a swarm."""
     from docker import errors
 
     try:
-        return {str(one["ID"]): str(one["Description"]["Hostname"]) for one in client.nodes()}
+        found: list[dict[str, Any]] = client.nodes()
     except errors.APIError as error:
         raise TaskFailure(
             "the engine is no manager of a swarm",
@@ -36,12 +43,26 @@ def nodes_of(client: Any) -> dict[str, str]:
             hint="name a manager's docker context in stack.deploy.context, or make a swarm with "
             "`docker swarm init`",
         ) from error
+    return found
+
+
+def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
+    """What placement constraints compare of a node, by what they call it."""
+    spec, description = node["Spec"], node["Description"]
+    engine = (description.get("Engine") or {}).get("Labels") or {}
+    return {
+        "node.id": str(node["ID"]),
+        "node.hostname": str(description["Hostname"]),
+        "node.role": str(spec["Role"]),
+        **{f"node.labels.{name}": str(text) for name, text in (spec.get("Labels") or {}).items()},
+        **{f"engine.labels.{name}": str(text) for name, text in engine.items()},
+    }
 
 
 def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
     """What there is of ``stack``; ``key`` is that of digests in the place of secrets, ``local``
     says that the swarm's engine is the one that builds."""
-    nodes, configs = nodes_of(client), client.configs()
+    nodes, configs = _nodes(client), client.configs()
     return Swarm(
         stack=stack,
         services={one.name: one for one in _services(client, stack, key)},
@@ -53,6 +74,8 @@ def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
         networks=frozenset(
             str(one["Name"]) for one in client.networks() if one.get("Scope") == "swarm"
         ),
+        attributes=tuple(map(_attributes, nodes)),
+        unbalanced=local and len(nodes) == 1 and is_here(client.base_url) and lacks_ipvs(),
     )
 
 

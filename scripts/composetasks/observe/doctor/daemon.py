@@ -72,6 +72,7 @@ def _described(said: dict[str, Any], where: str, here: bool, before: float, afte
             name: without_user(str(said[key])) for name, key in proxies.items() if said.get(key)
         },
         shifted="name=rootless" in security or "name=userns" in security,
+        swarm=(said.get("Swarm") or {}).get("LocalNodeState") == "active",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import gzip
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,6 +46,18 @@ def disk(place: str) -> Disk | None:
         found.f_files,
         found.f_favail,
     )
+
+
+def lacks_ipvs() -> bool:
+    """Whether this kernel is known to have no IPVS, as its own configuration says."""
+    places = (
+        (Path("/proc/config.gz"), gzip.open),
+        (Path(f"/boot/config-{os.uname().release}"), open),
+    )
+    for place, opened in places:
+        with contextlib.suppress(OSError), opened(place, "rt", encoding="ascii") as file:
+            return "\nCONFIG_IP_VS=" not in file.read()
+    return False
 
 
 def available_memory() -> int | None:

@@ -28,6 +28,8 @@ from composetasks.facts import (
 from composetasks.facts.deploy import WAITS_FOR
 from composetasks.facts.program import typed
 from composetasks.facts.references import plain
+from composetasks.plan.deploy.placement import without_a_node
+from composetasks.plan.doctor.engine import NO_IPVS
 from composetasks.plan.images.decisions import ImagePlan, plan_images
 from composetasks.plan.start.services import changed_fields
 from composetasks.plan.start.start import finished
@@ -61,6 +63,7 @@ def plan_deploy(
         blockers=(
             *(one for one in wanted.blockers if one.service in services),
             *images.blockers,
+            *without_a_node(swarm, wanted, services),
             *_missing(swarm, wanted, contents),
             *_in_use(world, swarm, wanted),
         ),
@@ -70,6 +73,7 @@ def plan_deploy(
             *images.warnings,
             *wanted.warnings,
             *_fixed(swarm, wanted),
+            *_unreachable(swarm, wanted, services),
         ),
     )
     return replace(plan, project=swarm.stack, instance=None)
@@ -209,6 +213,14 @@ def _checks(
 
 
 # --- what is in the way ---------------------------------------------------------------------
+
+
+def _unreachable(swarm: Swarm, wanted: StackFile, services: Sequence[str]) -> Iterator[str]:
+    """A warning: names of services lead to addresses that nothing answers."""
+    sections = {name: wanted.services[name].get("deploy") or {} for name in services}
+    virtual = [name for name, one in sections.items() if one.get("endpoint_mode") != "dnsrr"]
+    if swarm.unbalanced and virtual:
+        yield f"{NO_IPVS}; set stack.deploy.endpoint: dnsrr ({', '.join(virtual)})"
 
 
 def _missing(swarm: Swarm, wanted: StackFile, contents: Sequence[Content]) -> Iterator[Blocker]:

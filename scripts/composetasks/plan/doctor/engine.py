@@ -22,6 +22,10 @@ SKEW_BREAKS_SECONDS = 60.0
 LITTLE_MEMORY, NO_MEMORY = 1_000_000_000, 200_000_000
 LITTLE_DISK, NO_DISK = 5_000_000_000, 500_000_000
 """A build of a few large packages takes some GB; below the lower figure even a start may fail."""
+NO_IPVS = (
+    "this kernel has no IPVS: nothing answers at the virtual addresses of services, nor at ports "
+    "of the ingress network"
+)
 LITTLE_INODES, NO_INODES = 0.05, 0.005
 """Shares of all inodes."""
 
@@ -38,6 +42,15 @@ def engine(daemon: Daemon) -> Check:
         )
     far = f", on another host; an answer takes {daemon.latency * 1000:.0f} ms"
     return ok("engine", f"{name} {daemon.version} at {daemon.where}{'' if daemon.here else far}")
+
+
+def swarm(daemon: Daemon, endpoint: str, *, lacks_ipvs: bool) -> Check:
+    """Whether the kernel can do what Swarm asks of it; ``endpoint`` is the one that is set."""
+    if not daemon.swarm:
+        return ok("swarm", "the engine is a node of none")
+    if daemon.here and lacks_ipvs and endpoint != "dnsrr":
+        return warning("swarm", NO_IPVS, "set stack.deploy.endpoint: dnsrr")
+    return ok("swarm", "the engine is a node of one")
 
 
 def compose(plugins: Collection[Plugin]) -> Check:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from composetasks.facts import (
     BuildInputs,
     Consent,
@@ -192,3 +194,48 @@ def test_an_image_that_is_here_alone_is_used_on_this_engine_alone() -> None:
     assert references(here, Swarm("shop"), {}).images == {"web": "shop-web:latest"}
     assert references(here, Swarm("shop"), {}).warnings
     assert references(here, Swarm("shop", local=False), {}).blockers
+
+
+def placed(*constraints: str) -> StackFile:
+    return stack(web={"deploy": {"placement": {"constraints": list(constraints)}}}, db={})
+
+
+ONE = {"node.id": "x1", "node.hostname": "one", "node.role": "manager"}
+TWO = {"node.id": "x2", "node.hostname": "two", "node.role": "worker", "node.labels.disk": "SSD"}
+
+
+@pytest.mark.parametrize(
+    ("constraints", "unmet"),
+    [
+        (("node.labels.disk == ssd",), ""),
+        (("node.labels.disk==ssd", "node.role == worker", "node.hostname != one"), ""),
+        (("node.labels.gone != yes",), ""),
+        (("node.platform.arch == riscv64",), ""),
+        (("node.labels.disk == ssd", "node.role == manager"), "node.role == manager"),
+        (("node.labels.disk == tape",), "node.labels.disk == tape"),
+        (("node.hostname == three",), "node.hostname == three"),
+    ],
+)
+def test_a_service_that_no_node_may_run_is_refused(
+    constraints: tuple[str, ...], unmet: str
+) -> None:
+    plan = planned(Swarm("shop", attributes=(TWO, ONE)), placed(*constraints))
+    assert [one.service for one in plan.blockers] == (["web"] if unmet else [])
+    assert all(unmet in one.message for one in plan.blockers)
+
+
+def test_a_label_that_no_node_has_is_named_with_the_command_that_gives_it() -> None:
+    [blocker] = planned(Swarm("shop", attributes=(ONE,)), placed("node.labels.disk == a")).blockers
+    assert "docker node update --label-add disk=a NODE" in blocker.hint
+    assert (
+        planned(Swarm("shop", attributes=(ONE,)), placed("node.labels.disk == a"), "db").blockers
+        == ()
+    )
+
+
+def test_virtual_addresses_that_nothing_answers_at_are_told() -> None:
+    wanted = stack(web={"deploy": {"endpoint_mode": "dnsrr"}}, db={})
+    [warning] = planned(Swarm("shop", unbalanced=True), wanted).warnings
+    assert "(db)" in warning
+    assert "stack.deploy.endpoint: dnsrr" in warning
+    assert planned(Swarm("shop"), wanted).warnings == ()

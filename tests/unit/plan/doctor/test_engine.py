@@ -167,3 +167,11 @@ def test_podman_has_versions_of_its_own() -> None:
         Status.OK,
         "Podman 5.4.2 at unix:///run/docker.sock (the default)",
     )
+
+
+def test_a_swarm_on_a_kernel_that_can_not_balance_is_told() -> None:
+    node = replace(DAEMON, swarm=True)
+    assert engine.swarm(DAEMON, "", lacks_ipvs=True).status is Status.OK
+    assert engine.swarm(node, "", lacks_ipvs=True).status is Status.WARNING
+    assert engine.swarm(node, "dnsrr", lacks_ipvs=True).status is Status.OK
+    assert engine.swarm(replace(node, here=False), "", lacks_ipvs=True).status is Status.OK
