@@ -184,8 +184,11 @@ def machine() -> str:
 
 
 def output(argv: Sequence[str], folder: Path = ROOT) -> str:
-    """What a program printed; "" where it failed."""
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    """What a program printed; "" where it failed, or is not on this machine."""
+    try:
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
