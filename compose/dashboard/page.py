@@ -16,6 +16,7 @@ import queries
 import review
 from card import card, how_scored, sign, trail
 from connection import store
+from finding import Page
 from listing import as_csv, table
 from queries import Filter, Row
 from store import Overview, Unavailable
@@ -111,6 +112,15 @@ def at_most(number: int) -> str:
     return f"{number:,}" if number <= queries.COUNTED else f"{queries.COUNTED:,}+"
 
 
+def told(found: Page, number: int) -> str:
+    """How many there are, and what page of them this is."""
+    if found.found is not None:
+        return f"{at_most(found.found)} found, page {number}."
+    if found.last is None or len(found.rows) == PAGE_ROWS:
+        return f"Page {number}."
+    return f"Page {number}: {len(found.rows)} found so far. The next page looks further."
+
+
 @refreshed
 def posts(wanted: Filter) -> None:
     """The posts of the filter, a page at a time."""
@@ -120,12 +130,10 @@ def posts(wanted: Filter) -> None:
     pages: list[Row | None] = st.session_state.setdefault("pages", [None])
     if st.session_state.get("pages_of") != (wanted, order):
         st.session_state.pages_of, pages[:] = (wanted, order), [None]
-    counted = store().count(wanted)
-    rows = store().posts(wanted, order, pages[-1], PAGE_ROWS + 1, counted)
-    shown = rows[:PAGE_ROWS]
-    st.html(f'<p id="found">{at_most(sum(counted.values()))} found, page {len(pages)}.</p>')
-    if shown:
-        st.html(table(shown, link))
+    found = store().posts(wanted, order, pages[-1], PAGE_ROWS)
+    st.html(f'<p id="found">{told(found, len(pages))}</p>')
+    if found.rows:
+        st.html(table(found.rows, link))
     turning = st.container(horizontal=True)
     turning.button(
         "Page before", shortcut="Left", disabled=len(pages) == 1, on_click=pages.pop, key="before"
@@ -133,14 +141,14 @@ def posts(wanted: Filter) -> None:
     turning.button(
         "Next page",
         shortcut="Right",
-        disabled=len(rows) <= PAGE_ROWS,
+        disabled=found.last is None,
         on_click=pages.append,
-        args=(shown[-1] if shown else None,),
+        args=(found.last,),
         key="after",
     )
     turning.download_button(
         f"CSV of these, {CSV_ROWS:,} rows at most",
-        lambda: as_csv(store().posts(wanted, order, None, CSV_ROWS, counted)),
+        lambda: as_csv(store().all_posts(wanted, order, CSV_ROWS)),
         "posts.csv",
         "text/csv",
         on_click="ignore",

@@ -3,12 +3,12 @@
 Rows are found by an index and paged by key, so that the last page of a million costs what the
 first does. The indexes have posts in parts by verdict and decision, and a filter is counted in each
 of them. Where it has many, the part is walked in its order until a page is full; where it has few,
-they are found by whatever index finds them, and sorted: PostgreSQL can't know how often a word of
-a caption occurs, and would walk past a million others to the one post that has it.
+they are found by whatever index finds them, and sorted. Words of captions are another matter:
+words.py.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,10 +20,18 @@ Kind = tuple[bool, str]
 Counted = Mapping[Kind, int]
 """How many posts there are of each kind of which there are any, COUNTED + 1 at most."""
 
-SETTINGS = (("enable_seqscan", "off"), ("random_page_cost", "1.1"), ("jit", "off"))
+SETTINGS = (
+    ("enable_seqscan", "off"),
+    ("random_page_cost", "1.1"),
+    ("jit", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("plan_cache_mode", "force_custom_plan"),
+)
 """Of PostgreSQL's planner for the page. It takes posts to lie in no order, and would count a few
 hundred decided ones by reading the million before them: they were written last. It takes what is
-in memory to be on a disk that turns. And to compile a query of 5 ms takes 200 ms."""
+in memory to be on a disk that turns. To compile a query of 5 ms takes 200 ms, and what can be done
+side by side is done whole, where the first of it would do. A plan that was made for one filter is
+wrong for the next."""
 CHECKS = "verify"
 """Author of the posts that `inv verify` sends: they are nobody's, and in no figure."""
 SLOTS = 40
@@ -39,6 +47,8 @@ ORDERS = {
     "oldest": ("scored_at", "ASC"),
 }
 """By what posts are sorted, and then by their ids in the same direction."""
+NARROWING = ("author", "language", "score", "scored_at")
+"""Columns that a filter may narrow, beside the kind and the words."""
 
 TOTALS = """
 SELECT kept.posts - checks.posts AS posts, kept.flagged - checks.flagged AS flagged,
@@ -94,11 +104,17 @@ SELECT model, manifest -> 'metrics' AS metrics, used_at FROM scoring_models
 ORDER BY used_at DESC LIMIT 1
 """
 # A post that is gone from the feed keeps its row: when it went is what the crawler remembers.
-ONE = """
-SELECT scored.*, crawled.deleted_at
-FROM scored_posts AS scored LEFT JOIN crawled_posts AS crawled ON crawled.post_id = scored.post_id
-WHERE scored.post_id = %s
+COLUMNS = """
+scored.post_id, scored.author, scored.caption, scored.language, scored.video_url, scored.text_score,
+scored.video_score, scored.score, scored.flagged, scored.fusion, scored.text_weight,
+scored.threshold, scored.model, scored.code_version, scored.posted_at, scored.scored_at,
+scored.decision, crawled.deleted_at
 """
+JOINED = """
+JOIN scored_posts AS scored ON scored.post_id = page.post_id
+LEFT JOIN crawled_posts AS crawled ON crawled.post_id = page.post_id
+"""
+ONE = f"SELECT {COLUMNS} FROM (SELECT %s AS post_id) AS page {JOINED}"  # noqa: S608
 TRAIL = """
 SELECT decided_at, decided_by, before, after FROM decisions WHERE post_id = %s
 ORDER BY number DESC LIMIT 20
@@ -134,41 +150,33 @@ class Filter:
 
 
 def posts(wanted: Filter, order: str, after: Row | None, limit: int, counted: Counted) -> Query:
-    """The posts of a filter, which has as many as were counted, behind `after`: the last one of
-    the page before."""
-    column, direction = ORDERS[order]
-    by = f"{column} {direction}, post_id {direction}"
-    conditions, values = _conditions(wanted)
-    if after is not None:
-        compare = "<" if direction == "DESC" else ">"
-        conditions.append(f"({column}, post_id) {compare} (%s, %s)")
-        values += [after[column], after["post_id"]]
-    parts, given = [], []
+    """The posts of a filter without words, which has as many as were counted, behind `after`: the
+    last one of the page before."""
+    column, _ = ORDERS[order]
+    conditions = [*filtered(wanted), *behind(order, after)]
+    parts: list[Query] = []
     for kind, number in counted.items():
-        found = f"SELECT post_id, {column} FROM scored_posts WHERE {_where(kind, conditions)}"  # noqa: S608
+        text, values = joined([of_kind(kind), *conditions])
+        found = f"SELECT post_id, {column} FROM scored_posts WHERE {text}"  # noqa: S608
         few = number <= COUNTED
-        parts.append(found if few else f"({found} ORDER BY {by} LIMIT %s)")
-        given += values if few else [*values, limit]
-    text = (
-        f"WITH found AS MATERIALIZED ({' UNION ALL '.join(parts)})"  # noqa: S608
-        f" SELECT scored.*, crawled.deleted_at FROM"
-        f" (SELECT post_id FROM found ORDER BY {by} LIMIT %s) AS page"
-        " JOIN scored_posts AS scored ON scored.post_id = page.post_id"
-        " LEFT JOIN crawled_posts AS crawled ON crawled.post_id = page.post_id"
-        f" ORDER BY scored.{column} {direction}, scored.post_id {direction}"
-    )
-    return text, [*given, limit]
+        parts.append((found, values) if few else first(found, values, order, limit))
+    found, values = union(parts)
+    kept = f"WITH found AS MATERIALIZED ({found}) SELECT * FROM found"  # noqa: S608
+    return page_of(kept, values, order, limit)
 
 
 def count(wanted: Filter) -> Query:
-    """How many of each kind there are, COUNTED + 1 at most."""
-    conditions, values = _conditions(wanted)
-    parts = [
-        f"SELECT {flagged} AS flagged, '{decision}' AS decision, count(*) AS posts FROM (SELECT"  # noqa: S608
-        f" FROM scored_posts WHERE {_where((flagged, decision), conditions)} LIMIT %s) AS counted"
-        for flagged, decision in kinds(wanted)
-    ]
-    return " UNION ALL ".join(parts), [*values, COUNTED + 1] * len(parts)
+    """How many of each kind a filter without words has, COUNTED + 1 at most."""
+    parts: list[Query] = []
+    for kind in kinds(wanted):
+        text, values = joined([of_kind(kind), *filtered(wanted)])
+        flagged, decision = kind
+        counted = (
+            f"SELECT {flagged} AS flagged, '{decision}' AS decision, count(*) AS posts"  # noqa: S608
+            f" FROM (SELECT FROM scored_posts WHERE {text} LIMIT %s) AS counted"
+        )
+        parts.append((counted, [*values, COUNTED + 1]))
+    return union(parts)
 
 
 def kinds(wanted: Filter) -> list[Kind]:
@@ -178,30 +186,70 @@ def kinds(wanted: Filter) -> list[Kind]:
     return list(itertools.product(flags, decided))
 
 
-def _where(kind: Kind, conditions: list[str]) -> str:
-    flagged, decision = kind
-    return " AND ".join(
-        [f"flagged = {flagged} AND coalesce(decision, 'undecided') = '{decision}'", *conditions]
-    )
-
-
-def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
-    given: list[tuple[str, Any]] = []
-    if wanted.search.strip():
-        given.append(
-            (
-                "to_tsvector('simple', caption) @@ websearch_to_tsquery('simple', %s)",
-                wanted.search,
-            )
-        )
-    author = wanted.author.strip().removeprefix("@")
-    given.append(("author = %s", author) if author else ("author <> %s", CHECKS))
-    if wanted.language.strip():
-        given.append(("language = %s", wanted.language.strip()))
+def filtered(wanted: Filter, columns: Collection[str] = NARROWING) -> list[Query]:
+    """The conditions that a filter puts on these columns, and their values."""
+    author, language = wanted.author.strip().removeprefix("@"), wanted.language.strip()
+    given: dict[str, list[Query]] = {column: [] for column in NARROWING}
+    given["author"].append(("author = %s", [author]) if author else ("author <> %s", [CHECKS]))
+    if language:
+        given["language"].append(("language = %s", [language]))
     if wanted.low > 0:
-        given.append(("score >= %s", wanted.low))
+        given["score"].append(("score >= %s", [wanted.low]))
     if wanted.high < 1:
-        given.append(("score <= %s", wanted.high))
+        given["score"].append(("score <= %s", [wanted.high]))
     if wanted.hours is not None:
-        given.append(("scored_at >= now() - %s * interval '1 hour'", wanted.hours))
-    return [text for text, _ in given], [value for _, value in given]
+        since = "scored_at >= now() - %s * interval '1 hour'"
+        given["scored_at"].append((since, [wanted.hours]))
+    return [condition for column in columns for condition in given[column]]
+
+
+def of_kind(kind: Kind) -> Query:
+    """The condition of one kind, as the indexes have it."""
+    flagged, decision = kind
+    return f"flagged = {flagged} AND coalesce(decision, 'undecided') = '{decision}'", []
+
+
+def behind(order: str, after: Row | None) -> list[Query]:
+    """The condition of the posts that come after one."""
+    if after is None:
+        return []
+    column, direction = ORDERS[order]
+    compare = "<" if direction == "DESC" else ">"
+    return [(f"({column}, post_id) {compare} (%s, %s)", [after[column], after["post_id"]])]
+
+
+def sorting(order: str, table: str = "") -> str:
+    """What posts of a table are sorted by."""
+    column, direction = ORDERS[order]
+    of = f"{table}." if table else ""
+    return f"{of}{column} {direction}, {of}post_id {direction}"
+
+
+def first(text: str, values: list[Any], order: str, limit: int) -> Query:
+    """The first of a query."""
+    return f"({text} ORDER BY {sorting(order)} LIMIT %s)", [*values, limit]
+
+
+def page_of(
+    found: str, values: list[Any], order: str, limit: int, also: Collection[str] = ()
+) -> Query:
+    """The first of the posts that a query gives, with all that is shown of them, and `also` what
+    else it says of each."""
+    more = "".join(f", page.{name}" for name in also)
+    text = (
+        f"SELECT {COLUMNS}{more} FROM ({found} ORDER BY {sorting(order)} LIMIT %s) AS page"  # noqa: S608
+        f" {JOINED} ORDER BY {sorting(order, 'page')}"
+    )
+    return text, [*values, limit]
+
+
+def joined(conditions: Iterable[Query]) -> Query:
+    """All of the conditions."""
+    texts, values = zip(*conditions, strict=True)
+    return " AND ".join(texts), list(itertools.chain(*values))
+
+
+def union(parts: Iterable[Query]) -> Query:
+    """The rows of all of the queries."""
+    texts, values = zip(*parts, strict=True)
+    return " UNION ALL ".join(texts), list(itertools.chain(*values))

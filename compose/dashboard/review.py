@@ -15,6 +15,7 @@ from store import Store, Unavailable
 
 KEYS = {"keep": "K", "remove": "D", "unsure": "U"}
 ORDER = "highest score"
+NOTHING_LEFT = "No post is left that the filter finds."
 
 
 def draw(store: Store, wanted: Filter) -> None:
@@ -28,14 +29,15 @@ def draw(store: Store, wanted: Filter) -> None:
     if state.get("review_of") != wanted:
         state.review_of, state.passed, state.shown = wanted, None, None
     state.setdefault("done", [])
-    row = _turn(store, wanted)
+    row, goes_on = _turn(store, wanted)
     said = state.get("said", "")
     if said:
         st.html(f'<p id="said" role="status">{escape(said)}</p>')
     if not who:
         st.html("<p>Give your name to decide: it stands in the trail.</p>")
     if row is None:
-        st.html('<p id="nothing-left">No post is left that the filter finds.</p>')
+        nothing = "None found yet, looking further." if goes_on else NOTHING_LEFT
+        st.html(f'<p id="nothing-left">{nothing}</p>')
     _buttons(store, wanted, who, row)
     if row is not None:
         video, words = st.columns([1, 2])
@@ -58,14 +60,20 @@ def play(url: str) -> None:
         st.video(found, muted=True, autoplay=True, loop=True, alt="The post's clip")
 
 
-def _turn(store: Store, wanted: Filter) -> Row | None:
+def _turn(store: Store, wanted: Filter) -> tuple[Row | None, bool]:
+    """The post whose turn it is; where there is none, whether the next drawing looks further."""
     state = st.session_state
     row = store.one(state.shown) if state.shown else None
+    goes_on = False
     if row is None:
-        found = store.posts(wanted, ORDER, state.passed, 1, store.count(wanted))
-        row = found[0] if found else None
+        found = store.posts(wanted, ORDER, state.passed, 1)
+        row = found.rows[0] if found.rows else None
+        goes_on = row is None and found.last is not None
+        if goes_on:
+            # What has been looked at is not looked at again.
+            state.passed = found.last
     state.shown = row and row["post_id"]
-    return row
+    return row, goes_on
 
 
 def _buttons(store: Store, wanted: Filter, who: str, row: Row | None) -> None:

@@ -1,5 +1,6 @@
 """The page's way to PostgreSQL: it reads as one role, and decides as another."""
 
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,12 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 import queries
-from queries import Counted, Filter, Row, Totals
+from finding import Page, find, find_all
+from queries import Filter, Row, Totals
 
 SECONDS = 3
+AT_ONCE = 500
+"""Posts that are read at once where many are wanted."""
 
 
 class Unavailable(Exception):
@@ -60,17 +64,14 @@ class Store:
         rows = self._read((queries.MODELS, []))
         return rows[0] if rows else None
 
-    def posts(
-        self, wanted: Filter, order: str, after: Row | None, limit: int, counted: Counted
-    ) -> list[Row]:
-        """One page of a filter, of which :meth:`count` counted so many. Raises Unavailable."""
-        return self._read(queries.posts(wanted, order, after, limit, counted)) if counted else []
-
-    def count(self, wanted: Filter) -> Counted:
-        """How many posts of each kind a filter has, as far as they are counted. Raises
+    def posts(self, wanted: Filter, order: str, after: Row | None, limit: int) -> Page:
+        """A page of a filter's posts, behind the last one of the page before. Raises
         Unavailable."""
-        found = self._read(queries.count(wanted))
-        return {(row["flagged"], row["decision"]): row["posts"] for row in found if row["posts"]}
+        return find(self._read, wanted, order, after, limit)
+
+    def all_posts(self, wanted: Filter, order: str, most: int) -> list[Row]:
+        """A filter's posts, so many at most. Raises Unavailable."""
+        return list(itertools.islice(find_all(self._read, wanted, order, AT_ONCE), most))
 
     def one(self, post_id: str) -> Row | None:
         """The row of one post. Raises Unavailable."""

@@ -80,6 +80,21 @@ def test_the_oldest_flagged_of_many_is_found(page: Page) -> None:
     page.wait_for(lambda: page.browser.ids(ROWS) == seen, "the page before by its key")
 
 
+def test_words_that_many_captions_have_are_found_page_by_page(page: Page) -> None:
+    page.add(1, 5000)
+    page.open("?view=Posts&search=2777")
+    found(page, "1")
+    page.open("?view=Posts&search=caption&order=oldest")
+    seen = page.wait_for(lambda: page.browser.ids(ROWS), "the first of them")
+    assert seen[0] == "p0000050"
+    page.browser.run("document.activeElement.blur()")
+    page.browser.press("Right")
+    page.wait_for(lambda: "Page 2." in page.browser.text(), "the next page")
+    page.wait_for(lambda: page.browser.ids(ROWS)[:1] == ["p0000075"], "it goes on there")
+    page.open("?view=Review&who=Mai&search=caption+-evil")
+    page.wait_for(lambda: "No post is left" in page.browser.text(), "all were looked at")
+
+
 def test_ten_posts_are_reviewed_by_keyboard_alone(page: Page) -> None:
     page.add(1, 100)
     page.open("?view=Review")

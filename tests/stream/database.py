@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import queries
 from tests.stream.stack import Stack
 
+END = "that is all"
 BEFORE = """
 CREATE TABLE scored_posts (post_id text PRIMARY KEY, author text NOT NULL, caption text NOT NULL,
 language text NOT NULL, video_url text NOT NULL, text_score double precision NOT NULL,
@@ -15,12 +20,15 @@ video_score double precision, score double precision NOT NULL, flagged boolean N
 fusion boolean NOT NULL, text_weight double precision NOT NULL, threshold double precision NOT NULL,
 code_version text NOT NULL, posted_at timestamptz NOT NULL, crawled_at timestamptz NOT NULL,
 scored_at timestamptz NOT NULL);
-INSERT INTO scored_posts SELECT 'p' || n, 'author ' || n % 50000, 'caption ' || n, 'vi',
+INSERT INTO scored_posts SELECT 'p' || n, 'author ' || n % 50000,
+'caption ' || n || ' third' || n % 3 || CASE WHEN n % 100 < 50 THEN ' low' ELSE ' high' END
+|| ' few' || n % 400 || ' rare' || n % 2000, 'vi',
 'http://clips/' || n, 0.25, 0.5, n % 100 / 100.0, n % 100 >= 50, true, 0.3, 0.5, 'before',
 now(), now(), now() - n * interval '1 second' FROM generate_series(1, {posts}) AS n;
 ANALYZE scored_posts;
 """
-"""The table as the job made it until there were migrations."""
+"""The table as the job made it until there were migrations. In its captions are words that every
+post has, a third of them, the half with the higher scores, and few."""
 MADE_BEFORE = """
 import os, sys
 sys.path.insert(0, "/opt/migrations")
@@ -69,6 +77,53 @@ SOME_DATA = {
 """What each migration made room for."""
 
 
+def literal(query: queries.Query) -> str:
+    """A query with its values in it."""
+    text, values = query
+    for value in values:
+        quoted = str(value).replace("'", "''")
+        text = text.replace("%s", quoted if isinstance(value, (int, float)) else f"'{quoted}'", 1)
+    return text
+
+
+class Asked:
+    """psql that answers one question after another. `pages` are how many pages of tables and
+    indexes each of them touched."""
+
+    def __init__(self, program: subprocess.Popen[bytes]) -> None:
+        self._program = program
+        self.pages: list[tuple[int, str]] = []
+
+    def __call__(self, query: queries.Query) -> list[queries.Row]:
+        """A question's rows."""
+        text = literal(query)
+        if text.startswith("EXPLAIN"):
+            return [{"QUERY PLAN": self._json(f"{text};")}]
+        ((plan,),) = [self._json(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text};")]
+        self.pages.append(
+            (plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], text)
+        )
+        rows: list[queries.Row] = self._json(f"SELECT coalesce(json_agg(a), '[]') FROM ({text}) a;")
+        return rows
+
+    def say(self, statements: str) -> str:
+        """What psql prints."""
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(f"{statements}\n\\echo {END}\n".encode())
+        self._program.stdin.flush()
+        lines = iter(self._program.stdout.readline, b"")
+        said = itertools.takewhile(lambda line: line != f"{END}\n".encode(), lines)
+        return b"".join(said).decode()
+
+    def _json(self, statement: str) -> Any:
+        said = self.say(statement)
+        try:
+            return json.loads(said)
+        except ValueError:
+            raise AssertionError(f"{statement}: {said}") from None
+
+
 class Database:
     """A database of its own in the stack's PostgreSQL."""
 
@@ -104,6 +159,14 @@ class Database:
         """The rows of each query."""
         rows = "SELECT coalesce(json_agg(a), '[]') FROM ({}) a;"
         return self.json("".join(rows.format(query) for query in asked))
+
+    @contextlib.contextmanager
+    def asked(self, settings: str) -> Iterator[Asked]:
+        """Somebody who asks it as the dashboard does."""
+        with self._stack.psql(self.name) as program:
+            asked = Asked(program)
+            asked.say(settings)
+            yield asked
 
     def migrate(self) -> None:
         """Runs the stack's own service on it."""

@@ -105,6 +105,25 @@ class Stack:
                     Path(logs).write_text(found.compose("logs", "--no-color", check=False))
                 found.compose("down", "--volumes", "--timeout", "5", check=False)
 
+    def started(self, argv: list[str]) -> subprocess.Popen[bytes]:
+        """A program that is spoken with while it runs."""
+        return subprocess.Popen(
+            argv,
+            cwd=self.tree,
+            env={**self._environment, **self.settings, **self.passwords},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    @contextlib.contextmanager
+    def psql(self, database: str) -> Iterator[subprocess.Popen[bytes]]:
+        """psql in a database, as its superuser."""
+        argv = self._argv("exec", "-T", "postgres", "psql", "-qAtU", "user", "-d", database)
+        with self.started(argv) as program:
+            yield program
+            program.communicate()
+
     def compose(self, *words: str, stdin: bytes | None = None, check: bool = True) -> str:
         """Compose's standard output."""
         done = subprocess.run(
@@ -192,14 +211,7 @@ class Stack:
             *("--producer-property", "buffer.memory=200000000"),
             *("--producer-property", "enable.idempotence=true"),
         )
-        with subprocess.Popen(
-            argv,
-            cwd=self.tree,
-            env={**self._environment, **self.settings, **self.passwords},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as program:
+        with self.started(argv) as program:
             producer = Producer(program)
             yield producer
             said, _ = program.communicate()

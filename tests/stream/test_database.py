@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+import finding
 import queries
+import words
+from finding import find, find_all
 from processing.rows import ScoredPost
 from processing.store import as_json, newest, upsert_sql
 from queries import Filter
-from tests.stream.database import BEFORE, Database
+from tests.stream.database import BEFORE, Database, literal
 from tests.stream.stack import ROOT, Stack
 from tests.unit.stack.samples import row
 
@@ -23,7 +26,14 @@ VERSIONS = ROOT / "compose" / "migrations" / "versions"
 POSTS = 1_000_000
 PAGE = 26
 MOST_PAGES = 1000
-"""That a query of the dashboard may touch: the table has more than twenty thousand."""
+"""That a list of the dashboard may touch: the table has more than twenty thousand."""
+MOST_PAGES_OF_RANDOM = 5 * words.LOOKED
+"""That any question for any filter may touch, words and all: so many posts, each by its id."""
+RANDOM_FILTERS = 80
+WORDS = (
+    *("caption", "third1", "low", "high", "few7", "rare77", "777777", "nowhere", "..."),
+    *("low few7", "high low", "low -third1", '"third1 high"', "third1 or few7", "-caption", "-low"),
+)
 CONTENT = """
 SELECT count(*) AS posts, sum(hashtext(row(post_id, author, caption, language, video_url,
 text_score, video_score, score, flagged, fusion, text_weight, threshold, code_version, posted_at,
@@ -57,7 +67,6 @@ NARROWED: dict[str, dict[str, Any]] = {
     "of an author": {"author": "author 7"},
     "of nobody": {"author": "nobody"},
     "of a language there is none of": {"language": "fr"},
-    "with a word there is once": {"search": "777777"},
     "of the last hour": {"hours": 1},
     "of the last week": {"hours": 168},
     "with the highest scores": {"low": 0.97},
@@ -86,15 +95,6 @@ SELECT count(*) AS posts, count(*) FILTER (WHERE flagged) AS flagged, count(DIST
 AS authors, coalesce(round(sum(score::numeric), 9), 0) AS score FROM scored_posts
 """
 KEPT = "SELECT posts, flagged, authors, round(score, 9) AS score FROM scored_totals"
-
-
-def literal(query: queries.Query) -> str:
-    """A query with its values in it."""
-    text, values = query
-    for value in values:
-        told = str(value) if isinstance(value, (int, float)) else f"'{value}'"
-        text = text.replace("%s", told, 1)
-    return text
 
 
 def turned(query: str) -> str:
@@ -128,6 +128,34 @@ def asked(database: Database) -> dict[str, str]:
     return {**queries_of, **{f"{name}, counted": query for name, query in counts.items()}, **first}
 
 
+def a_filter(chance: random.Random) -> Filter:
+    """Any filter: words that go with a score, or with none, and a range of scores."""
+    low, high = sorted(chance.choice([0.0, 1.0, chance.randrange(101) / 100]) for _ in range(2))
+    return Filter(
+        search=chance.choice(WORDS) if chance.random() < 0.8 else "",
+        author=chance.choice(["author 7", "author 49"]) if chance.random() < 0.2 else "",
+        language=chance.choice(["vi", "fr"]) if chance.random() < 0.3 else "",
+        verdict=chance.choice([*queries.VERDICTS, "any"]),
+        decision=chance.choice([*queries.DECISIONS, "any"]),
+        low=low,
+        high=high,
+        hours=chance.choice(list(queries.HOURS.values())),
+    )
+
+
+def all_of(wanted: Filter, order: str) -> str:
+    """A filter's posts, as one would ask for them who has time."""
+    of_words = [(words.HAVING, [wanted.search])] if wanted.search else []
+    kinds = " OR ".join(f"({queries.of_kind(kind)[0]})" for kind in queries.kinds(wanted))
+    text, values = queries.joined([(f"({kinds})", []), *of_words, *queries.filtered(wanted)])
+    return literal(
+        (
+            f"SELECT post_id FROM scored_posts WHERE {text} ORDER BY {queries.sorting(order)}",
+            values,
+        )
+    )
+
+
 def a_row(chance: random.Random, number: int) -> ScoredPost:
     """A row of few posts by few authors."""
     found = row(f"p{chance.randrange(60)}", chance.randrange(20), number)
@@ -136,7 +164,7 @@ def a_row(chance: random.Random, number: int) -> ScoredPost:
     return replace(found, post=post, score=score, flagged=score >= 0.5)
 
 
-def test_a_million_rows_are_kept_and_the_dashboards_queries_read_few_pages(
+def test_a_million_rows_are_kept_and_the_dashboards_questions_read_few_pages(
     database: Database,
 ) -> None:
     database.run(BEFORE.format(posts=POSTS))
@@ -155,6 +183,33 @@ def test_a_million_rows_are_kept_and_the_dashboards_queries_read_few_pages(
         print(f"{name}: {found['Execution Time']:.1f} ms, {pages} pages of {POSTS} rows")
         most[name] = pages
     assert {name: pages for name, pages in most.items() if pages > MOST_PAGES} == {}
+    chance = random.Random(20)
+    with database.asked(SETTINGS) as ask:
+        for _ in range(RANDOM_FILTERS):
+            wanted, order = a_filter(chance), chance.choice(list(queries.ORDERS))
+            page = find(ask, wanted, order, None, PAGE)
+            if page.last is not None:
+                find(ask, wanted, order, page.last, PAGE)
+        print(f"{len(ask.pages)} questions for random filters: {max(ask.pages)[0]} pages at most")
+        assert [told for told in ask.pages if told[0] > MOST_PAGES_OF_RANDOM] == []
+
+
+def test_any_filter_finds_all_its_posts_in_their_order(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "LOOKED", 100)
+    monkeypatch.setattr(finding, "LISTED", 500)
+    monkeypatch.setattr(finding, "LOOKS", 3)
+    database.run(BEFORE.format(posts=3000))
+    database.migrate()
+    database.run(SOME_DECIDED)
+    chance = random.Random(20)
+    with database.asked(SETTINGS) as ask:
+        for _ in range(RANDOM_FILTERS):
+            wanted, order = a_filter(chance), chance.choice(list(queries.ORDERS))
+            found = [row["post_id"] for row in find_all(ask, wanted, order, PAGE)]
+            expected = ask.say(f"{all_of(wanted, order)};").split()
+            assert found == expected, wanted
 
 
 def test_migrations_that_run_at_once_and_again_are_made_once(database: Database) -> None:

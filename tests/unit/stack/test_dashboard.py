@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 import charts
 import curves
+import finding
 import quality
 import queries
+import words
 from card import card, moment, sign, trail
 from clips import clip, inside
 from listing import as_csv, table
@@ -95,20 +98,89 @@ def test_a_threshold_flags_what_has_its_score_or_more() -> None:
 
 
 def test_a_filter_is_conditions_and_values_that_stand_apart() -> None:
-    wanted = Filter(EVIL, " @mai ", "vi", "any", "keep", low=0.2, high=0.9, hours=24)
-    given = [EVIL, "mai", "vi", 0.2, 0.9, 24]
+    wanted = Filter("", f" @{EVIL} ", "vi", "any", "keep", low=0.2, high=0.9, hours=24)
+    given = [EVIL, "vi", 0.2, 0.9, 24]
     counted = queries.count(wanted)
     assert counted[1] == [*given, queries.COUNTED + 1] * 2
     many = {(True, "keep"): queries.COUNTED + 1, (False, "keep"): queries.COUNTED}
     listed = queries.posts(wanted, "oldest", a_row(), 7, many)
     assert listed[1] == [*given, WHEN, "p1", 7, *given, WHEN, "p1", 7]
-    for text, values in (counted, listed):
+    searched = replace(wanted, search=EVIL)
+    looked = words.look(searched, "oldest", a_row(), 7)
+    assert looked[1] == [EVIL, *given, *[24, WHEN, "p1", words.LOOKED] * 2, 7]
+    among = [words.narrowed(searched, column) for column in words.narrowing(searched)]
+    pages = [words.few(few, searched, "oldest", a_row(), 7) for few in among]
+    assert len(among) == len(queries.NARROWING)
+    for text, values in (counted, listed, looked, *among, *pages):
         assert text.count("%s") == len(values)
         assert "evil" not in text
     walked, sorted_then = listed[0].split(" UNION ALL ")
     assert "(scored_at, post_id) > (%s, %s)" in walked
     assert walked.endswith("ORDER BY scored_at ASC, post_id ASC LIMIT %s)")
     assert sorted_then.partition(")")[0].count("LIMIT") == 0
+
+
+def answering(*looks: list[queries.Row], rows: float = 1e6) -> tuple[finding.Ask, list[str]]:
+    """A database where a word is so common, and looks give these rows; and what it was asked."""
+    asked: list[str] = []
+    left = iter(looks)
+
+    def ask(query: queries.Query) -> list[queries.Row]:
+        asked.append(query[0])
+        if "querytree" in query[0]:
+            return [{"words": "'a'"}]
+        if query[0].startswith("EXPLAIN"):
+            return [{"QUERY PLAN": [{"Plan": {"Plan Rows": rows}}]}]
+        return next(left)
+
+    return ask, asked
+
+
+def looked_at(number: int, wanted: bool) -> queries.Row:
+    return a_row(post_id=f"p{number}", number=number, wanted=wanted)
+
+
+def test_common_words_are_looked_for_until_a_page_is_full() -> None:
+    last = looked_at(words.LOOKED, wanted=False)
+    found = [looked_at(number, wanted=True) for number in range(1, 5)]
+    ask, asked = answering([found[0], last], [found[1], last], found[2:])
+    page = finding.find(ask, Filter("a"), "newest", None, 3)
+    assert (page.rows, page.last, page.found) == (found[:3], found[2], None)
+    assert len(asked) == 2 + 3
+    ask, asked = answering([found[0], last], [found[1]])
+    page = finding.find(ask, Filter("a"), "newest", None, 3)
+    assert (page.rows, page.last) == (found[:2], None)
+
+
+def test_a_page_of_words_that_are_not_found_ends_somewhere_and_the_next_goes_on_from_there() -> (
+    None
+):
+    last = looked_at(words.LOOKED, wanted=False)
+    ask, asked = answering(*[[last]] * finding.LOOKS)
+    page = finding.find(ask, Filter("a"), "newest", None, 3)
+    assert (page.rows, page.last) == ([], last)
+    assert len(asked) == 2 + finding.LOOKS
+
+
+def test_all_posts_with_rare_words_are_looked_at_and_counted() -> None:
+    found = [{**a_row(), "found": 2}] * 2
+    ask, asked = answering([{"posts": 7}], found[:2], rows=9)
+    page = finding.find(ask, Filter("a"), "newest", None, 1)
+    assert (page.rows, page.last, page.found) == (found[:1], found[0], 2)
+    assert "count(*) OVER ()" in asked[-1]
+
+
+@pytest.mark.parametrize(
+    ("tree", "parts"),
+    [
+        ("'w0' & 'a' <-> 'b''c'", ["'w0'", "'a'", "'b''c'"]),
+        ("'a' | 'b'", ["'a' | 'b'"]),
+        ("T", []),
+        ("", []),
+    ],
+)
+def test_the_rarest_word_counts_where_all_are_wanted(tree: str, parts: list[str]) -> None:
+    assert words.each(tree) == parts
 
 
 @pytest.mark.parametrize(
