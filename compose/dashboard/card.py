@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 from html import escape
 
-from queries import Row
+from queries import COUNTED, Row
 
 
 def card(row: Row) -> str:
@@ -69,6 +69,11 @@ def moment(when: datetime) -> str:
     """A time with its date and zone."""
     shown = when.astimezone(timezone.utc)
     return f'<time datetime="{shown.isoformat()}">{shown:%Y-%m-%d %H:%M:%S} UTC</time>'
+
+
+def at_most(number: int) -> str:
+    """A count that ends somewhere."""
+    return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
 
 
 def ago(when: datetime) -> str:

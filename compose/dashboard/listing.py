@@ -14,7 +14,7 @@ CSV_COLUMNS = (
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
-HEADS = ("score", "verdict", "decision", "caption", "author", "lang", "text", "video", "scored")
+HEADS = ("score", "caption", "verdict", "decision", "author", "lang", "text", "video", "scored")
 
 
 def table(rows: list[Row], link: Callable[[str], str]) -> str:
@@ -50,9 +50,9 @@ def _line(row: Row, link: Callable[[str], str]) -> str:
     address = escape(link(row["post_id"]))
     cells = (
         f"<b>{row['score']:.2f}</b>",
+        f'<a href="{address}" target="_self" dir="auto">{escape(row["caption"])}</a>',
         f'<span class="{verdict}"><span class="verdict">{verdict}</span></span>',
         escape(row["decision"] or "—"),
-        f'<a href="{address}" target="_self" dir="auto">{escape(row["caption"])}</a>',
         f"@{escape(row['author'])}",
         escape(row["language"]),
         f"{row['text_score']:.2f}",

@@ -14,7 +14,7 @@ import curves
 import quality
 import queries
 import review
-from card import card, how_scored, sign, trail
+from card import at_most, how_scored, sign
 from connection import store
 from finding import Page
 from listing import as_csv, table
@@ -107,11 +107,6 @@ def figures(found: Overview, newest: Row) -> str:
     return f'<dl class="figures">{inner}</dl>'
 
 
-def at_most(number: int) -> str:
-    """A count that ends somewhere."""
-    return f"{number:,}" if number <= queries.COUNTED else f"{queries.COUNTED:,}+"
-
-
 def told(found: Page, number: int) -> str:
     """How many there are, and what page of them this is."""
     if found.found is not None:
@@ -166,10 +161,7 @@ def one_post(post_id: str) -> None:
             " This page looks again by itself.</p>"
         )
         return
-    clip, words = st.columns([1, 2])
-    with clip:
-        review.play(row["video_url"])
-    words.html(card(row) + trail(store().trail(post_id)))
+    review.draw_one(store(), row)
 
 
 @refreshed

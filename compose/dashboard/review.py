@@ -4,11 +4,13 @@ The post that is shown stays until it is decided on or passed over, whatever com
 is no login: a name is taken on trust, and stands in the trail.
 """
 
+from collections.abc import Callable
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from card import card, trail
+from card import at_most, card, trail
 from clips import clip
 from queries import Filter, Row
 from store import Store, Unavailable
@@ -21,29 +23,60 @@ NOTHING_LEFT = "No post is left that the filter finds."
 def draw(store: Store, wanted: Filter) -> None:
     """The post whose turn it is, and what can be done with it."""
     state = st.session_state
+    who = _who()
+    if state.get("review_of") != wanted:
+        state.review_of, state.passed, state.shown = wanted, None, None
+    row, goes_on = _turn(store, wanted)
+    _told(who, store.count(wanted))
+    if row is None:
+        nothing = "None found yet, looking further." if goes_on else NOTHING_LEFT
+        st.html(f'<p id="nothing-left">{nothing}</p>')
+    # As many beside each other as there is room for.
+    buttons = st.container(horizontal=True)
+    _decisions(buttons, store, wanted, who, row)
+    _button(buttons, "Skip", "Right", row is not None, _skip, row)
+    _undo_button(buttons, store, who)
+    _button(buttons, "From the top", "T", state.passed is not None, _skip, None)
+    if row is not None:
+        _post(store, row)
+
+
+def draw_one(store: Store, row: Row) -> None:
+    """A post that was asked for. What is decided on it changes no turn."""
+    who = _who()
+    _told(who, None)
+    buttons = st.container(horizontal=True)
+    _decisions(buttons, store, Filter(), who, row)
+    _undo_button(buttons, store, who)
+    _post(store, row)
+
+
+def _who() -> str:
     # Right before the buttons: one Tab leaves the field, and letters are keys again.
     name = st.text_input(
         "Your name, for decisions", key="who", bind="query-params", persist_state="session"
     )
-    who = (name or "").strip()
-    if state.get("review_of") != wanted:
-        state.review_of, state.passed, state.shown = wanted, None, None
-    state.setdefault("done", [])
-    row, goes_on = _turn(store, wanted)
-    said = state.get("said", "")
-    if said:
-        st.html(f'<p id="said" role="status">{escape(said)}</p>')
+    return (name or "").strip()
+
+
+def _told(who: str, left: int | None) -> None:
+    """One line that is always there, so that no button moves: a screen reader is told its end."""
+    state = st.session_state
+    done, said = state.setdefault("done", []), state.get("said", "")
+    counts = [] if left is None else [f"{at_most(left)} left"]
+    counts += [f"{len(done):,} decided by you"] if done else []
+    dot = " · " if counts and said else ""
+    last = f'<span id="said" role="status">{dot}{escape(said)}</span>'
+    st.html(f'<p class="progress">{" · ".join(counts)}{last}</p>')
     if not who:
         st.html("<p>Give your name to decide: it stands in the trail.</p>")
-    if row is None:
-        nothing = "None found yet, looking further." if goes_on else NOTHING_LEFT
-        st.html(f'<p id="nothing-left">{nothing}</p>')
-    _buttons(store, wanted, who, row)
-    if row is not None:
-        video, words = st.columns([1, 2])
-        with video:
-            play(row["video_url"])
-        words.html(card(row) + trail(store.trail(row["post_id"])))
+
+
+def _post(store: Store, row: Row) -> None:
+    video, words = st.columns([1, 2])
+    with video:
+        _play(row["video_url"])
+    words.html(card(row) + trail(store.trail(row["post_id"])))
 
 
 @st.cache_data(ttl=600, max_entries=16, show_spinner=False)
@@ -51,7 +84,7 @@ def _fetched(url: str) -> bytes | str | None:
     return clip(url)
 
 
-def play(url: str) -> None:
+def _play(url: str) -> None:
     """The clip, or a sentence in its place."""
     found = _fetched(url)
     if found is None:
@@ -76,47 +109,37 @@ def _turn(store: Store, wanted: Filter) -> tuple[Row | None, bool]:
     return row, goes_on
 
 
-def _buttons(store: Store, wanted: Filter, who: str, row: Row | None) -> None:
-    # As many beside each other as there is room for.
-    buttons = st.container(horizontal=True)
+def _button(
+    buttons: DeltaGenerator,
+    label: str,
+    key: str,
+    enabled: bool,
+    do: Callable[..., None],
+    *given: object,
+) -> None:
+    buttons.button(
+        label,
+        key=label.lower(),
+        shortcut=key,
+        disabled=not enabled,
+        on_click=do,
+        args=given,
+        width="stretch",
+    )
+
+
+def _decisions(
+    buttons: DeltaGenerator, store: Store, wanted: Filter, who: str, row: Row | None
+) -> None:
+    may = row is not None and bool(who)
     for decision, key in KEYS.items():
-        buttons.button(
-            decision.capitalize(),
-            key=decision,
-            shortcut=key,
-            disabled=row is None or not who,
-            on_click=_decide,
-            args=(store, wanted, who, row, decision),
-            width="stretch",
-        )
-    state = st.session_state
-    buttons.button(
-        "Skip",
-        key="skip",
-        shortcut="Right",
-        disabled=row is None,
-        on_click=_skip,
-        args=(row,),
-        width="stretch",
-    )
-    buttons.button(
-        "Undo",
-        key="undo",
-        shortcut="Z",
-        disabled=not state.done or not who,
-        on_click=_undo,
-        args=(store, who),
-        width="stretch",
-    )
-    buttons.button(
-        "From the top",
-        key="top",
-        shortcut="T",
-        disabled=state.passed is None,
-        on_click=_skip,
-        args=(None,),
-        width="stretch",
-    )
+        given = (store, wanted, who, row, decision)
+        _button(buttons, decision.capitalize(), key, may, _decide, *given)
+
+
+def _undo_button(buttons: DeltaGenerator, store: Store, who: str) -> None:
+    may = bool(st.session_state.done and who)
+    _button(buttons, "Undo", "Z", may, _undo, store, who)
 
 
 def _skip(row: Row | None) -> None:

@@ -69,6 +69,13 @@ class Store:
         Unavailable."""
         return find(self._read, wanted, order, after, limit)
 
+    def count(self, wanted: Filter) -> int | None:
+        """How many posts a filter has, as far as they are counted; None where they are not. Raises
+        Unavailable."""
+        if wanted.search.strip():
+            return None
+        return sum(row["posts"] for row in self._read(queries.count(wanted)))
+
     def all_posts(self, wanted: Filter, order: str, most: int) -> list[Row]:
         """A filter's posts, so many at most. Raises Unavailable."""
         return list(itertools.islice(find_all(self._read, wanted, order, AT_ONCE), most))

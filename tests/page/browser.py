@@ -144,6 +144,12 @@ class Browser:
         command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
         _call("POST", f"{self._session}/goog/cdp/execute", command)
 
+    def scheme(self, name: str) -> None:
+        """What the reader likes: "light" or "dark"."""
+        wanted = {"features": [{"name": "prefers-color-scheme", "value": name}]}
+        command = {"cmd": "Emulation.setEmulatedMedia", "params": wanted}
+        _call("POST", f"{self._session}/goog/cdp/execute", command)
+
     def picture(self) -> bytes:
         """The window as PNG."""
         return base64.b64decode(_call("GET", f"{self._session}/screenshot"))

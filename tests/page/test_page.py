@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from tests.page.conftest import Page
 
@@ -29,6 +32,11 @@ def found(page: Page, number: str) -> None:
 def shown(page: Page) -> str:
     """The post under review, "" while there is none."""
     return (page.browser.ids(CARD) or [""])[0]
+
+
+def told_of(page: Page, decision: str) -> bool:
+    """Whether the post that is shown has this decision."""
+    return f"Decision: {decision}" in page.browser.text()
 
 
 def decide_by(page: Page, key: str) -> str:
@@ -116,6 +124,20 @@ def test_ten_posts_are_reviewed_by_keyboard_alone(page: Page) -> None:
     found(page, "3")
 
 
+def test_a_post_of_the_list_is_decided_on_where_it_is_opened(page: Page) -> None:
+    page.add(1, 100)
+    page.open("?view=Posts&who=Mai")
+    page.wait_for(lambda: page.browser.click(f"{ROWS} a", "caption 98"), "a post of the list")
+    page.wait_for(lambda: shown(page) == "p0000098", "it is opened")
+    for key, decision in (("d", "remove"), ("z", "none yet")):
+        page.wait_for(lambda: page.browser.run(CAN_KEEP), "decisions can be made")
+        page.browser.press(key)
+        decided = partial(told_of, page, decision)
+        page.wait_for(decided, f"{key}: the post stays, with its decision")
+    trail = "SELECT string_agg(coalesce(after, 'nothing'), ' ' ORDER BY number) FROM decisions"
+    assert page.sql(trail) == "remove nothing"
+
+
 def test_a_decision_that_was_not_seen_is_not_overwritten(page: Page) -> None:
     page.add(1, 100)
     page.open("?view=Review&who=Mai")
@@ -184,18 +206,38 @@ def test_the_sign_goes_out_when_no_post_comes_and_checks_are_in_no_figure(page: 
     assert " UTC" in page.browser.text()
 
 
-def test_texts_can_be_read(page: Page) -> None:
+def low_contrasts(page: Page) -> dict[str, float]:
+    """The texts that are hard to read."""
+    found = page.browser.contrasts()
+    return {text: ratio for text, ratio in found.items() if ratio < LEAST_CONTRAST}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read(page: Page, scheme: str) -> None:
     page.add(1, 100)
-    for query in ("?view=Overview", "?view=Review&who=Mai", "?view=Posts", "?post=p0000099"):
-        page.open(query)
-        page.wait_for(lambda: page.browser.ids(SOMETHING), "posts are there")
-        low = {
-            text: ratio
-            for text, ratio in page.browser.contrasts().items()
-            if ratio < LEAST_CONTRAST
-        }
-        assert not low, query
-        assert page.browser.run("return document.querySelectorAll('canvas').length") == 0
+    page.browser.scheme(scheme)
+    try:
+        for query in ("?view=Overview", "?view=Review&who=Mai", "?view=Posts", "?post=p0000099"):
+            page.open(query)
+            page.wait_for(lambda: page.browser.count(SOMETHING), "posts are there")
+            assert low_contrasts(page) == {}, query
+            assert page.browser.run("return document.querySelectorAll('canvas').length") == 0
+    finally:
+        page.browser.scheme("light")
+
+
+def test_what_is_being_drawn_again_can_be_read_meanwhile(page: Page) -> None:
+    page.compose("stop", "postgres")
+    try:
+        page.open()
+        page.wait_for(lambda: AWAY in page.browser.text(), "it says so")
+        # Long enough for what fades to have faded.
+        faded = "return document.querySelector('[data-stale=true]')?.getAnimations().length === 0"
+        page.wait_for(lambda: page.browser.run(faded), "it is drawn again")
+        assert low_contrasts(page) == {}
+    finally:
+        page.compose("start", "postgres")
+        page.wait_for(lambda: AWAY not in page.browser.text(), "it is back by itself")
 
 
 def test_the_clip_plays_beside_its_post(page: Page) -> None:

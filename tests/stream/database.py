@@ -165,7 +165,8 @@ class Database:
         """Somebody who asks it as the dashboard does."""
         with self._stack.psql(self.name) as program:
             asked = Asked(program)
-            asked.say(settings)
+            # What it gives notice of would stand among the answers.
+            asked.say(f"SET client_min_messages TO error; {settings}")
             yield asked
 
     def migrate(self) -> None:

@@ -12,7 +12,7 @@ down_revision = "0007"
 
 def upgrade() -> None:
     """Adds the column, and has its index in place of the one on what was computed. The table is
-    written anew for it. What the planner knows of words is to be true of new posts too."""
+    rewritten for it. What the planner knows of words is to be true of new posts too."""
     op.execute(
         """
         DROP INDEX scored_posts_words;
