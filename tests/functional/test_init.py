@@ -88,6 +88,16 @@ def test_without_git_it_proposes_what_it_can(shop: Project, program: Path) -> No
     assert ".gitignore is created" in ran.out
 
 
+def test_a_comment_about_a_variable_that_is_commented_out_is_not_the_next_one_s(
+    shop: Project,
+) -> None:
+    lines = ["# where mail comes from", "# MAIL_HOST=example.com", "# of the shop", "DB_NAME=shop"]
+    shop.write(".env", "\n".join(lines))
+    proposed = shop.inv("init", "--plan").out
+    assert "+# of the shop\n+DB_NAME=shop\n" in proposed
+    assert "where mail comes from" not in proposed
+
+
 def test_what_was_written_works(shop: Project) -> None:
     before = files(shop)
     ran = shop.inv("init", "--yes")

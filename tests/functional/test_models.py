@@ -13,6 +13,7 @@ import pytest
 from composetasks.facts import ExitCode, Model
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.model import load_model
+from composetasks.observe.env.usage import read_usage
 from composetasks.run.failure import TaskFailure
 from tests.project import Project
 
@@ -171,3 +172,21 @@ def test_json_fails_where_build_names_a_key_and_yaml_serves(tmp_path: Path) -> N
     if done.returncode == 0 and json.loads(done.stdout):
         pytest.skip("this Compose prints build.ssh as JSON")
     assert load(folder).services["app"].build is not None
+
+
+def test_every_variable_of_a_text_with_several_is_found(tmp_path: Path) -> None:
+    image = "${IMAGE:-ghcr.io/shop/web}:${TAG:-1}-${FLAVOUR:-${DEFAULT_FLAVOUR:-slim}}"
+    (tmp_path / "compose.yaml").write_text(f"services: {{web: {{image: '{image}'}}}}\n")
+    usage = read_usage(find(tmp_path))
+    assert set(usage.services["web"]) == {"IMAGE", "TAG", "FLAVOUR", "DEFAULT_FLAVOUR"}
+
+
+def test_a_model_refused_with_variables_unset_names_the_example_of_them(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: a, volumes: ['$UPLOADS:/data']}}")
+    with pytest.raises(TaskFailure) as refused:
+        load(tmp_path)
+    assert "docker compose config -q" in refused.value.hint
+    (tmp_path / "example.env").write_text("UPLOADS=./library\n")
+    with pytest.raises(TaskFailure) as refused:
+        load(tmp_path)
+    assert refused.value.hint.startswith(f"`cp {tmp_path}/example.env {tmp_path}/.env`")

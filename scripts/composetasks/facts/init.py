@@ -29,7 +29,8 @@ class Surroundings:
     """A project as it is before: ``texts`` are the files that could be proposed and are there
     already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
     ``contexts`` are the build contexts that our own folder is in, each with the pattern that leaves
-    it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by."""
+    it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by;
+    ``example`` the text of the file that shows what ``.env`` may hold, under whatever name."""
 
     project: str
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Surroundings:
     git: bool = False
     tracked: frozenset[str] = frozenset()
     requirement: str = "composetasks"
+    example: str = ""
 
 
 class Proposal(str, enum.Enum):

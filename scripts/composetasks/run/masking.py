@@ -132,11 +132,12 @@ def without_user(address: str) -> str:
 # --- what this run must not show ------------------------------------------------------------
 
 _hidden: set[str] = set()
+_public: set[str] = set()
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """From now on these are masked by :func:`safe`."""
-    _hidden.update(secrets)
+    """From now on these are masked by :func:`safe`, but for those in names that everybody sees."""
+    _hidden.update(one for one in secrets if not _in_public(one))
 
 
 def hide_all(values: Iterable[str]) -> None:
@@ -144,9 +145,15 @@ def hide_all(values: Iterable[str]) -> None:
     hide(spelled for value in values for spelled in spellings(value))
 
 
-def unhide(words: Iterable[str]) -> None:
-    """These are names that everybody sees (services, images), whoever chose one as a password."""
-    _hidden.difference_update(words)
+def unhide(names: Iterable[str]) -> None:
+    """These are names that everybody sees (services, images): a password that stands in one is
+    masked under its name only, from now on too."""
+    _public.update(names)
+    _hidden.difference_update([one for one in _hidden if _in_public(one)])
+
+
+def _in_public(secret: str) -> bool:
+    return any(secret in name for name in _public)
 
 
 def hidden() -> frozenset[str]:

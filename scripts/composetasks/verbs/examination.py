@@ -110,7 +110,7 @@ class Examination:
         found = build_inputs(world.model, world.engine, cache, client=client)
         return {name: one.bases for name, one in found.items()}
 
-    def _roots(self) -> tuple[str, ...]:
+    def _roots(self) -> dict[str, bool | None]:
         world = self.world.needed("the engine and a valid model")
         client = self.engine.needed("the engine")[0]
         return stack.root_services(client, world.model, world.engine.containers)
@@ -203,6 +203,13 @@ class Examination:
             else:
                 missing.append("builder" if name == "build" else name)
         return found, missing
+
+
+def _model(found: Examination) -> Check:
+    try:
+        return of_stack.model(found.model.value())
+    except TaskFailure as refusal:
+        return of_stack.refused(refusal.message, refusal.detail, refusal.hint)
 
 
 def _daemon() -> Any:
@@ -311,7 +318,7 @@ CHECKS: dict[str, Callable[[Examination], Check]] = {
     "clock": lambda found: of_engine.clock(found.daemon()),
     "file-watching": _watching,
     "builders": _builders,
-    "model": lambda found: of_stack.model(found.model.value()),
+    "model": _model,
     "env": lambda found: of_stack.env(found.session.environment),
     "images": _images,
     "ports": _ports,

@@ -222,7 +222,8 @@ class Project:
     def _load(self, *, all_profiles: bool = False) -> Model:
         model = self._loaded(self.compose, all_profiles=all_profiles)
         self._remember_names(model)
-        masking.unhide({model.project, *model.services, *model.networks, *model.volumes})
+        images = {one.image for one in model.services.values()}
+        masking.unhide({model.project, *model.services, *model.networks, *model.volumes, *images})
         return replace(model, instance=self.instance or None)
 
     def _loaded(self, compose: Compose, *, all_profiles: bool) -> Model:

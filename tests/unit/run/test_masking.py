@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composetasks.facts import EnvFile, Environment, Reading, Variable
+from composetasks.run import masking
 from composetasks.run.masking import MASK, mask, masked, secret, secrets, spellings
 from composetasks.run.secret_values import (
     OF_A_KIND,
@@ -98,6 +99,19 @@ def test_what_everybody_knows_stays_readable() -> None:
 def test_that_another_variable_has_its_value_makes_a_secret_none() -> None:
     known = environment(APP_LOGIN="shop-user", A_PASSWORD="shop-user")
     assert secrets(known) == {"shop-user"}
+
+
+def test_a_password_that_stands_in_a_public_name_is_a_word_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masking, "_hidden", set())
+    monkeypatch.setattr(masking, "_public", set())
+    masking.hide(["airflow", "hunter22"])
+    masking.unhide(["airflow-init", "apache/airflow:3.0.1"])
+    masking.hide(["airflow"])
+    shown = masking.safe("airflow-init of apache/airflow:3.0.1 has hunter22")
+    assert shown == "airflow-init of apache/airflow:3.0.1 has ***"
+    assert masking.safe_data({"DB_PASSWORD": "airflow"}) == {"DB_PASSWORD": MASK}
 
 
 def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from composetasks.run import masking
 from composetasks.store import container_configs
 
@@ -44,20 +46,19 @@ def test_the_key_is_made_once_and_its_owners_alone(tmp_path: Path) -> None:
     assert kept.stat().st_mode & 0o077 == 0
 
 
-def test_a_hidden_value_is_masked_in_free_text_and_nowhere_else() -> None:
-    masking.hide(["open-sesame"])
-    try:
-        masked = container_configs.mask(
-            {
-                "image": "open-sesame:1",
-                "command": ["say", "open-sesame!"],
-                "labels": {"word": "open-sesame"},
-                "build": {"context": "/open-sesame", "args": {"WORD": "open-sesame"}},
-            },
-            KEY,
-        )
-    finally:
-        masking.unhide(["open-sesame"])
+def test_a_hidden_value_is_masked_in_free_text_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masking, "_hidden", {"open-sesame"})
+    masked = container_configs.mask(
+        {
+            "image": "open-sesame:1",
+            "command": ["say", "open-sesame!"],
+            "labels": {"word": "open-sesame"},
+            "build": {"context": "/open-sesame", "args": {"WORD": "open-sesame"}},
+        },
+        KEY,
+    )
     assert masked["image"] == "open-sesame:1"
     assert masked["build"]["context"] == "/open-sesame"
     assert "sesame" not in str([masked["command"], masked["labels"], masked["build"]["args"]])

@@ -31,6 +31,7 @@ SKELETON = ("--no-env-resolution", "--no-consistency")
 UNRESOLVED = ("--no-interpolate", "--no-consistency")
 """The same for Compose 2, which reads every ``env_file`` unless nothing is interpolated."""
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
+UNSET = "variable is not set. Defaulting to a blank string."
 
 
 @frozen
@@ -184,7 +185,7 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
         "the Compose model is invalid",
         code=ExitCode.INVALID,
         detail="\n".join(told),
-        hint=_cure(compose, told[0])
+        hint=_cure(compose, told[0], unset=any(UNSET in line for line in told))
         or "`docker compose config -q` shows the same; correct the file it names",
     )
 
@@ -200,8 +201,9 @@ def _is_warning(line: str) -> bool:
     return "level=warning" in line
 
 
-def _cure(compose: Compose, refusal: str) -> str:
-    """What to do about a refusal, where it is known."""
+def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
+    """What to do about a refusal, where it is known; ``unset`` is whether Compose also warned that
+    it took a variable without a value as blank, which is often why."""
     undefined = UNDEFINED.search(refusal)
     if undefined:
         section = _inactive(compose, {}).get(undefined[2]) or {}
@@ -213,7 +215,7 @@ def _cure(compose: Compose, refusal: str) -> str:
     missing = re.match(r"env file (.+) not found: ", refusal)
     if missing:
         path = Path(missing[1])
-    elif "required variable" in refusal:
+    elif "required variable" in refusal or unset:
         path = compose.folder / ".env"
     else:
         return ""

@@ -18,27 +18,25 @@ BUILDKIT = "buildx_buildkit_"
 
 def root_services(
     client: APIClient, model: Model, containers: Iterable[Container]
-) -> tuple[str, ...]:
-    """The services whose processes are root's: by the processes themselves where the service
+) -> dict[str, bool | None]:
+    """Whether each service's processes are root's: by the processes themselves where the service
     runs (a program that begins as root and then lays it down is fine), else by the model and the
-    image."""
+    image; None before that is here."""
     running = {
         one.service: one
         for one in containers
         if one.project == model.project and one.state == "running" and one.replica
     }
-    found = []
+    found: dict[str, bool | None] = {}
     for name, service in model.services.items():
+        user = service.config.get("user")
         if name in running:
-            is_root = _all_root(client, running[name].id)
+            found[name] = _all_root(client, running[name].id)
+        elif user is not None:
+            found[name] = _is_root(str(user))
         else:
-            user = service.config.get("user")
-            is_root = (
-                _is_root(str(user)) if user is not None else _image_root(client, service.image)
-            )
-        if is_root:
-            found.append(name)
-    return tuple(found)
+            found[name] = _image_root(client, service.image)
+    return found
 
 
 def _all_root(client: APIClient, key: str) -> bool:
@@ -54,14 +52,14 @@ def _all_root(client: APIClient, key: str) -> bool:
     return bool(users) and all(user == "0" for user in users)
 
 
-def _image_root(client: APIClient, image: str) -> bool:
+def _image_root(client: APIClient, image: str) -> bool | None:
     from docker import errors
 
     untyped: Any = client
     try:
         record: Mapping[str, Any] = untyped.inspect_image(image)
     except errors.APIError:
-        return False  # It is not here: nobody knows yet.
+        return None
     return _is_root(str((record.get("Config") or {}).get("User") or ""))
 
 

@@ -147,9 +147,9 @@ def _names(value: Any) -> set[str]:
                 found.add(match["bare"])
             elif braced:
                 name = re.split(r":?[-+?]", braced, maxsplit=1)[0]
+                # A braced match runs to the last brace: the rest has defaults and other references.
                 found.add(name)
-                found |= _names(braced[len(name) :])
-                found |= _names(match[0][len(f"${{{braced}}}") :])
+                found |= _names(match[0][len(f"${{{name}") :])
     return found
 
 

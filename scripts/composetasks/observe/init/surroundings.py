@@ -22,6 +22,7 @@ FOLDERS = ("", "scripts", "script", "bin", "tools", "dev", "docker", "ops", "inf
 """Where a project keeps the scripts that people start."""
 SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+)?(?:ba|da|k|z)?sh\b")
 DOCKER = re.compile(r"^[^#\n]*\bdocker(?:-compose)?\b", re.MULTILINE)
+COMMENTED_OUT = re.compile(r"\s*#[#\s]*(?:export\s+)?[A-Za-z_]\w*=")
 LARGEST = 200_000
 """Bytes above which a file is no script that somebody wrote."""
 OF_COMPOSE = "COMPOSE_"
@@ -50,6 +51,7 @@ def surroundings(
         git=git,
         tracked=frozenset(_tracked(folder) if git else ()),
         requirement=requirement(),
+        example=project_files.text(environment.example) if environment.example else "",
     )
 
 
@@ -113,10 +115,11 @@ def _place(environment: Environment, name: str) -> tuple[str, int]:
 
 
 def _comment(lines: tuple[str, ...], line: int) -> list[str]:
-    """The comment directly above a line of ``.env`` (counted from 1)."""
+    """The comment directly above a line of ``.env`` (counted from 1), from below a variable that
+    is commented out: what stands above that is about it."""
     found: list[str] = []
     for text in reversed(lines[: line - 1]):
-        if not text.lstrip().startswith("#"):
+        if not text.lstrip().startswith("#") or COMMENTED_OUT.match(text):
             break
         found.insert(0, text.strip().lstrip("#").strip())
     return found

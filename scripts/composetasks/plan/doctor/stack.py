@@ -46,6 +46,12 @@ def model(found: Model) -> Check:
     return ok("model", said)
 
 
+def refused(message: str, detail: str, hint: str) -> Check:
+    """A model that Compose refuses: its reason is the first line, its warnings come after it."""
+    reason = detail.strip().partition("\n")[0]
+    return failed("model", ": ".join(filter(None, (message, reason))), hint)
+
+
 def env(environment: Environment) -> Check:
     """``.env`` and the process, held to ``.env.example``."""
     found = problems(environment)
@@ -158,12 +164,16 @@ def mounts(
     return ok("mounts", "nothing is mounted that only this machine has")
 
 
-def root(services: Collection[str], daemon: Daemon) -> Check:
-    """Services whose processes are root's."""
-    if not services:
-        return ok("root", "no service runs as root")
+def root(users: Mapping[str, bool | None], daemon: Daemon) -> Check:
+    """Services whose processes are root's; None is said of those whose image is not here yet."""
+    services = [name for name, is_root in users.items() if is_root]
+    unknown = [name for name, is_root in users.items() if is_root is None]
     if daemon.shifted:
         return ok("root", "root in a container is an ordinary user of this engine's host")
+    if not services and unknown:
+        return skipped("root", f"needs the images, which are not here, of {_some(unknown)}")
+    if not services:
+        return ok("root", "no service runs as root")
     return warning(
         "root",
         f"as root: {_some(services)}",

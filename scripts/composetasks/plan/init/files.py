@@ -63,10 +63,11 @@ def _tasks(seen: Surroundings) -> ProposedFile | None:
 
 
 def _example(seen: Surroundings) -> ProposedFile | None:
-    old = seen.texts.get(EXAMPLE)
-    if old is None:
-        return _file(seen, EXAMPLE, specification(seen.variables)) if seen.variables else None
-    return None if MARK in old else _file(seen, EXAMPLE, specified(old, seen.variables))
+    """A specification, made from the example that the project has, under whatever name."""
+    old = seen.texts.get(EXAMPLE, seen.example)
+    if old:
+        return None if MARK in old else _file(seen, EXAMPLE, specified(old, seen.variables))
+    return _file(seen, EXAMPLE, specification(seen.variables)) if seen.variables else None
 
 
 def _makefile(seen: Surroundings) -> ProposedFile:

@@ -94,11 +94,23 @@ def test_the_network_of_the_host_is_open() -> None:
     assert "network_mode: host" in stack.open_ports(model(host), ()).message
 
 
+def test_the_reason_of_a_refused_model_is_compose_s_refusal_and_not_a_warning() -> None:
+    check = stack.refused("the Compose model is invalid", "invalid spec: :/data\nX is not set", "")
+    assert check.status is Status.FAILED
+    assert check.message == "the Compose model is invalid: invalid spec: :/data"
+
+
 def test_services_as_root() -> None:
-    assert stack.root((), DAEMON).status is Status.OK
-    check = stack.root(("db", "web"), DAEMON)
+    assert stack.root({"db": False}, DAEMON).status is Status.OK
+    check = stack.root({"db": True, "web": True, "app": False, "job": None}, DAEMON)
     assert (check.status, "db, web" in check.message) == (Status.WARNING, True)
-    assert stack.root(("db",), replace(DAEMON, shifted=True)).status is Status.OK
+    assert stack.root({"db": True}, replace(DAEMON, shifted=True)).status is Status.OK
+
+
+def test_who_a_service_runs_as_is_not_known_before_its_image_is_here() -> None:
+    check = stack.root({"db": False, "web": None}, DAEMON)
+    assert check.status is Status.SKIPPED
+    assert check.message.endswith("of web")
 
 
 def test_images_for_work_without_a_network() -> None:

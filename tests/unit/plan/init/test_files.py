@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -20,6 +21,14 @@ BARE = Surroundings("shop", variables=VARIABLES, contexts=(("", ".composetasks")
 
 def by_path(plan: InitPlan) -> dict[str, ProposedFile]:
     return {one.path: one for one in plan.files}
+
+
+def test_an_example_under_another_name_is_what_env_example_begins_with() -> None:
+    seen = replace(BARE, example="# where the files are\nUPLOADS=./library\nWEB_PORT=80\n")
+    text = by_path(plan_init(seen))[".env.example"].new
+    assert "# where the files are\nUPLOADS=./library\n# type: port\nWEB_PORT=80\n" in text
+    assert text.count("WEB_PORT=") == 1
+    assert "POSTGRES_PASSWORD=\n" in text
 
 
 def test_a_project_that_has_nothing_gets_all() -> None:
