@@ -403,3 +403,19 @@ def test_the_graph_is_drawn_without_an_engine_too(shop: Project, engine: Scripte
     ran = shop.inv("graph", "db", **nobody)
     assert ran.out.splitlines() == ["flowchart LR", '  s0["db"]']
     assert "without states" in ran.err
+
+
+def test_env_masks_what_the_model_makes_a_password_and_no_name_that_everybody_sees(
+    project: Project,
+) -> None:
+    project.write(
+        "compose.yaml",
+        "name: plane\nservices:\n  plane-db:\n    image: db:1\n    environment:\n"
+        "      MYSQL_ROOT_PASSWORD: ${DBROOT}\n      USER: ${PGUSER}\n      PASSWORD: ${PGPASS}\n",
+    )
+    project.write(".env", "DBROOT=6fYQkzJ3b8wL\nPGUSER=plane\nPGPASS=plane\nHOST=plane-db\n")
+    for _remembered in range(2):
+        ran = project.inv("env", "--json")
+        assert "6fYQkzJ3b8wL" not in ran.out + ran.err
+        values = {one["name"]: one["value"] for one in ran.document["variables"]}
+        assert (values["HOST"], values["PGUSER"], values["PGPASS"]) == ("plane-db", "plane", "***")

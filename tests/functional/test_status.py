@@ -74,3 +74,23 @@ def test_watching_an_engine_whose_events_end_at_once_ends_with_5(shop: Project) 
     shop.write("invoke.yaml", "stack: {engine_timeout: 1}\n")
     ran = shop.inv("status", "--watch", "--json")
     assert (ran.code, ran.lines[-1]["event"], ran.lines[-1]["code"]) == (5, "error", 5)
+
+
+def test_a_service_that_a_profile_brought_in_is_shown_without_it_while_it_runs(
+    shop: Project,
+) -> None:
+    shop.write("compose.yaml", COMPOSE.replace("{", "{profiles: [all], "))
+    ran = shop.inv("status", "--json")
+    assert ran.code == 0, ran.err
+    assert [one["name"] for one in ran.document["services"]] == ["db", "job"]
+    assert shop.inv("graph").code == 0
+    down = shop.inv("down", "--plan", "--json")
+    assert (down.code, len(down.document["steps"])) == (0, 2)
+
+
+def test_a_start_without_an_active_service_names_the_profiles(shop: Project) -> None:
+    shop.write("compose.yaml", COMPOSE.replace("{", "{profiles: [all], "))
+    ran = shop.inv("up")
+    assert (ran.code, "the model has no active service" in ran.err) == (6, True)
+    assert "choose a profile (all) with COMPOSE_PROFILES" in ran.err
+    assert shop.inv("env", "--check").code == 0

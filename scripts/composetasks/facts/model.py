@@ -199,6 +199,12 @@ class Model:
             volumes={key: one for key, one in self.volumes.items() if key in volumes},
         )
 
+    def widened(self, names: Collection[str]) -> Model:
+        """The model in which the inactive services among ``names`` are active too."""
+        more = {name: one for name, one in self.inactive.items() if name in names}
+        others = {name: one for name, one in self.inactive.items() if name not in names}
+        return replace(self, services={**self.services, **more}, inactive=others)
+
     def builders(self) -> dict[str, str]:
         """The service that builds each image, by all of the image's plain names: the first one
         whose ``image`` it is, or else the first that names it among its ``build.tags``."""

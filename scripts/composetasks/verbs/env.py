@@ -14,7 +14,7 @@ from composetasks.plan.env.variables import variable_names, variable_status
 from composetasks.plan.start.faults import model_faults
 from composetasks.report.environment_document import environment_document
 from composetasks.run.failure import TaskFailure
-from composetasks.run.masking import secret, secrets
+from composetasks.run.masking import hidden, secret
 from composetasks.store import container_configs
 from composetasks.verbs.session import Session
 
@@ -45,7 +45,7 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     variables = [
         variable_status(environment, name, asked.get(name), usage, held, by_name) for name in names
     ]
-    document = environment_document(variables, wrong, secrets(environment))
+    document = environment_document(variables, wrong, hidden())
     session.reporter.result(document, [])
     if session.reporter.draws:
         from composetasks.report.environment import show
@@ -65,6 +65,7 @@ def _refusals(session: Session) -> Iterator[Problem]:
             why = failure.detail.splitlines()[0]
             yield Problem("fatal", "", "", 0, f"{failure.message}: {why}", failure.hint)
         return
+    session.project.hide_literals(model)
     for blocker in model_faults(model, model.services):
         yield Problem("fatal", "", "", 0, blocker.message, blocker.hint)
 

@@ -205,12 +205,6 @@ class Project:
                     raise unknown_service(name, every.services, self.tasks)
             # Compose takes in what is named, not what else has its profiles.
             return every.narrowed({*model.services, *names})
-        if not model.services:
-            raise TaskFailure(
-                "the model has no active service",
-                code=ExitCode.INVALID,
-                hint="choose a profile with COMPOSE_PROFILES, or name a service",
-            )
         return model
 
     def _remember_names(self, model: Model) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.launch import engine_away, engine_silent
@@ -171,13 +172,16 @@ class Observation:
         self._project = world.model.project
         self.orphans = tuple(warnings(world))
         stale = stale_services(plan_start(world, (), StartOptions()))
-        statuses = service_statuses(session, world, stale)
+        # A service that a profile brought in runs on without it, as `docker compose ps` shows.
+        there = {one for one in world.model.inactive if containers_of(world, one)}
+        seen = replace(world, model=world.model.widened(there))
+        statuses = service_statuses(session, seen, stale)
         self._services = [service_document(one) for one in statuses]
         faults = model_faults(world.model, world.model.services)
         self._problems = (*faults, *world.unbuildable.values())
         self._ids = {
-            name: [one.id for one in containers_of(world, name) if one.running]
-            for name in world.model.services
+            name: [one.id for one in containers_of(seen, name) if one.running]
+            for name in seen.model.services
         }
 
     def document(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from composetasks.facts import Blocker, ExitCode, Model, World
+from composetasks.facts import Blocker, ExitCode, Model, Service, World
 from composetasks.plan.images.decisions import ImagePlan
 
 
@@ -29,9 +29,28 @@ def model_faults(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
                 yield _inactive(model, name, dependency.service)
 
 
+def without_active(model: Model) -> Iterator[Blocker]:
+    """Nothing to start: Compose refuses that too ("no service selected")."""
+    if model.services:
+        return
+    profiles = sorted({one for service in model.inactive.values() for one in _profiles(service)})
+    yield Blocker(
+        kind="profile",
+        target=model.project,
+        message="the model has no active service",
+        hint=f"choose a profile ({', '.join(profiles)}) with COMPOSE_PROFILES, or name a service"
+        if profiles
+        else "give it services",
+        code=ExitCode.INVALID,
+    )
+
+
+def _profiles(service: Service) -> list[str]:
+    return [str(one) for one in service.config.get("profiles") or ()]
+
+
 def _inactive(model: Model, name: str, dependency: str) -> Blocker:
-    section = model.inactive[dependency].config if dependency in model.inactive else {}
-    profiles = [str(one) for one in section.get("profiles") or ()]
+    profiles = _profiles(model.inactive[dependency]) if dependency in model.inactive else []
     known = bool(profiles)
     return Blocker(
         kind="profile",

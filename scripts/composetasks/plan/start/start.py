@@ -29,7 +29,7 @@ from composetasks.plan.conflicts.mounts import (
 )
 from composetasks.plan.conflicts.volumes import without_device
 from composetasks.plan.images.decisions import ImagePlan, plan_images
-from composetasks.plan.start.faults import model_faults, with_present_images
+from composetasks.plan.start.faults import model_faults, with_present_images, without_active
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
 from composetasks.plan.start.sent import send_steps
@@ -73,6 +73,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
         "up",
         steps,
         blockers=(
+            *without_active(world.model),
             *model_faults(world.model, services),
             *in_the_way.blockers,
             *images.blockers,
