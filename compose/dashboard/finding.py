@@ -80,11 +80,13 @@ def _are_rare(ask: Ask, search: str) -> bool:
 def _look(ask: Ask, wanted: Filter, order: str, after: Row | None, limit: int) -> Page:
     """What is found in so many looks."""
     rows: list[Row] = []
+    from_the_top = after is None
     for _ in range(LOOKS):
         seen = ask(words.look(wanted, order, after, limit + 1 - len(rows)))
         rows += [row for row in seen if row["wanted"]]
         if len(rows) > limit or not seen or seen[-1]["number"] < words.LOOKED:
-            return _page(rows, limit, None)
+            all_seen = from_the_top and len(rows) <= limit
+            return _page(rows, limit, len(rows) if all_seen else None)
         after = seen[-1]
     return Page(rows, after)
 

@@ -149,7 +149,10 @@ def test_common_words_are_looked_for_until_a_page_is_full() -> None:
     assert len(asked) == 2 + 3
     ask, asked = answering([found[0], last], [found[1]])
     page = finding.find(ask, Filter("a"), "newest", None, 3)
-    assert (page.rows, page.last) == (found[:2], None)
+    assert (page.rows, page.last, page.found) == (found[:2], None, 2)
+    ask, asked = answering([found[0], last], [found[1]])
+    page = finding.find(ask, Filter("a"), "newest", found[3], 3)
+    assert (page.rows, page.last, page.found) == (found[:2], None, None)
 
 
 def test_a_page_of_words_that_are_not_found_ends_somewhere_and_the_next_goes_on_from_there() -> (
