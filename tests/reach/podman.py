@@ -31,7 +31,7 @@ ExecStart=/usr/bin/podman system service --time=0 unix:///run/outside/sock
 SETTINGS = "[containers]\npids_limit = 0\n"
 BOOT = """\
 set -e
-if [ -n "$group" ]; then echo $$ >"$group/cgroup.procs"; fi
+echo $$ >"$group/cgroup.procs"
 exec setpriv --pdeathsig KILL unshare --net --ipc --cgroup {apart} sh -ec '
 mount -t tmpfs podman "$place"
 mkdir "$place/upper" "$place/work" "$place/root"
@@ -65,36 +65,36 @@ def podman_host() -> Iterator[str]:
     """One that is up; the address of its Docker socket. Nothing of it stays."""
     lacking = missing() or next((f"no {p}" for p in ("debootstrap", "setpriv") if not _has(p)), "")
     see_that_one_can_be_had(lacking)
-    packages = _packages()
-    folder = Path(tempfile.mkdtemp(prefix="ct-podman-"))
-    outside, place = folder / "outside", folder / "place"
-    for one in (outside, place):
-        one.mkdir()
-    (outside / "podman.service").write_text(UNIT)
-    (outside / "containers.conf").write_text(SETTINGS)
-    names = {"place": place, "outside": outside, "packages": packages}
-    with _control_group(folder.name) as group:
-        environment = {**os.environ, **{name: str(path) for name, path in names.items()}}
-        boot = ["bash", "-c", BOOT.format(apart=" ".join(APART))]
+    # Not below pytest's folder: a socket's path has 107 bytes at most.
+    with (
+        tempfile.TemporaryDirectory(prefix="ct-podman-") as name,
+        _control_group(Path(name).name) as group,
+    ):
+        folder = Path(name)
+        names = {"place": folder / "place", "outside": folder / "outside"}
+        for one in names.values():
+            one.mkdir()
+        (names["outside"] / "podman.service").write_text(UNIT)
+        (names["outside"] / "containers.conf").write_text(SETTINGS)
+        names |= {"packages": _packages(), "group": group}
+        environment = {**os.environ, **{key: str(path) for key, path in names.items()}}
         with (
             (folder / "log").open("w") as log,
             subprocess.Popen(
-                boot,
-                env={**environment, "group": str(group or "")},
+                ["bash", "-c", BOOT.format(apart=" ".join(APART))],
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             ) as host,
         ):
+            socket = names["outside"] / "sock"
             try:
-                wait_until(
-                    lambda: (outside / "sock").exists() or host.poll() is not None, UP_SECONDS
-                )
+                wait_until(lambda: socket.exists() or host.poll() is not None, UP_SECONDS)
                 assert host.poll() is None, (folder / "log").read_text()
-                yield f"unix://{outside}/sock"
+                yield f"unix://{socket}"
             finally:
                 host.kill()
-    shutil.rmtree(folder)
 
 
 def _has(program: str) -> bool:
@@ -127,18 +127,18 @@ def _archive() -> list[str]:
 
 
 @contextlib.contextmanager
-def _control_group(name: str) -> Iterator[Path | None]:
-    """A control group (version 2) for what is started; None where there is none to be had."""
+def _control_group(name: str) -> Iterator[Path]:
+    """A control group (version 2) for what is started."""
     mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
     place = next((Path(fields[1]) for fields in mounts if fields[2] == "cgroup2"), None)
+    if place is None:
+        see_that_one_can_be_had("no control groups of version 2 are mounted")
     own = Path("/proc/self/cgroup").read_text().rpartition("0::/")[2].split("\n")[0]
-    group = place / own / name if place else None
-    if group:
-        group.mkdir()
+    group = Path(str(place), own, name)
+    group.mkdir()
     try:
         yield group
     finally:
-        if group:
-            wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text())
-            for folder, _, _ in os.walk(group, topdown=False):
-                os.rmdir(folder)
+        wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text())
+        for folder, _, _ in os.walk(group, topdown=False):
+            os.rmdir(folder)
