@@ -20,7 +20,10 @@ from tests.engine.stacks import wait_until
 from tests.faults.own_engine import APART, UP_SECONDS, missing, see_that_one_can_be_had
 
 SUITE = "trixie"
-PACKAGES = "podman,crun,netavark,aardvark-dns,catatonit,systemd-sysv,dbus,iproute2,ca-certificates"
+PACKAGES = (
+    "podman,crun,netavark,aardvark-dns,nftables,catatonit,"
+    "systemd-sysv,dbus,iproute2,ca-certificates"
+)
 UNIT = """\
 [Unit]
 Wants=dbus.socket

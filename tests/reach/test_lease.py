@@ -104,7 +104,9 @@ def test_a_holder_that_is_killed_holds_nothing(mine: Project, engine: OwnEngine)
 def test_what_is_asked_of_an_engine_elsewhere(
     mine: Project, engine: OwnEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine.compose(f"services:\n  web: {{image: {busybox.TAG}, {BODY}}}\n")
+    # As much whatever the number of services.
+    services = (f"  web{number}: {{image: {busybox.TAG}, {BODY}}}\n" for number in range(8))
+    mine.compose(f"services:\n{''.join(services)}")
     assert mine.inv("up").code == 0
     monkeypatch.setenv("DOCKER_HOST", engine.address)
     with EngineProxy(tmp_path / "sock") as proxy, relayed(proxy.address) as port:
