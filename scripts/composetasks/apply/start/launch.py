@@ -16,6 +16,7 @@ from composetasks.apply.start.compose_command import NotDone
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
     ContainerStart,
+    CreateContainer,
     Event,
     Model,
     RecreateContainer,
@@ -37,7 +38,9 @@ ENDED_SECONDS = 1
 """How long a container may still look as if it ran when it has ended."""
 LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
 # What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
-UP = ("up", "-d", "--no-build", "--pull", "never", "--remove-orphans=false")
+OPTIONS = ("--no-build", "--pull", "never", "--remove-orphans=false")
+UP = ("up", "-d", *OPTIONS)
+MAKE = ("up", "--no-start", *OPTIONS)
 
 
 class EngineGone(Exception):
@@ -86,7 +89,7 @@ def launches(steps: Sequence[Step]) -> bool:
     return _has(steps, LAUNCHED_BY_COMPOSE | RestartContainer)
 
 
-def _has(steps: Sequence[Step], operations: UnionType) -> bool:
+def _has(steps: Sequence[Step], operations: type | UnionType) -> bool:
     return any(isinstance(step.operation, operations) for step in steps)
 
 
@@ -104,10 +107,12 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
     }
     needed = {name: providers for name in wanted if (providers := model.providers_of(name))}
     run_along = {one for providers in needed.values() for one in providers}
+    apart = {one: steps for one, steps in wanted.items() if one not in {*needed, *run_along}}
+    made = {one: steps for one, steps in apart.items() if any(map(_in_sight, steps))}
+    _make(tools, model, made)
     groups: dict[bool, list[str]] = {}
-    for name, steps in wanted.items():
-        if name not in needed and name not in run_along:
-            groups.setdefault(_forced(steps), []).append(name)
+    for name, steps in apart.items():
+        groups.setdefault(_forced(steps) and name not in made, []).append(name)
     for forced, names in groups.items():
         up = [*UP, "--no-deps", *_force(forced)]
         _run_compose(tools, model, up, names, limit=_limit(tools, names))
@@ -116,6 +121,17 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
         names += [name for name in needed if name not in run_along]
         forced = any(_forced(wanted[name]) for name in needed)
         _with_providers(tools, model, names, needed, _force(forced))
+
+
+def _make(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
+    """Have the containers of services made or made anew, and none started."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, steps in services.items():
+        anew = _has(steps, RecreateContainer)
+        option = _force(_forced(steps)) if anew else ["--no-recreate"]
+        groups.setdefault(tuple(option), []).append(name)
+    for options, names in groups.items():
+        _run_compose(tools, model, [*MAKE, *options], names, limit=_limit(tools, names))
 
 
 def _as_it_was(step: Step) -> bool:
@@ -137,6 +153,11 @@ def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Ste
                 tools.client.start(step.key)
             except errors.APIError as error:
                 raise NotLaunched([name], str(error.explanation or error)) from error
+
+
+def _in_sight(step: Step) -> bool:
+    operation = step.operation
+    return isinstance(operation, CreateContainer | RecreateContainer) and operation.in_sight
 
 
 def _force(forced: bool) -> list[str]:

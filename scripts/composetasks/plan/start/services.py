@@ -41,6 +41,7 @@ UNSEEN_BY_COMPOSE = ("network", "content", "provider")
 """The kinds of differences that Compose does not recreate a container for by itself: it starts a
 stopped one off its network, or fails to start it where that is gone, and does not see an edit of
 an inline config."""
+CONTAINER_MADE = CreateContainer | RecreateContainer
 NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attach")
 """Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
 
@@ -108,7 +109,7 @@ def plan_services(
         steps = _steps(world, names, _Asked(image_of, again, wait, anew))
         making = frozenset(started(steps))
         if making <= anew or not any(_jobs(world, names)):
-            return ServicePlan(steps)
+            return ServicePlan(tuple(_in_sight(world, steps)))
         # What is started may make a job due, whose own start may make another one due.
         anew |= making
 
@@ -119,6 +120,37 @@ def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
         service = world.model.services[name]
         if any(is_done(world, service, one) for one in containers_of(world, name)):
             yield name
+
+
+def _in_sight(world: World, steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, with those marked that make a container of a service of which Compose would leave
+    alone all that it depends on, once the steps before are done."""
+    steps = tuple(steps)
+    made = {step.service for step in steps if isinstance(step.operation, CONTAINER_MADE)}
+    as_it_is: dict[str, bool] = {}
+
+    def stays(name: str) -> bool:
+        if name in world.model.faults or providers.intersection(closure(world.model, [name])):
+            return False
+        if name not in made and name not in as_it_is:
+            as_it_is[name] = _stays_as_it_is(world, name)
+        return name in made or as_it_is[name]
+
+    providers = {name for name, one in world.model.services.items() if one.provided}
+    for step in steps:
+        if isinstance(step.operation, CreateContainer | RecreateContainer):
+            others = [one for one in closure(world.model, [step.service]) if one != step.service]
+            if others and all(map(stays, others)):
+                step = replace(step, operation=replace(step.operation, in_sight=True))
+        yield step
+
+
+def _stays_as_it_is(world: World, name: str) -> bool:
+    """Whether Compose, which can't go without the image either, would leave a service alone."""
+    if world.engine.image(world.model.services[name].image) is None:
+        return False
+    steps = _steps(world, [name], _Asked(images_now(world, [name]), (), False, ()))
+    return not any(isinstance(step.operation, CONTAINER_MADE | RemoveContainer) for step in steps)
 
 
 @frozen

@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from composetasks.facts import Action, Dependency, Mount, Step, World
+from composetasks.facts import (
+    Action,
+    CreateContainer,
+    Dependency,
+    Mount,
+    RecreateContainer,
+    Step,
+    World,
+)
 from composetasks.plan.start.services import changed_fields, closure, plan_services
-from tests.unit.worlds import built, container, model, service, world
+from tests.unit.worlds import built, container, image, model, service, world
 
 IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
 
@@ -192,3 +200,26 @@ def test_changed_fields_are_leaves_with_both_sides() -> None:
 def test_the_same_world_gives_the_same_steps() -> None:
     of = world(model(service("db"), service("web", depends_on=["db"])))
     assert steps(of) == steps(replace(of))
+
+
+def in_sight(steps: list[Step]) -> set[str]:
+    made = (CreateContainer, RecreateContainer)
+    return {
+        one.service for one in steps if isinstance(one.operation, made) and one.operation.in_sight
+    }
+
+
+def test_made_in_sight_is_what_depends_on_what_compose_leaves_alone() -> None:
+    on_db = service("web", depends_on=(Dependency("db"),))
+    there = world(model(service("db"), on_db), [container("db")])
+    assert in_sight(steps(there)) == {"web"}
+    # Both are made, and db depends on nothing.
+    assert in_sight(steps(world(there.model))) == {"web"}
+    # Compose needs an image that is gone, would recreate what differs, would run a provider.
+    untagged = replace(there, engine=replace(there.engine, images=(image("web"),)))
+    assert in_sight(steps(untagged)) == set()
+    differs = world(model(service("db", config_hash="new"), on_db), [container("db")])
+    assert in_sight(steps(differs, "web")) == set()
+    assert in_sight(steps(differs)) == {"web"}
+    provided = world(model(service("db", config={"provider": {"type": "cloud"}}), on_db))
+    assert in_sight(steps(provided)) == set()
