@@ -72,6 +72,18 @@ def test_through_a_link_and_then_from_below(project: Project) -> None:
     assert containers(project) == before
 
 
+def test_a_stale_pwd_is_filled_in_as_compose_does(project: Project) -> None:
+    project.compose(WEB.replace("command", 'labels: {at: "${PWD}"}, command'))
+    compose = ["docker", "compose"]
+    for stale in (str(project.folder.parent), "/nowhere", "relative", ""):
+        environment = {**project.environment, "PWD": stale}
+        subprocess.run([*compose, "up", "-d"], cwd=project.folder, env=environment, check=True)
+        assert inv_in(project, project.folder, "up", "--plan", "--exit-code", PWD=stale).code == 0
+    environment.pop("PWD")
+    subprocess.run([*compose, "up", "-d"], cwd=project.folder, env=environment, check=True)
+    assert inv_in(project, project.folder, "up", "--plan", "--exit-code").code == 0
+
+
 @pytest.mark.parametrize("first", ["deploy", "root"])
 def test_other_files_of_the_same_checkout_are_no_other_checkout(
     project: Project, first: str

@@ -88,7 +88,8 @@ def naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, st
 def surroundings(folder: Path) -> dict[str, str]:
     """The process's variables as a program in ``folder`` must have them, wherever below it the user
     stands: files named from there are found from here, and PWD is the folder as the user reached
-    it (through links, perhaps), so that Compose names the same paths whatever the place."""
+    it (through links, perhaps), so that Compose names the same paths whatever the place. A PWD of
+    another place, as a wrapper leaves it behind, stays: Compose fills it in as it is."""
     environment = dict(os.environ)
     stands = Path.cwd()
     separators = {
@@ -99,7 +100,7 @@ def surroundings(folder: Path) -> dict[str, str]:
         if environment.get(name):
             paths = (_from(stands, path) for path in environment[name].split(separator))
             environment[name] = separator.join(paths)
-    environment["PWD"] = str(_as_reached(folder, stands, environment.get("PWD", "")))
+    environment["PWD"] = _as_reached(folder, stands, environment.get("PWD"))
     own = Path(environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
     if "BUILDX_CONFIG" not in environment and not _can_be_made(own):
         # Buildx builds nothing where it can keep nothing; bootstrap's HOME is the same then.
@@ -119,15 +120,17 @@ def _from(stands: Path, path: str) -> str:
     return meant if path and os.path.exists(meant) else path
 
 
-def _as_reached(folder: Path, stands: Path, named: str) -> Path:
-    """``folder`` by the names that the shell has for it."""
+def _as_reached(folder: Path, stands: Path, named: str | None) -> str:
+    """``folder`` by the names that the shell has for it, where it ``named`` the place where the
+    user ``stands``; else what it named."""
+    if named is None:
+        return str(folder)
     with contextlib.suppress(OSError):
         reached = Path(named)
         if reached.is_absolute() and reached.samefile(stands):
-            for place in (reached, *reached.parents):
-                if place.samefile(folder):
-                    return place
-    return folder
+            above = (place for place in (reached, *reached.parents) if place.samefile(folder))
+            return str(next(above, folder))
+    return named
 
 
 def buildx(env: Mapping[str, str]) -> list[str]:
