@@ -22,6 +22,35 @@ def pushed(tag: str, label: str) -> None:
     docker("push", tag)
 
 
+def test_an_image_for_another_platform_is_pulled(project: Project, tmp_path: Path) -> None:
+    place = tmp_path / "registry"
+    place.mkdir()
+    architecture = docker("image", "inspect", "-f", "{{.Architecture}}", "ct-test/busybox")
+    other = "amd64" if architecture == "arm64" else "arm64"
+    with registry.running(place) as address:
+        tag, archive = f"{address}/{project.name}:1", str(tmp_path / "archive.tar")
+        project.compose(
+            f"services: {{a: {{image: {tag}, init: true, command: [sleep, '1000'],\n"
+            f"  stop_grace_period: 0s, platform: linux/{architecture}}}}}\n"
+        )
+        try:
+            pushed(tag, "right")
+            made_from = docker("create", "ct-test/busybox", "true")
+            docker("export", "-o", archive, made_from)
+            docker("rm", made_from)
+            docker("import", "--platform", f"linux/{other}", archive, tag)
+            plan = project.inv("up", "--plan")
+            assert f"is for linux/{other}" in plan.out
+            ran = project.inv("up")
+            assert ran.code == 0, ran.err
+            format_ = '{{index .Config.Labels "made"}}'
+            assert docker("inspect", "-f", format_, f"{project.name}-a-1") == "right"
+            assert project.plan("up") == []
+        finally:
+            docker("rm", "-f", f"{project.name}-a-1", check=False)
+            docker("rmi", "-f", tag, check=False)
+
+
 def test_an_image_older_than_its_pull_policy_allows_is_pulled(
     project: Project, tmp_path: Path
 ) -> None:

@@ -165,7 +165,8 @@ def things(project: Project) -> dict[str, Any]:
     for kind, listing in (("container", ["-aq"]), ("network", ["-q"]), ("volume", ["-q"])):
         label = f"label=com.docker.compose.project={project.name}"
         names = docker(kind, "ls", *listing, "--filter", label).split()
-        for text in docker(kind, "inspect", "-f", "{{json .}}", *names).splitlines():
+        told_of = docker(kind, "inspect", "-f", "{{json .}}", *names) if names else ""
+        for text in told_of.splitlines():
             record = json.loads(text)
             # The engine calls a container by the beginning of its id, too.
             short = record.get("Id", "")[:12] or "none"

@@ -228,6 +228,8 @@ class World:
     ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
     ``outdated`` are the services whose ``pull_policy`` asks for their image again by now, or whose
     ``build.pull`` asks for a base image that is a newer one in its registry.
+    ``other_platforms`` are the services whose image on the engine is for another platform than they
+    ask for, and for which.
     ``undigested`` are the ids of images that were built here from nobody knows which files.
     ``image_checks`` are the services whose health check is, or may be, their image's own.
     ``forwards`` is None where no port is forwarded to this machine. ``maker`` is who made the
@@ -249,6 +251,7 @@ class World:
     undigested: frozenset[str] = frozenset()
     edited: Mapping[str, str] = field(default_factory=dict)
     outdated: frozenset[str] = frozenset()
+    other_platforms: Mapping[str, str] = field(default_factory=dict)
     empty_folders: frozenset[str] = frozenset()
     silent: Mapping[str, str] = field(default_factory=dict)
     missing_plugins: frozenset[str] = frozenset()

@@ -26,6 +26,7 @@ from composetasks.observe.images.build_inputs import inputs_and_faults
 from composetasks.observe.images.edits import edited_since_tagged, outdated
 from composetasks.observe.images.health_checks import image_checks
 from composetasks.observe.images.listings import Ahead
+from composetasks.observe.images.platforms import other_platforms
 from composetasks.observe.instances.maker import checkout_name
 from composetasks.observe.start.jobs import job_services, mounted_digests, observe_runs
 from composetasks.run.compose import Compose
@@ -100,6 +101,7 @@ def _with_images(
         shared=shared,
         edited=edited_since_tagged(client, model, edited),
         outdated=outdated(client, model, engine, wanted),
+        other_platforms=other_platforms(client, model, engine),
         image_checks=image_checks(client, model, engine, cache),
         warnings=(*world.warnings, *said),
     )

@@ -56,7 +56,7 @@ LONGEST_LINE, SHOWN_HEAD, SHOWN_TAIL = 500, 300, 130
 SHOWN_BLOCKERS = 3
 """How many blockers are shown of those that the same resolves."""
 SAID_BY_REASON = (
-    *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy"),
+    *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy", "platform"),
     *("state", "health", "replicas", "provider", "mount"),
     *("name", "port", "service", "left-over", "old-image", "no-shared-image", "no-service"),
 )

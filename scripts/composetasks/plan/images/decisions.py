@@ -347,6 +347,10 @@ class _Planner:
             owner, policy = self.pulled_by[plain(service.image)]
             because = Evidence(kind="pull-policy", new=policy)
             reason = f"its pull_policy is {policy}"
+        elif service.name in self.world.other_platforms and policy not in ("never", "build"):
+            asked, other = service.config["platform"], self.world.other_platforms[service.name]
+            because = Evidence(kind="platform", old=other, new=str(asked))
+            reason = f"the one on this engine is for {other}, and the model asks for {asked}"
         elif service.name in self.pull and policy not in ("never", "build"):
             because, reason = Evidence(kind="pull"), "a newer one is asked for"
         if because is None:

@@ -1,0 +1,64 @@
+"""Which services ask for another platform than the image on the engine is for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from composetasks.facts import Engine, Image, Model, Service
+from composetasks.facts.engine import IMAGE
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
+VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
+"""What a variant is where none is named (containerd/platforms, normalizeArch)."""
+
+
+def other_platforms(client: APIClient, model: Model, engine: Engine) -> dict[str, str]:
+    """The services whose ``platform`` is not the one of their image, and that one. Compose takes
+    such an image for missing."""
+    found = {}
+    for name, service in model.services.items():
+        asked = str(service.config.get("platform") or "")
+        image = engine.image(service.image) if asked and not service.build else None
+        if image is None or _runs(engine, model, service, image):
+            continue
+        actual = _platform(client, image)
+        if actual and parsed(asked) != parsed(actual):
+            found[name] = actual
+    return found
+
+
+def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
+    """Whether a container that the engine has made of the image for this service shows that it is
+    the right one: of an image for several platforms the engine may tell about another."""
+    return any(
+        one.config_hash == service.config_hash
+        and (one.labels.get(IMAGE) or one.image_id) == image.id
+        for one in engine.containers
+        if one.project == model.project and one.service == service.name and one.replica
+    )
+
+
+def _platform(client: Any, image: Image) -> str:
+    """What an image is for: os/architecture[/variant]; "" where it is gone meanwhile."""
+    from docker import errors
+
+    try:
+        record = client.inspect_image(image.id)
+    except errors.APIError:
+        return ""
+    parts = (record.get("Os"), record.get("Architecture"), record.get("Variant"))
+    return "/".join(str(one) for one in parts if one)
+
+
+def parsed(platform: str) -> tuple[str, str, str]:
+    """A platform as os, architecture and variant, each by its usual name; an architecture alone is
+    one of Linux. What is no platform is left to Compose, which says so."""
+    parts = platform.lower().split("/")
+    if len(parts) == 1:
+        parts = ["linux", *parts]
+    system, architecture = parts[0], ARCHITECTURES.get(parts[1], parts[1])
+    variant = "".join(parts[2:]) or VARIANTS.get(architecture, "")
+    return system, architecture, variant if variant.startswith("v") else f"v{variant}"
