@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,29 @@ def states(project: Project) -> dict[str, str]:
     lines = docker("ps", "-a", "--format", "{{.Names}} {{.State}}").splitlines()
     found = dict(line.split() for line in lines if line.startswith(f"{project.name}-"))
     return {name.removeprefix(f"{project.name}-"): state for name, state in found.items()}
+
+
+# --- interrupts -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["down", "reset-state"])
+def test_what_an_interrupt_finds_under_way_comes_to_its_end_and_is_told(
+    shop: Project, verb: str
+) -> None:
+    said = "touch /data/kept; trap 'touch /said/term' TERM; while :; do sleep 0.1; done"
+    mounts = ["./said:/said", "data:/data"]
+    slow = {"init": False, "command": ["sh", "-c", said.replace("$", "$$")], "volumes": mounts}
+    write(shop, {"slow": {**slow, "stop_grace_period": "4s"}}, volumes={"data": {}})
+    assert shop.inv("up").code == 0
+    child = shop.start(verb, "--yes")
+    wait_until(lambda: (shop.folder / "said" / "term").exists())
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=100)
+    assert child.returncode == 130, err
+    step = "remove" if verb == "down" else "stop"
+    [done] = [line for line in err.splitlines() if line.strip().startswith("done:")]
+    assert f"{step}-container:{shop.name}-slow-1" in done
+    assert states(shop) == ({} if verb == "down" else {"slow-1": "running"})
 
 
 # --- hooks ----------------------------------------------------------------------------------

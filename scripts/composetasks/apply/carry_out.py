@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 
 from composetasks.apply.conflicts import removal
 from composetasks.apply.images.build import build
@@ -61,6 +62,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.run.failure import TaskFailure
+from composetasks.run.signals import Terminated
 
 ALIVE = ("running", "paused", "restarting")
 AT_ONCE = 8
@@ -84,9 +86,11 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         check_unchanged(plan, world, tools)
     try:
         yield from _clear([step for step in clearing if step not in left_over], world, tools)
-    except _failures():
+    except _ends() as error:
         if state:
-            yield from _start_again(containers, world, tools)
+            # Who interrupts a run does not wait until all works again.
+            waits = tools.wait and isinstance(error, Exception)
+            yield from _start_again(containers, world, replace(tools, wait=waits))
         raise
     if state:
         yield from _change_state(state, containers, world, tools)
@@ -180,6 +184,11 @@ def _failures() -> tuple[type[Exception], ...]:
     return (TaskFailure, DockerException, OSError)
 
 
+def _ends() -> tuple[type[BaseException], ...]:
+    """What ends a step, or whoever runs it."""
+    return (*_failures(), KeyboardInterrupt, Terminated)
+
+
 def _start_again(containers: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
     """Start what ran before it was stopped for the sake of state."""
     ran = {one.id for one in world.engine.containers if one.running}
@@ -237,18 +246,26 @@ def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]
     left = {step.id: step for step in steps}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         under_way: dict[Future[list[Event]], list[Step]] = {}
-        while left or under_way:
-            pending = {*left, *(step.id for some in under_way.values() for step in some)}
-            for step in list(left.values()):
-                if step.id in left and pending.isdisjoint(step.needs):
-                    some = _at_once(step, left.values())
-                    for one in some:
-                        del left[one.id]
-                    under_way[pool.submit(_clear_some, some, world, tools)] = some
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                del under_way[future]
-                yield from future.result()
+        try:
+            while left or under_way:
+                pending = {*left, *(step.id for some in under_way.values() for step in some)}
+                for step in list(left.values()):
+                    if step.id in left and pending.isdisjoint(step.needs):
+                        some = _at_once(step, left.values())
+                        for one in some:
+                            del left[one.id]
+                        under_way[pool.submit(_clear_some, some, world, tools)] = some
+                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    del under_way[future]
+                    yield from future.result()
+        except _ends():
+            # What the engine was asked for comes to its end, and counts; nothing else begins.
+            pool.shutdown(cancel_futures=True)
+            for future in under_way:
+                if not future.cancelled() and future.exception() is None:
+                    yield from future.result()
+            raise
 
 
 def _at_once(step: Step, steps: Iterable[Step]) -> list[Step]:
