@@ -85,6 +85,19 @@ def test_what_only_looks_needs_no_room(project: Project, kept: Path) -> None:
     assert project.plan("up") == []
 
 
+def test_what_only_looks_needs_no_room_in_a_project_that_keeps_nothing_yet(
+    project: Project, kept: Path
+) -> None:
+    project.compose(ONE)
+    filling = fill(kept)
+    for words in (["status"], ["logs"], ["graph"], ["env"]):
+        ran = project.inv(*words)
+        assert ran.code == 0, ran.err
+    filling.unlink()
+    assert project.inv("status").code == 0
+    assert (kept / ".gitignore").read_text() == "*\n"
+
+
 @pytest.fixture
 def small_engine(
     possible: None, project: Project, monkeypatch: pytest.MonkeyPatch

@@ -48,7 +48,7 @@ class Folder:
             for path in (self.cache, self.runs):
                 path.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
-            if not ignore.exists():
+            if not ignore.exists() or not ignore.stat().st_size:  # so a full disk leaves it
                 ignore.write_text("*\n", "ascii")
         except OSError as error:
             if error.errno in FULL:

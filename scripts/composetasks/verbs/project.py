@@ -64,6 +64,10 @@ class Project:
                     raise
                 else:
                     self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
+            except OSError:
+                # The disk is full.
+                if self.changing:
+                    raise
             return kept
         from composetasks.verbs.instance import check_name
 
