@@ -240,6 +240,7 @@ COMPOSE_TESTS = (
     *("tests/engine/test_right_steps.py", "tests/engine/test_plan_agrees.py"),
     *("tests/engine/test_start_ways.py", "tests/engine/test_instances.py"),
     *("tests/engine/test_build.py", "tests/engine/test_conflicts.py"),
+    "tests/engine/test_same_containers.py",
 )
 """The tests of what imitates Compose, or depends on how it does things."""
 

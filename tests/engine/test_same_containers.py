@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,9 +131,10 @@ def pair(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
     (tmp_path / "plain").mkdir()
     (tmp_path / "tasks").mkdir()
     with own_project(tmp_path / "plain") as plain, own_project(tmp_path / "tasks") as tasks:
+        free = uuid.uuid4().int % 250
         for number, project in enumerate((plain, tasks)):
             model = MODEL.replace("PROJECT", project.name)
-            project.compose(model.replace("IP.", f"10.231.{190 + number}."))
+            project.compose(model.replace("IP.", f"10.231.{free + number}."))
             project.write("app/Dockerfile", "FROM ct-test/busybox\nENV OWN=1\n")
             project.write("labels", "com.example.file=1\n")
             project.write("raw.env", "RAW='$quoted'\n")
@@ -155,7 +157,7 @@ def told(record: Any, project: Project) -> Any:
     if not isinstance(record, str):
         return record
     text = record.replace(str(project.folder), "FOLDER").replace(project.name, "PROJECT")
-    text = re.sub(r"10\.231\.19\d", "IP", text)
+    text = re.sub(r"10\.231\.\d+", "IP", text)
     return OF_THE_ENGINE.sub("ID", text)
 
 
@@ -188,6 +190,8 @@ def without_chance(container: dict[str, Any]) -> None:
     container["Image"] = ""
     container["Config"]["Env"].sort()
     host["Ulimits"] = sorted(host["Ulimits"] or (), key=lambda one: str(one["Name"]))
+    host["Binds"] = sorted(host["Binds"] or ())
+    host["Mounts"] = sorted(host.get("Mounts") or (), key=lambda one: str(one["Target"]))
     container["Mounts"].sort(key=lambda one: str(one["Destination"]))
     for settings in container["NetworkSettings"]["Networks"].values():
         for field in ("Aliases", "DNSNames"):
