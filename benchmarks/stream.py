@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.framework import ROOT, Case, Figure, Target, say
+from benchmarks.processor import SHOW, seconds_of
 from benchmarks.scratch import Failed
 from tests.stream.messages import Message, a_post
 from tests.stream.stack import JOB, Stack
@@ -141,18 +142,7 @@ def latencies(stack: Stack) -> list[float]:
 
 def used(stack: Stack) -> float:
     """Processor seconds of the job's container since it started."""
-    text = stack.compose(
-        *("exec", "-T", JOB, "sh", "-c"),
-        "cat /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null",
-        check=False,
-    )
-    for line in text.splitlines():
-        name, _, value = line.partition(" ")
-        if name == "usage_usec":
-            return int(value) / 1e6
-        if name.isdigit():
-            return int(name) / 1e9
-    raise Failed("the job's control group does not say what it takes of the processor")
+    return seconds_of(stack.compose("exec", "-T", JOB, *SHOW))
 
 
 def memory(stack: Stack) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from processing.settings import InvalidSetting, Settings, read_settings
 
 EXIT_SETTING = 6
 PACKAGES = ("org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1",)
+"""The image has them where it was built with a network (compose/spark/connectors.sh)."""
 # For a job this small Java's best compiler costs more than it gives: without it a start takes half
 # the processor time (10 s for 19 s, measured on 2 cores).
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -53,15 +55,26 @@ def main(version: str, archive: str) -> int:
         print(f"SettingError: {error}", file=sys.stderr, flush=True)
     else:
         job = Path(__file__).with_name("job.py")
-        command = submit_command(settings, job, Path(archive), version)
+        packages = missing_packages(Path(os.environ["SPARK_HOME"], "jars"))
+        command = submit_command(settings, job, Path(archive), version, packages)
         os.execvp(command[0], command)
     return EXIT_SETTING
 
 
-def submit_command(settings: Settings, job: Path, archive: Path, version: str) -> list[str]:
+def missing_packages(jars: Path) -> list[str]:
+    """Those of the packages that are not among Spark's own jars: Spark is to fetch them."""
+    names = {package: "{1}-{2}.jar".format(*package.split(":")) for package in PACKAGES}
+    return [package for package, name in names.items() if not (jars / name).exists()]
+
+
+def submit_command(
+    settings: Settings, job: Path, archive: Path, version: str, packages: Sequence[str]
+) -> list[str]:
     """The spark-submit that runs the job. Holds no secret: those stay in the environment."""
     command = ["spark-submit", "--master", settings.spark_master, "--name", "spark-processor"]
-    command += ["--packages", ",".join(PACKAGES), "--py-files", str(archive)]
+    command += ["--py-files", str(archive)]
+    if packages:
+        command += ["--packages", ",".join(packages)]
     for name, value in CONFIGURATION.items():
         command += ["--conf", f"{name}={value}"]
     if settings.executor_memory:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.stream.messages import a_post
 from tests.stream.stack import JOB, Stack
 
@@ -29,6 +31,27 @@ who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 found["megabytes"] = [resource.getrusage(one).ru_maxrss // 1024 for one in who]
 print(json.dumps(found))
 """
+
+MAPPED = "cat /proc/[0-9]*/maps 2>/dev/null | grep -o '[^/]*[.]jsa$' | sort -u"
+SUBMIT = "org.apache.spark.deploy.SparkSubmit"
+
+
+def test_kafka_and_spark_take_their_classes_from_the_archives_of_their_images(stack: Stack) -> None:
+    mapped = ("sh", "-c", MAPPED)
+    assert "kafka.jsa" in stack.compose("exec", "-T", "kafka", *mapped).split()
+    assert "spark.jsa" in stack.compose("exec", "-T", "-u", "spark", JOB, *mapped).split()
+
+
+@pytest.mark.parametrize(
+    "other", ["-XX:ObjectAlignmentInBytes=16", "-XX:SharedArchiveFile=/nowhere", "-XX:+UseZGC"]
+)
+def test_kafka_and_spark_run_where_the_archive_does_not_fit(stack: Stack, other: str) -> None:
+    topics = "/opt/kafka/bin/kafka-topics.sh --bootstrap-server kafka:9092 --list"
+    options = f"KAFKA_JVM_PERFORMANCE_OPTS={other}"
+    found = stack.compose("exec", "-T", "-e", options, "client", *topics.split())
+    assert "posts" in found.splitlines()
+    job = f"/opt/java/bin/java {other} -cp /other.jar:$SPARK_HOME/jars/* {SUBMIT} --version 2>&1"
+    assert "version 4" in stack.compose("exec", "-T", JOB, "sh", "-c", job)
 
 
 def test_a_full_disk_under_the_checkpoints_is_told_and_outlived(stack: Stack) -> None:

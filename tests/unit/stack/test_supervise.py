@@ -18,7 +18,7 @@ from supervisor import kept
 from supervisor.supervise import pause_seconds
 
 from processing.settings import read_settings
-from processing.submit import submit_command
+from processing.submit import PACKAGES, missing_packages, submit_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs in a Linux container")
 
@@ -430,7 +430,20 @@ def test_the_command_holds_no_secret() -> None:
     settings = read_settings(
         {"POSTGRES_PASSWORD_FILE": str(Path(__file__).with_name("password.txt"))}
     )
-    command = submit_command(settings, Path("job.py"), Path("processing.zip"), "0123456789ab")
+    command = submit_command(settings, Path("job.py"), Path("processing.zip"), "0123456789ab", [])
     assert command[:3] == ["spark-submit", "--master", "spark://spark-master:7077"]
     assert command[-2:] == ["job.py", "0123456789ab"]
     assert "wordpass" not in " ".join(command)
+
+
+def test_what_spark_has_among_its_jars_is_not_fetched(tmp_path: Path) -> None:
+    assert missing_packages(tmp_path) == list(PACKAGES)
+    for package in PACKAGES:
+        _, artifact, version = package.split(":")
+        (tmp_path / f"{artifact}-{version}.jar").touch()
+    assert missing_packages(tmp_path) == []
+
+
+def test_the_image_has_the_packages_of_the_job() -> None:
+    script = (Path(__file__).parents[3] / "compose/spark/classes/make.sh").read_text()
+    assert f"connectors={','.join(PACKAGES)}\n" in script
