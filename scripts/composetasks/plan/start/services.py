@@ -109,7 +109,7 @@ def plan_services(
         steps = _steps(world, names, _Asked(image_of, again, wait, anew))
         making = frozenset(started(steps))
         if making <= anew or not any(_jobs(world, names)):
-            return ServicePlan(tuple(_in_sight(world, steps)))
+            return ServicePlan(steps)
         # What is started may make a job due, whose own start may make another one due.
         anew |= making
 
@@ -122,32 +122,47 @@ def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def _in_sight(world: World, steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps, with those marked that make a container of a service of which Compose would leave
-    alone all that it depends on, once the steps before are done."""
+def in_sight(world: World, steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps of a start, with those marked that make a container of a service of which Compose
+    would leave alone all that it depends on, once the steps before are done."""
     steps = tuple(steps)
     made = {step.service for step in steps if isinstance(step.operation, CONTAINER_MADE)}
     as_it_is: dict[str, bool] = {}
 
     def stays(name: str) -> bool:
-        if name in world.model.faults or providers.intersection(closure(world.model, [name])):
-            return False
         if name not in made and name not in as_it_is:
             as_it_is[name] = _stays_as_it_is(world, name)
         return name in made or as_it_is[name]
 
-    providers = {name for name, one in world.model.services.items() if one.provided}
     for step in steps:
         if isinstance(step.operation, CreateContainer | RecreateContainer):
-            others = [one for one in closure(world.model, [step.service]) if one != step.service]
-            if others and all(map(stays, others)):
+            needed = closure(world.model, [step.service])
+            others = [one for one in needed if one != step.service]
+            if others and _knows_all(world.model, needed) and all(map(stays, others)):
                 step = replace(step, operation=replace(step.operation, in_sight=True))
         yield step
 
 
+def _knows_all(model: Model, names: Iterable[str]) -> bool:
+    """Whether what services depend on are containers of the model, and no others: Compose runs a
+    provider, and makes what has the same inactive profile as the service that it is asked for."""
+    services = [model.services[name] for name in names]
+    return not any(
+        one.provided
+        or one.name in model.faults
+        or any(other.service not in model.services for other in one.depends_on)
+        for one in services
+    )
+
+
 def _stays_as_it_is(world: World, name: str) -> bool:
-    """Whether Compose, which can't go without the image either, would leave a service alone."""
-    if world.engine.image(world.model.services[name].image) is None:
+    """Whether Compose would leave a service alone. It can't go without the image either, takes one
+    of another platform for missing, and starts a paused container."""
+    service = world.model.services[name]
+    if world.engine.image(service.image) is None or service.config.get("platform"):
+        return False
+    left_alone = ("running", "created", "restarting", "exited")
+    if any(one.state not in left_alone for one in containers_of(world, name)):
         return False
     steps = _steps(world, [name], _Asked(images_now(world, [name]), (), False, ()))
     return not any(isinstance(step.operation, CONTAINER_MADE | RemoveContainer) for step in steps)

@@ -33,7 +33,7 @@ from composetasks.plan.start.faults import model_faults, with_present_images, wi
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
 from composetasks.plan.start.sent import send_steps
-from composetasks.plan.start.services import closure, plan_services
+from composetasks.plan.start.services import closure, in_sight, plan_services
 
 
 @frozen
@@ -56,8 +56,9 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     if not options.build:
         images = without_builds(world, images)
     in_the_way: Findings = conflicts(world, services, options.force, images.image_of)
+    cleared = after(world, in_the_way.steps)
     containers = plan_services(
-        after(world, in_the_way.steps),
+        cleared,
         [name for name in services if name not in world.model.faults],
         images.image_of,
         rerun=options.rerun,
@@ -65,7 +66,9 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     )
     sent = send_steps(world, services)
     steps = (
-        *_linked([*images.steps, *in_the_way.steps, *sent], containers.steps),
+        *_linked(
+            [*images.steps, *in_the_way.steps, *sent], tuple(in_sight(cleared, containers.steps))
+        ),
         *forward_steps(world, services, containers.steps),
     )
     return finished(

@@ -11,12 +11,13 @@ from composetasks.facts import (
     Action,
     CreateContainer,
     Dependency,
+    Engine,
     Mount,
     RecreateContainer,
     Step,
     World,
 )
-from composetasks.plan.start.services import changed_fields, closure, plan_services
+from composetasks.plan.start.services import changed_fields, closure, in_sight, plan_services
 from tests.unit.worlds import built, container, image, model, service, world
 
 IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
@@ -202,24 +203,45 @@ def test_the_same_world_gives_the_same_steps() -> None:
     assert steps(of) == steps(replace(of))
 
 
-def in_sight(steps: list[Step]) -> set[str]:
+def made_in_sight(of: World, *names: str) -> set[str]:
     made = (CreateContainer, RecreateContainer)
     return {
-        one.service for one in steps if isinstance(one.operation, made) and one.operation.in_sight
+        one.service
+        for one in in_sight(of, steps(of, *names))
+        if isinstance(one.operation, made) and one.operation.in_sight
     }
 
 
 def test_made_in_sight_is_what_depends_on_what_compose_leaves_alone() -> None:
     on_db = service("web", depends_on=(Dependency("db"),))
     there = world(model(service("db"), on_db), [container("db")])
-    assert in_sight(steps(there)) == {"web"}
+    assert made_in_sight(there) == {"web"}
     # Both are made, and db depends on nothing.
-    assert in_sight(steps(world(there.model))) == {"web"}
-    # Compose needs an image that is gone, would recreate what differs, would run a provider.
-    untagged = replace(there, engine=replace(there.engine, images=(image("web"),)))
-    assert in_sight(steps(untagged)) == set()
+    assert made_in_sight(world(there.model)) == {"web"}
     differs = world(model(service("db", config_hash="new"), on_db), [container("db")])
-    assert in_sight(steps(differs, "web")) == set()
-    assert in_sight(steps(differs)) == {"web"}
-    provided = world(model(service("db", config={"provider": {"type": "cloud"}}), on_db))
-    assert in_sight(steps(provided)) == set()
+    assert made_in_sight(differs) == {"web"}
+    # Compose would recreate it, and this start is not about it.
+    assert made_in_sight(differs, "web") == set()
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(
+            {"engine": Engine(containers=(container("db"),), images=(image("web"),))},
+            id="an image that is gone",
+        ),
+        pytest.param({"db": {"config": {"provider": {"type": "cloud"}}}}, id="a provider"),
+        pytest.param({"db": {"config": {"platform": "linux/arm64"}}}, id="another platform"),
+        pytest.param({"state": "paused"}, id="what Compose would start"),
+        pytest.param({"on": "cache"}, id="what an inactive profile has"),
+    ],
+)
+def test_nothing_is_made_in_sight_of(of: dict[str, Any]) -> None:
+    """What Compose would not leave alone."""
+    on = tuple(Dependency(name) for name in ("db", of.get("on")) if name)
+    there = model(service("db", **of.get("db", {})), service("web", depends_on=on))
+    found = world(there, [container("db", state=of.get("state", "running"))])
+    if "engine" in of:
+        found = replace(found, engine=of["engine"])
+    assert made_in_sight(found, "web") == set()

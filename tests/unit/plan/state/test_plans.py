@@ -13,6 +13,7 @@ from composetasks.facts import (
     Dependency,
     ExitCode,
     Plan,
+    RecreateContainer,
     Snapshot,
     SnapshotPart,
     StartContainer,
@@ -225,6 +226,16 @@ def test_a_job_whose_work_is_emptied_runs_again() -> None:
     assert [one.target for one in starts] == ["shop-db-1", "shop-job-1", "shop-web-1"]
     assert starts[1].reason == "its work was in the state that is replaced"
     assert starts[1].id in starts[2].needs
+
+
+def test_compose_makes_such_a_job_without_looking_at_what_it_depends_on() -> None:
+    """It would recreate the database for an edit that is for the next start, and not start it."""
+    of = job_world("db", "web")
+    now = {n: replace(one, config_hash="new") for n, one in of.model.services.items()}
+    plan = plan_reset(replace(of, model=replace(of.model, services=now)), [DB], snapshot=False)
+    made = step(plan, Action.RECREATE_CONTAINER, "shop-job-1").operation
+    assert isinstance(made, RecreateContainer)
+    assert not made.in_sight
 
 
 def test_where_nothing_runs_such_a_job_is_forgotten() -> None:
