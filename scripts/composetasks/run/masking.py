@@ -133,11 +133,12 @@ def without_user(address: str) -> str:
 
 _hidden: set[str] = set()
 _public: set[str] = set()
+WORD = re.compile(r"[^\W_]+")
 
 
 def hide(secrets: Iterable[str]) -> None:
     """From now on these are masked by :func:`safe`, but for those in names that everybody sees."""
-    _hidden.update(one for one in secrets if not _in_public(one))
+    _hidden.update(set(secrets) - _public)
 
 
 def hide_all(values: Iterable[str]) -> None:
@@ -146,14 +147,11 @@ def hide_all(values: Iterable[str]) -> None:
 
 
 def unhide(names: Iterable[str]) -> None:
-    """These are names that everybody sees (services, images): a password that stands in one is
-    masked under its name only, from now on too."""
-    _public.update(names)
-    _hidden.difference_update([one for one in _hidden if _in_public(one)])
-
-
-def _in_public(secret: str) -> bool:
-    return any(secret in name for name in _public)
+    """These are names that everybody sees (services, images without their tags): a password that is
+    one, or a word in one, is masked under its name only, from now on too."""
+    for name in names:
+        _public.update((name, *WORD.findall(name)))
+    _hidden.difference_update(_public)
 
 
 def hidden() -> frozenset[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Environment, ExitCode, InCommon, Model, NotSent, World
+from composetasks.facts.references import repository
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.sources import compose_files, no_compose_file, variable
 from composetasks.run import file_systems, masking
@@ -64,8 +65,7 @@ class Project:
                     raise
                 else:
                     self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
-            except OSError:
-                # The disk is full.
+            except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
                 if self.changing:
                     raise
             return kept
@@ -220,7 +220,7 @@ class Project:
     def _load(self, *, all_profiles: bool = False) -> Model:
         model = self._loaded(self.compose, all_profiles=all_profiles)
         self._remember_names(model)
-        images = {one.image for one in model.services.values()}
+        images = {repository(one.image) for one in model.services.values()}
         masking.unhide({model.project, *model.services, *model.networks, *model.volumes, *images})
         return replace(model, instance=self.instance or None)
 

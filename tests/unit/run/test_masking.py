@@ -107,11 +107,21 @@ def test_a_password_that_stands_in_a_public_name_is_a_word_like_any_other(
     monkeypatch.setattr(masking, "_hidden", set())
     monkeypatch.setattr(masking, "_public", set())
     masking.hide(["airflow", "hunter22"])
-    masking.unhide(["airflow-init", "apache/airflow:3.0.1"])
+    masking.unhide(["airflow-init", "apache/airflow"])
     masking.hide(["airflow"])
     shown = masking.safe("airflow-init of apache/airflow:3.0.1 has hunter22")
     assert shown == "airflow-init of apache/airflow:3.0.1 has ***"
     assert masking.safe_data({"DB_PASSWORD": "airflow"}) == {"DB_PASSWORD": MASK}
+
+
+def test_a_part_of_a_word_in_a_public_name_is_hidden_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masking, "_hidden", set())
+    monkeypatch.setattr(masking, "_public", set())
+    masking.unhide(["registry.example.com/production/api"])
+    masking.hide(["product"])
+    assert masking.safe("product is the password") == f"{MASK} is the password"
 
 
 def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
