@@ -10,7 +10,15 @@ from composetasks.facts.engine import IMAGE
 if TYPE_CHECKING:
     from docker import APIClient
 
-ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
+SYSTEMS = ("linux", "windows", "darwin", "freebsd")
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "aarch64": "arm64",
+    "i386": "386",
+    "armhf": "arm/v7",
+    "armel": "arm/v6",
+}
 VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 """What a variant is where none is named (containerd/platforms, normalizeArch)."""
 
@@ -25,7 +33,7 @@ def other_platforms(client: APIClient, model: Model, engine: Engine) -> dict[str
         if image is None or _runs(engine, model, service, image):
             continue
         actual = _platform(client, image)
-        if actual and parsed(asked) != parsed(actual):
+        if actual and differ(asked, actual):
             found[name] = actual
     return found
 
@@ -53,12 +61,18 @@ def _platform(client: Any, image: Image) -> str:
     return "/".join(str(one) for one in parts if one)
 
 
+def differ(asked: str, actual: str) -> bool:
+    """Whether an image for one platform is none for the other that is asked for: by a system alone,
+    any architecture that the engine has."""
+    return asked.lower() not in SYSTEMS and parsed(asked) != parsed(actual)
+
+
 def parsed(platform: str) -> tuple[str, str, str]:
     """A platform as os, architecture and variant, each by its usual name; an architecture alone is
     one of Linux. What is no platform is left to Compose, which says so."""
     parts = platform.lower().split("/")
     if len(parts) == 1:
         parts = ["linux", *parts]
-    system, architecture = parts[0], ARCHITECTURES.get(parts[1], parts[1])
-    variant = "".join(parts[2:]) or VARIANTS.get(architecture, "")
+    system, (architecture, *rest) = parts[0], ARCHITECTURES.get(parts[1], parts[1]).split("/")
+    variant = "".join([*rest, *parts[2:]][:1]) or VARIANTS.get(architecture, "")
     return system, architecture, variant if variant.startswith("v") else f"v{variant}"
