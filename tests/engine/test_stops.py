@@ -63,6 +63,23 @@ def test_what_an_interrupt_finds_under_way_comes_to_its_end_and_is_told(
     assert states(shop) == ({} if verb == "down" else {"slow-1": "running"})
 
 
+def test_what_was_stopped_for_a_snapshot_runs_again_after_an_interrupt(shop: Project) -> None:
+    """In the time in which its state is copied, which is a large one's minutes."""
+    fill = "[ -f /data/big ] || head -c 400m /dev/urandom > /data/big; exec sleep 3600"
+    filled = {"command": ["sh", "-c", fill], "volumes": ["data:/data"]}
+    check = {"test": ["CMD-SHELL", "pidof sleep"], "start_interval": "1s", "start_period": "99s"}
+    write(shop, {"db": {**filled, "healthcheck": check}}, volumes={"data": {}})
+    assert shop.inv("up").code == 0
+    child = shop.start("snapshot", "large")
+    wait_until(lambda: any((shop.folder / ".composetasks" / "snapshots").rglob("*.tar*")))
+    assert states(shop)["db-1"] == "exited"
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=100)
+    assert child.returncode == 130, err
+    assert states(shop) == {"db-1": "running"}
+    assert "there is no snapshot" in shop.inv("snapshots").out
+
+
 # --- hooks ----------------------------------------------------------------------------------
 
 

@@ -88,9 +88,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from _clear([step for step in clearing if step not in left_over], world, tools)
     except _ends() as error:
         if state:
-            # Who interrupts a run does not wait until all works again.
-            waits = tools.wait and isinstance(error, Exception)
-            yield from _start_again(containers, world, replace(tools, wait=waits))
+            yield from _start_again(containers, world, tools, error)
         raise
     if state:
         yield from _change_state(state, containers, world, tools)
@@ -164,7 +162,9 @@ def _change_state(
     state: Sequence[Step], containers: Sequence[Step], world: World, tools: Tools
 ) -> Iterator[Event]:
     """Do the state steps; where one fails, all state is what it was, and what was stopped for it
-    is started again before the failure is raised (not where it could not be made what it was)."""
+    is started again before the failure is raised (not where it could not be made what it was).
+    So it is where a run is interrupted that takes a snapshot alone; an exchange of state that was
+    interrupted is brought to its end or undone by the next run."""
     from composetasks.apply.state.replacement import HalfReplaced
     from composetasks.apply.state.steps import change_state
 
@@ -172,8 +172,10 @@ def _change_state(
         yield from change_state(state, world, tools)
     except HalfReplaced:
         raise
-    except _failures():
-        yield from _start_again(containers, world, tools)
+    except _ends() as error:
+        nothing_changed = all(isinstance(step.operation, TakeSnapshot) for step in state)
+        if isinstance(error, Exception) or nothing_changed:
+            yield from _start_again(containers, world, tools, error)
         raise
 
 
@@ -189,12 +191,16 @@ def _ends() -> tuple[type[BaseException], ...]:
     return (*_failures(), KeyboardInterrupt, Terminated)
 
 
-def _start_again(containers: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
-    """Start what ran before it was stopped for the sake of state."""
+def _start_again(
+    containers: Sequence[Step], world: World, tools: Tools, error: BaseException
+) -> Iterator[Event]:
+    """Start what ran before it was stopped for the sake of state. Who interrupts a run does not
+    wait until all works again."""
     ran = {one.id for one in world.engine.containers if one.running}
     again = [step for step in containers if step.key in ran]
     if again:
-        yield from Start(world, again, tools).run()
+        wait = tools.wait and isinstance(error, Exception)
+        yield from Start(world, again, replace(tools, wait=wait)).run()
 
 
 def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
