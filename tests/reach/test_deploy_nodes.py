@@ -90,6 +90,9 @@ def test_images_reach_all_nodes_by_their_digests(
     there = shop.inv("status", "--json", DOCKER_CONTEXT="prod", DOCKER_HOST="").document
     shown = {one["name"]: one["tasks"] for one in there["deployed"]}
     assert {one["node"] for one in shown["web"]} == {"node-1", "node-2", "node-3"}
+    page = shop.inv("status", DOCKER_CONTEXT="prod", DOCKER_HOST="").out
+    assert "node-3" in page
+    assert "missing" not in page
     wrote = shop.inv("logs", "web", "--json", DOCKER_CONTEXT="prod", DOCKER_HOST="").lines[:-1]
     nodes = {one["container"].partition("@")[2] for one in wrote if one["line"] == "two"}
     assert nodes == {"node-1", "node-2", "node-3"}

@@ -45,7 +45,8 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
     if missing and (deployed := _deployed(session)):
         document["deployed"] = deployed
     session.reporter.result(document, tasks_lines(document.get("deployed", ())))
-    session.reporter.services(document["services"])
+    if "deployed" not in document:
+        session.reporter.services(document["services"])
     for line in (*(one["message"] for one in document["problems"]), *look.orphans):
         session.reporter.note(line)
     return ExitCode.OK
