@@ -302,6 +302,19 @@ def test_two_at_once_and_one_that_was_killed(
     assert "MORE=1" in environment
 
 
+def test_a_global_service_that_no_node_may_run_is_deployed_without_tasks(
+    shop: Project, manager: Manager
+) -> None:
+    placed = "mode: global, placement: {constraints: [node.labels.disk == ssd]}"
+    edit(shop, "update_config: {monitor: 2s}", placed)
+
+    deployed = shop.inv("deploy", "--timeout", "60")
+
+    assert deployed.code == 0, deployed.err
+    assert "0 of 0 tasks" in deployed.out + deployed.err
+    assert manager.docker("service", "ps", "-q", f"{shop.name}_api") == ""
+
+
 def test_what_swarm_has_no_word_for_is_refused_and_nothing_is_made(
     shop: Project, manager: Manager
 ) -> None:

@@ -127,7 +127,7 @@ class Stack:
                     yield name, Progress(0, 1, "it was removed meanwhile"), passed
                     return
                 own = [one for one in tasks if one["ServiceID"] == record["ID"]]
-                found = progress(record, own, before)
+                found = progress(record, own, before, self.swarm.attributes)
                 if found.complete:
                     since.setdefault(name, passed)
                 else:

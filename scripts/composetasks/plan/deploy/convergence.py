@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from composetasks.facts.frozen import frozen
+from composetasks.plan.deploy.placement import unmet
 
 CRASHES = 3
 """So many failed tasks of one spec are no accident."""
@@ -41,9 +42,11 @@ def progress(
     service: Mapping[str, Any],
     tasks: Sequence[Mapping[str, Any]],
     before: Collection[str] = (),
+    nodes: Collection[Mapping[str, str]] = (),
 ) -> Progress:
     """How far ``service`` is with ``tasks``, which are its own; that those failed whose ids were
-    there ``before`` it was deployed is long past."""
+    there ``before`` it was deployed is long past. ``nodes`` are what constraints compare of each
+    node."""
     spec = service["Spec"]
     mode, template = spec["Mode"], spec["TaskTemplate"]
     current = [one for one in _by_time(tasks) if _is_of(one, service)]
@@ -54,7 +57,8 @@ def progress(
     new = [one for one in _by_time(tasks) if one["ID"] not in before]
     failures = [one for one in current if _state(one) in ENDED and one in new]
     live = [one for one in current if _state(one) in LIVE and one.get("DesiredState") != "shutdown"]
-    wanted = _wanted(mode, live)
+    constraints = (template.get("Placement") or {}).get("Constraints")
+    wanted = _wanted(mode, live, nowhere=bool(unmet(constraints, nodes)))
     update = service.get("UpdateStatus") or {}
     state = str(update.get("State") or "")
     failed = ""
@@ -102,14 +106,14 @@ def _is_good(task: Mapping[str, Any], *, job: bool, ends: bool) -> bool:
     return state == "running" and task.get("DesiredState") == "running" and not job
 
 
-def _wanted(mode: Mapping[str, Any], live: Sequence[Mapping[str, Any]]) -> int:
-    """How many tasks there are to be; of a global service, one on each node that Swarm chose."""
-    if "Replicated" in mode:
-        replicas = mode["Replicated"].get("Replicas")
-        return 1 if replicas is None else int(replicas)
-    if "ReplicatedJob" in mode:
-        return int(mode["ReplicatedJob"].get("TotalCompletions") or 1)
-    return max(1, len(live))
+def _wanted(mode: Mapping[str, Any], live: Sequence[Mapping[str, Any]], *, nowhere: bool) -> int:
+    """How many tasks there are to be; of a global service, one on each node that Swarm chose, which
+    is none where its constraints are met ``nowhere``."""
+    if "Replicated" in mode or "ReplicatedJob" in mode:
+        replicas = mode.get("Replicated", {}).get("Replicas")
+        count = mode.get("ReplicatedJob", {}).get("TotalCompletions", replicas)
+        return 1 if count is None else int(count)
+    return max(0 if nowhere else 1, len(live))
 
 
 def _gives_up(policy: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> bool:

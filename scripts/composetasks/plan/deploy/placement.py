@@ -11,24 +11,33 @@ CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(.*?)\s*")
 COMPARED = ("node.id", "node.hostname", "node.role", "node.labels.", "engine.labels.")
 """What is judged here; others (``node.platform.arch``) are Swarm's to judge."""
 LABEL = "node.labels."
+GLOBAL = ("global", "global-job")
 
 
 def without_a_node(swarm: Swarm, wanted: StackFile, services: Iterable[str]) -> Iterator[Blocker]:
-    """A blocker for each of ``services`` whose placement constraints no node meets."""
+    """A blocker for each of ``services`` that wants tasks and whose placement constraints no node
+    meets. A global one wants a task for each node that meets them, which may be none."""
     for name in services:
-        placement = (wanted.services[name].get("deploy") or {}).get("placement") or {}
-        constraints = [str(one) for one in placement.get("constraints") or ()]
-        lacking = [[one for one in constraints if not _met(one, node)] for node in swarm.attributes]
-        if lacking and all(lacking):
-            unmet = min(lacking, key=len)
+        deploy = wanted.services[name].get("deploy") or {}
+        if deploy.get("mode") in GLOBAL or deploy.get("replicas") == 0:
+            continue
+        lacking = unmet((deploy.get("placement") or {}).get("constraints"), swarm.attributes)
+        if lacking:
             yield Blocker(
                 kind="placement",
                 target=f"{swarm.stack}_{name}",
-                message=f"{name}: no node of the swarm meets {', '.join(unmet)}",
-                hint=_hint(unmet[0]),
+                message=f"{name}: no node of the swarm meets {', '.join(lacking)}",
+                hint=_hint(lacking[0]),
                 code=ExitCode.INVALID,
                 service=name,
             )
+
+
+def unmet(constraints: Iterable[str] | None, nodes: Iterable[Mapping[str, str]]) -> list[str]:
+    """Those that the node lacks which meets most of them; none where a node meets all."""
+    every = [str(one) for one in constraints or ()]
+    lacking = ([one for one in every if not _met(one, node)] for node in nodes)
+    return min(lacking, key=len, default=[])
 
 
 def _met(constraint: str, node: Mapping[str, str]) -> bool:

@@ -85,3 +85,15 @@ def test_a_global_service_runs_on_each_node_that_swarm_chose() -> None:
     assert not progress(everywhere, []).complete
     assert not progress(everywhere, [task(), task("starting", number=2)]).complete
     assert progress(everywhere, [task(), task(number=2)]).complete
+
+
+@pytest.mark.parametrize("mode", ["Global", "GlobalJob"])
+def test_a_global_service_that_no_node_may_run_has_no_tasks(mode: str) -> None:
+    placed = {**NOW, "Placement": {"Constraints": ["node.labels.disk == ssd"]}}
+    nowhere = service(spec={"Mode": {mode: {}}, "TaskTemplate": placed})
+    assert progress(nowhere, [], nodes=[{"node.id": "x1"}]).complete
+    assert not progress(nowhere, [], nodes=[{"node.labels.disk": "ssd"}]).complete
+
+
+def test_a_job_that_is_to_run_nowhere_is_done() -> None:
+    assert progress(service(spec={"Mode": {"ReplicatedJob": {"TotalCompletions": 0}}}), []).complete

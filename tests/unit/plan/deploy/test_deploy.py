@@ -196,8 +196,9 @@ def test_an_image_that_is_here_alone_is_used_on_this_engine_alone() -> None:
     assert references(here, Swarm("shop", local=False), {}).blockers
 
 
-def placed(*constraints: str) -> StackFile:
-    return stack(web={"deploy": {"placement": {"constraints": list(constraints)}}}, db={})
+def placed(*constraints: str, **deploy: Any) -> StackFile:
+    deploy["placement"] = {"constraints": list(constraints)}
+    return stack(web={"deploy": deploy}, db={})
 
 
 ONE = {"node.id": "x1", "node.hostname": "one", "node.role": "manager"}
@@ -222,6 +223,12 @@ def test_a_service_that_no_node_may_run_is_refused(
     plan = planned(Swarm("shop", attributes=(TWO, ONE)), placed(*constraints))
     assert [one.service for one in plan.blockers] == (["web"] if unmet else [])
     assert all(unmet in one.message for one in plan.blockers)
+
+
+@pytest.mark.parametrize("deploy", [{"mode": "global"}, {"mode": "global-job"}, {"replicas": 0}])
+def test_a_service_that_wants_no_task_there_needs_no_node(deploy: dict[str, Any]) -> None:
+    wanted = placed("node.labels.disk == tape", **deploy)
+    assert planned(Swarm("shop", attributes=(ONE,)), wanted).blockers == ()
 
 
 def test_a_label_that_no_node_has_is_named_with_the_command_that_gives_it() -> None:
