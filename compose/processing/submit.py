@@ -11,7 +11,7 @@ from processing.settings import InvalidSetting, Settings, read_settings
 
 EXIT_SETTING = 6
 PACKAGES = ("org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1",)
-"""The image has them where it was built with a network (compose/spark/connectors.sh)."""
+"""The image has them where it was built with a network (compose/spark/classes/make.sh)."""
 # For a job this small Java's best compiler costs more than it gives: without it a start takes half
 # the processor time (10 s for 19 s, measured on 2 cores).
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
