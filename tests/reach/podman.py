@@ -45,8 +45,16 @@ mkdir -p old var/lib/containers
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount --rbind /dev dev
+mount -t tmpfs -o mode=755 devices dev
+mkdir dev/pts dev/shm
+(cd /dev && cp -a --parents null zero full random urandom tty fuse net/tun "$place/root/dev")
+mount -t devpts -o newinstance,ptmxmode=0666 terminals dev/pts
 mount -t tmpfs locks dev/shm
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
 mount -t tmpfs run run
 mount -t tmpfs containers var/lib/containers
 mkdir run/outside
@@ -54,6 +62,8 @@ mount --bind "$outside" run/outside
 ip link set lo up
 hostname podman
 cp "$outside/podman.service" etc/systemd/system/
+# The kernel is the one of this machine, and so are most of its settings.
+ln -s /dev/null etc/systemd/system/systemd-sysctl.service
 mkdir -p etc/containers
 cp "$outside/containers.conf" etc/containers/
 pivot_root . old
@@ -138,10 +148,22 @@ def _control_group(name: str) -> Iterator[Path]:
         see_that_one_can_be_had("no control groups of version 2 are mounted")
     own = Path("/proc/self/cgroup").read_text().rpartition("0::/")[2].split("\n")[0]
     group = Path(str(place), own, name)
-    group.mkdir()
+    try:
+        group.mkdir()
+    except OSError as error:
+        see_that_one_can_be_had(f"no control group can be made: {error}")
     try:
         yield group
-    finally:
-        wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text())
-        for folder, _, _ in os.walk(group, topdown=False):
-            os.rmdir(folder)
+    except BaseException:
+        # What failed first is what is told.
+        with contextlib.suppress(AssertionError, OSError):
+            _remove(group)
+        raise
+    _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """Remove a control group once all of its processes have ended."""
+    wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text())
+    for folder, _, _ in os.walk(group, topdown=False):
+        os.rmdir(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +38,18 @@ volumes: {{data: {{}}}}
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    before = folders_and_links_of_dev()
     with podman_host() as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", address)
         busybox.image()
         yield address
+    assert folders_and_links_of_dev() - before == set()
+
+
+def folders_and_links_of_dev() -> set[str]:
+    """What systemd makes in the machine's own /dev where that is the host's, too."""
+    with os.scandir("/dev") as entries:
+        return {one.name for one in entries if one.is_symlink() or one.is_dir()}
 
 
 @pytest.fixture
