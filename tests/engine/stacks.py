@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import subprocess
 import time
@@ -50,6 +51,22 @@ def free_port() -> int:
         probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         probe.bind(("::", 0))
         return int(probe.getsockname()[1])
+
+
+def free_prefixes() -> Iterator[str]:
+    """The first three numbers of subnets (/24) that no network of the engine overlaps, from a
+    random one on, because others look for one at the same time."""
+    keys = docker("network", "ls", "-q").split()
+    pools = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+    # A network may vanish meanwhile.
+    found = docker("network", "inspect", "-f", pools, *keys, check=False).split()
+    taken = [ipaddress.ip_network(one) for one in found]
+    first = uuid.uuid4().int
+    for number in range(first, first + 30 * 250):
+        prefix = f"10.{220 + number // 250 % 30}.{number % 250}"
+        subnet = ipaddress.ip_network(f"{prefix}.0/24")
+        if not any(subnet.overlaps(one) for one in taken):
+            yield prefix
 
 
 @contextlib.contextmanager

@@ -10,22 +10,11 @@ import pytest
 
 from composetasks.facts import ExitCode, Plan
 from tests.engine.planned import Planned
+from tests.engine.stacks import free_prefixes
 
 pytestmark = pytest.mark.engine
 
 BUILT = {"build": {"dockerfile_inline": "FROM ct-test/busybox\n"}}
-
-
-def free_prefix(planned: Planned) -> str:
-    """The first three numbers of a subnet that no network of the engine has."""
-    taken = {
-        str(pool.get("Subnet", "")).rpartition(".")[0]
-        for network in planned.client.networks()
-        for pool in (network["IPAM"]["Config"] or ())
-    }
-    first = int(planned.name[-4:], 16)
-    every = (f"10.{200 + one % 5000 // 250}.{one % 250}" for one in range(first, first + 5000))
-    return next(one for one in every if one not in taken)
 
 
 def network(subnet: str, **pool: Any) -> dict[str, Any]:
@@ -65,7 +54,7 @@ def test_all_missing_external_things_are_named_before_a_build(planned: Planned) 
 
 
 def test_an_overlapping_subnet_is_told_with_its_owner(planned: Planned) -> None:
-    prefix = free_prefix(planned)
+    prefix = next(free_prefixes())
     planned.docker("network", "create", "--subnet", f"{prefix}.0/25", f"{planned.name}-other")
     planned.write({"app": {}}, networks={"default": network(f"{prefix}.0/24")})
     assert "Pool overlaps" in planned.by_compose("up", "-d", check=False)
@@ -87,7 +76,7 @@ def test_an_overlapping_subnet_is_told_with_its_owner(planned: Planned) -> None:
 
 
 def test_fixed_addresses_that_are_taken_or_impossible(planned: Planned) -> None:
-    prefix = free_prefix(planned)
+    prefix = next(free_prefixes())
     name = f"{planned.name}_default"
 
     def write(a: str, b: str = "") -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.conftest import remove_project
-from tests.engine.stacks import docker
+from tests.engine.stacks import docker, free_prefixes
 from tests.engine.state_project import git
 from tests.project import Project, Ran
 
@@ -37,14 +37,8 @@ def done(ran: Ran) -> Ran:
     return ran
 
 
-def subnet(project: Project) -> str:
-    """The first three numbers of a subnet that hardly another test has."""
-    number = int(project.name[-4:], 16)
-    return f"10.{220 + number // 250 % 30}.{number % 250}"
-
-
 def test_volumes_subnets_addresses_and_names_are_its_own(shop: Project) -> None:
-    name, prefix = shop.name, subnet(shop)
+    name, prefix = shop.name, next(free_prefixes())
     docker("volume", "create", f"{name}-outer")
     shop.write("data/who", "")
     write(
@@ -94,7 +88,7 @@ def test_volumes_subnets_addresses_and_names_are_its_own(shop: Project) -> None:
 def test_what_can_not_be_its_own_is_refused_with_the_setting_that_resolves_it(
     shop: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    outside, prefix = tmp_path_factory.mktemp("outside"), subnet(shop)
+    outside, prefix = tmp_path_factory.mktemp("outside"), next(free_prefixes())
     write(
         shop,
         {

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.stacks import compose, docker, own_project
+from tests.engine.stacks import compose, docker, free_prefixes, own_project
 from tests.project import Project
 
 MODEL = """
@@ -131,10 +130,9 @@ def pair(tmp_path: Path) -> Iterator[tuple[Project, Project]]:
     (tmp_path / "plain").mkdir()
     (tmp_path / "tasks").mkdir()
     with own_project(tmp_path / "plain") as plain, own_project(tmp_path / "tasks") as tasks:
-        free = uuid.uuid4().int % 250
-        for number, project in enumerate((plain, tasks)):
+        for project, prefix in zip((plain, tasks), free_prefixes(), strict=False):
             model = MODEL.replace("PROJECT", project.name)
-            project.compose(model.replace("IP.", f"10.231.{free + number}."))
+            project.compose(model.replace("IP.", f"{prefix}."))
             project.write("app/Dockerfile", "FROM ct-test/busybox\nENV OWN=1\n")
             project.write("labels", "com.example.file=1\n")
             project.write("raw.env", "RAW='$quoted'\n")
@@ -157,7 +155,7 @@ def told(record: Any, project: Project) -> Any:
     if not isinstance(record, str):
         return record
     text = record.replace(str(project.folder), "FOLDER").replace(project.name, "PROJECT")
-    text = re.sub(r"10\.231\.\d+", "IP", text)
+    text = re.sub(r"\b10\.2\d\d\.\d+", "IP", text)
     return OF_THE_ENGINE.sub("ID", text)
 
 
