@@ -14,6 +14,7 @@ from card import at_most, card, trail
 from clips import clip
 from queries import Filter, Row
 from store import Store, Unavailable
+from turn import Turn
 
 KEYS = {"keep": "K", "remove": "D", "unsure": "U"}
 ORDER = "highest score"
@@ -24,30 +25,31 @@ def draw(store: Store, wanted: Filter) -> None:
     """The post whose turn it is, and what can be done with it."""
     state = st.session_state
     who = _who()
-    if state.get("review_of") != wanted:
-        state.review_of, state.passed, state.shown = wanted, None, None
-    row, goes_on = _turn(store, wanted)
+    if "turn" not in state or state.turn.wanted != wanted:
+        state.turn = Turn(wanted)
+    turn: Turn = state.turn
+    row = _row(store, turn)
     _told(who, store.count(wanted))
     if row is None:
-        nothing = "None found yet, looking further." if goes_on else NOTHING_LEFT
+        nothing = NOTHING_LEFT if turn.none_left else "None found yet, looking further."
         st.html(f'<p id="nothing-left">{nothing}</p>')
     # As many beside each other as there is room for.
     buttons = st.container(horizontal=True)
-    _decisions(buttons, store, wanted, who, row)
-    _button(buttons, "Skip", "Right", row is not None, _skip, row)
-    _undo_button(buttons, store, who)
-    _button(buttons, "From the top", "T", state.passed is not None, _skip, None)
+    _decisions(buttons, store, turn, who, row)
+    _button(buttons, "Skip", "Right", row is not None, _go_on, turn, row)
+    _undo_button(buttons, store, turn, who)
+    _button(buttons, "From the top", "T", bool(turn.passed or turn.looked), _go_on, turn, None)
     if row is not None:
         _post(store, row)
 
 
 def draw_one(store: Store, row: Row) -> None:
-    """A post that was asked for. What is decided on it changes no turn."""
-    who = _who()
+    """A post that was asked for. What is decided on it changes no turn of the review."""
+    who, turn = _who(), Turn(Filter())
     _told(who, None)
     buttons = st.container(horizontal=True)
-    _decisions(buttons, store, Filter(), who, row)
-    _undo_button(buttons, store, who)
+    _decisions(buttons, store, turn, who, row)
+    _undo_button(buttons, store, turn, who)
     _post(store, row)
 
 
@@ -93,20 +95,10 @@ def _play(url: str) -> None:
         st.video(found, muted=True, autoplay=True, loop=True, alt="The post's clip")
 
 
-def _turn(store: Store, wanted: Filter) -> tuple[Row | None, bool]:
-    """The post whose turn it is; where there is none, whether the next drawing looks further."""
-    state = st.session_state
-    row = store.one(state.shown) if state.shown else None
-    goes_on = False
-    if row is None:
-        found = store.posts(wanted, ORDER, state.passed, 1)
-        row = found.rows[0] if found.rows else None
-        goes_on = row is None and found.last is not None
-        if goes_on:
-            # What has been looked at is not looked at again.
-            state.passed = found.last
-    state.shown = row and row["post_id"]
-    return row, goes_on
+def _row(store: Store, turn: Turn) -> Row | None:
+    """The post whose turn it is."""
+    row = store.one(turn.shown) if turn.shown else None
+    return row or turn.next(lambda after: store.posts(turn.wanted, ORDER, after, 1))
 
 
 def _button(
@@ -129,24 +121,25 @@ def _button(
 
 
 def _decisions(
-    buttons: DeltaGenerator, store: Store, wanted: Filter, who: str, row: Row | None
+    buttons: DeltaGenerator, store: Store, turn: Turn, who: str, row: Row | None
 ) -> None:
     may = row is not None and bool(who)
     for decision, key in KEYS.items():
-        given = (store, wanted, who, row, decision)
+        given = (store, turn, who, row, decision)
         _button(buttons, decision.capitalize(), key, may, _decide, *given)
 
 
-def _undo_button(buttons: DeltaGenerator, store: Store, who: str) -> None:
+def _undo_button(buttons: DeltaGenerator, store: Store, turn: Turn, who: str) -> None:
     may = bool(st.session_state.done and who)
-    _button(buttons, "Undo", "Z", may, _undo, store, who)
+    _button(buttons, "Undo", "Z", may, _undo, store, turn, who)
 
 
-def _skip(row: Row | None) -> None:
-    st.session_state.passed, st.session_state.shown, st.session_state.said = row, None, ""
+def _go_on(turn: Turn, passed: Row | None) -> None:
+    turn.go_on(passed)
+    st.session_state.said = ""
 
 
-def _decide(store: Store, wanted: Filter, who: str, row: Row, decision: str) -> None:
+def _decide(store: Store, turn: Turn, who: str, row: Row, decision: str) -> None:
     state = st.session_state
     try:
         done = store.decide(row["post_id"], decision, who, row["decision"])
@@ -158,12 +151,10 @@ def _decide(store: Store, wanted: Filter, who: str, row: Row, decision: str) -> 
         return
     state.done.append((row["post_id"], row["decision"], decision))
     state.said = f"{row['post_id']}: {decision}"
-    # One that the filter still finds must not come again at once.
-    state.passed = state.passed if wanted.decision == "undecided" else row
-    state.shown = None
+    turn.decided(row)
 
 
-def _undo(store: Store, who: str) -> None:
+def _undo(store: Store, turn: Turn, who: str) -> None:
     state = st.session_state
     post_id, before, after = state.done[-1]
     try:
@@ -172,7 +163,7 @@ def _undo(store: Store, who: str) -> None:
         state.said = "Not undone: the database does not answer."
         return
     state.done.pop()
-    state.shown = post_id
+    turn.shown = post_id
     state.said = (
         f"{post_id}: {before or 'undecided'} again"
         if done

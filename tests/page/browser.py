@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 60
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Left": "\ue012", "Right": "\ue014"}
+KEYS = {
+    "Backspace": "\ue003",
+    "Tab": "\ue004",
+    "Enter": "\ue007",
+    "Left": "\ue012",
+    "Right": "\ue014",
+}
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
     "--window-size=1280,1100",

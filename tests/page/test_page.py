@@ -20,6 +20,14 @@ return [...document.querySelectorAll('button')].some(
     e => e.innerText.startsWith('Keep') && !e.disabled)
 """
 
+WATCH_ERRORS = """
+const watch = () => document.querySelectorAll('[data-testid=stException]').forEach(
+    e => window.errors.push(e.innerText));
+window.errors = [];
+new MutationObserver(watch).observe(document.body, {childList: true, subtree: true});
+"""
+"""Keeps the errors that the page shows from now on, however short."""
+
 
 def found(page: Page, number: str) -> None:
     """Waits until the list says how many posts it has found."""
@@ -45,6 +53,25 @@ def decide_by(page: Page, key: str) -> str:
     page.browser.press(key)
     page.wait_for(lambda: shown(page) not in ("", post), "the next post")
     return post
+
+
+def remove_and_undo(page: Page) -> None:
+    """Decides on the post that was opened, and takes it back: no error is shown meanwhile."""
+    for key, decision in (("d", "remove"), ("z", "none yet")):
+        page.wait_for(lambda: page.browser.run(CAN_KEEP), "decisions can be made")
+        page.browser.run(WATCH_ERRORS)
+        page.browser.press(key)
+        decided = partial(told_of, page, decision)
+        page.wait_for(decided, f"{key}: the post stays, with its decision")
+        assert page.browser.run("return window.errors") == []
+
+
+def ask_for(page: Page, post: str) -> None:
+    """Puts another id into the field for one."""
+    page.wait_for(lambda: page.browser.focus("Post"), "the field is there")
+    page.browser.run("document.activeElement.select()")
+    page.browser.press("Backspace", *post, "Enter")
+    page.browser.run("document.activeElement.blur()")
 
 
 def keep_picture(page: Page, name: str) -> None:
@@ -129,13 +156,21 @@ def test_a_post_of_the_list_is_decided_on_where_it_is_opened(page: Page) -> None
     page.open("?view=Posts&who=Mai")
     page.wait_for(lambda: page.browser.click(f"{ROWS} a", "caption 98"), "a post of the list")
     page.wait_for(lambda: shown(page) == "p0000098", "it is opened")
-    for key, decision in (("d", "remove"), ("z", "none yet")):
-        page.wait_for(lambda: page.browser.run(CAN_KEEP), "decisions can be made")
-        page.browser.press(key)
-        decided = partial(told_of, page, decision)
-        page.wait_for(decided, f"{key}: the post stays, with its decision")
+    remove_and_undo(page)
     trail = "SELECT string_agg(coalesce(after, 'nothing'), ' ' ORDER BY number) FROM decisions"
     assert page.sql(trail) == "remove nothing"
+
+
+def test_what_is_decided_on_a_post_that_is_asked_for_changes_no_turn(page: Page) -> None:
+    page.add(1, 100)
+    page.open("?view=Review&who=Mai")
+    page.wait_for(lambda: shown(page) == "p0000099", "the first has its turn")
+    ask_for(page, "p0000098")
+    page.wait_for(lambda: shown(page) == "p0000098", "it is there")
+    remove_and_undo(page)
+    ask_for(page, "")
+    page.wait_for(lambda: shown(page) not in ("", "p0000098"), "the review again")
+    assert shown(page) == "p0000099"
 
 
 def test_a_decision_that_was_not_seen_is_not_overwritten(page: Page) -> None:

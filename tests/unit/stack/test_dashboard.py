@@ -21,6 +21,7 @@ from card import card, moment, sign, trail
 from clips import clip, inside
 from listing import as_csv, table
 from queries import Filter
+from turn import Find, Turn
 
 EVIL = '=1+1 <b>[x](http://evil)</b>"'
 WHEN = datetime(2026, 3, 1, 12, 30, tzinfo=timezone(timedelta(hours=7)))
@@ -279,3 +280,58 @@ def test_a_curve_of_one_side_alone_says_so() -> None:
         "false_positives": [1, 0],
     }
     assert curves.drawn("all", {"curve": curve}).count("there is nothing to compare") == 2
+
+
+def looking(found: dict[float, bool], at_once: int) -> Find:
+    """Finds posts by score, which are wanted or not, and looks at so many."""
+
+    def find(after: queries.Row | None) -> finding.Page:
+        scores = [s for s in sorted(found, reverse=True) if after is None or s < after["score"]]
+        looked = scores[:at_once]
+        rows = [a_row(post_id=f"p{score}", score=score) for score in looked if found[score]]
+        is_all = len(looked) == len(scores)
+        return finding.Page(rows[:1], None if is_all else a_row(score=looked[-1]))
+
+    return find
+
+
+def next_id(turn: Turn, find: Find) -> str | None:
+    row = turn.next(find)
+    assert turn.shown == (row and row["post_id"])
+    return turn.shown
+
+
+def test_a_post_that_came_before_those_looked_at_has_its_turn_before_none_is_left() -> None:
+    found = {0.9: False, 0.8: False, 0.7: False, 0.6: False, 0.5: False}
+    find, turn = looking(found, at_once=2), Turn(Filter("a"))
+    assert [(next_id(turn, find), turn.none_left) for _ in range(2)] == [(None, False)] * 2
+    found[0.95] = True
+    assert (next_id(turn, find), turn.none_left) == ("p0.95", False)
+    found.pop(0.95)
+    turn.decided(a_row(score=0.95))
+    assert [(next_id(turn, find), turn.none_left) for _ in range(4)] == [(None, True)] * 4
+    found[0.65] = True
+    assert [next_id(turn, find) for _ in range(2)] == [None, "p0.65"]
+    assert not turn.none_left
+
+
+def test_what_the_reader_is_past_has_no_turn_until_from_the_top() -> None:
+    found = {0.9: True, 0.8: True, 0.7: False, 0.6: False}
+    find, turn = looking(found, at_once=1), Turn(Filter("a"))
+    for passed in (0.9, 0.8):
+        assert next_id(turn, find) == f"p{passed}"
+        turn.go_on(a_row(score=passed))
+    assert [next_id(turn, find) for _ in range(2)] == [None, None]
+    assert turn.none_left
+    found[0.9] = False
+    turn.go_on(None)
+    assert (next_id(turn, find), turn.none_left) == (None, False)
+    assert next_id(turn, find) == "p0.8"
+
+
+@pytest.mark.parametrize(("decision", "then"), [("undecided", "p0.9"), ("any", "p0.7")])
+def test_a_post_decided_on_does_not_come_again_at_once(decision: str, then: str) -> None:
+    find = looking({0.9: True, 0.8: True, 0.7: True}, at_once=3)
+    turn = Turn(Filter(decision=decision))
+    turn.decided(a_row(score=0.8))
+    assert next_id(turn, find) == then
