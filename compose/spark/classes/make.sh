@@ -14,7 +14,8 @@ submit() {
 
 : > "$work/nothing.py"
 if ! submit --packages "$connectors" --conf spark.jars.excludes="$have" "$work/nothing.py"; then
-    tail -3 "$work/log"
+    tail -20 "$work/log"
+    grep -qE "unresolved dependency|download failed" "$work/log" || exit 1
     echo "Maven Central does not answer: the job's first start will fetch the connectors, and no classes are archived"
     exit
 fi
