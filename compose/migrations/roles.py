@@ -1,7 +1,7 @@
 """Who may do what in the database. Nobody but `migrate` comes as its superuser: it makes the roles
 that everybody else has, in data folders from before there were any, too.
 
-All of it is said anew in each run: it changes with this file, and with the passwords.
+All of it is said again in each run: it changes with this file, and with the passwords.
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 What is around it may go away for as long as it likes: the job waits, and says for what. It ends
 where it is told to, where trying again is of no use, where its own code fails twice in a row, and
-where it must register with Spark's master anew.
+where it must register with Spark's master again.
 """
 
 from __future__ import annotations
@@ -350,9 +350,9 @@ class Job:
 
     def _no_worker(self) -> str:
         """A master that was restarted has forgotten the job, and never gives it a worker again:
-        so the job ends, and registers anew."""
+        so the job ends, and registers again."""
         master, seconds = self._settings.spark_master, WITHOUT_WORKER_SECONDS
-        return f"{master} has had no worker for this job for {seconds:.0f} s: it registers anew"
+        return f"{master} has had no worker for this job for {seconds:.0f} s: it registers again"
 
 
 def main(code_version: str) -> int:

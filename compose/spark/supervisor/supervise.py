@@ -236,7 +236,7 @@ class Supervisor:
                 return Event.TIME
 
     def _look(self) -> bool:
-        """Reads the code anew where it has changed and is at rest; whether that was so."""
+        """Reads the code again where it has changed and is at rest; whether that was so."""
         now = stamp(self._folder)
         if now != self._seen and self._judged is not None:
             # An edit may still be going on: look again.

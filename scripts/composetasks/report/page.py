@@ -132,7 +132,7 @@ class Page:
 
     @property
     def in_place(self) -> bool:
-        """Whether what was shown can be shown anew where it stands."""
+        """Whether what was shown can be drawn again where it stands."""
         return self.out.is_terminal and not self.out.is_dumb_terminal
 
     def refresh(self, shown: RenderableType) -> None:

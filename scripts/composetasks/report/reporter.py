@@ -112,7 +112,7 @@ class Reporter:
         return self.page.in_place
 
     def idle_seconds(self) -> float | None:
-        """How often what is watched is shown anew where nothing happens, for the sake of its
+        """How often what is watched is drawn again where nothing happens, for the sake of its
         figures; None for never, which is so everywhere but on a terminal."""
         return IDLE_SECONDS if self.page.in_place else None
 

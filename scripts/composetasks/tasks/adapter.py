@@ -127,7 +127,7 @@ def _complete(
 
 def write_bytecode() -> None:
     """Compiled modules are kept, unless the user says otherwise. Invoke turns that off so that no
-    tasks.pyc is left beside tasks.py; for a package it means to compile it anew at every start, a
+    tasks.pyc is left beside tasks.py; for a package it means to compile it again at every start, a
     third of a second here."""
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 

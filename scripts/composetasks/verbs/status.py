@@ -35,7 +35,7 @@ RECONNECT_SECONDS = 0.2
 
 
 def status(session: Session, *, watch: bool = False) -> ExitCode:
-    """What runs, and whether it is what the tree on disk says; with ``watch`` anew after every
+    """What runs, and whether it is what the tree on disk says; with ``watch`` again after every
     event, until it is interrupted (130, without a word)."""
     if watch:
         return _watched(session)

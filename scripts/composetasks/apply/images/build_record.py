@@ -116,7 +116,7 @@ class BuildRecord:
         return names
 
     def _now(self, reference: str, identity: str) -> str:
-        """What a base image is that may just have been pulled anew."""
+        """What a base image is that may just have been pulled again."""
         if not identity.startswith("sha256:"):
             return identity
         try:

@@ -124,11 +124,11 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
 
 
 def _make(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
-    """Have the containers of services made or made anew, and none started."""
+    """Have the containers of services created or recreated, and none started."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, steps in services.items():
-        anew = _has(steps, RecreateContainer)
-        option = _force(_forced(steps)) if anew else ["--no-recreate"]
+        recreates = _has(steps, RecreateContainer)
+        option = _force(_forced(steps)) if recreates else ["--no-recreate"]
         groups.setdefault(tuple(option), []).append(name)
     for options, names in groups.items():
         _run_compose(tools, model, [*MAKE, *options], names, limit=_limit(tools, names))

@@ -61,7 +61,7 @@ def plan_images(
 
     With ``no_cache`` everything is built, and without it what the model has ``no_cache: true`` for
     where a build is all that is asked for; with ``pull`` everything that stands on an image from
-    outside is looked at anew; with ``push`` the shared registry gets what it lacks.
+    outside is looked at again; with ``push`` the shared registry gets what it lacks.
     """
     asked = tuple(services)
     anew = [name for name in asked if no_cache or (not to_run and _never_cached(world, name))]
@@ -280,7 +280,7 @@ class _Planner:
         return False
 
     def _anew_below(self, inputs: BuildInputs) -> Iterator[Evidence]:
-        """The base images that this plan makes anew although their inputs are the same."""
+        """The base images that this plan makes again although their inputs are the same."""
         for name in self._builders_of(inputs):
             if name in self.anew or name in self.pull:
                 self._built(name)

@@ -14,7 +14,7 @@ STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
 
 
 class Edit(str, enum.Enum):
-    """Kinds of edits, by what they make anew."""
+    """Kinds of edits, by what they build again."""
 
     FIRST = "first"
     CODE = "code"

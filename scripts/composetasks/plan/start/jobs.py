@@ -2,7 +2,7 @@
 
 Done is what others wait for the end of, or what its own start has seen end by itself; never what
 merely exited with code 0, as a worker does that is stopped. Work is due again when what it rests
-on was made or started anew since, or what it mounts has changed; Compose runs it at every start.
+on was created or started since, or what it mounts has changed; Compose runs it at every start.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ def _service_steps(
 
 def _provided(world: World, service: Service) -> Iterator[Evidence]:
     """What a provider may say otherwise each time it is run: Compose makes the containers that
-    depend on it anew at every start."""
+    depend on it again at every start."""
     for name in world.model.providers_of(service.name):
         yield Evidence(kind="provider", name=name)
 
