@@ -18,6 +18,7 @@ from card import at_most, how_scored, sign
 from connection import store
 from finding import Page
 from listing import as_csv, table
+from pages import Pages
 from queries import Filter, Row
 from store import Overview, Unavailable
 
@@ -107,13 +108,13 @@ def figures(found: Overview, newest: Row) -> str:
     return f'<dl class="figures">{inner}</dl>'
 
 
-def told(found: Page, number: int) -> str:
+def told(found: Page, pages: Pages) -> str:
     """How many there are, and what page of them this is."""
     if found.found is not None:
-        return f"{at_most(found.found)} found, page {number}."
-    if found.last is None or len(found.rows) == PAGE_ROWS:
-        return f"Page {number}."
-    return f"Page {number}: {len(found.rows)} found so far. The next page looks further."
+        return f"{at_most(found.found)} found, page {pages.number}."
+    if pages.is_growing(found):
+        return f"Page {pages.number}: {len(found.rows)} found so far, looking further."
+    return f"Page {pages.number}."
 
 
 @refreshed
@@ -122,22 +123,26 @@ def posts(wanted: Filter) -> None:
     order = st.selectbox(
         "Sorted by", list(queries.ORDERS), key="order", bind="query-params", persist_state="session"
     )
-    pages: list[Row | None] = st.session_state.setdefault("pages", [None])
-    if st.session_state.get("pages_of") != (wanted, order):
-        st.session_state.pages_of, pages[:] = (wanted, order), [None]
-    found = store().posts(wanted, order, pages[-1], PAGE_ROWS)
-    st.html(f'<p id="found">{told(found, len(pages))}</p>')
+    pages: Pages | None = st.session_state.get("pages")
+    if pages is None or (pages.wanted, pages.order) != (wanted, order):
+        pages = st.session_state.pages = Pages(wanted, order, PAGE_ROWS)
+    found = pages.drawn(lambda after, limit: store().posts(wanted, order, after, limit))
+    st.html(f'<p id="found">{told(found, pages)}</p>')
     if found.rows:
         st.html(table(found.rows, link))
     turning = st.container(horizontal=True)
     turning.button(
-        "Page before", shortcut="Left", disabled=len(pages) == 1, on_click=pages.pop, key="before"
+        "Page before",
+        shortcut="Left",
+        disabled=pages.number == 1,
+        on_click=pages.before,
+        key="before",
     )
     turning.button(
         "Next page",
         shortcut="Right",
-        disabled=found.last is None,
-        on_click=pages.append,
+        disabled=found.last is None or pages.is_growing(found),
+        on_click=pages.next,
         args=(found.last,),
         key="after",
     )

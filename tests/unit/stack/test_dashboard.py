@@ -14,6 +14,7 @@ import pytest
 import charts
 import curves
 import finding
+import pages
 import quality
 import queries
 import words
@@ -335,3 +336,56 @@ def test_a_post_decided_on_does_not_come_again_at_once(decision: str, then: str)
     turn = Turn(Filter(decision=decision))
     turn.decided(a_row(score=0.8))
     assert next_id(turn, find) == then
+
+
+def finds(scores: dict[float, bool], at_once: int) -> pages.Find:
+    """As :func:`looking`, with as many posts as are asked for."""
+    next_one = looking(scores, at_once=1)
+
+    def find(after: queries.Row | None, limit: int) -> finding.Page:
+        rows: list[queries.Row] = []
+        begins, place = after is None, after
+        for _ in range(at_once):
+            page = next_one(place)
+            rows, place = rows + page.rows, page.last
+            if place is None:
+                return finding.Page(rows, None, len(rows) if begins else None)
+            if len(rows) == limit:
+                break
+        return finding.Page(rows, place)
+
+    return find
+
+
+def ids_of(page: finding.Page) -> list[str]:
+    return [row["post_id"] for row in page.rows]
+
+
+def test_a_page_whose_posts_are_rare_grows_until_it_is_complete_and_stays_meanwhile() -> None:
+    scores = {number / 10: number in {9, 5, 2} for number in range(10)}
+    at = pages.Pages(Filter("a"), "highest score", limit=2)
+    find = finds(scores, at_once=3)
+    drawn = [at.drawn(find) for _ in range(2)]
+    assert [(ids_of(page), at.is_growing(page)) for page in drawn] == [
+        (["p0.9"], True),
+        (["p0.9", "p0.5"], False),
+    ]
+    scores[0.9], scores[0.8] = False, True
+    drawn = [at.drawn(find) for _ in range(2)]
+    assert [ids_of(page) for page in drawn] == [["p0.9", "p0.5"], ["p0.8", "p0.5"]]
+    at.next(drawn[-1].last)
+    drawn = [at.drawn(find) for _ in range(2)]
+    assert [(ids_of(page), page.last) for page in drawn][-1] == (["p0.2"], None)
+    assert (at.number, drawn[-1].found, at.is_growing(drawn[-1])) == (2, None, False)
+    at.before()
+    assert (at.number, ids_of(at.drawn(find))) == (1, ["p0.8"])
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 20])
+def test_all_that_are_found_from_the_top_are_counted(at_once: int) -> None:
+    scores = {number / 10: number == 3 for number in range(10)}
+    at = pages.Pages(Filter("a"), "highest score", limit=2)
+    drawn = [at.drawn(finds(scores, at_once)) for _ in range(10)]
+    assert {page.found for page in drawn[:1] if at_once == 20} <= {1}
+    assert (ids_of(drawn[-1]), drawn[-1].found) == (["p0.3"], 1)
+    assert [at.is_growing(page) for page in drawn].index(False) == -(-10 // at_once) - 1
