@@ -2,7 +2,7 @@
 
 nox                     lint, types, unit, functional, engine: what `make test` runs
 nox -s unit-3.12 -- -k conflicts
-nox -s lock             write requirements/*.txt anew
+nox -s lock             write requirements/*.txt again
 """
 
 from __future__ import annotations
@@ -366,7 +366,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
-    """Write the locks anew; `-- --upgrade` takes the newest versions that fit."""
+    """Write the locks again; `-- --upgrade` takes the newest versions that fit."""
     project = "pyproject.toml"
     dev, test = ("-c", "requirements/dev.txt"), ("-c", "requirements/test.txt")
     wanted = (

@@ -8,7 +8,7 @@
     nox -s bench -- --rounds 1 CASE...  whether a case works: its figures are shown, not kept
 
 Each case's figures are kept as soon as it has ended, in benchmarks/results.json, from which
-benchmarks/RESULTS.md and benchmarks/results.svg are written anew: a run that was interrupted goes
+benchmarks/RESULTS.md and benchmarks/results.svg are written again: a run that was interrupted goes
 on with the names of the cases that are left. Ends with 1 where a case failed, or a ratio is more
 than 25% worse than in the results.json of the last commit.
 """

@@ -200,7 +200,7 @@ apt_plan() {
 # planned HOW PLAN: the packages of such lines, in one line.
 planned() { printf '%s\n' "$2" | awk -v how="$1" '$1 == how { line = line (line ? ", " : "") $2 (how == "gone" ? "" : " " $3) } END { print line }'; }
 
-# apt_install WHY PACKAGES...: says first what comes and why, and how to undo it. Lists are read anew
+# apt_install WHY PACKAGES...: says first what comes and why, and how to undo it. Lists are read again
 # only where they don't know the packages; nothing is ever removed for their sake.
 apt_install() { apt_install_once "$@" || { apt_get update && apt_install_once "$@"; }; }
 apt_install_once() {

@@ -2,7 +2,7 @@
 # .venv: the suite, Invoke and Nox in their locked versions, Compose's binary among them.
 #
 # Made beside its place and moved there whole. Its stamp is a digest of all it was made from, so
-# a changed lock, Python or folder makes it anew.
+# a changed lock, Python or folder makes it again.
 . "$(dirname "$0")/lib.sh"
 
 venv=$root/.venv

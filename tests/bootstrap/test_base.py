@@ -72,7 +72,7 @@ def test_it_is_made_from_the_machines_own_mirror_and_once(machine: Machine) -> N
     assert len(machine.called("debootstrap")) == 1
 
 
-def test_another_certificate_authority_makes_it_anew(machine: Machine) -> None:
+def test_another_certificate_authority_makes_it_again(machine: Machine) -> None:
     assert machine.run("base.sh", "airgap").code == 0
     (machine.folder / "authorities/office.crt").write_text("a certificate")
     assert machine.run("base.sh", "airgap").code == 0

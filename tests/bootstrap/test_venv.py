@@ -124,7 +124,7 @@ def test_an_interrupt_takes_away_what_was_half_made(hidden: Machine) -> None:
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_a_real_one_is_whole_stays_and_is_made_anew_where_it_is_torn(tmp_path: Path) -> None:
+def test_a_real_one_is_whole_stays_and_is_made_again_where_it_is_torn(tmp_path: Path) -> None:
     for name in ("scripts", "requirements", "pyproject.toml", "LICENSE", "README.md"):
         if Path(ROOT, name).is_dir():
             ignored = shutil.ignore_patterns("__pycache__")

@@ -172,5 +172,5 @@ def test_the_digest_says_whether_the_layers_are_the_same(
     if now.digest == was.digest:
         assert after == before
     elif not mount and TWO_FOLDERS not in steps:
-        event("built anew")
+        event("rebuilt")
         assert after != before

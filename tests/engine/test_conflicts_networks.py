@@ -1,4 +1,4 @@
-"""Networks that changed: made anew without a loss, or refused before anything is stopped."""
+"""Networks that changed: recreated without a loss, or refused before anything is stopped."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_so_are_those_of_a_model_that_compose_prints_as_yaml_alone(planned: Plan
     assert "remove-network" not in {action for action, _ in steps(planned.plan())}
 
 
-def test_a_changed_network_is_made_anew_and_nothing_is_lost(running: Planned) -> None:
+def test_a_changed_network_is_recreated_and_nothing_is_lost(running: Planned) -> None:
     plan = running.plan()
     name = running.name
     assert steps(plan) == [

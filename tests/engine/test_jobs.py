@@ -49,7 +49,7 @@ def test_work_is_done_once_and_again_when_it_is_due(project: Project) -> None:
     assert docker("inspect", "-f", "{{.State.ExitCode}}", f"{name}-worker-1") == "0"
     assert started(project) == ["worker"]
 
-    # What it mounts, what it depends on: made, made anew, started anew.
+    # What it mounts, what it depends on: created, recreated, started again.
     project.write("sql/V2.sql", "two")
     assert (started(project), runs(project)) == (["migrate"], 2)
     docker("rm", "-f", f"{name}-db-1")

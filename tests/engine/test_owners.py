@@ -131,7 +131,7 @@ def test_where_no_watcher_lives_the_next_run_of_a_task_ends_it(
     assert stack.plan(*words) == []
 
 
-def test_a_name_whose_owner_has_ended_is_begun_anew(stack: Project) -> None:
+def test_a_name_whose_owner_has_ended_is_begun_again(stack: Project) -> None:
     with owner() as one:
         ran(stack, "one", "up", pid=one.pid)
         docker("exec", f"{stack.name}-one-db-1", "touch", "/data/old", "/state/old")

@@ -52,7 +52,7 @@ def plans(world: World) -> dict[str, Callable[[], Any]]:
         ),
         "up --no-build": lambda: plan_start(world, ("web",), StartOptions(build=False)),
         "build": lambda: plan_build(world, (), no_cache=False),
-        "build, anew": lambda: plan_build(world, (), no_cache=True, pull=True, push=True),
+        "build, uncached": lambda: plan_build(world, (), no_cache=True, pull=True, push=True),
         "down": lambda: plan_stop(world),
         "clean-orphans": lambda: plan_clean(world, force=True),
         "reset-state": lambda: plan_reset(world, world.state, snapshot=True),

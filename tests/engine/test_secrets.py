@@ -53,7 +53,7 @@ def test_a_whole_life_leaves_no_secret(project: Project) -> None:
     runs = [line.inv("up"), line.inv("env", "--json"), line.inv("status", "--json")]
     assert [run.code for run in runs] == [0, 0, 0], runs[0].err
 
-    changed = {"DB_PASSWORD": "planted anew 0815 xyzzy", "API_TOKEN": "planted_anew_5Gh2"}
+    changed = {"DB_PASSWORD": "planted later 0815 xyzzy", "API_TOKEN": "planted_later_5Gh2"}
     plan = line.inv("up", "--plan", "--json", **changed)
     fields = {
         entry["field"]

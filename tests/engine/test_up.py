@@ -80,7 +80,7 @@ def test_services_that_build_the_same_are_left_alone(project: Project) -> None:
 
 def test_a_finished_job_is_run_again_when_it_is_due_or_asked_for(two: Project) -> None:
     assert two.inv("up").code == 0
-    # Its database is made anew: its work may be gone with the old one.
+    # Its database is recreated: its work may be gone with the old one.
     assert two.inv("up", WEIGHT="0.9").code == 0
 
     def runs() -> int:

@@ -1,4 +1,4 @@
-"""Whatever is in the place of a memory: tasks say the same as without it, and it is made anew."""
+"""Whatever is in the place of a memory: tasks say the same as without, and write it again."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_a_cut_line_ends_a_start(project: Project, host: SshHost) -> None:
     assert child.returncode == 5, err
 
 
-def test_a_connection_that_is_gone_is_opened_anew(project: Project, host: SshHost) -> None:
+def test_a_connection_that_is_gone_is_opened_again(project: Project, host: SshHost) -> None:
     stack(project)
     assert project.inv("status").code == 0
     for one in host.clients():

@@ -163,7 +163,7 @@ class Stack:
         if paused:
             self.compose("unpause", *paused)
 
-    def make_anew(self) -> None:
+    def recreate(self) -> None:
         """Takes the job's container away, whatever it is doing, and makes another."""
         self.compose("rm", "--stop", "--force", JOB)
         self.compose("up", "-d", "--no-build", "--no-deps", JOB)
@@ -174,11 +174,11 @@ class Stack:
         self._environment["STREAM_MASTER"] = address
         try:
             self.compose("up", "-d", "--no-build", "--wait", "spark-master")
-            self.make_anew()
+            self.recreate()
             yield
         finally:
             del self._environment["STREAM_MASTER"]
-            self.make_anew()
+            self.recreate()
             self.compose("rm", "--stop", "--force", "spark-worker", "spark-master")
 
     def kill_program(self, name: str) -> None:

@@ -100,7 +100,7 @@ def test_a_bad_edit_leaves_the_old_code_streaming_and_a_good_one_takes_over(stac
         stack.wait_for(lambda: "warning" not in stack.health(), "the code is as it was")
 
 
-@pytest.mark.parametrize("fate", ["killed", "made anew"])
+@pytest.mark.parametrize("fate", ["killed", "recreated"])
 def test_a_container_that_ends_while_an_edit_cannot_run_comes_back_by_the_code_that_worked(
     stack: Stack, fate: str
 ) -> None:
@@ -120,7 +120,7 @@ def test_a_container_that_ends_while_an_edit_cannot_run_comes_back_by_the_code_t
             stack.compose("kill", JOB)
             file.write_text(good.replace("import re\n", "import nonexistent\n", 1))
             stack.send([a_post(f"while-it-is-{name}")])
-            stack.make_anew()
+            stack.recreate()
         stack.wait_until_streaming()
         assert "(settings.py, line " in stack.health()
         assert "nonexistent" in stack.compose("logs", "--no-log-prefix", "--tail", "100", JOB)
@@ -194,7 +194,7 @@ def test_a_program_killed_in_the_midst_of_a_batch_costs_nothing(stack: Stack, vi
     stack.settle()
 
 
-def test_a_topic_made_anew_is_read_from_its_first_message(stack: Stack) -> None:
+def test_a_recreated_topic_is_read_from_its_first_message(stack: Stack) -> None:
     tool = "/opt/kafka/bin/kafka-topics.sh"
     words = ("exec", "-T", "client", tool, "--bootstrap-server", "kafka:9092")
     stack.send([a_post(f"first-topic-{number}") for number in range(10)])

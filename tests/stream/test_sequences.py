@@ -26,8 +26,8 @@ def kill_container(stack: Stack, chance: random.Random) -> None:
     stack.compose("start", JOB)
 
 
-def make_container_anew(stack: Stack, chance: random.Random) -> None:
-    stack.make_anew()
+def recreate_container(stack: Stack, chance: random.Random) -> None:
+    stack.recreate()
 
 
 def kill_program(stack: Stack, chance: random.Random) -> None:
@@ -67,7 +67,7 @@ def edit(stack: Stack, chance: random.Random) -> None:
 
 
 FAULTS = (
-    *(kill_container, make_container_anew, kill_program, stop_database, restart_kafka),
+    *(kill_container, recreate_container, kill_program, stop_database, restart_kafka),
     *(pause_something, heal, spoil_feed, edit),
 )
 

@@ -188,7 +188,7 @@ def _by_hand(
 
 
 def _compared(model: Model, engine: Engine, inputs: Mapping[str, BuildInputs]) -> list[str]:
-    """The digests of what the present images were built from that are to be built anew, since no
+    """The digests of what the present images were built from that are to be rebuilt, since no
     image was built from what their inputs are now."""
     stale = (one.service for one in inputs.values() if engine.built_from(one.digest) is None)
     present = (engine.image(model.service(name).image) for name in stale)

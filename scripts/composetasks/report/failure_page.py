@@ -124,14 +124,14 @@ def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[Line]:
 def _others(data: Mapping[str, Any]) -> Iterator[Line]:
     if data["waiting"]:
         yield Line(f"  only waits for it  {', '.join(data['waiting'])}")
-    standing: dict[str, list[str]] = {}
+    by_state: dict[str, list[str]] = {}
     for name, state in data["diagnosis"]["standing"].items():
-        standing.setdefault(state, []).append(name)
-    up = standing.pop("up", [])
+        by_state.setdefault(state, []).append(name)
+    up = by_state.pop("up", [])
     if up:
         yield Line(f"  stays up  {', '.join(up)}")
-    if standing:
-        told = "; ".join(f"{state}: {', '.join(names)}" for state, names in standing.items())
+    if by_state:
+        told = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
         yield Line(f"  others  {told}")
 
 

@@ -136,7 +136,7 @@ class Page:
         return self.out.is_terminal and not self.out.is_dumb_terminal
 
     def refresh(self, shown: RenderableType) -> None:
-        """The same anew: in the place of the last on a terminal, below it elsewhere."""
+        """The same once more: in the place of the last on a terminal, below it elsewhere."""
         if not self.in_place:
             self.show(shown)
             self.line("")

@@ -46,13 +46,13 @@ def parse(text: str) -> Owner | None:
 def of(pid: int) -> Owner | None:
     """The owner that the running process ``pid`` is, None where there is none."""
     started = _started(pid)
-    return Owner(pid, started, _boot(), here()) if started else None
+    return Owner(pid, started, _boot(), this_machine()) if started else None
 
 
 def alive(owner: Owner) -> bool:
     """Whether the process runs. One of another machine always counts as running: it can't be
     seen from here."""
-    if owner.host != here():
+    if owner.host != this_machine():
         return True
     return owner.boot == _boot() and _started(owner.pid) == owner.started
 
@@ -91,7 +91,7 @@ def _poll_for_end(owner: Owner, seconds: float | None) -> bool:
     return True
 
 
-def here() -> str:
+def this_machine() -> str:
     """This machine, as owners name it. Containers that share a host's name, and even its boot,
     number their processes differently: hence the namespace."""
     name = socket.gethostname().replace(" ", "_")

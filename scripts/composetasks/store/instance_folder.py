@@ -70,7 +70,7 @@ def ended(text: str | None) -> bool:
 def lives_here(text: str | None) -> bool:
     """Whether a recorded owner is a running process of this machine."""
     known = owner.parse(text or "")
-    return known is not None and known.host == owner.here() and owner.alive(known)
+    return known is not None and known.host == owner.this_machine() and owner.alive(known)
 
 
 def claim_new(place: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from composetasks.run.settings import Settings
 
 if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
-    from composetasks.observe.engine.liveness import Pulse
+    from composetasks.observe.engine.liveness import LivenessCheck
     from composetasks.run.ssh_ports import Ports
 
 
@@ -21,18 +21,18 @@ class Connection:
     """The engine that the settings and the surroundings name; asked for first, connected then."""
 
     settings: Settings
-    pulse: Pulse | None = None
+    liveness: LivenessCheck | None = None
 
     @cached_property
     def client(self) -> APIClient:
         """A client for the engine, which is watched from then on: where it falls silent, the run
         ends whatever it waits for."""
         from composetasks.observe.engine.inventory import client_of
-        from composetasks.observe.engine.liveness import Pulse
+        from composetasks.observe.engine.liveness import LivenessCheck
 
         seconds = self.settings.engine_timeout
         client = client_of(seconds)
-        self.pulse = Pulse(client, seconds, signals.engine_silent)
+        self.liveness = LivenessCheck(client, seconds, signals.engine_silent)
         return client
 
     @cached_property
@@ -91,5 +91,5 @@ class Connection:
 
     def close(self) -> None:
         """Let go of the engine."""
-        if self.pulse is not None:
-            self.pulse.end()
+        if self.liveness is not None:
+            self.liveness.end()

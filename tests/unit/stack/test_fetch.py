@@ -107,7 +107,7 @@ def test_clips_come_over_one_connection(feed: Feed, fetcher: Fetcher) -> None:
     assert (feed.asked, len(feed.callers)) == (3, 1)
 
 
-def test_a_connection_that_was_closed_meanwhile_is_made_anew(feed: Feed, fetcher: Fetcher) -> None:
+def test_a_connection_closed_meanwhile_is_opened_again(feed: Feed, fetcher: Fetcher) -> None:
     assert fetcher.fetch(feed.url("/last")) == b"clip"
     assert fetcher.fetch(feed.url("/a")) == b"clip"
 

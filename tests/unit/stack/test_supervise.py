@@ -100,7 +100,7 @@ class Process:
             pass
 
     def again(self) -> None:
-        """Stops it and starts it anew, as in a container that is made anew."""
+        """Stops it and starts it again, as in a container that is recreated."""
         self.close()
         shutil.rmtree(self.told.parent)
         self.begin()
@@ -314,7 +314,7 @@ def test_what_worked_comes_back_in_a_new_container(start: Start, job: str) -> No
     assert json.loads(process.told.read_text())["refused"] == ""
 
 
-def test_code_that_fails_when_the_container_is_made_anew_gives_way_to_what_worked(
+def test_code_that_fails_when_the_container_is_recreated_gives_way_to_what_worked(
     start: Start,
 ) -> None:
     process = start("part.check()\n" + WORKS, part="def check(): pass\n")

@@ -9,7 +9,7 @@ from composetasks.apply.deploy.stack import Stack
 from composetasks.facts.program import typed
 from composetasks.observe.deploy.swarm import nodes_of, task_name
 from composetasks.plan.deploy.convergence import Progress
-from composetasks.plan.start.telling_line import spoken, telling
+from composetasks.plan.start.telling_line import spoken, telling_line
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe, safe_data
 
@@ -21,7 +21,7 @@ def not_up(stack: Stack, name: str, found: Progress, service: str, what: str = "
     status: Mapping[str, Any] = task.get("Status") or {}
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
     lines = list(map(spoken, stack.log(service, str(task["ID"])))) if task else []
-    at = telling(lines)
+    at = telling_line(lines)
     check = ((task.get("Spec") or {}).get("ContainerSpec") or {}).get("Healthcheck") or {}
     node = nodes_of(stack.client).get(str(task.get("NodeID")), "no node")
     words = [safe(str(status.get("Err") or "")), found.failed]

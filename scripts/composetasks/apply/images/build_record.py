@@ -42,7 +42,7 @@ class BuildRecord:
         self._client, self._cache, self._lock = client, cache, between
 
     def built(
-        self, image_id: str, service: Service, inputs: BuildInputs, log: BuildLog, *, anew: bool
+        self, image_id: str, service: Service, inputs: BuildInputs, log: BuildLog, *, uncached: bool
     ) -> str | None:
         """Tag an image with the digest of what it was built from, and keep that; the digest.
 
@@ -64,16 +64,18 @@ class BuildRecord:
         build_records.save_inputs(
             self._cache, replace(inputs, digest=digest, bases=bases, options=options)
         )
-        self._shared_by_all(image_id, service, f"ct-{digest}", anew=anew)
+        self._shared_by_all(image_id, service, f"ct-{digest}", uncached=uncached)
         return digest
 
-    def _shared_by_all(self, image_id: str, service: Service, shared: str, *, anew: bool) -> None:
+    def _shared_by_all(
+        self, image_id: str, service: Service, shared: str, *, uncached: bool
+    ) -> None:
         """Give an image the tag of its inputs; where another instance that built the same inputs
         meanwhile was first, take its image, so that all have one."""
         name = repository(service.image)
         with lock.hold(self._cache / "images.lock", f"{program()} build", LOCK_SECONDS):
             first = image_id
-            if not anew:
+            if not uncached:
                 with contextlib.suppress(errors().ImageNotFound):
                     first = self._client.inspect_image(f"{name}:{shared}")["Id"]
             if first == image_id:

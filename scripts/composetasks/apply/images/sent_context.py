@@ -29,7 +29,7 @@ Seen = dict[str, tuple[int, int, str]]
 
 
 @frozen
-class Sending:
+class SentContext:
     """``changes`` are the fields of the bake target that say where things are."""
 
     changes: Mapping[str, str]
@@ -43,12 +43,12 @@ class Sending:
 
 def prepare(
     service: str, target: Mapping[str, Any], inputs: BuildInputs, project: Path, cache: Path
-) -> Sending:
+) -> SentContext:
     """Make ready what a service's build is sent. ``target`` is its bake target; a context that
     is not a folder of this machine is left as it is."""
     context = str(target.get("context", ""))
     if not os.path.isdir(context):
-        return Sending({}, {}, {})
+        return SentContext({}, {}, {})
     places = _places(target, inputs, project)
     folder = cache / "contexts" / service
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def prepare(
     else:
         specific.write_text(ignored, "utf-8", "surrogateescape", "")
     changes = {"context": str(link), "dockerfile": str(dockerfile)}
-    return Sending(changes, _times(places), places)
+    return SentContext(changes, _times(places), places)
 
 
 def _dockerfile(target: Mapping[str, Any], context: str) -> tuple[str, str | None]:

@@ -145,7 +145,7 @@ class ImageSteps:
             service,
             inputs,
             log,
-            anew=build.no_cache or build.pull,
+            uncached=build.no_cache or build.pull,
         )
         build_records.save_times(self.tools.cache, inputs.service, log.steps(), took)
         self.digests[step.service] = digest

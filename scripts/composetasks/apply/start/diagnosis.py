@@ -20,7 +20,7 @@ from composetasks.observe.start.container_evidence import (
 )
 from composetasks.plan.start.causes import Case, cause, health_command
 from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes
-from composetasks.plan.start.telling_line import spoken, telling
+from composetasks.plan.start.telling_line import spoken, telling_line
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe_data
 from composetasks.store.folder import write_json
@@ -39,7 +39,7 @@ class Trouble:
     for none. ``since`` is when the start began (Unix seconds), ``limit`` the deadline and
     ``was_up`` how long it had been up (seconds, None for never). ``of`` is what was expected of it.
     ``waiting`` are the services
-    that only wait for it, ``standing`` how each of the others is.
+    that only wait for it, ``other_states`` how each of the others is.
     """
 
     service: str
@@ -52,7 +52,7 @@ class Trouble:
     was_up: float | None = None
     of: Expected = field(default_factory=Expected)
     waiting: Sequence[str] = ()
-    standing: Mapping[str, str] = field(default_factory=dict)
+    other_states: Mapping[str, str] = field(default_factory=dict)
 
 
 def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
@@ -77,7 +77,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
         asked_to_end=asked_to_end(client, trouble.key, one.record) if killed else None,
     )
     found = cause(case)
-    at = telling(lines)
+    at = telling_line(lines)
     document = {
         "container": case.container,
         "what": list(found.words),
@@ -87,7 +87,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
         "probes": [_probe(probe) for probe in fresh_probes(case.state)[-SHOWN_PROBES:]],
         "telling": lines[at] if at is not None else "",
         "log": list(lines[-LAST_LINES:]),
-        "standing": dict(trouble.standing),
+        "standing": dict(trouble.other_states),
     }
     replicas = trouble.containers.get(trouble.service, {})
     subject = f"{trouble.service} ({case.container})" if len(replicas) > 1 else trouble.service

@@ -422,7 +422,7 @@ class Start:
             was_up=round(time.monotonic() - up_since, 1) if up_since is not None else None,
             of=progress.of,
             waiting=dependents(self.model, self.services, name),
-            standing={**others, **states_of_others(self.model, self.services, name)},
+            other_states={**others, **states_of_others(self.model, self.services, name)},
         )
         return diagnose(self.client, self.tools.run_folder, trouble)
 

@@ -22,7 +22,7 @@ LAST_ANSWER_SECONDS = 1.0
 at once. A thread that opens a connection while the interpreter ends may fail in it, aloud."""
 
 
-class Pulse:
+class LivenessCheck:
     """Asks until :meth:`end`; ``silent`` is called, once and from a thread, where an answer took
     more than ``seconds``."""
 

@@ -168,7 +168,7 @@ def ignored_in(states: States) -> bool:
     return any(state.ignored for state in states)
 
 
-class Sieve:
+class ContextFilter:
     """What of a root is left out: by the ignore file, seen from the context, and by the root's
     own excludes, seen from the root."""
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from composetasks.observe.images.ignore import Ignore, Sieve, State, States, ignored_in
+from composetasks.observe.images.ignore import ContextFilter, Ignore, State, States, ignored_in
 from composetasks.observe.images.listings import (
     FOLDER,
     KIND,
@@ -194,7 +194,7 @@ class Reader:
         # Another selection of the same folders: digests still hold, selections don't.
         self.same_view = self.kept.view == self.view
         self.differs = not self.same_view
-        self.sieve = Sieve(ignore, Root("", True, "", Modes.ALL))
+        self.filter = ContextFilter(ignore, Root("", True, "", Modes.ALL))
 
     def read(self) -> Files:
         """What is there. Raises Unreadable."""
@@ -242,8 +242,8 @@ class Reader:
             if not state.ignored:
                 self._single(number, root.path)
         elif not state.ignored or self.ignore.may_hold_exceptions(root.path):
-            self.sieve = Sieve(self.ignore, root)
-            self._walk(number, root.path, self.sieve.start(state))
+            self.filter = ContextFilter(self.ignore, root)
+            self._walk(number, root.path, self.filter.start(state))
 
     def _walk(self, number: int, start: str, state: States) -> None:
         todo = [(start, state)]
@@ -253,7 +253,7 @@ class Reader:
             folder = self._take((number, path), listing, path, state)
             prefix = f"{path}/" if path else ""
             for name, _, _ in _subfolders(folder):
-                todo.append((prefix + name, self.sieve.state(prefix + name, state)))
+                todo.append((prefix + name, self.filter.state(prefix + name, state)))
 
     def _single(self, number: int, path: str) -> None:
         listing = self.listings.one(f"{self.folder}/{path}")
@@ -286,8 +286,8 @@ class Reader:
             place = prefix + name
             if mode & KIND == FOLDER:
                 listed.append(row)
-                ignored = state is not None and ignored_in(self.sieve.state(place, state))
-                if not ignored or self.sieve.may_hold_exceptions(place):
+                ignored = state is not None and ignored_in(self.filter.state(place, state))
+                if not ignored or self.filter.may_hold_exceptions(place):
                     subfolders.append((name, folder_text(mode, extended), ignored))
                 continue
             newest = max(mtime, ctime)
@@ -295,7 +295,7 @@ class Reader:
             listed.append((name, mode, length, mtime, 0, inode, "") if again else row)
             if stat.S_ISSOCK(mode):
                 continue  # It comes and goes with the program that listens on it.
-            if state is not None and ignored_in(self.sieve.state(place, state)):
+            if state is not None and ignored_in(self.filter.state(place, state)):
                 continue
             text = known.get(row)
             if text is None:

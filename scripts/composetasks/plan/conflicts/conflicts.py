@@ -70,7 +70,7 @@ def conflicts(
 
     ``force`` is consent to remove what is not ours and runs; without it that blocks the plan.
     ``image_of`` gives the image that each is to run, as :func:`plan_services` takes it.
-    Left-overs that are in nobody's way are named in one warning.
+    Leftovers that are in nobody's way are named in one warning.
     """
     starting = tuple(services)
     found = _in_the_way(world, starting, force, image_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from composetasks.facts import Container, Evidence, World
 from composetasks.facts.engine import PROJECT
-from composetasks.plan.conflicts.origin import Origin, here, origin, real_path
+from composetasks.plan.conflicts.origin import Origin, origin, project_folder, real_path
 
 TOOLS = {
     "com.docker.swarm.service.name": "Docker Swarm, service",
@@ -60,7 +60,7 @@ def _by_hand(container: Container) -> str:
 
 def _foreign_files(world: World, container: Container) -> list[str]:
     ours = {real_path(world, str(path)) for path in world.model.files}
-    root = here(world).rstrip("/") + "/"
+    root = project_folder(world).rstrip("/") + "/"
     return [
         path.removeprefix(root)
         for path in container.config_files

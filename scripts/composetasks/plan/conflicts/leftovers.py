@@ -26,11 +26,11 @@ REASONS = {
     Origin.HELPER: "it has ended, and Compose makes another when it needs one",
 }
 NAMED = 5
-"""How many left-overs a warning names."""
+"""How many leftovers a warning names."""
 
 
 def left_containers(world: World, known: Set[str]) -> Findings:
-    """The removals of left-over containers, and warnings of those that are spared. Containers
+    """The removals of leftover containers, and warnings of those that are spared. Containers
     whose ids are in ``known`` are dealt with elsewhere."""
     steps: list[Step] = []
     spared: dict[Origin, list[Container]] = {}
@@ -98,7 +98,7 @@ def left_networks(
 
 
 def one_line(steps: Iterable[Step]) -> Iterator[str]:
-    """Left-overs in one line, nothing where there are none."""
+    """Leftovers in one line, nothing where there are none."""
     targets: dict[str, list[str]] = {}
     for step in steps:
         kind = "network" if isinstance(step.operation, RemoveNetwork) else "container"

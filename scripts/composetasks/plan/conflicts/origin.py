@@ -61,8 +61,10 @@ def origin(world: World, container: Container) -> Origin:
         return Origin.OTHER_PROJECT
     if world.maker is not None:
         return Origin.OTHER_CHECKOUT
-    folder = real_path(world, container.working_dir) if container.working_dir else here(world)
-    if folder not in (None, here(world)):
+    folder = (
+        real_path(world, container.working_dir) if container.working_dir else project_folder(world)
+    )
+    if folder not in (None, project_folder(world)):
         return Origin.OTHER_CHECKOUT
     if container.role is Role.ONE_OFF:
         return Origin.ONE_OFF
@@ -82,7 +84,7 @@ def real_path(world: World, path: str) -> str | None:
     return world.paths.get(path, path)
 
 
-def here(world: World) -> str:
+def project_folder(world: World) -> str:
     """The real path of the project's folder."""
     return real_path(world, str(world.model.directory)) or str(world.model.directory)
 

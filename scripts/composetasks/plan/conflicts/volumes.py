@@ -20,7 +20,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.engine import CONFIG_HASH, PROJECT, VOLUME
 from composetasks.facts.program import typed
-from composetasks.plan.conflicts.origin import here, real_path
+from composetasks.plan.conflicts.origin import project_folder, real_path
 
 
 def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
@@ -83,7 +83,7 @@ def _renamed(world: World, other: str) -> bool:
     volume ``data``."""
     folders = {one.working_dir for one in world.engine.containers if one.project == other}
     if folders:
-        return here(world) in {real_path(world, folder) for folder in folders if folder}
+        return project_folder(world) in {real_path(world, folder) for folder in folders if folder}
     own = world.model.project
     return own.startswith(other) or other.startswith(own)
 

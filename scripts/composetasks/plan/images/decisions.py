@@ -64,8 +64,8 @@ def plan_images(
     outside is looked at again; with ``push`` the shared registry gets what it lacks.
     """
     asked = tuple(services)
-    anew = [name for name in asked if no_cache or (not to_run and _never_cached(world, name))]
-    planner = _Planner(world, asked, anew, asked if pull else tuple(world.outdated), to_run)
+    uncached = [name for name in asked if no_cache or (not to_run and _never_cached(world, name))]
+    planner = _Planner(world, asked, uncached, asked if pull else tuple(world.outdated), to_run)
     for name in asked:
         planner.service(name)
     if push:
@@ -83,11 +83,11 @@ class _Planner:
         self,
         world: World,
         asked: Sequence[str],
-        anew: Sequence[str],
+        uncached: Sequence[str],
         pull: Sequence[str],
         to_run: bool,
     ) -> None:
-        self.world, self.anew, self.pull, self.to_run = world, anew, pull, to_run
+        self.world, self.uncached, self.pull, self.to_run = world, uncached, pull, to_run
         # An image is pulled for all who run it, once the pull policy of one of them says so.
         self.pulled_by = {
             plain(service.image): (service.name, str(service.config.get("pull_policy")))
@@ -147,7 +147,7 @@ class _Planner:
         # Builds of the same inputs may differ in their times, and so in their ids.
         if present and inputs.digest in present.inputs_digests:
             same = present
-        spares = self.to_run and name not in self.anew and name not in self.pull
+        spares = self.to_run and name not in self.uncached and name not in self.pull
         if present and not same and spares and only_hidden_changed(self.world, inputs, present):
             self.image_of[name] = present.id
             return
@@ -200,7 +200,7 @@ class _Planner:
 
     def _build(self, name: str, inputs: BuildInputs) -> BuildImage:
         return BuildImage(
-            no_cache=name in self.anew, pull=name in self.pull and self._pulls(inputs)
+            no_cache=name in self.uncached, pull=name in self.pull and self._pulls(inputs)
         )
 
     def _why_built(
@@ -215,7 +215,7 @@ class _Planner:
         if asked:
             return WhyBuilt(tuple(asked))
         if same is not None:
-            return WhyBuilt(tuple(self._anew_below(inputs)))
+            return WhyBuilt(tuple(self._rebuilt_below(inputs)))
         if present is None:
             return WhyBuilt((Evidence(kind="no-image"),))
         record = record_of(self.world, present)
@@ -228,7 +228,7 @@ class _Planner:
         """The step that takes a service's image from the shared registry instead of building it,
         where that has one of the same inputs and no build was asked for."""
         shared = self.world.shared
-        asked = name in self.anew or name in self.pull
+        asked = name in self.uncached or name in self.pull
         if not because or asked or shared is None or name not in shared.images:
             return None
         service = self.world.model.service(name)
@@ -279,10 +279,10 @@ class _Planner:
                 return True
         return False
 
-    def _anew_below(self, inputs: BuildInputs) -> Iterator[Evidence]:
+    def _rebuilt_below(self, inputs: BuildInputs) -> Iterator[Evidence]:
         """The base images that this plan makes again although their inputs are the same."""
         for name in self._builders_of(inputs):
-            if name in self.anew or name in self.pull:
+            if name in self.uncached or name in self.pull:
                 self._built(name)
                 if self.image_of[name] is None:
                     yield Evidence(kind="base-image", name=self.world.model.service(name).image)

@@ -41,7 +41,7 @@ def free_name(world: World) -> str:
     taken = {
         container.project
         for container in world.engine.containers
-        if origin.real_path(world, container.working_dir) != origin.here(world)
+        if origin.real_path(world, container.working_dir) != origin.project_folder(world)
     }
     names = (wanted, *(f"{wanted}-{number}" for number in range(2, 100)))
     return next(name for name in names if f"{base}-{name}" not in taken)

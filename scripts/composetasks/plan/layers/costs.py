@@ -20,7 +20,7 @@ from composetasks.plan.layers.rules import advise
 
 @frozen
 class LayerCost:
-    """A layer, how many of the last commits changed what it reads, and how many made it anew:
+    """A layer, how many of the last commits changed what it reads, and how many rebuilt it:
     those that changed what a layer below it reads too."""
 
     layer: Layer

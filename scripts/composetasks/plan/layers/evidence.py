@@ -60,7 +60,7 @@ class Advice:
     measured: float | None = None
 
 
-class Ground:
+class WeeklyCosts:
     """One image, and what its layers cost by the week."""
 
     def __init__(

@@ -20,7 +20,14 @@ from composetasks.plan.layers.commands import (
 from composetasks.plan.layers.commands import (
     Kind as Does,
 )
-from composetasks.plan.layers.evidence import LAYER_SECONDS, Advice, Ground, Kind, Remedy, names
+from composetasks.plan.layers.evidence import (
+    LAYER_SECONDS,
+    Advice,
+    Kind,
+    Remedy,
+    WeeklyCosts,
+    names,
+)
 from composetasks.plan.layers.predict import files_below
 
 SHARE = 0.5
@@ -46,46 +53,46 @@ CLEANS = re.compile(
 LEAVES_LISTS = re.compile(r"(?:apt-get|apt) (?:.* )?update\b|apk (?:.* )?(?:add|update)\b")
 
 
-def lock_first(ground: Ground) -> Iterator[Advice]:
+def lock_first(costs: WeeklyCosts) -> Iterator[Advice]:
     """An install from a manifest that was copied together with code."""
-    for at in ground.runs():
-        kinds = [kind for kind, _ in commands(ground.layers[at])]
+    for at in costs.runs():
+        kinds = [kind for kind, _ in commands(costs.layers[at])]
         if Does.LISTED not in kinds or Does.OPAQUE in kinds:
             continue
-        copied = ground.copies(ground.before(at))
-        listed = {path for one in copied for path in one.files if path in ground.manifests}
-        mixed = [one for one in copied if not ground.manifests.issuperset(one.files)]
+        copied = costs.copies(costs.before(at))
+        listed = {path for one in copied for path in one.files if path in costs.manifests}
+        mixed = [one for one in copied if not costs.manifests.issuperset(one.files)]
         together = [one for one in mixed if listed.intersection(one.files)]
         if not together or not listed:
             continue
         files = {path for one in mixed for path in one.files}
-        rate = ground.rate(files | listed) - ground.rate(listed)
+        rate = costs.rate(files | listed) - costs.rate(listed)
         remedy = None
-        if len(mixed) == 1 and _adjoin(ground, mixed[0], at):
-            added = copy_of(ground, mixed[0], sorted(listed.intersection(mixed[0].files)))
-            path = ground.predictor.typical(set(mixed[0].files) - listed, ground.commits)
+        if len(mixed) == 1 and _adjoin(costs, mixed[0], at):
+            added = copy_of(costs, mixed[0], sorted(listed.intersection(mixed[0].files)))
+            path = costs.predictor.typical(set(mixed[0].files) - listed, costs.commits)
             remedy = Remedy(mixed[0].line, (at,), path, rate, added) if added else None
         yield Advice(
             Kind.LOCK_FIRST,
-            (mixed[0].line, ground.layers[at].last_line),
+            (mixed[0].line, costs.layers[at].last_line),
             f"copy {names(sorted(listed))} alone before this install and the rest after it: "
             "an edit of the code then installs nothing again",
-            rate * ground.seconds(at),
+            rate * costs.seconds(at),
             remedy,
         )
 
 
-def _adjoin(ground: Ground, copy: Layer, at: int) -> bool:
+def _adjoin(costs: WeeklyCosts, copy: Layer, at: int) -> bool:
     """Whether nothing but COPY and RUN stands between a COPY and a later RUN of its stage."""
-    between = [ground.layers[one] for one in ground.before(at)]
+    between = [costs.layers[one] for one in costs.before(at)]
     return all(one.keyword in ("COPY", "RUN") for one in between if copy.line <= one.line)
 
 
-def copy_of(ground: Ground, copy: Layer, paths: list[str]) -> tuple[str, ...]:
+def copy_of(costs: WeeklyCosts, copy: Layer, paths: list[str]) -> tuple[str, ...]:
     """The COPY that brings ``paths`` alone to where ``copy`` brings them; none where they lie
     deeper in it."""
     *sources, target = words(copy)
-    context = ground.image.context
+    context = costs.image.context
     inner = [path[len(context) :] for path in paths if path.startswith(context)]
     folders = {source.strip("./") for source in sources}
     if len(folders) != 1 or {path.rpartition("/")[0] for path in inner} != folders:
@@ -93,61 +100,61 @@ def copy_of(ground: Ground, copy: Layer, paths: list[str]) -> tuple[str, ...]:
     return (" ".join(("COPY", *copy.flags, *inner, f"{target.rstrip('/')}/")),)
 
 
-def split(ground: Ground) -> Iterator[Advice]:
+def split(costs: WeeklyCosts) -> Iterator[Advice]:
     """An install in one RUN with what needs the code."""
-    for at in ground.runs():
-        layer = ground.layers[at]
+    for at in costs.runs():
+        layer = costs.layers[at]
         kinds = [kind for kind, _ in commands(layer)]
         if Does.OPAQUE not in kinds or not _installs(layer):
             continue
-        copied = {path for one in ground.copies(ground.before(at)) for path in one.files}
-        needed = copied & ground.manifests if Does.LISTED in kinds else set()
-        rate = ground.rate(copied) - ground.rate(needed)
+        copied = {path for one in costs.copies(costs.before(at)) for path in one.files}
+        needed = copied & costs.manifests if Does.LISTED in kinds else set()
+        rate = costs.rate(copied) - costs.rate(needed)
         yield Advice(
             Kind.SPLIT,
             (layer.line, layer.last_line),
             "split this RUN: install in one of its own, before the code is copied, and keep here "
             "only what needs the code",
-            rate * ground.seconds(at) * SHARE,
+            rate * costs.seconds(at) * SHARE,
         )
 
 
-def merge(ground: Ground) -> Iterator[Advice]:
+def merge(costs: WeeklyCosts) -> Iterator[Advice]:
     """Package lists that are fetched in one layer and used in another, and rows of small RUNs."""
-    for at in ground.runs():
+    for at in costs.runs():
         row = [at]
-        for following in ground.after(at):
-            if ground.layers[following].keyword != "RUN":
+        for following in costs.after(at):
+            if costs.layers[following].keyword != "RUN":
                 break
             row.append(following)
-        if _only_updates(ground.layers[at]) and len(row) > 1:
-            other = ground.layers[row[1]]
+        if _only_updates(costs.layers[at]) and len(row) > 1:
+            other = costs.layers[row[1]]
             yield Advice(
                 Kind.MERGE,
-                (ground.layers[at].line, other.last_line),
+                (costs.layers[at].line, other.last_line),
                 "merge these two: lists that are fetched in a layer of their own are stale when "
                 "the install is carried out again",
-                max(ground.rerun_rate(row[1]) * LAYER_SECONDS, 0.0),
+                max(costs.rerun_rate(row[1]) * LAYER_SECONDS, 0.0),
             )
             continue
-        preceding = ground.before(at)
+        preceding = costs.before(at)
         if (
             preceding
-            and ground.layers[preceding[-1]].keyword == "RUN"
-            and not _only_updates(ground.layers[preceding[-1]])
+            and costs.layers[preceding[-1]].keyword == "RUN"
+            and not _only_updates(costs.layers[preceding[-1]])
         ):
             continue  # its row was seen already
         small = [
             one
             for one in row
-            if ground.seconds(one) < CHEAP_SECONDS and not _installs(ground.layers[one])
+            if costs.seconds(one) < CHEAP_SECONDS and not _installs(costs.layers[one])
         ]
-        if len(small) == len(row) > 1 and all(ground.layers[one].time for one in row):
+        if len(small) == len(row) > 1 and all(costs.layers[one].time for one in row):
             yield Advice(
                 Kind.MERGE,
-                (ground.layers[at].line, ground.layers[row[-1]].last_line),
+                (costs.layers[at].line, costs.layers[row[-1]].last_line),
                 f"merge these {len(row)} RUNs: each is a container and a layer of its own",
-                ground.rerun_rate(at) * LAYER_SECONDS * (len(row) - 1),
+                costs.rerun_rate(at) * LAYER_SECONDS * (len(row) - 1),
             )
 
 
@@ -164,33 +171,33 @@ def _only_updates(layer: Layer) -> bool:
     )
 
 
-def order(ground: Ground) -> Iterator[Advice]:
+def order(costs: WeeklyCosts) -> Iterator[Advice]:
     """What needs nothing of the project, after what changes."""
-    for stage in dict.fromkeys(layer.stage for layer in ground.layers):
-        own = [at for at, layer in enumerate(ground.layers) if layer.stage == stage]
+    for stage in dict.fromkeys(layer.stage for layer in costs.layers):
+        own = [at for at, layer in enumerate(costs.layers) if layer.stage == stage]
         saved, last, volatile = 0.0, 0, set()
         moved: list[int] = []
         paths: set[str] = set()
         for at in own:
-            layer = ground.layers[at]
+            layer = costs.layers[at]
             if layer.keyword != "RUN" or not _apart(layer):
                 continue
-            copied = ground.copies(ground.before(at))
+            copied = costs.copies(costs.before(at))
             if any(mentions(layer.text, one) for one in copied):
                 continue
-            gain = ground.rate({path for one in copied for path in one.files}) * ground.seconds(at)
+            gain = costs.rate({path for one in copied for path in one.files}) * costs.seconds(at)
             if gain:
                 saved, last = saved + gain, layer.last_line
-                volatile |= {one.line for one in copied if ground.rate(one.files)}
+                volatile |= {one.line for one in copied if costs.rate(one.files)}
                 moved.append(at)
                 paths |= {path for one in copied for path in one.files}
         if saved:
             first = min(volatile)
-            path = ground.predictor.typical(paths, ground.commits)
+            path = costs.predictor.typical(paths, costs.commits)
             matters = ("USER", "ARG", "ENV", "SHELL")
-            users = [at for at in own if ground.layers[at].keyword in matters]
-            plain = not any(first <= ground.layers[at].line <= last for at in users)
-            remedy = Remedy(first, tuple(moved), path, ground.rate(paths)) if plain else None
+            users = [at for at in own if costs.layers[at].keyword in matters]
+            plain = not any(first <= costs.layers[at].line <= last for at in users)
+            remedy = Remedy(first, tuple(moved), path, costs.rate(paths)) if plain else None
             yield Advice(
                 Kind.ORDER,
                 (first, last),
@@ -208,29 +215,29 @@ def _apart(layer: Layer) -> bool:
     return bool(kinds) and all(kind in apart for kind in kinds)
 
 
-def volatile_value(ground: Ground) -> Iterator[Advice]:
+def volatile_value(costs: WeeklyCosts) -> Iterator[Advice]:
     """A build argument that is another with every commit, before what does not use it."""
-    for at, layer in enumerate(ground.layers):
+    for at, layer in enumerate(costs.layers):
         if layer.keyword not in ("ARG", "ENV") or not VOLATILE.search(layer.text.split("=")[0]):
             continue
         name = re.split(r"[=\s]", layer.text.strip())[0]
-        follow = ground.after(at)
-        runs = [one for one in follow if ground.layers[one].keyword == "RUN"]
-        idle = [one for one in runs if name not in ground.layers[one].text]
+        follow = costs.after(at)
+        runs = [one for one in follow if costs.layers[one].keyword == "RUN"]
+        idle = [one for one in runs if name not in costs.layers[one].text]
         if idle:
             yield Advice(
                 Kind.ORDER,
-                (layer.line, ground.layers[idle[-1]].last_line),
+                (layer.line, costs.layers[idle[-1]].last_line),
                 f"declare {name} after these RUNs: it is another with every commit, and they are "
                 "carried out again for it",
-                ground.commit_rate * sum(map(ground.seconds, idle)),
+                costs.commit_rate * sum(map(costs.seconds, idle)),
             )
 
 
-def cache_mount(ground: Ground) -> Iterator[Advice]:
+def cache_mount(costs: WeeklyCosts) -> Iterator[Advice]:
     """An install that fetches everything again whenever it is carried out again."""
-    for at in ground.runs():
-        layer = ground.layers[at]
+    for at in costs.runs():
+        layer = costs.layers[at]
         installs = [text for kind, text in commands(layer) if kind in INSTALLS]
         folders = dict.fromkeys(filter(None, map(cache_folder, installs)))
         if not folders or has_cache(layer) or _only_updates(layer):
@@ -242,40 +249,40 @@ def cache_mount(ground: Ground) -> Iterator[Advice]:
             Kind.CACHE_MOUNT,
             (layer.line, layer.last_line),
             f"keep what it fetches between builds: RUN {mounts} ...",
-            ground.rerun_rate(at) * ground.seconds(at) * share,
-            Remedy(layer.line, (at,), _reached_by(ground, at), ground.rerun_rate(at), (), mounts),
+            costs.rerun_rate(at) * costs.seconds(at) * share,
+            Remedy(layer.line, (at,), _reached_by(costs, at), costs.rerun_rate(at), (), mounts),
         )
 
 
-def _reached_by(ground: Ground, at: int) -> str:
+def _reached_by(costs: WeeklyCosts, at: int) -> str:
     """The file whose edit most often has a layer made again; the Dockerfile where none does."""
-    files = files_below(ground.layers, at)
-    return ground.predictor.typical(files, ground.commits) or ground.image.dockerfile
+    files = files_below(costs.layers, at)
+    return costs.predictor.typical(files, costs.commits) or costs.image.dockerfile
 
 
-def lists(ground: Ground) -> Iterator[Advice]:
+def lists(costs: WeeklyCosts) -> Iterator[Advice]:
     """Package lists that stay in a layer of the image."""
-    for at in ground.runs():
-        layer = ground.layers[at]
+    for at in costs.runs():
+        layer = costs.layers[at]
         mounted = any("/var/lib/apt" in flag or "/var/cache/apk" in flag for flag in layer.flags)
         found = [text for _, text in commands(layer) if LEAVES_LISTS.search(text)]
-        if at not in ground.image.chain or not found or mounted or CLEANS.search(layer.text):
+        if at not in costs.image.chain or not found or mounted or CLEANS.search(layer.text):
             continue
         yield Advice(
             Kind.LISTS,
             (layer.line, layer.last_line),
             "leave no package lists in the layer: a cache mount on /var/lib/apt, or `rm -rf "
             "/var/lib/apt/lists/*` in the same RUN (apk: --no-cache)",
-            ground.rerun_rate(at) * ground.export_seconds(LISTS_BYTES),
+            costs.rerun_rate(at) * costs.export_seconds(LISTS_BYTES),
         )
 
 
-def wide(ground: Ground) -> Iterator[Advice]:
+def wide(costs: WeeklyCosts) -> Iterator[Advice]:
     """A copy of a whole folder, with what no build needs."""
-    for at, layer in enumerate(ground.layers):
-        if layer not in ground.copies([at]) or (layer.flags and "--from" in " ".join(layer.flags)):
+    for at, layer in enumerate(costs.layers):
+        if layer not in costs.copies([at]) or (layer.flags and "--from" in " ".join(layer.flags)):
             continue
-        later = " ".join(ground.layers[one].text for one in ground.after(at))
+        later = " ".join(costs.layers[one].text for one in costs.after(at))
         sources = words(layer)[:-1]
         extra = {
             path
@@ -286,14 +293,14 @@ def wide(ground: Ground) -> Iterator[Advice]:
         }
         if not extra:
             continue
-        rate = ground.rate(layer.files) - ground.rate(set(layer.files) - extra)
+        rate = costs.rate(layer.files) - costs.rate(set(layer.files) - extra)
         if any(re.search(r"(?:^|/)\.git/", path) for path in extra):
-            rate = ground.commit_rate - ground.rate(set(layer.files) - extra)
+            rate = costs.commit_rate - costs.rate(set(layer.files) - extra)
         yield Advice(
             Kind.WIDE,
             (layer.line, layer.last_line),
             f"leave out of the context what no step needs, by .dockerignore: {_places(extra)}",
-            rate * ground.cost_from(at),
+            rate * costs.cost_from(at),
         )
 
 
@@ -314,12 +321,12 @@ def _places(paths: set[str]) -> str:
     return names(list(found), 5)
 
 
-def unread(ground: Ground) -> Iterator[Advice]:
+def unread(costs: WeeklyCosts) -> Iterator[Advice]:
     """Files that go into a stage of which nothing reads them."""
-    for at, layer in enumerate(ground.layers):
-        if at in ground.image.chain or layer not in ground.copies([at]):
+    for at, layer in enumerate(costs.layers):
+        if at in costs.image.chain or layer not in costs.copies([at]):
             continue
-        follow = [ground.layers[one] for one in ground.after(at)]
+        follow = [costs.layers[one] for one in costs.after(at)]
         opaque = [
             one
             for one in follow
@@ -328,7 +335,7 @@ def unread(ground: Ground) -> Iterator[Advice]:
         target = words(layer)[-1].rstrip("/") if words(layer) else ""
         taken = [
             " ".join((*one.flags, one.text))
-            for one in ground.layers
+            for one in costs.layers
             if any("from=" in flag for flag in one.flags)
         ]
         named = any(mentions(one.text, layer) for one in follow if one.keyword == "RUN")
@@ -338,7 +345,7 @@ def unread(ground: Ground) -> Iterator[Advice]:
             Kind.UNREAD,
             (layer.line, layer.last_line),
             f"do not copy {names(layer.files)} into this stage: nothing of it reads them",
-            ground.rate(layer.files) * ground.cost_from(at),
+            costs.rate(layer.files) * costs.cost_from(at),
         )
 
 
@@ -353,9 +360,9 @@ def _covers(text: str, target: str) -> bool:
     )
 
 
-def floating(ground: Ground) -> Iterator[Advice]:
+def floating(costs: WeeklyCosts) -> Iterator[Advice]:
     """A base image whose tag moves."""
-    for at, layer in enumerate(ground.layers):
+    for at, layer in enumerate(costs.layers):
         image = layer.image
         tag = image.rsplit("/", 1)[-1].partition(":")[2]
         if not image or layer.ours or "@" in image or tag not in ("", "latest"):
@@ -365,11 +372,11 @@ def floating(ground: Ground) -> Iterator[Advice]:
             (layer.line, layer.last_line),
             f"name a version of {image.partition(':')[0]}: the tag {tag or 'latest'} moves, and "
             "everything is built again when it does",
-            FLOATS_PER_WEEK * ground.cost_from(at),
+            FLOATS_PER_WEEK * costs.cost_from(at),
         )
 
 
-RULES: tuple[Callable[[Ground], Iterator[Advice]], ...] = (
+RULES: tuple[Callable[[WeeklyCosts], Iterator[Advice]], ...] = (
     *(lock_first, split, merge, order, volatile_value),
     *(cache_mount, lists, wide, unread, floating),
 )
@@ -381,7 +388,7 @@ LEAST = 0.05
 
 def advise(image: LayeredImage, commits: Commits, others: Iterable[BuildTime] = ()) -> list[Advice]:
     """Advice for one image, that which saves most first."""
-    ground = Ground(image, commits, others)
-    found = [advice for rule in RULES for advice in rule(ground)]
+    costs = WeeklyCosts(image, commits, others)
+    found = [advice for rule in RULES for advice in rule(costs)]
     worth = [advice for advice in found if advice.saves_seconds_per_week >= LEAST]
     return sorted(worth, key=lambda one: (-one.saves_seconds_per_week, one.lines, one.kind))

@@ -41,14 +41,14 @@ def is_done(world: World, service: Service, container: Container) -> bool:
 
 
 def due(
-    world: World, service: Service, container: Container, anew: Collection[str]
+    world: World, service: Service, container: Container, launched: Collection[str]
 ) -> Iterator[Evidence]:
-    """Why a job that is done is to do its work again; ``anew`` are the services that this plan
+    """Why a job that is done is to do its work again; ``launched`` are the services that this plan
     makes or starts."""
     end, run = ended(world, container), world.runs.get(container.id)
     since = max(run.finished if run else "", end.until if end else "")
     for name in rests_on(world.model, service.name):
-        if name in anew:
+        if name in launched:
             yield Evidence(kind="dependency", name=name, detail="made or started by this plan")
         elif run and any(started > since for started in _started(world, name)):
             yield Evidence(kind="dependency", name=name, detail="made or started since it ended")

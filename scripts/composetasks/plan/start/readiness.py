@@ -20,7 +20,7 @@ from composetasks.facts.plain_text import lines_of
 from composetasks.facts.timestamps import moment
 from composetasks.facts.units import whole
 from composetasks.plan.start.idle import is_idle
-from composetasks.plan.start.telling_line import spoken, telling
+from composetasks.plan.start.telling_line import spoken, telling_line
 
 SETTLE_SECONDS = 1.0
 """How long a container that nothing can be asked of must have run to count as up."""
@@ -166,7 +166,7 @@ def _probe_end(probe: Mapping[str, Any]) -> str:
     only warns of is no reason."""
     lines = [line.strip() for line in map(spoken, lines_of(str(probe.get("Output", ""))))]
     lines = [line for line in lines if line and not line.startswith("warning: ")] or lines
-    at = telling(lines)
+    at = telling_line(lines)
     said = lines[at] if at is not None else next(reversed(lines), "")
     if said.startswith("Health check exceeded timeout"):
         return f"gave no answer in time{said.removeprefix('Health check exceeded timeout')}"

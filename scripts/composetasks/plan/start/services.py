@@ -104,14 +104,14 @@ def plan_services(
     running service that is not ready yet needs no step.
     """
     names, again = tuple(services), frozenset(rerun)
-    anew: frozenset[str] = frozenset()
+    launched: frozenset[str] = frozenset()
     while True:
-        steps = _steps(world, names, _Asked(image_of, again, wait, anew))
+        steps = _steps(world, names, _Asked(image_of, again, wait, launched))
         making = frozenset(started(steps))
-        if making <= anew or not any(_jobs(world, names)):
+        if making <= launched or not any(_jobs(world, names)):
             return ServicePlan(steps)
         # What is started may make a job due, whose own start may make another one due.
-        anew |= making
+        launched |= making
 
 
 def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
@@ -170,28 +170,28 @@ def _stays_as_it_is(world: World, name: str) -> bool:
 
 @frozen
 class _Asked:
-    """What a plan of containers is asked for; ``anew`` are the services that it makes or starts."""
+    """What a plan of containers is asked for; ``launched`` are those that it starts."""
 
     image_of: Mapping[str, str | None]
     rerun: Collection[str]
     wait: bool
-    anew: Collection[str]
+    launched: Collection[str]
 
 
 def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, ...]:
     steps: list[Step] = []
     touched: dict[str, list[str]] = {}
     moved: set[str] = set()
-    anew = set(asked.anew)
+    launched = set(asked.launched)
     for name in services:
         service = world.model.services[name]
         recreated = [one for one in shares_with(service) if one in moved]
-        made = tuple(_service_steps(world, service, replace(asked, anew=anew), recreated))
+        made = tuple(_service_steps(world, service, replace(asked, launched=launched), recreated))
         if any(isinstance(step.operation, RecreateContainer) for step in made):
             moved.add(name)
-        made += tuple(_restarts(world, service, moved, anew, made))
+        made += tuple(_restarts(world, service, moved, launched, made))
         if any(isinstance(step.operation, ContainerStart) for step in made):
-            anew.add(name)
+            launched.add(name)
         if service.provided:
             made = (_run_provider(service),)
         needs = tuple(
@@ -218,7 +218,7 @@ def _service_steps(
             *_provided(world, service),
         )
         if is_done(world, service, container):
-            work = tuple(due(world, service, container, asked.anew))
+            work = tuple(due(world, service, container, asked.launched))
             because += tuple(one for one in work if one.kind == "content")
             again[container.id] = tuple(one for one in work if one.kind != "content")
             # It needs its networks when it runs again, and not before.
@@ -336,7 +336,7 @@ def _restarts(
     world: World,
     service: Service,
     moved: Collection[str],
-    anew: Collection[str],
+    launched: Collection[str],
     own: tuple[Step, ...],
 ) -> Iterator[Step]:
     """The steps that stop and start what runs and can't go on as it is. Compose does so where one
@@ -346,7 +346,7 @@ def _restarts(
     for container in containers_of(world, service.name):
         if container.state != "running" or container.id in known:
             continue
-        cause, reason = _restart_reason(world, service, container, moved, anew)
+        cause, reason = _restart_reason(world, service, container, moved, launched)
         if not cause:
             continue
         because = (Evidence(kind="dependency", name=cause),)
@@ -361,14 +361,14 @@ def _restart_reason(
     service: Service,
     container: Container,
     moved: Collection[str],
-    anew: Collection[str],
+    launched: Collection[str],
 ) -> tuple[str, str]:
     """The service because of which a running container is started again, and why; "" for none."""
     for one in service.depends_on:
         if one.restart and one.service in moved:
             return one.service, f"{one.service}, which it depends on, is recreated"
     for name in namespaces_of(service):
-        if name in anew:
+        if name in launched:
             return name, f"{name}, whose namespaces it shares, is started again"
         own = world.runs.get(container.id)
         others = [world.runs[c.id] for c in containers_of(world, name) if c.id in world.runs]

@@ -56,7 +56,7 @@ def spoken(line: str) -> str:
     return min(reversed(parts), key=rank, default="")
 
 
-def telling(lines: Sequence[str]) -> int | None:
+def telling_line(lines: Sequence[str]) -> int | None:
     """The index of the line that tells why, None where none does."""
     best = min(map(rank, lines), default=len(RANKS))
     if best == len(RANKS):

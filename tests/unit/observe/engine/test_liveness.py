@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, cast
 
-from composetasks.observe.engine.liveness import Pulse
+from composetasks.observe.engine.liveness import LivenessCheck
 
 
 class Engine:
@@ -27,8 +27,8 @@ class Engine:
 
 def test_at_its_end_no_question_is_under_way() -> None:
     engine = Engine()
-    pulse = Pulse(cast(Any, engine), 0.01, lambda: None)
+    liveness = LivenessCheck(cast(Any, engine), 0.01, lambda: None)
     assert engine.asked.wait(60)
     engine.over.set()
-    pulse.end()
+    liveness.end()
     assert engine.answered

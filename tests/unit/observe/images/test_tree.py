@@ -231,7 +231,7 @@ def test_our_own_folder_is_no_input(context: Context) -> None:
     assert not [path for path in before.files if ".composetasks" in path]
 
 
-def test_a_damaged_memory_is_made_anew(context: Context) -> None:
+def test_a_damaged_memory_is_written_again(context: Context) -> None:
     before = context.inputs()
     for place in context.cache.glob("files-*"):
         place.write_bytes(b"\x00damaged")

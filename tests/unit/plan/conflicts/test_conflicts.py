@@ -246,7 +246,7 @@ def test_a_name_that_no_container_is_made_for_is_nobodys_concern() -> None:
     again = model(service("web", config_hash="other"))
     [blocker] = found(seen(again, renamed, stranger)).blockers
     assert blocker.target == "shop-web-1"
-    # Of three, the second is gone: what is made anew is called the fourth.
+    # Of three, the second is gone: what is recreated is called the fourth.
     names = tuple(f"shop-web-{number}" for number in (1, 2, 3))
     web = service("web", container_names=names)
     left = [container("web", 1), container("web", 3)]
@@ -342,7 +342,7 @@ def test_a_name_that_merely_looks_temporary_is_left_alone() -> None:
     assert found(seen(model(one), container("db", name="249662c60a09_db"))) == Findings()
 
 
-# --- left-overs -----------------------------------------------------------------------------
+# --- leftovers ------------------------------------------------------------------------------
 
 
 def test_up_only_says_that_there_are_left_overs() -> None:

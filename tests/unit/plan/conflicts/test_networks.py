@@ -55,7 +55,7 @@ def found(of: World, *names: str, force: bool = False) -> Findings:
     return conflicts(of, names or ("web", "db"), force=force)
 
 
-def test_a_changed_network_is_made_anew() -> None:
+def test_a_changed_network_is_recreated() -> None:
     [step] = found(changed(container("web"), container("db"))).steps
     assert (step.action, step.target, step.key) == (
         Action.REMOVE_NETWORK,

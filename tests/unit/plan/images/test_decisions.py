@@ -286,7 +286,7 @@ def test_a_base_that_only_lost_its_tag_is_tagged_before() -> None:
     assert plan.steps[1].needs == (plan.steps[0].id,)
 
 
-def test_a_base_built_anew_takes_what_stands_on_it_along() -> None:
+def test_a_rebuilt_base_takes_what_stands_on_it_along() -> None:
     plan = plan_images(chain([LOWER, UPPER]), ["lower", "upper"], no_cache=True)
     assert [step.service for step in plan.steps] == ["lower", "upper"]
     assert plan.steps[1].needs == (plan.steps[0].id,)

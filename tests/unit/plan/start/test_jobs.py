@@ -83,7 +83,7 @@ def test_nothing_is_due_where_nothing_changed() -> None:
     assert steps(of()) == []
 
 
-def test_work_is_due_when_what_it_rests_on_is_started_anew() -> None:
+def test_work_is_due_when_what_it_rests_on_is_started_again() -> None:
     again = {**RUNS, "id-db-1": Run(at(9))}
     [step] = steps(of(runs=again))
     assert (step.action, step.service) == (Action.START_CONTAINER, "job")
@@ -124,7 +124,7 @@ def test_work_is_due_when_what_it_mounts_has_changed() -> None:
     assert step.reason == "./sql, which it mounts, may have changed"
 
 
-def test_an_inline_config_that_changed_makes_the_job_anew() -> None:
+def test_an_inline_config_that_changed_recreates_the_job() -> None:
     job = service("job", inline={"/etc/it": "new"})
     seen = world(
         model(job, service("web", depends_on=[Dependency("job", AFTER)])),

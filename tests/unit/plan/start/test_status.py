@@ -34,7 +34,7 @@ def test_the_replica_that_does_not_run_speaks_for_its_service() -> None:
         (CreateContainer(), {}),
     ],
 )
-def test_stale_is_what_a_start_would_make_anew(
+def test_stale_is_what_a_start_would_recreate(
     operation: Operation, stale: dict[str, list[str]]
 ) -> None:
     step = Step(operation, "target", "why", service="web", services=("web", "job"))

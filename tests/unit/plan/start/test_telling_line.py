@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from composetasks.facts.plain_text import lines_of
-from composetasks.plan.start.telling_line import spoken, telling
+from composetasks.plan.start.telling_line import spoken, telling_line
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_lines_end_at_a_line_feed_alone() -> None:
 
 def test_the_reason_is_found_behind_colours() -> None:
     lines = [spoken(one) for one in ("ok", "\x1b[1;31mERROR\x1b[0m no luck", "bye")]
-    assert telling(lines) == 1
+    assert telling_line(lines) == 1
