@@ -22,10 +22,14 @@ TABLE = Path("/proc/self/mountinfo")
 none, and nothing is known."""
 LOOK = ("stat", "-f", "--")
 """A look that no cache of the kernel answers."""
-REMOTE = re.compile(
-    r"9p|afs|autofs|beegfs|ceph|cifs|coda|fuse(blk)?(\..*)?|gfs2|gpfs|lustre|nfs4?|ocfs2|"
-    r"prl_fs|smb3|smbfs|vboxsf|virtiofs|vmhgfs"
+REMOTE = frozenset(
+    re.findall(
+        r"\S+",
+        "9p afs autofs beegfs ceph cifs coda fuse fuseblk gfs2 gpfs lustre nfs nfs4 ocfs2 prl_fs"
+        " smb3 smbfs vboxsf virtiofs vmhgfs",
+    )
 )
+"""Their types; FUSE's may have the name of its program behind a dot."""
 ESCAPED = re.compile(r"\\([0-7]{3})")
 MOST_LINKS = 40
 
@@ -150,6 +154,6 @@ def _remote() -> Mapping[str, str]:
         mount, _, source = line.partition(" - ")
         kind = source.partition(" ")[0]
         point = mount.split(" ")[4]
-        if REMOTE.fullmatch(kind) and point != "/":
+        if kind.partition(".")[0] in REMOTE and point != "/":
             found[ESCAPED.sub(lambda one: chr(int(one[1], 8)), point)] = kind
     return found

@@ -27,6 +27,9 @@ from composetasks.run.signals import EngineSilent, Terminated, ended_politely
 from composetasks.store.folder import Folder, hand_over
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
+GARBAGE = 50_000
+"""So many more objects are made before Python looks for those that nothing leads to: by its own
+700 it looks eighty times while the modules of a start are loaded, and finds next to nothing."""
 SILENT_GRACE_SECONDS = 3.0
 """How long a program may take to end whose engine does not answer."""
 
@@ -45,6 +48,7 @@ def run_verb(
     options: Callable[[], Options],
 ) -> None:
     """Run a verb; raises Invoke's Exit where it does not end with 0."""
+    gc.set_threshold(GARBAGE)
     from composetasks.verbs.session import Session
 
     _open_what_is_closed()

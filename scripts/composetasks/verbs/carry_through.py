@@ -8,23 +8,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.tools import Tools
 from composetasks.facts import (
     NO_SUBNET,
     Action,
     Consent,
     ContainerStart,
     ExitCode,
-    Link,
     Plan,
     World,
 )
 from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
-from composetasks.store.run_record import RunRecord
 from composetasks.verbs import remember
-from composetasks.verbs.consent import agreed, somebody_is_there
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
@@ -32,6 +28,8 @@ if TYPE_CHECKING:
 
     from composetasks.apply.deploy.stack import Stack
     from composetasks.apply.images.bake import Definitions
+    from composetasks.apply.tools import Tools
+    from composetasks.facts import Link
 
 LONG_SECONDS = 5.0
 """A start that took longer says what its time was spent on."""
@@ -119,6 +117,8 @@ def _consent(session: Session, plan: Plan) -> None:
     asked = [step for step in plan.steps if step.consent not in given]
     if not asked:
         return
+    from composetasks.verbs.consent import agreed, somebody_is_there
+
     flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
     if flag == "--yes" and somebody_is_there():
         question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
@@ -136,6 +136,8 @@ def _consent(session: Session, plan: Plan) -> None:
 
 
 def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools]) -> None:
+    from composetasks.store.run_record import RunRecord
+
     session.run_folder = session.kept.new_run(session.verb)
     session.reporter.record_in(RunRecord(session.run_folder), plan)
     made_now = remember.remember_configurations(session, plan, world)
@@ -171,6 +173,7 @@ def _tools(
     definitions: Future[Definitions] | None,
     stack: Stack | None,
 ) -> Tools:
+    from composetasks.apply.tools import Tools
     from composetasks.observe.images.build_inputs import digest_of
     from composetasks.observe.start.listening import Listening
 

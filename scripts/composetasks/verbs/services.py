@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from composetasks.apply.start.probe import Seen, Waited, judged
 from composetasks.facts import Container, Engine, Model, Service, ServiceStatus, World
 from composetasks.observe.engine.inventory import inspect_containers
 from composetasks.observe.start.jobs import observe_runs
-from composetasks.observe.start.listening import Listening
 from composetasks.plan.start.jobs import is_done, looks_like_job
-from composetasks.plan.start.readiness import Phase, expected
 from composetasks.plan.start.services import containers_of
 from composetasks.plan.start.status import check_warnings, waited_for, worst
 from composetasks.report.service_documents import service_document
@@ -101,6 +98,10 @@ def _problem(
 ) -> str:
     """Why a start would not call a container up, where its state does not say it; "" for nothing.
     What listens is looked at where a start would insist on it."""
+    from composetasks.apply.start.probe import Seen, Waited, judged
+    from composetasks.observe.start.listening import Listening
+    from composetasks.plan.start.readiness import Phase, expected
+
     of = expected(model, service.name, session.settings.ready.get(service.name, ""))
     if of.ready != "listening":
         of = replace(of, ports=())

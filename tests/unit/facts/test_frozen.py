@@ -60,3 +60,19 @@ def test_a_method_of_the_class_itself_stays() -> None:
             return self.name
 
     assert repr(Named("kafka")) == "kafka"
+
+
+@pytest.mark.parametrize("arguments", [(), (1, (), {}, "", 5)])
+@pytest.mark.parametrize("times", ["first", "second"])
+def test_what_no_value_is_made_of_is_refused_like_the_standard_librarys(
+    times: str, arguments: tuple[Any, ...]
+) -> None:
+    said = []
+    for decorator in (frozen, dataclass(frozen=True)):
+        kind = classes(decorator)[1]
+        if times == "second":
+            kind(1)
+        with pytest.raises(TypeError) as refused:
+            kind(*arguments)
+        said.append(str(refused.value).split("__init__")[-1])
+    assert said[0] == said[1]
