@@ -21,7 +21,7 @@ services:
   web:
     build: {context: .}
     image: web:1
-    ports: ["${WEB_PORT:-8080}:80"]
+    ports: ["${WEB_PORT:-8080}:80", "${WEB_BIND:-9000}:90"]
 """
 SCRIPT = "#!/bin/sh\ndocker compose down -v\nsleep 30\nPASSWORD=hunter22 ./seed.sh\n"
 WEB = {"Id": "sha256:web", "RepoTags": ["web:1"], "Created": 1, "Size": 2}
@@ -115,7 +115,7 @@ def test_what_was_written_works(shop: Project) -> None:
     assert "choose one" in checked.out + checked.err
     shop.write(".env", "DB_PASSWORD=of-my-own\nWEB_PORT=none\n").chmod(0o600)
     assert "WEB_PORT" in inv.inv("env", "--check").out
-    shop.write(".env", "DB_PASSWORD=of-my-own\n").chmod(0o600)
+    shop.write(".env", "DB_PASSWORD=of-my-own\nWEB_BIND=127.0.0.1:9000\n").chmod(0o600)
     assert inv.inv("env", "--check").code == 0
     plan = inv.inv("up", "--plan")
     assert plan.code == 0, plan.err

@@ -116,9 +116,31 @@ def test_a_missing_env_file_is_the_fault_of_its_service_in_composes_words(tmp_pa
     assert refused.code != 0
     assert load(folder).faults == {"web": refused.stderr.strip()}
     assert load(folder).faults == load(folder).faults
+    assert load(folder).cures == {}
+    (folder / "missing.env.example").write_text("A=\n")
+    cure = f"`cp {folder}/missing.env.example {folder}/missing.env`, and correct what it says"
+    assert load(folder).cures == {"web": cure}
     (folder / "missing.env").write_text("A=1\n")
     assert load(folder).faults == {}
     assert load(folder).services["web"].config["environment"] == {"A": "1"}
+
+
+def test_variables_that_are_not_set_are_one_warning(tmp_path: Path) -> None:
+    compose = tmp_path / "compose.yaml"
+    compose.write_text("services: {web: {image: i, environment: {X: $A, Y: $B, Z: $A}}}\n")
+    assert load(tmp_path).warnings == ("2 variables are not set, and blank: A, B",)
+    (tmp_path / ".env").write_text("B=1\n")
+    [words] = load(tmp_path).warnings
+    assert words == 'The "A" variable is not set. Defaulting to a blank string.'
+
+
+def test_a_variable_that_is_required_is_named_with_the_file_that_it_belongs_in(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: 'i:${TAG:?choose}'}}\n")
+    with pytest.raises(TaskFailure) as raised:
+        load(tmp_path)
+    assert raised.value.hint == "add TAG=... to .env"
 
 
 def test_a_number_of_replicas_that_nobody_can_run_is_a_fault_and_is_not_counted_through(

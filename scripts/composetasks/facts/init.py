@@ -13,7 +13,9 @@ from composetasks.facts.frozen import frozen
 class ModelVariable:
     """A variable that the compose files interpolate, or that ``.env`` sets: ``default`` is that of
     the compose files, ``value`` that of ``.env`` ("" for none), ``comment`` what stands above it
-    there; ``required`` that Compose refuses the model without it, with ``message``."""
+    there; ``required`` that Compose refuses the model without it, with ``message``; ``formed``
+    that it is used where Compose has a form of its own, in which a number is only one of the
+    things that may stand: a published port (``127.0.0.1:80``), a user, a size, an image's tag."""
 
     name: str
     default: str = ""
@@ -21,6 +23,7 @@ class ModelVariable:
     required: bool = False
     message: str = ""
     secret: bool = False
+    formed: bool = False
     comment: tuple[str, ...] = ()
 
 

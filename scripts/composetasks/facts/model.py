@@ -154,10 +154,10 @@ class Model:
     comes first). ``directory`` is Compose's project directory, ``files`` its compose files.
     ``inactive`` are services that only a profile would start (without their ``env_file``'s
     variables and their hashes). ``faults`` tells what keeps Compose from starting a service, in
-    its words; ``content_files`` are the files of configs and secrets, by kind and key;
-    ``separator`` divides the parts of names. ``secret_files`` and
-    ``secret_variables`` are where the contents of its ``secrets:`` come from; ``literal_secrets``
-    says that its own text holds more."""
+    its words, and ``cures`` what to do about some of them; ``content_files`` are the files of
+    configs and secrets, by kind and key; ``separator`` divides the parts of names.
+    ``secret_files`` and ``secret_variables`` are where the contents of its ``secrets:`` come from;
+    ``literal_secrets`` says that its own text holds more."""
 
     project: str
     directory: Path
@@ -168,6 +168,7 @@ class Model:
     instance: str | None = None
     inactive: Mapping[str, Service] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
+    cures: Mapping[str, str] = field(default_factory=dict)
     separator: str = "-"
     warnings: tuple[str, ...] = ()
     content_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

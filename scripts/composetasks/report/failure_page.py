@@ -86,12 +86,11 @@ def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[Line]:
         return
     yield Line(f"  health check  {clean(found['check'])}", "bold")
     for probe in found["probes"]:
-        lines = map(parts_of, lines_of(probe["output"]))
-        said = [parts[-1].strip() for parts in lines if parts] or ["(no output)"]
         when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
-        yield Line(f"    {when}  {said[0]}")
+        yield Line(f"    {when}  {clean(probe['telling']) or '(no output)'}")
         if whole:
-            yield from (Line(f"      {line}") for line in said[1:])
+            said = (parts_of(line) for line in lines_of(probe["output"]))
+            yield from (Line(f"      {parts[-1].strip()}") for parts in said if parts)
 
 
 def _log(found: Mapping[str, Any], count: int, whole: bool) -> Iterator[Line]:

@@ -37,7 +37,8 @@ def failure(**changes: Any) -> TaskFailure:
                 "time": "2026-01-01T10:00:00.000000Z",
                 "seconds": 0.1,
                 "exit_code": 2,
-                "output": "no response\nsecond line",
+                "output": "asking\nno response\nsecond line",
+                "telling": "no response",
             }
         ],
         "telling": "FATAL: no space left",

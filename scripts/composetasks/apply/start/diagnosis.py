@@ -19,7 +19,7 @@ from composetasks.observe.start.container_evidence import (
     evidence,
 )
 from composetasks.plan.start.causes import Case, cause, health_command
-from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes
+from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, probe_line
 from composetasks.plan.start.telling_line import spoken, telling_line
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe_data
@@ -106,11 +106,13 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
 
 def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     began, ended = moment(str(probe.get("Start", ""))), moment(str(probe.get("End", "")))
+    output = str(probe.get("Output", "")).rstrip()
     return {
         "time": began.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "seconds": round(max(0.0, (ended - began).total_seconds()), 3),
         "exit_code": probe.get("ExitCode"),
-        "output": str(probe.get("Output", "")).rstrip(),
+        "output": output,
+        "telling": probe_line(output),
     }
 
 

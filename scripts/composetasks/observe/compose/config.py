@@ -31,7 +31,7 @@ SKELETON = ("--no-env-resolution", "--no-consistency")
 UNRESOLVED = ("--no-interpolate", "--no-consistency")
 """The same for Compose 2, which reads every ``env_file`` unless nothing is interpolated."""
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
-UNSET = "variable is not set. Defaulting to a blank string."
+UNSET = re.compile(r'The "(.+)" variable is not set\. Defaulting to a blank string\.')
 
 
 @frozen
@@ -108,9 +108,9 @@ def ask(
             "inline": inline_contents(config, from_environment(compose, config), key),
             "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
             "faults": faults,
+            "cures": {name: cure for name in faults if (cure := _cure(compose, faults[name]))},
             "separator": "_" if _compatible(compose) else "-",
-            # They come in any order, and repeated.
-            "warnings": sorted({_warning(line) for line in said.splitlines() if line.strip()}),
+            "warnings": _warnings(said.splitlines()),
         }
 
 
@@ -185,7 +185,7 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
         "the Compose model is invalid",
         code=ExitCode.INVALID,
         detail="\n".join(told),
-        hint=_cure(compose, told[0], unset=any(UNSET in line for line in told))
+        hint=_cure(compose, told[0], unset=UNSET.search("\n".join(told)) is not None)
         or "`docker compose config -q` shows the same; correct the file it names",
     )
 
@@ -193,8 +193,21 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
 def _told(stderr: str) -> list[str]:
     """What Compose printed, its warnings last, each once and without its logger's decoration."""
     lines = [line for line in stderr.splitlines() if line.strip()]
-    warnings = {_warning(line) for line in lines if _is_warning(line)}
-    return [*(line for line in lines if not _is_warning(line)), *sorted(warnings)]
+    return [
+        *(line for line in lines if not _is_warning(line)),
+        *_warnings(line for line in lines if _is_warning(line)),
+    ]
+
+
+def _warnings(lines: Iterable[str]) -> list[str]:
+    """Compose's warnings, which come in any order, and repeated: each once, and one for all
+    variables that are not set, of which a project whose `.env` is missing has dozens."""
+    warnings = sorted({_warning(line) for line in lines if line.strip()})
+    unset = [found[1] for one in warnings if (found := UNSET.fullmatch(one))]
+    if len(unset) <= 1:
+        return warnings
+    others = [one for one in warnings if not UNSET.fullmatch(one)]
+    return [*others, f"{len(unset)} variables are not set, and blank: {', '.join(unset)}"]
 
 
 def _is_warning(line: str) -> bool:
@@ -213,15 +226,16 @@ def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
                 f"{undefined[2]} is inactive: COMPOSE_PROFILES={profiles[0]} brings its profile in"
             )
     missing = re.match(r"env file (.+) not found: ", refusal)
+    required = re.search(r"required variable (\w+) is missing", refusal)
     if missing:
         path = Path(missing[1])
-    elif "required variable" in refusal or unset:
+    elif required or unset:
         path = compose.folder / ".env"
     else:
         return ""
     example = example_of(path)
     if example is None:
-        return ""
+        return f"add {required[1]}=... to .env" if required else ""
     if os.path.exists(path):
         return f"{example.name} says what {path.name} may hold"
     return f"`cp {example} {path}`, and correct what it says"

@@ -86,6 +86,7 @@ def _model(answer: dict[str, Any], files: tuple[Path, ...]) -> Model:
             for name, section in sorted(answer["inactive"].items())
         },
         faults={**dict(_too_many(config)), **answer["faults"]},
+        cures=answer["cures"],
         warnings=tuple(answer["warnings"]),
         content_files={
             kind: {

@@ -79,8 +79,8 @@ def remember(
 
 def _read(compose: Compose) -> Mapping[Path, bool] | None:
     """Every file that Compose reads for an answer, or would read if it were there, and whether it
-    is a compose file; None where that can't be told, as of a pipe, which says something else each
-    time."""
+    is a compose file, and the places of examples of what is not there; None where that can't be
+    told, as of a pipe, which says something else each time."""
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     if not files:
         return None
@@ -88,7 +88,11 @@ def _read(compose: Compose) -> Mapping[Path, bool] | None:
     looked_for = sources.looked_for(compose.folder, compose.files, compose.environment)
     if read is None:
         return None
-    found = dict.fromkeys(looked_for, True) | dict(read)
+    missing = [
+        one for one, is_compose in read.items() if not is_compose and not project_files.exists(one)
+    ]
+    examples = [one for path in missing for one in sources.examples_of(path)]
+    found = dict.fromkeys(examples, False) | dict.fromkeys(looked_for, True) | dict(read)
     there = filter(project_files.exists, found)
     return found if all(os.path.isfile(path) or os.path.isdir(path) for path in there) else None
 

@@ -107,12 +107,17 @@ def env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
     return [folder / ".env"]
 
 
-def example_of(path: Path) -> Path | None:
-    """The file beside a file of variables that shows what it may hold; None where there is none."""
+def examples_of(path: Path) -> list[Path]:
+    """The places beside a file of variables where projects show what it may hold."""
     names = [form.format(path.name) for form in EXAMPLES]
     names += EXAMPLES_OF_ENV if path.name == ".env" else ()
-    found = (path.with_name(name) for name in names)
-    return next((one for one in found if project_files.exists(one) and os.path.isfile(one)), None)
+    return [path.with_name(name) for name in names]
+
+
+def example_of(path: Path) -> Path | None:
+    """The file beside a file of variables that shows what it may hold; None where there is none."""
+    found = (one for one in examples_of(path) if project_files.exists(one) and os.path.isfile(one))
+    return next(found, None)
 
 
 def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:

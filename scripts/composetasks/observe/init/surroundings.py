@@ -26,6 +26,8 @@ COMMENTED_OUT = re.compile(r"\s*#[#\s]*(?:export\s+)?[A-Za-z_]\w*=")
 LARGEST = 200_000
 """Bytes above which a file is no script that somebody wrote."""
 OF_COMPOSE = "COMPOSE_"
+FREE = ("environment", "command", "entrypoint", "labels")
+"""The sections of a service whose text is the program's own affair, and has no form for Compose."""
 ASKING_SECONDS = 10.0
 
 
@@ -105,8 +107,15 @@ def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable
             required=name in demanded,
             message=demanded.get(name, ""),
             secret=secret_name(name),
+            formed=any(place.partition(".")[0] not in FREE for place in _uses(usage, name)),
             comment=tuple(_comment(given.lines, given.set[name].line)) if given else (),
         )
+
+
+def _uses(usage: Usage, name: str) -> Iterator[str]:
+    """Where the services use a variable: ``environment.NAME``, or the section's key."""
+    for names in usage.services.values():
+        yield from names.get(name, ())
 
 
 def _place(environment: Environment, name: str) -> tuple[str, int]:

@@ -17,6 +17,7 @@ HEAD = f"""{MARK}
 TRUTHS = ("true", "false")
 ANY_TEXT = re.compile(r"VERSION|TAG|IMAGE|NAME|_ID$|^ID$|PHONE|ZIP", re.IGNORECASE)
 """Names whose values are text even where one is a number."""
+NUMBERS_AND_TRUTHS = ("int", "float", "bool", "port")
 GUESSES = (("int",), ("float",), ("url",))
 PLAIN = re.compile(r"[\w@%+=:,./-]*")
 """A value that needs no quotes in a dotenv file."""
@@ -29,20 +30,21 @@ def guessed(variable: ModelVariable) -> tuple[str, ...]:
     values = [value for value in (variable.default, variable.value) if value]
     if not values or ANY_TEXT.search(variable.name):
         return ()
-    for kind in _candidates(variable.name, values):
+    for kind in _candidates(variable, values):
         if not any(value_fault(kind, value) for value in values):
             return kind
     return ()
 
 
-def _candidates(name: str, values: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _candidates(variable: ModelVariable, values: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if all(value.lower() in TRUTHS for value in values):
         yield ("bool",)
-    if name.upper().endswith("PORT"):
+    if variable.name.upper().endswith("PORT"):
         yield ("port",)
     if all(value.startswith(("./", "../")) for value in values):
         yield ("path",)
-    yield from GUESSES
+    if not variable.formed:
+        yield from GUESSES
 
 
 def specification(variables: Iterable[ModelVariable]) -> str:
@@ -65,9 +67,9 @@ def entry(variable: ModelVariable) -> str:
 
 
 def _example(variable: ModelVariable, kind: Sequence[str]) -> str:
-    """What the compose files say; of what only `.env` says a number or a truth, which is nobody's
-    secret."""
-    shown = kind and kind[0] in ("int", "float", "bool", "port")
+    """What the compose files say; of what only `.env` says a number or a truth, and Compose's own
+    settings, which are nobody's secret."""
+    shown = (kind and kind[0] in NUMBERS_AND_TRUTHS) or variable.name.startswith("COMPOSE_")
     value = variable.default or (variable.value if shown else "")
     # A reference to another variable, or what needs quotes that not both programs read alike.
     return value if PLAIN.fullmatch(value) else ""

@@ -19,8 +19,11 @@ def model_faults(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
                 kind="model",
                 target=name,
                 message=f"{name}: {model.faults[name]}",
-                hint="correct the compose file, or create the file it names (`required: false` "
-                "lets an env_file be missing)",
+                hint=model.cures.get(
+                    name,
+                    "correct the compose file, or create the file it names (`required: false` "
+                    "lets an env_file be missing)",
+                ),
                 code=ExitCode.INVALID,
                 service=name,
             )

@@ -161,13 +161,18 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
     return Readiness(Phase.WAITING, message, kind, again=HEALTH_SECONDS)
 
 
-def _probe_end(probe: Mapping[str, Any]) -> str:
-    """How a failed probe ended: its code, and the line that tells why, or the last one. What it
-    only warns of is no reason."""
-    lines = [line.strip() for line in map(spoken, lines_of(str(probe.get("Output", ""))))]
+def probe_line(output: str) -> str:
+    """The line of a failed probe's output that tells why, or the last one; "" where it said
+    nothing. What it only warns of is no reason."""
+    lines = [line.strip() for line in map(spoken, lines_of(output))]
     lines = [line for line in lines if line and not line.startswith("warning: ")] or lines
     at = telling_line(lines)
-    said = lines[at] if at is not None else next(reversed(lines), "")
+    return lines[at] if at is not None else next((line for line in reversed(lines) if line), "")
+
+
+def _probe_end(probe: Mapping[str, Any]) -> str:
+    """How a failed probe ended: its code, and the line that tells why."""
+    said = probe_line(str(probe.get("Output", "")))
     if said.startswith("Health check exceeded timeout"):
         return f"gave no answer in time{said.removeprefix('Health check exceeded timeout')}"
     return f"exited with code {probe.get('ExitCode')}{said and ': '}{said}"

@@ -132,6 +132,21 @@ def test_a_type_is_guessed_where_the_values_leave_no_doubt(
     assert " ".join(guessed(ModelVariable(name, default, value))) == kind
 
 
+@pytest.mark.parametrize(
+    ("name", "default", "kind"),
+    [
+        ("WEB_BIND", "9000", ""),
+        ("UID", "1000", ""),
+        ("WEB_PORT", "80", "port"),
+        ("RO", "true", "bool"),
+    ],
+)
+def test_a_number_where_compose_has_a_form_of_its_own_leaves_doubt(
+    name: str, default: str, kind: str
+) -> None:
+    assert " ".join(guessed(ModelVariable(name, default, formed=True))) == kind
+
+
 def test_a_specification_shows_no_value_that_only_env_has_but_numbers_and_truths() -> None:
     text = specification(
         [
@@ -144,6 +159,11 @@ def test_a_specification_shows_no_value_that_only_env_has_but_numbers_and_truths
     assert "db.internal" not in text
     assert "# From the wiki.\n# type: secret\nAPI_TOKEN=\n" in text
     assert "# type: int\nWORKERS=4\n" in text
+
+
+def test_composes_own_settings_are_shown_as_env_has_them() -> None:
+    text = specification([ModelVariable("COMPOSE_FILE", value="compose.yaml:dev.yaml")])
+    assert "\nCOMPOSE_FILE=compose.yaml:dev.yaml\n" in text
 
 
 def test_an_example_that_is_there_keeps_its_words() -> None:

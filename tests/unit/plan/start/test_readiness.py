@@ -18,6 +18,7 @@ from composetasks.plan.start.readiness import (
     expected,
     heard,
     judge,
+    probe_line,
 )
 from tests.unit.worlds import model, service
 
@@ -250,3 +251,20 @@ def test_a_start_waits_as_long_as_the_engine_does(
     check: dict[str, Any] | None, seconds: float
 ) -> None:
     assert allowance({"Config": {"Healthcheck": check}}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        (
+            "asking\ncurl: (7) Failed to connect: Connection refused\n",
+            "curl: (7) Failed to connect: Connection refused",
+        ),
+        ("  % Total\n\r  0\rcurl: (22) error: 503\nbye\n", "curl: (22) error: 503"),
+        ("one\ntwo\n\n", "two"),
+        ("warning: it is slow\nno answer\n", "no answer"),
+        ("", ""),
+    ],
+)
+def test_of_a_probe_the_line_counts_that_tells_why(output: str, line: str) -> None:
+    assert probe_line(output) == line
