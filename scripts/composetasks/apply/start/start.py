@@ -35,9 +35,9 @@ from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_s
 from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlines
 from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools
-from composetasks.facts import Action, Event, Role, Step, World, role
-from composetasks.facts.engine import PROJECT, SERVICE
+from composetasks.facts import Action, Event, Step, World
 from composetasks.facts.jobs import Ended, namespaces_of, sortable
+from composetasks.observe.start.replicas import replicas
 from composetasks.observe.start.watch import Watch
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.failure import NotUp, TaskFailure
@@ -254,24 +254,16 @@ class Start:
     # --- looking ----------------------------------------------------------------------------
 
     def _find_containers(self) -> None:
-        label = f"{PROJECT}={self.model.project}"
-        found = self.client.containers(all=True, filters={"label": [label]})
-        now: dict[str, dict[str, str]] = {}
-        stand: dict[str, list[str]] = {}
-        for one in found:
-            labels = one.get("Labels") or {}
-            if role(labels) is Role.REPLICA and one["Id"] not in self.copies:
-                service = labels[SERVICE]
-                now.setdefault(service, {})[one["Id"]] = min(one["Names"], key=len).lstrip("/")
-                stand.setdefault(service, []).append(str(one["State"]))
+        now = replicas(self.client, self.model.project, self.copies)
         self.others = {
-            name: min(states, key=lambda state: state == "running")
-            for name, states in stand.items()
+            name: min((one.state for one in of.values()), key=lambda state: state == "running")
+            for name, of in now.items()
             if name not in self.services
         }
         for name, progress in self.services.items():
             # One that had a container and has none was robbed of it: it is looked at once more.
-            progress.containers = now.get(name) or progress.containers
+            own = {key: one.name for key, one in now.get(name, {}).items()}
+            progress.containers = own or progress.containers
 
     def _look(self, changed: set[str] | None) -> Iterator[Event]:
         """Inspect the containers that something happened to (None: all), and those that nothing
