@@ -20,9 +20,10 @@ def _engine_address() -> str:
 
 class EngineProxy:
     """Passes everything on to the engine, until :meth:`cut`; a context manager. ``refused`` is set
-    once a connection was; ``requests`` are those that came, as method and path."""
+    once a connection was; ``requests`` are those that came, as method and path, and ``turns`` how
+    many of them waited for each other's answers, which take ``seconds`` longer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float = 0.0) -> None:
         self.address = f"unix://{path}"
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -35,6 +36,9 @@ class EngineProxy:
         self._flowing.set()
         self._silent: re.Pattern[bytes] | None = None
         self.requests: list[str] = []
+        self.turns = 0
+        self._turn: dict[socket.socket, int] = {}
+        self._seconds = seconds
         self._ended = threading.Event()
 
     def __enter__(self) -> EngineProxy:
@@ -98,6 +102,10 @@ class EngineProxy:
             while data := source.recv(65536):
                 if request := REQUEST.match(data):
                     self.requests.append(request[0].decode())
+                    self._turn[source] = self.turns + 1
+                elif asked := self._turn.pop(sink, 0):
+                    self._ended.wait(self._seconds)
+                    self.turns = max(self.turns, asked)
                 self._flowing.wait()
                 if self._silent and self._silent.match(data):
                     self.asked.set()

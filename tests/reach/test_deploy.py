@@ -3,13 +3,16 @@ stack as it was."""
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +94,14 @@ def revisions(manager: Manager, stack: str) -> list[str]:
     return sorted(one.rpartition("-")[2] for one in listed)
 
 
+def recorded(manager: Manager, stack: str, number: int) -> dict[str, Any]:
+    """What is kept of a deployment, for all who deploy."""
+    shown = ("--format", "{{json .Spec.Data}}")
+    data = json.loads(manager.docker("config", "inspect", *shown, f"{stack}_revision-{number}"))
+    record: dict[str, Any] = json.loads(base64.b64decode(data))
+    return record
+
+
 def planned(ran: Ran) -> list[str]:
     assert ran.code in (0, 10), ran.err
     return [step["id"] for step in ran.document["steps"]]
@@ -107,8 +118,15 @@ def test_each_change_reaches_the_one_service_that_it_is_of(shop: Project, manage
         "run-check-job:answers",
     ]
 
+    assert shop.inv("deploy", "--plan", "--exit-code").code == 10
     first = shop.inv("deploy")
     assert first.code == 0, first.err
+    record = recorded(manager, name, 1)
+    assert record["who"].endswith(f"@{socket.gethostname()}")
+    assert set(record["file"]["services"]) == {"api", "prepare", "web"}
+    assert set(record["versions"]) == {"composetasks", "engine"}
+    others = shop.inv("deploy", "--rollback", "9").err
+    assert f"1 of {record['when']} by {record['who']}" in others
     assert "prepare  1 complete" in first.out
     assert "first page" in manager.docker("service", "logs", "--raw", f"{name}_web")
     specs = manager.specs(name)
@@ -126,6 +144,7 @@ def test_each_change_reaches_the_one_service_that_it_is_of(shop: Project, manage
     changes: list[tuple[str, Callable[[], object], str]] = [
         ("web", lambda: edit(shop, 'BROKEN: "no"', 'BROKEN: "no", MORE: "1"'), "environment.MORE"),
         ("web", lambda: edit(shop, "content: one", "content: two"), "configs./conf.source"),
+        ("web", lambda: shop.write("key", "another long secret\n"), "secrets./run/secrets/key"),
         ("web", lambda: shop.write("page", "second page\n"), "image"),
         ("api", lambda: edit(shop, "restart: always", "restart: on-failure"), "restart_policy"),
     ]
@@ -135,15 +154,16 @@ def test_each_change_reaches_the_one_service_that_it_is_of(shop: Project, manage
         after = manager.versions(name)
         assert done.code == 0, done.err
         assert told in done.err
+        assert "long secret" not in done.err + done.out
         assert [one for one in after if after[one] != before[one]] == [changed]
         before = after
     assert "second page" in manager.docker("service", "logs", "--raw", f"{name}_web")
-    # Five deployments, of which the settings keep three, and what those name.
-    assert revisions(manager, name) == ["3", "4", "5"]
+    # Six deployments, of which the settings keep three, and what those name.
+    assert revisions(manager, name) == ["4", "5", "6"]
     shop.write("invoke.yaml", SETTINGS.replace("keep: 3", "keep: 1"))
     edit(shop, 'MORE: "1"', 'MORE: "2"')
     assert shop.inv("deploy", "--no-verify").code == 0
-    assert revisions(manager, name) == ["6"]
+    assert revisions(manager, name) == ["7"]
     contents = ("config", "ls", "-q", "--filter", "label=composetasks.deploy.content")
     assert len(manager.docker(*contents).split()) == 1
     assert shop.inv("deploy", "--rollback").code == 2

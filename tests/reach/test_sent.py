@@ -66,6 +66,8 @@ def test_what_is_only_here_is_sent_and_then_what_changed(
     refused = project.inv("up")
     assert refused.code == 6
     assert "`stack.remote.mounts: send`" in refused.err
+    for name in ("code", "app.conf", "token", "page"):
+        assert f"{project.folder}/{name}, which its containers need" in refused.err
     assert not engine.has(project.folder)
 
     project.write("invoke.yaml", SETTINGS)

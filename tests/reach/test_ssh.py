@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 from tests.engine import busybox
@@ -122,6 +123,21 @@ def test_a_connection_that_is_gone_is_opened_again(project: Project, host: SshHo
     assert len(host.clients()) == 1
 
 
+def test_a_context_leads_there_too(project: Project, host: SshHost) -> None:
+    stack(project)
+    project.environment["DOCKER_CONFIG"] = str(project.folder / "docker")
+    far = ("--docker", f"host={project.environment.pop('DOCKER_HOST')}")
+    argv = ["docker", "context", "create", "elsewhere", *far]
+    subprocess.run(argv, env=project.environment, check=True, capture_output=True)
+
+    started = project.inv("up", DOCKER_CONTEXT="elsewhere")
+    [web] = project.inv("status", "--json", DOCKER_HOST="ssh://far").document["services"]
+
+    assert started.code == 0, started.err
+    assert web["state"] == "running"
+    assert len(host.clients()) == 1
+
+
 def test_ssh_says_why_it_does_not_get_there(project: Project) -> None:
     stack(project)
 
@@ -186,6 +202,8 @@ def test_a_mount_that_is_only_here_is_refused(project: Project, engine: OwnEngin
     assert f"{project.folder}/conf" in refused.err
     assert f"{project.folder}/conf/app.conf" in refused.err
     assert "ssh://far" in refused.err
+    for way in ("`stack.remote.mounts: send`", "build it into the image", "`develop.watch`"):
+        assert way in refused.err
     assert not engine.has(project.folder / "conf")
     assert alone.code == 0, alone.err
 
