@@ -88,6 +88,15 @@ def test_a_service_that_a_profile_brought_in_is_shown_without_it_while_it_runs(
     assert (down.code, len(down.document["steps"])) == (0, 2)
 
 
+def test_what_no_active_profile_starts_is_neither_missing_nor_stale(shop: Project) -> None:
+    profiled = COMPOSE.replace("db: {", "db: {profiles: [all], ").replace(", depends_on: [db]", "")
+    shop.write("compose.yaml", profiled + "  idle: {image: 'db:1', profiles: [all]}\n")
+    services = {one["name"]: one for one in shop.inv("status", "--json").document["services"]}
+    assert list(services) == ["job", "web", "db"]
+    assert (services["db"]["health"], services["db"]["stale"]) == ("healthy", False)
+    assert services["job"]["stale"]
+
+
 def test_a_start_without_an_active_service_names_the_profiles(shop: Project) -> None:
     shop.write("compose.yaml", COMPOSE.replace("{", "{profiles: [all], "))
     ran = shop.inv("up")
