@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from functools import cached_property
 
 from composetasks.facts.frozen import frozen
 from composetasks.facts.references import DIGEST_TAG, divided, plain
@@ -133,7 +134,7 @@ class Container:
         """A label of Compose; "" where Compose did not make this container."""
         return "" if self.role is Role.STRANGER else self.labels.get(f"{COMPOSE}{name}", "")
 
-    @property
+    @cached_property
     def role(self) -> Role:
         return Role.STRANGER if self.copied else role(self.labels)
 

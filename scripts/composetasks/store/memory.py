@@ -27,10 +27,8 @@ UNEXPECTED = (OSError, ValueError, LookupError, TypeError, AttributeError, Arith
 def recall(place: Path, understand: Callable[[Any], T]) -> T | None:
     """What :func:`keep` kept, as ``understand`` reads it; None where that does not work out."""
     try:
-        head, _, body = files.read(place, own=True).partition(b"\n")
-        if head != _checksum(body):
-            return None
-        return understand(json.loads(body))
+        text = _body(files.read(place, own=True))
+        return None if text is None else understand(json.loads(text))
     except (*UNEXPECTED, RecursionError):
         return None
 
@@ -94,5 +92,12 @@ def _packed(value: Any) -> bytes:
     return _checksum(body) + b"\n" + body
 
 
-def _checksum(body: bytes) -> bytes:
+def _body(data: bytes) -> str | None:
+    """The JSON of a file, None where its checksum is another; copied once, since it may be long."""
+    start = data.index(b"\n") + 1
+    body = memoryview(data)[start:]
+    return str(body, "ascii") if data[: start - 1] == _checksum(body) else None
+
+
+def _checksum(body: bytes | memoryview) -> bytes:
     return b"composetasks memory %08x" % zlib.crc32(body)

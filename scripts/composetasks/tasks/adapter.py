@@ -55,12 +55,24 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
     write_bytecode()
     for owner, name, method in (
         (invoke_program, "complete", _complete),
+        (ParseMachine, "__init__", _without_copies(ParseMachine.__init__)),
         (ParseMachine, "handle", _with_words(ParseMachine.handle)),
         (ParseMachine, "error", _usage_error),
         (Executor, "execute", _checked(Executor.execute, refuse)),
         (Executor, "dedupe", _without_repeats),
     ):
         setattr(owner, name, method)
+
+
+def _without_copies(init: Callable[..., None]) -> Callable[..., None]:
+    """A parser's beginning without its copies of all tasks' flags: those of a task that is named
+    are copied when its name is read."""
+
+    def begin(machine: Any, initial: Any, contexts: Any, ignore_unknown: bool) -> None:
+        init(machine, initial, {}, ignore_unknown)
+        machine.contexts = contexts
+
+    return begin
 
 
 def _with_words(handle: Callable[[Any, str], None]) -> Callable[[Any, str], None]:

@@ -3,6 +3,7 @@ runs it where every failure finds its exit code."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -49,11 +50,16 @@ class VerbTask(Task[Any]):
     arguments more than once (Invoke uses their help up)."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        texts = dict(self.help)
+        texts = self.help
+        self.help = dict(texts)
         try:
             return list(super().get_arguments(ignore_unknown_help))
         finally:
             self.help = texts
+
+    def __deepcopy__(self, memo: object) -> VerbTask:
+        """A collection copies its tasks; what they are made of is never written to."""
+        return copy.copy(self)
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         opts: dict[str, Any] = super().arg_opts(name, default, taken_names)
