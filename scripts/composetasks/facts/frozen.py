@@ -34,7 +34,9 @@ else:
 def __init__(self: Any, *values: Any, **named: Any) -> None:
     """Give the class the ``__init__`` that a dataclass below it has, and make the value by that."""
     kind: Any = type(self)
-    below: Any = dataclass(eq=False, repr=False)(type(kind.__name__, (kind,), {}))
+    # Without a docstring of its own, dataclasses would make one of the signature.
+    below: Any = type(kind.__name__, (kind,), {"__doc__": kind.__doc__ or "A value."})
+    below = dataclass(eq=False, repr=False)(below)
     kind.__init__ = below.__init__
     kind.__init__(self, *values, **named)
 

@@ -304,7 +304,7 @@ class Reader:
             size += length
         files.sort()
         subfolders.sort()
-        return _Folder(joined(listed), _as_text(files), _as_text(subfolders), size)
+        return _Folder(joined(listed), _files_text(files), _subfolders_text(subfolders), size)
 
     def _text(self, path: str, row: Row) -> str:
         _, mode, size, mtime, ctime, _, _ = row
@@ -338,11 +338,14 @@ def _known(old: _Folder) -> dict[Row, str]:
 # --- lists as texts -------------------------------------------------------------------------
 
 
-def _as_text(entries: Sequence[tuple[str, str] | Subfolder]) -> str:
-    """Entries one after the other, what may hold the separator (the target of a link) quoted."""
+def _files_text(files: Sequence[tuple[str, str]]) -> str:
+    """Files one after the other, what may hold the separator (the target of a link) quoted."""
+    return SEPARATOR.join([part for name, text in files for part in (name, _quoted(text))])
+
+
+def _subfolders_text(subfolders: Sequence[Subfolder]) -> str:
     return SEPARATOR.join(
-        SEPARATOR.join((name, _quoted(text), *(IGNORED[one is True] for one in ignored)))
-        for name, text, *ignored in entries
+        [part for name, text, ignored in subfolders for part in (name, text, IGNORED[ignored])]
     )
 
 
