@@ -18,6 +18,10 @@ from tests.project import Project
 
 PAGE_BYTES = 4096
 STORE_BYTES = 48_000_000
+STATE = (
+    "services: {one: {image: ct-test/busybox, init: true, volumes: ['data:/d'], "
+    "command: [sh, -c, 'echo x > /d/x; sleep 1000']}}\nvolumes: {data: {}}\n"
+)
 ONE = "services: {one: {image: ct-test/busybox, init: true, command: [sleep, '1000']}}\n"
 
 
@@ -50,13 +54,23 @@ def filled_up(record: Path) -> None:
 def test_in_the_run_folder_from_the_beginning(project: Project, kept: Path) -> None:
     project.compose(WAITED_FOR)
     filling = fill(kept)
-    failed(project.inv("up"), 1, "the disk is full")
-    assert containers(project) == []
-    filling.unlink()
-    with under_way(project, "up"):
+    with under_way(project, "up", TMPDIR=str(project.folder)) as run:
         wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
         make_ready(project)
-    heals(project)
+    assert run.ran.code == 0, run.ran.err
+    assert f"the disk is full: {kept}; this run is kept in" in run.ran.err
+    assert list(project.folder.glob("composetasks-*/runs/*-up/timeline.json"))
+    assert list(kept.glob("runs/*")) == []
+    assert project.inv("down", TMPDIR=str(project.folder)).code == 0
+    assert containers(project) == []
+    filling.unlink()
+
+
+def test_what_state_is_replaced_with_needs_room(project: Project, kept: Path) -> None:
+    project.compose(STATE)
+    assert project.inv("up").code == 0
+    fill(kept)
+    failed(project.inv("reset-state", "--yes"), 1, "the disk is full")
 
 
 def test_in_the_run_folder_in_the_middle_of_a_start(project: Project, kept: Path) -> None:
@@ -71,7 +85,8 @@ def test_in_the_run_folder_in_the_middle_of_a_start(project: Project, kept: Path
         filled_up(next(kept.glob("runs/*-up/events.jsonl")))
         filling = fill(kept)
         make_ready(project)
-    failed(run.ran, 1, "the disk is full")
+    assert run.ran.code == 0, run.ran.err
+    assert "nothing more of this run is kept" in run.ran.err
     filling.unlink()
     heals(project)
 

@@ -17,6 +17,7 @@ from composetasks.facts.program import typed
 from composetasks.report import documents
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
+from composetasks.run.outside_failures import FULL
 
 if TYPE_CHECKING:
     from composetasks.facts import Event, Link, Plan, WatchRule
@@ -70,8 +71,18 @@ class Reporter:
         if event.kind == "step-done":
             self._done.add(event.step)
         if self._record is not None:
-            self._record.event(documents.event_document(event))
+            self._keep(self._record, event)
         self._show(event)
+
+    def _keep(self, record: RunRecord, event: Event) -> None:
+        """Keep an event; what is under way does not end for a disk that has filled up."""
+        try:
+            record.event(documents.event_document(event))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._record = None
+            self.note(f"the disk is full: {record.folder}; nothing more of this run is kept")
 
     def _show(self, event: Event) -> None:
         self.page.event(event)

@@ -21,6 +21,8 @@ from composetasks.store import files
 
 OWN_FOLDER = ".composetasks"
 KEPT_RUNS = 20
+ROOM = 65_536
+"""Bytes that a run needs for its record."""
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 JOURNAL = "replacing.json"
 """What state is being replaced, there from before the first change to after the last one."""
@@ -62,9 +64,15 @@ class Folder:
                 raise closed(path)
 
     def new_run(self, verb: str) -> Path:
-        """A new run folder, named by time and verb; the oldest beyond KEPT_RUNS go."""
+        """A new run folder, named by time and verb; the oldest beyond KEPT_RUNS go. Raises OSError
+        where the disk has no room for what a run leaves."""
         run = self.runs / f"{self._stamp()}-{verb}"
         run.mkdir(parents=True, mode=0o700)
+        try:
+            os.unlink(files.draft(run / "room", bytes(ROOM)))
+        except OSError:
+            run.rmdir()
+            raise
         for old in sorted(self.runs.iterdir())[:-KEPT_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return run
@@ -80,6 +88,14 @@ class Folder:
         return moment.strftime(STAMP)
 
 
+def temporary() -> Folder:
+    """A new folder among the temporary files, for a run whose project's disk is full."""
+    root = Path(tempfile.mkdtemp(prefix="composetasks-"))
+    found = Folder(root, root / "cache")
+    found.make()
+    return found
+
+
 def elsewhere(project: Path) -> Folder:
     """The folder for a project that may only be read: among the user's caches, the same each time,
     or, where that can't be written to either, a new temporary one."""
@@ -90,9 +106,7 @@ def elsewhere(project: Path) -> Folder:
         found = Folder(root, root / "cache")
         found.make()
     except TaskFailure:
-        root = Path(tempfile.mkdtemp(prefix="composetasks-"))
-        found = Folder(root, root / "cache")
-        found.make()
+        found = temporary()
     return found
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import (
@@ -20,6 +21,8 @@ from composetasks.facts import (
 from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
+from composetasks.run.outside_failures import FULL
+from composetasks.store.folder import temporary
 from composetasks.verbs import remember
 from composetasks.verbs.session import Session
 
@@ -138,7 +141,7 @@ def _consent(session: Session, plan: Plan) -> None:
 def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools]) -> None:
     from composetasks.store.run_record import RunRecord
 
-    session.run_folder = session.kept.new_run(session.verb)
+    session.run_folder = _run_folder(session)
     session.reporter.record_in(RunRecord(session.run_folder), plan)
     made_now = remember.remember_configurations(session, plan, world)
     starts = any(isinstance(step.operation, ContainerStart) for step in plan.steps)
@@ -157,6 +160,19 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
         raise
     if made_now:
         remember.learn_labels(session, made_now, world.model)
+
+
+def _run_folder(session: Session) -> Path:
+    """The run's own folder. What only changes the engine needs no room beside the project: where
+    there is none, what it leaves is kept among the temporary files."""
+    try:
+        return session.kept.new_run(session.verb)
+    except OSError as error:
+        if error.errno not in FULL or session.project.keeping:
+            raise
+        place = temporary().new_run(session.verb)
+        session.reporter.note(f"the disk is full: {session.kept.root}; this run is kept in {place}")
+        return place
 
 
 def _sign(session: Session, world: World) -> None:

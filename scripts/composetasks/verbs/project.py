@@ -66,7 +66,7 @@ class Project:
                 else:
                     self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
             except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
-                if self.changing:
+                if self.changing and self.keeping:
                     raise
             return kept
         from composetasks.verbs.instance import check_name
