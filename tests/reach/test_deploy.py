@@ -246,6 +246,13 @@ def test_a_way_back_that_fails_too_is_told(shop: Project, manager: Manager) -> N
 
 
 def test_a_first_deployment_that_fails_leaves_nothing(shop: Project, manager: Manager) -> None:
+    dockerfile = (shop.folder / "Dockerfile").read_text()
+    shop.write("Dockerfile", f"{dockerfile}RUN false\n")
+    unbuilt = shop.inv("deploy")
+    assert unbuilt.code == 7
+    assert manager.specs(shop.name) == {}
+
+    shop.write("Dockerfile", dockerfile)
     edit(shop, f'[sh, -c, "{LOOP}"]', '[sh, -c, "exit 3"]')
     edit(shop, "restart: always", 'restart: "no"')
 
@@ -343,13 +350,15 @@ def test_what_swarm_has_no_word_for_is_refused_and_nothing_is_made(
     refused = shop.inv("deploy")
     shop.write("swarm.yaml", "services: {api: {ports: !reset null, volumes: !reset null}}\n")
     shop.write("invoke.yaml", SETTINGS.replace("keep: 3", "keep: 3, files: [swarm.yaml]"))
-    overridden = shop.inv("deploy", "--plan")
+    overridden = shop.inv("deploy", "--plan", INVOKE_STACK_DEPLOY_NAME="other")
 
     assert refused.code == 6
     assert "publishes 80 on 127.0.0.1 alone" in refused.err
     assert "/page (bind)" in refused.err
     assert manager.specs(shop.name) == {}
     assert overridden.code == 0, overridden.err
+    assert "other_api" in overridden.out
+    assert f"{shop.name}_api" not in overridden.out
 
 
 def test_the_stack_plans_without_a_blocker(manager: Manager, tmp_path: Path) -> None:

@@ -69,6 +69,13 @@ def test_images_reach_all_nodes_by_their_digests(
     again = shop.inv("deploy", "--plan", "--exit-code")
     shop.write("page", "two\n")
     edited = shop.inv("deploy")
+    # What is not built here comes by the digest that the registry names, too.
+    pages = f"{registry}/shop/pages:1"
+    for action in (("tag", busybox.TAG, pages), ("push", "--quiet", pages)):
+        subprocess.run(["docker", *action], env=shop.environment, check=True)
+    every = f'command: [sh, -c, "{LOOP}"], deploy: {{mode: global}}'
+    shop.compose(f"{COMPOSE}  pages: {{image: '{pages}', {every}}}\n")
+    named = shop.inv("deploy")
 
     assert worker.code == 5
     assert "no manager of a swarm" in worker.err
@@ -82,6 +89,9 @@ def test_images_reach_all_nodes_by_their_digests(
     assert {one["node"] for one in tasks["agent"]} == {"node-1", "node-2", "node-3"}
     assert again.code == 0, again.out
     assert edited.code == 0, edited.err
+    assert named.code == 0, named.err
+    assert "ct-nodes_pages: 3 of 3 tasks" in named.err
+    assert set(manager.specs("ct-nodes")) == {"agent", "pages", "web"}
     for spec in manager.specs("ct-nodes").values():
         image = spec["TaskTemplate"]["ContainerSpec"]["Image"]
         assert image.startswith(f"{registry}/shop/")

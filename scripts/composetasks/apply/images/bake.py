@@ -88,10 +88,12 @@ class Bake:
         if self.shared is not None:
             # Inline is all that an engine without containerd's image store can export.
             target["cache-to"] = [*(target.get("cache-to") or ()), "type=inline"]
-            if self.service.name in self.shared.caches:
+            # Not beside a cache that the compose file names: of two that both know a step BuildKit
+            # takes either, and an inline one has no result of stages that are only copied from
+            # (measured with 28.5: in 6 builds of 8 the stage ran again).
+            if self.service.name in self.shared.caches and not target.get("cache-from"):
                 reference = self.shared.caches[self.service.name]
-                mine = f"type=registry,ref={reference}"
-                target["cache-from"] = [*(target.get("cache-from") or ()), mine]
+                target["cache-from"] = [f"type=registry,ref={reference}"]
         if self.no_cache:
             target["no-cache"] = True
         return {"target": {"image": _escaped(target)}}

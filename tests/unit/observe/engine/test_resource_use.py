@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from composetasks.observe.engine.resource_use import cpu, memory
+from composetasks.observe.engine.resource_use import Once, cpu, memory
 
 
 def sample(second: float, used: float, **more: Any) -> dict[str, Any]:
@@ -71,3 +72,22 @@ def test_a_share_that_is_not_known_is_none(
     before: dict[str, Any] | None, after: dict[str, Any]
 ) -> None:
     assert cpu(before, after) is None
+
+
+class Together:
+    """An engine that answers none before it was asked about all of them."""
+
+    def __init__(self, count: int) -> None:
+        self._all = threading.Barrier(count)
+
+    def stats(self, key: str, **asked: Any) -> dict[str, Any]:
+        self._all.wait(20)
+        return {"memory_stats": {"usage": int(key)}, "pids_stats": {"current": 1}}
+
+
+def test_all_containers_are_asked_about_side_by_side() -> None:
+    engine: Any = Together(3)
+
+    figures = Once(engine, ("1", "2", "3")).figures()
+
+    assert {key: one.memory for key, one in figures.items()} == {"1": 1, "2": 2, "3": 3}
