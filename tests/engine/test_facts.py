@@ -42,7 +42,9 @@ def compose(project: Project) -> None:
         service = {
             "image": "ct-test/busybox",
             "init": True,
-            "command": ["httpd", "-f", "-p", "8080", "-h", "/facts"] if serves else ["sleep", "99"],
+            "command": ["httpd", "-f", "-p", "8080", "-h", "/facts"]
+            if serves
+            else ["sleep", "1000"],
             "stop_grace_period": "0s",
             "volumes": ["./facts:/facts:ro"],
             "ports": ["127.0.0.1::8080"] if serves else [],

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine import busybox
 from tests.engine.engine_proxy import EngineProxy
+from tests.engine.stacks import wait_until
 from tests.project import Project
 
 
@@ -31,4 +32,12 @@ def test_what_is_asked_does_not_grow_with_the_services(
 
     figures = [one for one in proxy.requests if one.endswith("/stats")]
     assert len(figures) == count, figures
-    assert all(one["cpu_percent"] is not None for one in ran.document["services"])
+    # On a busy machine a figure may be late, and is left out then.
+    known: set[str] = set()
+
+    def all_are_known() -> bool:
+        services = project.inv("status", "--json").document["services"]
+        known.update(one["name"] for one in services if one["cpu_percent"] is not None)
+        return len(known) == count
+
+    wait_until(all_are_known)

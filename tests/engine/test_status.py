@@ -58,10 +58,18 @@ def test_what_containers_take_is_what_they_do(shop: Project) -> None:
     services = status(shop)
     assert (services["off"]["state"], services["off"]["wanted"]) == ("missing", 0)
     assert "off      scaled to 0" in shop.inv("status").out
-    assert services["busy"]["cpu_percent"] > 1
-    assert services["web"]["cpu_percent"] < services["busy"]["cpu_percent"]
-    wait_until(lambda: status(shop)["holds"]["memory_bytes"] > 40_000_000)
-    assert 0 < services["web"]["memory_bytes"] < 10_000_000
+
+    def are_as_they_do() -> bool:
+        # On a busy machine a figure may be late, and is left out then.
+        now = status(shop)
+        cpu = {name: now[name]["cpu_percent"] for name in ("busy", "web")}
+        memory = {name: now[name]["memory_bytes"] for name in ("holds", "web")}
+        if None in (*cpu.values(), *memory.values()):
+            return False
+        few, many = memory["web"], memory["holds"]
+        return bool(cpu["busy"] > max(1, cpu["web"]) and 0 < few < 10_000_000 and many > 40_000_000)
+
+    wait_until(are_as_they_do)
 
 
 def test_what_does_not_run_takes_nothing_that_is_known(shop: Project) -> None:
