@@ -74,6 +74,10 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
     finally:
         if first:
             ignore_signals()
+            # KeyboardInterrupt that leaves an ``exec`` of text (a dataclass that is being made) is
+            # noted as nobody's: Python would end by SIGINT, whatever the exit code. The next
+            # ``exec`` forgets that (run_eval_code_obj in pythonrun.c).
+            exec("")  # noqa: S102
         else:
             for number, previous in before.items():
                 signal.signal(number, previous)

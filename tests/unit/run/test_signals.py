@@ -54,6 +54,17 @@ interrupt()
     assert err.rstrip().endswith("KeyboardInterrupt")
 
 
+def test_one_while_text_is_compiled_changes_no_exit_code() -> None:
+    code, out, err = run("""
+try:
+    with ended_politely(lambda: None):
+        exec("interrupt()")
+except KeyboardInterrupt:
+    print("told")
+""")
+    assert (code, out, err) == (0, "told\n", "")
+
+
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_hang_up_that_is_ignored_stays_so(ignored: bool) -> None:
     code, out, _ = run(f"""
