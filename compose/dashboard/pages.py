@@ -55,7 +55,7 @@ class Pages:
 
     def before(self) -> None:
         """The reader turns to the page before."""
-        self._turn(self.starts[:-1])
+        self._turn(self.starts[:-1] or [None])
 
     def _turn(self, starts: list[Row | None]) -> None:
         self.starts, self._complete, self._growing = starts, None, None

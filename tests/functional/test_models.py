@@ -203,8 +203,15 @@ def test_every_variable_of_a_text_with_several_is_found(tmp_path: Path) -> None:
     assert set(usage.services["web"]) == {"IMAGE", "TAG", "FLAVOUR", "DEFAULT_FLAVOUR"}
 
 
-def test_a_model_refused_with_variables_unset_names_the_example_of_them(tmp_path: Path) -> None:
-    (tmp_path / "compose.yaml").write_text("services: {a: {image: a, volumes: ['$UPLOADS:/data']}}")
+@pytest.mark.parametrize(
+    "refused_for",
+    ["volumes: ['$UPLOADS:/data']", "volumes: ['$UPLOADS:/data'], hostname: $NAME_OF_IT"],
+    ids=["one", "two"],
+)
+def test_a_model_refused_with_variables_unset_names_the_example_of_them(
+    tmp_path: Path, refused_for: str
+) -> None:
+    (tmp_path / "compose.yaml").write_text(f"services: {{a: {{image: a, {refused_for}}}}}")
     with pytest.raises(TaskFailure) as refused:
         load(tmp_path)
     assert "docker compose config -q" in refused.value.hint

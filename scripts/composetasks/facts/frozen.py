@@ -33,12 +33,12 @@ else:
 
 def __init__(self: Any, *values: Any, **named: Any) -> None:
     """Give the class the ``__init__`` that a dataclass below it has, and make the value by that."""
-    kind: Any = type(self)
+    kind: Any = next(one for one in type(self).__mro__ if one.__dict__.get("__init__") is __init__)
     # Without a docstring of its own, dataclasses would make one of the signature.
     below: Any = type(kind.__name__, (kind,), {"__doc__": kind.__doc__ or "A value."})
     below = dataclass(eq=False, repr=False)(below)
     kind.__init__ = below.__init__
-    kind.__init__(self, *values, **named)
+    below.__init__(self, *values, **named)
 
 
 def _compared(self: Any) -> tuple[Any, ...]:

@@ -62,6 +62,15 @@ def test_a_method_of_the_class_itself_stays() -> None:
     assert repr(Named("kafka")) == "kafka"
 
 
+@pytest.mark.parametrize("decorator", [frozen, dataclass(frozen=True)])
+def test_a_class_below_may_make_its_values_in_its_own_way(decorator: Callable[[type], Any]) -> None:
+    class Http(classes(decorator)[0]):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(80)
+
+    assert [Http().number for _ in range(2)] == [80, 80]
+
+
 @pytest.mark.parametrize("arguments", [(), (1, (), {}, "", 5)])
 @pytest.mark.parametrize("times", ["first", "second"])
 def test_what_no_value_is_made_of_is_refused_like_the_standard_librarys(

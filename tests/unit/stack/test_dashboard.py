@@ -377,8 +377,9 @@ def test_a_page_whose_posts_are_rare_grows_until_it_is_complete_and_stays_meanwh
     drawn = [at.drawn(find) for _ in range(2)]
     assert [(ids_of(page), page.last) for page in drawn][-1] == (["p0.2"], None)
     assert (at.number, drawn[-1].found, at.is_growing(drawn[-1])) == (2, None, False)
-    at.before()
-    assert (at.number, ids_of(at.drawn(find))) == (1, ["p0.8"])
+    for _ in range(2):
+        at.before()
+        assert (at.number, ids_of(at.drawn(find))) == (1, ["p0.8"])
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 20])

@@ -181,11 +181,12 @@ def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, s
 def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
     """The failure for a model that Compose refuses: its refusal first, its warnings after."""
     told = _told(error.stderr) or [str(error)]
+    unset = any(UNSET.fullmatch(_warning(line)) for line in error.stderr.splitlines())
     return TaskFailure(
         "the Compose model is invalid",
         code=ExitCode.INVALID,
         detail="\n".join(told),
-        hint=_cure(compose, told[0], unset=UNSET.search("\n".join(told)) is not None)
+        hint=_cure(compose, told[0], unset=unset)
         or "`docker compose config -q` shows the same; correct the file it names",
     )
 

@@ -19,12 +19,27 @@ ANY_TEXT = re.compile(r"VERSION|TAG|IMAGE|NAME|_ID$|^ID$|PHONE|ZIP", re.IGNORECA
 """Names whose values are text even where one is a number."""
 NUMBERS_AND_TRUTHS = ("int", "float", "bool", "port")
 GUESSES = (("int",), ("float",), ("url",))
+OF_COMPOSE = {
+    f"COMPOSE_{name}"
+    for name in (
+        *("ANSI", "BAKE", "COMPATIBILITY", "CONVERT_WINDOWS_PATHS", "DISABLE_ENV_FILE"),
+        *("ENV_FILES", "EXPERIMENTAL", "FILE", "HTTP_TIMEOUT", "IGNORE_ORPHANS", "MENU"),
+        *("PARALLEL_LIMIT", "PATH_SEPARATOR", "PROFILES", "PROGRESS", "PROJECT_NAME"),
+        *("REMOVE_ORPHANS", "STATUS_STDOUT"),
+    )
+}
+"""Compose's own settings, which are nobody's secret; others have its prefix too."""
 PLAIN = re.compile(r"[\w@%+=:,./-]*")
 """A value that needs no quotes in a dotenv file."""
 
 
 def guessed(variable: ModelVariable) -> tuple[str, ...]:
     """The type that a variable's values leave no doubt of, none where they do."""
+    kind = _looks_like(variable)
+    return () if variable.formed and kind in GUESSES else kind
+
+
+def _looks_like(variable: ModelVariable) -> tuple[str, ...]:
     if variable.secret:
         return ("secret",)
     values = [value for value in (variable.default, variable.value) if value]
@@ -43,8 +58,7 @@ def _candidates(variable: ModelVariable, values: Sequence[str]) -> Iterator[tupl
         yield ("port",)
     if all(value.startswith(("./", "../")) for value in values):
         yield ("path",)
-    if not variable.formed:
-        yield from GUESSES
+    yield from GUESSES
 
 
 def specification(variables: Iterable[ModelVariable]) -> str:
@@ -62,14 +76,15 @@ def entry(variable: ModelVariable) -> str:
         lines.append(f"# type: {' '.join(kind)}")
     if variable.required:
         lines.append("# required")
-    lines.append(f"{variable.name}={_example(variable, kind)}")
+    lines.append(f"{variable.name}={_example(variable)}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _example(variable: ModelVariable, kind: Sequence[str]) -> str:
+def _example(variable: ModelVariable) -> str:
     """What the compose files say; of what only `.env` says a number or a truth, and Compose's own
-    settings, which are nobody's secret."""
-    shown = (kind and kind[0] in NUMBERS_AND_TRUTHS) or variable.name.startswith("COMPOSE_")
+    settings."""
+    kind = _looks_like(variable)
+    shown = (kind and kind[0] in NUMBERS_AND_TRUTHS) or variable.name in OF_COMPOSE
     value = variable.default or (variable.value if shown else "")
     # A reference to another variable, or what needs quotes that not both programs read alike.
     return value if PLAIN.fullmatch(value) else ""

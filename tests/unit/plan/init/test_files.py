@@ -153,8 +153,13 @@ def test_a_specification_shows_no_value_that_only_env_has_but_numbers_and_truths
             ModelVariable("API_TOKEN", value="t0psecret", secret=True, comment=("From the wiki.",)),
             ModelVariable("HOST", value="db.internal"),
             ModelVariable("WORKERS", value="4"),
+            ModelVariable("REPLICAS", value="3", formed=True),
+            ModelVariable("COMPOSE_DB_PASSWORD", value="hunter22x", secret=True),
+            ModelVariable("COMPOSE_HOST", value="db.internal"),
         ]
     )
+    assert "hunter22x" not in text
+    assert "\n\nREPLICAS=3\n" in text
     assert "t0psecret" not in text
     assert "db.internal" not in text
     assert "# From the wiki.\n# type: secret\nAPI_TOKEN=\n" in text
