@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.faults.runs import failed, heals, under_way
 from tests.faults.test_engine_lost import BUILT, WAITED_FOR, containers, make_ready
 from tests.project import Project
 
+ROOT = Path(__file__).parents[2]
 PAGE_BYTES = 4096
 STORE_BYTES = 48_000_000
 STATE = (
@@ -51,19 +53,84 @@ def filled_up(record: Path) -> None:
         stream.write(" " * (-record.stat().st_size % PAGE_BYTES))
 
 
-def test_in_the_run_folder_from_the_beginning(project: Project, kept: Path) -> None:
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used before"])
+def test_in_the_run_folder_from_the_beginning(
+    project: Project, kept: Path, tmp_path: Path, used: bool
+) -> None:
+    project.environment["XDG_CACHE_HOME"] = str(tmp_path)
     project.compose(WAITED_FOR)
+    if used:
+        assert project.inv("status").code == 0
     filling = fill(kept)
-    with under_way(project, "up", TMPDIR=str(project.folder)) as run:
+    with under_way(project, "up") as run:
         wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
         make_ready(project)
     assert run.ran.code == 0, run.ran.err
-    assert f"the disk is full: {kept}; this run is kept in" in run.ran.err
-    assert list(project.folder.glob("composetasks-*/runs/*-up/timeline.json"))
+    assert run.ran.err.count(f"the disk is full: {kept}; this run is kept in") == 1
+    assert list(tmp_path.glob("composetasks/*/runs/*-up/timeline.json"))
     assert list(kept.glob("runs/*")) == []
-    assert project.inv("down", TMPDIR=str(project.folder)).code == 0
+    assert project.inv("down").code == 0
     assert containers(project) == []
+    [place] = (tmp_path / "composetasks").iterdir()
+    assert len(list((place / "runs").iterdir())) == 2
     filling.unlink()
+    with under_way(project, "up"):
+        wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
+        make_ready(project)
+    heals(project)
+
+
+def on_a_full_machine(
+    project: Project, memory: str, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the program where one disk, a full one, holds the project, the caches and all temporary
+    files; ``memory`` is what /dev/shm is mounted with."""
+    script = f"""
+        mount -t tmpfs -o size=2m full /media
+        cp -a . /media
+        mount --rbind / /mnt
+        for place in /tmp /var/tmp "$PWD"; do mkdir -p "$place"; mount --bind /media "$place"; done
+        for place in "{sys.prefix}" "{ROOT}"; do
+            mkdir -p "$place"
+            mount --bind "/mnt$place" "$place"
+        done
+        mount {memory} /dev/shm
+        cat /dev/zero >/media/filling || true
+        cd "$PWD"
+        exec "$@"
+    """
+    engine = project.environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    places = {
+        "XDG_CACHE_HOME": str(project.folder / "caches"),
+        "DOCKER_HOST": engine.replace("unix://", "unix:///mnt"),
+    }
+    return subprocess.run(
+        ["unshare", "-m", "sh", "-euc", script, "sh", *project.program, *words],
+        cwd=project.folder,
+        env={**project.environment, **places},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used before"])
+def test_of_the_whole_machine(project: Project, used: bool) -> None:
+    project.compose(ONE)
+    if used:
+        assert project.inv("status").code == 0
+    for word, running in (("up", 1), ("down", 0)):
+        ran = on_a_full_machine(project, "-t tmpfs memory", word)
+        assert ran.returncode == 0, ran.stderr
+        assert "this run is kept in /dev/shm/composetasks-" in ran.stderr
+        assert len(containers(project)) == running
+
+
+def test_of_the_whole_machine_and_its_memory(project: Project) -> None:
+    project.compose(ONE)
+    ran = on_a_full_machine(project, "--bind /media", "up")
+    assert ran.returncode == 1, ran.stderr
+    assert ran.stderr.splitlines()[-4].startswith("error: the disk is full"), ran.stderr
+    assert containers(project) == []
 
 
 def test_what_state_is_replaced_with_needs_room(project: Project, kept: Path) -> None:

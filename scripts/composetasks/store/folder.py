@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shlex
 import shutil
-import tempfile
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ OWN_FOLDER = ".composetasks"
 KEPT_RUNS = 20
 ROOM = 65_536
 """Bytes that a run needs for its record."""
+EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - only in folders of our own there
+"""Where there may be room when there is none for the user's own; the last is in memory."""
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 JOURNAL = "replacing.json"
 """What state is being replaced, there from before the first change to after the last one."""
@@ -69,13 +72,17 @@ class Folder:
         run = self.runs / f"{self._stamp()}-{verb}"
         run.mkdir(parents=True, mode=0o700)
         try:
-            os.unlink(files.draft(run / "room", bytes(ROOM)))
+            self.check_room()
         except OSError:
             run.rmdir()
             raise
         for old in sorted(self.runs.iterdir())[:-KEPT_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return run
+
+    def check_room(self) -> None:
+        """Raises OSError where the disk has no room for what a run leaves."""
+        os.unlink(files.draft(self.runs / "room", bytes(ROOM)))
 
     def _stamp(self) -> str:
         """The time, or just after that of the last run where the clock has been set back since:
@@ -88,26 +95,41 @@ class Folder:
         return moment.strftime(STAMP)
 
 
-def temporary() -> Folder:
-    """A new folder among the temporary files, for a run whose project's disk is full."""
-    root = Path(tempfile.mkdtemp(prefix="composetasks-"))
-    found = Folder(root, root / "cache")
-    found.make()
-    return found
-
-
-def elsewhere(project: Path) -> Folder:
-    """The folder for a project that may only be read: among the user's caches, the same each time,
-    or, where that can't be written to either, a new temporary one."""
+def elsewhere(project: Path) -> Folder | None:
+    """The folder for a project that may only be read or whose disk is full: among the user's
+    caches or, where there is no room, among the temporary files or in the machine's memory; the
+    same each time. None where there is room nowhere."""
     name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = caches / "composetasks" / name
-    try:
+    for place in _other_places():
+        root = place / name
         found = Folder(root, root / "cache")
-        found.make()
-    except TaskFailure:
-        found = temporary()
-    return found
+        with contextlib.suppress(OSError, TaskFailure):
+            _make_own(place)
+            found.make()
+            found.check_room()
+            return found
+    return None
+
+
+def _other_places() -> Iterator[Path]:
+    named = os.environ.get
+    if caches := named("XDG_CACHE_HOME"):
+        yield Path(caches) / "composetasks"
+    elif (home := Path(os.path.expanduser("~"))).is_dir():
+        yield home / ".cache" / "composetasks"
+    for where in (named("TMPDIR"), named("XDG_RUNTIME_DIR"), *EVERYBODYS):
+        if where and os.path.isdir(where):
+            yield Path(where) / f"composetasks-{os.geteuid()}"
+
+
+def _make_own(place: Path) -> None:
+    """Make a folder that nobody else can write to. Raises OSError where somebody else's is there,
+    or one that others may write to: who may do so could lead us astray."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = place.lstat()
+    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or others_write:
+        raise OSError(errno.EPERM, "is not this user's alone", str(place))
 
 
 def read_only(root: Path) -> bool:

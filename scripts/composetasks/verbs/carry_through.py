@@ -22,7 +22,6 @@ from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.outside_failures import FULL
-from composetasks.store.folder import temporary
 from composetasks.verbs import remember
 from composetasks.verbs.session import Session
 
@@ -164,13 +163,15 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
 
 def _run_folder(session: Session) -> Path:
     """The run's own folder. What only changes the engine needs no room beside the project: where
-    there is none, what it leaves is kept among the temporary files."""
+    there is none, what it leaves is kept elsewhere."""
     try:
         return session.kept.new_run(session.verb)
     except OSError as error:
-        if error.errno not in FULL or session.project.keeping:
+        full = error.errno in FULL
+        other = session.project.kept_elsewhere(session.kept.root) if full else None
+        if other is None:
             raise
-        place = temporary().new_run(session.verb)
+        place = other.new_run(session.verb)
         session.reporter.note(f"the disk is full: {session.kept.root}; this run is kept in {place}")
         return place
 

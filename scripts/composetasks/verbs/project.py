@@ -17,7 +17,7 @@ from composetasks.run.compose import Compose, surroundings
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import instance_folder
-from composetasks.store.folder import Folder, elsewhere, read_only
+from composetasks.store.folder import JOURNAL, Folder, elsewhere, read_only
 from composetasks.store.names import keep as keep_names
 
 if TYPE_CHECKING:
@@ -54,21 +54,7 @@ class Project:
                 raise no_compose_file(self.folder)
             return Folder(root, root / "cache")
         if not self.instance:
-            kept = Folder(root, root / "cache")
-            try:
-                kept.make()
-            except TaskFailure as failure:
-                if (self.changing or not root.exists()) and self._can_do_without(root):
-                    kept = elsewhere(self.folder)
-                    self.note(f"{failure.message}: this run is kept in {kept.root}")
-                elif self.changing:
-                    raise
-                else:
-                    self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
-            except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
-                if self.changing and self.keeping:
-                    raise
-            return kept
+            return self._own_kept(root)
         from composetasks.verbs.instance import check_name
 
         check_name(self.instance)
@@ -77,10 +63,35 @@ class Project:
         self.copy(kept.root).watch_over()
         return kept
 
-    def _can_do_without(self, root: Path) -> bool:
-        """Whether nothing is needed of ``root``, the project's folder of ours, where that may only
-        be read."""
-        return not self.keeping and read_only(root)
+    def _own_kept(self, root: Path) -> Folder:
+        """``root``, the project's folder of ours, or what takes its place for this run."""
+        kept = Folder(root, root / "cache")
+        try:
+            kept.make()
+        except TaskFailure as failure:
+            needed = self.changing or not root.exists()
+            if needed and read_only(root) and (other := self.kept_elsewhere(root)):
+                self.note(f"{failure.message}: this run is kept in {other.root}")
+                return other
+            if self.changing:
+                raise
+            self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
+        except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
+            if not self.changing:
+                return kept
+            other = self.kept_elsewhere(root)
+            if other is None:
+                raise
+            self.note(f"the disk is full: {root}; this run is kept in {other.root}")
+            return other
+        return kept
+
+    def kept_elsewhere(self, root: Path) -> Folder | None:
+        """What takes the place of ``root``, a folder of ours in which this run can't be kept; None
+        where something is needed of it, or there is no other place."""
+        if self.keeping or (root / JOURNAL).exists():
+            return None
+        return elsewhere(self.folder)
 
     def copy(self, place: Path) -> Instance:
         from composetasks.verbs.instance import Instance

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
-from composetasks.store.folder import KEPT_RUNS, Folder, read_json, write_json
+import pytest
+
+from composetasks.store import files, folder
+from composetasks.store.folder import KEPT_RUNS, Folder, elsewhere, read_json, write_json
 
 
 def test_it_ignores_itself(tmp_path: Path) -> None:
@@ -42,3 +47,63 @@ def test_documents_are_for_their_owner_only_and_whole(tmp_path: Path) -> None:
     path.write_text('{"torn":')
     assert read_json(path) is None
     assert read_json(tmp_path / "none.json") is None
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The places that are tried one after the other: the user's caches, and two of everybody."""
+    found = [tmp_path / name for name in ("caches", "one", "two")]
+    for place in found:
+        place.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(found[0]))
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(folder, "EVERYBODYS", tuple(map(str, found[1:])))
+    return found
+
+
+def fill(full: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = files.draft
+
+    def refusing(path: Path, data: bytes) -> str:
+        if any(place in path.parents for place in full):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return draft(path, data)
+
+    monkeypatch.setattr(files, "draft", refusing)
+
+
+@pytest.mark.parametrize("full", range(3))
+def test_elsewhere_is_the_first_place_with_room_and_the_same_each_time(
+    tmp_path: Path, places: list[Path], full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(places[:full], monkeypatch)
+    found = elsewhere(tmp_path)
+    assert found is not None
+    assert places[full] in found.root.parents
+    assert elsewhere(tmp_path) == found
+    assert found.runs.is_dir()
+
+
+def test_where_there_is_room_nowhere_there_is_no_elsewhere(
+    tmp_path: Path, places: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(places, monkeypatch)
+    assert elsewhere(tmp_path) is None
+
+
+@pytest.mark.parametrize("kind", ["a link", "open to others"])
+def test_what_somebody_else_may_have_laid_out_is_not_used(
+    tmp_path: Path, places: list[Path], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(places[:1], monkeypatch)
+    laid = places[1] / f"composetasks-{os.geteuid()}"
+    if kind == "a link":
+        (tmp_path / "aim").mkdir()
+        laid.symlink_to(tmp_path / "aim")
+    else:
+        laid.mkdir()
+        laid.chmod(0o777)
+    found = elsewhere(tmp_path)
+    assert found is not None
+    assert places[2] in found.root.parents
