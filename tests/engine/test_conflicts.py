@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from composetasks.facts import Action, Consent, ExitCode, Plan
 from composetasks.plan.conflicts.networks import pool_report
 from composetasks.run.failure import TaskFailure
+from composetasks.store import folder
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
 
@@ -78,6 +81,20 @@ def test_a_stopped_container_by_hand_is_removed_and_its_traces_are_kept(
     for volume in volumes:
         if db.name not in volume:
             db.client.remove_volume(volume)
+
+
+def test_what_is_removed_needs_no_room_for_its_traces(
+    db: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.docker("create", "--network", "none", "--name", f"{db.name}-fixed", TAG, "true")
+    plan = db.plan()
+
+    def full(path: Path, document: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(folder, "write_json", full)
+    events = db.do(plan)
+    assert [one.step for one in events if one.kind == "step-done"] == [s.id for s in plan.steps]
 
 
 @pytest.mark.parametrize("paused", [False, True])

@@ -13,8 +13,8 @@ import pytest
 from tests.engine import busybox
 from tests.engine.stacks import docker, wait_until
 from tests.faults.own_engine import OwnEngine
-from tests.faults.runs import failed, heals, under_way
-from tests.faults.test_engine_lost import BUILT, WAITED_FOR, containers, make_ready
+from tests.faults.runs import UnderWay, failed, heals, under_way
+from tests.faults.test_engine_lost import BUILT, SLOW_BUILD, WAITED_FOR, containers, make_ready
 from tests.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -142,20 +142,47 @@ def test_what_state_is_replaced_with_needs_room(project: Project, kept: Path) ->
 
 def test_in_the_run_folder_in_the_middle_of_a_start(project: Project, kept: Path) -> None:
     project.compose(WAITED_FOR)
-    with under_way(project, "up") as run:
-        wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
-        # What a run keeps of it is written a little later; then it waits.
+    with full_after_launch(project, kept, "up") as run:
+        make_ready(project)
+    assert run.ran.code == 0, run.ran.err
+    assert "nothing more of this run is kept" in run.ran.err
+    (kept / "filling").unlink()
+    heals(project)
+
+
+@contextlib.contextmanager
+def full_after_launch(project: Project, kept: Path, *words: str) -> Iterator[UnderWay]:
+    """A start whose run folder's disk is filled up once its first container is created."""
+    with under_way(project, *words) as run:
+        wait_until(lambda: bool(containers(project)))
         assert run.child.stderr is not None
         for line in run.child.stderr:
             if "created in" in line:
                 break
         filled_up(next(kept.glob("runs/*-up/events.jsonl")))
-        filling = fill(kept)
+        fill(kept)
+        yield run
+
+
+def test_what_failed_is_told_without_room_for_its_record(project: Project, kept: Path) -> None:
+    ends = '[sh, -c, "until [ -e /data/ready ]; do sleep 0.1; done; echo so it ends; exit 3"]'
+    never_healthy = WAITED_FOR.replace("test, -e, /data/ready", "test, -e, /never")
+    project.compose(never_healthy.replace('[sleep, "1000"]', ends))
+    with full_after_launch(project, kept, "up") as run:
         make_ready(project)
+    failed(run.ran, 8, "slow is not up")
+    assert "so it ends" in run.ran.err
+
+
+def test_a_build_goes_on_without_room_for_its_log(project: Project, kept: Path) -> None:
+    project.compose(BUILT)
+    project.write("web/Dockerfile", SLOW_BUILD % project.name)
+    with under_way(project, "up") as run:
+        wait_until(lambda: bool(list(kept.glob("runs/*-up/build-web.log"))))
+        filled_up(next(kept.glob("runs/*-up/events.jsonl")))
+        fill(kept)
     assert run.ran.code == 0, run.ran.err
-    assert "nothing more of this run is kept" in run.ran.err
-    filling.unlink()
-    heals(project)
+    assert len(containers(project)) == 1
 
 
 def test_what_only_looks_needs_no_room(project: Project, kept: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ class Reporter:
         self._run = record, plan
         self._record = record
         self._done.clear()
-        record.plan(documents.plan_document(plan))
+        self._keep(record.plan, documents.plan_document(plan))
 
     def forget(self) -> None:
         """Keep nothing more of this run: its folder can't be written to."""
@@ -71,18 +71,20 @@ class Reporter:
         if event.kind == "step-done":
             self._done.add(event.step)
         if self._record is not None:
-            self._keep(self._record, event)
+            self._keep(self._record.event, documents.event_document(event))
         self._show(event)
 
-    def _keep(self, record: RunRecord, event: Event) -> None:
-        """Keep an event; what is under way does not end for a disk that has filled up."""
+    def _keep(self, keep: Callable[[Mapping[str, Any]], None], document: Mapping[str, Any]) -> None:
+        """Keep a part of the record; what it tells of does not end for a disk that has filled up,
+        but the record does."""
+        assert self._record is not None
         try:
-            record.event(documents.event_document(event))
+            keep(document)
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            self._record = None
-            self.note(f"the disk is full: {record.folder}; nothing more of this run is kept")
+            place, self._record = self._record.folder, None
+            self.note(f"the disk is full: {place}; nothing more of this run is kept")
 
     def _show(self, event: Event) -> None:
         self.page.event(event)

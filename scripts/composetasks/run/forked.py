@@ -31,8 +31,8 @@ class Ahead:
         self._child = self._at = 0
         if not hasattr(os, "fork") or threading.active_count() > 1 or os.cpu_count() == 1:
             return
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as we do
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # also where there is room for no temporary file
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as we do
             self._child = os.fork()
             if not self._child:
                 self._run(make)

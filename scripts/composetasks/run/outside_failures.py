@@ -88,6 +88,17 @@ def from_outside(error: BaseException) -> TaskFailure | None:
     return None
 
 
+@contextlib.contextmanager
+def unless_full() -> Iterator[None]:
+    """What is kept by the way in the block: where the disk is full it is not, and the work that it
+    tells of goes on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+
+
 def cure(said: str, otherwise: str) -> str:
     """What to do about a build whose last words are these: ``otherwise``, unless it is the engine
     that is in trouble and not what was to be built."""

@@ -161,7 +161,9 @@ def own_folder() -> Path:
     """A folder that is the user's alone: who may write to it may speak to the engine."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     places = [f"{own}/composetasks"] if own else []
-    common = (tempfile.gettempdir(), "/tmp")  # noqa: S108 - whose it is is looked at below
+    common = ["/tmp"]  # noqa: S108 - whose it is is looked at below
+    with contextlib.suppress(FileNotFoundError):  # none has room for a file: a socket needs none
+        common.insert(0, tempfile.gettempdir())
     places += [f"{place}/composetasks-{os.getuid()}" for place in common]
     folder = Path(next(place for place in places if len(place) < LONGEST_FOLDER))
     with contextlib.suppress(FileExistsError):

@@ -20,7 +20,7 @@ from pathlib import Path
 from composetasks.facts import ExitCode
 from composetasks.run import owner
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import FULL
+from composetasks.run.outside_failures import unless_full
 from composetasks.store.folder import closed, not_a, now
 
 
@@ -55,7 +55,7 @@ def _held(path: Path, verb: str, acquire: Callable[[int], None]) -> Iterator[Non
             "since": now(),
         }
         os.ftruncate(descriptor, 0)
-        with _on_a_full_disk():  # it is held all the same, by somebody unknown
+        with unless_full():  # it is held all the same, by somebody unknown
             os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         try:
             yield
@@ -63,15 +63,6 @@ def _held(path: Path, verb: str, acquire: Callable[[int], None]) -> Iterator[Non
             os.ftruncate(descriptor, 0)  # whoever comes next must not take us for its holder
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _on_a_full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
 
 
 def _opened(path: Path, acquire: Callable[[int], None]) -> int:

@@ -3,16 +3,41 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from composetasks.run.outside_failures import FULL
 from composetasks.store.folder import read_json, write_json
 
 FAILURE = "failure.json"
 PAGE = "failure.txt"
+
+
+class _Spared(io.FileIO):
+    """A file that takes no more where the disk is full, and says nothing of it."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            return len(data)
+
+
+def log_file(path: Path) -> IO[str]:
+    """A log that text is added to; what is logged does not end for a disk that is full."""
+    try:
+        file = _Spared(path, "a")
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        file = _Spared(os.devnull, "w")
+    return io.TextIOWrapper(io.BufferedWriter(file), "utf-8", "backslashreplace")
 
 
 class RunRecord:

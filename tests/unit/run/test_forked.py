@@ -101,3 +101,16 @@ def test_a_process_with_threads_is_not_forked() -> None:
         """
     )
     assert said == "[] no child\n"
+
+
+def test_there_are_none_where_there_is_room_for_no_temporary_file() -> None:
+    said = ran(
+        """
+        import tempfile
+        tempfile.tempdir = "/nowhere"
+        ahead = Ahead(lambda: [1])
+        print(list(ahead.come()))
+        ahead.end()
+        """
+    )
+    assert said == "[]\n"

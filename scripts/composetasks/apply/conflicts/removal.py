@@ -30,6 +30,7 @@ from composetasks.facts import (
 from composetasks.facts.engine import PROJECT, SERVICE
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
+from composetasks.run.outside_failures import unless_full
 from composetasks.store import folder
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def _remove_container(
     if state == "removing":
         _wait_until_gone(step, client)
         return {"message": "its removal came to its end"}
-    kept = _keep(client, record, run_folder)
+    place = _kept_in(record)
+    with unless_full():
+        _keep(client, record, run_folder / place)
     volumes = _volumes(record)
     if state in STOPPED:
         _removed(step, client, lambda: client.remove_container(step.key))
@@ -107,7 +110,7 @@ def _remove_container(
     return {
         "message": f"removed{said}",
         "volumes": volumes,
-        "record": str(kept.relative_to(run_folder)),
+        "record": place,
     }
 
 
@@ -187,13 +190,16 @@ def _volumes(record: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _keep(client: APIClient, record: Mapping[str, Any], run_folder: Path) -> Path:
+def _kept_in(record: Mapping[str, Any]) -> str:
+    """Where in the run folder a container's traces are kept."""
+    return f"removed/{str(record['Name']).lstrip('/')}-{str(record['Id'])[:12]}"
+
+
+def _keep(client: APIClient, record: Mapping[str, Any], place: Path) -> None:
     """Keep a container's inspect record and its last log lines, known secrets masked; others may
     be in both, so they are readable by their owner only."""
     from docker import errors
 
-    name = str(record["Name"]).lstrip("/")
-    place = run_folder / "removed" / f"{name}-{str(record['Id'])[:12]}"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.write_json(place / "inspect.json", safe_data(record))
     try:
@@ -202,7 +208,6 @@ def _keep(client: APIClient, record: Mapping[str, Any], run_folder: Path) -> Pat
         lines = f"(no log: {error.explanation})\n".encode()
     with os.fdopen(os.open(place / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
         stream.write(safe(lines.decode(errors="replace")).encode())
-    return place
 
 
 def _rename_container(step: Step, operation: RenameContainer, client: APIClient) -> dict[str, Any]:
@@ -244,8 +249,9 @@ def _remove_network(
     except errors.NotFound:
         return {"message": "it was gone already"}
     place = run_folder / "removed"
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.write_json(place / f"network-{record['Name']}.json", record)
+    with unless_full():
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.write_json(place / f"network-{record['Name']}.json", record)
     left = [
         name
         for one in client.containers(all=True, filters={"network": step.key})

@@ -34,6 +34,7 @@ from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.store import build_records
+from composetasks.store.run_record import log_file
 
 Tell = Callable[[Event], None]
 
@@ -121,7 +122,7 @@ class ImageSteps:
         def started(vertex: Vertex) -> None:
             tell(event("progress", step, vertex.name))
 
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        with log_file(path) as stream:
             log = BuildLog(stream)
             began = time.monotonic()
             within = self.client.timeout * waiting.WORK
@@ -255,9 +256,7 @@ class ImageSteps:
         return {"image": image, "digest": digest}
 
     def _log(self, step: Step, kind: str) -> IO[str]:
-        return (self.tools.run_folder / f"{kind}-{step.service}.log").open(
-            "a", encoding="utf-8", errors="backslashreplace"
-        )
+        return log_file(self.tools.run_folder / f"{kind}-{step.service}.log")
 
     def _digest_tag(self, service: Service, digest: str) -> str:
         """What an image of a service with these inputs is called on this engine."""

@@ -23,6 +23,7 @@ from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes,
 from composetasks.plan.start.telling_line import spoken, telling_line
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe_data
+from composetasks.run.outside_failures import unless_full
 from composetasks.store.folder import write_json
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
     """The failure of a start: its diagnosis by name and in words, with the evidence as data."""
     names = {key: name for some in trouble.containers.values() for key, name in some.items()}
     seen = evidence(client, names, trouble.since)
-    _keep(run_folder, seen.values())
+    with unless_full():
+        _keep(run_folder, seen.values())
     one = seen.get(trouble.key) or ContainerEvidence()
     lines = _last_run(one)
     killed = trouble.verdict.kind == "killed"

@@ -32,6 +32,7 @@ from composetasks.run import waiting
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
+from composetasks.run.outside_failures import unless_full
 from composetasks.run.process import ProgramError
 
 ENDED_SECONDS = 1
@@ -276,9 +277,10 @@ def _run_compose(
     except NotDone as error:
         raise NotLaunched(services, str(error)) from error
     except ProgramError as error:
-        (tools.run_folder / f"compose-{command[0]}.log").write_text(
-            safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
-        )
+        with unless_full():
+            (tools.run_folder / f"compose-{command[0]}.log").write_text(
+                safe(error.stdout + error.stderr), "utf-8", "backslashreplace"
+            )
         if not engine_answers(tools):
             raise EngineGone from error
         # With COMPOSE_STATUS_STDOUT what became of each container is there.

@@ -230,6 +230,6 @@ def _asked(
             # Without the check for consistency, which knows no service by a container's id.
             arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
             said = asking.run(*arguments).stdout
-    except ProgramError:
+    except (ProgramError, OSError):  # there may be room for no temporary file
         return {}
     return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
