@@ -19,6 +19,7 @@ from tests.project import Project
 
 ROOT = Path(__file__).parents[2]
 PAGE_BYTES = 4096
+FILES = 100
 STORE_BYTES = 48_000_000
 STATE = (
     "services: {one: {image: ct-test/busybox, init: true, volumes: ['data:/d'], "
@@ -78,6 +79,24 @@ def test_in_the_run_folder_from_the_beginning(
         wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
         make_ready(project)
     heals(project)
+
+
+def test_in_the_run_folder_where_no_file_can_be_made(
+    project: Project, kept: Path, tmp_path: Path
+) -> None:
+    project.environment["XDG_CACHE_HOME"] = str(tmp_path)
+    project.compose(ONE)
+    assert project.inv("status").code == 0
+    argv = ["mount", "-o", f"remount,size=2m,nr_inodes={FILES}", str(kept)]
+    subprocess.run(argv, check=True)
+    with contextlib.suppress(OSError):
+        for number in range(FILES):
+            (kept / str(number)).touch()
+    for word in ("up", "down"):
+        ran = project.inv(word)
+        assert ran.code == 0, ran.err
+    [place] = (tmp_path / "composetasks").iterdir()
+    assert len(list((place / "runs").iterdir())) == 2
 
 
 def on_a_full_machine(

@@ -75,7 +75,8 @@ def shop(compiled: str) -> Iterator[AnothersProject]:
         engine.images = [{"Id": "sha256:db", "RepoTags": ["db:1"], "Created": 1, "Size": 2}]
         folder = Path(place.name, "shop")
         folder.mkdir()
-        environment = {**own_environment(), "DOCKER_HOST": engine.url, "HOME": str(folder)}
+        environment = {**own_environment(), "DOCKER_HOST": engine.url}
+        environment |= {"HOME": str(folder), "TMPDIR": place.name}
         for name in ("DOCKER_CONTEXT", "PYTHONDONTWRITEBYTECODE"):
             environment.pop(name, None)
         environment["PYTHONPYCACHEPREFIX"] = compiled

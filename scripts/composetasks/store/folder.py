@@ -66,6 +66,17 @@ class Folder:
             if not os.access(path, os.W_OK | os.X_OK):
                 raise closed(path)
 
+    def make_lock(self) -> None:
+        """Make the file that a lock is held on. Raises OSError where the disk is full: what else
+        may stand in the way is told by who takes the lock."""
+        if os.path.lexists(self.lock):
+            return
+        try:
+            self.lock.touch(0o600)
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+
     def new_run(self, verb: str) -> Path:
         """A new run folder, named by time and verb; the oldest beyond KEPT_RUNS go. Raises OSError
         where the disk has no room for what a run leaves."""

@@ -68,6 +68,8 @@ class Project:
         kept = Folder(root, root / "cache")
         try:
             kept.make()
+            if self.changing:
+                kept.make_lock()
         except TaskFailure as failure:
             needed = self.changing or not root.exists()
             if needed and read_only(root) and (other := self.kept_elsewhere(root)):
