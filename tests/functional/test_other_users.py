@@ -126,7 +126,7 @@ def test_a_project_that_may_only_be_read(shop: AnothersProject) -> None:
     shop.environment["XDG_CACHE_HOME"] = str(caches)
     ran = shop.as_nobody("up")
     assert ran.returncode == 8  # the scripted engine refuses it
-    assert ran.stderr.count(": this run is kept in ") == 1
+    assert " ".join(ran.stderr.split()).count(": this run is kept in ") == 1
     [kept] = (caches / "composetasks").iterdir()
     assert {"lock", "runs", "cache"} <= {path.name for path in kept.iterdir()}
     assert shop.as_nobody("status").returncode == 0
