@@ -98,6 +98,16 @@ def test_a_comment_about_a_variable_that_is_commented_out_is_not_the_next_one_s(
     assert "where mail comes from" not in proposed
 
 
+def test_a_projects_own_variable_is_none_of_composes_whatever_its_name(
+    shop: Project,
+) -> None:
+    own = "    hostname: ${COMPOSE_WEB_HOST:-web}-${COMPOSE_PROJECT_NAME}\n"
+    shop.write("compose.yaml", COMPOSE + own)
+    proposed = shop.inv("init", "--plan").out
+    assert "\n+COMPOSE_WEB_HOST=web\n" in proposed
+    assert "COMPOSE_PROJECT_NAME" not in proposed
+
+
 def test_what_was_written_works(shop: Project) -> None:
     before = files(shop)
     ran = shop.inv("init", "--yes")

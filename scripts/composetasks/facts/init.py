@@ -8,6 +8,18 @@ from dataclasses import field
 
 from composetasks.facts.frozen import frozen
 
+OF_COMPOSE = frozenset(
+    f"COMPOSE_{name}"
+    for name in (
+        *("ANSI", "BAKE", "COMPATIBILITY", "CONVERT_WINDOWS_PATHS", "DISABLE_ENV_FILE"),
+        *("ENV_FILES", "EXPERIMENTAL", "FILE", "HTTP_TIMEOUT", "IGNORE_ORPHANS", "MENU"),
+        *("PARALLEL_LIMIT", "PATH_SEPARATOR", "PROFILES", "PROGRESS", "PROJECT_NAME"),
+        *("REMOVE_ORPHANS", "STATUS_STDOUT"),
+    )
+)
+"""Compose's own settings (docs.docker.com, "pre-defined environment variables in Docker Compose"),
+which are nobody's secret. A project's own variables may have their prefix."""
+
 
 @frozen
 class ModelVariable:

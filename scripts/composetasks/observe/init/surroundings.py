@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from composetasks.facts import Environment, ModelVariable, Surroundings, Usage
+from composetasks.facts.init import OF_COMPOSE
 from composetasks.observe.compose import project_files
 from composetasks.run import process
 from composetasks.run.secret_values import secret_name
@@ -25,7 +26,6 @@ DOCKER = re.compile(r"^[^#\n]*\bdocker(?:-compose)?\b", re.MULTILINE)
 COMMENTED_OUT = re.compile(r"\s*#[#\s]*(?:export\s+)?[A-Za-z_]\w*=")
 LARGEST = 200_000
 """Bytes above which a file is no script that somebody wrote."""
-OF_COMPOSE = "COMPOSE_"
 FREE = ("environment", "command", "entrypoint", "labels")
 """The sections of a service whose text is the program's own affair, and has no form for Compose."""
 ASKING_SECONDS = 10.0
@@ -97,7 +97,7 @@ def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable
     of_files = [name for file in environment.files for name in file.set]
     names = dict.fromkeys([*used, *demanded, *of_services, *usage.defaults, *of_files])
     for name in names:
-        if name.startswith(OF_COMPOSE) and name not in of_files:
+        if name in OF_COMPOSE and name not in of_files:
             continue
         given = next((file for file in environment.files if name in file.set), None)
         yield ModelVariable(

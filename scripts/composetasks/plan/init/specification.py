@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from composetasks.facts import ModelVariable
+from composetasks.facts.init import OF_COMPOSE
 from composetasks.plan.env.value_types import value_fault
 
 MARK = "# composetasks: env"
@@ -19,16 +20,6 @@ ANY_TEXT = re.compile(r"VERSION|TAG|IMAGE|NAME|_ID$|^ID$|PHONE|ZIP", re.IGNORECA
 """Names whose values are text even where one is a number."""
 NUMBERS_AND_TRUTHS = ("int", "float", "bool", "port")
 GUESSES = (("int",), ("float",), ("url",))
-OF_COMPOSE = {
-    f"COMPOSE_{name}"
-    for name in (
-        *("ANSI", "BAKE", "COMPATIBILITY", "CONVERT_WINDOWS_PATHS", "DISABLE_ENV_FILE"),
-        *("ENV_FILES", "EXPERIMENTAL", "FILE", "HTTP_TIMEOUT", "IGNORE_ORPHANS", "MENU"),
-        *("PARALLEL_LIMIT", "PATH_SEPARATOR", "PROFILES", "PROGRESS", "PROJECT_NAME"),
-        *("REMOVE_ORPHANS", "STATUS_STDOUT"),
-    )
-}
-"""Compose's own settings, which are nobody's secret; others have its prefix too."""
 PLAIN = re.compile(r"[\w@%+=:,./-]*")
 """A value that needs no quotes in a dotenv file."""
 
