@@ -243,12 +243,15 @@ class OwnEngine:
         assert first is not None
         return ["nsenter", "-t", str(first.pid), "-n", "-u", "-m", *more]
 
-    def events(self) -> list[str]:
-        """What has happened to its containers and images since it was started, oldest first."""
-        # "0s" would mean the beginning of this second.
-        since = ("events", "--since", "0", "--until", f"{time.time():.9f}")
+    def events(self, since: float) -> list[str]:
+        """What has happened to its containers and images since then (`time.time`), oldest first.
+
+        An engine keeps its last 256 events: what happened in a test, not in all of them.
+        """
+        span = ("--since", f"{since:.9f}", "--until", f"{time.time():.9f}")
         kinds = ("--filter", "type=container", "--filter", "type=image")
-        return self._docker(*since, *kinds, "--format", "{{.Type}} {{.Action}}").splitlines()
+        told = self._docker("events", *span, *kinds, "--format", "{{.Type}} {{.Action}}")
+        return told.splitlines()
 
     def with_its_files(self, *argv: str) -> list[str]:
         """What starts a program that sees the files the engine sees, on this host's network."""
