@@ -25,7 +25,6 @@ from composetasks.observe.engine.inventory import read_engine, read_plugins
 from composetasks.observe.images.build_inputs import inputs_and_faults
 from composetasks.observe.images.edits import edited_since_tagged, outdated
 from composetasks.observe.images.health_checks import image_checks
-from composetasks.observe.images.listings import Ahead
 from composetasks.observe.images.platforms import other_platforms
 from composetasks.observe.instances.maker import checkout_name
 from composetasks.observe.start.jobs import job_services, mounted_digests, observe_runs
@@ -36,6 +35,8 @@ from composetasks.store import build_records, container_configs, jobs
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from composetasks.run.forked import ForkedValues
+
 
 def observe_world(
     model: Model,
@@ -43,7 +44,7 @@ def observe_world(
     compose: Compose,
     cache: Path,
     scope: Scope,
-    ahead: Ahead | None = None,
+    ahead: ForkedValues | None = None,
 ) -> World:
     """Everything a plan for ``model`` is made from; folders listed ``ahead`` are not listed again.
     Raises TaskFailure where the engine does not answer or a build context is missing."""
@@ -74,7 +75,7 @@ def _on_the_engine(model: Model, client: APIClient, compose: Compose, cache: Pat
 
 
 def _with_images(
-    world: World, client: APIClient, cache: Path, scope: Scope, ahead: Ahead | None
+    world: World, client: APIClient, cache: Path, scope: Scope, ahead: ForkedValues | None
 ) -> World:
     """``world`` with what its images are built from, and what is known of the images."""
     model, engine = world.model, world.engine

@@ -1,7 +1,7 @@
 """Work done ahead: a fork of this process makes values while this one does something else.
 
 What it made lies in a file without a name, so neither waits for the other. The fork ends when it
-is through, and with :meth:`Ahead.end`.
+is through, and with :meth:`ForkedValues.end`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,14 +21,16 @@ LENGTH = 4
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ahead:
-    """The values of ``make``, of JSON's types, as a fork makes them one after another.
+class ForkedValues:
+    """The values of ``make``, of JSON's types, as a fork makes them one after another since
+    ``started_ns``.
 
     Where none can be had there are none: a fork of a process with threads is not safe, and one
     core does nothing ahead.
     """
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
+        self.started_ns = time.time_ns()
         self._child = self._at = 0
         if not hasattr(os, "fork") or threading.active_count() > 1 or os.cpu_count() == 1:
             return

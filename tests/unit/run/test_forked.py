@@ -12,9 +12,9 @@ SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def ran(program: str) -> str:
-    """What a program prints that has an ``Ahead``, and two cores."""
+    """What a program prints that has ``ForkedValues``, and two cores."""
     start = "import os, sys, time\nos.cpu_count = lambda: 2\n"
-    start += "from composetasks.run.forked import Ahead\n"
+    start += "from composetasks.run.forked import ForkedValues\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", start + textwrap.dedent(program)],
         env={"PYTHONPATH": str(SCRIPTS)},
@@ -32,7 +32,7 @@ def test_values_come_in_order_and_once_while_something_else_is_done() -> None:
     said = ran(
         """
         values = [["a" * number, number, {"x": None}] for number in range(3000)]
-        ahead, found = Ahead(lambda: values), []
+        ahead, found = ForkedValues(lambda: values), []
         while len(found) < len(values):
             found += ahead.come()
         assert found == values
@@ -51,7 +51,7 @@ def test_what_is_not_there_yet_is_not_waited_for_and_the_end_ends_the_fork() -> 
             yield os.getpid()
             while True:
                 time.sleep(3600)
-        ahead, found = Ahead(make), []
+        ahead, found = ForkedValues(make), []
         while not found:
             found = list(ahead.come())
         assert list(ahead.come()) == []
@@ -76,7 +76,7 @@ def test_a_fork_that_fails_says_nothing_and_leaves_what_it_had_made() -> None:
         def make():
             yield 1
             raise ValueError("no more")
-        ahead = Ahead(make)
+        ahead = ForkedValues(make)
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         print(list(ahead.come()))
         ahead.end()
@@ -91,7 +91,7 @@ def test_a_process_with_threads_is_not_forked() -> None:
         import threading
         over = threading.Event()
         threading.Thread(target=over.wait, daemon=True).start()
-        ahead = Ahead(lambda: [1])
+        ahead = ForkedValues(lambda: [1])
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED)
         except ChildProcessError:
@@ -108,7 +108,7 @@ def test_there_are_none_where_there_is_room_for_no_temporary_file() -> None:
         """
         import tempfile
         tempfile.tempdir = "/nowhere"
-        ahead = Ahead(lambda: [1])
+        ahead = ForkedValues(lambda: [1])
         print(list(ahead.come()))
         ahead.end()
         """

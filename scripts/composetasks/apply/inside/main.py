@@ -250,7 +250,7 @@ class Helper:
         self.staged.append(one)
         content = one.prepare()
         try:
-            with read_ahead.Ahead(source, length) as archive:
+            with read_ahead.Decompressed(source, length) as archive:
                 unpack.Unpack(archive.read, content, special=special).run()
                 return {"sha256": archive.digest()}
         finally:

@@ -22,9 +22,9 @@ class Source(Protocol):
         """Up to ``count`` bytes, none at the end."""
 
 
-class Ahead:
-    """A context manager; leaving the block ends the thread, wherever it is. ``length`` is how
-    many bytes there may be once they are decompressed; None for any number."""
+class Decompressed:
+    """The content of a compressed archive; leaving the block ends the thread, wherever it is.
+    ``length`` is how many bytes there may be once they are decompressed; None for any number."""
 
     def __init__(self, source: Source, length: int | None = None) -> None:
         self._source, self._left = _Digested(source), length
@@ -33,7 +33,7 @@ class Ahead:
         self._now, self._at = b"", 0
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Decompressed:
         self._thread.start()
         return self
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import BuildInputs, Engine, Model
-from composetasks.observe.images.listings import Ahead
 from composetasks.observe.images.observer import Observer
 from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from composetasks.run.forked import ForkedValues
 
 
 def build_inputs(
@@ -21,7 +22,7 @@ def build_inputs(
     cache: Path,
     services: Iterable[str] | None = None,
     client: APIClient | None = None,
-    ahead: Ahead | None = None,
+    ahead: ForkedValues | None = None,
 ) -> Mapping[str, BuildInputs]:
     """The inputs of every service with a build section, or of ``services`` among them, and of
     those that they are built upon.
@@ -43,7 +44,7 @@ def inputs_and_faults(
     cache: Path,
     services: Iterable[str] | None = None,
     client: APIClient | None = None,
-    ahead: Ahead | None = None,
+    ahead: ForkedValues | None = None,
     listed: Callable[[BuildInputs], bool] = lambda _: True,
 ) -> tuple[Mapping[str, BuildInputs], Mapping[str, TaskFailure]]:
     """The same, and in place of what :func:`build_inputs` raises the failure of each service that

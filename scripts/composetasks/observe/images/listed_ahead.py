@@ -8,33 +8,16 @@ first; whoever reads the inputs then begins with the first, and they meet.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from composetasks.facts import Model
 from composetasks.observe.images.listings import list_folder
 from composetasks.observe.images.tree import kept_folders, memory_of
-from composetasks.run.forked import Ahead
+from composetasks.run.forked import ForkedValues
 
 WORTHWHILE = 1 << 22
 """Bytes of memories from which on a fork saves more than it costs: some 30,000 files."""
-
-
-class ListedAhead:
-    """Listings of folders, taken since ``started_ns``."""
-
-    def __init__(self, memories: Sequence[Path]) -> None:
-        self.started_ns = time.time_ns()
-        self._ahead = Ahead(lambda: _listings(memories))
-
-    def come(self) -> Iterator[tuple[str, str]]:
-        """Path and listing of the folders that were listed since this was asked last."""
-        yield from self._ahead.come()
-
-    def end(self) -> None:
-        """List no more."""
-        self._ahead.end()
 
 
 def _listings(memories: Sequence[Path]) -> Iterator[tuple[str, str]]:
@@ -45,14 +28,14 @@ def _listings(memories: Sequence[Path]) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def listed_ahead(model: Model, cache: Path) -> Iterator[ListedAhead | None]:
+def listed_ahead(model: Model, cache: Path) -> Iterator[ForkedValues | None]:
     """What is listed ahead for the block; None where that would not be worthwhile."""
     built = [memory_of(cache, one.name, "") for one in model.services.values() if one.build]
     memories = [path for path in built if path.exists()]
     if sum(path.stat().st_size for path in memories) < WORTHWHILE:
         yield None
         return
-    ahead = ListedAhead(memories)
+    ahead = ForkedValues(lambda: _listings(memories))
     try:
         yield ahead
     finally:

@@ -7,9 +7,12 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from composetasks.observe.images.needs import Modes
+
+if TYPE_CHECKING:
+    from composetasks.run.forked import ForkedValues
 
 FOLDER = 0o040000
 KIND = 0o170000
@@ -32,21 +35,11 @@ class Unreadable(Exception):
         self.path, self.why = path, why
 
 
-class Ahead(Protocol):
-    """Folders that someone else lists, from a time on."""
-
-    started_ns: int
-
-    def come(self) -> Iterable[tuple[str, str]]:
-        """Path and listing of the folders that came since this was asked last."""
-        ...
-
-
 class Listings:
     """Folders listed during one run, so that services with the same context list them once;
     those that came ``ahead`` are not listed again."""
 
-    def __init__(self, ahead: Ahead | None = None) -> None:
+    def __init__(self, ahead: ForkedValues | None = None) -> None:
         self.started_ns = ahead.started_ns if ahead else time.time_ns()
         self._ahead = ahead
         self._listed: dict[str, str] = {}

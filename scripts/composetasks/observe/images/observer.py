@@ -19,7 +19,7 @@ from composetasks.observe.images import context_warnings
 from composetasks.observe.images.base_configs import Configs
 from composetasks.observe.images.dockerfile import Dockerfile, Instruction, parse
 from composetasks.observe.images.ignore import Ignore, read_patterns
-from composetasks.observe.images.listings import Ahead, Listings, Unreadable
+from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
 from composetasks.observe.images.selection import Selection, select
@@ -32,6 +32,8 @@ from composetasks.store import build_records
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from composetasks.run.forked import ForkedValues
 
 VERSION = 1
 """Of what the digest is made from; a change here builds every image once."""
@@ -70,7 +72,7 @@ class Observer:
         engine: Engine,
         cache: Path,
         client: APIClient | None,
-        ahead: Ahead | None = None,
+        ahead: ForkedValues | None = None,
     ) -> None:
         self.model, self.engine, self.cache, self.client = model, engine, cache, client
         self.listings = Listings(ahead)

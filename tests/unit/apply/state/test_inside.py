@@ -15,7 +15,7 @@ import zstandard
 
 from composetasks.apply.inside import main, tree, wire
 from composetasks.apply.inside.main import Helper
-from composetasks.apply.inside.read_ahead import CHUNK, CHUNKS_AHEAD, READ, Ahead
+from composetasks.apply.inside.read_ahead import CHUNK, CHUNKS_AHEAD, READ, Decompressed
 from composetasks.apply.inside.unpack import BadArchive
 from tests.unit.apply.state import trees
 
@@ -38,7 +38,7 @@ class Source:
 def test_what_is_read_is_what_was_compressed_and_the_digest_is_of_all_of_it() -> None:
     content = os.urandom(3 * CHUNK + 7)
     compressed = zstandard.ZstdCompressor().compress(content)
-    with Ahead(Source(compressed)) as archive:
+    with Decompressed(Source(compressed)) as archive:
         parts = [archive.read(count) for count in (0, 1, 511, CHUNK, 2 * CHUNK + 7 - 512)]
         assert b"".join(parts) == content
         assert archive.digest() == hashlib.sha256(compressed).hexdigest()
@@ -48,7 +48,7 @@ def test_what_is_read_is_what_was_compressed_and_the_digest_is_of_all_of_it() ->
 def test_what_follows_an_archive_is_refused_or_changes_its_digest(missing: int) -> None:
     compressed = zstandard.ZstdCompressor().compress(os.urandom(READ))
     longer = compressed + bytes((READ - len(compressed)) % READ + missing)
-    with Ahead(Source(longer)) as archive:
+    with Decompressed(Source(longer)) as archive:
         try:
             archive.read(READ)
             assert archive.digest() != hashlib.sha256(compressed).hexdigest()
@@ -58,13 +58,13 @@ def test_what_follows_an_archive_is_refused_or_changes_its_digest(missing: int) 
 
 def test_content_that_ends_too_early_is_refused() -> None:
     compressed = zstandard.ZstdCompressor().compress(bytes(100))
-    with Ahead(Source(compressed)) as archive, pytest.raises(BadArchive, match="too early"):
+    with Decompressed(Source(compressed)) as archive, pytest.raises(BadArchive, match="too early"):
         archive.read(101)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x28\xb5\x2f\xfd"])
 def test_what_is_no_archive_is_refused(content: bytes) -> None:
-    with Ahead(Source(content)) as archive, pytest.raises(BadArchive):
+    with Decompressed(Source(content)) as archive, pytest.raises(BadArchive):
         archive.read(1)
 
 
@@ -73,7 +73,7 @@ def test_a_small_archive_of_much_is_not_held_in_memory_at_once() -> None:
     few pieces ahead."""
     compressor = zstandard.ZstdCompressor().compressobj()
     pieces = [compressor.compress(bytes(1 << 20)) for _ in range(64)]
-    with Ahead(Source(b"".join([*pieces, compressor.flush()]))) as archive:
+    with Decompressed(Source(b"".join([*pieces, compressor.flush()]))) as archive:
         assert archive.read(10) == bytes(10)
         assert archive._content.qsize() <= CHUNKS_AHEAD
         assert len(archive._now) <= CHUNK
@@ -82,7 +82,7 @@ def test_a_small_archive_of_much_is_not_held_in_memory_at_once() -> None:
 def test_leaving_the_block_early_ends_the_thread() -> None:
     before = threading.active_count()
     source = Source(zstandard.ZstdCompressor(level=1).compress(os.urandom(40 * CHUNK)))
-    with Ahead(source) as archive:
+    with Decompressed(source) as archive:
         archive.read(1)
     assert threading.active_count() == before
     assert source.left
@@ -93,7 +93,7 @@ def test_what_the_source_raises_is_raised_where_it_is_read() -> None:
         def read(self, count: int) -> bytes:
             raise wire.Closed
 
-    with Ahead(Broken()) as archive, pytest.raises(wire.Closed):
+    with Decompressed(Broken()) as archive, pytest.raises(wire.Closed):
         archive.read(1)
 
 

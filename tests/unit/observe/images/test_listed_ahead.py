@@ -15,12 +15,13 @@ from composetasks.observe.images import listings
 from composetasks.observe.images.build_inputs import build_inputs
 from composetasks.observe.images.listed_ahead import listed_ahead
 from composetasks.observe.images.tree import kept_folders, memory_of
+from composetasks.run.forked import ForkedValues
 from tests.dockerfiles import model, service
 
 SCRIPTS = Path(__file__).parents[4] / "scripts"
 
 
-class Came:
+class Came(ForkedValues):
     """Listings that are there from the start."""
 
     def __init__(self, folders: list[str]) -> None:
@@ -51,7 +52,7 @@ class Context:
     def memory(self) -> Path:
         return memory_of(self.cache, "app", "")
 
-    def inputs(self, ahead: listings.Ahead | None = None) -> BuildInputs:
+    def inputs(self, ahead: ForkedValues | None = None) -> BuildInputs:
         return build_inputs(self.model, Engine(), self.cache, ahead=ahead)["app"]
 
 
@@ -108,6 +109,7 @@ from composetasks.facts import Build, Engine, Model, Service
 from composetasks.observe.images import listed_ahead, listings
 from composetasks.observe.images.build_inputs import build_inputs
 from composetasks.observe.images.tree import kept_folders, memory_of
+from composetasks.run.forked import ForkedValues
 listed_ahead.WORTHWHILE = 0
 folder, cache = {str(context.folder)!r}, pathlib.Path({str(context.cache)!r})
 build = Build(folder, "Dockerfile", {{}})
