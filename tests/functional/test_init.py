@@ -19,8 +19,9 @@ services:
     image: web:1
     environment: {PASSWORD: "${DB_PASSWORD:?choose one}", DB: "${DB_NAME:-shop}"}
   web:
-    build: {context: .}
+    build: {context: ., args: {WORKERS: "${BUILD_WORKERS:-4}"}}
     image: web:1
+    environment: {PORT: "${LISTEN_PORT:-80}"}
     ports: ["${WEB_PORT:-8080}:80", "${WEB_BIND:-9000}:90"]
 """
 SCRIPT = "#!/bin/sh\ndocker compose down -v\nsleep 30\nPASSWORD=hunter22 ./seed.sh\n"
@@ -123,9 +124,13 @@ def test_what_was_written_works(shop: Project) -> None:
     checked = inv.inv("env", "--check")
     assert checked.code == 6
     assert "choose one" in checked.out + checked.err
-    shop.write(".env", "DB_PASSWORD=of-my-own\nWEB_PORT=none\n").chmod(0o600)
-    assert "WEB_PORT" in inv.inv("env", "--check").out
-    shop.write(".env", "DB_PASSWORD=of-my-own\nWEB_BIND=127.0.0.1:9000\n").chmod(0o600)
+    faulty = "DB_PASSWORD=of-my-own\nLISTEN_PORT=none\nBUILD_WORKERS=many\n"
+    shop.write(".env", faulty).chmod(0o600)
+    told = inv.inv("env", "--check").out
+    assert all(name in told for name in ("LISTEN_PORT", "BUILD_WORKERS"))
+    # What Compose takes is no fault.
+    taken = "DB_PASSWORD=of-my-own\nWEB_PORT=127.0.0.1:8080\nWEB_BIND=127.0.0.1:9000\n"
+    shop.write(".env", taken).chmod(0o600)
     assert inv.inv("env", "--check").code == 0
     plan = inv.inv("up", "--plan")
     assert plan.code == 0, plan.err

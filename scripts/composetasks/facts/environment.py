@@ -119,9 +119,9 @@ class Problem:
 
 @frozen
 class Usage:
-    """Which variables each service uses and where (``environment.NAME``, or the section's key),
-    the defaults that compose files have for variables that are not set, and what only included
-    files get: name to value and the dotenv file that sets it."""
+    """Which variables each service uses and where (``environment.NAME``, ``build.args``, or the
+    section's key), the defaults that compose files have for variables that are not set, and what
+    only included files get: name to value and the dotenv file that sets it."""
 
     services: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)

@@ -105,8 +105,8 @@ def _section(model: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[str, str]]:
-    """The variables that one section of a service uses, and where: ``environment.NAME``, else
-    the section's key."""
+    """The variables that one section of a service uses, and where: ``environment.NAME``,
+    ``build.args``, else the section's key."""
     if key == "environment":
         for name, text, passed in _entries(value):
             for used in {name} if passed else _names(text):
@@ -115,10 +115,15 @@ def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[
         paths = set(_paths(value))
         for one in (one for file in files if str(file.path) in paths for one in file.compose):
             yield one.name, f"environment.{one.name}"
-    else:
-        arguments = value.get("args") if key == "build" and isinstance(value, dict) else None
+    elif key == "build" and isinstance(value, dict):
+        arguments = value.get("args")
         passed_on = {name for name, _, passed in _entries(arguments) if passed}
-        for used in _names(value) | passed_on:
+        for used in _names(arguments) | passed_on:
+            yield used, "build.args"
+        for used in _names({**value, "args": None}):
+            yield used, key
+    else:
+        for used in _names(value):
             yield used, key
 
 

@@ -26,8 +26,8 @@ DOCKER = re.compile(r"^[^#\n]*\bdocker(?:-compose)?\b", re.MULTILINE)
 COMMENTED_OUT = re.compile(r"\s*#[#\s]*(?:export\s+)?[A-Za-z_]\w*=")
 LARGEST = 200_000
 """Bytes above which a file is no script that somebody wrote."""
-FREE = ("environment", "command", "entrypoint", "labels")
-"""The sections of a service whose text is the program's own affair, and has no form for Compose."""
+FREE = ("environment", "command", "entrypoint", "labels", "build.args")
+"""The places in a service whose text is the program's own affair, and has no form for Compose."""
 ASKING_SECONDS = 10.0
 
 
@@ -107,13 +107,13 @@ def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable
             required=name in demanded,
             message=demanded.get(name, ""),
             secret=secret_name(name),
-            formed=any(place.partition(".")[0] not in FREE for place in _uses(usage, name)),
+            formed=not all(place.startswith(FREE) for place in _uses(usage, name)),
             comment=tuple(_comment(given.lines, given.set[name].line)) if given else (),
         )
 
 
 def _uses(usage: Usage, name: str) -> Iterator[str]:
-    """Where the services use a variable: ``environment.NAME``, or the section's key."""
+    """Where the services use a variable, as :class:`Usage` has it."""
     for names in usage.services.values():
         yield from names.get(name, ())
 

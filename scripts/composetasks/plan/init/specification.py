@@ -20,14 +20,18 @@ ANY_TEXT = re.compile(r"VERSION|TAG|IMAGE|NAME|_ID$|^ID$|PHONE|ZIP", re.IGNORECA
 """Names whose values are text even where one is a number."""
 NUMBERS_AND_TRUTHS = ("int", "float", "bool", "port")
 GUESSES = (("int",), ("float",), ("url",))
+DOUBTFUL = (("port",), *GUESSES)
+"""Of no variable that stands where Compose has a form of its own."""
 PLAIN = re.compile(r"[\w@%+=:,./-]*")
 """A value that needs no quotes in a dotenv file."""
+QUOTABLE = re.compile(r"[^'\\$\r\n]*")
+"""One that Compose and python-dotenv read alike in single quotes."""
 
 
 def guessed(variable: ModelVariable) -> tuple[str, ...]:
     """The type that a variable's values leave no doubt of, none where they do."""
     kind = _looks_like(variable)
-    return () if variable.formed and kind in GUESSES else kind
+    return () if variable.formed and kind in DOUBTFUL else kind
 
 
 def _looks_like(variable: ModelVariable) -> tuple[str, ...]:
@@ -77,8 +81,10 @@ def _example(variable: ModelVariable) -> str:
     kind = _looks_like(variable)
     shown = (kind and kind[0] in NUMBERS_AND_TRUTHS) or variable.name in OF_COMPOSE
     value = variable.default or (variable.value if shown else "")
-    # A reference to another variable, or what needs quotes that not both programs read alike.
-    return value if PLAIN.fullmatch(value) else ""
+    if PLAIN.fullmatch(value):
+        return value
+    # A reference to another variable, or what the two programs read differently, is left out.
+    return f"'{value}'" if QUOTABLE.fullmatch(value) else ""
 
 
 def specified(text: str, variables: Iterable[ModelVariable]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import io
 from dataclasses import replace
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
 from composetasks.facts import InitPlan, ModelVariable, Proposal, ProposedFile, Surroundings
+from composetasks.observe.env import compose_dotenv
 from composetasks.plan.init.files import plan_init
 from composetasks.plan.init.specification import guessed, specification, specified
 
@@ -137,7 +140,7 @@ def test_a_type_is_guessed_where_the_values_leave_no_doubt(
     [
         ("WEB_BIND", "9000", ""),
         ("UID", "1000", ""),
-        ("WEB_PORT", "80", "port"),
+        ("WEB_PORT", "80", ""),
         ("RO", "true", "bool"),
     ],
 )
@@ -164,6 +167,25 @@ def test_a_specification_shows_no_value_that_only_env_has_but_numbers_and_truths
     assert "db.internal" not in text
     assert "# From the wiki.\n# type: secret\nAPI_TOKEN=\n" in text
     assert "# type: int\nWORKERS=4\n" in text
+
+
+@pytest.mark.parametrize(
+    ("default", "shown"),
+    [
+        ("a/b:1", "a/b:1"),
+        ("Our shop", "'Our shop'"),
+        ("a=1&b=2 # both", "'a=1&b=2 # both'"),
+        ("${HOST}", ""),
+        ("it's", ""),
+        (r"a\b c", ""),
+    ],
+)
+def test_a_default_is_shown_where_both_programs_read_it_alike(default: str, shown: str) -> None:
+    text = specification([ModelVariable("TITLE", default)])
+    assert text.endswith(f"\nTITLE={shown}\n")
+    read = compose_dotenv.read(text, {}.get)
+    assert [one.value for one in read] == [default if shown else ""]
+    assert dotenv_values(stream=io.StringIO(text)) == {"TITLE": default if shown else ""}
 
 
 def test_composes_own_settings_are_shown_as_env_has_them() -> None:
