@@ -83,9 +83,9 @@ def test_a_port_that_stays_closed_is_a_warning_unless_it_is_asked_for(project: P
     ran = project.inv("up", "--json", "--timeout", "4")
     assert ran.code == 0, ran.err
     told = [line["message"] for line in ran.lines if line["event"] == "service-state"]
-    assert "waiting for it to listen on port 8080" in told
+    assert "waiting for it to listen on port 8080 (open there: 1234)" in told
     [warning] = warned(ran)
-    assert warning.startswith("web runs, but does not listen on port 8080")
+    assert warning.startswith("web runs, but does not listen on port 8080 (open there: 1234)")
 
     def again(ready: str) -> Ran:
         docker("rm", "-f", f"{project.name}-web-1")

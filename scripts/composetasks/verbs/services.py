@@ -100,7 +100,7 @@ def _problem(
     What listens is looked at where a start would insist on it."""
     from composetasks.apply.start.probe import Seen, Waited, judged
     from composetasks.observe.start.listening import Listening
-    from composetasks.plan.start.readiness import Phase, expected
+    from composetasks.plan.start.readiness import PORT_CLOSED, Phase, expected
 
     of = expected(model, service.name, session.settings.ready.get(service.name, ""))
     if of.ready != "listening":
@@ -111,7 +111,7 @@ def _problem(
     verdict = found.readiness
     if found.loops:
         return f"restarted {found.restarts} times, and does not stay up"
-    if verdict.phase is Phase.WAITING and verdict.kind in ("failing", "unhealthy", "port-closed"):
+    if verdict.phase is Phase.WAITING and verdict.kind in ("failing", "unhealthy", PORT_CLOSED):
         return verdict.message if verdict.message != "unhealthy" else ""
     if verdict.phase is Phase.FAILED and verdict.kind in ("start-failed", "no-health-check"):
         return verdict.message

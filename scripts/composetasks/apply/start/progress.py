@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from composetasks.apply.start.probe import Probe
 from composetasks.facts import Step
-from composetasks.plan.start.readiness import Expected, Phase, Readiness
+from composetasks.plan.start.readiness import PORT_CLOSED, Expected, Phase, Readiness
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds a service may take from its start until it is up, where nobody said otherwise."""
@@ -92,12 +92,16 @@ class Progress:
             return math.inf
         return max(DEFAULT_TIMEOUT, *(probe.allowance for probe in self.probes.values()), 0.0)
 
+    @property
+    def patience(self) -> float:
+        """The seconds that its port is waited for; without being asked to, what that is worth."""
+        if self.of.ready == "listening":
+            return math.inf
+        return LISTEN_SECONDS if self.given is None else min(self.given, LISTEN_SECONDS)
+
     def listened_enough(self) -> bool:
-        """Whether a port was waited for as long as it is worth without being asked to."""
-        if self.of.ready == "listening" or self.begun is None:
-            return False
-        patience = LISTEN_SECONDS if self.given is None else min(self.given, LISTEN_SECONDS)
-        return time.monotonic() - self.begun >= patience
+        """Whether its port was waited for that long."""
+        return self.begun is not None and time.monotonic() - self.begun >= self.patience
 
     def to_tell(self, now: float) -> str:
         """What is to be said of it now, "" for nothing."""
@@ -106,9 +110,11 @@ class Progress:
             return ""
         message = self.verdict.message
         took = now - self.begun
-        again = f" (for {took:.0f} s)" if message == self.told else ""
+        times = [f"for {took:.0f} s"] if message == self.told else []
+        if self.verdict.kind == PORT_CLOSED and self.patience < self.limit:
+            times.append(f"at most {self.patience:.0f} s")
         self.told, self.told_at = message, now
-        return f"{message}{again}"
+        return f"{message} ({', '.join(times)})" if times else message
 
     def tell_at(self) -> float:
         """When something is to be said of it next."""

@@ -32,7 +32,10 @@ HEALTH_SECONDS = 1.0
 """How often the health log of a container that is waited for is read, to say what it says."""
 LOOP_RESTARTS = 3
 """Restarts from which on a program that does not last is taken to loop."""
+MOST_NAMED = 3
+"""Open ports above which the network namespace is hardly that of one program."""
 CYCLES = "cycles"
+PORT_CLOSED = "port-closed"
 ENDING_POLICIES = ("", "no", "on-failure")
 """The restart policies under which a program that exits with code 0 is done."""
 
@@ -142,7 +145,7 @@ def _running(
     if of.ready in ("", "healthy") and health:
         return _health(state, str(health.get("Status")))
     if of.ready == "listening" or (of.ready == "" and of.ports and not idle):
-        return Readiness(Phase.WAITING, "running", "port-closed", listens=True, settle=settle)
+        return Readiness(Phase.WAITING, "running", PORT_CLOSED, listens=True, settle=settle)
     return Readiness(Phase.UP, "running", settle=settle)
 
 
@@ -201,13 +204,21 @@ def heard(
             warning = f"listens on port {min(inside)} of its own 127.0.0.1 alone: publishing that "
             warning += "port reaches nobody"
         return Readiness(Phase.UP, f"listening on port {min(hits)}", warning=warning)
+    others = _others_open(of, sockets)
     if enough:
         warning = (
-            f"runs, but does not listen on {what}; with `ready: listening` or `ready: running` in "
-            "its settings a start waits for that, or not at all"
+            f"runs, but does not listen on {what}{others}; with `ready: listening` or "
+            "`ready: running` in its settings a start waits for that, or not at all"
         )
-        return Readiness(Phase.UP, f"running, does not listen on {what}", warning=warning)
-    return replace(verdict, message=f"waiting for it to listen on {what}")
+        return Readiness(Phase.UP, f"running, does not listen on {what}{others}", warning=warning)
+    return replace(verdict, message=f"waiting for it to listen on {what}{others}")
+
+
+def _others_open(of: Expected, sockets: Collection[tuple[str, int]]) -> str:
+    """The few other ports that are open there, in words: the model may name the wrong one."""
+    ports = sorted({port for _, port in sockets}.difference(of.ports))
+    named = ", ".join(map(str, ports))
+    return f" (open there: {named})" if 0 < len(ports) <= MOST_NAMED else ""
 
 
 def _own(address: str) -> bool:

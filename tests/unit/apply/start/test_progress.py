@@ -21,7 +21,7 @@ from composetasks.apply.start.progress import (
     deadlines,
 )
 from composetasks.facts import Dependency
-from composetasks.plan.start.readiness import Expected, Phase, Readiness
+from composetasks.plan.start.readiness import PORT_CLOSED, Expected, Phase, Readiness
 from tests.unit.worlds import model, service
 
 WAITS = Readiness(Phase.WAITING, "starting")
@@ -66,9 +66,16 @@ def test_a_failing_check_is_told_at_once_and_again() -> None:
 
 
 def test_a_port_is_told_after_a_while() -> None:
-    web = progress(Readiness(Phase.WAITING, "waiting for it to listen on port 80", "port-closed"))
+    closed = Readiness(Phase.WAITING, "waiting for it to listen on port 80", PORT_CLOSED)
+    web = progress(closed)
     assert web.to_tell(100.5) == ""
-    assert web.to_tell(100.0 + TELL_SECONDS) == web.verdict.message
+    assert web.to_tell(100.0 + TELL_SECONDS) == f"{closed.message} (at most 60 s)"
+    again = web.to_tell(100.0 + TELL_SECONDS + TELL_EVERY)
+    assert again == f"{closed.message} (for 13 s, at most 60 s)"
+    # It ends as the service's own time does, or with a failure.
+    assert progress(closed, given=20.0).to_tell(105.0) == closed.message
+    asked = progress(closed, of=Expected(ready="listening"))
+    assert asked.to_tell(105.0) == closed.message
 
 
 OPTIONAL = model(

@@ -183,7 +183,7 @@ def test_a_specification_shows_no_value_that_only_env_has_but_numbers_and_truths
 def test_a_default_is_shown_where_both_programs_read_it_alike(default: str, shown: str) -> None:
     text = specification([ModelVariable("TITLE", default)])
     assert text.endswith(f"\nTITLE={shown}\n")
-    read = compose_dotenv.read(text, {}.get)
+    read = compose_dotenv.read(text, lambda _: None)
     assert [one.value for one in read] == [default if shown else ""]
     assert dotenv_values(stream=io.StringIO(text)) == {"TITLE": default if shown else ""}
 

@@ -173,6 +173,18 @@ def test_a_port_that_stays_closed_is_a_warning_in_the_end() -> None:
     assert "does not listen on ports 80, 443" in given_up.warning
 
 
+def test_what_is_open_instead_of_a_port_is_told() -> None:
+    """The model may name the wrong port; of a namespace of many programs nothing is said."""
+    other = {("0.0.0.0", 8080), ("::", 8080)}
+    message = "waiting for it to listen on ports 80, 443 (open there: 8080)"
+    assert heard(WAITING, WEB, other).message == message
+    assert (
+        "ports 80, 443 (open there: 8080); with" in heard(WAITING, WEB, other, enough=True).warning
+    )
+    of_a_host = {("0.0.0.0", port) for port in range(1000, 1010)}
+    assert heard(WAITING, WEB, of_a_host).message == "waiting for it to listen on ports 80, 443"
+
+
 @pytest.mark.parametrize(
     ("path", "arguments", "tty", "idle"),
     [
