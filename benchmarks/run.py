@@ -22,7 +22,7 @@ import sys
 import time
 import traceback
 
-from benchmarks import builds, command, foreign, images, logs, stack, state, stream, watch
+from benchmarks import builds, command, far, foreign, images, logs, stack, state, stream, watch
 from benchmarks.framework import ROUNDS, Case, say
 from benchmarks.results import Results, committed, missed, row, worsened
 from benchmarks.scratch import Failed
@@ -34,6 +34,7 @@ CASES: tuple[Case, ...] = (
     *builds.CASES,
     *images.CASES,
     *foreign.CASES,
+    *far.CASES,
     *logs.CASES,
     *state.CASES,
     *stack.CASES,
