@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -83,12 +84,12 @@ class Stack:
 @contextlib.contextmanager
 def copied() -> Iterator[tuple[Path, dict[str, str]]]:
     """A copy of the repository for the block, and an environment with this machine's image
-    source."""
+    source and a password."""
     own = dotenv_values(ROOT / ".env")
     chosen = {name: str(own[name]) for name in smoke.FROM_DOTENV if own.get(name)}
     with tempfile.TemporaryDirectory(prefix="ct-bench-", ignore_cleanup_errors=True) as place:
         smoke.copy_tracked(Path(place))
-        yield Path(place), {**own_environment(), **chosen}
+        yield Path(place), {**own_environment(), **chosen, smoke.PASSWORD: secrets.token_hex(12)}
 
 
 @contextlib.contextmanager
