@@ -1,4 +1,5 @@
-"""`inv deploy` on a swarm of three nodes, with a registry that asks for a password."""
+"""`inv deploy` on a swarm of three nodes, with a registry that asks for a password: images reach
+them all, each change one service's tasks on all of them, and what fails on some takes all back."""
 
 from __future__ import annotations
 
@@ -27,6 +28,24 @@ services:
     command: [sh, -c, "{LOOP}"]
     deploy: {{mode: global}}
 """
+NODES = {"node-1", "node-2", "node-3"}
+DEPLOY = "deploy: {endpoint: dnsrr, context: prod}"
+WAYS = f"""\
+services:
+  web:
+    image: IMAGE
+    command: [sh, -c, "cat /conf; {LOOP}"]
+    environment: {{COLOUR: red}}
+    configs: [{{source: conf, target: /conf}}]
+    deploy: &all {{replicas: 3, update_config: {{monitor: 1s, parallelism: 3}}}}
+  api:
+    build: .
+    healthcheck: {{test: [CMD, "true"], interval: 1s}}
+    deploy: *all
+configs: {{conf: {{content: one}}}}
+"""
+LIVES = f"FROM {busybox.TAG}\nCMD {json.dumps(['sh', '-c', LOOP])}\n"
+DIES = f"FROM {busybox.TAG}\nCMD echo 'FATAL: no disk left'; exit 3\n"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +62,19 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Manager, M
         yield swarm_of(engines), Manager(engines[1].address), registry
 
 
+def has_context(shop: Project, manager: Manager) -> None:
+    """Give the project's user the context ``prod``, which is the swarm."""
+    shop.environment["DOCKER_CONFIG"] = str(shop.folder / "docker")
+    context = ["docker", "context", "create", "prod", "--docker", f"host={manager.address}"]
+    subprocess.run(context, env=shop.environment, check=True, capture_output=True)
+
+
+def is_known(shop: Project, registry: str) -> None:
+    """Let the project's user be the one whom the registry knows."""
+    known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    shop.write("docker/config.json", json.dumps({"auths": {registry: {"auth": known}}}))
+
+
 def test_images_reach_all_nodes_by_their_digests(
     swarm: tuple[Manager, Manager, str], tmp_path: Path
 ) -> None:
@@ -55,16 +87,12 @@ def test_images_reach_all_nodes_by_their_digests(
     shop.compose(COMPOSE)
 
     worker = shop.inv("deploy", "--plan")
-    shop.environment["DOCKER_CONFIG"] = str(shop.folder / "docker")
-    context = ["docker", "context", "create", "prod", "--docker", f"host={manager.address}"]
-    subprocess.run(context, env=shop.environment, check=True, capture_output=True)
-    deploy = "deploy: {endpoint: dnsrr, context: prod}"
-    shop.write("invoke.yaml", f"stack: {{{deploy}}}\n")
+    has_context(shop, manager)
+    shop.write("invoke.yaml", f"stack: {{{DEPLOY}}}\n")
     alone = shop.inv("deploy", "--plan")
-    shop.write("invoke.yaml", f"stack: {{registry: {registry}/shop, {deploy}}}\n")
+    shop.write("invoke.yaml", f"stack: {{registry: {registry}/shop, {DEPLOY}}}\n")
     stranger = shop.inv("deploy")
-    known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    shop.write("docker/config.json", json.dumps({"auths": {registry: {"auth": known}}}))
+    is_known(shop, registry)
     first = shop.inv("deploy", "--json")
     again = shop.inv("deploy", "--plan", "--exit-code")
     shop.write("page", "two\n")
@@ -85,8 +113,8 @@ def test_images_reach_all_nodes_by_their_digests(
     assert stranger.code == 1, stranger.err
     assert first.code == 0, first.err
     tasks = {one["name"]: one["tasks"] for one in first.lines[-1]["deployed"]}
-    assert {one["node"] for one in tasks["web"]} == {"node-1", "node-2", "node-3"}
-    assert {one["node"] for one in tasks["agent"]} == {"node-1", "node-2", "node-3"}
+    assert {one["node"] for one in tasks["web"]} == NODES
+    assert {one["node"] for one in tasks["agent"]} == NODES
     assert again.code == 0, again.out
     assert edited.code == 0, edited.err
     assert named.code == 0, named.err
@@ -99,11 +127,84 @@ def test_images_reach_all_nodes_by_their_digests(
     assert "two" in manager.docker("service", "logs", "--raw", "ct-nodes_web")
     there = shop.inv("status", "--json", DOCKER_CONTEXT="prod", DOCKER_HOST="").document
     shown = {one["name"]: one["tasks"] for one in there["deployed"]}
-    assert {one["node"] for one in shown["web"]} == {"node-1", "node-2", "node-3"}
+    assert {one["node"] for one in shown["web"]} == NODES
     page = shop.inv("status", DOCKER_CONTEXT="prod", DOCKER_HOST="").out
     assert "node-3" in page
     assert "missing" not in page
     wrote = shop.inv("logs", "web", "--json", DOCKER_CONTEXT="prod", DOCKER_HOST="").lines[:-1]
     nodes = {one["container"].partition("@")[2] for one in wrote if one["line"] == "two"}
-    assert nodes == {"node-1", "node-2", "node-3"}
+    assert nodes == NODES
     assert shop.inv("deploy", "--remove", "--yes").code == 0
+
+
+def test_each_change_and_each_way_back_is_made_on_all_nodes(
+    swarm: tuple[Manager, Manager, str], tmp_path: Path
+) -> None:
+    manager, builder, registry = swarm
+    name = "ct-ways"
+    shop = Project(tmp_path / "shop", {**own_environment(), "DOCKER_HOST": builder.address}, name)
+    shop.write("tasks.py", TASKS)
+    shop.write("invoke.yaml", f"stack: {{registry: {registry}/ways, {DEPLOY}}}\n")
+    shop.write("Dockerfile", LIVES)
+    has_context(shop, manager)
+    is_known(shop, registry)
+    shown = f"{registry}/ways/shown:1"
+    for action in (("tag", busybox.TAG, shown), ("push", "--quiet", shown)):
+        subprocess.run(["docker", *action], env=shop.environment, check=True)
+    text = WAYS.replace("IMAGE", shown)
+    shop.compose(text)
+
+    def deployed(*arguments: str) -> set[str]:
+        """Deploy; the services that were changed, each of which runs on all nodes after it."""
+        before = manager.versions(name)
+        ran = shop.inv("deploy", *arguments, "--json")
+        assert ran.code == 0, ran.err
+        for one in ran.lines[-1]["deployed"]:
+            assert {task["node"] for task in one["tasks"]} == NODES, one
+        after = manager.versions(name)
+        return {one for one in after if after[one] != before.get(one)}
+
+    assert deployed() == {"web", "api"}
+    assert deployed() == set()
+    shop.compose(text := text.replace("COLOUR: red", "COLOUR: blue"))
+    assert deployed() == {"web"}
+    shop.compose(text := text.replace("content: one", "content: two"))
+    assert deployed() == {"web"}
+    two = manager.specs(name)
+
+    # One of two that changed has an image that does not live, on no node.
+    shop.write("Dockerfile", DIES)
+    shop.compose(text.replace("COLOUR: blue", "COLOUR: green"))
+    failed = shop.inv("deploy", "--json")
+    assert failed.code == 8, failed.err
+    told = failed.lines[-1]
+    assert (told["service"], told["as_before"]) == ("api", True)
+    assert told["diagnosis"]["telling"] == "FATAL: no disk left"
+    assert manager.specs(name) == two
+    assert {one.rsplit(maxsplit=1)[-1] for one in running(manager, name)} == NODES
+
+    # By hand, and back: what somebody scaled is drift, and a revision is what all nodes run again.
+    shop.write("Dockerfile", LIVES)
+    shop.compose(text)
+    manager.docker("service", "scale", "--detach", f"{name}_api=2")
+    drift = shop.inv("deploy", "--plan", "--json").document["steps"]
+    assert [(one["id"], one["because"][0]["kind"]) for one in drift] == [
+        (f"update-service:{name}_api", "drift")
+    ]
+    assert deployed() == {"api"}
+    assert manager.specs(name) == two
+    assert deployed("--rollback", "1") == {"web"}
+    assert "COLOUR=red" in manager.specs(name)["web"]["TaskTemplate"]["ContainerSpec"]["Env"]
+
+    start, end = text.index("  api:"), text.index("configs: {conf")
+    shop.compose(text[:start] + text[end:])
+    assert shop.inv("deploy").code == 4
+    assert deployed("--yes") == {"web"}
+    assert set(manager.specs(name)) == {"web"}
+    assert shop.inv("deploy", "--remove", "--yes").code == 0
+
+
+def running(manager: Manager, stack: str) -> list[str]:
+    """The tasks of a stack that are to run: name and node."""
+    shown = ("--filter", "desired-state=running", "--format", "{{.Name}} {{.Node}}")
+    return manager.docker("stack", "ps", *shown, stack).splitlines()
