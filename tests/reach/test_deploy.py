@@ -268,6 +268,10 @@ def test_back_to_a_revision_by_hand_and_away(shop: Project, manager: Manager) ->
     assert shop.inv("deploy", "--no-verify").code == 0
     one = manager.specs(name)
     edit(shop, "content: one", "content: two")
+    # A stack whose record, as JSON, is larger than what Swarm takes.
+    large = f"labels: {{large: {'x' * 520_000}}}"
+    edit(shop, "monitor: 2s}", f"monitor: 2s}}, {large}")
+    edit(shop, "prepare:\n", f"prepare:\n    deploy: {{{large}}}\n")
     assert shop.inv("deploy", "--no-verify").code == 0
     two = manager.specs(name)
 

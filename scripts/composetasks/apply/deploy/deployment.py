@@ -5,7 +5,6 @@ where one fails, the whole stack is taken back to the last record.
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from composetasks.facts import (
     UpdateService,
 )
 from composetasks.facts.deploy import CHECK, CONTENT, NAMESPACE, REVISION
-from composetasks.observe.deploy.swarm import digest, of_stack
+from composetasks.observe.deploy.swarm import digest, of_stack, packed
 from composetasks.observe.images.registry import base_digests
 from composetasks.plan.deploy.convergence import progress
 from composetasks.run.failure import TaskFailure
@@ -231,7 +230,7 @@ def _record(stack: Stack) -> None:
     }
     stack.client.create_config(
         f"{stack.name}_revision-{number}",
-        json.dumps(record),
+        packed(record),
         labels={NAMESPACE: stack.name, REVISION: str(number)},
     )
 

@@ -7,13 +7,14 @@ stack removes it.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmService
-from composetasks.facts.deploy import CHECK, NAMESPACE, REVISION
+from composetasks.facts.deploy import CHECK, LARGEST, NAMESPACE, REVISION
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.doctor.machine import lacks_ipvs
 from composetasks.run import masking
@@ -140,8 +141,22 @@ def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> 
     return sorted(found, key=lambda one: one.number)
 
 
+def packed(record: Mapping[str, Any]) -> bytes:
+    """A record of a deployment as a config holds it: JSON, compressed where Swarm would not take
+    it otherwise."""
+    data = json.dumps(record).encode()
+    return gzip.compress(data) if len(data) > LARGEST["configs"] else data
+
+
+def unpacked(data: bytes) -> dict[str, Any]:
+    """The record of :func:`packed`."""
+    compressed = data.startswith(b"\x1f\x8b")
+    record: dict[str, Any] = json.loads(gzip.decompress(data) if compressed else data)
+    return record
+
+
 def _revision(config: Mapping[str, Any], number: int, key: bytes) -> Revision:
-    record = json.loads(base64.b64decode(config["Spec"]["Data"]))
+    record = unpacked(base64.b64decode(config["Spec"]["Data"]))
     # As with the model: what it declares to be a secret is shown nowhere.
     masking.hide_all(declared(record["file"]))
     return Revision(

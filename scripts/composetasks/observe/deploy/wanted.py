@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Content, ExitCode, Model, Wanted
+from composetasks.facts.deploy import LARGEST
 from composetasks.facts.dollars import undoubled
 from composetasks.observe.compose import project_files
 from composetasks.observe.compose.config import from_environment, hide_declared
@@ -19,9 +20,6 @@ from composetasks.store.container_configs import mask
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-LARGEST = {"configs": 1000 * 1024, "secrets": 500 * 1024}
-"""Bytes that Swarm takes (swarmkit, MaxConfigSize and MaxSecretSize)."""
 
 LONGEST_STEM = 51
 """Characters: a name has 64 at most, and thirteen are the hash's."""

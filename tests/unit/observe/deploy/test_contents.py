@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from composetasks.facts import ExitCode
-from composetasks.facts.deploy import NAMESPACE, REVISION
-from composetasks.observe.deploy.swarm import _revisions
+from composetasks.facts.deploy import LARGEST, NAMESPACE, REVISION
+from composetasks.observe.deploy.swarm import _revisions, packed, unpacked
 from composetasks.observe.deploy.wanted import _contents
 from composetasks.run.failure import TaskFailure
 
@@ -33,3 +33,11 @@ def test_a_record_of_another_form_is_named(data: bytes) -> None:
     }
     with pytest.raises(TaskFailure, match="the record shop_revision-3 of the swarm"):
         _revisions([{"ID": "x", "Spec": spec}], "shop", b"key")
+
+
+@pytest.mark.parametrize("characters", [10, LARGEST["configs"]])
+def test_a_record_fits_and_is_read_again(characters: int) -> None:
+    record = {"file": {"services": {"web": {"image": "x" * characters}}}}
+    data = packed(record)
+    assert len(data) <= LARGEST["configs"]
+    assert unpacked(data) == record
