@@ -19,6 +19,8 @@ services:
   db: {image: "db:1"}
   app: {image: "db:1", depends_on: [deep], profiles: [x]}
   deep: {image: "db:1", profiles: [data, more]}
+  top: {image: "db:1", depends_on: [deep], profiles: [more]}
+  beside: {image: "db:1", profiles: [more]}
   unread: {image: "db:1", profiles: [y], env_file: ./never.env, depends_on: [deep]}
   remote: {image: "remote:1", build: {context: "github.com/o/r.git#main"}}
 """
@@ -77,6 +79,17 @@ def test_a_start_takes_the_image_that_is_there_as_compose_does(
     [warning] = [one for one in document["warnings"] if "used as it is" in one]
     assert warning.startswith("web: build context ../not-checked-out does not exist")
     assert blocked(shop, "build", "web") == ["web: build context ../not-checked-out does not exist"]
+
+
+def test_the_profiles_of_a_service_that_is_named_bring_in_what_it_depends_on(
+    shop: Project,
+) -> None:
+    document = shop.inv("up", "top", "--plan", "--json").document
+    assert document["blockers"] == []
+    assert [step["service"] for step in document["steps"]] == ["deep", "top"]
+    # One that is named as well brings in its own, too.
+    assert blocked(shop, "up", "app") != []
+    assert blocked(shop, "up", "app", "top") == []
 
 
 def test_a_dependency_that_no_profile_brings_in_names_the_profile(shop: Project) -> None:

@@ -103,6 +103,10 @@ class Service:
         return tuple(mount.source for mount in self.mounts if mount.type == "image")
 
     @property
+    def profiles(self) -> frozenset[str]:
+        return frozenset(map(str, self.config.get("profiles") or ()))
+
+    @property
     def provider(self) -> str:
         """The type of the provider that makes it: a program that Compose runs, with no image, no
         container; "" for none."""

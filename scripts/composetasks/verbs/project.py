@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -209,7 +209,8 @@ class Project:
         return read_environment(self.folder, models, self.process, self.files)
 
     def model(self, names: Iterable[str] = ()) -> Model:
-        """The model; a named service that only a profile would start brings all profiles in.
+        """The model; a named service that only a profile would start brings in what it depends on
+        and has one of its profiles.
 
         Raises TaskFailure, code 2, for a name that is no service at all.
         """
@@ -220,8 +221,7 @@ class Project:
             for name in missing:
                 if name not in every.services:
                     raise unknown_service(name, every.services, self.tasks)
-            # Compose takes in what is named, not what else has its profiles.
-            return every.narrowed({*model.services, *names})
+            return every.narrowed({*model.services, *_brought_in(every, names, missing)})
         return model
 
     def _remember_names(self, model: Model) -> None:
@@ -254,6 +254,18 @@ class Project:
             from composetasks.observe.compose.config import hide_literals
 
             hide_literals(self.compose)
+
+
+def _brought_in(every: Model, names: Iterable[str], inactive: Iterable[str]) -> Iterator[str]:
+    """What a start of ``names`` is about, where some are ``inactive``: their profiles count as
+    chosen (compose-go, Project.WithServicesEnabled), for what is depended on alone."""
+    from composetasks.plan.start.services import closure
+
+    chosen = frozenset().union(*(every.services[name].profiles for name in inactive))
+    yield from names
+    for name in closure(every, names):
+        if not chosen.isdisjoint(every.services[name].profiles):
+            yield name
 
 
 def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:

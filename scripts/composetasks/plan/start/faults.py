@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from composetasks.facts import Blocker, ExitCode, Model, Service, World
+from composetasks.facts import Blocker, ExitCode, Model, World
 from composetasks.plan.images.decisions import ImagePlan
 
 
@@ -36,7 +36,7 @@ def without_active(model: Model) -> Iterator[Blocker]:
     """Nothing to start: Compose refuses that too ("no service selected")."""
     if model.services:
         return
-    profiles = sorted({one for service in model.inactive.values() for one in _profiles(service)})
+    profiles = sorted({one for service in model.inactive.values() for one in service.profiles})
     yield Blocker(
         kind="profile",
         target=model.project,
@@ -48,12 +48,9 @@ def without_active(model: Model) -> Iterator[Blocker]:
     )
 
 
-def _profiles(service: Service) -> list[str]:
-    return [str(one) for one in service.config.get("profiles") or ()]
-
-
 def _inactive(model: Model, name: str, dependency: str) -> Blocker:
-    profiles = _profiles(model.inactive[dependency]) if dependency in model.inactive else []
+    inactive = model.inactive.get(dependency)
+    profiles = [str(one) for one in inactive.config.get("profiles") or ()] if inactive else []
     known = bool(profiles)
     return Blocker(
         kind="profile",
