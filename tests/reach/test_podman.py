@@ -89,6 +89,15 @@ def test_what_one_does_all_day(project: Project) -> None:
     checks = {one["name"]: one for one in examined.document["checks"]}
     assert "Podman 5" in checks["engine"]["message"]
     assert "bug" not in examined.err
+    # Without BuildKit's image no build runs there, and both say what it takes.
+    assert checks["build"]["status"] == "failed"
+    assert "moby/buildkit" in checks["build"]["hint"]
+    project.write("Dockerfile", "FROM scratch\nCOPY tasks.py /\n")
+    project.compose("services: {page: {build: .}}\n")
+    built = project.inv("build")
+    assert built.code == 7
+    assert "moby/buildkit" in built.err.partition("next: ")[2]
+    project.compose(COMPOSE)
 
 
 def test_a_check_that_fails_is_told(project: Project) -> None:

@@ -27,6 +27,13 @@ EMPTY_CACHE = (
     "the engine's build cache has lost a layer: empty it with `docker builder prune -a`, "
     "then run the task again"
 )
+BOOTING = "booting buildkit"
+"""What Buildx is at while it makes a builder that is a container: with Podman there is no other."""
+GIVE_BUILDER = (
+    "the builder in force is a container of the image moby/buildkit, which does not run there: "
+    "pull or load it (`docker buildx inspect --bootstrap` shows the image and what it lacks); with "
+    "Docker, `docker buildx use default` builds without one"
+)
 MALFORMED = (
     ArithmeticError,
     AttributeError,
@@ -104,6 +111,8 @@ def cure(said: str, otherwise: str) -> str:
     that is in trouble and not what was to be built."""
     if _is_full(said):
         return FREE_ENGINE
+    if BOOTING in said:
+        return GIVE_BUILDER
     return EMPTY_CACHE if LOST_LAYER in said else otherwise
 
 

@@ -13,6 +13,7 @@ from composetasks.run import outside_failures
         ("make: *** [all] Error 1", "correct it"),
         ("cause: No space left on device (os error 28)", outside_failures.FREE_ENGINE),
         ("write /x: disk quota exceeded", outside_failures.FREE_ENGINE),
+        ("[internal] booting buildkit\nno such host", outside_failures.GIVE_BUILDER),
         ("ERROR: failed to solve: layer does not exist", outside_failures.EMPTY_CACHE),
     ],
 )

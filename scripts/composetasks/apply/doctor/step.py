@@ -21,12 +21,17 @@ from composetasks.facts import Reach
 from composetasks.run import process
 from composetasks.run.compose import buildx
 from composetasks.run.failure import TaskFailure
+from composetasks.run.outside_failures import cure
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 ANSWER = "composetasks-answer.json"
 BUILD_SECONDS = LONGEST_SECONDS + 15.0
+BUILDER = (
+    "`docker buildx inspect` shows the builder in force; `docker buildx use default` is the "
+    "engine's own"
+)
 DOCKERFILE = """\
 FROM scratch AS tools
 ADD tools.tar /
@@ -103,7 +108,8 @@ def _argv(context: Path, result: Path, environment: Mapping[str, str]) -> list[s
 
 
 def _failure(error: process.ProgramError) -> TaskFailure:
-    said = [line for line in error.stderr.splitlines() if line.startswith("ERROR")]
+    # Buildx names the step that failed and what came of it last.
+    said = [line for line in error.stderr.splitlines() if line.startswith((" > ", "ERROR"))]
     why = said[-1] if said else error.stderr.strip()[-500:] or str(error)
     if error.code == 127:
         return TaskFailure(
@@ -114,6 +120,5 @@ def _failure(error: process.ProgramError) -> TaskFailure:
     return TaskFailure(
         "a build can't be run" if error.code != 124 else f"a build did not end: {error.stderr}",
         detail=why,
-        hint="`docker buildx inspect` shows the builder in force; `docker buildx use default` is "
-        "the engine's own",
+        hint=cure("\n".join(said), BUILDER),
     )

@@ -40,8 +40,8 @@ def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) 
         )
     line = log.dockerfile_line()
     file = _dockerfile(service, directory) if line else None
-    cure = outside_failures.cure(log.detail(), "correct it and run the task again")
     what = vertex.name if vertex else "before its first step"
+    cure = outside_failures.cure(f"{what}\n{log.detail()}", "correct it and run the task again")
     where = f" ({place(file or '', line)})" if line else ""
     return TaskFailure(
         f"the image of {service.name} could not be built: {what}{where}",
