@@ -90,7 +90,7 @@ def test_a_build_that_is_not_begun(shop: Shop) -> None:
 def test_whatever_else_is_asked_of_it(shop: Shop) -> None:
     container = "/containers/[^/]+"
     for arguments, method, path in (
-        (("status",), "GET", "/images/json"),
+        (("status",), "GET", "/images/.+/json"),
         (("logs",), "GET", f"{container}/logs"),
         (("snapshot", "one"), "POST", "/containers/create"),
         (("snapshot", "two"), "POST", f"{container}/attach"),

@@ -19,7 +19,8 @@ class ScriptedEngine:
 
     ``containers``, ``images``, ``networks`` and ``volumes`` are what it lists, in the API's own
     form; ``requests`` are what it was asked, as ("GET", "/containers/json"). ``ping`` and ``info``
-    are what it says of itself. It never answers requests for ``silent``, as ("GET", "/events").
+    are what it says of itself. It never answers requests for ``silent``, as ("GET", "/events"), and
+    forbids those for ``forbidden``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,6 +33,7 @@ class ScriptedEngine:
         self.ping = "OK"
         self.info: dict[str, Any] = {"ServerVersion": "28.0.0", "Name": os.uname().nodename}
         self.silent: set[tuple[str, str]] = set()
+        self.forbidden: set[tuple[str, str]] = set()
         self._over = threading.Event()
         self._server: socketserver.ThreadingUnixStreamServer | None = None
 
@@ -58,6 +60,9 @@ class ScriptedEngine:
         if path.startswith("/containers/") and path.endswith("/json") and path not in fixed:
             key = path.split("/")[2]
             return next((one["inspect"] for one in self.containers if one["Id"] == key), None)
+        if path.startswith("/images/") and path.endswith("/json") and path not in fixed:
+            name = path.removeprefix("/images/").removesuffix("/json")
+            return next((one for one in self.images if name in (one["Id"], *one["RepoTags"])), None)
         return fixed.get(path)
 
     def __enter__(self) -> ScriptedEngine:
@@ -80,7 +85,8 @@ class ScriptedEngine:
                 # Text is answered as it is, as an engine answers its ping.
                 written = document if isinstance(document, str) else json.dumps(document)
                 body = written.encode()
-                self.send_response(200 if found is not None else 404)
+                status = 200 if found is not None else 404
+                self.send_response(403 if (self.command, path) in engine.forbidden else status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Api-Version", "1.48")
                 self.send_header("Content-Length", str(len(body)))

@@ -61,7 +61,7 @@ def shop(project: Project, engine: ScriptedEngine) -> Project:
         ("logs --follow", "GET", "/events"),
         ("logs --follow", "GET", "/containers/id-db/logs"),
         ("up --yes --timeout 300", "GET", "/events"),
-        ("build", "GET", "/images/json"),
+        ("build", "GET", "/images/db:1/json"),
         ("exec db true", "GET", "/containers/json"),
         ("restart db", "GET", "/containers/json"),
         ("open db", "GET", "/containers/json"),

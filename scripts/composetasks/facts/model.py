@@ -210,6 +210,14 @@ class Model:
         others = {name: one for name, one in self.inactive.items() if name not in names}
         return replace(self, services={**self.services, **more}, inactive=others)
 
+    @property
+    def images(self) -> frozenset[str]:
+        """All references of images that its active services run, mount or build."""
+        services = self.services.values()
+        tags = (tag for one in services if one.build for tag in one.build.tags)
+        mounted = (image for one in services for image in one.mounted_images)
+        return frozenset((*(one.image for one in services if one.image), *mounted, *tags))
+
     def builders(self) -> dict[str, str]:
         """The service that builds each image, by all of the image's plain names: the first one
         whose ``image`` it is, or else the first that names it among its ``build.tags``."""

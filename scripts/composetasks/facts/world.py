@@ -191,13 +191,15 @@ class Scope:
     a verb that starts nothing has no use; ``registry`` is asked for images that are not here, with
     ``push`` for all; ``rebuild``: for a plan that may build what has not changed; ``starting``:
     for one that starts services, so that an engine on another host is asked for what would be
-    mounted, with containers that are made for that."""
+    mounted, with containers that are made for that; ``leftovers``: all images of the engine, for
+    one that removes some, not only those that the model has to do with."""
 
     inputs: bool = True
     registry: str = ""
     push: bool = False
     rebuild: bool = False
     starting: bool = False
+    leftovers: bool = False
 
 
 @frozen

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composetasks.facts import Blocker, BuildInputs, Engine, Model, Scope, Shared, World
+from composetasks.facts import Blocker, BuildInputs, Model, Scope, Shared, World
 from composetasks.facts.references import plain
 from composetasks.observe.compose.contents import old_contents
 from composetasks.observe.compose.hashes import with_asked_hashes, with_resolved_hashes
@@ -21,7 +21,8 @@ from composetasks.observe.conflicts.mount_sources import (
 )
 from composetasks.observe.conflicts.state_times import with_since
 from composetasks.observe.engine.endpoint import chosen
-from composetasks.observe.engine.inventory import read_engine, read_plugins
+from composetasks.observe.engine.images import Images
+from composetasks.observe.engine.inventory import read_containers, read_engine, read_plugins
 from composetasks.observe.images.build_inputs import inputs_and_faults
 from composetasks.observe.images.edits import edited_since_tagged, outdated
 from composetasks.observe.images.health_checks import image_checks
@@ -48,16 +49,19 @@ def observe_world(
 ) -> World:
     """Everything a plan for ``model`` is made from; folders listed ``ahead`` are not listed again.
     Raises TaskFailure where the engine does not answer or a build context is missing."""
-    world = _on_the_engine(model, client, compose, cache)
+    images = Images(client, model.images if scope.inputs and not scope.leftovers else None)
+    world = _on_the_engine(model, client, compose, cache, images)
     if not scope.inputs:
         return world
-    world = _with_images(world, client, cache, scope, ahead)
+    world = _with_images(world, images, client, cache, scope, ahead)
     return _with_surroundings(world, client, cache, scope)
 
 
-def _on_the_engine(model: Model, client: APIClient, compose: Compose, cache: Path) -> World:
+def _on_the_engine(
+    model: Model, client: APIClient, compose: Compose, cache: Path, images: Images
+) -> World:
     """What the engine has of the project, and what is remembered of that."""
-    engine = with_since(client, read_engine(client), model)
+    engine = with_since(client, read_engine(client, images.read), model)
     model = with_resolved_hashes(model, engine.containers, compose, cache)
     engine = with_asked_hashes(model, engine, compose, cache)
     ours = [one for one in engine.containers if one.project == model.project]
@@ -75,29 +79,37 @@ def _on_the_engine(model: Model, client: APIClient, compose: Compose, cache: Pat
 
 
 def _with_images(
-    world: World, client: APIClient, cache: Path, scope: Scope, ahead: ForkedValues | None
+    world: World,
+    images: Images,
+    client: APIClient,
+    cache: Path,
+    scope: Scope,
+    ahead: ForkedValues | None,
 ) -> World:
     """``world`` with what its images are built from, and what is known of the images."""
-    model, engine = world.model, world.engine
+    model = world.model
     undigested = build_records.load_undigested(cache)
-    by_hand = partial(_by_hand, model, engine, undigested)
+    by_hand = partial(_by_hand, model, images, undigested)
 
     def listed(one: BuildInputs) -> bool:
         build = model.service(one.service).build
         due = scope.rebuild or (build and (build.pull or build.no_cache))
-        return bool(due) or engine.built_from(one.digest) is None or by_hand(one)
+        return bool(due) or images.built_from(one.digest) is None or by_hand(one)
 
     wanted, faults = inputs_and_faults(
-        model, engine, cache, client=client, ahead=ahead, listed=listed
+        model, images, cache, client=client, ahead=ahead, listed=listed
     )
-    wanted, shared, said = _shared(wanted, model, engine, cache, client, scope, listed)
+    wanted, shared, said = _shared(wanted, model, images, cache, client, scope, listed)
     here = is_here(client.base_url)
     edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
+    compared = _compared(model, images, wanted)
+    engine = replace(world.engine, images=images.known)
     return replace(
         world,
+        engine=engine,
         inputs=wanted,
         unbuildable={name: _blocker(model, name, one) for name, one in faults.items()},
-        built=build_records.load_inputs(cache, _compared(model, engine, wanted)),
+        built=build_records.load_inputs(cache, compared),
         undigested=undigested,
         shared=shared,
         edited=edited_since_tagged(client, model, edited),
@@ -135,11 +147,11 @@ def _missing_plugins(model: Model, client: APIClient) -> frozenset[str]:
 
 
 def look_again(world: World, client: APIClient) -> World:
-    """``world`` with what is on the engine and who holds the host's ports at this moment."""
-    engine = read_engine(client)
+    """``world`` with the containers of the engine and who holds the host's ports at this moment."""
+    containers = read_containers(client)
     here = is_here(client.base_url)
-    ports = port_holders(unheld(_published(world.model), engine.containers)) if here else ()
-    return replace(world, engine=engine, ports=ports)
+    ports = port_holders(unheld(_published(world.model), containers)) if here else ()
+    return replace(world, engine=replace(world.engine, containers=containers), ports=ports)
 
 
 def _blocker(model: Model, name: str, failure: TaskFailure) -> Blocker:
@@ -157,7 +169,7 @@ def _blocker(model: Model, name: str, failure: TaskFailure) -> Blocker:
 def _shared(
     inputs: Mapping[str, BuildInputs],
     model: Model,
-    engine: Engine,
+    images: Images,
     cache: Path,
     client: APIClient,
     scope: Scope,
@@ -174,25 +186,25 @@ def _shared(
     if found:
         bases = {plain(name): build_records.Base(digest) for name, digest in found.items()}
         build_records.save_bases(cache, bases)
-        inputs, _ = inputs_and_faults(model, engine, cache, client=client, listed=listed)
-    shared, warnings = look(scope.registry, engine, inputs, client, everything=scope.push)
+        inputs, _ = inputs_and_faults(model, images, cache, client=client, listed=listed)
+    shared, warnings = look(scope.registry, images, inputs, client, everything=scope.push)
     return inputs, shared, warnings
 
 
 def _by_hand(
-    model: Model, engine: Engine, undigested: Collection[str], inputs: BuildInputs
+    model: Model, images: Images, undigested: Collection[str], inputs: BuildInputs
 ) -> bool:
     """Whether somebody else may have put another image on the tag of one that was built here."""
-    present = engine.image(model.service(inputs.service).image)
+    present = images.image(model.service(inputs.service).image)
     foreign = present and present.id not in undigested and not present.inputs_digests
-    return bool(foreign) and engine.built_from(inputs.digest) is not None
+    return bool(foreign) and images.built_from(inputs.digest) is not None
 
 
-def _compared(model: Model, engine: Engine, inputs: Mapping[str, BuildInputs]) -> list[str]:
+def _compared(model: Model, images: Images, inputs: Mapping[str, BuildInputs]) -> list[str]:
     """The digests of what the present images were built from that are to be rebuilt, since no
     image was built from what their inputs are now."""
-    stale = (one.service for one in inputs.values() if engine.built_from(one.digest) is None)
-    present = (engine.image(model.service(name).image) for name in stale)
+    stale = (one.service for one in inputs.values() if images.built_from(one.digest) is None)
+    present = (images.image(model.service(name).image) for name in stale)
     return sorted({digest for image in present if image for digest in image.inputs_digests})
 
 

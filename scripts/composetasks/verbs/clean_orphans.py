@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from composetasks.facts import ExitCode
+from composetasks.facts import ExitCode, Scope
 from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
 
@@ -12,7 +12,7 @@ def clean_orphans(session: Session) -> ExitCode:
     from composetasks.plan.conflicts.clean import plan_clean
 
     with session.changing():
-        world = session.observe()
+        world = session.observe(scope=Scope(leftovers=True))
         plan = plan_clean(world, force=session.options.force)
         ended = carry_through(session, plan, world)
         if ended is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE
+from composetasks.facts.timestamps import moment
 from composetasks.facts.units import whole
 from composetasks.observe.engine.endpoint import chosen, of_context
 from composetasks.observe.engine.local import PODMAN, LocalClient, takes_connections
@@ -113,10 +114,11 @@ def _unreachable(why: str, where: str) -> TaskFailure:
     )
 
 
-def read_engine(client: APIClient) -> Engine:
-    """Everything the engine holds, in four round trips at once whatever their number."""
+def read_engine(client: APIClient, listed: Callable[[], tuple[Image, ...]] | None = None) -> Engine:
+    """Everything the engine holds, in four round trips at once whatever their number; of images
+    what ``listed`` gives in place of all."""
     containers = _asked(lambda: read_containers(client))
-    images = _asked(lambda: read_images(client))
+    images = _asked(listed or (lambda: read_images(client)))
     networks = _asked(lambda: read_networks(client))
     volumes = _asked(lambda: read_volumes(client))
     return Engine(containers.value(), images.value(), networks.value(), volumes.value())
@@ -138,6 +140,16 @@ def read_images(client: APIClient) -> tuple[Image, ...]:
     """All images that are not mere layers of others, by id."""
     with understood("the engine's list of images", ExitCode.NO_ENGINE):
         return tuple(sorted(map(_image, client.images()), key=lambda image: image.id))
+
+
+def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, ...] | None:
+    """The images of these ids and references, by id; None of an engine that is better asked for
+    its list of all."""
+    if not isinstance(client, LocalClient):
+        return None
+    with understood("the engine's images", ExitCode.NO_ENGINE):
+        records = client.image_records(sorted(references))
+    return None if records is None else tuple(map(_recorded_image, records))
 
 
 def read_networks(client: APIClient) -> tuple[Network, ...]:
@@ -237,6 +249,13 @@ def _image(raw: Mapping[str, Any]) -> Image:
         size=int(raw.get("Size", 0)),
         labels=_labels(raw),
     )
+
+
+def _recorded_image(record: Mapping[str, Any]) -> Image:
+    """An image by the engine's whole record of it, in which some stands elsewhere than in lists."""
+    created = moment(str(record.get("Created", ""))).timestamp()
+    labels = (record.get("Config") or {}).get("Labels")
+    return _image({**record, "Created": max(0.0, created), "Labels": labels})
 
 
 def _network(raw: Mapping[str, Any]) -> Network:

@@ -3,12 +3,14 @@ longer than all else that a task does which finds nothing to do."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from composetasks.run import waiting
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 SOCKET = "unix://"
+SAFE = "/:@"
+"""What in references means in a path what it means in them."""
+NO_SUCH_IMAGE = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.BAD_REQUEST)
+"""How the engine answers where it has no image of a name, or where that can't be one."""
 PODMAN = "Libpod/"
 """What the Server header of Podman's answers begins with. Its lists need the SDK's client."""
 
@@ -82,12 +88,30 @@ class LocalClient:
             return self.sdk.volumes(**asked)
         return self._list("/volumes", lambda: self.sdk.volumes())
 
+    def image_records(self, references: Iterable[str]) -> list[Any] | None:
+        """The engine's records of these images, without those it does not have; None where they
+        can't be had this way. Raises TimeoutError."""
+        records = []
+        with contextlib.closing(_Connection(self._path, self._seconds)) as connection:
+            for reference in references:
+                status, record = self._answer(connection, f"/images/{quote(reference, SAFE)}/json")
+                if status == http.HTTPStatus.OK:
+                    records.append(record)
+                elif status not in NO_SUCH_IMAGE:
+                    return None
+        return records
+
     def _list(self, path: str, otherwise: Callable[[], Any]) -> Any:
-        """What the engine answers to a path without a version, which means its newest, as it does
-        for the SDK's client. Raises TimeoutError."""
+        with contextlib.closing(_Connection(self._path, self._seconds)) as connection:
+            status, listed = self._answer(connection, path)
+        return listed if status == http.HTTPStatus.OK else otherwise()
+
+    def _answer(self, connection: _Connection, path: str) -> tuple[int, Any]:
+        """The status and document that the engine answers to a path without a version, which means
+        its newest, as it does for the SDK's client; 0 for an answer that is none, or of Podman.
+        Raises TimeoutError."""
         asked = f"GET {path.partition('?')[0]}"
         patience = min(waiting.ENGINE_SECONDS, self._seconds / 2)
-        connection = _Connection(self._path, self._seconds)
         try:
             with waiting.on(f"the engine ({asked})", patience):
                 connection.request("GET", path)
@@ -96,13 +120,10 @@ class LocalClient:
         except TimeoutError as error:
             raise TimeoutError(f"no answer to {asked} within {self._seconds:g} s") from error
         except (OSError, http.client.HTTPException):
-            return otherwise()
-        finally:
-            connection.close()
-        podman = answer.getheader("Server", "").startswith(PODMAN)
-        if podman or answer.status != http.HTTPStatus.OK:
-            return otherwise()
-        return json.loads(text)
+            return 0, None
+        if answer.getheader("Server", "").startswith(PODMAN):
+            return 0, None
+        return answer.status, json.loads(text) if answer.status == http.HTTPStatus.OK else None
 
 
 class _Connection(http.client.HTTPConnection):

@@ -13,12 +13,13 @@ from composetasks.run.failure import TaskFailure
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from composetasks.observe.engine.images import Images
     from composetasks.run.forked import ForkedValues
 
 
 def build_inputs(
     model: Model,
-    engine: Engine,
+    images: Engine | Images,
     cache: Path,
     services: Iterable[str] | None = None,
     client: APIClient | None = None,
@@ -32,7 +33,7 @@ def build_inputs(
     again. Raises TaskFailure, code 6, where a context, a Dockerfile or its target is missing, or a
     file can't be read.
     """
-    found, faults = inputs_and_faults(model, engine, cache, services, client, ahead)
+    found, faults = inputs_and_faults(model, images, cache, services, client, ahead)
     for failure in faults.values():
         raise failure
     return found
@@ -40,7 +41,7 @@ def build_inputs(
 
 def inputs_and_faults(
     model: Model,
-    engine: Engine,
+    images: Engine | Images,
     cache: Path,
     services: Iterable[str] | None = None,
     client: APIClient | None = None,
@@ -50,7 +51,7 @@ def inputs_and_faults(
     """The same, and in place of what :func:`build_inputs` raises the failure of each service that
     can't be built. The single files are told of the inputs that are to be ``listed``; of others
     the digest is enough."""
-    observer = Observer(model, engine, cache, client, ahead)
+    observer = Observer(model, images, cache, client, ahead)
     faults = {}
     for name in model.services if services is None else services:
         if model.service(name).build:
@@ -66,10 +67,12 @@ def inputs_and_faults(
     return found, faults
 
 
-def digest_of(service: str, model: Model, engine: Engine, cache: Path, client: APIClient) -> str:
+def digest_of(
+    service: str, model: Model, images: Engine | Images, cache: Path, client: APIClient
+) -> str:
     """The digest of a service's inputs as they are at this moment. Raises as
     :func:`build_inputs` does."""
-    observer = Observer(model, engine, cache, client)
+    observer = Observer(model, images, cache, client)
     digest = observer.inputs(service).digest
     observer.remember()
     return digest

@@ -33,6 +33,7 @@ from composetasks.store import build_records
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from composetasks.observe.engine.images import Images
     from composetasks.run.forked import ForkedValues
 
 VERSION = 1
@@ -69,12 +70,12 @@ class Observer:
     def __init__(
         self,
         model: Model,
-        engine: Engine,
+        images: Engine | Images,
         cache: Path,
         client: APIClient | None,
         ahead: ForkedValues | None = None,
     ) -> None:
-        self.model, self.engine, self.cache, self.client = model, engine, cache, client
+        self.model, self.images, self.cache, self.client = model, images, cache, client
         self.listings = Listings(ahead)
         self.configs = Configs(cache, client)
         self.recorded = build_records.load_bases(cache)
@@ -219,7 +220,7 @@ class Observer:
             # Its environment is that of an image that may not be built yet.
             self.inputs(builder)
             return ImageConfig(onbuild=self.triggers[builder])
-        image = self.engine.image(reference)
+        image = self.images.image(reference)
         if image is not None:
             return self.configs.get(image.id)
         recorded = self.recorded.get(name)
@@ -282,7 +283,7 @@ class Observer:
         name = plain(reference)
         if name in self.builders and self.builders[name] not in self.under_way:
             return f"ct-{self.inputs(self.builders[name]).digest}"
-        image = self.engine.image(reference)
+        image = self.images.image(reference)
         if image is None:
             return self.recorded[name].digest if name in self.recorded else ""
         identity = registry_digest(reference, image.digests) or image.id

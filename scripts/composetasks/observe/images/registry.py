@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import BuildInputs, Engine, Shared
+from composetasks.facts import BuildInputs, Shared
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from composetasks.observe.engine.images import Images
 
 ANSWER_SECONDS = 3
 """How long one answer may take; all are asked for at the same time."""
@@ -26,7 +28,7 @@ class Silent(Exception):
 
 def look(
     registry: str,
-    engine: Engine,
+    engine: Images,
     inputs: Mapping[str, BuildInputs],
     client: APIClient,
     *,
@@ -36,12 +38,11 @@ def look(
 
     With ``everything`` it is asked about those that are here too (to push what it lacks).
     """
-    tags = {tag.rsplit(":", 1)[1] for image in engine.images for tag in image.tags}
     shared = Shared(registry)
     wanted = {
         name: shared.reference(name, one.digest)
         for name, one in inputs.items()
-        if everything or f"ct-{one.digest}" not in tags
+        if everything or engine.built_from(one.digest) is None
     }
     try:
         images = _there(wanted, client)
