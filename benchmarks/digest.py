@@ -1,5 +1,5 @@
-"""Digest the files below a folder, with a memory in a file: ``digest.py FOLDER MEMORY``. A child
-of benchmarks/command.py."""
+"""Digest the files below a folder, with a memory in a file, as a start does: ``digest.py FOLDER
+MEMORY``. A child of benchmarks/command.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from composetasks.observe.images.ignore import Ignore
+from composetasks.observe.images.listed_ahead import ListedAhead
 from composetasks.observe.images.listings import Listings
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
@@ -14,5 +15,7 @@ from composetasks.observe.images.tree import Reader
 
 if __name__ == "__main__":
     folder, memory = sys.argv[1:]
+    ahead = ListedAhead([Path(memory)])
     roots = [Root("src", True, "", Modes.ALL)]
-    print(Reader(folder, roots, {}, Ignore(()), Path(memory), Listings()).read().digest)
+    print(Reader(folder, roots, {}, Ignore(()), Path(memory), Listings(ahead)).read().digest)
+    ahead.end()

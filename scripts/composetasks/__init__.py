@@ -6,7 +6,21 @@ In a ``tasks.py`` beside any compose file::
     ns = collection()
 """
 
-from composetasks.tasks import collection
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from composetasks.tasks import collection
 
 __all__ = ["collection"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """``collection``, once it is asked for: rooms that know nothing of tasks need no Invoke."""
+    if name != "collection":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from composetasks.tasks import collection
+
+    return collection

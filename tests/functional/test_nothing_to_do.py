@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 from tests.functional.scripted_engine import ScriptedEngine
 from tests.project import Project
@@ -70,3 +71,8 @@ def test_three_lists_and_its_image_are_asked_for_without_the_docker_sdk(
     assert "composetasks" in packages
     assert packages & NEEDLESS == set()
     assert len([name for name in loaded if name.startswith("composetasks.")]) <= MODULES
+
+
+def test_the_rooms_below_the_tasks_load_no_invoke() -> None:
+    asked = "import composetasks.observe.images.tree, sys; print('invoke' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", asked], text=True) == "False\n"

@@ -70,7 +70,9 @@ class Listings:
             status = os.lstat(path)
         except OSError:
             return ""
-        return _file(os.path.basename(path), status)
+        row = (os.path.basename(path), status.st_mode, status.st_size)
+        times = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return joined([(*row, *times, "")])
 
     def digest(self, path: str, size: int, mtime: int, ctime: int) -> str:
         """The digest of a file's content."""
@@ -83,28 +85,21 @@ class Listings:
 def list_folder(path: str) -> str:
     """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
     folder name, mode and extended attributes. What separates them stands in no name."""
-    listed: list[str] = []
     # From an open folder, names are looked up without walking the path to it each time.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with os.scandir(descriptor) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                name = entry.name
-                if status.st_mode & KIND == FOLDER:
-                    listed.append(f"{name}/{status.st_mode}/{attributes(f'{path}/{name}')}")
-                else:
-                    listed.append(_file(name, status))
+            # Of a hundred thousand files a call for each would take a seventh of the whole.
+            listed = [
+                f"{entry.name}/{status.st_mode}/{status.st_size}"
+                f"/{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
+                if (status := entry.stat(follow_symlinks=False)).st_mode & KIND != FOLDER
+                else f"{entry.name}/{status.st_mode}/{attributes(f'{path}/{entry.name}')}"
+                for entry in entries
+            ]
     finally:
         os.close(descriptor)
     return SEPARATOR.join(listed)
-
-
-def _file(name: str, status: os.stat_result) -> str:
-    return (
-        f"{name}/{status.st_mode}/{status.st_size}"
-        f"/{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
-    )
 
 
 def rows(listing: str) -> Iterator[Row]:
