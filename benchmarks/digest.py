@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from composetasks.observe.images.ignore import Ignore
-from composetasks.observe.images.listed_ahead import ListedAhead
+from composetasks.observe.images.listed_ahead import listed_by
 from composetasks.observe.images.listings import Listings
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
@@ -15,7 +15,7 @@ from composetasks.observe.images.tree import Reader
 
 if __name__ == "__main__":
     folder, memory = sys.argv[1:]
-    ahead = ListedAhead([Path(memory)])
     roots = [Root("src", True, "", Modes.ALL)]
-    print(Reader(folder, roots, {}, Ignore(()), Path(memory), Listings(ahead)).read().digest)
-    ahead.end()
+    with listed_by([Path(memory)]) as ahead:
+        reader = Reader(folder, roots, {}, Ignore(()), Path(memory), Listings(ahead))
+        print(reader.read().digest)

@@ -33,7 +33,7 @@ def test_a_word_that_is_none() -> None:
 
 def test_the_list_of_tasks_loads_no_subject_of_the_facts() -> None:
     code = (
-        "import sys, composetasks;"
+        "import sys, composetasks.tasks;"
         "print(*sorted(name for name in sys.modules if name.startswith('composetasks.facts.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ first; whoever reads the inputs then begins with the first, and they meet.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from composetasks.facts import Model
@@ -27,11 +27,19 @@ def _listings(memories: Sequence[Path]) -> Iterator[tuple[str, str]]:
             yield path, list_folder(path)
 
 
+def listed_ahead(
+    model: Model, cache: Path
+) -> contextlib.AbstractContextManager[ForkedValues | None]:
+    """What is listed ahead of a model's contexts, as :func:`listed_by`."""
+    built = (one.name for one in model.services.values() if one.build)
+    return listed_by(memory_of(cache, name, "") for name in built)
+
+
 @contextlib.contextmanager
-def listed_ahead(model: Model, cache: Path) -> Iterator[ForkedValues | None]:
-    """What is listed ahead for the block; None where that would not be worthwhile."""
-    built = [memory_of(cache, one.name, "") for one in model.services.values() if one.build]
-    memories = [path for path in built if path.exists()]
+def listed_by(memories: Iterable[Path]) -> Iterator[ForkedValues | None]:
+    """What is listed ahead for the block, of the folders that these memories know; None where that
+    would not be worthwhile."""
+    memories = [path for path in memories if path.exists()]
     if sum(path.stat().st_size for path in memories) < WORTHWHILE:
         yield None
         return
