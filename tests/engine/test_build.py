@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -276,6 +277,15 @@ def test_our_own_folder_is_in_no_image(shop: Built) -> None:
     shop.build()
     assert shop.steps() == []
     assert shop.content("web", "/list").split() == ["Dockerfile", "compose.yaml", "tasks.py"]
+
+
+@pytest.mark.parametrize("step", ["true", "false"])
+def test_nothing_that_follows_links_walks_in_circles_after_a_build(shop: Built, step: str) -> None:
+    shop.file("Dockerfile", f"FROM {TAG}\nRUN --network=none {step}\n")
+    shop.services(web={"build": {"context": "."}})
+    with contextlib.suppress(TaskFailure):
+        shop.build()
+    assert [path for path in shop.folder.rglob("*") if path.is_symlink()] == []
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engine import busybox
+from tests.engine.stacks import wait_until
 from tests.faults.own_engine import see_that_one_can_be_had
 from tests.project import TASKS, Project, own_environment
 from tests.reach.swarm import PASSWORD, USER, Manager, nodes, private_registry, swarm_of
@@ -32,9 +35,13 @@ NODES = {"node-1", "node-2", "node-3"}
 DEPLOY = "deploy: {endpoint: dnsrr, context: prod}"
 WAYS = f"""\
 services:
+  prepare:
+    image: IMAGE
+    command: [echo, prepared]
   web:
     image: IMAGE
     command: [sh, -c, "cat /conf; {LOOP}"]
+    depends_on: {{prepare: {{condition: service_completed_successfully}}}}
     environment: {{COLOUR: red}}
     configs: [{{source: conf, target: /conf}}]
     deploy: &all {{replicas: 3, update_config: {{monitor: 1s, parallelism: 3}}}}
@@ -160,11 +167,12 @@ def test_each_change_and_each_way_back_is_made_on_all_nodes(
         ran = shop.inv("deploy", *arguments, "--json")
         assert ran.code == 0, ran.err
         for one in ran.lines[-1]["deployed"]:
-            assert {task["node"] for task in one["tasks"]} == NODES, one
+            assert {task["node"] for task in one["tasks"]} == NODES or one["name"] == "prepare", one
         after = manager.versions(name)
         return {one for one in after if after[one] != before.get(one)}
 
-    assert deployed() == {"web", "api"}
+    assert deployed() == {"prepare", "web", "api"}
+    assert "ReplicatedJob" in manager.specs(name)["prepare"]["Mode"]
     assert deployed() == set()
     shop.compose(text := text.replace("COLOUR: red", "COLOUR: blue"))
     assert deployed() == {"web"}
@@ -199,8 +207,16 @@ def test_each_change_and_each_way_back_is_made_on_all_nodes(
     start, end = text.index("  api:"), text.index("configs: {conf")
     shop.compose(text[:start] + text[end:])
     assert shop.inv("deploy").code == 4
-    assert deployed("--yes") == {"web"}
-    assert set(manager.specs(name)) == {"web"}
+    # Two at once: the second waits no longer than it is told to.
+    clone = replace(shop, folder=tmp_path / "clone")
+    shutil.copytree(shop.folder, clone.folder)
+    claim = ("config", "ls", "-q", "--filter", f"name={name}_deploying")
+    first = shop.start("deploy", "--yes")
+    wait_until(lambda: bool(manager.docker(*claim)))
+    second = clone.inv("deploy", "--yes", "--wait-lock", "1")
+    _, err = first.communicate(timeout=120)
+    assert (first.returncode, second.code) == (0, 75), err + second.err
+    assert set(manager.specs(name)) == {"prepare", "web"}
     assert shop.inv("deploy", "--remove", "--yes").code == 0
 
 

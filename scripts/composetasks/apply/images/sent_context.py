@@ -3,9 +3,9 @@
 BuildKit keeps what it was sent under the last name of the context's path, and asks again for a
 file only where its size, time or mode differ, for a folder never (measured with Engine 28.5;
 tonistiigi/fsutil diff.go). So each service's context goes under a name of its own, a link in our
-folder, which gets a new name when something changed that would not be asked for. The Dockerfile
-goes as a copy beside it, with an ignore file of its own that says what the project's says and
-leaves our own folder out.
+folder for as long as the build lasts, which gets a new name when something changed that would not
+be asked for. The Dockerfile goes as a copy beside it, with an ignore file of its own that says what
+the project's says and leaves our own folder out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,16 @@ class SentContext:
         return _times(self.places) != self.times
 
 
-def prepare(
+@contextlib.contextmanager
+def prepared(
     service: str, target: Mapping[str, Any], inputs: BuildInputs, project: Path, cache: Path
-) -> SentContext:
-    """Make ready what a service's build is sent. ``target`` is its bake target; a context that
-    is not a folder of this machine is left as it is."""
+) -> Iterator[SentContext]:
+    """Have ready, for the block, what a service's build is sent. ``target`` is its bake target; a
+    context that is not a folder of this machine is left as it is."""
     context = str(target.get("context", ""))
     if not os.path.isdir(context):
-        return SentContext({}, {}, {})
+        yield SentContext({}, {}, {})
+        return
     places = _places(target, inputs, project)
     folder = cache / "contexts" / service
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,12 +60,8 @@ def prepare(
         ignored = f"{ignored or ''}\n{own}\n"
     token = _token(folder / "sent", _seen(places, inputs, {"Dockerfile": text, "ignore": ignored}))
     link = folder / f"{service}-{token}"
-    for old in folder.glob(f"{service}-*"):
-        if old != link:
-            old.unlink()
-    if not link.is_symlink() or os.readlink(link) != context:
-        link.unlink(missing_ok=True)
-        link.symlink_to(context)
+    for killed in folder.glob(f"{service}-*"):
+        killed.unlink()
     dockerfile = folder / (os.path.basename(str(target.get("dockerfile") or "")) or "Dockerfile")
     dockerfile.write_text(text, "utf-8", "surrogateescape", "")
     specific = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
@@ -72,7 +70,12 @@ def prepare(
     else:
         specific.write_text(ignored, "utf-8", "surrogateescape", "")
     changes = {"context": str(link), "dockerfile": str(dockerfile)}
-    return SentContext(changes, _times(places), places)
+    # The context is mostly a folder around ours: what follows links would walk in circles.
+    link.symlink_to(context)
+    try:
+        yield SentContext(changes, _times(places), places)
+    finally:
+        link.unlink(missing_ok=True)
 
 
 def _dockerfile(target: Mapping[str, Any], context: str) -> tuple[str, str | None]:

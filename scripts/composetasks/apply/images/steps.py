@@ -13,7 +13,7 @@ from composetasks.apply.images import sharing
 from composetasks.apply.images.bake import Bake, definition, run_bake
 from composetasks.apply.images.build_failure import LOST_LAYER, build_failure, lost_layer
 from composetasks.apply.images.build_record import BuildRecord, errors, named
-from composetasks.apply.images.sent_context import prepare
+from composetasks.apply.images.sent_context import prepared
 from composetasks.apply.tools import Tools
 from composetasks.facts import (
     BuildImage,
@@ -104,7 +104,6 @@ class ImageSteps:
         inputs = self.world.inputs[step.service]
         target = self._target(step.service)
         project = self.world.model.directory
-        sending = prepare(step.service, target, inputs, project, self.tools.cache)
         if build.pull:
             self._refresh(step, inputs, tell)
         bake = Bake(
@@ -122,7 +121,10 @@ class ImageSteps:
         def started(vertex: Vertex) -> None:
             tell(event("progress", step, vertex.name))
 
-        with log_file(path) as stream:
+        with (
+            prepared(step.service, target, inputs, project, self.tools.cache) as sending,
+            log_file(path) as stream,
+        ):
             log = BuildLog(stream)
             began = time.monotonic()
             within = self.client.timeout * waiting.WORK
