@@ -25,7 +25,9 @@ AS_MEMBER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={GROUP}
 def _becomes() -> bool:
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         return False
-    done = subprocess.run([*AS_MEMBER, sys.executable, "-c", "import composetasks"], check=False)
+    done = subprocess.run(
+        [*AS_MEMBER, sys.executable, "-c", "import composetasks.tasks"], check=False
+    )
     return done.returncode == 0
 
 

@@ -24,7 +24,9 @@ READERS = (["status"], ["env"], ["up", "--plan"])
 def _nobody_runs_python() -> bool:
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         return False
-    done = subprocess.run([*AS_NOBODY, sys.executable, "-c", "import composetasks"], check=False)
+    done = subprocess.run(
+        [*AS_NOBODY, sys.executable, "-c", "import composetasks.tasks"], check=False
+    )
     return done.returncode == 0
 
 

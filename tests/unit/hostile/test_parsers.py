@@ -23,6 +23,7 @@ from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
 from composetasks.apply.start.probe import Seen, Waited, probe
 from composetasks.facts import Build, Container, Engine, World
+from composetasks.observe.compose import sources
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.compose.sources import compose_files, included_env_files, reached
 from composetasks.observe.engine.inventory import read_engine
@@ -463,6 +464,27 @@ def test_files_that_are_named_without_a_path_are_left_to_compose(folder: Path, t
     files = compose_files(folder, (), {})
     reached(files, folder, {})
     assert [path for path in included_env_files(files, folder) if path.name == "a.env"] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["services: " + "[" * 50_000, "- " * 50_000, "{a: " * 50_000, "x-made: 2026-02-30"]
+)
+def test_compose_files_that_can_not_be_read_here_are_left_to_compose(
+    folder: Path, text: str
+) -> None:
+    (folder / "compose.yaml").write_text(text)
+    assert reached(compose_files(folder, (), {}), folder, {}) is None
+
+
+def test_both_loaders_of_yaml_find_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted(CORPUS.rglob("compose.yaml"))
+    found = []
+    for loader in (sources.LIBYAML, "SafeLoader"):
+        monkeypatch.setattr(sources, "LIBYAML", loader)
+        sources._parsed.cache_clear()
+        found.append([reached([file], file.parent, {}) for file in files])
+    assert found[0] == found[1]
+    assert len([one for one in found[0] if one]) > 10
 
 
 def test_a_number_without_an_end_is_an_answer_that_can_not_be_read() -> None:
