@@ -124,13 +124,20 @@ def elsewhere(project: Path) -> Folder | None:
 
 def _other_places() -> Iterator[Path]:
     named = os.environ.get
-    if caches := named("XDG_CACHE_HOME"):
-        yield Path(caches) / "composetasks"
-    elif (home := Path(os.path.expanduser("~"))).is_dir():
-        yield home / ".cache" / "composetasks"
+    home = Path(os.path.expanduser("~"))
+    caches = Path(named("XDG_CACHE_HOME") or home / ".cache")
+    if (named("XDG_CACHE_HOME") or home.is_dir()) and not _anothers(caches):
+        yield caches / "composetasks"
     for where in (named("TMPDIR"), named("XDG_RUNTIME_DIR"), *EVERYBODYS):
         if where and os.path.isdir(where):
             yield Path(where) / f"composetasks-{os.geteuid()}"
+
+
+def _anothers(place: Path) -> bool:
+    """Whether this is root in another user's place (a `sudo` that keeps HOME): who could not write
+    to what root makes there."""
+    there = next(one for one in (place, *place.absolute().parents) if one.exists())
+    return os.geteuid() == 0 and there.stat().st_uid != 0
 
 
 def _make_own(place: Path) -> None:

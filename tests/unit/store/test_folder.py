@@ -107,3 +107,24 @@ def test_what_somebody_else_may_have_laid_out_is_not_used(
     found = elsewhere(tmp_path)
     assert found is not None
     assert places[2] in found.root.parents
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away takes root")
+def test_nothing_is_made_in_another_users_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a `sudo` that keeps HOME: that user could not write to it."""
+    home, project, own = tmp_path / "home", tmp_path / "project", tmp_path / "own"
+    for place in (home, project, own):
+        place.mkdir()
+    os.chown(home, 65534, 65534)
+    for name in ("XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TMPDIR", str(own))
+    found = elsewhere(project)
+    assert found is not None
+    assert own in found.root.parents
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "caches"))
+    assert elsewhere(project) == found
+    assert list(home.iterdir()) == []
