@@ -117,11 +117,32 @@ def _not_started(case: Case, said: str) -> Cause:
         again = "restart" if case.state.get("Running") else "up"
         hint = f"correct its hook, then {typed(f'{again} {case.service}')} runs it again"
         return Cause("hook-failed", (short,), hint)
+    way = _prerequisite(case, said)
+    if way:
+        return Cause("prerequisite-missing", (short,), way)
     if "mount" in said:
         return _mount(case, said, short)
     if "No such image" in said or "pull access denied" in said:
         return Cause("image-missing", (short,), typed(f"build {case.service}"))
     return Cause("start-failed", (short,), f"`docker compose up --no-deps {case.service}` by hand")
+
+
+def _prerequisite(case: Case, said: str) -> str:
+    """What to do where this machine has not what the model asks for; "" where it is nothing of the
+    kind."""
+    unset = re.search(r'environment variable "([^"]+)" required by', said)
+    if unset:
+        return f"give {unset[1]} a value, in .env or the environment, then {typed('up')} again"
+    devices = re.search(r"could not select device driver .*capabilities: \[\[(.+)\]\]", said)
+    if devices:
+        return (
+            f"install what drives {devices[1]} devices on the engine's host (for NVIDIA its "
+            f"Container Toolkit), or take `gpus` or `devices` out of {case.service}"
+        )
+    plugin = re.search(r"requires (Docker \w+) plugin", said)
+    if plugin:
+        return f"install the {plugin[1]} plugin, or take what needs it out of {case.service}"
+    return ""
 
 
 def _mount(case: Case, said: str, short: str) -> Cause:

@@ -35,6 +35,24 @@ def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ('environment variable "TOKEN" required by secret "shop_token" is not set', "give TOKEN a"),
+        (
+            'could not select device driver "" with capabilities: [[gpu]]',
+            "Toolkit), or take `gpus`",
+        ),
+        ("'models' support requires Docker Model plugin", "install the Docker Model plugin"),
+    ],
+)
+def test_what_this_machine_lacks_is_named_with_the_way_to_get_it(said: str, hint: str) -> None:
+    verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
+    found = cause(Case("one", "shop-one-1", verdict, {}, said=said))
+    assert (found.kind, found.words) == ("prerequisite-missing", (said,))
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize(
     ("asked", "limits", "sender"),
     [
         (True, EIGHT, "someone asked the engine for it"),
