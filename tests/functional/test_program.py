@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -154,3 +155,22 @@ def test_a_shell_completes_what_the_last_run_saw(shop: Project) -> None:
         check=True,
     )
     assert ran.stdout.split() == ["web"]
+
+
+@pytest.mark.parametrize("words", [["--list"], ["--help"], ["up", "--help"], []])
+def test_a_reader_that_has_read_enough_of_a_list_is_no_error(
+    shop: Project, words: list[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        ran = subprocess.run(
+            [*shop.program, *words],
+            cwd=shop.folder,
+            env=shop.environment,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,15 @@ class ComposeTasks(Program):
         self.namespace = tasks
         adapter.write_bytecode()
         super().parse_collection()
+
+    def parse_cleanup(self) -> None:
+        """Show a list or a help that was asked for. Whoever reads it may have read enough before
+        its end, as `head` does."""
+        try:
+            super().parse_cleanup()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit from None
 
     def _of_project(self, folder: Path) -> Collection:
         loader = FilesystemLoader(config=self.config, start=str(folder))
