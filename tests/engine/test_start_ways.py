@@ -183,6 +183,36 @@ def test_what_waits_is_told_from_what_failed_and_what_was_up_stays_up(project: P
     assert record["State"]["Health"]["Log"]
 
 
+INDEPENDENT = f"""
+  one: {{image: ct-test/busybox, command: [sh, -c, "echo 'fatal: no key' > /data/failed;
+    cat /data/failed; exit 4"], volumes: ["data:/data"]}}
+  db: {{image: ct-test/busybox, {STAYS}, volumes: ["data:/data"],
+    healthcheck: {{test: [CMD, test, -e, /data/failed], interval: 1s}}}}
+  app: {{image: ct-test/busybox, {STAYS}, depends_on: {{db: {{condition: service_healthy}}}}}}
+  page: {{image: ct-test/busybox, {STAYS}, depends_on: {{app: {{condition: service_started}}}}}}
+  report: {{image: ct-test/busybox, {STAYS}, depends_on: {{
+    db: {{condition: service_healthy}}, one: {{condition: service_completed_successfully}}}}}}
+volumes: {{data: {{}}}}
+"""
+
+
+def test_what_can_do_without_the_one_that_failed_is_started_as_with_compose(
+    project: Project,
+) -> None:
+    ran = start(project, INDEPENDENT)
+    last = ran.lines[-1]
+    assert (ran.code, last["service"], last["kind"]) == (8, "one", "job-failed"), ran.err
+    assert last["diagnosis"]["telling"] == "fatal: no key"
+    assert last["waiting"] == ["report"]
+    assert last["diagnosis"]["standing"]["db"] == "up"
+    # Told when it failed, and not only in the end.
+    told = [one for one in ran.lines if one.get("state") == "failed"]
+    assert [one["service"] for one in told] == ["one"]
+    form = '{{.Label "com.docker.compose.service"}}'
+    up = docker("ps", "--format", form, "--filter", f"name={project.name}").split()
+    assert sorted(up) == ["app", "db", "page"]
+
+
 def test_the_change_that_broke_it_is_named_until_it_works_again(project: Project) -> None:
     text = """
   one: {{image: ct-test/busybox, init: true, environment: {{CODE: "{code}", PASSWORD: s3cret-word}},

@@ -60,6 +60,24 @@ def dependents(model: Model, services: Mapping[str, Progress], failed: str) -> l
     return found[1:]
 
 
+def goes_on(model: Model, services: Mapping[str, Progress]) -> bool:
+    """Whether some service is still to be started that waits only for what may come."""
+    waiting = [name for name, progress in services.items() if progress.launched is None]
+    return any(_may_come(model, services, name) for name in waiting)
+
+
+def _may_come(model: Model, services: Mapping[str, Progress], name: str) -> bool:
+    """Whether all that keeps a service from its start may still come. What nothing keeps is started
+    with another one: a provider."""
+    others = waits_for(model, services, name)
+    return bool(others) and all(
+        services[other].phase is Phase.WAITING
+        if services[other].launched is not None
+        else _may_come(model, services, other)
+        for other in others
+    )
+
+
 def is_optional(model: Model, services: Mapping[str, Progress], name: str) -> bool:
     """Whether services of this start depend on one, and all can do without it."""
     required = [

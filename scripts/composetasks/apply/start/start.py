@@ -16,6 +16,7 @@ from typing import Any
 from composetasks.apply.events import event
 from composetasks.apply.start.dependencies import (
     dependents,
+    goes_on,
     is_optional,
     runs_along,
     states_of_others,
@@ -36,6 +37,7 @@ from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlin
 from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools
 from composetasks.facts import Action, Event, Step, World
+from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, namespaces_of, sortable
 from composetasks.observe.start.replicas import replicas
 from composetasks.observe.start.watch import Watch
@@ -56,8 +58,20 @@ UNANNOUNCED_SECONDS = 10.0
 of events that has fallen silent looks like one without news."""
 
 
+@frozen
+class Failed:
+    """A service that is not up, by which verdict, which of its containers (its id), and when
+    (seconds)."""
+
+    service: str
+    verdict: Readiness
+    key: str
+    at: float
+
+
 class Start:
-    """One start of some services; :meth:`run` yields what happens."""
+    """One start of some services; :meth:`run` yields what happens. ``failed`` is the first that
+    failed, while those that can do without it are still to be started, as by Compose."""
 
     def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
         self.model, self.tools, self.client = (model := world.model), tools, tools.client
@@ -72,6 +86,7 @@ class Start:
         self.others: dict[str, str] = {}
         self.began, self.since = time.monotonic(), time.time()
         self.away_since: float | None = None
+        self.failed: Failed | None = None
         self.record = StartRecord(model.project)
         self.seen = Seen()
         self.watch = Watch(self.client, self.model.project, TELLING)
@@ -83,8 +98,9 @@ class Start:
         return self.services[name]
 
     def run(self) -> Iterator[Event]:
-        """Launch and wait; raises TaskFailure, code 8, for the first service that can't be up.
-        Whatever the end, the run folder's timeline tells how it came to it."""
+        """Launch and wait; raises TaskFailure, code 8, for the first service that can't be up, once
+        all are launched that can do without it. Whatever the end, the run folder's timeline tells
+        how it came to it."""
         outcome, failed = "interrupted", ""
         try:
             yield from self._run()
@@ -114,6 +130,7 @@ class Start:
                     if (yield from self._launch()):
                         changed = None
                         continue
+                    self._check_failed()
                     # What was announced meanwhile may be the end of one that was up.
                     ended = self._finished()
                     self._check_stuck()
@@ -242,7 +259,8 @@ class Start:
                 return False
             verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
             said = safe(error.why)
-            raise self._failure(name, self.services[name], verdict, said=said) from error
+            failed = Failed(name, verdict, "", time.monotonic())
+            raise self._failure(failed, said=said) from error
         return True
 
     def _is_too_early(self, name: str) -> bool:
@@ -327,17 +345,28 @@ class Start:
     def _fail(
         self, name: str, progress: Progress, verdict: Readiness, key: str = ""
     ) -> Iterator[Event]:
-        """Raise the failure of a service. One that all who depend on it can do without
+        """A service is not up, which fails the start. One that all who depend on it can do without
         (``required: false``) is only told about."""
         before, progress.phase, progress.verdict = progress.phase, Phase.FAILED, verdict
-        if not is_optional(self.model, self.services, name):
-            if verdict.kind == "killed" and removed_soon(self.client, key):
-                verdict = replace(verdict, kind="removed")
-            raise self._failure(name, progress, verdict, key)
-        self.record.failed(name)
-        if before is not Phase.FAILED:
+        if before is Phase.FAILED:
+            return
+        if is_optional(self.model, self.services, name):
+            self.record.failed(name)
             message = f"{name} is not up ({verdict.message}); what depends on it goes without"
             yield self._event("warning", name, message)
+            return
+        at = time.monotonic()
+        if verdict.kind == "killed" and removed_soon(self.client, key):
+            verdict = replace(verdict, kind="removed")
+        self.failed = self.failed or Failed(name, verdict, key, at)
+        if goes_on(self.model, self.services):
+            message = f"{verdict.message}; what can do without it is started"
+            yield self._event("service-state", name, message, data={"state": "failed"})
+
+    def _check_failed(self) -> None:
+        """Raise the failure of the first service that failed, once no other is to be started."""
+        if self.failed is not None and not goes_on(self.model, self.services):
+            raise self._failure(self.failed)
 
     def _tell(self) -> Iterator[Event]:
         """Say what is waited for: a failing health check at once, anything else after a while."""
@@ -382,10 +411,10 @@ class Start:
         told = [f"{other} ({self.services[other].verdict.message})" for other in others]
         message = f"it waits for what will not come: {', '.join(told)}"
         verdict = Readiness(Phase.FAILED, message, "never-started")
-        raise self._failure(left[0], self.services[left[0]], verdict)
+        raise self._failure(Failed(left[0], verdict, "", time.monotonic()))
 
     def _check_deadlines(self) -> Iterator[Event]:
-        """Raise the failure of the first service whose time is over, after one more look."""
+        """Fail the services whose time is over, after one more look."""
         now = time.monotonic()
         if all(now < deadline for deadline in deadlines(self.services).values()):
             return
@@ -398,20 +427,20 @@ class Start:
                 progress.given_up = True
                 yield from self._fail(name, progress, verdict, progress.lagging)
 
-    def _failure(
-        self, name: str, progress: Progress, verdict: Readiness, key: str = "", said: str = ""
-    ) -> NotUp:
+    def _failure(self, failed: Failed, said: str = "") -> NotUp:
+        name, at = failed.service, failed.at
+        progress = self.services[name]
         up_since = progress.up_since
         others = {one: "up" if state == "running" else state for one, state in self.others.items()}
         trouble = Trouble(
             service=name,
-            verdict=verdict,
+            verdict=failed.verdict,
             containers={one: dict(other.containers) for one, other in self.services.items()},
-            key=key or next(iter(progress.containers), ""),
+            key=failed.key or next(iter(progress.containers), ""),
             said=said,
             since=self.since - 1,
-            limit=round(min(progress.limit, time.monotonic() - (progress.begun or self.began)), 1),
-            was_up=round(time.monotonic() - up_since, 1) if up_since is not None else None,
+            limit=round(min(progress.limit, at - (progress.begun or self.began)), 1),
+            was_up=round(at - up_since, 1) if up_since is not None else None,
             of=progress.of,
             waiting=dependents(self.model, self.services, name),
             other_states={**others, **states_of_others(self.model, self.services, name)},
@@ -431,7 +460,7 @@ class Start:
                 away_for = time.monotonic() - began
                 away = f"the engine went away and was not back after {away_for:.1f} s"
                 verdict = Readiness(Phase.FAILED, away, "engine-gone")
-                raise self._failure(name, self.services[name], verdict)
+                raise self._failure(Failed(name, verdict, "", time.monotonic()))
             try:
                 self.watch.reconnect()
                 self._find_containers()

@@ -7,6 +7,7 @@ from typing import Any
 
 from composetasks.apply.start.dependencies import (
     dependents,
+    goes_on,
     is_optional,
     states_of_others,
     waits_for,
@@ -107,6 +108,30 @@ def test_what_can_be_done_without_is_waited_for_until_it_is_ill() -> None:
     assert is_optional(OPTIONAL, services, "cache")
     assert not is_optional(OPTIONAL, services, "db")
     assert not is_optional(OPTIONAL, services, "web")
+
+
+def test_a_start_goes_on_for_what_waits_only_for_what_may_come() -> None:
+    on_db = [Dependency("db", "service_healthy")]
+    of = model(
+        service("db"),
+        service("one"),
+        service("app", depends_on=on_db),
+        service("page", depends_on=[Dependency("app")]),
+        service("report", depends_on=[*on_db, Dependency("one", "service_completed_successfully")]),
+    )
+    failed = progress(Readiness(Phase.FAILED, "exited with code 4"), phase=Phase.FAILED)
+    ahead = {name: progress(launched=None) for name in ("app", "page", "report")}
+    services = {"db": progress(), "one": failed, **ahead}
+    assert goes_on(of, services)
+    # What is healthy keeps nobody any longer: they are launched, and nothing else can be.
+    services["db"].phase = Phase.UP
+    for name in ("app", "page"):
+        services[name].launched = 101.0
+    assert not goes_on(of, services)
+    # A failure of the database ends it for all of them.
+    services |= {name: progress(launched=None) for name in ("app", "page")}
+    services["db"].phase = Phase.FAILED
+    assert not goes_on(of, services)
 
 
 def test_who_could_not_join_anothers_network_waits_until_that_is_up() -> None:
