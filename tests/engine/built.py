@@ -13,7 +13,7 @@ from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Plan
 from composetasks.observe.engine.inventory import connect
 from composetasks.observe.images.build_inputs import digest_of
-from composetasks.plan.images.build import plan_build
+from composetasks.plan.images.decisions import plan_build
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
 

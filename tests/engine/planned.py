@@ -16,7 +16,8 @@ from composetasks.facts import Container, Event, Plan, Scope, World
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.world import observe_world
-from composetasks.plan.conflicts.conflicts import Findings, leftovers
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import leftovers
 from composetasks.plan.start.start import StartOptions, plan_start
 from composetasks.run.compose import Compose
 from composetasks.store.folder import Folder

@@ -17,7 +17,7 @@ from composetasks.observe.compose.model import load_model
 from composetasks.observe.engine.inventory import connect
 from composetasks.observe.images import registry as registry_module
 from composetasks.observe.world import observe_world
-from composetasks.plan.images.build import plan_build
+from composetasks.plan.images.decisions import plan_build
 from composetasks.run.failure import TaskFailure
 from tests.engine import busybox, registry
 from tests.engine.built import FROM, Built

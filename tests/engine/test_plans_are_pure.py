@@ -12,9 +12,8 @@ from typing import Any
 from composetasks.apply.state.measure import measure
 from composetasks.facts import Snapshot, SnapshotPart, StackCheck, World
 from composetasks.observe.state.places import observe_state
-from composetasks.plan.conflicts.clean import plan_clean
-from composetasks.plan.conflicts.lookalikes import without_lookalikes
-from composetasks.plan.images.build import plan_build
+from composetasks.plan.conflicts.conflicts import plan_clean, without_lookalikes
+from composetasks.plan.images.decisions import plan_build
 from composetasks.plan.instances import orphans
 from composetasks.plan.start.start import StartOptions, plan_checks, plan_start
 from composetasks.plan.start.stop import plan_stop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from enum import Enum
 from typing import Any
@@ -11,7 +11,7 @@ from composetasks.facts.engine import Container, Engine, Network, Volume
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, Run
 from composetasks.facts.model import Model
-from composetasks.facts.plans import Blocker
+from composetasks.facts.plans import Blocker, Plan, Step
 from composetasks.facts.state import Snapshot, State, Unkept
 
 
@@ -274,3 +274,25 @@ class World:
     forwards: Forwards | None = None
     maker: Maker | None = None
     sent: Mapping[str, Sent] = field(default_factory=dict)
+
+    def plan(
+        self,
+        command: str,
+        steps: Iterable[Step],
+        *,
+        blockers: Iterable[Blocker] = (),
+        warnings: Iterable[str] = (),
+    ) -> Plan:
+        """The plan that these make for the project, with the active services that no step speaks of
+        as unchanged."""
+        steps = tuple(steps)
+        touched = {name for step in steps for name in (step.service, *step.services)}
+        return Plan(
+            command=command,
+            project=self.model.project,
+            instance=self.model.instance,
+            steps=steps,
+            unchanged=tuple(name for name in self.model.services if name not in touched),
+            blockers=tuple(blockers),
+            warnings=tuple(warnings),
+        )

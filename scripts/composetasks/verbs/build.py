@@ -21,7 +21,7 @@ def build(
 ) -> ExitCode:
     """Build what changed among the services, or all; no container is touched. With ``push`` the
     shared registry gets what it lacks of them."""
-    from composetasks.plan.images.build import plan_build
+    from composetasks.plan.images.decisions import plan_build
 
     registry = session.settings.registry
     if push and not registry:

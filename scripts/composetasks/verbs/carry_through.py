@@ -60,7 +60,7 @@ def carry_through(
     Returns the exit code where the run ends with the plan, None where it was carried out.
     Raises TaskFailure for blockers, missing consent and failed steps.
     """
-    from composetasks.plan.conflicts.lookalikes import without_lookalikes
+    from composetasks.plan.conflicts.conflicts import without_lookalikes
     from composetasks.plan.instances.orphans import with_ends
 
     options, reporter = session.options, session.reporter

@@ -9,7 +9,7 @@ from composetasks.verbs.session import Session
 
 def clean_orphans(session: Session) -> ExitCode:
     """The finding of ``up`` with nothing to start; running leftovers need consent."""
-    from composetasks.plan.conflicts.clean import plan_clean
+    from composetasks.plan.conflicts.conflicts import plan_clean
 
     with session.changing():
         world = session.observe(scope=Scope(leftovers=True))

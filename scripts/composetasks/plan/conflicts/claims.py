@@ -1,4 +1,5 @@
-"""What a container has that a start needs: its name, a port, a place on a network."""
+"""What a container has that a start needs (its name, a port, a place on a network), and what comes
+of that: a step that removes it, or a blocker."""
 
 from __future__ import annotations
 
@@ -6,8 +7,18 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from composetasks.facts import Blocker, Container, Evidence, ExitCode, Step
+from composetasks.facts import (
+    Blocker,
+    Consent,
+    Container,
+    Evidence,
+    ExitCode,
+    RemoveContainer,
+    Step,
+    World,
+)
 from composetasks.facts.frozen import frozen
+from composetasks.plan.conflicts import container_summary
 
 
 class Kind(enum.Enum):
@@ -118,4 +129,28 @@ def conflict(
         code=ExitCode.CONFLICT,
         service=service,
         because=because,
+    )
+
+
+def removal_step(
+    world: World,
+    container: Container,
+    reason: str,
+    consent: Consent,
+    *,
+    services: tuple[str, ...] = (),
+    because: tuple[Evidence, ...] = (),
+) -> Step:
+    """The step that removes ``container``; the volumes it uses stay."""
+    lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
+    return Step(
+        operation=RemoveContainer(stopped_only=not container.running),
+        target=container.name,
+        reason=reason,
+        service=services[0] if services else "",
+        services=services,
+        because=(*because, *container_summary.evidence(world, container)),
+        destroys=lost,
+        consent=consent,
+        key=container.id,
     )

@@ -16,6 +16,7 @@ from composetasks.facts import (
     Container,
     Engine,
     Evidence,
+    Plan,
     RemoveContainer,
     RenameContainer,
     Step,
@@ -26,6 +27,7 @@ from composetasks.plan.conflicts import (
     addresses,
     container_summary,
     external,
+    mounts,
     names,
     networks,
     ports,
@@ -40,16 +42,15 @@ from composetasks.plan.conflicts.claims import (
     Kind,
     conflict,
     gather,
+    removal_step,
 )
 from composetasks.plan.conflicts.leftovers import left_containers, left_networks, one_line
 from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
+from composetasks.plan.images.tags import old_tags
 from composetasks.plan.instances import override as instance
 from composetasks.plan.instances import separation
 from composetasks.plan.start.services import images_now
-
-__all__ = ["Findings", "after", "conflicts", "leftovers", "treated"]
-
 
 LET_GO = {
     Kind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
@@ -114,6 +115,40 @@ def leftovers(world: World, force: bool = False) -> Findings:
     return found + Findings(left_networks(world, found.steps, found.steps))
 
 
+def plan_clean(world: World, *, force: bool = False) -> Plan:
+    """The plan of ``clean-orphans``: :func:`leftovers`, and the tags of builds long replaced."""
+    found = leftovers(world, force=force)
+    return world.plan(
+        "clean-orphans",
+        (*found.steps, *old_tags(world)),
+        blockers=found.blockers,
+        warnings=(*world.warnings, *found.warnings),
+    )
+
+
+def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
+    """``plan`` with what stands in the way of the services that Compose starts in it: strangers
+    that Compose takes for containers of a service. Made by hand of a commit of one, they have all
+    its labels, and Compose would remove them, or the service's own in their place."""
+    launched = mounts.started(plan.steps)
+    known = {step.key for step in plan.steps}
+    refused = {blocker.target for blocker in plan.blockers}
+    found = Findings()
+    for one in gather(
+        Claim(Kind.SERVICE, service, service, container)
+        for container in world.engine.containers
+        if (service := container.mistaken_for(plan.project)) in launched
+        and container.id not in known
+        and container.name not in refused
+    ):
+        found += _treated(world, one, force)
+    return replace(
+        plan,
+        steps=(*found.steps, *plan.steps),
+        blockers=(*plan.blockers, *found.blockers),
+    )
+
+
 def after(world: World, steps: Iterable[Step]) -> World:
     """``world`` as it is when ``steps`` of a finding have been done."""
     gone, renamed = set(), {}
@@ -163,7 +198,7 @@ def _in_the_way(
         )
     )
     for one in claimed:
-        found += treated(world, one, force)
+        found += _treated(world, one, force)
     found += Findings(_broken(world, starting, found.steps))
     found += Findings(_interrupted(world, starting, found.steps))
     return found + Findings(blockers=tuple(ports.blockers(world, starting)))
@@ -201,7 +236,7 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
     )
 
 
-def treated(world: World, one: Gathered, force: bool) -> Findings:
+def _treated(world: World, one: Gathered, force: bool) -> Findings:
     """What is done with a container that has what a start needs."""
     treatment = IN_THE_WAY[origin(world, one.container)][stage(one.container)]
     if treatment is Treatment.RENAME:
@@ -223,30 +258,6 @@ def _removal(world: World, one: Gathered, treatment: Treatment) -> Step:
         CONSENT[treatment],
         services=one.services,
         because=one.evidence,
-    )
-
-
-def removal_step(
-    world: World,
-    container: Container,
-    reason: str,
-    consent: Consent,
-    *,
-    services: tuple[str, ...] = (),
-    because: tuple[Evidence, ...] = (),
-) -> Step:
-    """The step that removes ``container``; the volumes it uses stay."""
-    lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
-    return Step(
-        operation=RemoveContainer(stopped_only=not container.running),
-        target=container.name,
-        reason=reason,
-        service=services[0] if services else "",
-        services=services,
-        because=(*because, *container_summary.evidence(world, container)),
-        destroys=lost,
-        consent=consent,
-        key=container.id,
     )
 
 

@@ -15,7 +15,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts import container_summary, networks
-from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.claims import Findings, removal_step
 from composetasks.plan.conflicts.origin import Origin, origin, stage
 from composetasks.plan.conflicts.policy import CONSENT, LEFT_OVER, Treatment
 
@@ -42,21 +42,12 @@ def left_containers(world: World, known: Set[str]) -> Findings:
         if treatment is Treatment.SPARE:
             spared.setdefault(made, []).append(container)
         elif treatment in CONSENT:
-            steps.append(_removal(world, container, made, treatment))
+            reason = f"{REASONS[made]}; {container_summary.removal(world, container)}"
+            because = (Evidence(kind="left-over"),)
+            steps.append(
+                removal_step(world, container, reason, CONSENT[treatment], because=because)
+            )
     return Findings(tuple(steps), warnings=tuple(_spared(world, spared)))
-
-
-def _removal(world: World, container: Container, made: Origin, treatment: Treatment) -> Step:
-    lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
-    return Step(
-        operation=RemoveContainer(stopped_only=not container.running),
-        target=container.name,
-        reason=f"{REASONS[made]}; {container_summary.removal(world, container)}",
-        because=(Evidence(kind="left-over"), *container_summary.evidence(world, container)),
-        destroys=lost,
-        consent=CONSENT[treatment],
-        key=container.id,
-    )
 
 
 def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str]:

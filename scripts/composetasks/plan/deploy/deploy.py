@@ -32,7 +32,6 @@ from composetasks.plan.deploy.placement import without_a_node
 from composetasks.plan.doctor.engine import NO_IPVS
 from composetasks.plan.images.decisions import ImagePlan, plan_images
 from composetasks.plan.start.services import changed_fields
-from composetasks.plan.start.start import finished
 
 
 def plan_deploy(
@@ -56,8 +55,7 @@ def plan_deploy(
     steps += _services(swarm, wanted, services, images.steps)
     if len(steps) > len(images.steps):
         steps += _checks(checks, wanted, steps)
-    plan = finished(
-        world,
+    plan = world.plan(
         "deploy",
         steps,
         blockers=(
@@ -82,7 +80,7 @@ def plan_deploy(
 def plan_removal(world: World, swarm: Swarm) -> Plan:
     """Remove the whole stack from a swarm; volumes stay."""
     steps = _removals(swarm, (), "the stack is to go; its volumes stay")
-    return replace(finished(world, "deploy", steps), project=swarm.stack, instance=None)
+    return replace(world.plan("deploy", steps), project=swarm.stack, instance=None)
 
 
 # --- images ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from composetasks.facts import (
     Evidence,
     ExitCode,
     Image,
+    Plan,
     PullImage,
     PushImage,
     RetagImage,
@@ -45,6 +46,25 @@ class ImagePlan:
     image_of: Mapping[str, str | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     blockers: tuple[Blocker, ...] = ()
+
+
+def plan_build(
+    world: World,
+    services: Sequence[str],
+    *,
+    no_cache: bool = False,
+    pull: bool = False,
+    push: bool = False,
+) -> Plan:
+    """The plan of ``build``: the changed images of ``services``, or of all where none is named."""
+    wanted = [
+        name
+        for name, service in world.model.services.items()
+        if service.build and (name in services or not services)
+    ]
+    images = plan_images(world, wanted, no_cache=no_cache, pull=pull, push=push)
+    warnings = (*world.warnings, *images.warnings)
+    return world.plan("build", images.steps, blockers=images.blockers, warnings=warnings)
 
 
 def plan_images(

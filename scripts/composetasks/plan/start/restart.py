@@ -28,7 +28,6 @@ from composetasks.plan.conflicts.container_summary import made_by
 from composetasks.plan.conflicts.origin import Origin, origin
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.services import containers_of, images_now, plan_services
-from composetasks.plan.start.start import finished
 
 
 def plan_restart(world: World, names: Iterable[str]) -> Plan:
@@ -46,8 +45,7 @@ def plan_restart(world: World, names: Iterable[str]) -> Plan:
             step = _step(world, service, container, cause)
             steps.append(replace(step, needs=tuple(needs)))
             ids.setdefault(name, []).append(step.id)
-    return finished(
-        world,
+    return world.plan(
         "restart",
         (*steps, *forward_steps(world, causes, steps)),
         blockers=_blockers(world, [name for name in named if not ours[name]], steps),

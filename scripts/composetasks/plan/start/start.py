@@ -20,7 +20,8 @@ from composetasks.facts import (
 )
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
-from composetasks.plan.conflicts.conflicts import Findings, after, conflicts
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import after, conflicts
 from composetasks.plan.conflicts.mounts import (
     folders_for_files,
     from_elsewhere,
@@ -71,8 +72,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
         ),
         *forward_steps(world, services, containers.steps),
     )
-    return finished(
-        world,
+    return world.plan(
         "up",
         steps,
         blockers=(
@@ -110,29 +110,6 @@ def _linked(before: Sequence[Step], containers: Sequence[Step]) -> tuple[Step, .
     return (*before, *linked)
 
 
-def finished(
-    world: World,
-    command: str,
-    steps: Iterable[Step],
-    *,
-    blockers: Iterable[Blocker] = (),
-    warnings: Iterable[str] = (),
-) -> Plan:
-    """The plan that these make for the project, with the active services that no step speaks of as
-    unchanged."""
-    model, steps = world.model, tuple(steps)
-    touched = {name for step in steps for name in (step.service, *step.services)}
-    return Plan(
-        command=command,
-        project=model.project,
-        instance=model.instance,
-        steps=steps,
-        unchanged=tuple(name for name in model.services if name not in touched),
-        blockers=tuple(blockers),
-        warnings=tuple(warnings),
-    )
-
-
 def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
     """Run ``checks``, one after the other."""
     steps = (
@@ -146,7 +123,7 @@ def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
         )
         for check in checks
     )
-    return finished(world, "verify", steps)
+    return world.plan("verify", steps)
 
 
 def without_builds(world: World, images: ImagePlan) -> ImagePlan:

@@ -20,7 +20,6 @@ from composetasks.facts import (
 from composetasks.plan.conflicts.container_summary import made_by
 from composetasks.plan.conflicts.origin import Origin, origin
 from composetasks.plan.start.hooks import with_hooks
-from composetasks.plan.start.start import finished
 
 SPARED = (Origin.OTHER_CHECKOUT, Origin.OTHER_FILES)
 
@@ -39,7 +38,7 @@ def plan_stop(world: World) -> Plan:
     staying = [one for one in world.engine.containers if one not in ours]
     steps += _networks(world, staying, tuple(step.id for step in steps))
     warnings = (*world.warnings, *_stays(world, staying, spared))
-    return finished(world, "down", steps, warnings=warnings)
+    return world.plan("down", steps, warnings=warnings)
 
 
 def _forwards(world: World) -> list[Step]:

@@ -31,7 +31,6 @@ from composetasks.plan.conflicts.mounts import started
 from composetasks.plan.conflicts.origin import origin
 from composetasks.plan.start.faults import model_faults
 from composetasks.plan.start.forwards import forward_steps
-from composetasks.plan.start.start import finished
 from composetasks.plan.state.names import next_name
 from composetasks.plan.state.users import (
     Users,
@@ -202,7 +201,7 @@ def _plan(
     blockers += [*model_faults(world.model, again), *external.missing(world, by_compose)]
     steps = (*steps, *forward_steps(world, again, steps))
     warnings = (*world.warnings, *warnings)
-    return finished(world, command, steps, blockers=blockers, warnings=warnings)
+    return world.plan(command, steps, blockers=blockers, warnings=warnings)
 
 
 def _before(

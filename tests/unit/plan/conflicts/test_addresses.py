@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Action, Container, Engine, ExitCode, Network, Resource, World
-from composetasks.plan.conflicts.conflicts import Findings, conflicts
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import conflicts
 from tests.unit.worlds import container, model, service, world
 
 SUBNET = "10.1.0.0/24"

@@ -20,7 +20,8 @@ from composetasks.facts import (
     Volume,
     World,
 )
-from composetasks.plan.conflicts.conflicts import Findings, after, conflicts, leftovers
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import after, conflicts, leftovers
 from composetasks.plan.conflicts.origin import Origin, Stage, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
 from tests.unit.worlds import HERE, container, model, network, service, world

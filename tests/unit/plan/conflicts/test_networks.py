@@ -18,7 +18,8 @@ from composetasks.facts import (
     Resource,
     World,
 )
-from composetasks.plan.conflicts.conflicts import Findings, conflicts
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.conflicts.networks import differences, pool_report
 from tests.unit.worlds import container, model, network, service, world
 

@@ -19,7 +19,8 @@ from composetasks.facts import (
     Service,
     World,
 )
-from composetasks.plan.conflicts.conflicts import Findings, conflicts
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.conflicts.ports import meet, port_text
 from tests.unit.worlds import container, model, service, world
 

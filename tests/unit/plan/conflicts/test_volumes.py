@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from composetasks.facts import Engine, ExitCode, Mount, Network, Resource, Volume, World
-from composetasks.plan.conflicts.conflicts import Findings, conflicts
+from composetasks.plan.conflicts.claims import Findings
+from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.start.start import StartOptions, plan_start
 from tests.unit.worlds import model, service, world
 
