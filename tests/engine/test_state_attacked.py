@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.apply.state import helper, leftover_helpers, mounts
+from composetasks.apply.state import helper, mounts
 from composetasks.apply.state.helper import Helper
 from composetasks.facts import Model, State, World
 from composetasks.observe.engine.inventory import connect, read_engine
@@ -189,12 +189,12 @@ def test_a_removal_goes_on_after_the_run_and_its_helper_ends_by_itself(tmp_path:
             at_work.ask("commit")
             if at_work.ask("settle", seconds=0)["unfinished"]:
                 at_work.leave_alone()
-                assert leftover_helpers.still_removing(client, "ct-test-alone") in (
+                assert helper.still_removing(client, "ct-test-alone") in (
                     [at_work.run],
                     [],
                 )
         assert list((tmp_path / "state").iterdir()) == []
-        wait_until(lambda: leftover_helpers.still_removing(client, "ct-test-alone") == [])
+        wait_until(lambda: helper.still_removing(client, "ct-test-alone") == [])
         label = "label=composetasks.helper=ct-test-alone"
         wait_until(lambda: not docker("ps", "-aq", "--filter", label))
     finally:

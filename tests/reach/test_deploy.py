@@ -199,7 +199,7 @@ def test_what_fails_takes_all_of_the_stack_back(shop: Project, manager: Manager)
     assert shop.inv("deploy", "--plan", "--exit-code").code == 0
 
 
-def test_a_way_back_that_fails_too_is_told(shop: Project, manager: Manager) -> None:
+def test_a_rollback_that_fails_too_is_told(shop: Project, manager: Manager) -> None:
     name = shop.name
     manager.docker("tag", busybox.TAG, f"{name}:gone")
     edit(shop, f"api:\n    image: {busybox.TAG}", f"api:\n    image: {name}:gone")
@@ -224,7 +224,7 @@ def test_a_way_back_that_fails_too_is_told(shop: Project, manager: Manager) -> N
     assert child.returncode == 8, err
     told = json.loads(out.splitlines()[-1])
     assert "api is not up" in told["message"]
-    assert "the stack could not be taken back whole" in told["message"]
+    assert "the stack could not be rolled back completely" in told["message"]
     assert told["as_before"] is False
     [why] = told["taken_back"]
     assert f"config not found: {name}-c" in why
@@ -240,8 +240,8 @@ def test_a_way_back_that_fails_too_is_told(shop: Project, manager: Manager) -> N
     manager.docker("rmi", "--force", f"{name}:gone")
     failed = shop.inv("deploy", "--no-verify", "--timeout", "15")
     assert failed.code == 8, failed.err
-    assert "api: taken back to revision 2, and it does not run: " in failed.err
-    assert "the stack could not be taken back whole" in failed.err
+    assert "api: rolled back to revision 2, and it does not run: " in failed.err
+    assert "the stack could not be rolled back completely" in failed.err
     assert "deploy --rollback 2" in failed.err
 
 

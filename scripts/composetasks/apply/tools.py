@@ -1,4 +1,4 @@
-"""What carrying a plan out needs in its hands."""
+"""What carrying a plan out needs in its hands, and the events that it yields."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts import Event, Step
 from composetasks.facts.frozen import frozen
 from composetasks.run.compose import Compose
+from composetasks.store import folder
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -70,3 +72,24 @@ class Tools:
     def given_timeout(self, service: str) -> float | None:
         """Seconds ``service`` may take: the run's own limit or the settings'; None for neither."""
         return self.timeout if self.timeout is not None else self.timeouts.get(service)
+
+
+def event(
+    kind: str,
+    step: Step,
+    message: str = "",
+    seconds: float | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Event:
+    """Something that happened in a step, now."""
+    return Event(
+        kind=kind,
+        time=folder.now(),
+        message=message,
+        step=step.id,
+        service=step.service,
+        target=step.target,
+        seconds=None if seconds is None else round(seconds, 3),
+        data=data or {},
+        action=step.action,
+    )

@@ -170,7 +170,7 @@ def deploy(
     rollback: str = "",
     remove: bool = False,
 ) -> ExitCode:
-    """Bring the stack on Docker Swarm to what the model says, wait, check, or take it back."""
+    """Bring the stack on Docker Swarm to what the model says, wait, check, or roll it back."""
     from composetasks.verbs.deploy import deploy as verb
 
     return verb(

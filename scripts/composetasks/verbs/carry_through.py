@@ -3,6 +3,7 @@ verb. What is done stands in the plan, who does it is :mod:`composetasks.apply.c
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from composetasks.apply.images.bake import Definitions
     from composetasks.apply.tools import Tools
     from composetasks.facts import Link
+
 
 LONG_SECONDS = 5.0
 """A start that took longer says what its time was spent on."""
@@ -119,7 +121,7 @@ def _consent(session: Session, plan: Plan) -> None:
     asked = [step for step in plan.steps if step.consent not in given]
     if not asked:
         return
-    from composetasks.verbs.consent import agreed, somebody_is_there
+    from composetasks.verbs.carry_through import agreed, somebody_is_there
 
     flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
     if flag == "--yes" and somebody_is_there():
@@ -273,3 +275,15 @@ def report_done(session: Session, plan: Plan, sentence: str) -> None:
     did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
     done = f"{sentence} ({did})"
     session.reporter.result(result_document(plan.command, message=done), [done])
+
+
+def somebody_is_there() -> bool:
+    """Whether a question would be seen, and could be answered."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def agreed(question: str, yes: str = "y") -> bool:
+    """Whether the answer to a question is ``yes``; for "y" the whole word may stand too."""
+    print(question, end=" ", file=sys.stderr, flush=True)
+    said = sys.stdin.readline().strip()
+    return said == yes or (yes == "y" and said.lower() in ("y", "yes"))

@@ -1,4 +1,4 @@
-"""``deploy``: the stack on Docker Swarm, waited for, and taken back whole where it fails."""
+"""``deploy``: the stack on Docker Swarm, waited for, and rolled back as a whole where it fails."""
 
 from __future__ import annotations
 

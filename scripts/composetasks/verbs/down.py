@@ -18,8 +18,8 @@ def down(session: Session) -> ExitCode:
         if ended is not None:
             return ended
         if session.engine.away and world.maker is None:
-            from composetasks.apply.engine.maker import take_back
+            from composetasks.apply.engine.maker import unsign
 
-            take_back(session.client, world.model.project)
+            unsign(session.client, world.model.project)
         report_done(session, plan, f"{world.model.project} is down")
     return ExitCode.OK

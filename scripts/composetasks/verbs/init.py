@@ -19,7 +19,7 @@ from composetasks.report.init import init_document, show, summary
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
 from composetasks.store.build_records import own_pattern
-from composetasks.verbs.consent import agreed, somebody_is_there
+from composetasks.verbs.carry_through import agreed, somebody_is_there
 from composetasks.verbs.session import Session
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.events import event
+from composetasks.apply.tools import event
 from composetasks.facts import (
     ClearingOperation,
     Event,

@@ -1,5 +1,5 @@
 """Carries a deployment out: services in waves, each once what it waits for is up, then the checks;
-where one fails, the whole stack is taken back to the last record.
+where one fails, the whole stack is rolled back to the last record.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.deploy.claim import who
-from composetasks.apply.deploy.failure import not_up
+from composetasks.apply.deploy.failure import not_up, roll_back, with_rollback
 from composetasks.apply.deploy.stack import ASK_SECONDS, Stack, slug
-from composetasks.apply.deploy.way_back import take_back, with_way_back
-from composetasks.apply.events import event
+from composetasks.apply.tools import event
 from composetasks.facts import (
     CreateService,
     Event,
@@ -65,7 +64,7 @@ def carry_out(
             yield from _check(step, stack)
     except (TaskFailure, errors.APIError) as error:
         failure = error if isinstance(error, TaskFailure) else _refused(error)
-        raise with_way_back(failure, take_back(touched, stack), stack) from error
+        raise with_rollback(failure, roll_back(touched, stack), stack) from error
     _record(stack)
     _prune(stack)
 

@@ -1,17 +1,23 @@
-"""The page of a service that a deployment could not bring up."""
+"""A deployment that failed: the page of the service that could not be brought up, and the rollback
+of the stack to the last record, which may fail as well."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.deploy.stack import Stack
+from composetasks.facts import Step
+from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.observe.deploy.swarm import nodes_of, task_name
 from composetasks.plan.deploy.convergence import Progress
 from composetasks.plan.start.telling_line import spoken, telling_line
-from composetasks.run.failure import NotUp
+from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe, safe_data
+
+if TYPE_CHECKING:
+    from requests.exceptions import RequestException
 
 
 def not_up(stack: Stack, name: str, found: Progress, service: str, what: str = "") -> NotUp:
@@ -48,3 +54,76 @@ def not_up(stack: Stack, name: str, found: Progress, service: str, what: str = "
             ),
         },
     )
+
+
+@frozen
+class RolledBack:
+    """How a part of a stack is after the rollback, and whether that is as it was before."""
+
+    told: str
+    as_before: bool = True
+
+
+def roll_back(touched: Sequence[Step], stack: Stack) -> list[RolledBack]:
+    """Bring what ``touched`` changed back to the last record, and say how that went."""
+    import requests
+
+    done: list[RolledBack] = []
+    try:
+        done.extend(_rolled_back(touched, stack))
+    except (TaskFailure, requests.exceptions.RequestException) as error:
+        done.append(RolledBack(f"not rolled back: {_why(error)}", as_before=False))
+    return done
+
+
+def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack) -> TaskFailure:
+    """The failure of a deployment with what became of the stack."""
+    told = [one.told for one in back]
+    as_before = all(one.as_before for one in back)
+    failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *told])
+    failure.data = {**failure.data, "taken_back": told, "as_before": as_before}
+    if not as_before:
+        last = stack.swarm.last
+        failure.message += "; and the stack could not be rolled back completely"
+        failure.hint = f"`docker stack ps {stack.name}` shows what runs now; " + (
+            f"once what is named above is corrected, {typed(f'deploy --rollback {last.number}')} "
+            "goes back"
+            if last
+            else f"{typed('deploy --remove --yes')} removes it"
+        )
+    return failure
+
+
+def _rolled_back(touched: Sequence[Step], stack: Stack) -> Iterator[RolledBack]:
+    last = stack.swarm.last
+    if not last and not stack.swarm.services:
+        stack.remove()
+        yield RolledBack("what was created is removed: there was nothing before")
+        return
+    known = last.raw["services"] if last else {}
+    names = dict.fromkeys(step.service for step in touched)
+    back = [name for name in names if name in known]
+    records = stack.services()
+    for name in names:
+        if name in known:
+            continue
+        if name in stack.swarm.services:
+            yield RolledBack(f"{name}: stays as it is: no record says what it was", as_before=False)
+        elif name in records:
+            stack.client.remove_service(records[name]["ID"])
+            yield RolledBack(f"{name}: removed, as it was not there before")
+    if not last or not back:
+        return
+    before = {str(one["ID"]) for one in stack.tasks()}
+    stack.deploy(last.raw, back)
+    for name, found, _ in stack.wait(back, before):
+        how = "it runs" if found.complete else f"it does not run: {found.failed}"
+        yield RolledBack(
+            f"{name}: rolled back to revision {last.number}, and {how}", found.complete
+        )
+
+
+def _why(error: TaskFailure | RequestException) -> str:
+    if isinstance(error, TaskFailure):
+        return ": ".join(filter(None, [error.message, error.detail]))
+    return safe(str(getattr(error, "explanation", None) or error))

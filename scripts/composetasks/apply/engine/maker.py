@@ -24,8 +24,8 @@ def sign(client: APIClient, world: World, who: Maker) -> None:
         client.create_volume(_name(project), labels=labels)
 
 
-def take_back(client: APIClient, project: str) -> None:
-    """Nothing is left that somebody made."""
+def unsign(client: APIClient, project: str) -> None:
+    """Remove what says who made the project: nothing of it is left."""
     from docker import errors
 
     with contextlib.suppress(errors.NotFound):

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from composetasks.apply.events import event
 from composetasks.apply.images.steps import ImageSteps
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import BuildImage, Event, Step, World
 from composetasks.plan.images.build_order import longest_first
 from composetasks.store import build_records

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from composetasks.apply.events import event
 from composetasks.apply.images import sharing
 from composetasks.apply.images.bake import Bake, definition, run_bake
 from composetasks.apply.images.build_failure import LOST_LAYER, build_failure, lost_layer
 from composetasks.apply.images.build_record import BuildRecord, errors, named
 from composetasks.apply.images.sent_context import prepared
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import (
     BuildImage,
     BuildInputs,

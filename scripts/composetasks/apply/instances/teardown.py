@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.events import event
+from composetasks.apply.tools import event
 from composetasks.facts import (
     INSTANCE_LABEL,
     OWNER_LABEL,

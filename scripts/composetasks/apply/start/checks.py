@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from composetasks.apply.events import event
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import Event, RunCheck, Step
 from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from composetasks.apply.events import event
 from composetasks.apply.start.launch import launches
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import Event, ForwardPort, Step, World, published_at
 from composetasks.observe.engine.inventory import read_containers
 from composetasks.run.failure import TaskFailure

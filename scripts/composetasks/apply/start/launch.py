@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 
 from composetasks.apply.conflicts import removal
-from composetasks.apply.events import event
 from composetasks.apply.start import compose_command
 from composetasks.apply.start.compose_command import NotDone
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import (
     ContainerStart,
     CreateContainer,

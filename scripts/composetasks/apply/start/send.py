@@ -12,12 +12,11 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
-from composetasks.apply.events import event
 from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.tree import FOLDER
 from composetasks.apply.state import mounts
 from composetasks.apply.state.helper import Helper, HelperFailed, failure
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import SENT, Event, Send, Sent, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.units import size

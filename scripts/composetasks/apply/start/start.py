@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from composetasks.apply.events import event
 from composetasks.apply.start.dependencies import (
     dependents,
     goes_on,
@@ -35,12 +34,11 @@ from composetasks.apply.start.launch import (
 from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_soon
 from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlines
 from composetasks.apply.start.record import StartRecord
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import Action, Event, Step, World
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, namespaces_of, sortable
-from composetasks.observe.start.replicas import replicas
-from composetasks.observe.start.watch import Watch
+from composetasks.observe.start.watch import Watch, replicas
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe

@@ -343,3 +343,40 @@ def end(client: APIClient, key: str) -> None:
         except requests.exceptions.RequestException:
             return
         return
+
+
+def end_left_over(client: APIClient, project: str) -> None:
+    """End the helpers of runs that were killed: one that runs is cleaning up, and is given time
+    for that; one that was never started is removed."""
+    import requests
+    from docker import errors
+
+    for one in _left_over(client, project):
+        with contextlib.suppress(errors.APIError, requests.exceptions.ReadTimeout):
+            if one["State"] == "running":
+                client.wait(one["Id"], timeout=END_SECONDS, condition="removed")
+        with contextlib.suppress(errors.APIError):
+            client.remove_container(one["Id"], v=True, force=True)
+
+
+def remove_never_started(client: APIClient, project: str) -> None:
+    """Remove the helpers that were never started: their runs were killed before."""
+    from docker import errors
+
+    for one in _left_over(client, project):
+        if one["State"] != "running":
+            with contextlib.suppress(errors.APIError):
+                client.remove_container(one["Id"], v=True)
+
+
+def still_removing(client: APIClient, project: str) -> list[str]:
+    """The runs whose helpers still remove what those runs replaced."""
+    running = [one for one in _left_over(client, project) if one["State"] == "running"]
+    return [one["Labels"][RUN] for one in running if RUN in one["Labels"]]
+
+
+def _left_over(client: APIClient, project: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.containers(
+        all=True, filters={"label": [f"{LABEL}={project}"]}
+    )
+    return found

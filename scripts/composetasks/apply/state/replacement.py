@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.events import event
-from composetasks.apply.state import helper, leftover_helpers, mounts, snapshot
+from composetasks.apply.state import helper, mounts, snapshot
 from composetasks.apply.state.helper import Helper, HelperFailed, failure
 from composetasks.apply.state.mounts import Archives, Mounted
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.program import typed
@@ -57,7 +56,7 @@ class Replacement:
             mounts.for_replacing(self.tools.client, one, number)
             for number, one in enumerate(self.state)
         ]
-        removing = leftover_helpers.still_removing(self.tools.client, self.world.model.project)
+        removing = helper.still_removing(self.tools.client, self.world.model.project)
         archives = self._archives()
         with Helper(self.tools.client, self.world, places, archives=archives) as at_work:
             self._note(at_work.run)
@@ -95,7 +94,7 @@ class Replacement:
         except HelperFailed as error:
             raise failure("the state could not be replaced", error) from error
         except TaskFailure:
-            leftover_helpers.end(self.tools.client, self.world.model.project)
+            helper.end_left_over(self.tools.client, self.world.model.project)
             world, client = self.world, self.tools.client
             if not _recovered(world, client, at_work.places, at_work.run)["finished"]:
                 raise
@@ -215,9 +214,9 @@ def recover(world: World, client: APIClient, root: Path) -> str:
     place = root / JOURNAL
     journal = folder.read_json(place)
     if journal is None:
-        leftover_helpers.remove_stopped(client, world.model.project)
+        helper.remove_never_started(client, world.model.project)
         return ""
-    leftover_helpers.end(client, world.model.project)
+    helper.end_left_over(client, world.model.project)
     by_name = {one.name: one for one in world.state if one.exists}
     places = [
         mounts.for_replacing(client, by_name[name], number)

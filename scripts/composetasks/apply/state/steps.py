@@ -6,12 +6,11 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from composetasks.apply.events import event
 from composetasks.apply.start.launch import engine_away
 from composetasks.apply.state import snapshot
 from composetasks.apply.state.helper import HelperFailed, failure
 from composetasks.apply.state.replacement import Replacement
-from composetasks.apply.tools import Tools
+from composetasks.apply.tools import Tools, event
 from composetasks.facts import Event, Step, TakeSnapshot, World
 from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure

@@ -1,14 +1,17 @@
-"""The engine's event stream of one project, read in the background from before the first start."""
+"""The containers of a project as they are at this moment, and the engine's event stream of it, read
+in the background from before the first start."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
 import threading
+from collections.abc import Container as Contains
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from composetasks.facts.engine import CONFIG_HASH, PROJECT
+from composetasks.facts import Role, role
+from composetasks.facts.engine import CONFIG_HASH, PROJECT, SERVICE
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -125,3 +128,25 @@ class Watch:
         if isinstance(self._client, Client):
             self._client.reopen()
         self._connect()
+
+
+class Replica(NamedTuple):
+    """A container that counts as one of its service; the state is the engine's word."""
+
+    name: str
+    state: str
+
+
+def replicas(
+    client: APIClient, project: str, copies: Contains[str]
+) -> dict[str, dict[str, Replica]]:
+    """The replicas of each service by their ids. ``copies`` are the ids of containers whose labels
+    are an image's, since that is a commit of a container. Raises what the SDK raises."""
+    found: dict[str, dict[str, Replica]] = {}
+    for one in client.containers(all=True, filters={"label": [f"{PROJECT}={project}"]}):
+        labels = one.get("Labels") or {}
+        if role(labels) is Role.REPLICA and one["Id"] not in copies:
+            name = min(one["Names"], key=len).lstrip("/")
+            of = found.setdefault(labels[SERVICE], {})
+            of[one["Id"]] = Replica(name, str(one["State"]))
+    return found

@@ -1,8 +1,10 @@
-"""The plan of ``down``: this project's containers and networks, never its state."""
+"""The plan of ``down``: this project's containers and networks, never its state; and which of what
+is stopped Compose itself has to stop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from composetasks.facts import (
     Container,
@@ -14,12 +16,12 @@ from composetasks.facts import (
     RemoveContainer,
     RemoveNetwork,
     Step,
+    StopContainer,
     StopProvider,
     World,
 )
 from composetasks.plan.conflicts.container_summary import made_by
 from composetasks.plan.conflicts.origin import Origin, origin
-from composetasks.plan.start.hooks import with_hooks
 
 SPARED = (Origin.OTHER_CHECKOUT, Origin.OTHER_FILES)
 
@@ -138,4 +140,32 @@ def _networks(world: World, staying: list[Container], needs: tuple[str, ...]) ->
         )
         for network in _own_networks(world)
         if network.name not in in_use
+    ]
+
+
+_Ending = RemoveContainer | StopContainer
+
+
+def with_hooks(world: World, steps: Iterable[Step]) -> list[Step]:
+    """``steps`` with those marked that Compose is to do, since its ``stop`` runs ``pre_stop``
+    hooks; all others are the engine's. Compose knows services, not containers: where one of those
+    that it would stop is to stay, the engine stops the others."""
+    steps = list(steps)
+    ended = {step.key for step in steps if isinstance(step.operation, _Ending)}
+    project = world.model.project
+    hooked: dict[str, set[str]] = {
+        name: set()
+        for name, service in world.model.services.items()
+        if service.config.get("pre_stop")
+    }
+    for one in world.engine.containers:
+        of = one.service if one.replica and one.project == project else one.mistaken_for(project)
+        if one.running and of in hooked:
+            hooked[of].add(one.id)
+    whole = {key for keys in hooked.values() if keys <= ended for key in keys}
+    return [
+        replace(step, operation=replace(step.operation, by_compose=step.key in whole))
+        if isinstance(step.operation, _Ending)
+        else step
+        for step in steps
     ]

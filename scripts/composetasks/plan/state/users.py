@@ -21,9 +21,9 @@ from composetasks.facts import (
 )
 from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.origin import Origin, origin
-from composetasks.plan.start.hooks import with_hooks
 from composetasks.plan.start.jobs import is_done
 from composetasks.plan.start.services import closure, containers_of, images_now, plan_services
+from composetasks.plan.start.stop import with_hooks
 
 WORK_GONE = "its work was in the state that is replaced"
 """Why a job that is done runs again."""
