@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from composetasks.facts import Action, ExitCode
-from composetasks.plan.conflicts.origin import Origin, Stage
+from composetasks.plan.conflicts.origin import ContainerState, Origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
 from composetasks.tasks import TASKS
 from composetasks.tasks.program import NAME, OWN
@@ -164,13 +164,13 @@ def conflicts_page() -> str:
     )
 
 
-def _policy(table: Mapping[Origin, Mapping[Stage, Treatment]]) -> str:
-    head = " | ".join(stage.value for stage in Stage)
+def _policy(table: Mapping[Origin, Mapping[ContainerState, Treatment]]) -> str:
+    head = " | ".join(stage.value for stage in ContainerState)
     rows = "".join(
-        f"| {who.value} | {' | '.join(_word(table[who][stage]) for stage in Stage)} |\n"
+        f"| {who.value} | {' | '.join(_word(table[who][stage]) for stage in ContainerState)} |\n"
         for who in Origin
     )
-    return f"| container | {head} |\n|---|{'---|' * len(Stage)}\n{rows}"
+    return f"| container | {head} |\n|---|{'---|' * len(ContainerState)}\n{rows}"
 
 
 def _word(treatment: Treatment) -> str:

@@ -20,7 +20,7 @@ from composetasks.plan.conflicts.claims import Findings
 from composetasks.plan.conflicts.conflicts import leftovers
 from composetasks.plan.start.start import StartOptions, plan_start
 from composetasks.run.compose import Compose
-from composetasks.store.folder import Folder
+from composetasks.store.folder import OwnFolder
 from tests.engine.busybox import TAG
 from tests.project import TASKS, Project, Ran, own_environment
 
@@ -66,9 +66,9 @@ class Planned:
     # --- what it is looked at with ----------------------------------------------------------
 
     @property
-    def kept(self) -> Folder:
+    def kept(self) -> OwnFolder:
         root = self.folder / ".composetasks"
-        kept = Folder(root, root / "cache")
+        kept = OwnFolder(root, root / "cache")
         kept.make()
         return kept
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +53,12 @@ def test_every_public_word_of_a_plan_is_in_the_glossary() -> None:
     words = {word for row in rows() for word in row[0].split(", ")}
     for word in ("plan", "step", "operation", "consent", "blocker", "evidence", "world", "model"):
         assert word in words
+
+
+def test_no_two_classes_of_the_library_have_one_name() -> None:
+    places = defaultdict(list)
+    for path in (ROOT / "scripts" / "composetasks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places[node.name.lstrip("_")].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert [found for found in places.values() if len(found) > 1] == []

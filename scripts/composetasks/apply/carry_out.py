@@ -72,15 +72,19 @@ AT_ONCE = 8
 def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
     """Do what ``plan`` says and yield what happens; raises TaskFailure where a step fails."""
     stages = _stages(plan)
-    ends, images, state = stages[_Stage.ENDS], stages[_Stage.IMAGES], stages[_Stage.STATE]
-    containers, clearing = stages[_Stage.CONTAINERS], stages[_Stage.CLEARING]
+    ends, images, state = (
+        stages[_PlanStage.ENDS],
+        stages[_PlanStage.IMAGES],
+        stages[_PlanStage.STATE],
+    )
+    containers, clearing = stages[_PlanStage.CONTAINERS], stages[_PlanStage.CLEARING]
     after_state = {step.id for step in state}
     left_over = [step for step in clearing if not after_state.isdisjoint(step.needs)]
     for step in ends:
         yield from teardown.carry_out(step, tools.client)
     if images:
         yield from build(images, world, tools)
-    for step in stages[_Stage.SENDING]:
+    for step in stages[_PlanStage.SENDING]:
         yield from send(step, world, tools)
     if clearing or containers:
         check_unchanged(plan, world, tools)
@@ -94,43 +98,43 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
         yield from _change_state(state, containers, world, tools)
         yield from _clear(left_over, world, tools)
     start = Start(world, containers, tools).run() if containers else ()
-    yield from forwards.alongside(start, containers, stages[_Stage.FORWARDS], world, tools)
-    for step in stages[_Stage.END_FORWARDS]:
+    yield from forwards.alongside(start, containers, stages[_PlanStage.FORWARDS], world, tools)
+    for step in stages[_PlanStage.END_FORWARDS]:
         yield from forwards.end(step, tools)
-    for step in stages[_Stage.CHECKS]:
+    for step in stages[_PlanStage.CHECKS]:
         yield from run_check(step, tools)
     if tools.stack is not None:
         from composetasks.apply.deploy.deployment import carry_out as deploy
 
         pushed = [one.target for one in images if isinstance(one.operation, PushImage)]
-        yield from deploy(stages[_Stage.SWARM], tools.stack, pushed, tools.client)
+        yield from deploy(stages[_PlanStage.SWARM], tools.stack, pushed, tools.client)
 
 
-class _Stage(enum.Enum):
+class _PlanStage(enum.Enum):
     ENDS, IMAGES, SENDING, CLEARING, STATE, CONTAINERS = range(6)
     FORWARDS, END_FORWARDS, CHECKS, SWARM = range(6, 10)
 
 
-def _stages(plan: Plan) -> Mapping[_Stage, list[Step]]:
+def _stages(plan: Plan) -> Mapping[_PlanStage, list[Step]]:
     """The steps by stage. What is stopped to be started again, and not for its state's sake, is
     stopped when its turn to start has come."""
-    stages: dict[_Stage, list[Step]] = {stage: [] for stage in _Stage}
+    stages: dict[_PlanStage, list[Step]] = {stage: [] for stage in _PlanStage}
     changes_state = any(isinstance(step.operation, StateOperation) for step in plan.steps)
     starting = [step for step in plan.steps if isinstance(step.operation, ContainerOperation)]
     started = {step.target for step in starting if not changes_state}
     for step in plan.steps:
         restarts = isinstance(step.operation, StopContainer) and step.target in started
-        stage = _Stage.CONTAINERS if restarts else _stage(step.operation)
+        stage = _PlanStage.CONTAINERS if restarts else _stage(step.operation)
         stages[stage].append(step)
     return stages
 
 
-def _stage(operation: Operation) -> _Stage:
+def _stage(operation: Operation) -> _PlanStage:
     match operation:
         case EndInstance():
-            return _Stage.ENDS
+            return _PlanStage.ENDS
         case BuildImage() | PullImage() | RetagImage() | PushImage():
-            return _Stage.IMAGES
+            return _PlanStage.IMAGES
         case (
             RemoveContainer()
             | StopContainer()
@@ -139,23 +143,23 @@ def _stage(operation: Operation) -> _Stage:
             | RemoveImage()
             | StopProvider()
         ):
-            return _Stage.CLEARING
+            return _PlanStage.CLEARING
         case TakeSnapshot() | EmptyState() | RestoreState():
-            return _Stage.STATE
+            return _PlanStage.STATE
         case CreateContainer() | RecreateContainer() | StartContainer() | RestartContainer():
-            return _Stage.CONTAINERS
+            return _PlanStage.CONTAINERS
         case RunProvider() | Wait():
-            return _Stage.CONTAINERS
+            return _PlanStage.CONTAINERS
         case Send():
-            return _Stage.SENDING
+            return _PlanStage.SENDING
         case ForwardPort():
-            return _Stage.FORWARDS
+            return _PlanStage.FORWARDS
         case EndForwards():
-            return _Stage.END_FORWARDS
+            return _PlanStage.END_FORWARDS
         case RunCheck():
-            return _Stage.CHECKS
+            return _PlanStage.CHECKS
         case CreateService() | UpdateService() | RemoveService() | RunCheckJob():
-            return _Stage.SWARM
+            return _PlanStage.SWARM
 
 
 def _change_state(

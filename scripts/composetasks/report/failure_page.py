@@ -32,14 +32,14 @@ ROOM = 8
 
 
 @frozen
-class Line:
+class PageLine:
     """A line of the page; ``style`` is rich's."""
 
     text: str
     style: str = ""
 
 
-def lines(failure: TaskFailure, width: int, height: int = 24) -> list[Line]:
+def lines(failure: TaskFailure, width: int, height: int = 24) -> list[PageLine]:
     """The page between the error's line and the next command: at most ``width`` columns and,
     but for what can't be left out, ``height`` lines."""
     told = list(_page(failure.data, log=SHOWN_LOG, changes=SHOWN_CHANGES, whole=False))
@@ -47,13 +47,13 @@ def lines(failure: TaskFailure, width: int, height: int = 24) -> list[Line]:
         told = list(_page(failure.data, log=log, changes=SHOWN_CHANGES, whole=False))
         if len(told) <= height - ROOM:
             break
-    return [Line(_cut(line.text, max(NARROWEST, width)), line.style) for line in told]
+    return [PageLine(_cut(line.text, max(NARROWEST, width)), line.style) for line in told]
 
 
 def whole(failure: TaskFailure) -> str:
     """The page with nothing left out, as it is kept; of a failure that is not that of a start, what
     there is of one."""
-    body: Iterator[Line] = iter(())
+    body: Iterator[PageLine] = iter(())
     if "diagnosis" in failure.data:
         count = len(failure.data["diagnosis"]["log"])
         body = _page(failure.data, log=count, changes=None, whole=True)
@@ -67,71 +67,73 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _page(data: Mapping[str, Any], *, log: int, changes: int | None, whole: bool) -> Iterator[Line]:
+def _page(
+    data: Mapping[str, Any], *, log: int, changes: int | None, whole: bool
+) -> Iterator[PageLine]:
     found = data["diagnosis"]
     for also in found["what"][1:]:
-        yield Line(f"  {clean(also)}")
+        yield PageLine(f"  {clean(also)}")
     if whole and found["said"]:
-        yield Line(f"  said: {clean(found['said'])}")
+        yield PageLine(f"  said: {clean(found['said'])}")
     yield from _probes(found, whole)
     yield from _log(found, log, whole)
     yield from _changes(data, changes)
     yield from _others(data)
     if found.get("kept"):
-        yield Line(f"  kept whole  {found['kept']}", "bright_black")
+        yield PageLine(f"  kept whole  {found['kept']}", "bright_black")
 
 
-def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[Line]:
+def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[PageLine]:
     if not found["probes"] or (found["exit_code"] is not None and not whole):
         return
-    yield Line(f"  health check  {clean(found['check'])}", "bold")
+    yield PageLine(f"  health check  {clean(found['check'])}", "bold")
     for probe in found["probes"]:
         when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
-        yield Line(f"    {when}  {clean(probe['telling']) or '(no output)'}")
+        yield PageLine(f"    {when}  {clean(probe['telling']) or '(no output)'}")
         if whole:
             said = (parts_of(line) for line in lines_of(probe["output"]))
-            yield from (Line(f"      {parts[-1].strip()}") for parts in said if parts)
+            yield from (PageLine(f"      {parts[-1].strip()}") for parts in said if parts)
 
 
-def _log(found: Mapping[str, Any], count: int, whole: bool) -> Iterator[Line]:
+def _log(found: Mapping[str, Any], count: int, whole: bool) -> Iterator[PageLine]:
     name = clean(found["container"])
     last = [clean(line).rstrip() for line in found["log"]][-count:]
     telling = clean(found["telling"]).strip()
     if not last:
         if name:
-            yield Line(f"  log  {name} said nothing", "bold")
+            yield PageLine(f"  log  {name} said nothing", "bold")
         return
-    yield Line(f"  log  {name}", "bold")
+    yield PageLine(f"  log  {name}", "bold")
     if telling:
-        yield Line(f"    > {telling}", "red")
+        yield PageLine(f"    > {telling}", "red")
     rest = [line for line in last if line.strip() != telling or whole]
-    yield from (Line(f"      {line}") for line in rest)
+    yield from (PageLine(f"      {line}") for line in rest)
 
 
-def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[Line]:
+def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[PageLine]:
     changed = [clean(str(one)) for one in data.get("changed", ())]
     if not changed:
-        yield Line("  changed  nothing in its image and configuration since the start before")
+        yield PageLine("  changed  nothing in its image and configuration since the start before")
         return
     head, rest = changed[0], changed[1:count]
-    yield Line(f"  changed  {head}", "yellow")
-    yield from (Line(f"           {one}", "yellow") for one in rest)
+    yield PageLine(f"  changed  {head}", "yellow")
+    yield from (PageLine(f"           {one}", "yellow") for one in rest)
     if count is not None and len(changed) > count:
-        yield Line(f"           and {len(changed) - count} more", "yellow")
+        yield PageLine(f"           and {len(changed) - count} more", "yellow")
 
 
-def _others(data: Mapping[str, Any]) -> Iterator[Line]:
+def _others(data: Mapping[str, Any]) -> Iterator[PageLine]:
     if data["waiting"]:
-        yield Line(f"  only waits for it  {', '.join(data['waiting'])}")
+        yield PageLine(f"  only waits for it  {', '.join(data['waiting'])}")
     by_state: dict[str, list[str]] = {}
     for name, state in data["diagnosis"]["standing"].items():
         by_state.setdefault(state, []).append(name)
     up = by_state.pop("up", [])
     if up:
-        yield Line(f"  stays up  {', '.join(up)}")
+        yield PageLine(f"  stays up  {', '.join(up)}")
     if by_state:
         told = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
-        yield Line(f"  others  {told}")
+        yield PageLine(f"  others  {told}")
 
 
 # --- what changed ---------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from composetasks.facts import (
     Step,
 )
 from composetasks.facts.program import typed
-from composetasks.report.progress import Lines, LiveLines, Progress
+from composetasks.report.progress import LiveLines, PlainLines, Progress
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
 
@@ -123,7 +123,7 @@ class Page:
 
     def event(self, event: Event) -> None:
         if self._progress is None:
-            self._progress = LiveLines(self.err) if self.err.is_terminal else Lines(self.err)
+            self._progress = LiveLines(self.err) if self.err.is_terminal else PlainLines(self.err)
         self._progress.event(event)
 
     def show(self, shown: RenderableType) -> None:

@@ -72,7 +72,7 @@ class Progress:
         """Nothing is held open by plain lines."""
 
 
-class Lines(Progress):
+class PlainLines(Progress):
     """One plain line for each thing that happened, for a pipe or a log."""
 
     def __init__(self, console: Console) -> None:

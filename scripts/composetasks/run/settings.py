@@ -25,7 +25,7 @@ ENDPOINTS = ("vip", "dnsrr")
 
 
 @frozen
-class State:
+class StateSetting:
     """What the settings say of one piece of state (a volume's key, or a name for ``path``).
     ``shared`` says that instances have none of their own."""
 
@@ -69,7 +69,7 @@ class Settings:
     process that the instance lives for."""
 
     files: tuple[str, ...] = ()
-    state: Mapping[str, State] = field(default_factory=dict)
+    state: Mapping[str, StateSetting] = field(default_factory=dict)
     timeouts: Mapping[str, float] = field(default_factory=dict)
     ready: Mapping[str, str] = field(default_factory=dict)
     live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -230,11 +230,11 @@ def _remote(raw: Mapping[str, Any]) -> Remote:
     return Remote(forward is not False, mounts == "send")
 
 
-def _state(name: str, raw: Any) -> State:
+def _state(name: str, raw: Any) -> StateSetting:
     known = {"group", "cache", "description", "path", "shared"}
     if not hasattr(raw, "items") or set(raw) - known:
         raise _bad(f"state.{name}", f"takes {', '.join(sorted(known))}")
-    return State(
+    return StateSetting(
         group=str(raw.get("group") or ""),
         cache=bool(raw.get("cache")),
         description=str(raw.get("description") or ""),

@@ -46,7 +46,7 @@ def socket_of(address: str, seconds: float) -> Path:
     An existing connection is used again. Raises TaskFailure, code 5, where ssh does not get there
     within ``seconds``.
     """
-    link = Link(address, own_folder(), seconds)
+    link = SshLink(address, own_folder(), seconds)
     if not link.answers():
         with link.alone():
             if not link.answers():
@@ -56,11 +56,11 @@ def socket_of(address: str, seconds: float) -> Path:
 
 def is_open(address: str) -> bool:
     """Whether a connection to the host of an engine is there, which says nothing of the engine."""
-    return Link(address, own_folder(), ANSWER_SECONDS).answers()
+    return SshLink(address, own_folder(), ANSWER_SECONDS).answers()
 
 
 @frozen
-class Link:
+class SshLink:
     """A connection to an engine's host, for its socket or, where it has one, another ``purpose``;
     its files in ``folder`` are named by both."""
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from composetasks.run.failure import TaskFailure
 from composetasks.run.outside_failures import MALFORMED
-from composetasks.run.ssh_link import ALIVE, Link, own_folder
+from composetasks.run.ssh_link import ALIVE, SshLink, own_folder
 
 HERE = "127.0.0.1"
 """Where they are listened on here: what is published there to everybody is not by this machine."""
@@ -23,7 +23,7 @@ class Ports:
     take ``seconds``."""
 
     def __init__(self, address: str, project: str, seconds: float) -> None:
-        self._link = Link(address, own_folder(), seconds, f"ports of {project}")
+        self._link = SshLink(address, own_folder(), seconds, f"ports of {project}")
         self._list = self._link.folder / f"{self._link.name}.json"
 
     def known(self) -> dict[str, int]:

@@ -21,12 +21,12 @@ PROGRAM_SECONDS = 8.0
 QUIET_SECONDS = 30.0
 """The same for a program whose every line is shown, as a build is: it was heard before."""
 
-_waits: list[_Wait] = []
+_waits: list[_Waiting] = []
 _changed = threading.Condition()
 
 
 @dataclass(eq=False)
-class _Wait:
+class _Waiting:
     """One wait for ``what``, told after ``patience`` seconds without an answer, and again each time
     that has doubled. Where ``due`` is set that is how many seconds it takes by itself."""
 
@@ -48,7 +48,7 @@ class _Wait:
 @contextlib.contextmanager
 def on(what: str, patience: float = PROGRAM_SECONDS, *, due: float = 0.0) -> Iterator[None]:
     """For the block, this is what is waited for."""
-    wait = _Wait(what, patience, due)
+    wait = _Waiting(what, patience, due)
     with _changed:
         _waits.append(wait)
         _changed.notify_all()

@@ -32,7 +32,7 @@ JOURNAL = "replacing.json"
 
 
 @frozen
-class Folder:
+class OwnFolder:
     """The library's own folder of a project, or of one of its instances; the cache is shared."""
 
     root: Path
@@ -106,14 +106,14 @@ class Folder:
         return moment.strftime(STAMP)
 
 
-def elsewhere(project: Path) -> Folder | None:
+def elsewhere(project: Path) -> OwnFolder | None:
     """The folder for a project that may only be read or whose disk is full: among the user's
     caches or, where there is no room, among the temporary files or in the machine's memory; the
     same each time. None where there is room nowhere."""
     name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
     for place in _other_places():
         root = place / name
-        found = Folder(root, root / "cache")
+        found = OwnFolder(root, root / "cache")
         with contextlib.suppress(OSError, TaskFailure):
             _make_own(place)
             found.make()

@@ -130,7 +130,7 @@ def _locked(descriptor: int) -> TaskFailure:
     )
 
 
-class _Late(Exception):
+class _TimedOut(Exception):
     pass
 
 
@@ -141,13 +141,13 @@ def _acquire_within(descriptor: int, seconds: float) -> bool:
         return True
 
     def late(_number: int, _frame: object) -> None:
-        raise _Late
+        raise _TimedOut
 
     before = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except _Late:
+    except _TimedOut:
         return False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

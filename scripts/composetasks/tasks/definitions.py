@@ -110,11 +110,11 @@ def exec_(
     no_tty: bool = False,
 ) -> int:
     """Run a command in a service's running container; its exit code is the task's."""
-    from composetasks.verbs.exec import Options, execute
+    from composetasks.verbs.exec import ExecOptions, execute
 
     if not service:  # `inv exec -- SERVICE COMMAND...`
         service, command = command[:1], command[1:]
-    options = Options(user, workdir, env, index, no_tty)
+    options = ExecOptions(user, workdir, env, index, no_tty)
     return execute(session, one_name(service, "status"), command, options)
 
 

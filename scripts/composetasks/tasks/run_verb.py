@@ -24,7 +24,7 @@ from composetasks.run.masking import safe
 from composetasks.run.outside_failures import from_outside, silent
 from composetasks.run.settings import read_settings
 from composetasks.run.signals import EngineSilent, Terminated, ended_politely
-from composetasks.store.folder import Folder, hand_over
+from composetasks.store.folder import OwnFolder, hand_over
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
 GARBAGE = 50_000
@@ -157,7 +157,7 @@ def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure
     message = f"a bug in composetasks: {type(error).__name__}: {error}"
     try:
         if kept is None:
-            place = Folder(folder / ".composetasks", folder / ".composetasks" / "cache")
+            place = OwnFolder(folder / ".composetasks", folder / ".composetasks" / "cache")
             place.make()
             kept = place.new_run("bug")
         report = kept / "traceback.txt"

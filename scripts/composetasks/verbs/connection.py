@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Connection:
+class EngineConnection:
     """The engine that the settings and the surroundings name; asked for first, connected then."""
 
     settings: Settings

@@ -19,7 +19,7 @@ from composetasks.verbs.session import Session
 
 
 @frozen
-class Options:
+class ExecOptions:
     """The flags of ``docker compose exec``; "" is Compose's own default."""
 
     user: str = ""
@@ -40,7 +40,7 @@ class Options:
             yield f"--env={one}"
 
 
-def execute(session: Session, name: str, command: Sequence[str], options: Options) -> int:
+def execute(session: Session, name: str, command: Sequence[str], options: ExecOptions) -> int:
     """Run ``command`` in a container of service ``name``; returns its exit code.
 
     Raises TaskFailure: code 2 where a word is missing or no service, 1 where nothing runs.

@@ -15,20 +15,20 @@ OURS = "composetasks"
 do anything when it is imported."""
 
 
-class Project(NamedTuple):
+class FoundProject(NamedTuple):
     """A project's folder, and whether it has a ``tasks.py`` of ours, by which it is run then."""
 
     folder: Path
     has_tasks: bool
 
 
-def find_project(stands: Path) -> Project:
+def find_project(stands: Path) -> FoundProject:
     """The project of the nearest ``tasks.py`` of ours, as Invoke looks for it but not beyond the
     repository; else that of the compose file; else the folder itself."""
     for place in _upward_in_repository(stands):
         if any(OURS in project_files.text(path) for path in _task_files(place)):
-            return Project(place, has_tasks=True)
-    return Project(sources.project_folder(stands, os.environ) or stands, has_tasks=False)
+            return FoundProject(place, has_tasks=True)
+    return FoundProject(sources.project_folder(stands, os.environ) or stands, has_tasks=False)
 
 
 def _upward_in_repository(stands: Path) -> Iterator[Path]:

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 
 from composetasks.facts import Model, World
 from composetasks.store import lock
-from composetasks.verbs.connection import Connection
+from composetasks.verbs.connection import EngineConnection
 from composetasks.verbs.project import Project
 
 
 class Hold:
     """``who`` is what others are told that wait; ``seconds`` is how long others are waited for."""
 
-    def __init__(self, project: Project, engine: Connection, who: str, seconds: float) -> None:
+    def __init__(
+        self, project: Project, engine: EngineConnection, who: str, seconds: float
+    ) -> None:
         self._project, self._engine, self._who, self._seconds = project, engine, who, seconds
         self._held: contextlib.ExitStack | None = None
         self._leased = False

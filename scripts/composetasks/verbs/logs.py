@@ -60,7 +60,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
         numbered=[name for name in names if model.services[name].replicas > 1],
         timestamps=options.timestamps,
     )
-    reading = _Reading(session, model.project, names, wanted, shown)
+    reading = _LogReader(session, model.project, names, wanted, shown)
     try:
         for batch in reading.following() if options.follow else reading.written():
             printer.write(batch if options.raw else _masked(batch))
@@ -85,7 +85,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
 
 
 @dataclass
-class _Reading:
+class _LogReader:
     """Reads the logs of ``names``: what was written, and, following, what will be."""
 
     session: Session

@@ -17,7 +17,7 @@ from composetasks.run.compose import Compose, surroundings
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.run.settings import Settings
 from composetasks.store import instance_folder
-from composetasks.store.folder import JOURNAL, Folder, elsewhere, read_only
+from composetasks.store.folder import JOURNAL, OwnFolder, elsewhere, read_only
 from composetasks.store.names import keep as keep_names
 
 if TYPE_CHECKING:
@@ -45,27 +45,27 @@ class Project:
     sends: bool = False
 
     @cached_property
-    def kept(self) -> Folder:
+    def kept(self) -> OwnFolder:
         """``.composetasks/``, made where it is missing. What reads goes on without it."""
         root = self.folder / ".composetasks"
         if not root.exists() and not compose_files(self.folder, self.files, self.process):
             # No project's folder: nothing of ours is left in it.
             if self.changing:
                 raise no_compose_file(self.folder)
-            return Folder(root, root / "cache")
+            return OwnFolder(root, root / "cache")
         if not self.instance:
             return self._own_kept(root)
         from composetasks.verbs.instance import check_name
 
         check_name(self.instance)
-        kept = Folder(root / "instances" / self.instance, root / "cache")
+        kept = OwnFolder(root / "instances" / self.instance, root / "cache")
         kept.make()
         self.copy(kept.root).watch_over()
         return kept
 
-    def _own_kept(self, root: Path) -> Folder:
+    def _own_kept(self, root: Path) -> OwnFolder:
         """``root``, the project's folder of ours, or what takes its place for this run."""
-        kept = Folder(root, root / "cache")
+        kept = OwnFolder(root, root / "cache")
         try:
             kept.make()
             if self.changing:
@@ -88,7 +88,7 @@ class Project:
             return other
         return kept
 
-    def kept_elsewhere(self, root: Path) -> Folder | None:
+    def kept_elsewhere(self, root: Path) -> OwnFolder | None:
         """What takes the place of ``root``, a folder of ours in which this run can't be kept; None
         where something is needed of it, or there is no other place."""
         if self.keeping or (root / JOURNAL).exists():

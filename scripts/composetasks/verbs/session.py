@@ -17,8 +17,8 @@ from composetasks.report.reporter import Reporter
 from composetasks.run import masking
 from composetasks.run.compose import Compose
 from composetasks.run.settings import Settings
-from composetasks.store.folder import Folder
-from composetasks.verbs.connection import Connection
+from composetasks.store.folder import OwnFolder
+from composetasks.verbs.connection import EngineConnection
 from composetasks.verbs.hold import Hold
 from composetasks.verbs.project import Project
 
@@ -80,8 +80,8 @@ class Session:
         )
 
     @cached_property
-    def engine(self) -> Connection:
-        return Connection(self.settings)
+    def engine(self) -> EngineConnection:
+        return EngineConnection(self.settings)
 
     @cached_property
     def hold(self) -> Hold:
@@ -95,7 +95,7 @@ class Session:
     # --- what most verbs ask of them --------------------------------------------------------
 
     @property
-    def kept(self) -> Folder:
+    def kept(self) -> OwnFolder:
         return self.project.kept
 
     @property

@@ -17,7 +17,7 @@ from composetasks.plan.layers.edits import (
     with_other_bases,
 )
 from composetasks.plan.layers.evidence import Advice
-from composetasks.plan.layers.predict import Edit, Prediction, Predictor, Tried
+from composetasks.plan.layers.predict import EditKind, Prediction, Predictor, Tried
 from composetasks.report.layers import tried_line
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -55,7 +55,7 @@ def try_edits(
             for result in _tried(session, trial, one.image, edits):
                 session.reporter.note(tried_line(result))
                 tried.append(result)
-            if edits[0].edit is Edit.PATH:
+            if edits[0].edit is EditKind.PATH:
                 measured.append(one)
                 continue
             advice = tuple(_followed(session, trial, one.image, each) for each in one.advice)
@@ -65,8 +65,10 @@ def try_edits(
 
 def _chosen(costs: ImageCosts) -> list[Prediction]:
     """The edits to make: of the file that was named, or of each kind; none that builds nothing."""
-    named = [one for one in costs.predictions if one.edit is Edit.PATH]
-    return [one for one in named or costs.predictions if one.layers and one.edit is not Edit.FIRST]
+    named = [one for one in costs.predictions if one.edit is EditKind.PATH]
+    return [
+        one for one in named or costs.predictions if one.layers and one.edit is not EditKind.FIRST
+    ]
 
 
 def _tried(
@@ -85,7 +87,7 @@ def _built(trial: Trial, image: LayeredImage, prediction: Prediction) -> Outcome
     """The build after an edit; None where that can't be made."""
     token = secrets.randbelow(10**9)
     text = trial.dockerfile(image.service)
-    if prediction.edit is Edit.BASE:
+    if prediction.edit is EditKind.BASE:
         names = {one.image for one in image.layers if one.image}
         bases = {name: trial.other_base(name) for name in names}
         here = {name: base for name, base in bases.items() if base is not None}

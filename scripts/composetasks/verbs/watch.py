@@ -39,7 +39,7 @@ from composetasks.verbs.state import recover_state
 
 if TYPE_CHECKING:
     from composetasks.observe.watch.changes import Changes
-    from composetasks.observe.watch.edits import Watched
+    from composetasks.observe.watch.edits import WatchedRules
 
 ANOTHER_RUN_SECONDS = 86_400.0
 """How long an edit waits for another run to end, which is told."""
@@ -66,14 +66,14 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
             while not moved and _paths(model, rules) == paths:
                 try:
                     moved = _follow(session, model, rules, limits, changes)
-                except _Interrupted as end:
+                except _WatchEnded as end:
                     ignore_signals()
                     session.reporter.interrupted(session.verb, end.code)
                     return end.code
                 model, rules = _reread(session, services, (model, rules))
 
 
-class _Interrupted(Exception):
+class _WatchEnded(Exception):
     """The watch was ended while it had nothing to do."""
 
     def __init__(self, code: ExitCode) -> None:
@@ -125,9 +125,9 @@ def _start(
 def _follow(session: Session, model: Model, rules: Rules, limits: Limits, changes: Changes) -> bool:
     """Do what edits ask for until the rules have to be read again; whether a folder that is watched
     came or went, so that it is not watched any more."""
-    from composetasks.observe.watch.edits import Watched
+    from composetasks.observe.watch.edits import WatchedRules
 
-    watched, files = Watched(model, rules.rules), {*map(str, model.files)}
+    watched, files = WatchedRules(model, rules.rules), {*map(str, model.files)}
     session.reporter.watching(rules.rules, folder.now())
     does = _Effects(session, limits, watched)
     does.initial({rule.service for rule in rules.rules if rule.initial_sync})
@@ -150,7 +150,7 @@ def _next(batches: Iterator[Mapping[str, bool]]) -> Mapping[str, bool]:
     except (KeyboardInterrupt, Terminated) as end:
         ended = isinstance(end, Terminated)
         code = ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED
-        raise _Interrupted(code) from end
+        raise _WatchEnded(code) from end
 
 
 def _reread(
@@ -171,7 +171,7 @@ def _reread(
 class _Effects:
     """Does what edits ask for."""
 
-    def __init__(self, session: Session, limits: Limits, watched: Watched) -> None:
+    def __init__(self, session: Session, limits: Limits, watched: WatchedRules) -> None:
         self._session, self._limits, self._watched = session, limits, watched
 
     def batch(self, batch: Mapping[str, bool]) -> None:

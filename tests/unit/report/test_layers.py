@@ -10,7 +10,7 @@ import pytest
 
 from composetasks.facts import Commits, LayeredImage
 from composetasks.plan.layers.costs import costs
-from composetasks.plan.layers.predict import Edit, Prediction, Tried
+from composetasks.plan.layers.predict import EditKind, Prediction, Tried
 from composetasks.report.layers import document, edit_line, tried_line
 from composetasks.report.layers_svg import COLOURS, picture
 from tests.schemas import validate
@@ -80,7 +80,7 @@ def test_an_edit_is_told_in_a_sentence() -> None:
 
 
 def tried(predicted: float | None, seconds: float) -> Tried:
-    return Tried("web", Prediction(Edit.CODE, "a", 1, (1,), predicted), seconds, ("RUN a",))
+    return Tried("web", Prediction(EditKind.CODE, "a", 1, (1,), predicted), seconds, ("RUN a",))
 
 
 def test_errors_are_shares_of_what_it_took_and_their_median_is_told() -> None:

@@ -10,25 +10,25 @@ from pathlib import Path
 import pytest
 
 from composetasks.store import files, folder
-from composetasks.store.folder import KEPT_RUNS, Folder, elsewhere, read_json, write_json
+from composetasks.store.folder import KEPT_RUNS, OwnFolder, elsewhere, read_json, write_json
 
 
 def test_it_ignores_itself(tmp_path: Path) -> None:
-    kept = Folder(tmp_path / ".composetasks", tmp_path / ".composetasks" / "cache")
+    kept = OwnFolder(tmp_path / ".composetasks", tmp_path / ".composetasks" / "cache")
     kept.make()
     kept.make()
     assert (kept.root / ".gitignore").read_text() == "*\n"
 
 
 def test_the_last_runs_are_kept(tmp_path: Path) -> None:
-    kept = Folder(tmp_path, tmp_path / "cache")
+    kept = OwnFolder(tmp_path, tmp_path / "cache")
     kept.make()
     runs = [kept.new_run("up") for _ in range(KEPT_RUNS + 3)]
     assert sorted(kept.runs.iterdir()) == runs[3:]
 
 
 def test_a_run_made_after_the_clock_was_set_back_is_still_the_last(tmp_path: Path) -> None:
-    kept = Folder(tmp_path, tmp_path / "cache")
+    kept = OwnFolder(tmp_path, tmp_path / "cache")
     kept.make()
     for number in range(KEPT_RUNS):
         (kept.runs / f"21261126T0347{number:02d}.000000Z-up").mkdir()

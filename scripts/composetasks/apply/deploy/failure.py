@@ -11,7 +11,7 @@ from composetasks.facts import Step
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.observe.deploy.swarm import nodes_of, task_name
-from composetasks.plan.deploy.convergence import Progress
+from composetasks.plan.deploy.convergence import Convergence
 from composetasks.plan.start.telling_line import spoken, telling_line
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe, safe_data
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from requests.exceptions import RequestException
 
 
-def not_up(stack: Stack, name: str, found: Progress, service: str, what: str = "") -> NotUp:
+def not_up(stack: Stack, name: str, found: Convergence, service: str, what: str = "") -> NotUp:
     """The failure of ``name``, whose record's id is ``service``, with what its task says of it;
     ``what`` says what failed where that is not the service itself."""
     task = found.task or {}

@@ -16,7 +16,7 @@ from composetasks.facts.deploy import CONTENT, NAMESPACE
 from composetasks.facts.dollars import doubled
 from composetasks.facts.frozen import frozen
 from composetasks.observe.deploy.swarm import of_stack, services_of
-from composetasks.plan.deploy.convergence import Progress, progress
+from composetasks.plan.deploy.convergence import Convergence, progress
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
@@ -112,7 +112,7 @@ class Stack:
 
     def wait(
         self, names: Iterable[str], before: Collection[str]
-    ) -> Iterator[tuple[str, Progress, float]]:
+    ) -> Iterator[tuple[str, Convergence, float]]:
         """Each of the services ``names`` once it is what its spec says, with the seconds that took;
         it ends with the first that will not be, or is not in time. ``before`` are the ids of the
         tasks that there were."""
@@ -124,7 +124,7 @@ class Stack:
             for name in list(pending):
                 record = records.get(name)
                 if record is None:
-                    yield name, Progress(0, 1, "it was removed meanwhile"), passed
+                    yield name, Convergence(0, 1, "it was removed meanwhile"), passed
                     return
                 own = [one for one in tasks if one["ServiceID"] == record["ID"]]
                 found = progress(record, own, before, self.swarm.attributes)
@@ -159,10 +159,10 @@ class Stack:
         return lines[-LAST_LINES:]
 
 
-def _late(found: Progress, limit: float) -> Progress:
+def _late(found: Convergence, limit: float) -> Convergence:
     waits = str(((found.task or {}).get("Status") or {}).get("Err") or "")
     told = f"{found.done} of {found.wanted} tasks are up after {limit:g} s"
-    return Progress(found.done, found.wanted, f"{told}: {waits}" if waits else told, found.task)
+    return Convergence(found.done, found.wanted, f"{told}: {waits}" if waits else told, found.task)
 
 
 def slug(text: str) -> str:

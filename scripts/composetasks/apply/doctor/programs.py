@@ -35,7 +35,7 @@ def lacking(
             if key is None and world.engine.image(service.image) is None:
                 continue
             key = key or stack.enter_context(_created(client, world, service, containers))
-            place = _Place(client, key, service, mounts)
+            place = _FileSystem(client, key, service, mounts)
             missing = next((one for one in programs if not place.has(one)), None)
             if missing:
                 found[name] = missing
@@ -69,7 +69,7 @@ def _created(
         yield str(made["Id"])
 
 
-class _Place:
+class _FileSystem:
     """The file system of a container; what lies below ``mounts`` is not known."""
 
     def __init__(

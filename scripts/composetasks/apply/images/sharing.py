@@ -10,12 +10,12 @@ from composetasks.facts.references import divided
 from composetasks.run.masking import safe
 
 
-class Refused(Exception):
+class RegistryRefused(Exception):
     """A registry does not answer, does not have it, or does not want to."""
 
 
 def pull(client: Any, reference: str, log: IO[str], stopping: threading.Event) -> None:
-    """Pull an image, its progress into ``log``. Raises Refused."""
+    """Pull an image, its progress into ``log``. Raises RegistryRefused."""
     name, tag, digest = divided(reference)
     wanted = digest or tag or "latest"
     _follow(lambda: client.pull(name, tag=wanted, stream=True, decode=True), log, stopping)
@@ -23,7 +23,7 @@ def pull(client: Any, reference: str, log: IO[str], stopping: threading.Event) -
 
 def push(client: Any, image: str, reference: str, log: IO[str], stopping: threading.Event) -> None:
     """Push the image with the id ``image`` as ``reference``, a name that is not left behind
-    here. Raises Refused."""
+    here. Raises RegistryRefused."""
     name, tag, _ = divided(reference)
     client.tag(image, name, tag)
     try:
@@ -46,10 +46,10 @@ def _follow(start: Any, log: IO[str], stopping: threading.Event) -> None:
             if status and "progress" not in message:
                 log.write(safe(f"{message.get('id', '')} {status}".strip() + "\n"))
             if stopping.is_set():
-                raise Refused("interrupted")
+                raise RegistryRefused("interrupted")
     except errors.APIError as error:
-        raise Refused(str(error.explanation or error)) from error
+        raise RegistryRefused(str(error.explanation or error)) from error
     except (errors.DockerException, requests.exceptions.RequestException) as error:
-        raise Refused(str(error)) from error
+        raise RegistryRefused(str(error)) from error
     if refusal:
-        raise Refused(refusal)
+        raise RegistryRefused(refusal)

@@ -171,7 +171,7 @@ class ImageSteps:
         try:
             with self._log(step, "pull") as stream:
                 sharing.pull(self.client, reference, stream, self.stopping)
-        except sharing.Refused as refused:
+        except sharing.RegistryRefused as refused:
             raise TaskFailure(
                 f"the base image {reference} of {step.service} could not be pulled",
                 code=ExitCode.BUILD_FAILED,
@@ -219,7 +219,7 @@ class ImageSteps:
         try:
             with self._log(step, "pull") as stream:
                 sharing.pull(self.client, reference, stream, self.stopping)
-        except sharing.Refused as refused:
+        except sharing.RegistryRefused as refused:
             message = f"{reference} could not be pulled ({refused}); it is built here"
             tell(event("warning", step, message))
             return self._build(step, BuildImage(), tell)
@@ -247,7 +247,7 @@ class ImageSteps:
             with self._log(step, "push") as stream:
                 for reference in references:
                     sharing.push(self.client, image, reference, stream, self.stopping)
-        except sharing.Refused as refused:
+        except sharing.RegistryRefused as refused:
             raise TaskFailure(
                 f"the image of {step.service} could not be pushed to {references[0]}",
                 detail=safe(str(refused)),

@@ -25,7 +25,7 @@ PROGRESS_BYTES = 50_000_000
 def main() -> int:
     """Serve until the other side closes; the exit code is 0."""
     _widen_pipes()
-    helper = Helper()
+    helper = CommandHandler()
     try:
         while True:
             kind, payload = wire.receive(_read)
@@ -71,7 +71,7 @@ def _still_asked() -> None:
         raise wire.Closed
 
 
-class Helper:
+class CommandHandler:
     """The places of one run. ``staged`` have something to be removed at the end: what was
     prepared, or what it replaced; not while ``exchanging``, when it may be either."""
 
@@ -244,7 +244,7 @@ class Helper:
             return self._unpack(place, source, **limits)
 
     def _unpack(
-        self, place: int, source: read_ahead.Source, length: int | None, special: bool
+        self, place: int, source: read_ahead.ArchiveSource, length: int | None, special: bool
     ) -> dict[str, Any]:
         one = self.places[place]
         self.staged.append(one)

@@ -15,7 +15,7 @@ CHUNK = 1 << 18
 CHUNKS_AHEAD = 8
 
 
-class Source(Protocol):
+class ArchiveSource(Protocol):
     """Where an archive comes from."""
 
     def read(self, count: int) -> bytes:
@@ -26,7 +26,7 @@ class Decompressed:
     """The content of a compressed archive; leaving the block ends the thread, wherever it is.
     ``length`` is how many bytes there may be once they are decompressed; None for any number."""
 
-    def __init__(self, source: Source, length: int | None = None) -> None:
+    def __init__(self, source: ArchiveSource, length: int | None = None) -> None:
         self._source, self._left = _Digested(source), length
         self._content: queue.Queue[bytes | BaseException] = queue.Queue(CHUNKS_AHEAD)
         self._stopped = False
@@ -97,7 +97,7 @@ class Decompressed:
 class _Digested:
     """A source, and the digest of what was read of it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ArchiveSource) -> None:
         self._source = source
         self.sha = hashlib.sha256()
 

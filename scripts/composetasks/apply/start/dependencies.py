@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from composetasks.apply.start.progress import Progress
+from composetasks.apply.start.progress import ServiceProgress
 from composetasks.facts import Dependency, Model
 from composetasks.facts.jobs import namespaces_of
 from composetasks.plan.start.readiness import Phase
 
 
-def waits_for(model: Model, services: Mapping[str, Progress], name: str) -> list[str]:
+def waits_for(model: Model, services: Mapping[str, ServiceProgress], name: str) -> list[str]:
     """The services that must come further before ``name`` may be started. A provider is run
     together with the first that depend on it: these wait for what it waits for."""
     found: list[str] = []
@@ -27,7 +27,7 @@ def waits_for(model: Model, services: Mapping[str, Progress], name: str) -> list
 
 
 def runs_along(
-    model: Model, services: Mapping[str, Progress], name: str, ready: Collection[str]
+    model: Model, services: Mapping[str, ServiceProgress], name: str, ready: Collection[str]
 ) -> bool:
     """Whether a provider is run later, together with what depends on it: Compose hands what it
     says to these in one and the same run only."""
@@ -41,7 +41,7 @@ def runs_along(
     )
 
 
-def _satisfied(dependency: Dependency, other: Progress) -> bool:
+def _satisfied(dependency: Dependency, other: ServiceProgress) -> bool:
     if (other.hopeless or other.phase is Phase.FAILED) and not dependency.required:
         return True
     return {
@@ -50,7 +50,7 @@ def _satisfied(dependency: Dependency, other: Progress) -> bool:
     }.get(dependency.condition, other.launched is not None)
 
 
-def dependents(model: Model, services: Mapping[str, Progress], failed: str) -> list[str]:
+def dependents(model: Model, services: Mapping[str, ServiceProgress], failed: str) -> list[str]:
     """The services that have not been started because they wait, in the end, for one."""
     found = [failed]
     for name, progress in services.items():
@@ -60,13 +60,13 @@ def dependents(model: Model, services: Mapping[str, Progress], failed: str) -> l
     return found[1:]
 
 
-def goes_on(model: Model, services: Mapping[str, Progress]) -> bool:
+def goes_on(model: Model, services: Mapping[str, ServiceProgress]) -> bool:
     """Whether some service is still to be started that waits only for what may come."""
     waiting = [name for name, progress in services.items() if progress.launched is None]
     return any(_may_come(model, services, name) for name in waiting)
 
 
-def _may_come(model: Model, services: Mapping[str, Progress], name: str) -> bool:
+def _may_come(model: Model, services: Mapping[str, ServiceProgress], name: str) -> bool:
     """Whether all that keeps a service from its start may still come. What nothing keeps is started
     with another one: a provider."""
     others = waits_for(model, services, name)
@@ -78,7 +78,7 @@ def _may_come(model: Model, services: Mapping[str, Progress], name: str) -> bool
     )
 
 
-def is_optional(model: Model, services: Mapping[str, Progress], name: str) -> bool:
+def is_optional(model: Model, services: Mapping[str, ServiceProgress], name: str) -> bool:
     """Whether services of this start depend on one, and all can do without it."""
     required = [
         dependency.required
@@ -89,14 +89,16 @@ def is_optional(model: Model, services: Mapping[str, Progress], name: str) -> bo
     return bool(required) and not any(required)
 
 
-def states_of_others(model: Model, services: Mapping[str, Progress], failed: str) -> dict[str, str]:
+def states_of_others(
+    model: Model, services: Mapping[str, ServiceProgress], failed: str
+) -> dict[str, str]:
     """How the services stand that neither failed nor wait for the one that did."""
     apart = {failed, *dependents(model, services, failed)}
     apart |= {one.name for one in model.services.values() if not (one.replicas or one.provided)}
     return {name: _stands(one) for name, one in services.items() if name not in apart}
 
 
-def _stands(progress: Progress) -> str:
+def _stands(progress: ServiceProgress) -> str:
     if progress.launched is None:
         return "not started"
     return "starting" if progress.phase is Phase.WAITING else progress.phase.value

@@ -29,7 +29,7 @@ AT_ONCE = ("failing", "unhealthy", "restarting")
 
 
 @dataclass
-class Progress:
+class ServiceProgress:
     """How far one service is. ``tried`` is when it was first to be launched, whether or not the
     engine stayed there for it, ``started`` when its containers had been; ``given`` the seconds
     that somebody gave it, None for nobody; ``look_at`` when to look again although nothing is
@@ -125,7 +125,7 @@ class Progress:
         return self.told_at + (TELL_EVERY if self.verdict.message == self.told else TELL_CHANGE)
 
 
-def deadlines(services: Mapping[str, Progress]) -> dict[str, float]:
+def deadlines(services: Mapping[str, ServiceProgress]) -> dict[str, float]:
     """When the time of each service that is waited for is over."""
     return {
         name: min(one.begun + one.limit, _end_of_loop(one, services))
@@ -134,7 +134,7 @@ def deadlines(services: Mapping[str, Progress]) -> dict[str, float]:
     }
 
 
-def _end_of_loop(looping: Progress, services: Mapping[str, Progress]) -> float:
+def _end_of_loop(looping: ServiceProgress, services: Mapping[str, ServiceProgress]) -> float:
     """When a restart loop has had its chance; never while something else is still coming."""
     if not looping.loops or looping.given is not None or looping.of.awaited:
         return math.inf

@@ -32,7 +32,7 @@ from composetasks.apply.start.launch import (
     launches,
 )
 from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_soon
-from composetasks.apply.start.progress import DEFAULT_TIMEOUT, Progress, deadlines
+from composetasks.apply.start.progress import DEFAULT_TIMEOUT, ServiceProgress, deadlines
 from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools, event
 from composetasks.facts import Action, Event, Step, World
@@ -74,7 +74,7 @@ class Start:
     def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
         self.model, self.tools, self.client = (model := world.model), tools, tools.client
         self.copies = {one.id for one in world.engine.containers if one.copied}
-        self.services: dict[str, Progress] = {}
+        self.services: dict[str, ServiceProgress] = {}
         for step in steps:
             self._of(step.service).steps.append(step)
         for name in list(self.services):
@@ -89,10 +89,10 @@ class Start:
         self.seen = Seen()
         self.watch = Watch(self.client, self.model.project, TELLING)
 
-    def _of(self, name: str) -> Progress:
+    def _of(self, name: str) -> ServiceProgress:
         if name not in self.services:
             of = expected(self.model, name, self.tools.ready.get(name, ""))
-            self.services[name] = Progress([], of, self.tools.given_timeout(name))
+            self.services[name] = ServiceProgress([], of, self.tools.given_timeout(name))
         return self.services[name]
 
     def run(self) -> Iterator[Event]:
@@ -297,7 +297,7 @@ class Start:
             progress.look_at = time.monotonic() + min([*again, UNANNOUNCED_SECONDS])
             yield from self._conclude(name, progress, verdicts)
 
-    def _probe(self, name: str, progress: Progress, key: str) -> Probe:
+    def _probe(self, name: str, progress: ServiceProgress, key: str) -> Probe:
         waited = Waited(
             seconds=time.monotonic() - (progress.launched or self.began),
             restarts_before=progress.restarts.get(key),
@@ -310,7 +310,7 @@ class Start:
         return found
 
     def _conclude(
-        self, name: str, progress: Progress, verdicts: Sequence[Readiness]
+        self, name: str, progress: ServiceProgress, verdicts: Sequence[Readiness]
     ) -> Iterator[Event]:
         phases = {one.phase for one in verdicts}
         if progress.given_up and Phase.WAITING in phases:
@@ -341,7 +341,7 @@ class Start:
                     yield self._event("warning", name, f"{name} {one}")
 
     def _fail(
-        self, name: str, progress: Progress, verdict: Readiness, key: str = ""
+        self, name: str, progress: ServiceProgress, verdict: Readiness, key: str = ""
     ) -> Iterator[Event]:
         """A service is not up, which fails the start. One that all who depend on it can do without
         (``required: false``) is only told about."""

@@ -38,7 +38,7 @@ class HalfReplaced(TaskFailure):
     """Some state may be old and some new: nothing may run on it until it is whole again."""
 
 
-class Replacement:
+class StateReplacement:
     """One replacement; :meth:`run` yields what happens, and raises TaskFailure."""
 
     def __init__(self, steps: Sequence[Step], world: World, tools: Tools) -> None:

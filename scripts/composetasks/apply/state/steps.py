@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from composetasks.apply.start.launch import engine_away
 from composetasks.apply.state import snapshot
 from composetasks.apply.state.helper import HelperFailed, failure
-from composetasks.apply.state.replacement import Replacement
+from composetasks.apply.state.replacement import StateReplacement
 from composetasks.apply.tools import Tools, event
 from composetasks.facts import Event, Step, TakeSnapshot, World
 from composetasks.facts.program import typed
@@ -27,7 +27,7 @@ def change_state(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[
             yield from _keep(step, step.operation, world, tools)
     replacing = [step for step in steps if not isinstance(step.operation, TakeSnapshot)]
     if replacing:
-        yield from Replacement(replacing, world, tools).run()
+        yield from StateReplacement(replacing, world, tools).run()
 
 
 def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> Iterator[Event]:

@@ -35,7 +35,7 @@ UNSET = re.compile(r'The "(.+)" variable is not set\. Defaulting to a blank stri
 
 
 @frozen
-class _Asking:
+class _ConfigCommand:
     """Compose, asked with ``options`` about its files, ``override`` after them."""
 
     compose: Compose
@@ -81,7 +81,7 @@ def ask(
 ) -> dict[str, Any]:
     """Compose's answers about its model, as they may be kept: ``key`` is that of digests in the
     place of secrets. Raises TaskFailure, code 6, where Compose refuses the model."""
-    asking = _Asking(compose, (*EVERY,) if all_profiles else ())
+    asking = _ConfigCommand(compose, (*EVERY,) if all_profiles else ())
     # What is wrong with a service that no profile starts is nobody's fault.
     relaxed = ("--no-consistency",) if all_profiles else ()
     faults: dict[str, str] = {}
@@ -118,7 +118,7 @@ def _inactive(compose: Compose, config: Mapping[str, Any]) -> dict[str, Any]:
     """The services that only a profile would start, as far as the model says it."""
     active = config.get("services") or {}
     try:
-        every, _, _ = _Asking(compose, EVERY).printed(*SKELETON)
+        every, _, _ = _ConfigCommand(compose, EVERY).printed(*SKELETON)
         services = every.get("services") or {}
     except ProgramError:
         # Where another profile's services are broken, they are no reason to fail.
@@ -127,7 +127,7 @@ def _inactive(compose: Compose, config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: services[name] or {} for name in sorted(services) if name not in active}
 
 
-def _faults(asking: _Asking, files: Sequence[Path], refusal: ProgramError) -> dict[str, str]:
+def _faults(asking: _ConfigCommand, files: Sequence[Path], refusal: ProgramError) -> dict[str, str]:
     """The services whose ``env_file`` Compose can't read, with its words: it refuses the whole
     model for one, and starts every other service all the same (``up api``). Raises ``refusal``
     where the model is refused for something else."""
@@ -144,7 +144,7 @@ def _faults(asking: _Asking, files: Sequence[Path], refusal: ProgramError) -> di
     return faults
 
 
-def _skeleton(asking: _Asking, refusal: ProgramError) -> dict[str, Any]:
+def _skeleton(asking: _ConfigCommand, refusal: ProgramError) -> dict[str, Any]:
     """The model without what its services' files hold; raises ``refusal`` where there is none."""
     for options in (SKELETON, UNRESOLVED):
         with contextlib.suppress(ProgramError):
@@ -152,12 +152,14 @@ def _skeleton(asking: _Asking, refusal: ProgramError) -> dict[str, Any]:
     raise refusal
 
 
-def _without_env_files(asking: _Asking, files: Sequence[Path], names: Iterable[str]) -> _Asking:
+def _without_env_files(
+    asking: _ConfigCommand, files: Sequence[Path], names: Iterable[str]
+) -> _ConfigCommand:
     lines = [f"  {json.dumps(name)}: {{env_file: !reset null}}\n" for name in names]
     if not lines:
         return asking
     compose = asking.compose.with_files([*map(str, files), "-"], asking.compose.project)
-    return _Asking(compose, asking.options, "".join(["services:\n", *lines]))
+    return _ConfigCommand(compose, asking.options, "".join(["services:\n", *lines]))
 
 
 def _compatible(compose: Compose) -> bool:

@@ -26,7 +26,7 @@ PLAIN_NAME = re.compile(WORD.pattern.decode())
 ALWAYS_USED = ("HOME", "PWD")
 
 
-class _Changed(ValueError):
+class _Outdated(ValueError):
     """What an answer was made from is no more what it was."""
 
 
@@ -47,7 +47,7 @@ def recall(
             or kept["values"] != digest(_values(set(kept["words"]), compose.environment, digest))
             or any(_state(Path(path), digest) != state for path, state in kept["files"].items())
         ):
-            raise _Changed
+            raise _Outdated
         return understand(kept["answer"])
 
     return memory.recall(_place(compose, cache, asked), unchanged)

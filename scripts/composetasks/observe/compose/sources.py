@@ -144,7 +144,7 @@ class _Untellable(Exception):
 
 
 @dataclass
-class _Found:
+class _ModelFiles:
     """What a model is read from: ``plain`` files, and the compose files, each with the folder that
     what it names is relative to (a file that is extended and given has two)."""
 
@@ -160,7 +160,7 @@ def reached(
 ) -> Mapping[Path, bool] | None:
     """Every file the model of these compose files is read from, present or not (an absent ``.env``
     may appear later), and whether it is a compose file; None where that can't be told."""
-    found = _Found()
+    found = _ModelFiles()
     try:
         _reach(files, folder, environment, found)
     except _Untellable:
@@ -171,7 +171,7 @@ def reached(
 def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Those of the files that can be told which Compose would wait for: nobody may write them, or
     it is what it was given as its standard input."""
-    found = _Found()
+    found = _ModelFiles()
     with contextlib.suppress(_Untellable):
         _reach(files, folder, environment, found)
     return tuple(
@@ -180,7 +180,7 @@ def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -
 
 
 def _reach(
-    files: Sequence[Path], folder: Path, environment: Mapping[str, str], found: _Found
+    files: Sequence[Path], folder: Path, environment: Mapping[str, str], found: _ModelFiles
 ) -> None:
     directory = files[0].parent
     for place in (folder, directory):
@@ -199,7 +199,7 @@ def _path(base: Path, text: Any) -> Path:
     return Path(os.path.normpath(base / os.path.expanduser(text)))
 
 
-def _follow(file: Path, directory: Path, found: _Found) -> None:
+def _follow(file: Path, directory: Path, found: _ModelFiles) -> None:
     if (file, directory) in found.compose:
         return
     found.compose[file, directory] = None
@@ -220,7 +220,7 @@ def _follow(file: Path, directory: Path, found: _Found) -> None:
             _follow(base, base.parent, found)
 
 
-def _follow_include(entry: dict[str, Any], directory: Path, found: _Found) -> None:
+def _follow_include(entry: dict[str, Any], directory: Path, found: _ModelFiles) -> None:
     paths = [_path(directory, path) for path in _listed(entry.get("path"))]
     if not paths:
         return

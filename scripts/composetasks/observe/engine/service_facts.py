@@ -26,7 +26,7 @@ SECONDS = 3.0
 MOST_BYTES = 16_384
 
 
-class _Refused(Exception):
+class _NoFacts(Exception):
     """Why a service told nothing."""
 
 
@@ -77,7 +77,7 @@ def _facts(question: Bounded[str]) -> ServiceFacts:
     try:
         # What is cut off may be half of a secret: that is masked before.
         found = facts_of(safe(clean(question.value())))
-    except (_Refused, Late, ValueError) as error:
+    except (_NoFacts, Late, ValueError) as error:
         return _unavailable(str(error))
     except errors.APIError as error:
         return _unavailable(str(error.explanation or error))
@@ -114,7 +114,7 @@ def _executed(client: APIClient, container: Container, source: FactsSource) -> s
     if code := client.exec_inspect(execution)["ExitCode"]:
         last = (complained.strip() or said.strip()).decode(errors="replace").split("\n")[-1]
         why = f"`{shlex.join(source.command)}` exited with code {code}"
-        raise _Refused(f"{why}: {last}" if last else why)
+        raise _NoFacts(f"{why}: {last}" if last else why)
     return said.decode(errors="replace")
 
 
@@ -124,15 +124,15 @@ def _got(client: APIClient, container: Container, source: FactsSource) -> str:
 
     bindings = [one for one in container.bindings if one.target == source.port]
     if not bindings:
-        raise _Refused(f"port {source.port} is not published")
+        raise _NoFacts(f"port {source.port} is not published")
     if not bindings[0].here and not is_here(client.base_url):
-        raise _Refused(f"port {source.port} is published on the engine's host alone")
+        raise _NoFacts(f"port {source.port} is published on the engine's host alone")
     address = f"http://{bindings[0].here or bindings[0].there}{source.path}"
     with requests.Session() as session:
         session.trust_env = False  # no proxy stands between this machine and its own ports
         get = partial(session.get, address, timeout=SECONDS, stream=True, allow_redirects=False)
         with get() as got:
             if got.status_code != requests.codes.ok:
-                raise _Refused(f"GET {address} was answered with {got.status_code} {got.reason}")
+                raise _NoFacts(f"GET {address} was answered with {got.status_code} {got.reason}")
             said: bytes = got.raw.read(MOST_BYTES, decode_content=True)
     return said.decode(errors="replace")

@@ -47,7 +47,7 @@ def read(text: str, outer: Lookup) -> list[Reading]:
 
     ``outer`` gives the variables that come before the file's own (those of the process).
     """
-    return list(_Reader(text.removeprefix("\ufeff"), outer).statements())
+    return list(_Parser(text.removeprefix("\ufeff"), outer).statements())
 
 
 def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = _ignore) -> str:
@@ -119,7 +119,7 @@ def _unescaped(match: re.Match[str]) -> str:
     return f"\\{octal}"
 
 
-class _Reader:
+class _Parser:
     """Goes through a text once; ``position`` is where it has got to."""
 
     def __init__(self, text: str, outer: Lookup) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Model
-from composetasks.observe.images.ignore import Ignore, State
+from composetasks.observe.images.ignore import FolderMatch, Ignore
 from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import Files
 from composetasks.observe.state.code_folders import why_no_state
@@ -45,7 +45,7 @@ def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root])
     own = build_records.own_path(folder, cache)
     if not own or not any(root.is_folder and _within(own, root.path) for root in roots):
         return
-    state = State()
+    state = FolderMatch()
     for path in reversed([own, *_folders(own)]):
         state = theirs.state(path, state)
     if not state.ignored:

@@ -18,7 +18,7 @@ class Untold(Exception):
 
 
 @dataclass
-class Scope:
+class Variables:
     """The variables in force. Where ``open`` is true there may be others that we don't know of
     (those of a base image); a value of None is unknown. ``used`` collects the names asked for."""
 
@@ -38,11 +38,11 @@ class Scope:
             raise Untold(name)
         return None
 
-    def copy(self) -> Scope:
-        return Scope(dict(self.values), self.open)
+    def copy(self) -> Variables:
+        return Variables(dict(self.values), self.open)
 
 
-def expand(word: str, scope: Scope, escape: str = "\\") -> str:
+def expand(word: str, scope: Variables, escape: str = "\\") -> str:
     """``word`` with quotes removed and variables replaced. Raises Untold."""
     out: list[str] = []
     at, quote = 0, ""
@@ -73,7 +73,7 @@ def expand(word: str, scope: Scope, escape: str = "\\") -> str:
     return "".join(out)
 
 
-def _variable(word: str, at: int, scope: Scope, escape: str) -> tuple[str, int]:
+def _variable(word: str, at: int, scope: Variables, escape: str) -> tuple[str, int]:
     """The value of the variable whose ``$`` stands before ``at``, and the place after it."""
     if word[at : at + 1] != "{":
         match = NAME.match(word, at)
@@ -98,7 +98,7 @@ def _closing(word: str, at: int) -> int:
     raise Untold(word)
 
 
-def _modified(name: str, rest: str, scope: Scope, escape: str) -> str:
+def _modified(name: str, rest: str, scope: Variables, escape: str) -> str:
     if not rest:
         return scope.get(name) or ""
     match = re.match(r"(:?)([-+])(.*)", rest, re.DOTALL)
@@ -113,7 +113,7 @@ def _modified(name: str, rest: str, scope: Scope, escape: str) -> str:
     return expand(match[3], scope, escape) if there else ""
 
 
-def told(word: str, scope: Scope, escape: str) -> str | None:
+def told(word: str, scope: Variables, escape: str) -> str | None:
     """``word`` expanded, None where that can't be told."""
     try:
         return expand(word, scope, escape)
@@ -121,7 +121,7 @@ def told(word: str, scope: Scope, escape: str) -> str | None:
         return None
 
 
-def set_env(scope: Scope, text: str, escape: str) -> None:
+def set_env(scope: Variables, text: str, escape: str) -> None:
     """Set the variables of an ENV instruction, in either of its forms."""
     words = list(quoted_words(text))
     before = scope.copy()

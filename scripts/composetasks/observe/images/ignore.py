@@ -80,7 +80,7 @@ def pattern_expression(pattern: str) -> str:
     return "".join(out)
 
 
-class State(NamedTuple):
+class FolderMatch(NamedTuple):
     """Which patterns match a folder, for what is within it, and whether it is ignored."""
 
     matched: frozenset[int] = frozenset()
@@ -102,7 +102,7 @@ class Ignore:
         if any(re.search(r"[*?\[^\\]", prefix) for prefix in self._prefixes or ()):
             self._prefixes = None
 
-    def state(self, path: str, parent: State) -> State:
+    def state(self, path: str, parent: FolderMatch) -> FolderMatch:
         """The state of ``path``, whose folder has the state ``parent``."""
         if not parent.matched and not self._any.fullmatch(path):
             return parent
@@ -117,11 +117,11 @@ class Ignore:
                     continue
             matched.add(number)
             ignored = not self._negative[number]
-        return State(frozenset(matched), ignored)
+        return FolderMatch(frozenset(matched), ignored)
 
     def ignored(self, path: str) -> bool:
         """Whether a path is ignored, its parents looked at too."""
-        state = State()
+        state = FolderMatch()
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
             state = self.state("/".join(parts[:count]), state)
@@ -160,7 +160,7 @@ def _prefix(pattern: str) -> str:
     return re.sub(r"(/\*+)+$", "", pattern)
 
 
-States = tuple[State, ...]
+States = tuple[FolderMatch, ...]
 """A folder's state for the ignore file, and for a root's excludes where it has any."""
 
 
@@ -177,9 +177,9 @@ class ContextFilter:
         self._excludes = Ignore(root.excludes) if root.excludes else None
         self._skip = len(root.path) + 1 if root.path else 0
 
-    def start(self, state: State) -> States:
+    def start(self, state: FolderMatch) -> States:
         """The states of the root itself."""
-        return (state,) if self._excludes is None else (state, State())
+        return (state,) if self._excludes is None else (state, FolderMatch())
 
     def state(self, path: str, parent: States) -> States:
         """The states of ``path``, whose folder has the states ``parent``."""

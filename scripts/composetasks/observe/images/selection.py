@@ -41,10 +41,10 @@ class Selection(NamedTuple):
 
 def select(folder: str, sources: Iterable[Source]) -> Selection:
     """The places in ``folder`` that ``sources`` name. What does not exist is left out."""
-    finder = _Finder(folder)
+    finder = _PathFinder(folder)
     for source in sources:
         parts = [
-            _Part(name, source.pattern and bool(WILDCARD.search(name)))
+            _Component(name, source.pattern and bool(WILDCARD.search(name)))
             for name in _inside(source.path).split("/")
             if name
         ]
@@ -57,20 +57,20 @@ def _inside(path: str) -> str:
     return posixpath.normpath("/" + path).lstrip("/")
 
 
-class _Part(NamedTuple):
+class _Component(NamedTuple):
     """A component of a path that is yet to be followed."""
 
     name: str
     is_pattern: bool = False
 
 
-class _Finder:
+class _PathFinder:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.on_the_way: dict[str, str] = {}
         self.roots: dict[Root, None] = {}
 
-    def find(self, done: list[str], parts: list[_Part], source: Source, links: int) -> None:
+    def find(self, done: list[str], parts: list[_Component], source: Source, links: int) -> None:
         """Follow ``parts`` from the folder ``done``, and note where they lead."""
         path = "/".join(done)
         if not parts:
@@ -84,7 +84,7 @@ class _Finder:
             return
         if first.is_pattern:
             for name in self._matching(path, first.name):
-                self.find(done, [_Part(name), *rest], source, links)
+                self.find(done, [_Component(name), *rest], source, links)
             return
         here = [*done, first.name]
         target = self._link("/".join(here))
@@ -95,7 +95,7 @@ class _Finder:
             return
         self.on_the_way["/".join(here)] = f"l {target}"
         away = _inside(target if target.startswith("/") else "/".join([*done, target]))
-        follow = [_Part(name) for name in away.split("/") if name]
+        follow = [_Component(name) for name in away.split("/") if name]
         self.find([], [*follow, *rest], source, links + 1)
 
     def _link(self, path: str) -> str | None:

@@ -22,7 +22,14 @@ from composetasks.observe.images.dockerfile import (
     parse_one,
     with_heredocs,
 )
-from composetasks.observe.images.expansion import Scope, Untold, expand, quoted_words, set_env, told
+from composetasks.observe.images.expansion import (
+    Untold,
+    Variables,
+    expand,
+    quoted_words,
+    set_env,
+    told,
+)
 from composetasks.observe.images.ignore import cleaned
 from composetasks.observe.images.needs import (
     ImageConfig,
@@ -55,7 +62,7 @@ class _Stage:
     base: str
     platform: str
     own: list[Instruction] = field(default_factory=list)
-    scope: Scope = field(default_factory=Scope)
+    scope: Variables = field(default_factory=Variables)
     onbuild: list[Instruction] = field(default_factory=list)
     walked: bool = False
 
@@ -65,7 +72,7 @@ class _Stage:
 
 
 @dataclass
-class _Reading:
+class _InstructionReads:
     """What an instruction reads, as far as that was seen."""
 
     sources: list[Source] = field(default_factory=list)
@@ -92,7 +99,7 @@ class Finder:
         self.kinds = contexts
         self.image_config = image_config
         self.platform = _platform_args(platform)
-        self.globals = Scope(dict(self.platform))
+        self.globals = Variables(dict(self.platform))
         self.refers: dict[str, set[str]] = {}
         self.stages: list[_Stage] = []
         self.sources: dict[Source, None] = {}
@@ -102,7 +109,7 @@ class Finder:
         self.untold: dict[str, None] = {}
         self.remote: dict[str, None] = {}
         self.text: dict[int, list[str]] = {}
-        self.reading: list[_Reading] = []
+        self.reading: list[_InstructionReads] = []
         self.parts: list[Part] = []
 
     def find(self, target: str) -> Needs:
@@ -159,7 +166,7 @@ class Finder:
     def _global_arg(self, one: Instruction) -> None:
         for word in quoted_words(one.text):
             name, equals, default = word.partition("=")
-            seen = Scope(self.globals.values)
+            seen = Variables(self.globals.values)
             value: str | None = None
             if name in self.passed:
                 value = _known(self.passed[name])
@@ -222,7 +229,7 @@ class Finder:
     @contextlib.contextmanager
     def _part(self, stage: _Stage, one: Instruction) -> Iterator[None]:
         """Note what is read within the block as read by this instruction."""
-        self.reading.append(_Reading())
+        self.reading.append(_InstructionReads())
         yield
         seen = self.reading.pop()
         stages = tuple(dict.fromkeys(seen.stages))
@@ -239,7 +246,7 @@ class Finder:
 
     def _start(self, stage: _Stage) -> list[Instruction]:
         """Take over what the stage is made from, and return its triggers."""
-        asked = Scope(self.globals.values)
+        asked = Variables(self.globals.values)
         platform = told(stage.platform, asked, self.escape) or stage.platform
         try:
             base = expand(stage.base, asked, self.escape)
@@ -347,7 +354,7 @@ class Finder:
             )
             self._reads(source)
 
-    def _modes(self, one: Instruction, scope: Scope) -> Modes:
+    def _modes(self, one: Instruction, scope: Variables) -> Modes:
         try:
             return modes_after(expand(one.flag("chmod") or "", scope, self.escape))
         except Untold:

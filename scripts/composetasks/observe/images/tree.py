@@ -20,7 +20,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from composetasks.observe.images.ignore import ContextFilter, Ignore, State, States, ignored_in
+from composetasks.observe.images.ignore import (
+    ContextFilter,
+    FolderMatch,
+    Ignore,
+    States,
+    ignored_in,
+)
 from composetasks.observe.images.listings import (
     FOLDER,
     KIND,
@@ -234,7 +240,7 @@ class Reader:
         return tuple(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:3])
 
     def _root(self, number: int, root: Root) -> None:
-        state = State()
+        state = FolderMatch()
         parts = root.path.split("/") if root.path else []
         for count in range(1, len(parts) + 1):
             state = self.ignore.state("/".join(parts[:count]), state)

@@ -31,7 +31,7 @@ CODE = ("git tracks", "a git repository")
 def shared_sources(
     model: Model,
     folder: Path,
-    named: Mapping[str, settings.State],
+    named: Mapping[str, settings.StateSetting],
     moved: Collection[Path],
 ) -> Iterator[InCommon]:
     """The files and folders that services of ``model`` may write to and that no instance has in a

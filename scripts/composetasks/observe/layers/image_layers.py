@@ -52,13 +52,13 @@ def layered_images(
             builder = observer.builders[plain(service.image)]
             listed = observer.with_files(inputs).files
             files = [path for path, text in listed.items() if not text.startswith("d ")]
-            image = _Image(observer, builder, name, looked, files)
+            image = _BuiltImage(observer, builder, name, looked, files)
             found[service.image] = image.layered(engine, client)
     return list(found.values()), faults
 
 
 @dataclass
-class _Image:
+class _BuiltImage:
     observer: Observer
     builder: str
     service: str

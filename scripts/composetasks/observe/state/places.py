@@ -49,7 +49,7 @@ def observe_state(
     engine: Engine,
     client: APIClient,
     folder: Path,
-    named: Mapping[str, settings.State],
+    named: Mapping[str, settings.StateSetting],
     own: Path | None = None,
 ) -> Observed:
     """The state of ``model``, by name; ``folder`` is that of ``tasks.py``, ``named`` what the
@@ -63,7 +63,7 @@ def observe_state(
     found += _outermost(folders, warnings)
     unkept += nameless(model, engine)
     if own is not None:  # What all copies share is no instance's to empty.
-        found = [one for one in found if not named.get(one.name, settings.State()).shared]
+        found = [one for one in found if not named.get(one.name, settings.StateSetting()).shared]
     known = {one.name for one in found}
     warnings += [
         f"setting stack.state.{name} names no state of the model"
@@ -133,7 +133,7 @@ def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
 def _volumes(
     model: Model,
     engine: Engine,
-    named: Mapping[str, settings.State],
+    named: Mapping[str, settings.StateSetting],
     homes: Sequence[Path],
     unkept: list[Unkept],
 ) -> Iterator[State]:
@@ -151,7 +151,7 @@ def _volumes(
             continue
         if volume is None and not services:
             continue
-        setting = named.get(key, settings.State())
+        setting = named.get(key, settings.StateSetting())
         device = bind_device(volume.options) if volume else ""
         yield State(
             name=key,
@@ -216,7 +216,7 @@ def _tmpfs(service: Service) -> Iterator[str]:
 
 
 def state_folders(
-    model: Model, folder: Path, named: Mapping[str, settings.State]
+    model: Model, folder: Path, named: Mapping[str, settings.StateSetting]
 ) -> dict[Path, str]:
     """The folders of ``model`` that hold state, by real path, with what an instance calls its own
     in their place: a path below its folder for state."""
@@ -246,7 +246,7 @@ def home_of(place: Path, homes: Sequence[Path]) -> Path | None:
 
 
 def by_path(
-    homes: Sequence[Path], named: Mapping[str, settings.State], own: Path | None
+    homes: Sequence[Path], named: Mapping[str, settings.StateSetting], own: Path | None
 ) -> dict[str, str]:
     """The names that the settings give to paths, and to those that an instance has in their
     place."""
@@ -268,7 +268,7 @@ def by_path(
 def _found_folders(
     model: Model,
     folder: Path,
-    named: Mapping[str, settings.State],
+    named: Mapping[str, settings.StateSetting],
     own: Path | None,
     warnings: list[str],
     unkept: list[Unkept],
@@ -301,7 +301,7 @@ def _found_folders(
             else:
                 unkept.append(Unkept(relative, services, why))
             continue
-        setting = named.get(name, settings.State())
+        setting = named.get(name, settings.StateSetting())
         found[path] = State(
             name=name,
             kind="folder",

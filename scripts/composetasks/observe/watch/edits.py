@@ -22,7 +22,7 @@ EDITORS = Ignore(
 
 
 @frozen
-class _Watched:
+class _WatchedRule:
     """A rule with its patterns; ``context`` and ``ignored`` are those of the build, ``recipe`` the
     files that it is done by, which an ignore file does not keep from it."""
 
@@ -51,7 +51,7 @@ class _Watched:
         return None if inside and self.ignored.ignored(inside) else below
 
 
-class Watched:
+class WatchedRules:
     """The rules of a model, ready to be asked about paths."""
 
     def __init__(self, model: Model, rules: Iterable[WatchRule]) -> None:
@@ -114,7 +114,7 @@ class Watched:
         return Edit(path, name, change, *(tuple(part) for part in zip(*matches, strict=True)))
 
 
-def _watched(model: Model, rule: WatchRule) -> _Watched:
+def _watched(model: Model, rule: WatchRule) -> _WatchedRule:
     build = model.services[rule.service].build
     context, ignored = "", Ignore(())
     recipe: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def _watched(model: Model, rule: WatchRule) -> _Watched:
     include = Ignore(read_patterns("\n".join(rule.include)))
     ignore = Ignore(read_patterns("\n".join(rule.ignore)))
     is_folder = os.path.isdir(rule.path)
-    return _Watched(rule, include, ignore, context, ignored, recipe, is_folder)
+    return _WatchedRule(rule, include, ignore, context, ignored, recipe, is_folder)
 
 
 def _dockerfiles(model: Model, service: str) -> Iterator[str]:

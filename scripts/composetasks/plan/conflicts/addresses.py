@@ -12,7 +12,7 @@ from typing import Any
 from composetasks.facts import Blocker, Container, Evidence, ExitCode, Network, Resource, World
 from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts import networks
-from composetasks.plan.conflicts.claims import Claim, Kind, conflict
+from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -58,7 +58,7 @@ def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
             has = map(_address, container.addresses.get(one.network.id, ()))
             if one.address in has and not _lets_go(world, container, one, starting):
                 what = f"{one.address} on network {one.network.name}"
-                yield Claim(Kind.ADDRESS, what, one.service, container)
+                yield Claim(ClaimKind.ADDRESS, what, one.service, container)
 
 
 def _lets_go(world: World, container: Container, one: Fixed, starting: tuple[str, ...]) -> bool:

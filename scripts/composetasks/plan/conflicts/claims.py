@@ -21,7 +21,7 @@ from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts import container_summary
 
 
-class Kind(enum.Enum):
+class ClaimKind(enum.Enum):
     """What is claimed; the value stands in plans."""
 
     NAME = "name"
@@ -32,11 +32,11 @@ class Kind(enum.Enum):
 
 
 SENTENCES = {
-    Kind.NAME: "holds the name {what}, which {services} needs",
-    Kind.PORT: "holds port {what}, which {services} publishes",
-    Kind.ADDRESS: "has the address {what}, which {services} is to have",
-    Kind.NETWORK: "is on network {what}, which has to be recreated for {services}",
-    Kind.SERVICE: "counts as {services} for Compose, which would take it for its own",
+    ClaimKind.NAME: "holds the name {what}, which {services} needs",
+    ClaimKind.PORT: "holds port {what}, which {services} publishes",
+    ClaimKind.ADDRESS: "has the address {what}, which {services} is to have",
+    ClaimKind.NETWORK: "is on network {what}, which has to be recreated for {services}",
+    ClaimKind.SERVICE: "counts as {services} for Compose, which would take it for its own",
 }
 
 
@@ -44,7 +44,7 @@ SENTENCES = {
 class Claim:
     """``container`` has ``what``, and ``service`` needs it."""
 
-    kind: Kind
+    kind: ClaimKind
     what: str
     service: str
     container: Container
@@ -89,7 +89,7 @@ class Gathered:
     @property
     def sentence(self) -> str:
         """What it has that is needed: "holds the name db, which service db needs"."""
-        said: dict[Kind, dict[str, list[str]]] = {}
+        said: dict[ClaimKind, dict[str, list[str]]] = {}
         for claim in self.claims:
             wanting = said.setdefault(claim.kind, {}).setdefault(claim.what, [])
             if claim.service not in wanting:
@@ -111,7 +111,7 @@ def gather(claims: Iterable[Claim]) -> tuple[Gathered, ...]:
 
 
 def conflict(
-    kind: Kind | str,
+    kind: ClaimKind | str,
     target: str,
     message: str,
     hint: str,
@@ -120,7 +120,7 @@ def conflict(
     because: tuple[Evidence, ...] = (),
 ) -> Blocker:
     """A blocker with exit code 9."""
-    name = kind.value if isinstance(kind, Kind) else kind
+    name = kind.value if isinstance(kind, ClaimKind) else kind
     return Blocker(
         kind=name,
         target=target,

@@ -37,15 +37,15 @@ from composetasks.plan.conflicts import (
 from composetasks.plan.conflicts.claims import (
     SENTENCES,
     Claim,
+    ClaimKind,
     Findings,
     Gathered,
-    Kind,
     conflict,
     gather,
     removal_step,
 )
 from composetasks.plan.conflicts.leftovers import left_containers, left_networks, one_line
-from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
+from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
 from composetasks.plan.images.tags import old_tags
 from composetasks.plan.instances import override as instance
@@ -53,10 +53,11 @@ from composetasks.plan.instances import separation
 from composetasks.plan.start.services import images_now
 
 LET_GO = {
-    Kind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
+    ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
     "`docker stop {name}`",
-    Kind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the engine "
-    "gives apart from fixed ones; `docker stop {name}` frees this one until it is started again",
+    ClaimKind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the "
+    "engine gives apart from fixed ones; `docker stop {name}` frees this one until it is started "
+    "again",
 }
 """How one of our own containers comes to give up what another of ours needs."""
 
@@ -135,7 +136,7 @@ def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
     refused = {blocker.target for blocker in plan.blockers}
     found = Findings()
     for one in gather(
-        Claim(Kind.SERVICE, service, service, container)
+        Claim(ClaimKind.SERVICE, service, service, container)
         for container in world.engine.containers
         if (service := container.mistaken_for(plan.project)) in launched
         and container.id not in known
@@ -188,7 +189,7 @@ def _in_the_way(
             *networks.claims(world, starting),
         )
         if origin(world, claim.container) is not Origin.OTHER_CHECKOUT
-        or stage(claim.container) is Stage.REMOVING
+        or container_state(claim.container) is ContainerState.REMOVING
     )
     found = Findings(
         blockers=(
@@ -209,7 +210,7 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
     for container in world.engine.containers:
         if (
             origin(world, container) is Origin.OTHER_CHECKOUT
-            and stage(container) is not Stage.REMOVING
+            and container_state(container) is not ContainerState.REMOVING
         ):
             by_folder.setdefault(container.working_dir, []).append(container)
     project = world.model.project
@@ -238,7 +239,7 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
 
 def _treated(world: World, one: Gathered, force: bool) -> Findings:
     """What is done with a container that has what a start needs."""
-    treatment = IN_THE_WAY[origin(world, one.container)][stage(one.container)]
+    treatment = IN_THE_WAY[origin(world, one.container)][container_state(one.container)]
     if treatment is Treatment.RENAME:
         return _ours(world, one)
     if treatment is Treatment.REFUSE_UNLESS_FORCED and not force:
@@ -278,8 +279,8 @@ def _commands(one: Gathered) -> str:
     """The two commands that would resolve it, the milder one first."""
     name = one.container.name
     end = f"`docker stop {name} && docker rm {name}` ends it (--force does that for you)"
-    if any(claim.kind is Kind.NAME for claim in one.claims):
-        if all(claim.kind is Kind.NAME for claim in one.claims):
+    if any(claim.kind is ClaimKind.NAME for claim in one.claims):
+        if all(claim.kind is ClaimKind.NAME for claim in one.claims):
             return f"`docker rename {name} {name}-before` lets it run on; {end}"
         return end
     return f"`docker stop {name}` frees it until it is started again; {end}"
@@ -290,7 +291,7 @@ def _ours(world: World, one: Gathered) -> Findings:
     without a loss; a port or an address can't, and it is not part of this start or would not be
     recreated."""
     container = one.container
-    named = [claim for claim in one.claims if claim.kind is Kind.NAME]
+    named = [claim for claim in one.claims if claim.kind is ClaimKind.NAME]
     blockers = tuple(
         conflict(
             claim.kind,

@@ -16,7 +16,7 @@ from composetasks.facts import (
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts import container_summary, networks
 from composetasks.plan.conflicts.claims import Findings, removal_step
-from composetasks.plan.conflicts.origin import Origin, origin, stage
+from composetasks.plan.conflicts.origin import Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, LEFT_OVER, Treatment
 
 REASONS = {
@@ -36,7 +36,7 @@ def left_containers(world: World, known: Set[str]) -> Findings:
     spared: dict[Origin, list[Container]] = {}
     for container in world.engine.containers:
         made = origin(world, container)
-        treatment = LEFT_OVER[made][stage(container)]
+        treatment = LEFT_OVER[made][container_state(container)]
         if container.id in known:
             continue
         if treatment is Treatment.SPARE:

@@ -16,8 +16,8 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.frozen import frozen
-from composetasks.plan.conflicts.claims import Claim, Kind, conflict
-from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
+from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
+from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
 from composetasks.plan.start.services import plan_services
 
 TEMPORARY = re.compile(r"([0-9a-f]{12})_(.+)")
@@ -32,7 +32,9 @@ def needed(
     needs it. What stays as it is needs none, whatever it is called now."""
     starting = tuple(services)
     staying = tuple(
-        one for one in world.engine.containers if stage(one) not in (Stage.DEAD, Stage.REMOVING)
+        one
+        for one in world.engine.containers
+        if container_state(one) not in (ContainerState.DEAD, ContainerState.REMOVING)
     )
     steps = plan_services(
         replace(world, engine=replace(world.engine, containers=staying)), starting, image_of
@@ -57,7 +59,7 @@ def claims(
             continue
         if origin(world, container) is Origin.OURS and container.service == service:
             continue
-        yield Claim(Kind.NAME, container.name, service, container)
+        yield Claim(ClaimKind.NAME, container.name, service, container)
 
 
 def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker]:

@@ -32,8 +32,8 @@ from composetasks.facts.engine import CONFIG_HASH, NETWORK, PROJECT
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.plan.conflicts import container_summary
-from composetasks.plan.conflicts.claims import Claim, Kind, conflict
-from composetasks.plan.conflicts.origin import Origin, Stage, origin, stage
+from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
+from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
 
 NOT_ATTACHED = "not attached"
 LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
@@ -41,7 +41,7 @@ LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
 
 
 @frozen
-class Changed:
+class ChangedNetwork:
     """A network of the model that is not what the model says, ``network`` being what is there:
     of another definition, or of another name."""
 
@@ -49,7 +49,7 @@ class Changed:
     network: Network
 
 
-def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[Changed, ...]:
+def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[ChangedNetwork, ...]:
     """The networks among ``keys`` that Compose would replace. One without a recorded hash (made
     by hand, or by another project) is used as it is; so does Compose."""
     found = []
@@ -60,7 +60,7 @@ def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[Changed,
         there = _there(model, engine, resource)
         recorded = there.labels.get(CONFIG_HASH) if there else None
         if there and recorded and resource.config_hash not in ("", recorded):
-            found.append(Changed(resource, there))
+            found.append(ChangedNetwork(resource, there))
     return tuple(found)
 
 
@@ -125,7 +125,7 @@ def differences(world: World, service: Service, container: Container) -> Iterato
             )
 
 
-def change_evidence(one: Changed) -> tuple[Evidence, ...]:
+def change_evidence(one: ChangedNetwork) -> tuple[Evidence, ...]:
     """What changed in a network, by what the engine shows of it; else the two hashes."""
     config, network = one.resource.config, one.network
     pairs = {
@@ -163,10 +163,14 @@ def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
     starting = tuple(services)
     for one in changed(world.model, world.engine, keys_of(world.model, starting)):
         for container in on(world.engine, one.network):
-            alive = stage(container) in (Stage.RUNNING, Stage.PAUSED, Stage.RESTARTING)
+            alive = container_state(container) in (
+                ContainerState.RUNNING,
+                ContainerState.PAUSED,
+                ContainerState.RESTARTING,
+            )
             if alive and origin(world, container) in LEAVE_WITH_CONSENT:
                 user = users(world.model, starting, one.resource.key)[0]
-                yield Claim(Kind.NETWORK, one.network.name, user, container)
+                yield Claim(ClaimKind.NETWORK, one.network.name, user, container)
 
 
 def users(model: Model, services: Iterable[str], key: str) -> tuple[str, ...]:
@@ -184,7 +188,9 @@ def replacements(
     warnings: list[str] = []
     for one in changed(world.model, world.engine, keys_of(world.model, starting)):
         guests, absent = _others_on(world, one.network, starting)
-        asleep = [c for c in guests if stage(c) in (Stage.STOPPED, Stage.DEAD)]
+        asleep = [
+            c for c in guests if container_state(c) in (ContainerState.STOPPED, ContainerState.DEAD)
+        ]
         awake = [c for c in guests if c not in asleep]
         if absent:
             blockers.append(_not_part(one, absent))
@@ -210,7 +216,9 @@ def _others_on(
     return guests, absent
 
 
-def _replace(world: World, one: Changed, starting: tuple[str, ...], awake: list[Container]) -> Step:
+def _replace(
+    world: World, one: ChangedNetwork, starting: tuple[str, ...], awake: list[Container]
+) -> Step:
     using = users(world.model, starting, one.resource.key)
     reason = (
         "its name changed" if one.network.name != one.resource.name else "its definition changed"
@@ -231,10 +239,10 @@ def _replace(world: World, one: Changed, starting: tuple[str, ...], awake: list[
     )
 
 
-def _not_part(one: Changed, absent: list[Container]) -> Blocker:
+def _not_part(one: ChangedNetwork, absent: list[Container]) -> Blocker:
     services = sorted({container.service for container in absent})
     return conflict(
-        Kind.NETWORK,
+        ClaimKind.NETWORK,
         one.network.name,
         f"network {one.network.name} changed and has to be recreated, but "
         f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
@@ -245,9 +253,9 @@ def _not_part(one: Changed, absent: list[Container]) -> Blocker:
     )
 
 
-def _guest(world: World, one: Changed, guest: Container) -> Blocker:
+def _guest(world: World, one: ChangedNetwork, guest: Container) -> Blocker:
     return conflict(
-        Kind.NETWORK,
+        ClaimKind.NETWORK,
         one.network.name,
         f"network {one.network.name} changed and has to be recreated, but container {guest.name} "
         f"is on it: {container_summary.sentence(world, guest)}",
@@ -258,7 +266,7 @@ def _guest(world: World, one: Changed, guest: Container) -> Blocker:
     )
 
 
-def _asleep(one: Changed, guest: Container) -> str:
+def _asleep(one: ChangedNetwork, guest: Container) -> str:
     name = one.network.name
     return (
         f"container {guest.name}, not running, is on network {name}, which is recreated: before "

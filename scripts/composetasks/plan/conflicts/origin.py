@@ -24,8 +24,8 @@ class Origin(enum.Enum):
     OURS = "of a service of this model"
 
 
-class Stage(enum.Enum):
-    """How alive a container is; what a policy tells apart."""
+class ContainerState(enum.Enum):
+    """Docker's states of a container, as far as the policy tells them apart."""
 
     STOPPED = "stopped (created, exited)"
     DEAD = "dead"
@@ -35,20 +35,20 @@ class Stage(enum.Enum):
     REMOVING = "removing"
 
 
-STAGES = {
-    "created": Stage.STOPPED,
-    "exited": Stage.STOPPED,
-    "dead": Stage.DEAD,
-    "running": Stage.RUNNING,
-    "paused": Stage.PAUSED,
-    "restarting": Stage.RESTARTING,
-    "removing": Stage.REMOVING,
+STATES = {
+    "created": ContainerState.STOPPED,
+    "exited": ContainerState.STOPPED,
+    "dead": ContainerState.DEAD,
+    "running": ContainerState.RUNNING,
+    "paused": ContainerState.PAUSED,
+    "restarting": ContainerState.RESTARTING,
+    "removing": ContainerState.REMOVING,
 }
 
 
-def stage(container: Container) -> Stage:
-    """The stage of a container; a state we do not know counts as running, which spares it."""
-    return STAGES.get(container.state, Stage.RUNNING)
+def container_state(container: Container) -> ContainerState:
+    """The state of a container; one that we do not know counts as running, which spares it."""
+    return STATES.get(container.state, ContainerState.RUNNING)
 
 
 def origin(world: World, container: Container) -> Origin:

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 
 from composetasks.facts import Consent
-from composetasks.plan.conflicts.origin import Origin, Stage
+from composetasks.plan.conflicts.origin import ContainerState, Origin
 
 
 class Treatment(enum.Enum):
@@ -36,20 +36,20 @@ CONSENT = {
 
 def _row(
     stopped: Treatment, dead: Treatment, alive: Treatment, removing: Treatment
-) -> Mapping[Stage, Treatment]:
+) -> Mapping[ContainerState, Treatment]:
     return {
-        Stage.STOPPED: stopped,
-        Stage.DEAD: dead,
-        Stage.RUNNING: alive,
-        Stage.PAUSED: alive,
-        Stage.RESTARTING: alive,
-        Stage.REMOVING: removing,
+        ContainerState.STOPPED: stopped,
+        ContainerState.DEAD: dead,
+        ContainerState.RUNNING: alive,
+        ContainerState.PAUSED: alive,
+        ContainerState.RESTARTING: alive,
+        ContainerState.REMOVING: removing,
     }
 
 
 _T = Treatment
 
-IN_THE_WAY: Mapping[Origin, Mapping[Stage, Treatment]] = {
+IN_THE_WAY: Mapping[Origin, Mapping[ContainerState, Treatment]] = {
     Origin.BY_HAND: _row(_T.REMOVE, _T.REMOVE, _T.REFUSE_UNLESS_FORCED, _T.AWAIT),
     Origin.OTHER_PROJECT: _row(_T.REMOVE, _T.REMOVE, _T.REFUSE_UNLESS_FORCED, _T.AWAIT),
     Origin.OTHER_CHECKOUT: _row(_T.REFUSE, _T.REFUSE, _T.REFUSE, _T.AWAIT),
@@ -66,7 +66,7 @@ IN_THE_WAY: Mapping[Origin, Mapping[Stage, Treatment]] = {
 A stopped container holds no port. One of our own services that runs and holds a port or sits on
 such a network without being part of the start is refused instead: starting it too resolves it."""
 
-LEFT_OVER: Mapping[Origin, Mapping[Stage, Treatment]] = {
+LEFT_OVER: Mapping[Origin, Mapping[ContainerState, Treatment]] = {
     Origin.BY_HAND: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
     Origin.OTHER_PROJECT: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
     Origin.OTHER_CHECKOUT: _row(_T.REFUSE, _T.REFUSE, _T.REFUSE, _T.NOTHING),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from composetasks.facts import Binding, Blocker, Container, Evidence, Model, PortHolder, World
 from composetasks.facts.frozen import frozen
-from composetasks.plan.conflicts.claims import Claim, Kind, conflict
+from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
 
 ANY = ("0.0.0.0", "::")
@@ -94,7 +94,7 @@ def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
     for demand in demands(world.model, starting):
         if demand.fixed:
             for container in _holders(world, held, demand, demand.first, starting):
-                yield Claim(Kind.PORT, demand.text, demand.service, container)
+                yield Claim(ClaimKind.PORT, demand.text, demand.service, container)
 
 
 def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
@@ -194,7 +194,7 @@ def _held_by_process(demand: Demand, process: PortHolder) -> Blocker:
     else:
         hint = f"end it (`kill {process.pid}`), or publish another port for {demand.service}"
     return conflict(
-        Kind.PORT,
+        ClaimKind.PORT,
         demand.text,
         f"port {demand.text}, which service {demand.service} publishes, is held by "
         f"{process_text(process)}",
@@ -229,7 +229,7 @@ def _full_range(
     free = demand.last - demand.first + 1 - len(taken)
     if taken and free < demand.count:
         yield conflict(
-            Kind.PORT,
+            ClaimKind.PORT,
             demand.text,
             f"service {demand.service} needs {demand.count} of the ports {demand.text}, and "
             f"{free or 'none'} of them {'is' if free < 2 else 'are'} free: {', '.join(taken)}",

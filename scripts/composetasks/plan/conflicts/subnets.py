@@ -27,7 +27,7 @@ ELSEWHERE = ("overlay", "host", "null", "none")
 
 
 @frozen
-class _Wanted:
+class _WantedSubnet:
     """A subnet of a network that the start makes."""
 
     resource: Resource
@@ -53,7 +53,7 @@ def overlaps(world: World, services: Iterable[str]) -> Findings:
     return found
 
 
-def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_Wanted]:
+def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_WantedSubnet]:
     for key in networks.keys_of(world.model, starting):
         resource = world.model.networks.get(key)
         if resource is None or resource.external or networks.staying(world, resource):
@@ -62,10 +62,10 @@ def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_Wanted]:
         ipam = (resource.config.get("ipam") or {}).get("driver") or "default"
         if ipam == "default" and driver not in ELSEWHERE:
             for subnet in subnets(None, resource):
-                yield _Wanted(resource, subnet)
+                yield _WantedSubnet(resource, subnet)
 
 
-def _holders(world: World, one: _Wanted) -> Iterator[tuple[Network, Subnet]]:
+def _holders(world: World, one: _WantedSubnet) -> Iterator[tuple[Network, Subnet]]:
     """The networks that stay, each with a subnet of it that overlaps."""
     replaced = {
         changed.network.id
@@ -98,7 +98,7 @@ def _left_over(world: World, network: Network, starting: tuple[str, ...]) -> boo
 
 
 def _removal(
-    world: World, one: _Wanted, network: Network, taken: Subnet, starting: tuple[str, ...]
+    world: World, one: _WantedSubnet, network: Network, taken: Subnet, starting: tuple[str, ...]
 ) -> Step:
     using = networks.users(world.model, starting, one.resource.key)
     return Step(
@@ -120,7 +120,7 @@ def _removal(
     )
 
 
-def _refusal(world: World, one: _Wanted, network: Network, taken: Subnet) -> Blocker:
+def _refusal(world: World, one: _WantedSubnet, network: Network, taken: Subnet) -> Blocker:
     maker = network.labels.get(PROJECT)
     there = networks.on(world.engine, network)
     folders = {c.working_dir for c in world.engine.containers if maker and c.project == maker}
@@ -148,7 +148,7 @@ def _refusal(world: World, one: _Wanted, network: Network, taken: Subnet) -> Blo
     )
 
 
-def _too_many(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
+def _too_many(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
     """A bridge has one subnet of each family (other drivers may have several)."""
     known: dict[tuple[str, int], Subnet] = {}
     for one in wanted:
@@ -167,7 +167,7 @@ def _too_many(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
             )
 
 
-def _ours_against_ours(wanted: tuple[_Wanted, ...]) -> Iterator[Blocker]:
+def _ours_against_ours(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
     for place, one in enumerate(wanted):
         for other in wanted[:place]:
             if one.resource is not other.resource and _meet(one.subnet, other.subnet):

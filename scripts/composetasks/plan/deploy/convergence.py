@@ -22,7 +22,7 @@ LIVE = (
 
 
 @frozen
-class Progress:
+class Convergence:
     """How many tasks are as they should be, of how many; ``failed`` says why that will not come
     ("" while it may), ``task`` is the task that tells most; ``proven`` says that Swarm or a health
     check has watched them."""
@@ -43,7 +43,7 @@ def progress(
     tasks: Sequence[Mapping[str, Any]],
     before: Collection[str] = (),
     nodes: Collection[Mapping[str, str]] = (),
-) -> Progress:
+) -> Convergence:
     """How far ``service`` is with ``tasks``, which are its own; that those failed whose ids were
     there ``before`` it was deployed is long past. ``nodes`` are what constraints compare of each
     node."""
@@ -70,7 +70,7 @@ def progress(
     waiting = state == "updating" or any(
         one.get("DesiredState") == "running" and one not in current and not job for one in tasks
     )
-    return Progress(
+    return Convergence(
         done=min(len(good), max(0, wanted - 1)) if waiting else len(good),
         wanted=wanted,
         failed=failed,

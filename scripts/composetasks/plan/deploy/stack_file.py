@@ -27,7 +27,7 @@ def stack_file(
     the mode of services that name none (``vip`` or ``dnsrr``)."""
     services = config.get("services") or {}
     translated = {
-        name: _Service(name, section, config, images[name], objects, endpoint)
+        name: _Translation(name, section, config, images[name], objects, endpoint)
         for name, section in services.items()
     }
     sections = {name: one.translate() for name, one in translated.items()}
@@ -52,7 +52,7 @@ def with_services(
 
 
 @dataclass
-class _Service:
+class _Translation:
     """One service under translation, and what was found on the way."""
 
     name: str

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from composetasks.facts import Layer, LayeredImage
 
 
-class Kind(enum.Enum):
+class CommandKind(enum.Enum):
     """What a command reads, and so what its result depends on."""
 
     SYSTEM = "packages of the distribution"
@@ -75,10 +75,10 @@ CACHES: Mapping[str, str] = {
     "dotnet": "/root/.nuget/packages",
 }
 """Where a package manager keeps what it fetched, as root in its usual image."""
-INSTALLS = (Kind.SYSTEM, Kind.LISTED, Kind.NAMED)
+INSTALLS = (CommandKind.SYSTEM, CommandKind.LISTED, CommandKind.NAMED)
 
 
-def commands(layer: Layer) -> Iterator[tuple[Kind, str]]:
+def commands(layer: Layer) -> Iterator[tuple[CommandKind, str]]:
     """The commands of a RUN with what each depends on; those that only tidy up or speak are left
     out."""
     for part in SEPARATOR.split(_script(layer)):
@@ -99,16 +99,16 @@ def _script(layer: Layer) -> str:
     return layer.text
 
 
-def _kind(text: str) -> Kind:
+def _kind(text: str) -> CommandKind:
     for kind, pattern in (
-        (Kind.SYSTEM, SYSTEM),
-        (Kind.LISTED, LISTED),
-        (Kind.NAMED, NAMED),
-        (Kind.APART, APART),
+        (CommandKind.SYSTEM, SYSTEM),
+        (CommandKind.LISTED, LISTED),
+        (CommandKind.NAMED, NAMED),
+        (CommandKind.APART, APART),
     ):
         if pattern.match(text):
             return kind
-    return Kind.OPAQUE
+    return CommandKind.OPAQUE
 
 
 def cache_folder(text: str) -> str:

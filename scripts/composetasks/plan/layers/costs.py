@@ -8,7 +8,7 @@ from composetasks.facts import Commits, Layer, LayeredImage
 from composetasks.facts.frozen import frozen
 from composetasks.plan.layers.evidence import Advice
 from composetasks.plan.layers.predict import (
-    Edit,
+    EditKind,
     Prediction,
     Predictor,
     files_below,
@@ -54,7 +54,7 @@ def costs(
         others = [build for one in images if one is not image for build in one.builds]
         predicted = predictions(image, history, others)
         if path:
-            predicted.append(Predictor(image, others).of_path(path, Edit.PATH))
+            predicted.append(Predictor(image, others).of_path(path, EditKind.PATH))
         found.append(
             ImageCosts(
                 image,

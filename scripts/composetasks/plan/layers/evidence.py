@@ -19,7 +19,7 @@ TELLING_BYTES = 50e6
 """The export of a smaller image tells more of what every export takes than of its bytes."""
 
 
-class Kind(str, enum.Enum):
+class AdviceKind(str, enum.Enum):
     """Kinds of advice; docs/reference/layers.md tells of each."""
 
     LOCK_FIRST = "lock-first"
@@ -52,7 +52,7 @@ class Advice:
     """``lines`` are the first and last line of the Dockerfile that it is about; ``measured`` is
     what it saved when it was followed on a copy, None where it was not."""
 
-    kind: Kind
+    kind: AdviceKind
     lines: tuple[int, int]
     message: str
     saves_seconds_per_week: float

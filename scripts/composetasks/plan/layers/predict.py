@@ -13,7 +13,7 @@ from composetasks.plan.layers.commands import manifests
 STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
 
 
-class Edit(str, enum.Enum):
+class EditKind(str, enum.Enum):
     """Kinds of edits, by what they build again."""
 
     FIRST = "first"
@@ -30,7 +30,7 @@ class Prediction:
     line that is carried out again (None for none), ``layers`` the positions of all that are;
     ``seconds`` is None where one of them never ran here."""
 
-    edit: Edit
+    edit: EditKind
     path: str
     line: int | None
     layers: tuple[int, ...]
@@ -64,7 +64,7 @@ def predictions(
     installs = manifests(image)
     read = {path for layer in image.layers for path in layer.files}
     found = [predictor.first()]
-    for edit, paths in ((Edit.CODE, read - installs), (Edit.REQUIREMENTS, read & installs)):
+    for edit, paths in ((EditKind.CODE, read - installs), (EditKind.REQUIREMENTS, read & installs)):
         typical = predictor.typical(paths - {image.dockerfile}, commits)
         if typical:
             found.append(predictor.of_path(typical, edit))
@@ -84,14 +84,14 @@ class Predictor:
     def first(self) -> Prediction:
         """The first build: every layer, with what each took when it first ran."""
         everything = range(len(self.image.layers))
-        return self._prediction(Edit.FIRST, "", everything, first=True)
+        return self._prediction(EditKind.FIRST, "", everything, first=True)
 
     def base(self) -> Prediction:
         """Another base image: every layer, with what each takes when it runs again."""
         froms = [at for at, one in enumerate(self.image.layers) if one.keyword == "FROM"]
-        return self._prediction(Edit.BASE, "", self.invalidated(froms))
+        return self._prediction(EditKind.BASE, "", self.invalidated(froms))
 
-    def dockerfile(self, edit: Edit = Edit.DOCKERFILE) -> Prediction:
+    def dockerfile(self, edit: EditKind = EditKind.DOCKERFILE) -> Prediction:
         """An edit of the first RUN of the image's own stage, and so of all that follows."""
         at = self.edited_in_dockerfile()
         return self._prediction(edit, self.image.dockerfile, self.invalidated([at]))
@@ -104,7 +104,7 @@ class Predictor:
         runs = [at for at in own if self.image.layers[at].keyword == "RUN"]
         return next(iter([*runs, *own[1:], *own]))
 
-    def of_path(self, path: str, edit: Edit = Edit.PATH) -> Prediction:
+    def of_path(self, path: str, edit: EditKind = EditKind.PATH) -> Prediction:
         """An edit of one file."""
         if path and path == self.image.dockerfile:
             return self.dockerfile(edit)
@@ -135,7 +135,7 @@ class Predictor:
         return sorted(found)
 
     def _prediction(
-        self, edit: Edit, path: str, layers: Sequence[int], *, first: bool = False
+        self, edit: EditKind, path: str, layers: Sequence[int], *, first: bool = False
     ) -> Prediction:
         if not layers:
             return Prediction(edit, path, None, (), 0.0)

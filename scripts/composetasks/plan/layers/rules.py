@@ -11,19 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
 from composetasks.plan.layers.commands import (
     INSTALLS,
+    CommandKind,
     cache_folder,
     commands,
     has_cache,
     mentions,
     words,
 )
-from composetasks.plan.layers.commands import (
-    Kind as Does,
-)
 from composetasks.plan.layers.evidence import (
     LAYER_SECONDS,
     Advice,
-    Kind,
+    AdviceKind,
     Remedy,
     WeeklyCosts,
     names,
@@ -57,7 +55,7 @@ def lock_first(costs: WeeklyCosts) -> Iterator[Advice]:
     """An install from a manifest that was copied together with code."""
     for at in costs.runs():
         kinds = [kind for kind, _ in commands(costs.layers[at])]
-        if Does.LISTED not in kinds or Does.OPAQUE in kinds:
+        if CommandKind.LISTED not in kinds or CommandKind.OPAQUE in kinds:
             continue
         copied = costs.copies(costs.before(at))
         listed = {path for one in copied for path in one.files if path in costs.manifests}
@@ -73,7 +71,7 @@ def lock_first(costs: WeeklyCosts) -> Iterator[Advice]:
             path = costs.predictor.typical(set(mixed[0].files) - listed, costs.commits)
             remedy = Remedy(mixed[0].line, (at,), path, rate, added) if added else None
         yield Advice(
-            Kind.LOCK_FIRST,
+            AdviceKind.LOCK_FIRST,
             (mixed[0].line, costs.layers[at].last_line),
             f"copy {names(sorted(listed))} alone before this install and the rest after it: "
             "an edit of the code then installs nothing again",
@@ -105,13 +103,13 @@ def split(costs: WeeklyCosts) -> Iterator[Advice]:
     for at in costs.runs():
         layer = costs.layers[at]
         kinds = [kind for kind, _ in commands(layer)]
-        if Does.OPAQUE not in kinds or not _installs(layer):
+        if CommandKind.OPAQUE not in kinds or not _installs(layer):
             continue
         copied = {path for one in costs.copies(costs.before(at)) for path in one.files}
-        needed = copied & costs.manifests if Does.LISTED in kinds else set()
+        needed = copied & costs.manifests if CommandKind.LISTED in kinds else set()
         rate = costs.rate(copied) - costs.rate(needed)
         yield Advice(
-            Kind.SPLIT,
+            AdviceKind.SPLIT,
             (layer.line, layer.last_line),
             "split this RUN: install in one of its own, before the code is copied, and keep here "
             "only what needs the code",
@@ -130,7 +128,7 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
         if _only_updates(costs.layers[at]) and len(row) > 1:
             other = costs.layers[row[1]]
             yield Advice(
-                Kind.MERGE,
+                AdviceKind.MERGE,
                 (costs.layers[at].line, other.last_line),
                 "merge these two: lists that are fetched in a layer of their own are stale when "
                 "the install is carried out again",
@@ -151,7 +149,7 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
         ]
         if len(small) == len(row) > 1 and all(costs.layers[one].time for one in row):
             yield Advice(
-                Kind.MERGE,
+                AdviceKind.MERGE,
                 (costs.layers[at].line, costs.layers[row[-1]].last_line),
                 f"merge these {len(row)} RUNs: each is a container and a layer of its own",
                 costs.rerun_rate(at) * LAYER_SECONDS * (len(row) - 1),
@@ -199,7 +197,7 @@ def order(costs: WeeklyCosts) -> Iterator[Advice]:
             plain = not any(first <= costs.layers[at].line <= last for at in users)
             remedy = Remedy(first, tuple(moved), path, costs.rate(paths)) if plain else None
             yield Advice(
-                Kind.ORDER,
+                AdviceKind.ORDER,
                 (first, last),
                 "put what needs nothing of the project (packages, users) before the first COPY "
                 "that changes",
@@ -211,7 +209,7 @@ def order(costs: WeeklyCosts) -> Iterator[Advice]:
 def _apart(layer: Layer) -> bool:
     """Whether a RUN needs nothing of the project."""
     kinds = [kind for kind, _ in commands(layer)]
-    apart = (Does.SYSTEM, Does.NAMED, Does.APART)
+    apart = (CommandKind.SYSTEM, CommandKind.NAMED, CommandKind.APART)
     return bool(kinds) and all(kind in apart for kind in kinds)
 
 
@@ -226,7 +224,7 @@ def volatile_value(costs: WeeklyCosts) -> Iterator[Advice]:
         idle = [one for one in runs if name not in costs.layers[one].text]
         if idle:
             yield Advice(
-                Kind.ORDER,
+                AdviceKind.ORDER,
                 (layer.line, costs.layers[idle[-1]].last_line),
                 f"declare {name} after these RUNs: it is another with every commit, and they are "
                 "carried out again for it",
@@ -242,11 +240,11 @@ def cache_mount(costs: WeeklyCosts) -> Iterator[Advice]:
         folders = dict.fromkeys(filter(None, map(cache_folder, installs)))
         if not folders or has_cache(layer) or _only_updates(layer):
             continue
-        mixed = any(kind is Does.OPAQUE for kind, _ in commands(layer))
+        mixed = any(kind is CommandKind.OPAQUE for kind, _ in commands(layer))
         share = SHARE * SHARE if mixed else SHARE
         mounts = " ".join(f"--mount=type=cache,target={folder}" for folder in folders)
         yield Advice(
-            Kind.CACHE_MOUNT,
+            AdviceKind.CACHE_MOUNT,
             (layer.line, layer.last_line),
             f"keep what it fetches between builds: RUN {mounts} ...",
             costs.rerun_rate(at) * costs.seconds(at) * share,
@@ -269,7 +267,7 @@ def lists(costs: WeeklyCosts) -> Iterator[Advice]:
         if at not in costs.image.chain or not found or mounted or CLEANS.search(layer.text):
             continue
         yield Advice(
-            Kind.LISTS,
+            AdviceKind.LISTS,
             (layer.line, layer.last_line),
             "leave no package lists in the layer: a cache mount on /var/lib/apt, or `rm -rf "
             "/var/lib/apt/lists/*` in the same RUN (apk: --no-cache)",
@@ -297,7 +295,7 @@ def wide(costs: WeeklyCosts) -> Iterator[Advice]:
         if any(re.search(r"(?:^|/)\.git/", path) for path in extra):
             rate = costs.commit_rate - costs.rate(set(layer.files) - extra)
         yield Advice(
-            Kind.WIDE,
+            AdviceKind.WIDE,
             (layer.line, layer.last_line),
             f"leave out of the context what no step needs, by .dockerignore: {_places(extra)}",
             rate * costs.cost_from(at),
@@ -330,7 +328,7 @@ def unread(costs: WeeklyCosts) -> Iterator[Advice]:
         opaque = [
             one
             for one in follow
-            if one.keyword == "RUN" and any(kind is Does.OPAQUE for kind, _ in commands(one))
+            if one.keyword == "RUN" and any(kind is CommandKind.OPAQUE for kind, _ in commands(one))
         ]
         target = words(layer)[-1].rstrip("/") if words(layer) else ""
         taken = [
@@ -342,7 +340,7 @@ def unread(costs: WeeklyCosts) -> Iterator[Advice]:
         if opaque or named or len(target) < 2 or any(_covers(text, target) for text in taken):
             continue
         yield Advice(
-            Kind.UNREAD,
+            AdviceKind.UNREAD,
             (layer.line, layer.last_line),
             f"do not copy {names(layer.files)} into this stage: nothing of it reads them",
             costs.rate(layer.files) * costs.cost_from(at),
@@ -368,7 +366,7 @@ def floating(costs: WeeklyCosts) -> Iterator[Advice]:
         if not image or layer.ours or "@" in image or tag not in ("", "latest"):
             continue
         yield Advice(
-            Kind.FLOATING,
+            AdviceKind.FLOATING,
             (layer.line, layer.last_line),
             f"name a version of {image.partition(':')[0]}: the tag {tag or 'latest'} moves, and "
             "everything is built again when it does",

@@ -18,7 +18,7 @@ from composetasks.apply.start.progress import (
     LOOP_SECONDS,
     TELL_EVERY,
     TELL_SECONDS,
-    Progress,
+    ServiceProgress,
     deadlines,
 )
 from composetasks.facts import Dependency
@@ -28,11 +28,11 @@ from tests.unit.worlds import model, service
 WAITS = Readiness(Phase.WAITING, "starting")
 
 
-def progress(verdict: Readiness = WAITS, **changes: Any) -> Progress:
+def progress(verdict: Readiness = WAITS, **changes: Any) -> ServiceProgress:
     """A service that was launched at 100 s."""
     probe = {key: changes.pop(key) for key in ("allowance", "loops") if key in changes}
     fields: dict[str, Any] = {"steps": [], "of": Expected(), "launched": 100.0, **changes}
-    return Progress(verdict=verdict, probes={"c1": Probe(verdict, **probe)}, **fields)
+    return ServiceProgress(verdict=verdict, probes={"c1": Probe(verdict, **probe)}, **fields)
 
 
 def test_a_health_check_has_as_long_as_the_engine_gives_it() -> None:

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from composetasks.apply.inside import main, tree, wire
-from composetasks.apply.inside.main import Helper
+from composetasks.apply.inside.main import CommandHandler
 from composetasks.apply.inside.read_ahead import CHUNK, CHUNKS_AHEAD, READ, Decompressed
 from composetasks.apply.inside.unpack import BadArchive
 from tests.unit.apply.state import trees
@@ -117,8 +117,8 @@ ANY: dict[str, Any] = {"length": None, "special": True}
 """No limits on what an archive may hold."""
 
 
-def opened(folder: Path, name: str, run: str = "run") -> Helper:
-    helper = Helper()
+def opened(folder: Path, name: str, run: str = "run") -> CommandHandler:
+    helper = CommandHandler()
     places: list[dict[str, Any]] = [{"mount": str(folder), "name": name, "number": 0}]
     said = helper.do_open(run, places, str(folder / "archives"))
     status = (folder / "archives").stat()

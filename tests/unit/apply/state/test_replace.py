@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from composetasks.apply.inside import replace, tree
-from composetasks.apply.inside.main import Helper
+from composetasks.apply.inside.main import CommandHandler
 
 KILLED = 99
 
 
-def open_places(folder: Path, *, whole: bool) -> Helper:
+def open_places(folder: Path, *, whole: bool) -> CommandHandler:
     """A helper at two places: folders within a mounted one, or mounted themselves."""
-    helper = Helper()
+    helper = CommandHandler()
     places = [
         {
             "mount": str(folder if whole else folder / name),
@@ -39,7 +39,7 @@ def make(folder: Path) -> None:
         (folder / name).chmod(0o750)
 
 
-def replace_all(helper: Helper) -> None:
+def replace_all(helper: CommandHandler) -> None:
     """New content in both places, by the helper's own steps."""
     for place in helper.places:
         helper.staged.append(place)
@@ -135,7 +135,7 @@ def test_putting_back_can_be_killed_and_done_again(tmp_path: Path, whole: bool) 
     assert code == 0
 
 
-def stop_before_the_end(helper: Helper) -> None:
+def stop_before_the_end(helper: CommandHandler) -> None:
     """As if killed after both exchanges, and before the note that says so."""
     for place in helper.places:
         os.close(place.prepare())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.observe.images.expansion import Scope, Untold, expand
+from composetasks.observe.images.expansion import Untold, Variables, expand
 
 
-def scope() -> Scope:
-    return Scope({"A": "one", "EMPTY": "", "HIDDEN": None})
+def scope() -> Variables:
+    return Variables({"A": "one", "EMPTY": "", "HIDDEN": None})
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_what_can_not_be_told(word: str) -> None:
 
 def test_where_a_base_image_may_define_more_an_unknown_name_can_not_be_told() -> None:
     with pytest.raises(Untold):
-        expand("$NONE", Scope({"A": "one"}, open=True))
-    assert expand("$A", Scope({"A": "one"}, open=True)) == "one"
+        expand("$NONE", Variables({"A": "one"}, open=True))
+    assert expand("$A", Variables({"A": "one"}, open=True)) == "one"
 
 
 def test_names_that_were_asked_for_are_known() -> None:

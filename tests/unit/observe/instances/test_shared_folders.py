@@ -11,7 +11,7 @@ from types import MappingProxyType
 from composetasks.facts import Mount
 from composetasks.observe.instances.shared_folders import shared_sources
 from composetasks.observe.state.places import state_folders
-from composetasks.run.settings import State
+from composetasks.run.settings import StateSetting
 from tests.unit.observe.state.test_code_folders import git
 from tests.unit.worlds import model, service
 
@@ -20,7 +20,7 @@ def found(
     folder: Path,
     *sources: Path | str,
     read_only: bool = False,
-    named: Mapping[str, State] = MappingProxyType({}),
+    named: Mapping[str, StateSetting] = MappingProxyType({}),
 ) -> list[str]:
     """The names of what would be shared where these are mounted."""
     mounts = tuple(
@@ -51,8 +51,8 @@ def test_state_is_moved_and_code_is_everybodys(tmp_path: Path) -> None:
 def test_what_nobody_can_tell_is_shared_unless_the_settings_say(tmp_path: Path) -> None:
     folder = project(tmp_path, tracked=False)
     assert found(folder, folder / "data", folder / "src", folder) == ["data", "src"]
-    assert found(folder, folder / "data", named={"data": State()}) == []
-    assert found(folder, folder / "data", named={"data": State(shared=True)}) == []
+    assert found(folder, folder / "data", named={"data": StateSetting()}) == []
+    assert found(folder, folder / "data", named={"data": StateSetting(shared=True)}) == []
     assert found(folder, folder / "data", read_only=True) == []
 
 
@@ -61,7 +61,7 @@ def test_shared_state_is_not_moved(tmp_path: Path) -> None:
     mounts = (Mount("bind", str(folder / "data"), "/data"),)
     of = replace(model(service("a", mounts=mounts)), directory=folder)
     assert list(state_folders(of, folder, {})) == [folder / "data"]
-    assert state_folders(of, folder, {"data": State(shared=True)}) == {}
+    assert state_folders(of, folder, {"data": StateSetting(shared=True)}) == {}
 
 
 def test_a_folder_that_git_keeps_empty_is_moved(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_files_and_folders_outside_are_shared(tmp_path: Path) -> None:
     outside.mkdir()
     names = found(folder, folder / "db.sqlite", folder / ".env", outside)
     assert names == [str(outside), "db.sqlite"]
-    assert found(folder, outside, named={str(outside): State(shared=True)}) == []
+    assert found(folder, outside, named={str(outside): StateSetting(shared=True)}) == []
 
 
 def test_parts_of_the_machine_are_meant(tmp_path: Path) -> None:

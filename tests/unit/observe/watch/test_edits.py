@@ -9,12 +9,12 @@ import pytest
 
 from composetasks.facts import Build, WatchAction, WatchRule
 from composetasks.observe.watch.changes import Batch, Changes
-from composetasks.observe.watch.edits import Watched
+from composetasks.observe.watch.edits import WatchedRules
 from tests.unit.worlds import model, service
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Watched:
+def watched(tmp_path: Path) -> WatchedRules:
     (tmp_path / "web/src").mkdir(parents=True)
     (tmp_path / "web/.dockerignore").write_text("*.log\n!kept.log\nsrc/gone\nDockerfile\n")
     (tmp_path / "web/Dockerfile").write_text("FROM scratch\n")
@@ -24,7 +24,7 @@ def watched(tmp_path: Path) -> Watched:
         WatchRule("web", WatchAction.SYNC, f"{web}/src", "/app", ("skip/",), ("**/*.py",)),
         WatchRule("web", WatchAction.REBUILD, web, ignore=("src/",)),
     )
-    return Watched(of, rules)
+    return WatchedRules(of, rules)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def watched(tmp_path: Path) -> Watched:
     ],
 )
 def test_a_path_falls_under_rules(
-    watched: Watched, tmp_path: Path, name: str, actions: list[str]
+    watched: WatchedRules, tmp_path: Path, name: str, actions: list[str]
 ) -> None:
     path = tmp_path / name
     if not path.exists():
@@ -61,7 +61,7 @@ def test_a_path_falls_under_rules(
     assert all(edit.name == name for edit in edits)
 
 
-def test_what_became_of_it_is_what_is_there(watched: Watched, tmp_path: Path) -> None:
+def test_what_became_of_it_is_what_is_there(watched: WatchedRules, tmp_path: Path) -> None:
     there, gone = tmp_path / "web/src/a.py", tmp_path / "web/src/b.py"
     there.write_text("x")
     edits = watched.edits({str(there): False, str(gone): True})
@@ -69,7 +69,9 @@ def test_what_became_of_it_is_what_is_there(watched: Watched, tmp_path: Path) ->
     assert watched.edits({str(there): True})[0].change == "added"
 
 
-def test_a_folder_that_was_moved_in_is_all_that_is_in_it(watched: Watched, tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_in_is_all_that_is_in_it(
+    watched: WatchedRules, tmp_path: Path
+) -> None:
     (tmp_path / "web/src/new/er").mkdir(parents=True)
     (tmp_path / "web/src/new/er/a.py").write_text("x")
     os.symlink("/etc", tmp_path / "web/src/new/etc.py")

@@ -22,7 +22,7 @@ from composetasks.facts import (
 )
 from composetasks.plan.conflicts.claims import Findings
 from composetasks.plan.conflicts.conflicts import after, conflicts, leftovers
-from composetasks.plan.conflicts.origin import Origin, Stage, origin
+from composetasks.plan.conflicts.origin import ContainerState, Origin, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
 from tests.unit.worlds import HERE, container, model, network, service, world
 
@@ -30,13 +30,13 @@ DB = service("db", container_names=("postgres",))
 WORKING_DIR = "com.docker.compose.project.working_dir"
 CONFIG_FILES = "com.docker.compose.project.config_files"
 STATES = {
-    "created": Stage.STOPPED,
-    "exited": Stage.STOPPED,
-    "dead": Stage.DEAD,
-    "running": Stage.RUNNING,
-    "paused": Stage.PAUSED,
-    "restarting": Stage.RESTARTING,
-    "removing": Stage.REMOVING,
+    "created": ContainerState.STOPPED,
+    "exited": ContainerState.STOPPED,
+    "dead": ContainerState.DEAD,
+    "running": ContainerState.RUNNING,
+    "paused": ContainerState.PAUSED,
+    "restarting": ContainerState.RESTARTING,
+    "removing": ContainerState.REMOVING,
 }
 PATHS = {str(HERE): str(HERE), "/gone": None, "/other": "/other", "/other/x.yaml": "/other/x.yaml"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from composetasks.facts import BuildTime, Commits, LayeredImage
-from composetasks.plan.layers.predict import Edit, Predictor, predictions
+from composetasks.plan.layers.predict import EditKind, Predictor, predictions
 from tests.unit.plan.layers.made import image, layer, stack
 
 NONE = Commits()
@@ -44,7 +44,7 @@ def test_a_file_that_no_layer_reads_costs_nothing() -> None:
 
 def test_an_edit_of_the_dockerfile_by_its_path_is_that_of_its_first_run() -> None:
     found = Predictor(web()).of_path("web/Dockerfile")
-    assert (found.edit, found.line) == (Edit.PATH, 2)
+    assert (found.edit, found.line) == (EditKind.PATH, 2)
 
 
 def test_of_the_code_the_file_that_changes_most_is_the_typical_one() -> None:
@@ -55,10 +55,10 @@ def test_of_the_code_the_file_that_changes_most_is_the_typical_one() -> None:
         layer("COPY late.py /", 0.1, files=("late.py",)),
     )
     often = Commits((frozenset({"late.py"}), frozenset({"late.py"}), frozenset({"early.py"})))
-    typical = {one.path: one.seconds for one in predictions(of, often) if one.edit is Edit.CODE}
+    typical = {one.path: one.seconds for one in predictions(of, often) if one.edit is EditKind.CODE}
     assert typical == {"late.py": 0.1}
     # Where nothing tells them apart, it is the one that costs most.
-    unknown = [one.path for one in predictions(of, NONE) if one.edit is Edit.CODE]
+    unknown = [one.path for one in predictions(of, NONE) if one.edit is EditKind.CODE]
     assert unknown == ["early.py"]
 
 
@@ -121,7 +121,7 @@ def test_the_measured_start_and_export_come_on_top() -> None:
 
 def test_what_building_costs_beside_the_layers_is_learned_from_other_images() -> None:
     others = [BuildTime(seconds=4.0, busy=1.0, export=0.5)]
-    (code,) = (p for p in predictions(web(), NONE, others) if p.edit is Edit.CODE)
+    (code,) = (p for p in predictions(web(), NONE, others) if p.edit is EditKind.CODE)
     assert code.seconds == pytest.approx(1.0 + 2.5 + 0.5)
 
 
