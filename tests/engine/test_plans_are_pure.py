@@ -14,7 +14,7 @@ from composetasks.facts import Snapshot, SnapshotPart, StackCheck, World
 from composetasks.observe.state.places import observe_state
 from composetasks.plan.conflicts.conflicts import plan_clean, without_lookalikes
 from composetasks.plan.images.decisions import plan_build
-from composetasks.plan.instances import orphans
+from composetasks.plan.instances import abandoned
 from composetasks.plan.start.start import StartOptions, plan_checks, plan_start
 from composetasks.plan.start.stop import plan_stop
 from composetasks.plan.state.plans import plan_reset, plan_restore, plan_snapshot
@@ -58,7 +58,7 @@ def plans(world: World) -> dict[str, Callable[[], Any]]:
         "snapshot": lambda: plan_snapshot(world, "name", {"db": ("true",)}),
         "restore": lambda: plan_restore(world, kept, snapshot=True),
         "verify": lambda: plan_checks(world, checks),
-        "status": lambda: tuple(orphans.warnings(world)),
+        "status": lambda: tuple(abandoned.warnings(world)),
     }
 
 

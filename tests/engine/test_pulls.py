@@ -16,9 +16,9 @@ services:
 
 
 def pushed(tag: str, label: str) -> None:
-    made_from = docker("create", "ct-test/busybox", "true")
-    docker("commit", "--change", f"LABEL made={label}", made_from, tag)
-    docker("rm", made_from)
+    recorded_configs = docker("create", "ct-test/busybox", "true")
+    docker("commit", "--change", f"LABEL made={label}", recorded_configs, tag)
+    docker("rm", recorded_configs)
     docker("push", tag)
 
 
@@ -35,9 +35,9 @@ def test_an_image_for_another_platform_is_pulled(project: Project, tmp_path: Pat
         )
         try:
             pushed(tag, "right")
-            made_from = docker("create", "ct-test/busybox", "true")
-            docker("export", "-o", archive, made_from)
-            docker("rm", made_from)
+            recorded_configs = docker("create", "ct-test/busybox", "true")
+            docker("export", "-o", archive, recorded_configs)
+            docker("rm", recorded_configs)
             docker("import", "--platform", f"linux/{other}", archive, tag)
             plan = project.inv("up", "--plan")
             assert f"is for linux/{other}" in plan.out

@@ -1,5 +1,5 @@
-"""Carries a plan out in its stages: orphans, images, what is sent, what stands in the way,
-containers, checks.
+"""Carries a plan out in its stages: abandoned instances, images, what is sent, what stands in the
+way, containers, checks.
 
 Images come first: where a build fails no container has been touched. Before anything is taken
 away or replaced, the containers the plan speaks of are looked at once more; what changed since
@@ -216,7 +216,7 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
     found = tools.client.containers(all=True)
     now = {str(one["Id"]): str(one.get("State", "")) for one in found}
     holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in found}
-    ended = [container for orphan in world.orphans for container in orphan.containers]
+    ended = [container for one in world.abandoned for container in one.containers]
     then = {container.id: container for container in (*world.engine.containers, *ended)}
     for step in plan.steps:
         seen = then.get(step.key)

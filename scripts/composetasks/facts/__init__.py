@@ -55,8 +55,8 @@ _NAMES = {
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "watch": "Edit Hook Rebuild Restart RunHook Sync WatchAction WatchOperation WatchRule",
-    "world": "BuildInputs Forwards Hidden InCommon Maker NotSent Orphan PortHolder SENT Scope Sent "
-    "Shared World",
+    "world": "AbandonedInstance BuildInputs Forwards Hidden InCommon Maker NotSent PortHolder SENT "
+    "Scope Sent Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from composetasks.facts.frozen import frozen
 from composetasks.facts.references import DIGEST_TAG, divided, plain
-from composetasks.facts.units import whole
+from composetasks.facts.units import whole_number
 
 INSTANCE_LABEL = "composetasks.instance"
 """On every container, network and volume of an instance: its name."""
@@ -56,7 +56,7 @@ def role(labels: Mapping[str, str]) -> Role:
 
 
 def _number(labels: Mapping[str, str]) -> int:
-    return whole(labels.get(f"{COMPOSE}container-number", "")) or 0
+    return whole_number(labels.get(f"{COMPOSE}container-number", "")) or 0
 
 
 def reached_at(host_ip: str, port: int) -> str:

@@ -29,7 +29,7 @@ def unix_seconds(found: re.Match[str]) -> str:
     return f"{whole}.{(fraction or '.')[1:].ljust(9, '0')}"
 
 
-def moment(stamp: str) -> datetime:
+def parse_time(stamp: str) -> datetime:
     """A time (RFC 3339 with up to nine digits of a second, of which six are kept) in UTC;
     ``datetime.min`` for what is not a time."""
     found = RFC3339.fullmatch(stamp)

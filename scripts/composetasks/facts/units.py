@@ -35,7 +35,7 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def whole(text: str) -> int | None:
+def whole_number(text: str) -> int | None:
     """A whole number of at most nine ASCII digits; None for anything else. (``"²".isdigit()`` is
     true, and ``int`` refuses it, as it does thousands of digits.)"""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -99,7 +99,7 @@ class Shared:
 
 
 @frozen
-class Orphan:
+class AbandonedInstance:
     """An instance whose owner has ended, and what is left of it. ``owner`` is the owner's text as
     the labels have it; ``place`` is the instance's folder, "" where it is gone or another's."""
 
@@ -207,11 +207,12 @@ class World:
     """All that was observed for one run of a verb; what a plan is made from.
 
     ``inputs`` holds the build inputs of services that build, ``built`` the inputs recorded for
-    digests built before, ``made_from`` the resolved configuration recorded for a config hash.
+    digests built before, ``recorded_configs`` the resolved configuration
+    of a config hash.
     ``unbuildable`` tells of services that build what is missing for that.
     ``paths`` gives the real path of the project's folder and of each that a container's labels
     name, None where it is gone; one that was not looked up is taken as it is written.
-    ``away`` is the address of an engine on another host, "" for one on this. ``missing`` are the
+    ``remote`` is the address of an engine on another host, "" for one on this. ``missing`` are the
     mount sources, devices and files that the engine's host does not have; ``only_here`` those of
     them that this host has, with something in them, ``not_sent`` those of these that a start can't
     send there, with why; ``empty_folders`` the mount sources that are
@@ -220,7 +221,7 @@ class World:
     does not list.
     ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``,
     ``unkept`` and ``snapshots`` are there for the verbs that are about them; ``shared`` is None
-    where no registry is set. ``orphans`` are this project's; what belongs to them is not in
+    where no registry is set. ``abandoned`` are this project's; what belongs to them is not in
     ``engine``.
     ``ended`` is how the runs of containers ended that their starts saw end, ``runs`` the last run
     of those that a plan compares, both by container id; ``mounted`` the digests of what jobs
@@ -243,10 +244,10 @@ class World:
     engine: Engine
     inputs: Mapping[str, BuildInputs] = field(default_factory=dict)
     built: Mapping[str, BuildInputs] = field(default_factory=dict)
-    made_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recorded_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ports: tuple[PortHolder, ...] = ()
     paths: Mapping[str, str | None] = field(default_factory=dict)
-    away: str = ""
+    remote: str = ""
     missing: frozenset[str] = frozenset()
     only_here: frozenset[str] = frozenset()
     not_sent: Mapping[str, NotSent] = field(default_factory=dict)
@@ -265,7 +266,7 @@ class World:
     unbuildable: Mapping[str, Blocker] = field(default_factory=dict)
     shared: Shared | None = None
     image_checks: Mapping[str, str] = field(default_factory=dict)
-    orphans: tuple[Orphan, ...] = ()
+    abandoned: tuple[AbandonedInstance, ...] = ()
     ended: Mapping[str, Ended] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
     mounted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -71,7 +71,9 @@ def _on_the_engine(
         engine,
         ended=ended,
         runs=observe_runs(client, model, engine, ended),
-        made_from=container_configs.load(cache, (container.config_hash for container in ours)),
+        recorded_configs=container_configs.load(
+            cache, (container.config_hash for container in ours)
+        ),
         paths=real_paths(model, engine.containers, here=is_here(client.base_url)),
         warnings=model.warnings,
         checkout=checkout_name(model.directory),
@@ -128,7 +130,7 @@ def _with_surroundings(world: World, client: APIClient, cache: Path, scope: Scop
     if not is_here(client.base_url):
         nothing = frozenset[str](), frozenset[str]()
         missing, only_here = missing_away(model, engine, client) if scope.starting else nothing
-        return replace(world, away=chosen().address, missing=missing, only_here=only_here)
+        return replace(world, remote=chosen().address, missing=missing, only_here=only_here)
     return replace(
         world,
         mounted=mounted_digests(model, job_services(model, engine, world.ended), cache),

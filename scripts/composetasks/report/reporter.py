@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from composetasks.facts import ExitCode
 from composetasks.facts.program import typed
 from composetasks.report import documents
+from composetasks.run.external_failures import FULL
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
-from composetasks.run.outside_failures import FULL
 
 if TYPE_CHECKING:
     from composetasks.facts import Event, Link, Plan, WatchRule

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from composetasks.facts.timestamps import moment
+from composetasks.facts.timestamps import parse_time
 from composetasks.facts.units import size
 from composetasks.report.text import addresses, age, clean, state_of
 
@@ -80,7 +80,7 @@ def age_of(since: str, now: datetime) -> str:
     """How long ago a time of the engine's was."""
     if not since:
         return ""
-    return age(max(0.0, (now - moment(since)).total_seconds()))
+    return age(max(0.0, (now - parse_time(since)).total_seconds()))
 
 
 def _stands(one: Mapping[str, Any]) -> tuple[Any, ...]:

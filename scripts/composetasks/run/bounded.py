@@ -55,7 +55,7 @@ class Bounded(Generic[T]):
             raise self._error
         raise Late(self._seconds)
 
-    def needed(self, name: str) -> T:
+    def or_unavailable(self, name: str) -> T:
         """The value, for what can't do without; raises Unavailable, which says that ``name`` is
         what it lacks, where the value can't be had, whatever the reason."""
         self.join(self._deadline - time.monotonic())
@@ -63,7 +63,7 @@ class Bounded(Generic[T]):
             raise Unavailable(f"needs {name}") from self._error
         return self._values[0]
 
-    def had(self) -> T | None:
+    def or_none(self) -> T | None:
         """The value, for what can do without; None where it can't be had, whatever the reason."""
         self.join(self._deadline - time.monotonic())
         return self._values[0] if self._values else None

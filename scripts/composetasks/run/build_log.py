@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from composetasks.facts import BuildTime
-from composetasks.facts.timestamps import moment
+from composetasks.facts.timestamps import parse_time
 from composetasks.run.masking import safe
 
 LAST_LINES = 30
@@ -215,4 +215,4 @@ def _decoded(data: Any) -> str:
 
 def _seconds(stamp: Any) -> float:
     """An RFC 3339 time in Unix seconds; 0 for what is none."""
-    return max(0.0, moment(str(stamp)).timestamp())
+    return max(0.0, parse_time(str(stamp)).timestamp())

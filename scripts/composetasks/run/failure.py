@@ -39,7 +39,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"did you mean {' or '.join(close)}?" if close else otherwise
 
 
-class EngineAway(Exception):
+class EngineLost(Exception):
     """The engine went away, or refused to go on, in the middle of an answer."""
 
 

@@ -143,9 +143,9 @@ def jobs(value: Any, flag: str = "") -> int | None:
     """A number of jobs from a setting or, where it is named, a flag; None for an empty one."""
     if value in (None, ""):
         return None
-    from composetasks.facts.units import whole
+    from composetasks.facts.units import whole_number
 
-    if number := whole(str(value)):
+    if number := whole_number(str(value)):
         return number
     if flag:
         message = f"{flag} takes a whole number from 1, not {value!r}"
@@ -250,9 +250,9 @@ def _deploy(raw: Mapping[str, Any]) -> Deploy:
     endpoint = str(raw.get("endpoint") or "")
     if endpoint not in ("", *ENDPOINTS):
         raise _bad("deploy.endpoint", f"{endpoint!r} is none of {', '.join(ENDPOINTS)}")
-    from composetasks.facts.units import whole
+    from composetasks.facts.units import whole_number
 
-    keep = whole(str(raw.get("keep") or Deploy.keep))
+    keep = whole_number(str(raw.get("keep") or Deploy.keep))
     if not keep:
         raise _bad("deploy.keep", f"{raw['keep']!r} is not a whole number from 1")
     return Deploy(

@@ -10,8 +10,8 @@ import json
 import socket
 from collections.abc import Mapping
 
+from composetasks.run.external_failures import MALFORMED
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import MALFORMED
 from composetasks.run.ssh_link import ALIVE, SshLink, own_folder
 
 HERE = "127.0.0.1"

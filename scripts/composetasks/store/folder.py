@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts.frozen import frozen
+from composetasks.run.external_failures import FULL
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import FULL
 from composetasks.store import files
 
 OWN_FOLDER = ".composetasks"

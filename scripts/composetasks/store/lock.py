@@ -19,8 +19,8 @@ from pathlib import Path
 
 from composetasks.facts import ExitCode
 from composetasks.run import owner
+from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import unless_full
 from composetasks.store.folder import closed, not_a, now
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from composetasks.run.outside_failures import FULL
+from composetasks.run.external_failures import FULL
 from composetasks.store.folder import read_json, write_json
 
 FAILURE = "failure.json"

@@ -19,9 +19,9 @@ from composetasks.facts import ExitCode
 from composetasks.facts.program import typed
 from composetasks.report.reporter import Reporter, reporter
 from composetasks.run import file_systems, process, waiting
+from composetasks.run.external_failures import as_failure, silent
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
-from composetasks.run.outside_failures import from_outside, silent
 from composetasks.run.settings import read_settings
 from composetasks.run.signals import EngineSilent, Terminated, ended_politely
 from composetasks.store.folder import OwnFolder, hand_over
@@ -74,7 +74,7 @@ def run_verb(
         except Exception as error:
             if isinstance(error, BrokenPipeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            outside = from_outside(error)
+            outside = as_failure(error)
             told_as = _left(outside, session, told) if outside else _bug(folder, session, error)
             code = _told(told, told_as)
         finally:

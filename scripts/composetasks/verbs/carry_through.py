@@ -21,8 +21,8 @@ from composetasks.facts import (
 )
 from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
+from composetasks.run.external_failures import FULL
 from composetasks.run.failure import NotUp, TaskFailure
-from composetasks.run.outside_failures import FULL
 from composetasks.verbs import remember
 from composetasks.verbs.session import Session
 
@@ -63,7 +63,7 @@ def carry_through(
     Raises TaskFailure for blockers, missing consent and failed steps.
     """
     from composetasks.plan.conflicts.conflicts import without_lookalikes
-    from composetasks.plan.instances.orphans import with_ends
+    from composetasks.plan.instances.abandoned import with_ends
 
     options, reporter = session.options, session.reporter
     plan = without_lookalikes(with_ends(plan, world), world, options.force)
@@ -90,7 +90,7 @@ def carry_through(
     _consent(session, plan)
     limits = limits or Limits()
     if stack is None:
-        session.hold.lease(world.model)
+        session.lock.lease(world.model)
     _apply(session, plan, world, lambda: _tools(session, world, limits, definitions, stack))
     return None
 
@@ -146,7 +146,7 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
     session.reporter.record_in(RunRecord(session.run_folder), plan)
     made_now = remember.remember_configurations(session, plan, world)
     starts = any(isinstance(step.operation, ContainerStart) for step in plan.steps)
-    if session.engine.away and starts:
+    if session.engine.remote and starts:
         _sign(session, world)
     from composetasks.apply.carry_out import carry_out
 
@@ -167,14 +167,16 @@ def _run_folder(session: Session) -> Path:
     """The run's own folder. What only changes the engine needs no room beside the project: where
     there is none, what it leaves is kept elsewhere."""
     try:
-        return session.kept.new_run(session.verb)
+        return session.own_folder.new_run(session.verb)
     except OSError as error:
         full = error.errno in FULL
-        other = session.project.kept_elsewhere(session.kept.root) if full else None
+        other = session.project.folder_elsewhere(session.own_folder.root) if full else None
         if other is None:
             raise
         place = other.new_run(session.verb)
-        session.reporter.note(f"the disk is full: {session.kept.root}; this run is kept in {place}")
+        session.reporter.note(
+            f"the disk is full: {session.own_folder.root}; this run is kept in {place}"
+        )
         return place
 
 
@@ -197,7 +199,7 @@ def _tools(
     from composetasks.observe.start.listening import Listening
 
     assert session.run_folder is not None
-    client, cache = session.client, session.kept.cache
+    client, cache = session.client, session.own_folder.cache
     return Tools(
         compose=session.compose,
         client=client,

@@ -45,7 +45,7 @@ class EngineConnection:
         return connect(self.settings.engine_timeout, context) if context else self.client
 
     @property
-    def away(self) -> bool:
+    def remote(self) -> bool:
         """Whether the engine is on another host."""
         from composetasks.observe.conflicts.host import is_here
 

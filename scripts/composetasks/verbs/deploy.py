@@ -58,7 +58,7 @@ def deploy(
         name = settings.name or session.model(services).project
         if not options.plan:
             held.enter_context(claimed(client, name, options.wait_lock))
-        key = digest_key(session.kept.cache)
+        key = digest_key(session.own_folder.cache)
         swarm = observe_swarm(client, name, key, local=not settings.context)
         if remove:
             target = None
@@ -92,7 +92,7 @@ def deploy(
             seconds=session.settings.timeouts,
             timeout=timeout,
         )
-        ended = carry_through(session, plan, replace(world, orphans=()), Limits(), stack)
+        ended = carry_through(session, plan, replace(world, abandoned=()), Limits(), stack)
         if ended is not None:
             return ended
         _report(session, stack, plan)

@@ -19,7 +19,7 @@ def doctor(session: Session) -> ExitCode:
     try:
         with waiting.on("the slowest check", LONG_SECONDS):
             checks = examination.checks()
-        if (model := examination.model.had()) is not None:
+        if (model := examination.model.or_none()) is not None:
             session.project.hide_literals(model)
     finally:
         examination.end()

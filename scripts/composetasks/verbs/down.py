@@ -17,7 +17,7 @@ def down(session: Session) -> ExitCode:
         ended = carry_through(session, plan, world)
         if ended is not None:
             return ended
-        if session.engine.away and world.maker is None:
+        if session.engine.remote and world.maker is None:
             from composetasks.apply.engine.maker import unsign
 
             unsign(session.client, world.model.project)

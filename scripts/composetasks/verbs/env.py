@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.launch import engine_away
+from composetasks.apply.start.launch import engine_lost
 from composetasks.facts import Engine, ExitCode, Model, Problem, Usage
 from composetasks.plan.env.check import correction, fatal, problems
 from composetasks.plan.env.specification import values
@@ -93,7 +93,7 @@ def _held(session: Session, usage: Usage) -> tuple[Held, str]:
             return _held_by(session, model, client, usage), ""
     except TaskFailure as failure:
         return {}, failure.message
-    except engine_away():
+    except engine_lost():
         return {}, f"the engine gave no answer within {seconds:g} s"
 
 
@@ -102,9 +102,9 @@ def _held_by(session: Session, model: Model, client: APIClient, usage: Usage) ->
     from composetasks.observe.engine.inventory import inspect_container, read_containers
 
     engine = Engine(containers=read_containers(client))
-    engine = with_asked_hashes(model, engine, session.compose, session.kept.cache)
+    engine = with_asked_hashes(model, engine, session.compose, session.own_folder.cache)
     containers = [one for one in engine.containers if one.project == model.project]
-    key = container_configs.digest_key(session.kept.cache)
+    key = container_configs.digest_key(session.own_folder.cache)
     held: dict[str, dict[str, bool | None]] = {}
     for name, service in model.services.items():
         ours = [one for one in containers if one.service == name and one.running and one.replica]

@@ -78,19 +78,22 @@ class Examination:
     # --- looking ----------------------------------------------------------------------------
 
     def daemon(self) -> Daemon:
-        return self.engine.needed("the engine")[1]
+        return self.engine.or_unavailable("the engine")[1]
 
     def _held(self) -> Engine:
         from composetasks.observe.engine.inventory import read_engine
 
-        return read_engine(self.engine.needed("the engine")[0])
+        return read_engine(self.engine.or_unavailable("the engine")[0])
 
     def _world(self) -> World:
         """The model and the engine, with the processes that hold the model's ports."""
         from composetasks.observe.conflicts.host import port_holders, real_paths, unheld
         from composetasks.plan.conflicts.ports import demands
 
-        model, held = self.model.needed("a valid model"), self.held.needed("the engine")
+        model, held = (
+            self.model.or_unavailable("a valid model"),
+            self.held.or_unavailable("the engine"),
+        )
         here = self.daemon().here
         wanted = [
             (one.host_ip, number, one.protocol)
@@ -105,21 +108,24 @@ class Examination:
         """The base images of each service that builds."""
         from composetasks.observe.images.build_inputs import build_inputs
 
-        world, cache = self.world.needed("the engine and a valid model"), self.session.kept.cache
-        client = self.engine.needed("the engine")[0]
+        world, cache = (
+            self.world.or_unavailable("the engine and a valid model"),
+            self.session.own_folder.cache,
+        )
+        client = self.engine.or_unavailable("the engine")[0]
         found = build_inputs(world.model, world.engine, cache, client=client)
         return {name: one.bases for name, one in found.items()}
 
     def _roots(self) -> dict[str, bool | None]:
-        world = self.world.needed("the engine and a valid model")
-        client = self.engine.needed("the engine")[0]
+        world = self.world.or_unavailable("the engine and a valid model")
+        client = self.engine.or_unavailable("the engine")[0]
         return stack.root_services(client, world.model, world.engine.containers)
 
     def _clear(self) -> str:
         """Take away what doctors that were killed left; the project that containers carry."""
-        model = self.model.had()
+        model = self.model.or_none()
         project = model.project if model else "composetasks"
-        remove_left_over(self.engine.needed("the engine")[0], project)
+        remove_left_over(self.engine.or_unavailable("the engine")[0], project)
         return project
 
     def _refusal(self) -> str:
@@ -140,28 +146,28 @@ class Examination:
         from composetasks.apply.doctor.programs import lacking
         from composetasks.observe.images.health_checks import image_checks
 
-        world = self.world.needed("the engine and a valid model")
-        client = self.engine.needed("the engine")[0]
+        world = self.world.or_unavailable("the engine and a valid model")
+        client = self.engine.or_unavailable("the engine")[0]
         services = world.model.services.items()
         wanted = {name: found for name, one in services if (found := programs(one))}
         self.cleared.value()
-        own = image_checks(client, world.model, world.engine, self.session.kept.cache)
+        own = image_checks(client, world.model, world.engine, self.session.own_folder.cache)
         return own, lacking(client, world, wanted, self._containers)
 
     def _in_container(self, index: str) -> Reach:
-        client, daemon = self.engine.needed("the engine")
+        client, daemon = self.engine.or_unavailable("the engine")
         usable_here(daemon)
-        model, project = self.model.had(), self.cleared.value()
-        image = of_stack.probed_image(model, self.held.needed("the engine"))
+        model, project = self.model.or_none(), self.cleared.value()
+        image = of_stack.probed_image(model, self.held.or_unavailable("the engine"))
         return in_container(client, project, image, index, self._containers)
 
     def _in_step(self, index: str) -> Reach:
         from composetasks.apply.doctor.step import base_of, in_step
 
-        client, daemon = self.engine.needed("the engine")
+        client, daemon = self.engine.or_unavailable("the engine")
         usable_here(daemon)
-        held = self.held.needed("the engine")
-        base = base_of(client, of_stack.base_image(held, self.bases.had() or {}))
+        held = self.held.or_unavailable("the engine")
+        base = base_of(client, of_stack.base_image(held, self.bases.or_none() or {}))
         return in_step(base, index, self._environment)
 
     # --- judging ----------------------------------------------------------------------------
@@ -186,7 +192,7 @@ class Examination:
             return self._bug(name, error)
 
     def _bug(self, name: str, error: Exception) -> Check:
-        kept = self.session.kept.new_run(f"doctor-{name}") / "traceback.txt"
+        kept = self.session.own_folder.new_run(f"doctor-{name}") / "traceback.txt"
         kept.write_text(
             safe("".join(traceback.format_exception(error))), "utf-8", "backslashreplace"
         )
@@ -198,7 +204,7 @@ class Examination:
         found, missing = [], []
         for name in ("host", "container", "build"):
             one: Bounded[Reach] = getattr(self, name)
-            if (reach := one.had()) is not None:
+            if (reach := one.or_none()) is not None:
                 found.append(reach)
             else:
                 missing.append("builder" if name == "build" else name)
@@ -228,25 +234,25 @@ def _disks(found: Examination) -> tuple[list[Any], str]:
     """The file systems where images live: as this host and as a container see it."""
     daemon = found.daemon()
     disks = [machine.disk(daemon.root) if daemon.here else None]
-    if (container := found.container.had()) is not None:
+    if (container := found.container.or_none()) is not None:
         disks.append(container.disk)
     return disks, daemon.root
 
 
 def _memory(found: Examination) -> Check:
-    daemon, model = found.daemon(), found.model.had()
+    daemon, model = found.daemon(), found.model.or_none()
     available = machine.available_memory() if daemon.here else None
     return of_engine.memory(daemon, available, of_stack.memory_limits(model) if model else 0)
 
 
 def _dns(found: Examination) -> Check:
-    container = found.container.needed("a container that runs")
+    container = found.container.or_unavailable("a container that runs")
     hosts = [one for one in found.reaches()[0] if one.place == "host"]
     return of_network.dns(container, hosts[0] if hosts else None)
 
 
 def _ports(found: Examination) -> Check:
-    world, here = found.world.needed("the engine and a valid model"), found.daemon().here
+    world, here = found.world.or_unavailable("the engine and a valid model"), found.daemon().here
     return of_stack.ports(world, machine.local_ports(), machine.reserved_ports(), here=here)
 
 
@@ -256,7 +262,10 @@ def _mounts(found: Examination) -> Check:
     daemon = found.daemon()
     if daemon.here:
         return of_stack.mounts(daemon)
-    model, held = found.model.needed("a valid model"), found.held.needed("the engine")
+    model, held = (
+        found.model.or_unavailable("a valid model"),
+        found.held.or_unavailable("the engine"),
+    )
     only_here = missing_away(model, held, found.engine.value()[0])[1]
     project = found.session.project
     not_sent = project.not_sent(model, only_here)
@@ -269,30 +278,30 @@ def _watching(found: Examination) -> Check:
         own = machine.watching()
         if own is not None:
             return of_stack.watching(own)
-    return of_stack.watching(found.container.needed("a container that runs").watching)
+    return of_stack.watching(found.container.or_unavailable("a container that runs").watching)
 
 
 def _builders(found: Examination) -> Check:
-    held = found.held.needed("the engine")
+    held = found.held.or_unavailable("the engine")
     return of_engine.builders(stack.builders(held), stack.known_builders(os.environ))
 
 
 def _images(found: Examination) -> Check:
-    world = found.world.needed("the engine and a valid model")
+    world = found.world.or_unavailable("the engine and a valid model")
     return of_stack.images(world, found.bases.value())
 
 
 def _open_ports(found: Examination) -> Check:
-    model, held = found.model.needed("a valid model"), found.held.had()
+    model, held = found.model.or_unavailable("a valid model"), found.held.or_none()
     return of_stack.open_ports(model, held.containers if held else ())
 
 
 def _health(found: Examination) -> Check:
     """By the model, and by the images where there is an engine that has them."""
-    model = found.model.needed("a valid model")
+    model = found.model.or_unavailable("a valid model")
     # Without an engine any image may have a check of its own.
     unknown = dict.fromkeys(model.services, "")
-    own, lacking = (unknown, {}) if found.engine.had() is None else found.asked.value()
+    own, lacking = (unknown, {}) if found.engine.or_none() is None else found.asked.value()
     return of_stack.health(World(model, Engine(), image_checks=own), lacking)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from composetasks.facts import Container, ExitCode, Model
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
-from composetasks.facts.units import whole
+from composetasks.facts.units import whole_number
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -51,7 +51,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: ExecOp
             code=ExitCode.USAGE,
             hint=f"for example {typed('exec ' + (name or 'SERVICE') + ' sh')}",
         )
-    if options.index and not whole(options.index):
+    if options.index and not whole_number(options.index):
         raise TaskFailure(
             f"--index takes the number of a container, not {options.index!r}",
             code=ExitCode.USAGE,

@@ -60,7 +60,7 @@ def _model(session: Session, compose: Compose) -> Model | None:
     chosen = dict.fromkeys(names, "1") | dict(compose.environment)
     with contextlib.suppress(TaskFailure):
         filled = replace(compose, environment=chosen)
-        return load_model(filled, session.kept.cache, all_profiles=True)
+        return load_model(filled, session.own_folder.cache, all_profiles=True)
     return None
 
 

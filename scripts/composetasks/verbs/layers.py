@@ -38,7 +38,7 @@ def layers(
     engine = read_engine(session.client)
     wanted = services or tuple(model.services)
     _learn(session, model, wanted)
-    images, faults = layered_images(model, engine, session.kept.cache, wanted, session.client)
+    images, faults = layered_images(model, engine, session.own_folder.cache, wanted, session.client)
     if faults and not images:
         raise faults[0]
     for failure in faults:
@@ -70,7 +70,7 @@ def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
 
     builders = model.builders()
     asked = (builders.get(plain(model.services[name].image), "") for name in services)
-    cache = session.kept.cache
+    cache = session.own_folder.cache
     unknown = [name for name in dict.fromkeys(asked) if name and not load_times(cache, name)[1]]
     if unknown:
         learn(model, unknown, cache, session.compose.environment, session.client)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from composetasks.facts import Container, ExitCode, LogLine, timestamps
 from composetasks.facts.frozen import frozen
-from composetasks.facts.units import whole
+from composetasks.facts.units import whole_number
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
 from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import result_document
-from composetasks.run.failure import EngineAway, TaskFailure
+from composetasks.run.failure import EngineLost, TaskFailure
 from composetasks.run.masking import safe, shows_secret
 from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.verbs.session import Session
@@ -70,7 +70,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
         code = ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
         session.reporter.interrupted(session.verb, code)
         return code
-    except EngineAway as error:
+    except EngineLost as error:
         raise TaskFailure(
             "the engine went away while its logs were read",
             code=ExitCode.NO_ENGINE,
@@ -191,7 +191,7 @@ def _moment(flag: str, text: str) -> str:
 def _tail(text: str) -> int | None:
     if text in ("", "all"):
         return None
-    lines = whole(text)
+    lines = whole_number(text)
     if lines is None:
         raise TaskFailure(
             f"--tail takes a number of lines or all, not {text!r}",

@@ -45,7 +45,7 @@ class Project:
     sends: bool = False
 
     @cached_property
-    def kept(self) -> OwnFolder:
+    def own_folder(self) -> OwnFolder:
         """``.composetasks/``, made where it is missing. What reads goes on without it."""
         root = self.folder / ".composetasks"
         if not root.exists() and not compose_files(self.folder, self.files, self.process):
@@ -54,25 +54,25 @@ class Project:
                 raise no_compose_file(self.folder)
             return OwnFolder(root, root / "cache")
         if not self.instance:
-            return self._own_kept(root)
+            return self._made_folder(root)
         from composetasks.verbs.instance import check_name
 
         check_name(self.instance)
-        kept = OwnFolder(root / "instances" / self.instance, root / "cache")
-        kept.make()
-        self.copy(kept.root).watch_over()
-        return kept
+        folder = OwnFolder(root / "instances" / self.instance, root / "cache")
+        folder.make()
+        self.copy(folder.root).watch_over()
+        return folder
 
-    def _own_kept(self, root: Path) -> OwnFolder:
+    def _made_folder(self, root: Path) -> OwnFolder:
         """``root``, the project's folder of ours, or what takes its place for this run."""
-        kept = OwnFolder(root, root / "cache")
+        folder = OwnFolder(root, root / "cache")
         try:
-            kept.make()
+            folder.make()
             if self.changing:
-                kept.make_lock()
+                folder.make_lock()
         except TaskFailure as failure:
             needed = self.changing or not root.exists()
-            if needed and read_only(root) and (other := self.kept_elsewhere(root)):
+            if needed and read_only(root) and (other := self.folder_elsewhere(root)):
                 self.note(f"{failure.message}: this run is kept in {other.root}")
                 return other
             if self.changing:
@@ -80,15 +80,15 @@ class Project:
             self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
         except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
             if not self.changing:
-                return kept
-            other = self.kept_elsewhere(root)
+                return folder
+            other = self.folder_elsewhere(root)
             if other is None:
                 raise
             self.note(f"the disk is full: {root}; this run is kept in {other.root}")
             return other
-        return kept
+        return folder
 
-    def kept_elsewhere(self, root: Path) -> OwnFolder | None:
+    def folder_elsewhere(self, root: Path) -> OwnFolder | None:
         """What takes the place of ``root``, a folder of ours in which this run can't be kept; None
         where something is needed of it, or there is no other place."""
         if self.keeping or (root / JOURNAL).exists():
@@ -106,7 +106,9 @@ class Project:
         if not self.sends:
             return self._own_compose
         own = self._own_compose
-        return self.sent.compose(own, lambda: self._loaded(own, all_profiles=True), self.kept.cache)
+        return self.sent.compose(
+            own, lambda: self._loaded(own, all_profiles=True), self.own_folder.cache
+        )
 
     @cached_property
     def sent(self) -> SentMounts:
@@ -114,7 +116,7 @@ class Project:
         from composetasks.observe.engine.endpoint import chosen
         from composetasks.verbs.sent import SentMounts
 
-        return SentMounts.of(self.folder, self.kept.root, chosen().address)
+        return SentMounts.of(self.folder, self.own_folder.root, chosen().address)
 
     def send(self, world: World, client: APIClient) -> bool:
         """Have what only this machine has mounted from a volume from now on, but for state and what
@@ -139,7 +141,7 @@ class Project:
         known, found = replaceable(model), {}
         for one in sources:
             path = Path(file_systems.realpath(one))
-            if path in self._state_folders or self.kept.root in path.parents:
+            if path in self._state_folders or self.own_folder.root in path.parents:
                 found[one] = NotSent.STATE
             elif one not in known or not can_be_sent(one):
                 found[one] = NotSent.KIND
@@ -149,7 +151,7 @@ class Project:
     def _own_compose(self) -> Compose:
         if not self.instance:
             return self._base_compose
-        copy = self.copy(self.kept.root)
+        copy = self.copy(self.own_folder.root)
         return copy.compose(self._base_compose, self._base_model, self._state_folders, self._shared)
 
     @cached_property
@@ -157,7 +159,7 @@ class Project:
         """The model that the instances are copies of."""
         from composetasks.observe.compose.model import load_model
 
-        return load_model(self._base_compose, self.kept.cache, all_profiles=True)
+        return load_model(self._base_compose, self.own_folder.cache, all_profiles=True)
 
     @cached_property
     def _state_folders(self) -> Mapping[Path, str]:
@@ -228,7 +230,7 @@ class Project:
         """Keep what a shell may complete."""
         services = [*model.services, *model.inactive]
         state = [*model.volumes, *self.settings.state]
-        keep_names(self.kept.cache, services=services, state=state)
+        keep_names(self.own_folder.cache, services=services, state=state)
 
     def _load(self, *, all_profiles: bool = False) -> Model:
         model = self._loaded(self.compose, all_profiles=all_profiles)
@@ -241,7 +243,7 @@ class Project:
         """The model as ``compose`` has it, what its secrets hold masked from now on."""
         from composetasks.observe.compose.model import load_model
 
-        model = load_model(compose, self.kept.cache, all_profiles=all_profiles)
+        model = load_model(compose, self.own_folder.cache, all_profiles=all_profiles)
         if model.secret_files or model.secret_variables:
             from composetasks.observe.compose.contents import secret_contents
 

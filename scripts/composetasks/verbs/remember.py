@@ -24,7 +24,7 @@ def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ende
 
     if not ends:
         return
-    model, cache = world.model, session.kept.cache
+    model, cache = world.model, session.own_folder.cache
     here = is_here(session.client.base_url)
     now = mounted_digests(model, dict(ends), cache) if here else world.mounted
     whole = [
@@ -47,7 +47,9 @@ def remember_configurations(session: Session, plan: Plan, world: World) -> froze
     names = frozenset(step.service for step in plan.steps if step.action in making)
     for name in names:
         service = world.model.services[name]
-        container_configs.save(session.kept.cache, service.config_hash, comparable(service.config))
+        container_configs.save(
+            session.own_folder.cache, service.config_hash, comparable(service.config)
+        )
     return names
 
 
@@ -56,7 +58,7 @@ def learn_labels(session: Session, services: frozenset[str], model: Model) -> No
     from composetasks.observe.compose.hashes import learn, with_resolved_hashes
     from composetasks.observe.engine.inventory import read_containers
 
-    containers, cache = read_containers(session.client), session.kept.cache
+    containers, cache = read_containers(session.client), session.own_folder.cache
     resolved = with_resolved_hashes(model, containers, session.compose, cache)
     learn(resolved, [one for one in containers if one.service in services], cache)
 
@@ -66,7 +68,7 @@ def build_definitions(session: Session, services: Sequence[str]) -> Definitions:
     from composetasks.apply.images.bake import definition
     from composetasks.observe.compose.remembered import recall, remember
 
-    compose, cache = session.compose, session.kept.cache
+    compose, cache = session.compose, session.own_folder.cache
 
     def understood(kept: Mapping[str, Any]) -> Definitions:
         return {name: dict(kept[name]) for name in services}

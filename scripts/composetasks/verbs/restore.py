@@ -41,7 +41,7 @@ def _place_of(session: Session, name: str) -> Path:
     """
     from composetasks.store import snapshot_folder
 
-    place = session.kept.root / snapshot_folder.SNAPSHOTS
+    place = session.own_folder.root / snapshot_folder.SNAPSHOTS
     known = [one.name for one in snapshot_folder.load_all(place)]
     if name not in known:
         there = (

@@ -20,7 +20,7 @@ from composetasks.verbs.session import Session
 def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
     """The services as they are right now, after something was done."""
     engine = Engine(containers=session.engine.containers(model))
-    ended = jobs.load(session.kept.cache, model.project)
+    ended = jobs.load(session.own_folder.cache, model.project)
     runs = observe_runs(session.client, model, engine, ended)
     world = World(model, engine, ended=ended, runs=runs)
     return [service_document(one) for one in service_statuses(session, world, {})]

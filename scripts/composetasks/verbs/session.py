@@ -19,8 +19,8 @@ from composetasks.run.compose import Compose
 from composetasks.run.settings import Settings
 from composetasks.store.folder import OwnFolder
 from composetasks.verbs.connection import EngineConnection
-from composetasks.verbs.hold import Hold
 from composetasks.verbs.project import Project
+from composetasks.verbs.project_lock import ProjectLock
 
 if TYPE_CHECKING:
     from composetasks.observe.engine.inventory import APIClient
@@ -84,19 +84,19 @@ class Session:
         return EngineConnection(self.settings)
 
     @cached_property
-    def hold(self) -> Hold:
+    def lock(self) -> ProjectLock:
         who = f"{program()} {self.verb}"
-        return Hold(self.project, self.engine, who, self.options.wait_lock)
+        return ProjectLock(self.project, self.engine, who, self.options.wait_lock)
 
     def changing(self) -> contextlib.AbstractContextManager[None]:
-        """Hold the project's lock for the block, unless only the plan is wanted."""
-        return contextlib.nullcontext() if self.options.plan else self.hold.locked()
+        """ProjectLock the project's lock for the block, unless only the plan is wanted."""
+        return contextlib.nullcontext() if self.options.plan else self.lock.locked()
 
     # --- what most verbs ask of them --------------------------------------------------------
 
     @property
-    def kept(self) -> OwnFolder:
-        return self.project.kept
+    def own_folder(self) -> OwnFolder:
+        return self.project.own_folder
 
     @property
     def compose(self) -> Compose:
@@ -116,17 +116,17 @@ class Session:
     def observe(self, names: Sequence[str] = (), scope: Scope | None = None) -> World:
         """Everything a plan is made from, as far as ``scope`` says."""
         from composetasks.observe.images.listed_ahead import listed_ahead
-        from composetasks.observe.instances.orphans import with_orphans
+        from composetasks.observe.instances.abandoned import with_abandoned
         from composetasks.observe.world import observe_world
 
         scope = scope or Scope()
-        model, cache = self.model(names), self.kept.cache
+        model, cache = self.model(names), self.own_folder.cache
         with listed_ahead(model, cache) if scope.inputs else contextlib.nullcontext() as ahead:
             world = observe_world(model, self.client, self.compose, cache, scope, ahead)
         if self.project.instance and scope.inputs:
             world = replace(world, in_common=self.project.in_common())
-        if self.engine.away:
-            if not self.hold.seen_alone(world):
+        if self.engine.remote:
+            if not self.lock.seen_alone(world):
                 return self.observe(names, scope)
             world = self.engine.of_another_host(world)
             if self.project.sends and scope.starting:
@@ -135,4 +135,4 @@ class Session:
                 world = self.project.sent.observed(world, self.client, cache)
             world = replace(world, not_sent=self.project.not_sent(world.model, world.only_here))
         world = replace(world, warnings=(*self.warnings, *world.warnings))
-        return with_orphans(world, self.folder / ".composetasks" / "instances")
+        return with_abandoned(world, self.folder / ".composetasks" / "instances")

@@ -28,7 +28,8 @@ def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCod
             raise TaskFailure(
                 f"there is a snapshot {name} already",
                 code=ExitCode.USAGE,
-                hint=f"choose another name, or remove {session.kept.root / 'snapshots' / name}",
+                hint="choose another name, or remove "
+                f"{session.own_folder.root / 'snapshots' / name}",
             )
         paused = session.settings.live if live else {}
         plan = plan_snapshot(world, name or next_name(world.snapshots, "snapshot"), paused)

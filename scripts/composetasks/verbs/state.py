@@ -18,7 +18,7 @@ def observe_with_state(session: Session) -> World:
 
     world = _observe(session)
     if not session.options.plan:
-        said = recover(world, session.client, session.kept.root)
+        said = recover(world, session.client, session.own_folder.root)
         world = replace(world, warnings=(*world.warnings, *([said] if said else [])))
     return replace(world, state=measure(world, session.client))
 
@@ -27,11 +27,11 @@ def recover_state(session: Session) -> None:
     """Put right what a killed run left half replaced, before anything is started on it."""
     from composetasks.store.folder import JOURNAL
 
-    if session.options.plan or not (session.kept.root / JOURNAL).exists():
+    if session.options.plan or not (session.own_folder.root / JOURNAL).exists():
         return
     from composetasks.apply.state.replacement import recover
 
-    said = recover(_observe(session), session.client, session.kept.root)
+    said = recover(_observe(session), session.client, session.own_folder.root)
     if said:
         session.reporter.note(said)
 
@@ -42,7 +42,7 @@ def _observe(session: Session) -> World:
     from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
     world = session.observe(scope=Scope(inputs=False))
-    root = session.kept.root
+    root = session.own_folder.root
     found = observe_state(
         world.model,
         world.engine,
@@ -52,13 +52,13 @@ def _observe(session: Session) -> World:
         root / "state" if session.project.instance else None,
     )
     state = found.state
-    if session.engine.away:
+    if session.engine.remote:
         state = at_the_engine(state, world.model, session.client)
     return replace(
         world,
         state=state,
         unkept=found.unkept,
-        snapshots=load_all(root / SNAPSHOTS, digest_key(session.kept.cache)),
+        snapshots=load_all(root / SNAPSHOTS, digest_key(session.own_folder.cache)),
         warnings=(*world.warnings, *found.warnings),
     )
 

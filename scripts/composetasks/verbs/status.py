@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.launch import engine_away, engine_silent
+from composetasks.apply.start.launch import engine_lost, engine_silent
 from composetasks.facts import Container, ExitCode, ServiceFacts
 from composetasks.facts.service_facts import FACTS_LABEL
 from composetasks.observe.start.watch import Watch
@@ -47,7 +47,7 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
     session.reporter.result(document, tasks_lines(document.get("deployed", ())))
     if "deployed" not in document:
         session.reporter.services(document["services"])
-    for line in (*(one["message"] for one in document["problems"]), *look.orphans):
+    for line in (*(one["message"] for one in document["problems"]), *look.abandoned):
         session.reporter.note(line)
     return ExitCode.OK
 
@@ -131,7 +131,7 @@ class EventStream:
                 self._events.reconnect()
             except engine_silent():
                 raise
-            except engine_away():
+            except engine_lost():
                 continue
             self._opened = time.monotonic()
             return
@@ -155,7 +155,7 @@ class Observation:
     def __init__(self, session: Session, questions: Questions | None = None) -> None:
         from composetasks.observe.engine.resource_use import Measuring, Once
         from composetasks.observe.engine.service_facts import Questions
-        from composetasks.plan.instances.orphans import warnings
+        from composetasks.plan.instances.abandoned import warnings
         from composetasks.plan.start.faults import model_faults
         from composetasks.plan.start.services import containers_of
         from composetasks.plan.start.start import StartOptions, plan_start
@@ -171,7 +171,7 @@ class Observation:
         self.questions.ask(self._declared)
         world = session.observe()
         self._project = world.model.project
-        self.orphans = tuple(warnings(world))
+        self.abandoned = tuple(warnings(world))
         stale = stale_services(plan_start(world, (), StartOptions()))
         # A service that a profile brought in runs on without it, as `docker compose ps` shows.
         there = {one for one in world.model.inactive if containers_of(world, one)}

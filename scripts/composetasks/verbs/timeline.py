@@ -21,7 +21,7 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
         from composetasks.verbs.instance import check_name
 
         check_name(session.project.instance)
-    found = last_start(session.kept.runs)
+    found = last_start(session.own_folder.runs)
     if found is None:
         raise TaskFailure(
             "no start is known yet",

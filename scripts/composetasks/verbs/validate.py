@@ -43,7 +43,7 @@ def try_edits(
         targets,
         compose.environment,
         session.client,
-        session.kept.cache,
+        session.own_folder.cache,
     ) as trial:
         for one in found:
             edits = _chosen(one)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.launch import engine_away, engine_silent
+from composetasks.apply.start.launch import engine_lost, engine_silent
 from composetasks.facts import (
     BuildImage,
     Edit,
@@ -27,8 +27,8 @@ from composetasks.facts import (
 from composetasks.facts.program import typed
 from composetasks.plan.watch.batch import described, operations, rebuilt_alone
 from composetasks.plan.watch.rules import Rules, watch_rules
+from composetasks.run.external_failures import as_failure
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import from_outside
 from composetasks.run.signals import Terminated, ignore_signals
 from composetasks.store import folder
 from composetasks.verbs.carry_through import Limits, carry_through
@@ -195,8 +195,8 @@ class _Effects:
             return False
         except engine_silent():
             raise
-        except engine_away() as error:
-            outside = from_outside(error)
+        except engine_lost() as error:
+            outside = as_failure(error)
             if outside is None:
                 raise
             self._session.reporter.went_wrong(outside)

@@ -16,8 +16,8 @@ from pathlib import Path
 from composetasks.apply.instances.teardown import end_instance
 from composetasks.observe.engine.inventory import connect
 from composetasks.run import owner
+from composetasks.run.external_failures import as_failure
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import from_outside
 from composetasks.store import instance_folder
 from composetasks.store.folder import now
 
@@ -60,7 +60,7 @@ def _ended(place: Path, text: str) -> str:
     except TaskFailure as failure:
         return f"{failure.message} {failure.detail}".strip()
     except (OSError, RuntimeError) as error:
-        outside = from_outside(error)
+        outside = as_failure(error)
         return outside.message if outside else f"{type(error).__name__}: {error}"
     return ""
 

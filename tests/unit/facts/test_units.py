@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.facts.units import seconds, size, whole
+from composetasks.facts.units import seconds, size, whole_number
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_what_is_not_a_duration(text: str) -> None:
     [("0", 0), ("007", 7), ("", None), ("-1", None), ("²", None), ("٣", None), ("9" * 5000, None)],
 )
 def test_a_whole_number_is_ascii_digits(text: str, number: int | None) -> None:
-    assert whole(text) == number
+    assert whole_number(text) == number

@@ -39,7 +39,7 @@ from composetasks.plan.start.stop import plan_stop
 from composetasks.report.documents import plan_document
 from composetasks.run.build_log import BuildLog
 from composetasks.run.compose import Compose
-from composetasks.run.failure import EngineAway, TaskFailure
+from composetasks.run.failure import EngineLost, TaskFailure
 from composetasks.run.process import Completed
 from composetasks.store import build_records, container_configs, memory, snapshot_folder
 from composetasks.store.folder import read_json
@@ -198,7 +198,7 @@ def test_kept_records(folder: Path, fuzz_seconds: float) -> None:
         build_records.load_times(cache, "web")
         step = {"name": "[1/2] RUN a", "seconds": 1.0, "cached": True}
         build_records.save_times(cache, "web", [step])
-        made_from = container_configs.load(cache, ["h"])
+        recorded_configs = container_configs.load(cache, ["h"])
         built = build_records.load_inputs(cache, ["d"])
         inputs = worlds_inputs()
         image = replace(worlds.image("web"), tags=("shop-web:latest", "shop-web:ct-d"))
@@ -208,7 +208,7 @@ def test_kept_records(folder: Path, fuzz_seconds: float) -> None:
             engine=replace(world.engine, images=(image,)),
             inputs=inputs,
             built=built,
-            made_from={"hash-web": made_from.get("h", {})},
+            recorded_configs={"hash-web": recorded_configs.get("h", {})},
         )
         model = worlds.model(replace(worlds.built("web"), config_hash="other"))
         plan_document(plan_start(replace(world, model=model), (), StartOptions()))
@@ -386,7 +386,7 @@ def test_log_streams(fuzz_seconds: float) -> None:
         for kind in ("raw-stream", "multiplexed-stream"):
             for is_chunked in (False, True):
                 for cursor in (None, logs.Cursor()):
-                    with contextlib.suppress(EngineAway, logs.LogError):
+                    with contextlib.suppress(EngineLost, logs.LogError):
                         answer = Answer(content, kind, chunked=is_chunked)
                         _drain(answer, container, cursor)
 

@@ -19,7 +19,7 @@ from composetasks.facts import (
     StartContainer,
     Step,
 )
-from composetasks.plan.start.telling_line import telling_line
+from composetasks.plan.start.error_line import error_line
 from composetasks.report import failure_page
 from composetasks.run.failure import TaskFailure
 from composetasks.store.run_record import RunRecord
@@ -142,7 +142,7 @@ def test_a_change_is_told_until_the_service_works_again(tmp_path: Path) -> None:
     ],
 )
 def test_the_line_that_tells_why_is_found(log: list[str], why: str | None) -> None:
-    at = telling_line(log)
+    at = error_line(log)
     assert (None if at is None else log[at]) == why
 
 

@@ -28,9 +28,9 @@ from composetasks.facts import (
     role,
 )
 from composetasks.facts.engine import PROJECT, SERVICE
+from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
-from composetasks.run.outside_failures import unless_full
 from composetasks.store import folder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.observe.deploy.swarm import nodes_of, task_name
 from composetasks.plan.deploy.convergence import Convergence
-from composetasks.plan.start.telling_line import spoken, telling_line
+from composetasks.plan.start.error_line import error_line, plain_line
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe, safe_data
 
@@ -26,8 +26,8 @@ def not_up(stack: Stack, name: str, found: Convergence, service: str, what: str 
     task = found.task or {}
     status: Mapping[str, Any] = task.get("Status") or {}
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
-    lines = list(map(spoken, stack.log(service, str(task["ID"])))) if task else []
-    at = telling_line(lines)
+    lines = list(map(plain_line, stack.log(service, str(task["ID"])))) if task else []
+    at = error_line(lines)
     check = ((task.get("Spec") or {}).get("ContainerSpec") or {}).get("Healthcheck") or {}
     node = nodes_of(stack.client).get(str(task.get("NodeID")), "no node")
     words = [safe(str(status.get("Err") or "")), found.failed]

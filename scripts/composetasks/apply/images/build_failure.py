@@ -7,7 +7,7 @@ from pathlib import Path
 
 from composetasks.facts import ExitCode, Service
 from composetasks.facts.layers import place
-from composetasks.run import outside_failures
+from composetasks.run import external_failures
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
 
@@ -23,7 +23,7 @@ LOST_LAYER = "the engine's build cache has lost a layer: it is built once more, 
 
 def lost_layer(log: BuildLog) -> bool:
     """Whether a build failed because of what the engine's cache lacks, and of nothing else."""
-    return outside_failures.LOST_LAYER in log.said()
+    return external_failures.LOST_LAYER in log.said()
 
 
 def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) -> TaskFailure:
@@ -35,13 +35,13 @@ def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) 
             f"the engine went away while the image of {service.name} was built",
             code=ExitCode.NO_ENGINE,
             detail=log.said(),
-            hint=f"{outside_failures.LOOK}; no container was touched",
+            hint=f"{external_failures.LOOK}; no container was touched",
             data={"service": service.name, "log": str(path)},
         )
     line = log.dockerfile_line()
     file = _dockerfile(service, directory) if line else None
     what = vertex.name if vertex else "before its first step"
-    cure = outside_failures.cure(f"{what}\n{log.detail()}", "correct it and run the task again")
+    cure = external_failures.cure(f"{what}\n{log.detail()}", "correct it and run the task again")
     where = f" ({place(file or '', line)})" if line else ""
     return TaskFailure(
         f"the image of {service.name} could not be built: {what}{where}",

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from composetasks.apply.images.bake import Bake, run_bake
 from composetasks.facts import ExitCode, LayeredImage, Service
 from composetasks.facts.program import typed
-from composetasks.run import outside_failures, process, waiting
+from composetasks.run import external_failures, process, waiting
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records
@@ -174,7 +174,7 @@ class Trial:
         took = log.time(time.monotonic() - began)
         if code != 0:
             failed = log.failed()
-            cure = outside_failures.cure(
+            cure = external_failures.cure(
                 log.detail(), f"see that {typed(f'build {service}')} builds it"
             )
             raise TaskFailure(

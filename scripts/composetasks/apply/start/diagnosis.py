@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts.frozen import frozen
-from composetasks.facts.timestamps import moment
+from composetasks.facts.timestamps import parse_time
 from composetasks.observe.start.container_evidence import (
     LAST_LINES,
     ContainerEvidence,
@@ -19,11 +19,11 @@ from composetasks.observe.start.container_evidence import (
     evidence,
 )
 from composetasks.plan.start.causes import Case, cause, health_command
+from composetasks.plan.start.error_line import error_line, plain_line
 from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, probe_line
-from composetasks.plan.start.telling_line import spoken, telling_line
+from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe_data
-from composetasks.run.outside_failures import unless_full
 from composetasks.store.folder import write_json
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
         asked_to_end=asked_to_end(client, trouble.key, one.record) if killed else None,
     )
     found = cause(case)
-    at = telling_line(lines)
+    at = error_line(lines)
     document = {
         "container": case.container,
         "what": list(found.words),
@@ -107,7 +107,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
 
 
 def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
-    began, ended = moment(str(probe.get("Start", ""))), moment(str(probe.get("End", "")))
+    began, ended = parse_time(str(probe.get("Start", ""))), parse_time(str(probe.get("End", "")))
     output = str(probe.get("Output", "")).rstrip()
     return {
         "time": began.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -121,10 +121,10 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
 def _last_run(one: ContainerEvidence) -> list[str]:
     """The lines of a container's last run as plain text, without their times; all where that said
     nothing."""
-    started = moment(str((one.record.get("State") or {}).get("StartedAt", "")))
+    started = parse_time(str((one.record.get("State") or {}).get("StartedAt", "")))
     parted = [line.partition(" ") for line in one.log]
-    own = [text for time, _, text in parted if moment(time) >= started]
-    plain = map(spoken, own or [text for _, _, text in parted])
+    own = [text for time, _, text in parted if parse_time(time) >= started]
+    plain = map(plain_line, own or [text for _, _, text in parted])
     return [line for line in plain if line]
 
 

@@ -26,12 +26,12 @@ from composetasks.facts import (
     StopContainer,
 )
 from composetasks.facts.plain_text import lines_of
-from composetasks.plan.start.telling_line import spoken
+from composetasks.plan.start.error_line import plain_line
 from composetasks.run import waiting
 from composetasks.run.compose import Compose
+from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
-from composetasks.run.outside_failures import unless_full
 from composetasks.run.process import ProgramError
 
 ENDED_SECONDS = 1
@@ -53,7 +53,7 @@ class NotLaunched(Exception):
     def __init__(self, services: Sequence[str], said: str) -> None:
         super().__init__(said)
         self.services = services
-        self.lines = [line.strip() for line in map(spoken, lines_of(said)) if line]
+        self.lines = [line.strip() for line in map(plain_line, lines_of(said)) if line]
 
     @property
     def why(self) -> str:
@@ -62,7 +62,7 @@ class NotLaunched(Exception):
         return (errors or self.lines or [""])[-1]
 
 
-def engine_away() -> tuple[type[Exception], ...]:
+def engine_lost() -> tuple[type[Exception], ...]:
     """What is raised where the engine can't be talked to."""
     import requests
 
@@ -80,7 +80,7 @@ def engine_silent() -> type[Exception]:
 def engine_answers(tools: Tools) -> bool:
     try:
         return bool(tools.client.ping())
-    except engine_away():
+    except engine_lost():
         return False
 
 
@@ -94,7 +94,7 @@ def _has(steps: Sequence[Step], operations: type | UnionType) -> bool:
 
 
 def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
-    """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_away`."""
+    """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_lost`."""
     for steps in services.values():
         _by_hand(tools, steps)
     _restart(tools, model, services)

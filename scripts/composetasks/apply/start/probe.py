@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
 from composetasks.facts.frozen import frozen
-from composetasks.facts.timestamps import moment
+from composetasks.facts.timestamps import parse_time
 from composetasks.plan.start.readiness import (
     LOOP_RESTARTS,
     Expected,
@@ -18,10 +18,10 @@ from composetasks.plan.start.readiness import (
     Readiness,
     allowance,
     asked_every,
-    heard,
     judge,
+    judge_listening,
 )
-from composetasks.run.outside_failures import understood
+from composetasks.run.external_failures import parsing
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -80,7 +80,7 @@ class Seen:
     def seconds(self, key: str, started: str) -> float:
         """How long a container has run at least."""
         now = time.monotonic()
-        told = datetime.now(timezone.utc) - moment(started)
+        told = datetime.now(timezone.utc) - parse_time(started)
         return max(told.total_seconds(), now - self.moments.setdefault((key, started), now))
 
 
@@ -94,7 +94,7 @@ def probe(
         record: Mapping[str, Any] = client.inspect_container(key)
     except errors.NotFound:
         return Probe(Readiness(Phase.FAILED, "its container was removed meanwhile", "removed"))
-    with understood("the engine's record of a container", ExitCode.NO_ENGINE):
+    with parsing("the engine's record of a container", ExitCode.NO_ENGINE):
         return judged(record, key, of, seen, waited, sockets)
 
 
@@ -114,7 +114,7 @@ def judged(
     ran = seen.seconds(key, started)
     verdict = judge(record, of, restarts=restarts, asked_to_end=waited.asked_to_end)
     if verdict.listens:
-        verdict = heard(verdict, of, sockets(record), enough=waited.enough)
+        verdict = judge_listening(verdict, of, sockets(record), enough=waited.enough)
         if verdict.listens:
             early = waited.seconds < FIRST_SECONDS
             again = PORT_INTERVAL if early else PORT_INTERVAL_LATER

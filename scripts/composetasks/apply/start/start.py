@@ -26,7 +26,7 @@ from composetasks.apply.start.launch import (
     EngineGone,
     NotLaunched,
     culprit,
-    engine_away,
+    engine_lost,
     engine_silent,
     launch,
     launches,
@@ -143,7 +143,7 @@ class Start:
                     self.away_since = None
                 except engine_silent():
                     raise
-                except engine_away():
+                except engine_lost():
                     self._await_engine()
                     changed = None
 
@@ -221,7 +221,7 @@ class Start:
             self.record.launched(name)
         try:
             done = self._do_steps(ready)
-        except engine_away():
+        except engine_lost():
             self._not_launched(ready)
             raise
         if not done:
@@ -464,7 +464,7 @@ class Start:
                 self._find_containers()
             except engine_silent():
                 raise
-            except engine_away():
+            except engine_lost():
                 continue
             return
 

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from composetasks.apply.start.launch import engine_away
+from composetasks.apply.start.launch import engine_lost
 from composetasks.apply.state import snapshot
 from composetasks.apply.state.helper import HelperFailed, failure
 from composetasks.apply.state.replacement import StateReplacement
@@ -48,7 +48,7 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
             "reads it while they are paused",
         ) from gone
     except OSError as error:
-        if isinstance(error, engine_away()):
+        if isinstance(error, engine_lost()):
             raise
         raise TaskFailure(
             f"snapshot {step.target} could not be written: {error.strerror or error}",

@@ -19,8 +19,8 @@ from composetasks.observe.compose.sources import TRUE, example_of, variable
 from composetasks.observe.env import usage
 from composetasks.run import masking
 from composetasks.run.compose import Compose
+from composetasks.run.external_failures import parsing
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import understood
 from composetasks.run.process import Completed, ProgramError
 from composetasks.run.secret_values import declared
 from composetasks.store import container_configs
@@ -71,7 +71,7 @@ class _ConfigCommand:
         done = self.compose.run(
             *self.options, "-f", "-", "config", "--format", "json", stdin=resolved
         )
-        with understood("Compose's answer", ExitCode.INVALID):
+        with parsing("Compose's answer", ExitCode.INVALID):
             answer: dict[str, Any] = json.loads(undoubled(done.stdout))
             return answer
 
@@ -95,7 +95,7 @@ def ask(
         hashes = asking(*relaxed, "--hash", "*").stdout
     except ProgramError as error:
         raise _refused(compose, error) from error
-    with understood("Compose's answer", ExitCode.INVALID):
+    with parsing("Compose's answer", ExitCode.INVALID):
         literal = hide_declared(config)
         return {
             "inactive": {}

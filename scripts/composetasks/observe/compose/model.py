@@ -25,8 +25,8 @@ from composetasks.facts import (
 from composetasks.observe.compose import remembered, sources
 from composetasks.observe.compose.config import ask
 from composetasks.run.compose import Compose
+from composetasks.run.external_failures import parsing
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import understood
 from composetasks.store import container_configs
 
 MOST_REPLICAS = 65_534
@@ -56,7 +56,7 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
             hint="put its content into a regular file",
         )
     answer = ask(compose, files, container_configs.digest_key(cache), all_profiles=all_profiles)
-    with understood("Compose's answer", ExitCode.INVALID):
+    with parsing("Compose's answer", ExitCode.INVALID):
         model = _model(answer, files)
     remembered.remember(compose, cache, asked, answer)
     return model

@@ -18,8 +18,8 @@ from composetasks.facts.deploy import CHECK, LARGEST, NAMESPACE, REVISION
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.doctor.machine import lacks_ipvs
 from composetasks.run import masking
+from composetasks.run.external_failures import parsing
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import understood
 from composetasks.run.secret_values import declared
 from composetasks.store.container_configs import mask
 
@@ -136,7 +136,7 @@ def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> 
         labels = one["Spec"].get("Labels") or {}
         if labels.get(NAMESPACE) != stack or REVISION not in labels:
             continue
-        with understood(f"the record {one['Spec']['Name']} of the swarm", ExitCode.FAILED):
+        with parsing(f"the record {one['Spec']['Name']} of the swarm", ExitCode.FAILED):
             found.append(_revision(one, int(labels[REVISION]), key))
     return sorted(found, key=lambda one: one.number)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import LogLine, SwarmTask
-from composetasks.facts.timestamps import moment
+from composetasks.facts.timestamps import parse_time
 from composetasks.observe.deploy.swarm import nodes_of, of_stack, services_of, task_name
 from composetasks.observe.logs.read import LogRange, by_time
 from composetasks.run.failure import TaskFailure
@@ -51,7 +51,7 @@ def read_logs(
                 place = f"{task.name}@{task.node}" if task else f"{name}@"
                 lines.append(LogLine(time, name, 1, place, stream, text))
     until = float(wanted.until) if wanted.until else None
-    kept = [one for one in lines if until is None or moment(one.time).timestamp() <= until]
+    kept = [one for one in lines if until is None or parse_time(one.time).timestamp() <= until]
     return sorted(kept, key=by_time) if services else None
 
 

@@ -18,7 +18,7 @@ from docker import APIClient
 from composetasks.observe.engine.local import PODMAN
 from composetasks.run import waiting
 
-AWAY = "http+docker://away"
+REMOTE = "http+docker://away"
 """The ``base_url`` of a client whose socket leads to another host; the SDK has one for all sockets,
 and takes only its scheme from it."""
 HEALTH = ("starting", "healthy", "unhealthy")
@@ -40,7 +40,7 @@ class Client(APIClient):
         self.reopen = reopen or (lambda: None)
         super().__init__(timeout=timeout, **settings)
         if reopen is not None:
-            self.base_url = AWAY
+            self.base_url = REMOTE
 
     def containers(self, *rest: Any, **asked: Any) -> Any:
         """As the SDK has it. Podman's list says nothing of health checks; its filter knows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from composetasks.run.failure import EngineAway
+from composetasks.run.failure import EngineLost
 
 BLOCK = 65536
 
@@ -14,7 +14,7 @@ def chunks(response: Any) -> Iterator[list[bytes]]:
     """The chunks (of HTTP's chunked encoding) that arrived together, until the body's end.
 
     urllib3 hands on one chunk at a time, which for a log is one line, at twice the work; so this
-    reads below it, where the SDK itself reads its raw streams. Raises EngineAway where the
+    reads below it, where the SDK itself reads its raw streams. Raises EngineLost where the
     connection ends before the body does; where nothing comes, the connection's own timeout.
     """
     from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -29,7 +29,7 @@ def chunks(response: Any) -> Iterator[list[bytes]]:
         raise
     except (HTTPError, OSError, ValueError, AttributeError) as error:
         # What a connection raises depends on where it was when it was closed.
-        raise EngineAway(str(error)) from error
+        raise EngineLost(str(error)) from error
 
 
 def _dechunked(stream: Any) -> Iterator[list[bytes]]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE
-from composetasks.facts.timestamps import moment
-from composetasks.facts.units import whole
+from composetasks.facts.timestamps import parse_time
+from composetasks.facts.units import whole_number
 from composetasks.observe.engine.endpoint import chosen, of_context
 from composetasks.observe.engine.local import PODMAN, LocalClient, takes_connections
 from composetasks.run import process, ssh_link
 from composetasks.run.bounded import Bounded
+from composetasks.run.external_failures import parsing, silent
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import silent, understood
 from composetasks.run.settings import ENGINE_SECONDS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class TooOld(TaskFailure):
 def old_podman(server: str) -> str:
     """The version of a Podman that is older than 5, by what it says of itself; "" for others."""
     name, _, version = server.partition(" ")[0].partition("/")
-    major = whole(version.split(".")[0])
+    major = whole_number(version.split(".")[0])
     podman = f"{name}/" == PODMAN
     return version if podman and major is not None and major < OLDEST_PODMAN else ""
 
@@ -131,14 +131,14 @@ def _asked(question: Callable[[], T]) -> Bounded[T]:
 
 def read_containers(client: APIClient) -> tuple[Container, ...]:
     """All containers, running or not, by name."""
-    with understood("the engine's list of containers", ExitCode.NO_ENGINE):
+    with parsing("the engine's list of containers", ExitCode.NO_ENGINE):
         found = [_container(raw, client) for raw in client.containers(all=True)]
         return tuple(sorted(found, key=lambda container: container.name))
 
 
 def read_images(client: APIClient) -> tuple[Image, ...]:
     """All images that are not mere layers of others, by id."""
-    with understood("the engine's list of images", ExitCode.NO_ENGINE):
+    with parsing("the engine's list of images", ExitCode.NO_ENGINE):
         return tuple(sorted(map(_image, client.images()), key=lambda image: image.id))
 
 
@@ -147,27 +147,27 @@ def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, .
     its list of all."""
     if not isinstance(client, LocalClient):
         return None
-    with understood("the engine's images", ExitCode.NO_ENGINE):
+    with parsing("the engine's images", ExitCode.NO_ENGINE):
         records = client.image_records(sorted(references))
     return None if records is None else tuple(map(_recorded_image, records))
 
 
 def read_networks(client: APIClient) -> tuple[Network, ...]:
     """All networks, by name."""
-    with understood("the engine's list of networks", ExitCode.NO_ENGINE):
+    with parsing("the engine's list of networks", ExitCode.NO_ENGINE):
         return tuple(sorted(map(_network, client.networks()), key=lambda network: network.name))
 
 
 def read_volumes(client: APIClient) -> tuple[Volume, ...]:
     """All volumes, by name."""
-    with understood("the engine's list of volumes", ExitCode.NO_ENGINE):
+    with parsing("the engine's list of volumes", ExitCode.NO_ENGINE):
         listed = client.volumes().get("Volumes") or ()
         return tuple(sorted(map(_volume, listed), key=lambda volume: volume.name))
 
 
 def read_plugins(client: APIClient) -> frozenset[str]:
     """The drivers of networks and volumes that the engine has, built in or as plugins."""
-    with understood("the engine's list of plugins", ExitCode.NO_ENGINE):
+    with parsing("the engine's list of plugins", ExitCode.NO_ENGINE):
         plugins = client.info().get("Plugins") or {}
         named = (*(plugins.get("Network") or ()), *(plugins.get("Volume") or ()))
         return frozenset(str(one).removesuffix(":latest") for one in named)
@@ -253,7 +253,7 @@ def _image(raw: Mapping[str, Any]) -> Image:
 
 def _recorded_image(record: Mapping[str, Any]) -> Image:
     """An image by the engine's whole record of it, in which some stands elsewhere than in lists."""
-    created = moment(str(record.get("Created", ""))).timestamp()
+    created = parse_time(str(record.get("Created", ""))).timestamp()
     labels = (record.get("Config") or {}).get("Labels")
     return _image({**record, "Created": max(0.0, created), "Labels": labels})
 

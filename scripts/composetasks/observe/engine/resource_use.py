@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.facts import timestamps
 from composetasks.facts.frozen import frozen
 from composetasks.run.bounded import Bounded, Late
-from composetasks.run.outside_failures import MALFORMED
+from composetasks.run.external_failures import MALFORMED
 
 if TYPE_CHECKING:
     from docker import APIClient

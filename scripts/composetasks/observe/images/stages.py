@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from composetasks.facts.references import plain
-from composetasks.facts.units import whole
+from composetasks.facts.units import whole_number
 from composetasks.observe.images.dockerfile import (
     HEREDOC,
     Dockerfile,
@@ -201,7 +201,7 @@ class Finder:
         for stage in reversed(self.stages):
             if stage.name == target.lower():
                 return stage
-        index = whole(target)
+        index = whole_number(target)
         if index is not None and index < len(self.stages):
             return self.stages[index]
         raise UnknownTarget(f"it has no stage {target!r}")
@@ -288,7 +288,7 @@ class Finder:
         for other in reversed(before):
             if other.name and other.name == name.lower():
                 return other
-        index = whole(name) if by_index else None
+        index = whole_number(name) if by_index else None
         if index is not None and index < len(before):
             return before[index]
         return None

@@ -29,7 +29,7 @@ from composetasks.observe.logs.read import (
     open_log,
     resumed,
 )
-from composetasks.run.failure import EngineAway
+from composetasks.run.failure import EngineLost
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -186,7 +186,7 @@ class Follow:
                 patience = None
             except ContainerGone:
                 return
-            except EngineAway:
+            except EngineLost:
                 patience = RECONNECT_SECONDS
             except LogError as error:
                 self.warn(f"{container.name}: {error}")

@@ -11,7 +11,7 @@ from composetasks.facts import Container
 from composetasks.observe.logs.follow import Follow
 from composetasks.observe.logs.read import LogError, LogRange
 from composetasks.observe.start.watch import Watch
-from composetasks.run.failure import EngineAway
+from composetasks.run.failure import EngineLost
 from composetasks.run.masking import safe
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ class LastLines:
                 if time.monotonic() - told > OFTEN_SECONDS:
                     told = time.monotonic()
                     self._wake()
-        except (EngineAway, LogError, OSError):
+        except (EngineLost, LogError, OSError):
             return  # The page's own events tell of it.

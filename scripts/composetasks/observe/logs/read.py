@@ -21,7 +21,7 @@ from composetasks.facts import Container, LogLine, timestamps
 from composetasks.facts.frozen import frozen
 from composetasks.observe.engine.http_body import chunks
 from composetasks.run import waiting
-from composetasks.run.failure import EngineAway
+from composetasks.run.failure import EngineLost
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -106,7 +106,7 @@ def open_log(
 ) -> Any:
     """The engine's answer to a request for a container's log, to be read by :func:`lines`.
 
-    Raises LogError where the container is gone or its logging driver can't be read, EngineAway
+    Raises LogError where the container is gone or its logging driver can't be read, EngineLost
     where nothing answers, requests' Timeout where what is there does not.
     """
     import requests
@@ -131,7 +131,7 @@ def open_log(
     except requests.exceptions.Timeout:
         raise
     except requests.exceptions.RequestException as error:
-        raise EngineAway(str(error)) from error
+        raise EngineLost(str(error)) from error
     if response.status_code == 200:
         return response
     try:
@@ -150,7 +150,7 @@ def lines(
     """The lines of an opened log, as they come.
 
     ``cursor``, where given, is kept up to date, and a last line without an end is not given (it
-    comes again, whole). Raises LogError where the engine says that it can't read on, EngineAway
+    comes again, whole). Raises LogError where the engine says that it can't read on, EngineLost
     where the connection breaks off.
     """
     for batch in _messages(response, cursor):
@@ -220,7 +220,7 @@ def _shorter(payload: bytes) -> tuple[bytes, bytes]:
     """Time and text of a frame whose time is not written as Docker writes it, but in any other way
     of RFC 3339 (Podman: whole seconds, with its zone); nothing where it is none."""
     stamp, _, text = payload.partition(b" ")
-    moment = timestamps.moment(stamp.decode("ascii", "replace"))
+    moment = timestamps.parse_time(stamp.decode("ascii", "replace"))
     if moment.year == 1:
         return b"", b""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z".encode(), text
@@ -274,7 +274,7 @@ def history(
 
     One connection each, read as fast as the lines are taken: nothing is held but one batch per
     container. ``cursors``, where given, is filled by container id, for following on from there;
-    then a connection that breaks off only ends this part. Otherwise raises EngineAway.
+    then a connection that breaks off only ends this part. Otherwise raises EngineLost.
     """
     none_wanted = wanted.tail == 0 and cursors is not None
     if none_wanted:  # one line, to know where the log ends
@@ -315,7 +315,7 @@ def _told(
         yield
     except ContainerGone:
         pass
-    except EngineAway:
+    except EngineLost:
         if cursor is None:
             raise
     except LogError as error:

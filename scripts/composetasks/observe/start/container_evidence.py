@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of
-from composetasks.facts.timestamps import moment
+from composetasks.facts.timestamps import parse_time
 from composetasks.run.masking import hide_all, safe
 from composetasks.run.secret_values import declared
 
@@ -57,7 +57,7 @@ def asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool
     from docker import errors
 
     state = record.get("State") or {}
-    began, ended = (moment(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
+    began, ended = (parse_time(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
     if ended < began:
         return None
     told: list[Mapping[str, Any]] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ServiceStart, Timeline, timestamps
-from composetasks.run.outside_failures import MALFORMED
+from composetasks.run.external_failures import MALFORMED
 from composetasks.store.folder import read_json
 
 NAME = "timeline.json"

@@ -61,13 +61,13 @@ def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
 def _why_not(path: str, world: World) -> str:
     if point := world.silent.get(path):
         return f"can't be reached: the file system at {point} does not answer"
-    return f"does not exist at {world.away}" if world.away else "does not exist"
+    return f"does not exist at {world.remote}" if world.remote else "does not exist"
 
 
 def _way_out(path: str, world: World) -> str:
     if point := world.silent.get(path):
         return f"see why (`stat -f {point}` waits for it as well), or unmount it"
-    if not world.away:
+    if not world.remote:
         return "create it, or correct the path in the compose file"
     # Docker itself would make an empty folder there, and start the service on it.
     if path not in world.only_here:
@@ -77,7 +77,7 @@ def _way_out(path: str, world: World) -> str:
 
 def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:
     """A warning: what lies in the project's folder is mounted from another host's."""
-    if not world.away:
+    if not world.remote:
         return
     folder = str(world.model.directory)
     mounted = {
@@ -89,7 +89,7 @@ def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:
     }
     if mounted:
         named = ", ".join(f"{path} ({name})" for path, name in sorted(mounted.items()))
-        yield f"{named}: mounted from the engine's host, {world.away}, not from this machine"
+        yield f"{named}: mounted from the engine's host, {world.remote}, not from this machine"
 
 
 def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:

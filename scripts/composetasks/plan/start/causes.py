@@ -12,8 +12,8 @@ from typing import Any
 from composetasks.facts import NO_SUBNET
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
+from composetasks.plan.start.error_line import error_line
 from composetasks.plan.start.readiness import Readiness, fresh_probes, signal_of
-from composetasks.plan.start.telling_line import telling_line
 
 TYPED = 40
 """Characters up to which a health check is worth typing again."""
@@ -330,7 +330,7 @@ _PATH = re.compile(r"(/[\w.@+-]+)+/?")
 
 def _denied(case: Case) -> Cause | None:
     """A program that was refused a path below one of its mounts says so in its log alone."""
-    at = telling_line(case.lines)
+    at = error_line(case.lines)
     near = [case.lines[at]] if at is not None else []
     for line in [*near, *reversed(case.lines)]:
         if not _REFUSED.search(line):

@@ -17,10 +17,10 @@ from typing import Any
 from composetasks.facts import Model
 from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of
-from composetasks.facts.timestamps import moment
-from composetasks.facts.units import whole
+from composetasks.facts.timestamps import parse_time
+from composetasks.facts.units import whole_number
+from composetasks.plan.start.error_line import error_line, plain_line
 from composetasks.plan.start.idle import is_idle
-from composetasks.plan.start.telling_line import spoken, telling_line
 
 SETTLE_SECONDS = 1.0
 """How long a container that nothing can be asked of must have run to count as up."""
@@ -90,7 +90,7 @@ def _exposed(entry: str) -> range:
     """The TCP ports of an entry of ``expose``: ``80``, ``80-82``, ``53/udp``."""
     numbers, _, protocol = entry.partition("/")
     begin, _, end = numbers.partition("-")
-    first, last = whole(begin), whole(end or begin)
+    first, last = whole_number(begin), whole_number(end or begin)
     if protocol not in ("", "tcp") or first is None or last is None:
         return range(0)
     return range(first, last + 1)
@@ -167,9 +167,9 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
 def probe_line(output: str) -> str:
     """The line of a failed probe's output that tells why, or the last one; "" where it said
     nothing. What it only warns of is no reason."""
-    lines = [line.strip() for line in map(spoken, lines_of(output))]
+    lines = [line.strip() for line in map(plain_line, lines_of(output))]
     lines = [line for line in lines if line and not line.startswith("warning: ")] or lines
-    at = telling_line(lines)
+    at = error_line(lines)
     return lines[at] if at is not None else next((line for line in reversed(lines) if line), "")
 
 
@@ -181,7 +181,7 @@ def _probe_end(probe: Mapping[str, Any]) -> str:
     return f"exited with code {probe.get('ExitCode')}{said and ': '}{said}"
 
 
-def heard(
+def judge_listening(
     verdict: Readiness,
     of: Expected,
     sockets: Collection[tuple[str, int]] | None,
@@ -228,9 +228,9 @@ def _own(address: str) -> bool:
 
 def fresh_probes(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The health probes that are newer than the container's start, oldest first."""
-    started = moment(str(state.get("StartedAt", "")))
+    started = parse_time(str(state.get("StartedAt", "")))
     log = (state.get("Health") or {}).get("Log") or ()
-    return [one for one in log if moment(str(one["Start"])) >= started]
+    return [one for one in log if parse_time(str(one["Start"])) >= started]
 
 
 def _check(record: Mapping[str, Any]) -> Mapping[str, Any]:

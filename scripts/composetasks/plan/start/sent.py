@@ -116,9 +116,9 @@ def _reason(sent: Sent, changed: Iterable[str], removed: Collection[str], world:
     count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
     told = f"{count} ({size(sum(sent.sizes.values()))})"
     if not sent.there:
-        return f"{world.away} does not have it: {told}"
+        return f"{world.remote} does not have it: {told}"
     gone = f", {len(removed)} removed" if removed else ""
-    return f"changed since it was sent to {world.away}: {told}{gone}"
+    return f"changed since it was sent to {world.remote}: {told}{gone}"
 
 
 def _evidence(sent: Sent, changed: Iterable[str], removed: Iterable[str]) -> Iterator[Evidence]:

@@ -437,7 +437,7 @@ def _differences(
 
 
 def _config_differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
-    was = world.made_from.get(container.config_hash)
+    was = world.recorded_configs.get(container.config_hash)
     if was is None:
         yield Evidence(
             kind="config",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from composetasks.facts import Snapshot, State
-from composetasks.facts.units import whole
+from composetasks.facts.units import whole_number
 
 
 class UnknownState(Exception):
@@ -58,5 +58,5 @@ def _called(state: Sequence[State], name: str) -> list[State]:
 
 def next_name(snapshots: Sequence[Snapshot], stem: str) -> str:
     """The first free name ``<stem>-<number>``, above all numbers in use."""
-    numbers = (whole(one.name.removeprefix(f"{stem}-")) or 0 for one in snapshots)
+    numbers = (whole_number(one.name.removeprefix(f"{stem}-")) or 0 for one in snapshots)
     return f"{stem}-{max(numbers, default=0) + 1}"

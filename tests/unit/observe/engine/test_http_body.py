@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composetasks.observe.engine.http_body import chunks
-from composetasks.run.failure import EngineAway
+from composetasks.run.failure import EngineLost
 
 
 @dataclass
@@ -53,7 +53,7 @@ def test_what_came_together_is_given_together() -> None:
 def test_an_answer_that_breaks_off_is_no_end() -> None:
     found = chunks(Answer([encoded(b"a", b"b")[:-5]]))
     assert next(found) == [b"a", b"b"]
-    with pytest.raises(EngineAway, match="before the answer did"):
+    with pytest.raises(EngineLost, match="before the answer did"):
         next(found)
 
 

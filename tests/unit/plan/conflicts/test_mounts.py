@@ -54,7 +54,7 @@ def test_elsewhere_what_only_this_host_has_blocks_its_service() -> None:
     start = Step(CreateContainer(), "shop-web-1", "", service="web")
     away = world(
         model(web),
-        away="ssh://far",
+        remote="ssh://far",
         missing=frozenset({"/p/conf", "/p/db"}),
         only_here=frozenset({"/p/conf"}),
     )
@@ -78,7 +78,7 @@ def test_a_way_is_named_that_leads_there(why: NotSent | None, way: str) -> None:
     web = service("web", mounts=(Mount("bind", "/p/conf", "/conf"),))
     start = Step(CreateContainer(), "shop-web-1", "", service="web")
     conf = frozenset({"/p/conf"})
-    away = world(model(web), away="ssh://far", missing=conf, only_here=conf)
+    away = world(model(web), remote="ssh://far", missing=conf, only_here=conf)
 
     [blocker] = without_source(replace(away, not_sent={"/p/conf": why} if why else {}), [start])
 
@@ -93,7 +93,7 @@ def test_elsewhere_whose_files_are_mounted_is_told_in_one_line() -> None:
     of = model(service("web", mounts=mounts))
     start = Step(CreateContainer(), "shop-web-1", "", service="web")
 
-    [warning] = from_elsewhere(world(of, away="tcp://build:2376"), [start])
+    [warning] = from_elsewhere(world(of, remote="tcp://build:2376"), [start])
 
     assert warning == (
         f"{inside} (web): mounted from the engine's host, tcp://build:2376, not from this machine"

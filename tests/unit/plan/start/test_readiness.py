@@ -16,8 +16,8 @@ from composetasks.plan.start.readiness import (
     asked_every,
     exit_meaning,
     expected,
-    heard,
     judge,
+    judge_listening,
     probe_line,
 )
 from tests.unit.worlds import model, service
@@ -156,19 +156,21 @@ WAITING = Readiness(Phase.WAITING, "running", "port-closed", listens=True)
     ],
 )
 def test_one_listening_port_is_enough(sockets: Any, phase: Phase) -> None:
-    assert heard(WAITING, WEB, sockets).phase is phase
+    assert judge_listening(WAITING, WEB, sockets).phase is phase
 
 
 def test_what_can_not_be_seen_and_what_nobody_reaches_is_told() -> None:
-    assert "can't be seen" in heard(WAITING, WEB, None).warning
-    assert "reaches nobody" in heard(WAITING, WEB, {("127.0.0.1", 80)}).warning
-    assert heard(WAITING, WEB, {("127.0.0.1", 443)}).warning == ""
-    assert heard(WAITING, WEB, {("127.0.0.1", 80), ("::", 80)}).warning == ""
+    assert "can't be seen" in judge_listening(WAITING, WEB, None).warning
+    assert "reaches nobody" in judge_listening(WAITING, WEB, {("127.0.0.1", 80)}).warning
+    assert judge_listening(WAITING, WEB, {("127.0.0.1", 443)}).warning == ""
+    assert judge_listening(WAITING, WEB, {("127.0.0.1", 80), ("::", 80)}).warning == ""
 
 
 def test_a_port_that_stays_closed_is_a_warning_in_the_end() -> None:
-    assert heard(WAITING, WEB, set()).message == "waiting for it to listen on ports 80, 443"
-    given_up = heard(WAITING, WEB, set(), enough=True)
+    assert (
+        judge_listening(WAITING, WEB, set()).message == "waiting for it to listen on ports 80, 443"
+    )
+    given_up = judge_listening(WAITING, WEB, set(), enough=True)
     assert given_up.phase is Phase.UP
     assert "does not listen on ports 80, 443" in given_up.warning
 
@@ -177,12 +179,16 @@ def test_what_is_open_instead_of_a_port_is_told() -> None:
     """The model may name the wrong port; of a namespace of many programs nothing is said."""
     other = {("0.0.0.0", 8080), ("::", 8080)}
     message = "waiting for it to listen on ports 80, 443 (open there: 8080)"
-    assert heard(WAITING, WEB, other).message == message
+    assert judge_listening(WAITING, WEB, other).message == message
     assert (
-        "ports 80, 443 (open there: 8080); with" in heard(WAITING, WEB, other, enough=True).warning
+        "ports 80, 443 (open there: 8080); with"
+        in judge_listening(WAITING, WEB, other, enough=True).warning
     )
     of_a_host = {("0.0.0.0", port) for port in range(1000, 1010)}
-    assert heard(WAITING, WEB, of_a_host).message == "waiting for it to listen on ports 80, 443"
+    assert (
+        judge_listening(WAITING, WEB, of_a_host).message
+        == "waiting for it to listen on ports 80, 443"
+    )
 
 
 @pytest.mark.parametrize(

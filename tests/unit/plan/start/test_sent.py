@@ -60,7 +60,7 @@ def test_nothing_sent_is_no_override() -> None:
 
 
 def steps(sent: Sent) -> list[tuple[Send, str, list[tuple[str | None, str | None, str | None]]]]:
-    world = World(model(service("web"), service("free")), Engine(), away="ssh://far")
+    world = World(model(service("web"), service("free")), Engine(), remote="ssh://far")
     found = send_steps(replace(world, sent={"/srv/shop/code": sent}), ("web",))
     evidence = [
         (one.operation, one.reason, [(e.path, e.change, e.detail) for e in one.because])

@@ -45,7 +45,7 @@ def test_another_configuration_recreates_and_names_the_field() -> None:
         "web", config={"environment": {"TEXT_WEIGHT": "0.9", "A": "1"}}, config_hash="new"
     )
     before = {"environment": {"TEXT_WEIGHT": "0.3", "A": "1"}}
-    [step] = steps(world(model(now), [container("web")], made_from={"hash-web": before}))
+    [step] = steps(world(model(now), [container("web")], recorded_configs={"hash-web": before}))
     assert step.action is Action.RECREATE_CONTAINER
     [evidence] = step.because
     assert (evidence.field, evidence.old, evidence.new) == ("environment.TEXT_WEIGHT", "0.3", "0.9")
@@ -60,7 +60,7 @@ def test_an_unrecorded_configuration_is_admitted() -> None:
 def test_what_shares_a_container_that_was_recreated_by_hand_names_it() -> None:
     app = service("app", config={"network_mode": "service:vpn"}, config_hash="new")
     made = [replace(container("vpn"), created=9), replace(container("app"), created=3)]
-    seen = world(model(service("vpn"), app), made, made_from={"hash-app": app.config})
+    seen = world(model(service("vpn"), app), made, recorded_configs={"hash-app": app.config})
     [step] = steps(seen, "app", images={"app": "sha256:app"})
     assert step.reason == "it shares what vpn has, which was recreated"
     older = [replace(container("vpn"), created=1), made[1]]

@@ -11,9 +11,9 @@ from typing import TypeVar
 from composetasks.facts import (
     INSTANCE_LABEL,
     OWNER_LABEL,
+    AbandonedInstance,
     Container,
     Network,
-    Orphan,
     Volume,
     World,
 )
@@ -25,8 +25,8 @@ Key = tuple[str, str]
 Labelled = TypeVar("Labelled", Container, Network, Volume)
 
 
-def with_orphans(world: World, instances: Path) -> World:
-    """``world`` with the orphans of its project apart from the rest of the engine.
+def with_abandoned(world: World, instances: Path) -> World:
+    """``world`` with the abandoned instances of its project apart from the rest of the engine.
 
     ``instances`` is where this checkout keeps its own. Those of a running process, of a process of
     another machine, and of nobody are never among them. The folder of the instance that the run
@@ -34,17 +34,17 @@ def with_orphans(world: World, instances: Path) -> World:
     """
     engine, own = world.engine, world.model.instance
     base = world.model.project.removesuffix(f"-{own}") if own else world.model.project
-    containers = _by_orphan(engine.containers, base)
-    networks = _by_orphan(engine.networks, base)
-    volumes = _by_orphan(engine.volumes, base)
+    containers = _by_instance(engine.containers, base)
+    networks = _by_instance(engine.networks, base)
+    volumes = _by_instance(engine.volumes, base)
     places = {key: place for key, place in _places(instances, containers).items() if key[0] != own}
     found = sorted({*containers, *networks, *volumes, *places})
     if not found:
         return world
     return replace(
         world,
-        orphans=tuple(
-            Orphan(
+        abandoned=tuple(
+            AbandonedInstance(
                 instance=key[0],
                 project=f"{base}-{key[0]}",
                 owner=key[1],
@@ -64,7 +64,7 @@ def with_orphans(world: World, instances: Path) -> World:
     )
 
 
-def _by_orphan(some: Iterable[Labelled], base: str) -> dict[Key, tuple[Labelled, ...]]:
+def _by_instance(some: Iterable[Labelled], base: str) -> dict[Key, tuple[Labelled, ...]]:
     """What of ``some`` belongs to an instance of ``base`` whose owner has ended."""
     found: dict[Key, list[Labelled]] = {}
     for one in some:
@@ -83,7 +83,8 @@ def _without(
 
 
 def _places(instances: Path, containers: Mapping[Key, tuple[Container, ...]]) -> dict[Key, str]:
-    """The folders of orphans: all of this checkout, and those that containers of another name."""
+    """The folders of abandoned instances: all of this checkout, and those that containers of
+    another name."""
     found: dict[Key, str] = {}
     for record in instances.glob(f"*/{instance_folder.RECORD}"):
         owner = instance_folder.recorded(record.parent) or ""
@@ -97,7 +98,7 @@ def _places(instances: Path, containers: Mapping[Key, tuple[Container, ...]]) ->
 
 
 def _is_override(file: Path, key: Key) -> bool:
-    """Whether a file that a label names is the override of this very orphan."""
+    """Whether a file that a label names is the override of this very instance."""
     name, owner = key
     return (
         file.parts[-4:] == (".composetasks", "instances", name, instance_folder.OVERRIDE)

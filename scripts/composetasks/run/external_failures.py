@@ -12,7 +12,7 @@ import errno
 from collections.abc import Iterator
 
 from composetasks.facts import ExitCode
-from composetasks.run.failure import EngineAway, TaskFailure
+from composetasks.run.failure import EngineLost, TaskFailure
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -71,7 +71,7 @@ def silent(seconds: float, detail: str = "") -> TaskFailure:
     )
 
 
-def from_outside(error: BaseException) -> TaskFailure | None:
+def as_failure(error: BaseException) -> TaskFailure | None:
     """The failure that an error of the system or the engine is; None for any other error."""
     kinds = {f"{one.__module__}.{one.__qualname__}" for one in type(error).__mro__}
     if isinstance(error, BrokenPipeError):
@@ -90,7 +90,7 @@ def from_outside(error: BaseException) -> TaskFailure | None:
         (UNREADABLE, "the engine's answer can't be read"),
         (AWAY, "the engine went away"),
     ):
-        if not kinds.isdisjoint(known) or (known is AWAY and isinstance(error, EngineAway)):
+        if not kinds.isdisjoint(known) or (known is AWAY and isinstance(error, EngineLost)):
             return TaskFailure(sentence, code=ExitCode.NO_ENGINE, detail=str(error), hint=LOOK)
     return None
 
@@ -147,7 +147,7 @@ def _refused(error: BaseException) -> TaskFailure:
 
 
 @contextlib.contextmanager
-def understood(what: str, code: ExitCode) -> Iterator[None]:
+def parsing(what: str, code: ExitCode) -> Iterator[None]:
     """Reads what another program said: where it has not the form it should, that is a failure of
     ``code`` and no bug."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from composetasks.facts.plain_text import lines_of
-from composetasks.plan.start.telling_line import spoken, telling_line
+from composetasks.plan.start.error_line import error_line, plain_line
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from composetasks.plan.start.telling_line import spoken, telling_line
     ],
 )
 def test_a_line_is_what_it_says(line: str, text: str) -> None:
-    assert spoken(line) == text
+    assert plain_line(line) == text
 
 
 def test_lines_end_at_a_line_feed_alone() -> None:
@@ -33,5 +33,5 @@ def test_lines_end_at_a_line_feed_alone() -> None:
 
 
 def test_the_reason_is_found_behind_colours() -> None:
-    lines = [spoken(one) for one in ("ok", "\x1b[1;31mERROR\x1b[0m no luck", "bye")]
-    assert telling_line(lines) == 1
+    lines = [plain_line(one) for one in ("ok", "\x1b[1;31mERROR\x1b[0m no luck", "bye")]
+    assert error_line(lines) == 1

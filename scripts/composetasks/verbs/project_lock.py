@@ -12,7 +12,7 @@ from composetasks.verbs.connection import EngineConnection
 from composetasks.verbs.project import Project
 
 
-class Hold:
+class ProjectLock:
     """``who`` is what others are told that wait; ``seconds`` is how long others are waited for."""
 
     def __init__(
@@ -24,17 +24,17 @@ class Hold:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the project's lock for the block."""
-        kept = self._project.kept
+        """ProjectLock the project's lock for the block."""
+        folder = self._project.own_folder
         with contextlib.ExitStack() as stack:
             while True:
                 with contextlib.suppress(FileNotFoundError):  # it was ended while we waited
-                    stack.enter_context(lock.hold(kept.lock, self._who, self._seconds))
+                    stack.enter_context(lock.hold(folder.lock, self._who, self._seconds))
                     break
-                kept.make()
+                folder.make()
             if self._project.instance:
-                kept.make()
-                self._project.copy(kept.root).claim()
+                folder.make()
+                self._project.copy(folder.root).claim()
             self._held, self._leased = stack, False
             try:
                 yield
@@ -44,7 +44,7 @@ class Hold:
     def lease(self, model: Model) -> None:
         """Be the only one who changes the project on an engine of another host, until the lock is
         let go. Raises TaskFailure, code 75, where somebody else is at it."""
-        if self._held is None or self._leased or not self._engine.away:
+        if self._held is None or self._leased or not self._engine.remote:
             return
         from composetasks.apply.engine import lease
         from composetasks.observe.instances.maker import myself

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from composetasks.facts import Action, Consent, Engine, Orphan, Plan, Volume, World
-from composetasks.plan.instances.orphans import warnings, with_ends
+from composetasks.facts import AbandonedInstance, Action, Consent, Engine, Plan, Volume, World
+from composetasks.plan.instances.abandoned import warnings, with_ends
 from tests.unit.worlds import container, model, service
 
-ORPHAN = Orphan(
+ORPHAN = AbandonedInstance(
     "two",
     "shop-two",
     "77 1 boot host",
@@ -17,7 +17,7 @@ ORPHAN = Orphan(
     (),
     (Volume("shop-two_data"),),
 )
-WORLD = World(model(service("db")), Engine(), orphans=(ORPHAN,))
+WORLD = World(model(service("db")), Engine(), abandoned=(ORPHAN,))
 
 
 def test_an_orphan_is_ended_by_one_step() -> None:
@@ -29,7 +29,7 @@ def test_an_orphan_is_ended_by_one_step() -> None:
 
 
 def test_what_two_owners_left_of_one_name_are_two_steps() -> None:
-    world = replace(WORLD, orphans=(ORPHAN, replace(ORPHAN, owner="78 1 boot host")))
+    world = replace(WORLD, abandoned=(ORPHAN, replace(ORPHAN, owner="78 1 boot host")))
     plan = with_ends(Plan("up", "shop"), world)
     assert len({step.id for step in plan.steps}) == 2
 

@@ -49,14 +49,14 @@ def rank(line: str) -> int:
     return min(len(RANKS) - 1, found + 1) if mild else found
 
 
-def spoken(line: str) -> str:
+def plain_line(line: str) -> str:
     """A line of a log as plain text; of one that was printed over, as progress bars are, the part
     that looks most like a reason, or the last."""
     parts = parts_of(line)
     return min(reversed(parts), key=rank, default="")
 
 
-def telling_line(lines: Sequence[str]) -> int | None:
+def error_line(lines: Sequence[str]) -> int | None:
     """The index of the line that tells why, None where none does."""
     best = min(map(rank, lines), default=len(RANKS))
     if best == len(RANKS):
