@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from composetasks.facts.units import size
-from composetasks.report.status import QUIET, age_of, facts_line, state_text
+from composetasks.report.status import QUIET, add_columns, facts_line, row
 from composetasks.report.text import addresses, clean
 
 WIDE = 100
@@ -29,23 +27,15 @@ def live_page(
     services: Sequence[Mapping[str, Any]] = document["services"]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     table.add_column("", width=1)
-    table.add_column("service", header_style=QUIET, no_wrap=True, max_width=20)
-    table.add_column("state", header_style=QUIET, no_wrap=True, max_width=24)
-    table.add_column("for", header_style=QUIET, justify="right", no_wrap=True)
-    if width >= WIDE:
-        table.add_column("cpu", header_style=QUIET, justify="right", no_wrap=True)
-        table.add_column("memory", header_style=QUIET, justify="right", no_wrap=True)
+    columns = ("service", "state", "for", *(("cpu", "memory") if width >= WIDE else ()))
+    add_columns(table, columns, {"service": 20, "state": 24})
     table.add_column("last line", header_style=QUIET, no_wrap=True, ratio=1, overflow="ellipsis")
-    now = datetime.now(timezone.utc)
     with_facts = any(map(facts_line, services))
     room = max(1, height - LEFT - with_facts)
     first = min(max(0, chosen - room + 1), max(0, len(services) - room))
     for at, one in enumerate(services[first : first + room], first):
-        row = [Text(">" if at == chosen else "", style="bold"), Text(clean(str(one["name"])))]
-        row += [state_text(one), Text(age_of(str(one["since"]), now))]
-        if width >= WIDE:
-            row += _taken(one)
-        table.add_row(*row, _last(one, lines))
+        mark = Text(">" if at == chosen else "", style="bold")
+        table.add_row(mark, *row(one, columns), _last(one, lines))
     below = [facts_line(services[chosen])] if with_facts else []
     for line in below:
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -62,14 +52,6 @@ def _title(document: Mapping[str, Any], services: Sequence[Mapping[str, Any]]) -
 def _is_up(one: Mapping[str, Any]) -> bool:
     running = one["state"] == "running" and one["health"] in ("", "healthy")
     return bool(one["done"]) or one["state"] == "provided" or (running and not one["problem"])
-
-
-def _taken(one: Mapping[str, Any]) -> list[Text]:
-    cpu, memory = one.get("cpu_percent"), one.get("memory_bytes")
-    return [
-        Text("" if cpu is None else f"{cpu:.1f} %"),
-        Text("" if memory is None else size(memory)),
-    ]
 
 
 def _last(one: Mapping[str, Any], lines: Mapping[str, str]) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,7 +16,6 @@ from composetasks.report.text import addresses, age, clean, state_of
 
 QUIET = "bright_black"
 WAITING = ("starting", "created", "paused", "restarting", "removing")
-HEADER = ("service", "state", "for", "cpu", "memory", "reached at")
 RIGHT = ("for", "cpu", "memory")
 
 
@@ -33,18 +32,11 @@ def style_of(service: Mapping[str, Any]) -> str:
 def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     """A row for each service, and below them what is stale, and why."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in HEADER:
-        last = name == HEADER[-1]
-        table.add_column(
-            name,
-            header_style=QUIET,
-            justify="right" if name in RIGHT else "left",
-            no_wrap=not last,
-            overflow="fold" if last else "ellipsis",
-        )
-    now = datetime.now(timezone.utc)
+    *narrow, widest = COLUMNS
+    add_columns(table, narrow)
+    table.add_column(widest, header_style=QUIET, overflow="fold")
     for one in services:
-        table.add_row(*_row(one, now))
+        table.add_row(*row(one))
     below = [line for one in services if (line := facts_line(one))]
     below += [_problem(one) for one in services if _uneven(one) or one["problem"]]
     below += [_warning(one, line) for one in services for line in one["warnings"]]
@@ -64,23 +56,52 @@ def state_text(one: Mapping[str, Any]) -> Text:
     return state
 
 
-def _row(one: Mapping[str, Any], now: datetime) -> list[Text]:
-    memory, cpu = one.get("memory_bytes"), one.get("cpu_percent")
-    return [
-        Text(clean(str(one["name"]))),
-        state_text(one),
-        Text(age_of(str(one["since"]), now)),
-        Text("" if cpu is None else f"{cpu:.1f} %"),
-        Text("" if memory is None else size(memory)),
-        Text(clean(addresses(one))),
-    ]
+def _age(one: Mapping[str, Any]) -> Text:
+    """For how long a service has been as it is, by the engine's time."""
+    if not one["since"]:
+        return Text()
+    passed = datetime.now(timezone.utc) - parse_time(str(one["since"]))
+    return Text(age(max(0.0, passed.total_seconds())))
 
 
-def age_of(since: str, now: datetime) -> str:
-    """How long ago a time of the engine's was."""
-    if not since:
-        return ""
-    return age(max(0.0, (now - parse_time(since)).total_seconds()))
+def _cpu(one: Mapping[str, Any]) -> Text:
+    percent = one.get("cpu_percent")
+    return Text("" if percent is None else f"{percent:.1f} %")
+
+
+def _memory(one: Mapping[str, Any]) -> Text:
+    count = one.get("memory_bytes")
+    return Text("" if count is None else size(count))
+
+
+COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
+    "service": lambda one: Text(clean(str(one["name"]))),
+    "state": state_text,
+    "for": _age,
+    "cpu": _cpu,
+    "memory": _memory,
+    "reached at": lambda one: Text(clean(addresses(one))),
+}
+"""The columns, and what each shows of a service; the last may take several lines."""
+
+
+def add_columns(
+    table: Table, names: Sequence[str], widths: Mapping[str, int] | None = None
+) -> None:
+    """Give a table these of :data:`COLUMNS`, each at most so wide."""
+    for name in names:
+        table.add_column(
+            name,
+            header_style=QUIET,
+            justify="right" if name in RIGHT else "left",
+            no_wrap=True,
+            max_width=(widths or {}).get(name),
+        )
+
+
+def row(one: Mapping[str, Any], names: Sequence[str] = tuple(COLUMNS)) -> list[Text]:
+    """The cells of a service in these columns."""
+    return [COLUMNS[name](one) for name in names]
 
 
 def _stands(one: Mapping[str, Any]) -> tuple[Any, ...]:

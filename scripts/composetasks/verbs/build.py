@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from composetasks.facts import ExitCode, Scope
 from composetasks.run.failure import TaskFailure
-from composetasks.verbs.carry_through import Limits, carry_through, report_done
+from composetasks.verbs.carry_through import Limits, carry_to_end
 from composetasks.verbs.session import Session
 
 
@@ -34,8 +34,5 @@ def build(
         scope = Scope(registry=registry, push=push, rebuild=no_cache or pull)
         world = session.observe(services, scope)
         plan = plan_build(world, services, no_cache=no_cache, pull=pull, push=push)
-        ended = carry_through(session, plan, world, Limits(jobs=jobs or session.settings.jobs))
-        if ended is not None:
-            return ended
-        report_done(session, plan, "every image is what its files say")
-    return ExitCode.OK
+        limits = Limits(jobs=jobs or session.settings.jobs)
+        return carry_to_end(session, plan, world, "every image is what its files say", limits)

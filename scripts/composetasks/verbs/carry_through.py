@@ -95,6 +95,21 @@ def carry_through(
     return None
 
 
+def carry_to_end(
+    session: Session,
+    plan: Plan,
+    world: World,
+    sentence: str,
+    limits: Limits | None = None,
+) -> ExitCode:
+    """:func:`carry_through` for a verb whose whole result is that it is done, which ``sentence``
+    says."""
+    ended = carry_through(session, plan, world, limits)
+    if ended is None:
+        report_done(session, plan, sentence)
+    return ended or ExitCode.OK
+
+
 def _definitions(session: Session, plan: Plan) -> Future[Definitions] | None:
     """How Compose would build what is to be built: it is asked while the plan is shown."""
     built = [step.service for step in plan.steps if step.action is Action.BUILD_IMAGE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import ExitCode, Scope
-from composetasks.verbs.carry_through import carry_through, report_done
+from composetasks.verbs.carry_through import carry_to_end
 from composetasks.verbs.session import Session
 
 
@@ -14,8 +14,4 @@ def clean_orphans(session: Session) -> ExitCode:
     with session.changing():
         world = session.observe(scope=Scope(leftovers=True))
         plan = plan_clean(world, force=session.options.force)
-        ended = carry_through(session, plan, world)
-        if ended is not None:
-            return ended
-        report_done(session, plan, "nothing stands in the way")
-    return ExitCode.OK
+        return carry_to_end(session, plan, world, "nothing stands in the way")

@@ -24,7 +24,7 @@ class ProjectLock:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """ProjectLock the project's lock for the block."""
+        """Hold the project's lock for the block."""
         folder = self._project.own_folder
         with contextlib.ExitStack() as stack:
             while True:

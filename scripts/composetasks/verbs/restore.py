@@ -7,7 +7,7 @@ from pathlib import Path
 from composetasks.facts import ExitCode
 from composetasks.facts.program import typed
 from composetasks.run.failure import TaskFailure, did_you_mean
-from composetasks.verbs.carry_through import carry_through, report_done
+from composetasks.verbs.carry_through import carry_to_end
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import observe_with_state
 
@@ -27,11 +27,7 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
             verified.result()
         wanted = next(one for one in world.snapshots if one.name == name)
         plan = plan_restore(world, wanted, snapshot=snapshot)
-        ended = carry_through(session, plan, world)
-        if ended is not None:
-            return ended
-        report_done(session, plan, f"the state is that of snapshot {name}")
-    return ExitCode.OK
+        return carry_to_end(session, plan, world, f"the state is that of snapshot {name}")
 
 
 def _place_of(session: Session, name: str) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from composetasks.facts import Environment, Model, Scope, World
 from composetasks.facts.frozen import frozen
@@ -88,9 +88,10 @@ class Session:
         who = f"{program()} {self.verb}"
         return ProjectLock(self.project, self.engine, who, self.options.wait_lock)
 
-    def changing(self) -> contextlib.AbstractContextManager[None]:
-        """ProjectLock the project's lock for the block, unless only the plan is wanted."""
-        return contextlib.nullcontext() if self.options.plan else self.lock.locked()
+    def changing(self) -> contextlib.AbstractContextManager[None, None]:
+        """Hold the project's lock for the block, unless only the plan is wanted."""
+        held = contextlib.nullcontext() if self.options.plan else self.lock.locked()
+        return cast("contextlib.AbstractContextManager[None, None]", held)  # it swallows nothing
 
     # --- what most verbs ask of them --------------------------------------------------------
 

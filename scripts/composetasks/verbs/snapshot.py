@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from composetasks.facts import ExitCode
 from composetasks.run.failure import TaskFailure
-from composetasks.verbs.carry_through import carry_through, report_done
+from composetasks.verbs.carry_through import carry_to_end
 from composetasks.verbs.session import Session
 from composetasks.verbs.state import observe_with_state
 
@@ -33,8 +33,4 @@ def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCod
             )
         paused = session.settings.live if live else {}
         plan = plan_snapshot(world, name or next_name(world.snapshots, "snapshot"), paused)
-        ended = carry_through(session, plan, world)
-        if ended is not None:
-            return ended
-        report_done(session, plan, "the state is kept")
-    return ExitCode.OK
+        return carry_to_end(session, plan, world, "the state is kept")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from composetasks.facts import ExitCode, Scope
 from composetasks.run.failure import TaskFailure
-from composetasks.verbs.carry_through import carry_through, report_done
+from composetasks.verbs.carry_through import carry_to_end
 from composetasks.verbs.session import Session
 
 
@@ -21,8 +21,4 @@ def verify(session: Session) -> ExitCode:
     with session.changing():
         world = session.observe([check.service for check in checks], Scope(inputs=False))
         plan = plan_checks(world, checks)
-        ended = carry_through(session, plan, world)
-        if ended is not None:
-            return ended
-        report_done(session, plan, "every check passed")
-    return ExitCode.OK
+        return carry_to_end(session, plan, world, "every check passed")

@@ -20,8 +20,8 @@ from composetasks.apply.inside.reach import LONGEST_SECONDS
 from composetasks.facts import Reach
 from composetasks.run import process
 from composetasks.run.compose import buildx
+from composetasks.run.external_failures import cure
 from composetasks.run.failure import TaskFailure
-from composetasks.run.outside_failures import cure
 
 if TYPE_CHECKING:
     from docker import APIClient
