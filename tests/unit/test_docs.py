@@ -61,6 +61,17 @@ def test_files_that_contributing_names_are_there() -> None:
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
 
+def test_names_that_contributing_points_at_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    pointers = re.findall(r"`(\w+)` in\s+`([\w./-]+\.py)`", text)
+    assert len(pointers) > 5
+    for name, path in pointers:
+        found = (ROOT / "scripts" / "composetasks").rglob(Path(path).name)
+        files = [one.read_text() for one in found if one.as_posix().endswith(f"/{path}")]
+        here = re.compile(rf"^(?:def |class )?{name}\b", re.M)
+        assert any(map(here.search, files)), (name, path)
+
+
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_is_python(text: str) -> None:
     ast.parse(text)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from composetasks.facts.operations import *
     from composetasks.facts.plans import *
     from composetasks.facts.service_facts import *
-    from composetasks.facts.service_status import *
     from composetasks.facts.state import *
     from composetasks.facts.timeline import *
     from composetasks.facts.watch import *
@@ -51,12 +50,11 @@ _NAMES = {
     "TakeSnapshot UpdateService Wait",
     "plans": "MADE_BY_PLAN NO_SUBNET Blocker Consent Event Evidence LogLine Plan Step",
     "service_facts": "FactsSource ServiceFacts",
-    "service_status": "ServiceStatus",
     "state": "Snapshot SnapshotPart State Unkept",
     "timeline": "Link ServiceStart Shortening Timeline",
     "watch": "Edit Hook Rebuild Restart RunHook Sync WatchAction WatchOperation WatchRule",
     "world": "AbandonedInstance BuildInputs Forwards Hidden InCommon Maker NotSent PortHolder SENT "
-    "Scope Sent Shared World",
+    "Scope Sent ServiceStatus Shared World",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from composetasks.run.masking import safe
+from composetasks.run.masking import MASK, mask, safe
 
 if TYPE_CHECKING:
     from composetasks.facts import (
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
         Evidence,
         Link,
         Plan,
+        Problem,
         Shortening,
         Step,
         Timeline,
+        VariableStatus,
         WatchRule,
     )
     from composetasks.run.failure import TaskFailure
+
 
 MOMENTS = ("launched", "created", "started", "failed", "ready")
 
@@ -190,3 +193,45 @@ def result_document(command: str, **told: Any) -> dict[str, Any]:
 def result_event(document: Mapping[str, Any]) -> dict[str, Any]:
     """The last line of a stream that came to its end."""
     return {"event": "result", **document}
+
+
+def environment_document(
+    variables: Iterable[VariableStatus], problems: Iterable[Problem], hidden: Collection[str]
+) -> dict[str, Any]:
+    """The document of ``env``; ``hidden`` are values that are shown nowhere."""
+    return {
+        "schema": schema("env"),
+        "variables": [_variable(one, hidden) for one in variables],
+        "problems": [_problem(one, hidden) for one in problems],
+    }
+
+
+def _variable(one: VariableStatus, hidden: Collection[str]) -> dict[str, Any]:
+    def visible(value: str | None) -> str | None:
+        return MASK if one.secret and value else value and mask(value, hidden)
+
+    return {
+        "name": one.name,
+        "value": visible(one.setting.value),
+        "source": one.setting.source,
+        "overrides": [
+            {"source": other.source, "line": other.line or None, "value": visible(other.value)}
+            for other in one.overrides
+        ],
+        "secret": one.secret,
+        "services": list(one.services),
+        "containers": dict(one.containers),
+        "type": one.type,
+        "meaning": one.meaning,
+    }
+
+
+def _problem(one: Problem, hidden: Collection[str]) -> dict[str, Any]:
+    return {
+        "severity": one.severity,
+        "name": one.name,
+        "file": one.file or None,
+        "line": one.line or None,
+        "message": mask(one.message, hidden),
+        "hint": mask(one.hint, hidden),
+    }

@@ -23,12 +23,18 @@ MANIFEST = "manifest.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z")
 ARCHIVE = re.compile(r"[0-9]{2,}-[A-Za-z0-9_.-]*\.tar\.zst")
+"""What :func:`archive_name` gives; a manifest that names another file is refused."""
 UNFINISHED = ".unfinished-"
 CHUNK = 1 << 20
 
 
 class Damaged(Exception):
     """A snapshot is not what it was when it was made; its text says where."""
+
+
+def archive_name(number: int, state: str) -> str:
+    """The file name of a piece of state's archive."""
+    return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_.-]', '-', state)}.tar.zst"
 
 
 def load_all(place: Path, key: bytes = b"") -> tuple[Snapshot, ...]:
@@ -168,11 +174,6 @@ def sweep(place: Path) -> None:
     """Remove what a killed run left (the caller holds the project's lock)."""
     for path in place.glob(f"{UNFINISHED}*"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def archive_name(number: int, state: str) -> str:
-    """The file name of a piece of state's archive."""
-    return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_.-]', '-', state)}.tar.zst"
 
 
 def finish(new: Path, document: Mapping[str, Any], key: bytes = b"") -> Path:

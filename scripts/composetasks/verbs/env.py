@@ -12,7 +12,7 @@ from composetasks.plan.env.check import correction, fatal, problems
 from composetasks.plan.env.specification import values
 from composetasks.plan.env.variables import variable_names, variable_status
 from composetasks.plan.start.faults import model_faults
-from composetasks.report.environment_document import environment_document
+from composetasks.report.documents import environment_document
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import hidden, secret
 from composetasks.store import container_configs

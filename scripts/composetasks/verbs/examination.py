@@ -22,7 +22,7 @@ from composetasks.apply.doctor.container import (
     usable_here,
 )
 from composetasks.facts import Check, Daemon, Engine, Reach, Status, World
-from composetasks.observe.doctor import machine, plugins, stack
+from composetasks.observe.doctor import machine, stack
 from composetasks.plan.doctor import engine as of_engine
 from composetasks.plan.doctor import network as of_network
 from composetasks.plan.doctor import stack as of_stack
@@ -53,8 +53,8 @@ class Examination:
         self._environment = dict(os.environ)
         self._containers = Containers()
         index = machine.package_index(self._environment)
-        self.compose = Bounded(lambda: plugins.compose_plugins(self._environment), PROGRAM_SECONDS)
-        self.buildx = Bounded(lambda: plugins.buildx_plugins(self._environment), PROGRAM_SECONDS)
+        self.compose = Bounded(lambda: machine.compose_plugins(self._environment), PROGRAM_SECONDS)
+        self.buildx = Bounded(lambda: machine.buildx_plugins(self._environment), PROGRAM_SECONDS)
         self.host = Bounded(lambda: _on_host(index), PROGRAM_SECONDS)
         self.model = Bounded(session.model, PROGRAM_SECONDS)
         self.engine: Bounded[tuple[APIClient, Daemon]] = Bounded(_daemon, PROGRAM_SECONDS)
