@@ -440,7 +440,7 @@ def test_who_came_to_a_needed_name_after_the_plan_stops_it_before_anything_is_re
     plan = planned.plan()
     world = planned.world()
     planned.by_hand(f"{planned.name}-b")
-    with pytest.raises(TaskFailure, match="another one has come to its name"):
+    with pytest.raises(TaskFailure, match="another container has its name now"):
         planned.do(plan, world)
     assert planned.find(f"{planned.name}-a-1") is not None
 

@@ -294,5 +294,5 @@ def test_what_needs_another_consent_or_is_anothers_now_is_refused(planned: Plann
         planned.do(plan, world)
     world, plan = planned.world(), planned.plan()
     planned.by_hand(fixed)
-    with pytest.raises(TaskFailure, match="another one has come to its name"):
+    with pytest.raises(TaskFailure, match="another container has its name now"):
         planned.do(plan, world)

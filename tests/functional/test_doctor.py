@@ -136,7 +136,7 @@ def test_ssh_that_does_not_get_there(shop: Project, tmp_path: Path) -> None:
     path = f"{ssh.parent}{os.pathsep}{shop.environment['PATH']}"
     ran = shop.inv("doctor", "--json", DOCKER_HOST="ssh://me@there", PATH=path)
     found = failing(ran)
-    assert "ssh does not get to ssh://me@there (DOCKER_HOST)" in found["message"]
+    assert "ssh does not reach ssh://me@there (DOCKER_HOST)" in found["message"]
     assert "Permission denied (publickey)" in found["message"]
     assert "ssh me@there true" in found["hint"]
 

@@ -95,7 +95,7 @@ def test_a_line_that_is_cut_and_can_be_had_again_costs_no_log_line(
 
     assert_in_turn(came)
     assert child.returncode == 5, err
-    assert "ssh does not get to the engine at ssh://far" in err
+    assert "ssh does not reach the engine at ssh://far" in err
 
 
 def test_a_cut_line_ends_a_start(project: Project, host: SshHost) -> None:
@@ -181,7 +181,7 @@ def test_nobody_else_can_put_a_socket_in_the_way(project: Project, host: SshHost
     ran = project.inv("status")
 
     assert ran.code == 5
-    assert "is not a folder of yours alone" in ran.err
+    assert "is not private to you" in ran.err
 
 
 def test_a_mount_that_is_only_here_is_refused(project: Project, engine: OwnEngine) -> None:

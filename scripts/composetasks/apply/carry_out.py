@@ -230,7 +230,7 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
             holders.get(step.target) if isinstance(step.operation, ContainerOperation) else None
         )
         if holder is not None and holder not in then:
-            raise _changed(step.target, "another one has come to its name")
+            raise _changed(step.target, "another container has its name now")
     starting = dict.fromkeys(
         step.service for step in plan.steps if isinstance(step.operation, ContainerStart)
     )

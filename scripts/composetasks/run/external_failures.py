@@ -1,5 +1,5 @@
 """What the outside does to a run, as failures: an engine that falls silent or refuses, a disk that
-is full, an answer that has not the form it should.
+is full, an answer whose format is not the expected one.
 
 The Docker SDK and its libraries are not loaded for this: an error is known by the names of its
 classes.
@@ -42,7 +42,7 @@ MALFORMED = (
     TypeError,
     ValueError,
 )
-"""What reading an answer raises that has not the form it should: a number may be infinite."""
+"""What reading an answer raises whose format is not the expected one: a number may be infinite."""
 SILENT = (
     "requests.exceptions.Timeout",
     "urllib3.exceptions.TimeoutError",
@@ -64,7 +64,7 @@ LOOK = "`docker version` shows whether the engine answers; run the task again wh
 def silent(seconds: float, detail: str = "") -> TaskFailure:
     """The failure of a run whose engine has not answered for so long."""
     return TaskFailure(
-        f"the engine does not answer: not a word within {seconds:g} s",
+        f"the engine does not answer: no answer within {seconds:g} s",
         code=ExitCode.NO_ENGINE,
         detail=detail,
         hint=LOOK,
@@ -76,8 +76,8 @@ def as_failure(error: BaseException) -> TaskFailure | None:
     kinds = {f"{one.__module__}.{one.__qualname__}" for one in type(error).__mro__}
     if isinstance(error, BrokenPipeError):
         return TaskFailure(
-            "whoever read what this task printed went away",
-            hint="give it a reader that stays, or send its output to a file",
+            "the program that read this task's output has ended",
+            hint="keep that program running, or send the output to a file",
         )
     if isinstance(error, OSError) and (
         error.errno in FULL or (error.errno in CLOSED and error.filename)
@@ -148,14 +148,14 @@ def _refused(error: BaseException) -> TaskFailure:
 
 @contextlib.contextmanager
 def parsing(what: str, code: ExitCode) -> Iterator[None]:
-    """Reads what another program said: where it has not the form it should, that is a failure of
-    ``code`` and no bug."""
+    """Reads what another program said: where its format is not the expected one, that is a failure
+    of ``code`` and no bug."""
     try:
         yield
     except MALFORMED as error:
         raise TaskFailure(
-            f"{what} can't be read: it has not the form it should",
+            f"{what} can't be read: its format is not the expected one",
             code=code,
             detail=f"{type(error).__name__}: {error}",
-            hint="see that the program that gave it is a version that is supported",
+            hint="check that the program that wrote it is a supported version",
         ) from error

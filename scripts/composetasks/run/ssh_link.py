@@ -150,7 +150,7 @@ class SshLink:
 
     def _failure(self, why: str, hint: str) -> TaskFailure:
         return TaskFailure(
-            f"ssh does not get to the engine at {self.address}",
+            f"ssh does not reach the engine at {self.address}",
             code=ExitCode.NO_ENGINE,
             detail=why,
             hint=hint,
@@ -171,7 +171,7 @@ def own_folder() -> Path:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise TaskFailure(
-            f"{folder} is not a folder of yours alone, and the way to the engine would lie there",
+            f"{folder} is not private to you; the connection to the engine would be kept there",
             code=ExitCode.NO_ENGINE,
             hint="remove it, or set XDG_RUNTIME_DIR to a folder of yours (mode 700)",
         )

@@ -35,4 +35,4 @@ def build(
         world = session.observe(services, scope)
         plan = plan_build(world, services, no_cache=no_cache, pull=pull, push=push)
         limits = Limits(jobs=jobs or session.settings.jobs)
-        return carry_to_end(session, plan, world, "every image is what its files say", limits)
+        return carry_to_end(session, plan, world, "every image is up to date", limits)

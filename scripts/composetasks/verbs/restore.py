@@ -27,7 +27,7 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
             verified.result()
         wanted = next(one for one in world.snapshots if one.name == name)
         plan = plan_restore(world, wanted, snapshot=snapshot)
-        return carry_to_end(session, plan, world, f"the state is that of snapshot {name}")
+        return carry_to_end(session, plan, world, f"the state is restored from snapshot {name}")
 
 
 def _place_of(session: Session, name: str) -> Path:

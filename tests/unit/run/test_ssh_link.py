@@ -45,7 +45,7 @@ def test_what_somebody_planted_there_is_not_used(place: Path, tmp_path: Path) ->
     plants = [link, file, writable, *([another_users] if os.geteuid() == 0 else [])]
     for plant in plants:
         plant()
-        with pytest.raises(TaskFailure, match="not a folder of yours alone"):
+        with pytest.raises(TaskFailure, match="not private to you"):
             ssh_link.own_folder()
         place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
 

@@ -90,14 +90,14 @@ def _remove_container(
 ) -> dict[str, Any]:
     record = _container(step, client)
     if record is None:
-        return {"message": "it was gone already"}
+        return {"message": "already gone"}
     state = str(record["State"]["Status"])
     if operation.stopped_only and state not in (*STOPPED, "removing"):
         difference = f"container {step.target} did not run when the plan was made, and is {state}"
         raise _changed(step, difference)
     if state == "removing":
         _wait_until_gone(step, client)
-        return {"message": "its removal came to its end"}
+        return {"message": "its removal is finished"}
     place = _kept_in(record)
     with unless_full():
         _keep(client, record, run_folder / place)
@@ -220,7 +220,7 @@ def _rename_container(step: Step, operation: RenameContainer, client: APIClient)
 def _stop_container(step: Step, client: APIClient) -> dict[str, Any]:
     record = _container(step, client)
     if record is None:
-        return {"message": "it was gone already"}
+        return {"message": "already gone"}
     stop(client, record)
     return {"message": "stopped"}
 
@@ -247,7 +247,7 @@ def _remove_network(
     try:
         record = client.inspect_network(step.key)
     except errors.NotFound:
-        return {"message": "it was gone already"}
+        return {"message": "already gone"}
     place = run_folder / "removed"
     with unless_full():
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -307,8 +307,8 @@ def _remove_image(step: Step, client: APIClient) -> dict[str, Any]:
     try:
         record = untyped.inspect_image(step.target)
     except errors.NotFound:
-        return {"message": "it was gone already"}
+        return {"message": "already gone"}
     if record["Id"] != step.key:
-        raise _changed(step, f"image {step.target} is another one than the plan saw")
+        raise _changed(step, f"image {step.target} is not the one that the plan saw")
     client.remove_image(step.target)
     return {"message": "removed"}

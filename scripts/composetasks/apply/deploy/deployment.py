@@ -98,7 +98,7 @@ def _pinned(stack: Stack, pushed: Collection[str], builder: Any) -> Stack:
     digests = base_digests(pushed, builder)
     for reference in sorted(set(pushed) - set(digests)):
         raise TaskFailure(
-            f"the image {reference} did not get to its registry",
+            f"the image {reference} was not pushed to its registry",
             code=ExitCode.BUILD_FAILED,
             hint="files may have changed while it was built: deploy once more",
         )

@@ -113,7 +113,7 @@ def _failure(error: process.ProgramError) -> TaskFailure:
     why = said[-1] if said else error.stderr.strip()[-500:] or str(error)
     if error.code == 127:
         return TaskFailure(
-            "there is no Buildx to build with",
+            "Buildx is not installed",
             detail=why,
             hint="install Buildx 0.17 or newer (package docker-buildx, or docker-buildx-plugin)",
         )

@@ -112,7 +112,7 @@ def _clear(client: APIClient, name: str, owner: str) -> None:
         )
     if problems:
         raise TaskFailure(
-            f"instance {name} could not be ended whole",
+            f"instance {name} could not be ended completely",
             detail="\n".join(dict.fromkeys(problems)),
             hint="the next run of any task tries again",
         )

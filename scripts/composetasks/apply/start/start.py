@@ -350,7 +350,7 @@ class Start:
             return
         if is_optional(self.model, self.services, name):
             self.record.failed(name)
-            message = f"{name} is not up ({verdict.message}); what depends on it goes without"
+            message = f"{name} is not up ({verdict.message}); what depends on it starts without it"
             yield self._event("warning", name, message)
             return
         at = time.monotonic()
@@ -407,7 +407,7 @@ class Start:
             return
         others = waits_for(self.model, self.services, left[0])
         told = [f"{other} ({self.services[other].verdict.message})" for other in others]
-        message = f"it waits for what will not come: {', '.join(told)}"
+        message = f"it waits for what will not be ready: {', '.join(told)}"
         verdict = Readiness(Phase.FAILED, message, "never-started")
         raise self._failure(Failed(left[0], verdict, "", time.monotonic()))
 

@@ -38,7 +38,7 @@ def _nodes(client: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = client.nodes()
     except errors.APIError as error:
         raise TaskFailure(
-            "the engine is no manager of a swarm",
+            "the engine is not a swarm manager",
             code=ExitCode.NO_ENGINE,
             detail=str(error.explanation or error),
             hint="name a manager's docker context in stack.deploy.context, or make a swarm with "

@@ -154,7 +154,7 @@ def _group(gid: int) -> str:
 def _by_ssh(failure: TaskFailure, where: str, address: str) -> TaskFailure:
     """Whether ssh itself gets there, or the engine at its other end is missing."""
     if not ssh_link.is_open(address):
-        return _failure(f"ssh does not get to {where}", failure.detail, failure.hint)
+        return _failure(f"ssh does not reach {where}", failure.detail, failure.hint)
     host = urlsplit(address).netloc
     return _failure(
         f"ssh gets to {where}, and no engine answers there",
