@@ -467,7 +467,16 @@ def test_files_that_are_named_without_a_path_are_left_to_compose(folder: Path, t
 
 
 @pytest.mark.parametrize(
-    "text", ["services: " + "[" * 50_000, "- " * 50_000, "{a: " * 50_000, "x-made: 2026-02-30"]
+    "text",
+    [
+        "services: " + "[" * 50_000,
+        "- " * 50_000,
+        "{a: " * 50_000,
+        "x-made: 2026-02-30",
+        'x-made: !!int ""',
+        "x-made: !!bool perhaps",
+        "x-made: !!timestamp today",
+    ],
 )
 def test_compose_files_that_can_not_be_read_here_are_left_to_compose(
     folder: Path, text: str

@@ -18,6 +18,7 @@ from typing import Any
 from composetasks.facts import ExitCode
 from composetasks.observe.compose import project_files
 from composetasks.observe.env import compose_dotenv
+from composetasks.run.external_failures import MALFORMED
 from composetasks.run.failure import TaskFailure
 
 DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -288,7 +289,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
     Loader.add_multi_constructor("!", plain)
     try:
         documents = [one for one in yaml.load_all(content, Loader) if isinstance(one, dict)]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, *MALFORMED) as error:
         raise _Untellable from error
     if len(documents) > 1:
         raise _Untellable
