@@ -17,8 +17,8 @@ CONTENT = "composetasks.deploy.content"
 """The label of a config or secret that a deployment made: its key in the model."""
 CHECK = "composetasks.deploy.check"
 """The label of a service that is a check's job, for as long as that runs."""
-LARGEST = {"configs": 1000 * 1024, "secrets": 500 * 1024}
-"""Bytes that Swarm takes (swarmkit, MaxConfigSize and MaxSecretSize)."""
+LARGEST = {"configs": 1000 * 1024 - 1, "secrets": 500 * 1024 - 1}
+"""Bytes that Swarm takes (swarmkit: fewer than MaxConfigSize and MaxSecretSize)."""
 WAITS_FOR = "x-waits-for"
 """What a service of a stack file waits for, which Swarm itself has no word for."""
 

@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -149,9 +150,12 @@ def packed(record: Mapping[str, Any]) -> bytes:
 
 
 def unpacked(data: bytes) -> dict[str, Any]:
-    """The record of :func:`packed`."""
-    compressed = data.startswith(b"\x1f\x8b")
-    record: dict[str, Any] = json.loads(gzip.decompress(data) if compressed else data)
+    """The record of :func:`packed`. Raises ValueError for what is none."""
+    try:
+        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(str(error)) from error
+    record: dict[str, Any] = json.loads(data)
     return record
 
 

@@ -4,6 +4,7 @@ nobody."""
 from __future__ import annotations
 
 import base64
+import gzip
 import os
 from pathlib import Path
 
@@ -24,7 +25,11 @@ def test_a_named_pipe_is_no_content_of_a_config(tmp_path: Path) -> None:
     assert caught.value.code == ExitCode.INVALID
 
 
-@pytest.mark.parametrize("data", [b"", b"no json", b"[]", b"{}"])
+HALF = gzip.compress(b"{}", mtime=0)[:-4]
+OTHER = gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 20
+
+
+@pytest.mark.parametrize("data", [b"", b"no json", b"[]", b"{}", b"\x1f\x8bno", HALF, OTHER])
 def test_a_record_of_another_form_is_named(data: bytes) -> None:
     spec = {
         "Name": "shop_revision-3",
