@@ -126,7 +126,7 @@ def _other_places() -> Iterator[Path]:
     named = os.environ.get
     home = Path(os.path.expanduser("~"))
     caches = Path(named("XDG_CACHE_HOME") or home / ".cache")
-    if (named("XDG_CACHE_HOME") or home.is_dir()) and not _anothers(caches):
+    if (named("XDG_CACHE_HOME") or os.path.isdir(home)) and not _anothers(caches):
         yield caches / "composetasks"
     for where in (named("TMPDIR"), named("XDG_RUNTIME_DIR"), *EVERYBODYS):
         if where and os.path.isdir(where):
@@ -135,8 +135,8 @@ def _other_places() -> Iterator[Path]:
 
 def _anothers(place: Path) -> bool:
     """Whether this is root in another user's place (a `sudo` that keeps HOME): who could not write
-    to what root makes there."""
-    there = next(one for one in (place, *place.absolute().parents) if one.exists())
+    to what root makes there. Others may not even be let into a place, as into root's HOME."""
+    there = next(filter(os.path.exists, (place, *place.absolute().parents)))
     return os.geteuid() == 0 and there.stat().st_uid != 0
 
 

@@ -109,6 +109,18 @@ def test_what_somebody_else_may_have_laid_out_is_not_used(
     assert places[2] in found.root.parents
 
 
+@pytest.mark.parametrize("name", ["HOME", "XDG_CACHE_HOME"])
+def test_a_place_that_can_not_be_looked_at_is_passed_over(
+    tmp_path: Path, places: list[Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root's HOME can't by another user who was left with it, nor a name that is too long."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv(name, str(tmp_path / ("x" * 300) / "caches"))
+    found = elsewhere(tmp_path)
+    assert found is not None
+    assert places[1] in found.root.parents
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away takes root")
 def test_nothing_is_made_in_another_users_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
