@@ -157,7 +157,7 @@ def test_a_shell_completes_what_the_last_run_saw(shop: Project) -> None:
     assert ran.stdout.split() == ["web"]
 
 
-@pytest.mark.parametrize("words", [["--list"], ["--help"], ["up", "--help"], []])
+@pytest.mark.parametrize("words", [["--list"], ["--help"], ["--version"], ["up", "--help"], []])
 def test_a_reader_that_has_read_enough_of_a_list_is_no_error(
     shop: Project, words: list[str]
 ) -> None:

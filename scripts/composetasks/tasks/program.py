@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +57,9 @@ class ComposeTasks(Program):
         super().parse_collection()
 
     def parse_cleanup(self) -> None:
-        """Show a list or a help that was asked for. Whoever reads it may have read enough before
-        its end, as `head` does."""
-        try:
+        """Show a list or a help that was asked for."""
+        with _until_read_enough():
             super().parse_cleanup()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit from None
 
     def _of_project(self, folder: Path) -> Collection:
         loader = FilesystemLoader(config=self.config, start=str(folder))
@@ -84,7 +82,8 @@ class ComposeTasks(Program):
         """What this program stands on, a line each."""
         from composetasks.run.versions import versions
 
-        sys.stdout.write("".join(f"{version}\n" for version in versions()))
+        with _until_read_enough():
+            print(*versions(), sep="\n", flush=True)
 
     def no_tasks_given(self) -> None:
         """The list of tasks, where Invoke shows its own options first."""
@@ -94,6 +93,16 @@ class ComposeTasks(Program):
     def task_list_opener(self, extra: str = "") -> str:
         """Invoke's own words for the list of what a ``tasks.py`` holds."""
         return f"Available tasks{f' ({extra})' if extra else ''}"
+
+
+@contextlib.contextmanager
+def _until_read_enough() -> Iterator[None]:
+    """Whoever reads what is shown may have read enough before its end, as `head` does."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit from None
 
 
 def main() -> None:
