@@ -192,7 +192,7 @@ class Scope:
     ``push`` for all; ``rebuild``: for a plan that may build what has not changed; ``starting``:
     for one that starts services, so that an engine on another host is asked for what would be
     mounted, with containers that are made for that; ``leftovers``: all images of the engine, for
-    one that removes some, not only those that the model has to do with."""
+    one that removes some or takes any, not only those that the model has to do with."""
 
     inputs: bool = True
     registry: str = ""

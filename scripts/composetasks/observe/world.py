@@ -49,7 +49,7 @@ def observe_world(
 ) -> World:
     """Everything a plan for ``model`` is made from; folders listed ``ahead`` are not listed again.
     Raises TaskFailure where the engine does not answer or a build context is missing."""
-    images = Images(client, model.images if scope.inputs and not scope.leftovers else None)
+    images = Images(client, None if scope.leftovers else model.images)
     world = _on_the_engine(model, client, compose, cache, images)
     if not scope.inputs:
         return world

@@ -41,7 +41,7 @@ def _observe(session: Session) -> World:
     from composetasks.store.container_configs import digest_key
     from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
-    world = session.observe(scope=Scope(inputs=False))
+    world = session.observe(scope=Scope(inputs=False, leftovers=True))
     root = session.own_folder.root
     found = observe_state(
         world.model,
