@@ -14,12 +14,13 @@ import json
 import os
 import posixpath
 import stat
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from composetasks.observe.images import marks
 from composetasks.observe.images.ignore import (
     ContextFilter,
     FolderMatch,
@@ -40,6 +41,7 @@ from composetasks.observe.images.listings import (
     rows,
     with_modes,
 )
+from composetasks.observe.images.marks import Key as _Key
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
 from composetasks.store import memory as memories
@@ -66,10 +68,6 @@ class _Folder(NamedTuple):
     size: int
 
 
-_Key = tuple[int, str]
-"""A root's number and a folder's path in the context."""
-
-
 class _Memory(NamedTuple):
     """What is remembered of a context: for which folder and selection of its files, and what came
     of it."""
@@ -94,7 +92,7 @@ class Files:
     size: int
     biggest: tuple[tuple[str, int], ...]
     changed: bool
-    _folders: Mapping[_Key, _Folder]
+    _read: Callable[[], Mapping[_Key, _Folder]]
     _roots: Sequence[Root]
     _on_the_way: Mapping[str, str]
 
@@ -102,30 +100,32 @@ class Files:
         """Path in the context to what is there, in words: ``f`` (file), its mode in octal, the
         digest of its content; ``d`` (folder) and its mode; ``l`` (link) and its target. A last
         word is the digest of extended attributes, where there are any."""
-        found = dict(self._on_the_way)
+        folders, found = self._read(), dict(self._on_the_way)
         order = sorted(range(len(self._roots)), key=lambda number: self._roots[number].modes)
         for number in order:
             root = self._roots[number]
-            if (number, root.path) not in self._folders:
+            if (number, root.path) not in folders:
                 continue
             if not root.is_folder:
-                for _, text in _files(self._folders[number, root.path]):
+                for _, text in _files(folders[number, root.path]):
                     found[root.path] = with_modes(text, root.modes)
                 continue
-            self._gather(number, root.path, root.modes, found)
+            self._gather(folders, (number, root.path), root.modes, found)
             if root.path:
                 found[root.path] = with_modes(root.text, root.modes)
         return found
 
-    def _gather(self, number: int, path: str, modes: Modes, found: dict[str, str]) -> bool:
-        folder = self._folders[number, path]
+    def _gather(
+        self, folders: Mapping[_Key, _Folder], key: _Key, modes: Modes, found: dict[str, str]
+    ) -> bool:
+        folder, (number, path) = folders[key], key
         prefix = f"{path}/" if path else ""
         files = _files(folder)
         for name, text in files:
             found[prefix + name] = with_modes(text, modes)
         some = bool(files)
         for name, text, ignored in _subfolders(folder):
-            below = self._gather(number, prefix + name, modes, found)
+            below = self._gather(folders, (number, prefix + name), modes, found)
             if below or not ignored:
                 found[prefix + name] = with_modes(text, modes)
                 some = True
@@ -140,9 +140,10 @@ def memory_of(cache: Path, service: str, context: str) -> Path:
 
 def kept_folders(memory: Path) -> list[str]:
     """The folders that a memory knows, in the order in which they were read."""
-    kept = memories.recall(memory, _understood) or NOTHING
-    folder = kept.folder
-    return [f"{folder}/{path}" if path else folder for _, path in kept.folders]
+    kept = marks.load(memory)
+    if kept is None:
+        return []
+    return [f"{kept.folder}/{path}" if path else kept.folder for _, path in kept.of]
 
 
 def _understood(kept: Any) -> _Memory:
@@ -195,30 +196,50 @@ class Reader:
         self.ignore, self.memory, self.listings = ignore, memory, listings
         self.new: dict[_Key, _Folder] = {}
         self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
-        self.kept = memories.recall(memory, _understood) or NOTHING
-        self.old = self.kept.folders
-        # Another selection of the same folders: digests still hold, selections don't.
-        self.same_view = self.kept.view == self.view
-        self.differs = not self.same_view
+        self.kept, self.old = NOTHING, NOTHING.folders
+        self.same_view, self.differs = False, True
         self.filter = ContextFilter(ignore, Root("", True, "", Modes.ALL))
 
     def read(self) -> Files:
         """What is there. Raises Unreadable."""
+        kept = marks.load(self.memory)
+        if kept and (kept.version, kept.view) == (VERSION, self.view) and kept.hold(self._listing):
+            # What is told of single files is seldom asked for.
+            files = self._files(kept.digest, kept.size, kept.biggest, False)
+            return replace(files, _read=lambda: self._read_all()._read())
+        return self._read_all()
+
+    def _read_all(self) -> Files:
+        """What is there, by what is remembered of each file."""
+        self.kept = memories.recall(self.memory, _understood) or NOTHING
+        self.old = self.kept.folders
+        # Another selection of the same folders: digests still hold, selections don't.
+        self.same_view = self.kept.view == self.view
+        self.differs = not self.same_view
         for number, root in enumerate(self.roots):
             self._root(number, root)
         if not self.differs and len(self.new) == len(self.old):
+            self._mark(self.kept)
             return self._files(self.kept.digest, self.kept.size, self.kept.biggest, False)
         size = sum(folder.size for folder in self.new.values())
         files = self._files("", size, self._biggest(), True)
         files.digest = self._digest(files.entries())
         kept = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
         memories.keep(self.memory, _kept(kept))
+        self._mark(kept)
         return files
+
+    def _mark(self, kept: _Memory) -> None:
+        """Keep by what it is told the next time that nothing changed."""
+        of = marks.marks_of((key, folder.listing) for key, folder in kept.folders.items())
+        what = (self.folder, self.view, kept.digest, kept.size, kept.biggest)
+        marks.save(self.memory, marks.Marks(VERSION, *what, of))
 
     def _files(
         self, digest: str, size: int, biggest: tuple[tuple[str, int], ...], changed: bool
     ) -> Files:
-        return Files(digest, size, biggest, changed, self.new, self.roots, self.on_the_way)
+        new = self.new
+        return Files(digest, size, biggest, changed, lambda: new, self.roots, self.on_the_way)
 
     def _digest(self, entries: Mapping[str, str]) -> str:
         lines = [f"{path}\0{text}\n" for path, text in sorted(entries.items())]
@@ -255,16 +276,20 @@ class Reader:
         todo = [(start, state)]
         while todo:
             path, state = todo.pop()
-            listing = self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
-            folder = self._take((number, path), listing, path, state)
+            folder = self._take((number, path), self._listing((number, path)), path, state)
             prefix = f"{path}/" if path else ""
             for name, _, _ in _subfolders(folder):
                 todo.append((prefix + name, self.filter.state(prefix + name, state)))
 
     def _single(self, number: int, path: str) -> None:
-        listing = self.listings.one(f"{self.folder}/{path}")
-        parent = posixpath.dirname(path)
-        self._take((number, path), listing, parent, None)
+        self._take((number, path), self._listing((number, path)), posixpath.dirname(path), None)
+
+    def _listing(self, key: _Key) -> str:
+        """What is listed of a folder, or of a root that is a file, as it is now."""
+        number, path = key
+        if not self.roots[number].is_folder:
+            return self.listings.one(f"{self.folder}/{path}")
+        return self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
 
     def _take(self, key: _Key, listing: str, path: str, state: States | None) -> _Folder:
         """The kept folder where its listing is the same, a new look at it otherwise."""

@@ -13,7 +13,7 @@ import pytest
 
 from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Service
 from composetasks.observe.images import listings
-from composetasks.observe.images.build_inputs import build_inputs
+from composetasks.observe.images.build_inputs import build_inputs, inputs_and_faults
 from composetasks.run.failure import TaskFailure
 from composetasks.store import memory
 from tests.dockerfiles import model, service
@@ -49,6 +49,12 @@ class Context:
     def inputs(self, **definition: Any) -> BuildInputs:
         of = model(self.folder.parent, self.service(**definition))
         return build_inputs(of, Engine(), self.cache)["app"]
+
+    def digest(self) -> str:
+        """The digest, for who asks for no single files."""
+        of = model(self.folder.parent, self.service())
+        found, _ = inputs_and_faults(of, Engine(), self.cache, listed=lambda _: False)
+        return found["app"].digest
 
 
 @pytest.fixture
@@ -135,6 +141,22 @@ def test_an_edit_is_seen_and_undone_is_forgotten(
     assert context.inputs().digest == after.digest
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *(_content, _new, _removed, _mode, _folder_mode, _empty_folder, _link, _swapped),
+        *(_folder_renamed, _replaced_by_one_of_the_same_times, _file_for_a_folder),
+    ],
+)
+def test_an_edit_is_seen_by_its_folder_alone(
+    context: Context, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: LONG_AFTER_NS)
+    before = context.digest()
+    edit(context.folder)
+    assert before != context.digest() == context.inputs().digest
+
+
 def _touched(folder: Path) -> None:
     for path in folder.rglob("*"):
         os.utime(path)
@@ -197,6 +219,19 @@ def test_a_file_changed_just_before_it_was_read_is_read_again(
     rows = [row for row in listings.rows(listing) if row[0] == "a"]
     assert [row[4] for row in rows] == [0]
     assert context.inputs().digest == before.digest
+
+
+def test_that_nothing_changed_is_told_without_what_is_kept_of_each_file(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: LONG_AFTER_NS)
+    before = context.inputs()
+    for place in context.cache.glob("files-*"):
+        place.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(listings, "_content", lambda path: pytest.fail(f"{path} is read again"))
+        assert context.digest() == before.digest
+    assert context.inputs().files == before.files
 
 
 def test_an_ignored_file_is_never_looked_into(context: Context) -> None:

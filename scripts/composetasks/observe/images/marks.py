@@ -1,0 +1,62 @@
+"""Whether every folder of a context is as it was. Of each a mark of its listing is kept beside the
+memory of its files: that is hundreds of times as long, and is not read where nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from composetasks.store import memory as memories
+
+Key = tuple[int, str]
+"""A root's number and a folder's path in the context."""
+
+
+class Marks(NamedTuple):
+    """The marks of a context's folders, in the order in which they were read, and what came of
+    them; ``version`` and ``view`` are those of the memory beside them."""
+
+    version: int
+    folder: str
+    view: str
+    digest: str
+    size: int
+    biggest: tuple[tuple[str, int], ...]
+    of: Mapping[Key, str]
+
+    def hold(self, listing: Callable[[Key], str]) -> bool:
+        """Whether all folders are listed as they were."""
+        return all(_mark(listing(key)) == mark for key, mark in self.of.items())
+
+
+def marks_of(listings: Iterable[tuple[Key, str]]) -> dict[Key, str]:
+    """The marks of folders that were listed so."""
+    return {key: _mark(listing) for key, listing in listings}
+
+
+def load(memory: Path) -> Marks | None:
+    """The marks beside a memory; None where there are none."""
+    return memories.recall(_place(memory), _understood)
+
+
+def save(memory: Path, marks: Marks) -> None:
+    """Keep marks beside a memory."""
+    folders = [(*key, mark) for key, mark in marks.of.items()]
+    memories.keep(_place(memory), {**marks._asdict(), "of": folders})
+
+
+def _place(memory: Path) -> Path:
+    return memory.with_name(f"marks-{memory.name}")
+
+
+def _mark(listing: str) -> str:
+    return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _understood(kept: Any) -> Marks:
+    of = {(int(number), str(path)): str(mark) for number, path, mark in kept["of"]}
+    biggest = tuple((str(name), int(size)) for name, size in kept["biggest"])
+    folder, view, digest = (str(kept[key]) for key in ("folder", "view", "digest"))
+    return Marks(int(kept["version"]), folder, view, digest, int(kept["size"]), biggest, of)
