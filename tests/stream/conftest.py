@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stream.database import Database
-from tests.stream.stack import JOB, ROOT, Stack
+from tests.stream.stack import ROOT, Stack
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,7 @@ def healed(stack: Stack) -> Iterator[None]:
     """Whatever a test does to the services is over when the next one begins."""
     stack.feed("good")
     yield
-    stack.unpause()
-    stack.compose("start", "postgres", "kafka", JOB)
+    stack.heal()
     stack.wait_until_streaming()
 
 

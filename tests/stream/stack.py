@@ -163,6 +163,20 @@ class Stack:
         if paused:
             self.compose("unpause", *paused)
 
+    def heal(self) -> None:
+        """Let all run again. What was paused is unhealthy until it is probed once more, and Compose
+        starts nothing that depends on such a one."""
+        self.unpause()
+        stores = ("postgres", "kafka")
+        self.compose("start", *stores)
+
+        def healthy() -> bool:
+            states = (self.inspect(service)["State"] for service in stores)
+            return all(state["Health"]["Status"] == "healthy" for state in states)
+
+        self.wait_for(healthy, "what keeps data is healthy")
+        self.compose("start", JOB)
+
     def recreate(self) -> None:
         """Takes the job's container away, whatever it is doing, and makes another."""
         self.compose("rm", "--stop", "--force", JOB)

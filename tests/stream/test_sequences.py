@@ -48,8 +48,7 @@ def pause_something(stack: Stack, chance: random.Random) -> None:
 
 
 def heal(stack: Stack, chance: random.Random) -> None:
-    stack.unpause()
-    stack.compose("start", "postgres", "kafka", JOB)
+    stack.heal()
 
 
 def spoil_feed(stack: Stack, chance: random.Random) -> None:
