@@ -3,7 +3,8 @@ tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ import pytest
 
 from composetasks.observe.engine.images import FEW, Images
 from composetasks.observe.engine.inventory import client_of
+from composetasks.observe.engine.local import LocalClient
 from tests.functional.scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
@@ -71,6 +73,20 @@ def test_another_one_is_asked_for_once(engine: ScriptedEngine, client: APIClient
     assert [one and one.id for one in (*base, *gone)] == ["sha256:old"] * 2 + [None] * 2
     assert [one.id for one in images.known] == ["sha256:old", "sha256:web"]
     assert len(engine.requests) == 3
+
+
+def test_several_are_asked_for_side_by_side(
+    engine: ScriptedEngine, client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine with containerd's store takes long over each."""
+    asked, both = LocalClient.image_records, threading.Barrier(2)
+
+    def waiting(self: LocalClient, references: Iterable[str]) -> list[Any] | None:
+        both.wait(20)
+        return asked(self, references)
+
+    monkeypatch.setattr(LocalClient, "image_records", waiting)
+    assert len(Images(client, {"web:latest", "other:latest"}).read()) == 2
 
 
 def test_what_was_built_from_other_inputs_than_those_here_is_looked_for_among_all(

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 FEW = 24
-"""So many images are sooner asked for by their names, half a millisecond each, than found among
-some hundreds."""
+"""So many images are sooner asked for by their names than found among some hundreds: half a
+millisecond each; 25 in containerd's store, where each image of a list takes 10."""
 
 
 class Images:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AT_ONCE = 8
 """How many containers are inspected side by side."""
+CONNECTIONS = 4
+"""Over how many images are asked for by their names: containerd's store takes long over each."""
 ADDRESSES = ("IPAddress", "GlobalIPv6Address")
 """Where the engine names the addresses of a container on a network."""
 
@@ -143,13 +145,20 @@ def read_images(client: APIClient) -> tuple[Image, ...]:
 
 
 def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, ...] | None:
-    """The images of these ids and references, by id; None of an engine that is better asked for
-    its list of all."""
+    """The images of these ids and references; None of an engine that is better asked for its list
+    of all."""
     if not isinstance(client, LocalClient):
         return None
+    names = sorted(references)
+    parts = [names[first::CONNECTIONS] for first in range(min(CONNECTIONS, len(names)))]
     with parsing("the engine's images", ExitCode.NO_ENGINE):
-        records = client.image_records(sorted(references))
-    return None if records is None else tuple(map(_recorded_image, records))
+        under_way = [_asked(partial(client.image_records, part)) for part in parts]
+        found: list[Image] = []
+        for records in [one.value() for one in under_way]:
+            if records is None:
+                return None
+            found += map(_recorded_image, records)
+        return tuple(found)
 
 
 def read_networks(client: APIClient) -> tuple[Network, ...]:
