@@ -124,7 +124,8 @@ def digests() -> Iterator[Figure]:
         status = (*git, "status", "--porcelain")
 
         def forget() -> None:
-            memory.unlink(missing_ok=True)
+            for kept in (memory, *memory.parent.glob("marks-*")):
+                kept.unlink(missing_ok=True)
             # An index without the files' times and inodes: every file is read again.
             (folder / ".git" / "index").unlink()
             run(*git, "read-tree", "HEAD")

@@ -279,5 +279,5 @@ def test_an_interrupt_ends_a_pull(person: Person) -> None:
     events = carry_out(plan, world, Tools(person.compose, person.client, run, person.kept.cache))
     next(events)
     with pytest.raises(KeyboardInterrupt):
-        events.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+        events.throw(KeyboardInterrupt)
     assert threading.active_count() < 20

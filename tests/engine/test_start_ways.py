@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,22 @@ def test_what_can_do_without_the_one_that_failed_is_started_as_with_compose(
     form = '{{.Label "com.docker.compose.service"}}'
     up = docker("ps", "--format", form, "--filter", f"name={project.name}").split()
     assert sorted(up) == ["app", "db", "page"]
+
+
+def test_an_interruption_ends_what_is_still_started_and_not_the_page(project: Project) -> None:
+    project.compose(f"services: {INDEPENDENT.replace('-e, /data/failed', '-e, /data/never')}")
+    child = project.start("up", "--json")
+    assert child.stdout is not None
+    while json.loads(child.stdout.readline()).get("state") != "failed":
+        pass
+
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+
+    last = json.loads(out.splitlines()[-1])
+    assert (child.returncode, last["service"], last["kind"]) == (8, "one", "job-failed"), err
+    [page] = project.folder.glob(".composetasks/runs/*-up/failure.txt")
+    assert "fatal: no key" in page.read_text()
 
 
 def test_the_change_that_broke_it_is_named_until_it_works_again(project: Project) -> None:

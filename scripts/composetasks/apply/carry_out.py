@@ -9,7 +9,7 @@ the plan was shown stops the run.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -69,7 +69,7 @@ AT_ONCE = 8
 """How many containers are stopped or removed side by side; each may take its grace period."""
 
 
-def carry_out(plan: Plan, world: World, tools: Tools) -> Iterator[Event]:
+def carry_out(plan: Plan, world: World, tools: Tools) -> Generator[Event, None, None]:
     """Do what ``plan`` says and yield what happens; raises TaskFailure where a step fails."""
     stages = _stages(plan)
     ends, images, state = (

@@ -3,9 +3,10 @@ verb. What is done stands in the plan, who does it is :mod:`composetasks.apply.c
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from composetasks.facts import (
     Action,
     Consent,
     ContainerStart,
+    Event,
     ExitCode,
     Plan,
     World,
@@ -23,6 +25,7 @@ from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
 from composetasks.run.external_failures import FULL
 from composetasks.run.failure import NotUp, TaskFailure
+from composetasks.run.signals import Terminated
 from composetasks.verbs import remember
 from composetasks.verbs.session import Session
 
@@ -136,8 +139,6 @@ def _consent(session: Session, plan: Plan) -> None:
     asked = [step for step in plan.steps if step.consent not in given]
     if not asked:
         return
-    from composetasks.verbs.carry_through import agreed, somebody_is_there
-
     flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
     if flag == "--yes" and somebody_is_there():
         question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
@@ -165,17 +166,33 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
         _sign(session, world)
     from composetasks.apply.carry_out import carry_out
 
+    def tell(event: Event) -> None:
+        if event.kind == "service-state" and event.seconds is not None:
+            session.seconds[event.service] = event.seconds
+        session.reporter.event(event)
+
     try:
-        for event in carry_out(plan, world, tools()):
-            if event.kind == "service-state" and event.seconds is not None:
-                session.seconds[event.service] = event.seconds
-            session.reporter.event(event)
+        _tell_each(carry_out(plan, world, tools()), tell)
     except NotUp as failure:
         if failure.cause == NO_SUBNET:
             raise _no_subnet(failure, world) from failure
         raise
     if made_now:
         remember.learn_labels(session, made_now, world.model)
+
+
+def _tell_each(events: Generator[Event, None, None], tell: Callable[[Event], None]) -> None:
+    """Tell of each event. An interruption meanwhile is one of the step that it tells of: there it
+    is known what has to be ended and told."""
+    following = partial(next, events)
+    with contextlib.suppress(StopIteration):
+        while True:
+            event = following()
+            try:
+                tell(event)
+                following = partial(next, events)
+            except (KeyboardInterrupt, Terminated) as interruption:
+                following = partial(events.throw, interruption)
 
 
 def _run_folder(session: Session) -> Path:

@@ -24,6 +24,9 @@ def alongside(
 
     Raises the failure of a forward once the start is over.
     """
+    if not steps:
+        yield from start
+        return
     starting = {step.service for step in containers if launches([step])}
     left = list(steps)
     failures: list[TaskFailure] = []

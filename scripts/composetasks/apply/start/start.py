@@ -42,6 +42,7 @@ from composetasks.observe.start.watch import Watch, replicas
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.masking import safe
+from composetasks.run.signals import Terminated
 from composetasks.store import folder
 
 AWAY_INTERVAL = 0.2
@@ -97,8 +98,8 @@ class Start:
 
     def run(self) -> Iterator[Event]:
         """Launch and wait; raises TaskFailure, code 8, for the first service that can't be up, once
-        all are launched that can do without it. Whatever the end, the run folder's timeline tells
-        how it came to it."""
+        all are launched that can do without it or the run is interrupted. Whatever the end, the run
+        folder's timeline tells how it came to it."""
         outcome, failed = "interrupted", ""
         try:
             yield from self._run()
@@ -106,6 +107,12 @@ class Start:
         except NotUp as failure:
             outcome, failed = "failed", failure.service
             raise
+        except (KeyboardInterrupt, Terminated) as error:
+            if self.failed is None:
+                raise
+            # It ends what was still to be started, not what there is to tell.
+            outcome, failed = "failed", self.failed.service
+            raise self._failure(self.failed) from error
         except TaskFailure:
             outcome = "failed"
             raise
@@ -256,9 +263,10 @@ class Start:
                 self.services[name].too_early = True
                 return False
             verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-            said = safe(error.why)
+            if self.failed is not None:
+                raise self._failure(self.failed) from error
             failed = Failed(name, verdict, "", time.monotonic())
-            raise self._failure(failed, said=said) from error
+            raise self._failure(failed, said=safe(error.why)) from error
         return True
 
     def _is_too_early(self, name: str) -> bool:
@@ -359,7 +367,8 @@ class Start:
         self.failed = self.failed or Failed(name, verdict, key, at)
         if goes_on(self.model, self.services):
             message = f"{verdict.message}; what can do without it is started"
-            yield self._event("service-state", name, message, data={"state": "failed"})
+            took = None if progress.begun is None else at - progress.begun
+            yield self._event("service-state", name, message, took, {"state": "failed"})
 
     def _check_failed(self) -> None:
         """Raise the failure of the first service that failed, once no other is to be started."""
