@@ -106,7 +106,7 @@ def test_what_is_up_answers_here_though_another_service_is_not(
         f"  wrong: {{{fails}}}\n"
     )
 
-    failed = project.inv("up")
+    failed = project.inv("up", "--timeout", "15")
     shown = {one["name"]: one for one in project.inv("status", "--json").document["services"]}
 
     assert failed.code == 8, failed.err
