@@ -209,6 +209,7 @@ def test_what_can_do_without_the_one_that_failed_is_started_as_with_compose(
     # Told when it failed, and not only in the end.
     told = [one for one in ran.lines if one.get("state") == "failed"]
     assert [one["service"] for one in told] == ["one"]
+    assert told[0]["seconds"] == round(told[0]["seconds"], 3)
     form = '{{.Label "com.docker.compose.service"}}'
     up = docker("ps", "--format", form, "--filter", f"name={project.name}").split()
     assert sorted(up) == ["app", "db", "page"]

@@ -367,7 +367,7 @@ class Start:
         self.failed = self.failed or Failed(name, verdict, key, at)
         if goes_on(self.model, self.services):
             message = f"{verdict.message}; what can do without it is started"
-            took = None if progress.begun is None else at - progress.begun
+            took = round(at - (progress.launched or self.began), 3)
             yield self._event("service-state", name, message, took, {"state": "failed"})
 
     def _check_failed(self) -> None:
