@@ -173,6 +173,11 @@ class Container:
         return self.asked_hash or self._label("config-hash")
 
     @property
+    def made_from(self) -> str:
+        """The id of its image, as Compose labels it and compares it; the engine's without that."""
+        return self.labels.get(IMAGE) or self.image_id
+
+    @property
     def working_dir(self) -> str:
         return self._label("project.working_dir")
 
@@ -186,6 +191,20 @@ class Container:
     def running(self) -> bool:
         """Whether it has a process: running, paused or restarting."""
         return self.state in ("running", "paused", "restarting")
+
+
+def replicas_of(
+    containers: Iterable[Container], project: str, service: str = ""
+) -> tuple[Container, ...]:
+    """The replicas of a project, or of one of its services, by number."""
+    replicas = [
+        container
+        for container in containers
+        if container.replica
+        and container.project == project
+        and (not service or container.service == service)
+    ]
+    return tuple(sorted(replicas, key=lambda container: (container.number, container.created)))
 
 
 @frozen

@@ -47,6 +47,15 @@ def namespaces_of(service: Service) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def shares_with(service: Service) -> tuple[str, ...]:
+    """The services whose container this one's is bound to by id (its network, its processes or
+    its volumes): where theirs is recreated, so is this one's (reconcile.go,
+    parentNamespaceRecreated)."""
+    volumes_from = (str(source) for source in service.config.get("volumes_from") or ())
+    named = (source.split(":")[0] for source in volumes_from if not source.startswith("container:"))
+    return tuple(dict.fromkeys((*namespaces_of(service), *named)))
+
+
 def rests_on(model: Model, name: str) -> tuple[str, ...]:
     """The services that a job's work rests on: what it depends on, and what shares a volume with
     it. Not what waits for the job, which comes after it."""

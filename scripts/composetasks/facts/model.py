@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -188,6 +188,19 @@ class Model:
         """The services made by a provider that one depends on."""
         needed = (one.service for one in self.services[name].depends_on)
         return tuple(one for one in needed if one in self.services and self.services[one].provided)
+
+    def with_dependencies(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The named services, or all where none is named, and everything they depend on, in the
+        model's order."""
+        wanted: set[str] = set()
+        todo = list(names) or list(self.services)
+        while todo:
+            name = todo.pop()
+            if name in wanted or name not in self.services:
+                continue
+            wanted.add(name)
+            todo += [dependency.service for dependency in self.services[name].depends_on]
+        return tuple(name for name in self.services if name in wanted)
 
     def narrowed(self, names: Collection[str]) -> Model:
         """The model in which only ``names`` are active, and what of networks and volumes they

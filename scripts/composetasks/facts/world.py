@@ -7,7 +7,7 @@ from dataclasses import field
 from enum import Enum
 from typing import Any
 
-from composetasks.facts.engine import Container, Engine, Network, Volume
+from composetasks.facts.engine import Container, Engine, Network, Volume, replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, Run
 from composetasks.facts.model import Model, Service
@@ -275,6 +275,20 @@ class World:
     forwards: Forwards | None = None
     maker: Maker | None = None
     sent: Mapping[str, Sent] = field(default_factory=dict)
+
+    def replicas(self, service: str) -> tuple[Container, ...]:
+        """The replicas of a service of this project, by number."""
+        return replicas_of(self.engine.containers, self.model.project, service)
+
+    def images_now(self, services: Iterable[str]) -> Mapping[str, str | None]:
+        """The image each service would run; what its container was made from where the tag is
+        gone."""
+        images: dict[str, str | None] = {}
+        for name in services:
+            image = self.engine.image(self.model.services[name].image)
+            made_from = [container.made_from for container in self.replicas(name)]
+            images[name] = image.id if image else made_from[0] if made_from else None
+        return images
 
     def plan(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.launch import engine_lost
 from composetasks.facts import Engine, ExitCode, Model, Problem, Usage
+from composetasks.facts.engine import replicas_of
 from composetasks.plan.env.check import correction, fatal, problems
 from composetasks.plan.env.specification import values
 from composetasks.plan.env.variables import variable_names, variable_status
@@ -103,13 +104,13 @@ def _held_by(session: Session, model: Model, client: APIClient, usage: Usage) ->
 
     engine = Engine(containers=read_containers(client))
     engine = with_asked_hashes(model, engine, session.compose, session.own_folder.cache)
-    containers = [one for one in engine.containers if one.project == model.project]
     key = container_configs.digest_key(session.own_folder.cache)
     held: dict[str, dict[str, bool | None]] = {}
     for name, service in model.services.items():
-        ours = [one for one in containers if one.service == name and one.running and one.replica]
         wanted = dict(service.config.get("environment") or {})
-        for container in ours:
+        for container in replicas_of(engine.containers, model.project, name):
+            if not container.running:
+                continue
             current = container.config_hash == service.config_hash
             actual = {} if current else _environment(inspect_container(client, container.id), key)
             known = held.setdefault(name, {})

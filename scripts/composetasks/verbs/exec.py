@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from composetasks.facts import Container, ExitCode, Model
+from composetasks.facts.engine import replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
 from composetasks.facts.units import whole_number
@@ -69,11 +70,7 @@ def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
     """Raise TaskFailure, code 1, where the service has no running container (of that number)."""
     from composetasks.observe.engine.inventory import read_containers
 
-    containers = [
-        one
-        for one in read_containers(session.client)
-        if one.project == model.project and one.service == name and one.replica
-    ]
+    containers = replicas_of(read_containers(session.client), model.project, name)
     meant = [one for one in containers if number in (0, one.number)]
     if any(one.state == "running" for one in meant):
         return

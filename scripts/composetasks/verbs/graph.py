@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from composetasks.facts import ExitCode
-from composetasks.plan.start.services import closure
 from composetasks.report.graph import graph_document, mermaid
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.services import service_documents
@@ -16,7 +15,7 @@ def graph(session: Session, services: Sequence[str]) -> ExitCode:
     """Show the services and what they depend on, or all. Without an engine that is what the model
     says alone."""
     model = session.model(services)
-    model = model.narrowed(closure(model, services))
+    model = model.narrowed(model.with_dependencies(services))
     try:
         states = service_documents(session, model)
     except TaskFailure as failure:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from composetasks.facts import Container, ExitCode, Model
+from composetasks.facts.engine import replicas_of
 from composetasks.observe.engine.inventory import read_containers
 from composetasks.observe.logs.last_lines import LastLines
 from composetasks.observe.start.watch import Watch
@@ -28,8 +29,7 @@ def live_status(
     seconds for their figures; until ``q`` is pressed."""
 
     def find() -> Sequence[Container]:
-        found = read_containers(session.client)
-        return [one for one in found if one.project == model.project and one.replica]
+        return replicas_of(read_containers(session.client), model.project)
 
     reading = LastLines(session.client, model.project, find, events.wake)
     with Keys(events.wake) as keys, reading as lines:

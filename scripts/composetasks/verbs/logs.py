@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from composetasks.facts import Container, ExitCode, LogLine, timestamps
+from composetasks.facts.engine import replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.facts.units import whole_number
 from composetasks.observe.logs.read import Cursor, LogRange, by_time, history
@@ -99,12 +100,12 @@ class _LogReader:
         """The services' containers as they are now, in the services' order."""
         from composetasks.observe.engine.inventory import read_containers
 
-        found = [
-            one
-            for one in read_containers(self.session.client)
-            if one.project == self.project and one.service in self.names and one.replica
+        containers = read_containers(self.session.client)
+        return [
+            replica
+            for name in self.names
+            for replica in replicas_of(containers, self.project, name)
         ]
-        return sorted(found, key=lambda one: (self.names.index(one.service), one.number))
 
     def written(self, *, follow: bool = False) -> Iterator[Sequence[LogLine]]:
         """The lines there are now."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from composetasks.facts import Container, Engine, ExitCode, Model, World
 from composetasks.facts.program import typed
-from composetasks.plan.start.services import containers_of
 from composetasks.report.service_documents import guessed_urls, open_document, urls
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -21,8 +20,7 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
     model = session.model([name] if name else ())
     world = World(model, Engine(containers=session.engine.containers(model)))
     running = {
-        one: tuple(c for c in containers_of(world, one) if c.state == "running")
-        for one in model.services
+        one: tuple(c for c in world.replicas(one) if c.state == "running") for one in model.services
     }
     service, url = _chosen(model, name, running)
     opened = webbrowser.open(url)

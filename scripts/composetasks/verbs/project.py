@@ -261,11 +261,9 @@ class Project:
 def _brought_in(every: Model, names: Iterable[str], inactive: Iterable[str]) -> Iterator[str]:
     """What a start of ``names`` is about, where some are ``inactive``: their profiles count as
     chosen (compose-go, Project.WithServicesEnabled), for what is depended on alone."""
-    from composetasks.plan.start.services import closure
-
     chosen = frozenset().union(*(every.services[name].profiles for name in inactive))
     yield from names
-    for name in closure(every, names):
+    for name in every.with_dependencies(names):
         if not chosen.isdisjoint(every.services[name].profiles):
             yield name
 

@@ -41,7 +41,7 @@ def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ende
 
 def remember_configurations(session: Session, plan: Plan, world: World) -> frozenset[str]:
     """Keep what containers are about to be made from; gives the services that are."""
-    from composetasks.plan.start.services import comparable
+    from composetasks.plan.start.differences import comparable
 
     making = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
     names = frozenset(step.service for step in plan.steps if step.action in making)

@@ -10,7 +10,6 @@ from composetasks.facts import Container, Engine, Model, Service, ServiceStatus,
 from composetasks.observe.engine.inventory import inspect_containers
 from composetasks.observe.start.jobs import observe_runs
 from composetasks.plan.start.jobs import is_done, looks_like_job
-from composetasks.plan.start.services import containers_of
 from composetasks.plan.start.status import check_warnings, waited_for, worst
 from composetasks.report.service_documents import service_document
 from composetasks.store import jobs
@@ -42,7 +41,7 @@ def service_statuses(
     What only the engine's record of a container says is read of those that are ``inspected``."""
     listed = []
     for service in world.model.services.values():
-        containers = containers_of(world, service.name)
+        containers = world.replicas(service.name)
         because = stale.get(service.name, ()) if containers else ()
         done = bool(containers) and all(is_done(world, service, one) for one in containers)
         status = ServiceStatus(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.start.launch import engine_lost, engine_silent
 from composetasks.facts import Container, ExitCode, ServiceFacts
+from composetasks.facts.engine import replicas_of
 from composetasks.facts.service_facts import FACTS_LABEL
 from composetasks.observe.start.watch import Watch
 from composetasks.report.deploy import services_document, tasks_lines
@@ -157,7 +158,6 @@ class Observation:
         from composetasks.observe.engine.service_facts import Questions
         from composetasks.plan.instances.abandoned import warnings
         from composetasks.plan.start.faults import model_faults
-        from composetasks.plan.start.services import containers_of
         from composetasks.plan.start.start import StartOptions, plan_start
         from composetasks.plan.start.status import stale_services
         from composetasks.report.service_documents import service_document
@@ -174,14 +174,14 @@ class Observation:
         self.abandoned = tuple(warnings(world))
         stale = stale_services(plan_start(world, (), StartOptions()))
         # A service that a profile brought in runs on without it, as `docker compose ps` shows.
-        there = {one for one in world.model.inactive if containers_of(world, one)}
+        there = {one for one in world.model.inactive if world.replicas(one)}
         seen = replace(world, model=world.model.widened(there))
         statuses = service_statuses(session, seen, stale)
         self._services = [service_document(one) for one in statuses]
         faults = model_faults(world.model, world.model.services)
         self._problems = (*faults, *world.unbuildable.values())
         self._ids = {
-            name: [one.id for one in containers_of(seen, name) if one.running]
+            name: [one.id for one in seen.replicas(name) if one.running]
             for name in seen.model.services
         }
 
@@ -197,8 +197,8 @@ class Observation:
 
 def _running(session: Session) -> list[Container]:
     model = session.model()
-    found = session.engine.containers(model)
-    return [one for one in found if one.project == model.project and one.running and one.replica]
+    replicas = replicas_of(session.engine.containers(model), model.project)
+    return [container for container in replicas if container.running]
 
 
 def _declared(

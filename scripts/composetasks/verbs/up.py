@@ -24,7 +24,6 @@ def up(
     rerun: Sequence[str] = (),
 ) -> ExitCode:
     """Bring the services, or all, up; ends when they work, with their URLs and times."""
-    from composetasks.plan.start.services import closure
     from composetasks.plan.start.start import StartOptions, plan_start
 
     with session.changing():
@@ -48,5 +47,6 @@ def up(
         documents = (
             service_documents(session, model) if plan.steps else unchanged_documents(session, world)
         )
-        report_services(session, documents, plan, closure(model, services), sentence)
+        asked = model.with_dependencies(services)
+        report_services(session, documents, plan, asked, sentence)
     return ExitCode.OK

@@ -90,7 +90,6 @@ def _start(
 ) -> ExitCode | None:
     """The first thing of a watch, as ``up`` does it, and the files that are copied from the
     beginning; the exit code where the run ends with the plan."""
-    from composetasks.plan.start.services import closure
     from composetasks.plan.start.start import StartOptions, plan_start
 
     with session.changing():
@@ -109,7 +108,7 @@ def _start(
         if ended is not None:
             return ended
         session.reporter.close()
-        asked = closure(world.model, services)
+        asked = world.model.with_dependencies(services)
         documents = service_documents(session, world.model)
         mine = [
             {**one, "seconds": session.seconds.get(one["name"])}

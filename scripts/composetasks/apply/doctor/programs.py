@@ -45,11 +45,8 @@ def lacking(
 def _own(world: World, service: Service) -> str | None:
     """The id of a container of the service that is made from the image of now."""
     image = world.engine.image(service.image)
-    for one in world.engine.containers:
-        ours = one.project == world.model.project and one.service == service.name
-        if ours and one.replica and image is not None and one.image_id == image.id:
-            return one.id
-    return None
+    made = (one.id for one in world.replicas(service.name) if image and one.image_id == image.id)
+    return next(made, None)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, Environment, Model
+from composetasks.facts.engine import replicas_of
 from composetasks.run import file_systems
 from composetasks.run.masking import spellings
 from composetasks.run.secret_values import parts
@@ -60,9 +61,9 @@ def old_contents(
 ) -> dict[str, tuple[str, ...]]:
     """By container id, the paths at which a running container has not what the model says."""
     found: dict[str, tuple[str, ...]] = {}
-    for one in containers:
+    for one in replicas_of(containers, model.project):
         service = model.services.get(one.service)
-        if service is None or one.project != model.project or not one.replica or not one.running:
+        if service is None or not one.running:
             continue
         old = tuple(
             path

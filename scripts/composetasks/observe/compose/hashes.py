@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Container, Engine, Model, Service
+from composetasks.facts.engine import replicas_of
 from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
 from composetasks.store import container_configs, memory
@@ -96,10 +97,10 @@ def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[st
 
 def _others(model: Model, containers: Iterable[Container]) -> Iterator[Container]:
     """The containers whose label is not the hash that their service has now."""
-    for one in containers:
-        ours = one.project == model.project and one.replica and one.service in model.services
-        if ours and one.config_hash != model.services[one.service].config_hash:
-            yield one
+    for replica in replicas_of(containers, model.project):
+        service = model.services.get(replica.service)
+        if service is not None and replica.config_hash != service.config_hash:
+            yield replica
 
 
 def _unchanged(
@@ -185,9 +186,8 @@ def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any
 def _first_ids(model: Model, containers: Iterable[Container]) -> dict[str, str]:
     """The id of each service's first container by name, which is the one Compose takes."""
     first: dict[str, Container] = {}
-    for one in sorted(containers, key=lambda container: container.name):
-        if one.project == model.project and one.replica:
-            first.setdefault(one.service, one)
+    for one in sorted(replicas_of(containers, model.project), key=lambda replica: replica.name):
+        first.setdefault(one.service, one)
     return {name: one.id for name, one in first.items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Builder, Container, Engine, Model
+from composetasks.facts.engine import replicas_of
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -23,9 +24,7 @@ def root_services(
     runs (a program that begins as root and then lays it down is fine), else by the model and the
     image; None before that is here."""
     running = {
-        one.service: one
-        for one in containers
-        if one.project == model.project and one.state == "running" and one.replica
+        one.service: one for one in replicas_of(containers, model.project) if one.state == "running"
     }
     found: dict[str, bool | None] = {}
     for name, service in model.services.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, Engine, Image, Model, Service
-from composetasks.facts.engine import IMAGE
+from composetasks.facts.engine import replicas_of
 from composetasks.store import memory
 
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
         if service.has_healthcheck or service.config.get("healthcheck") or service.provided:
             continue  # The model may also say that there is to be none.
         image = engine.image(service.image)
-        containers = [
-            one
-            for one in engine.containers
-            if one.project == model.project and one.service == name and one.replica
-        ]
+        containers = replicas_of(engine.containers, model.project, name)
         if image is None or any(one.health for one in containers):
             found[name] = service.image
         elif not any(_shows_none(one, service, image) for one in containers):
@@ -48,8 +44,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
 
 def _shows_none(container: Container, service: Service, image: Image) -> bool:
     """Whether a container without a check shows that its service's image has none."""
-    made_of = container.labels.get(IMAGE) or container.image_id
-    as_in_model = container.config_hash == service.config_hash and made_of == image.id
+    as_in_model = container.config_hash == service.config_hash and container.made_from == image.id
     return container.state == "running" and as_in_model
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Engine, Image, Model, Service
-from composetasks.facts.engine import IMAGE
+from composetasks.facts.engine import replicas_of
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -42,10 +42,8 @@ def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
     """Whether a container that the engine has made of the image for this service shows that it is
     the right one: of an image for several platforms the engine may tell about another."""
     return any(
-        one.config_hash == service.config_hash
-        and (one.labels.get(IMAGE) or one.image_id) == image.id
-        for one in engine.containers
-        if one.project == model.project and one.service == service.name and one.replica
+        container.config_hash == service.config_hash and container.made_from == image.id
+        for container in replicas_of(engine.containers, model.project, service.name)
     )
 
 

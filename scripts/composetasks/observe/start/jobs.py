@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Container, Engine, Model, Mount, Service
+from composetasks.facts.engine import replicas_of
 from composetasks.facts.jobs import Ended, Run, namespaces_of, rests_on, sortable
 from composetasks.observe.engine.inventory import inspect_containers
 from composetasks.observe.images.ignore import Ignore
@@ -130,9 +131,8 @@ def observe_runs(
     """The last runs of jobs that exited with code 0 and of what they rest on, and of what shares
     another container's namespaces, by container id."""
     by_service: dict[str, list[Container]] = {}
-    for container in engine.containers:
-        if container.project == model.project and container.replica:
-            by_service.setdefault(container.service, []).append(container)
+    for container in replicas_of(engine.containers, model.project):
+        by_service.setdefault(container.service, []).append(container)
     wanted = sorted(set(_wanted(model, by_service, job_services(model, engine, ended))))
     records = inspect_containers(client, wanted)
     return {

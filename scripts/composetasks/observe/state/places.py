@@ -22,7 +22,7 @@ from composetasks.facts import (
     Volume,
     bind_device,
 )
-from composetasks.facts.engine import PROJECT
+from composetasks.facts.engine import PROJECT, replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.observe.engine import host_files
 from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
@@ -190,9 +190,9 @@ def nameless(model: Model, engine: Engine) -> list[Unkept]:
         for mount in service.mounts
         if mount.type == "volume" and not mount.source
     }
-    for container in engine.containers:
+    for container in replicas_of(engine.containers, model.project):
         service = model.services.get(container.service)
-        if service is not None and container.replica and container.project == model.project:
+        if service is not None:
             declared = {mount.target for mount in service.mounts}
             volumes |= {(service.name, at) for at in container.volumes if at not in declared}
     memory = {

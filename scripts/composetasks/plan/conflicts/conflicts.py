@@ -50,7 +50,6 @@ from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
 from composetasks.plan.images.tags import old_tags
 from composetasks.plan.instances import override as instance
 from composetasks.plan.instances import separation
-from composetasks.plan.start.services import images_now
 
 LET_GO = {
     ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
@@ -183,7 +182,7 @@ def _in_the_way(
     claimed = gather(
         claim
         for claim in (
-            *names.claims(world, starting, image_of or images_now(world, starting)),
+            *names.claims(world, starting, image_of or world.images_now(starting)),
             *ports.claims(world, starting),
             *addresses.claims(world, starting),
             *networks.claims(world, starting),

@@ -38,7 +38,7 @@ def needed(
     )
     steps = plan_services(
         replace(world, engine=replace(world.engine, containers=staying)), starting, image_of
-    ).steps
+    )
     names: dict[str, str] = {}
     for step in steps:
         if isinstance(step.operation, CreateContainer | RecreateContainer):

@@ -31,7 +31,7 @@ from composetasks.facts.references import plain
 from composetasks.plan.deploy.placement import without_a_node
 from composetasks.plan.doctor.engine import NO_IPVS
 from composetasks.plan.images.decisions import ImagePlan, plan_images
-from composetasks.plan.start.services import changed_fields
+from composetasks.plan.start.differences import changed_fields
 
 
 def plan_deploy(

@@ -15,7 +15,6 @@ from composetasks.facts import (
     published_at,
     reached_at,
 )
-from composetasks.plan.start.services import containers_of
 
 
 def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) -> Iterator[Step]:
@@ -47,7 +46,7 @@ def _addresses(world: World, service: Service, target: int, *, starts: bool) -> 
     """Where a port of a service is published on the engine's host, None where that is not known
     yet."""
     if not starts:
-        return list(published_at(containers_of(world, service.name), target))
+        return list(published_at(world.replicas(service.name), target))
     entries = [one for one in service.ports if one.target == target and one.protocol == "tcp"]
     found = [
         reached_at(one.host_ip, one.published[0])

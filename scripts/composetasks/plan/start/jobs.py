@@ -78,9 +78,9 @@ def mounted_at_start(
 
 
 def _started(world: World, name: str) -> Iterator[str]:
-    for one in world.engine.containers:
-        if one.id in world.runs and one.project == world.model.project and one.service == name:
-            yield world.runs[one.id].started
+    for container in world.replicas(name):
+        if container.id in world.runs:
+            yield world.runs[container.id].started
 
 
 def _shown(world: World, *sources: str) -> str:

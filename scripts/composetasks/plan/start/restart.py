@@ -27,7 +27,7 @@ from composetasks.facts.program import typed
 from composetasks.plan.conflicts.container_summary import made_by
 from composetasks.plan.conflicts.origin import Origin, origin
 from composetasks.plan.start.forwards import forward_steps
-from composetasks.plan.start.services import containers_of, images_now, plan_services
+from composetasks.plan.start.services import plan_services
 
 
 def plan_restart(world: World, names: Iterable[str]) -> Plan:
@@ -92,7 +92,7 @@ def with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
 
 def _ours(world: World, name: str) -> tuple[Container, ...]:
     """The containers of a service, none where another checkout of the project made one."""
-    found = containers_of(world, name)
+    found = world.replicas(name)
     others = [one for one in found if origin(world, one) is Origin.OTHER_CHECKOUT]
     return () if others else found
 
@@ -125,7 +125,7 @@ def _by_compose(world: World, service: Service) -> bool:
     if any(one.mistaken_for(project) == service.name for one in world.engine.containers):
         return False
     hooked = bool(service.config.get("pre_stop"))
-    return not hooked or any(one.running for one in containers_of(world, service.name))
+    return not hooked or any(one.running for one in world.replicas(service.name))
 
 
 def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Blocker, ...]:
@@ -158,13 +158,13 @@ def _spared(world: World, names: list[str]) -> list[str]:
     return [
         f"container {one.name} is not restarted: made {made_by(world, one)}"
         for name in names
-        for one in containers_of(world, name)
+        for one in world.replicas(name)
     ]
 
 
 def _changed(world: World, names: list[str]) -> list[str]:
     """Warnings: the model, or an image, has changed since a container was made."""
-    steps = plan_services(world, names, images_now(world, names)).steps
+    steps = plan_services(world, names, world.images_now(names))
     changed = {
         step.service: step.reason
         for step in steps

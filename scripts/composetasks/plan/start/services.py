@@ -1,18 +1,15 @@
 """Which containers are created, recreated, started or left alone, and why.
 
 The rule is Compose's own (its convergence: configuration hash, image, networks, volumes, number
-of replicas); what Compose never says, the reason, is found by comparing what a container was
-made from with what the model says now, field by field.
+of replicas); in what a container differs, ``differences.py`` tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from composetasks.facts import (
-    MADE_BY_PLAN,
     Container,
     ContainerStart,
     CreateContainer,
@@ -29,12 +26,12 @@ from composetasks.facts import (
     Wait,
     World,
 )
-from composetasks.facts.engine import IMAGE
 from composetasks.facts.frozen import frozen
-from composetasks.facts.jobs import namespaces_of
+from composetasks.facts.jobs import namespaces_of, shares_with
 from composetasks.plan.conflicts import networks
-from composetasks.plan.conflicts.mounts import mounted_images, started
+from composetasks.plan.conflicts.mounts import started
 from composetasks.plan.start import jobs
+from composetasks.plan.start.differences import differences
 from composetasks.plan.start.jobs import due, is_done
 
 UNSEEN_BY_COMPOSE = ("network", "content", "provider")
@@ -42,51 +39,6 @@ UNSEEN_BY_COMPOSE = ("network", "content", "provider")
 stopped one off its network, or fails to start it where that is gone, and does not see an edit of
 an inline config."""
 CONTAINER_MADE = CreateContainer | RecreateContainer
-NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attach")
-"""Fields that Compose leaves out of a service's configuration hash (compose/hash.go)."""
-
-
-@frozen
-class ServicePlan:
-    """The container steps of a start."""
-
-    steps: tuple[Step, ...]
-
-
-def closure(model: Model, names: Iterable[str]) -> tuple[str, ...]:
-    """The named services and everything they depend on, in the model's order; all of the
-    model's where none is named."""
-    wanted: set[str] = set()
-    todo = list(names) or list(model.services)
-    while todo:
-        name = todo.pop()
-        if name in wanted or name not in model.services:
-            continue
-        wanted.add(name)
-        todo += [dependency.service for dependency in model.services[name].depends_on]
-    return tuple(name for name in model.services if name in wanted)
-
-
-def containers_of(world: World, service: str) -> tuple[Container, ...]:
-    """The containers of a service of this project, by number."""
-    found = [
-        container
-        for container in world.engine.containers
-        if container.project == world.model.project
-        and container.service == service
-        and container.replica
-    ]
-    return tuple(sorted(found, key=lambda container: (container.number, container.created)))
-
-
-def images_now(world: World, services: Iterable[str]) -> Mapping[str, str | None]:
-    """The image each service would run; what its container was made from where the tag is gone."""
-    found: dict[str, str | None] = {}
-    for name in services:
-        image = world.engine.image(world.model.services[name].image)
-        made = [one.labels.get(IMAGE) or one.image_id for one in containers_of(world, name)]
-        found[name] = image.id if image else made[0] if made else None
-    return found
 
 
 def plan_services(
@@ -96,7 +48,7 @@ def plan_services(
     *,
     rerun: Iterable[str] = (),
     wait: bool = True,
-) -> ServicePlan:
+) -> tuple[Step, ...]:
     """The container steps that bring ``services`` to what the model says.
 
     ``image_of`` gives the image id each service should run, None where a step of the same plan
@@ -109,7 +61,7 @@ def plan_services(
         steps = _steps(world, names, _Asked(image_of, again, wait, launched))
         making = frozenset(started(steps))
         if making <= launched or not any(_jobs(world, names)):
-            return ServicePlan(steps)
+            return steps
         # What is started may make a job due, whose own start may make another one due.
         launched |= making
 
@@ -118,7 +70,7 @@ def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
     """The services of which a container did its work and ended."""
     for name in services:
         service = world.model.services[name]
-        if any(is_done(world, service, one) for one in containers_of(world, name)):
+        if any(is_done(world, service, one) for one in world.replicas(name)):
             yield name
 
 
@@ -136,7 +88,7 @@ def in_sight(world: World, steps: Iterable[Step]) -> Iterator[Step]:
 
     for step in steps:
         if isinstance(step.operation, CreateContainer | RecreateContainer):
-            needed = closure(world.model, [step.service])
+            needed = world.model.with_dependencies([step.service])
             others = [one for one in needed if one != step.service]
             if others and _knows_all(world.model, needed) and all(map(stays, others)):
                 step = replace(step, operation=replace(step.operation, in_sight=True))
@@ -162,9 +114,9 @@ def _stays_as_it_is(world: World, name: str) -> bool:
     if world.engine.image(service.image) is None or service.config.get("platform"):
         return False
     left_alone = ("running", "created", "restarting", "exited")
-    if any(one.state not in left_alone for one in containers_of(world, name)):
+    if any(one.state not in left_alone for one in world.replicas(name)):
         return False
-    steps = _steps(world, [name], _Asked(images_now(world, [name]), (), False, ()))
+    steps = _steps(world, [name], _Asked(world.images_now([name]), (), False, ()))
     return not any(isinstance(step.operation, CONTAINER_MADE | RemoveContainer) for step in steps)
 
 
@@ -210,10 +162,10 @@ def _service_steps(
 ) -> Iterator[Step]:
     changed: dict[str, tuple[Evidence, ...]] = {}
     again: dict[str, tuple[Evidence, ...]] = {}
-    present = containers_of(world, service.name)
+    present = world.replicas(service.name)
     for container in present:
         because = (
-            *_differences(world, service, container, asked.image_of),
+            *differences(world, service, container, asked.image_of),
             *(Evidence(kind="dependency", name=name) for name in recreated),
             *_provided(world, service),
         )
@@ -343,7 +295,7 @@ def _restarts(
     that it depends on with ``restart: true`` is recreated (reconcile.go, planStopDependents); we
     also where another container's namespaces, which it is in, went with that one's stop."""
     known = {step.key for step in own if not isinstance(step.operation, Wait)}
-    for container in containers_of(world, service.name):
+    for container in world.replicas(service.name):
         if container.state != "running" or container.id in known:
             continue
         cause, reason = _restart_reason(world, service, container, moved, launched)
@@ -371,23 +323,10 @@ def _restart_reason(
         if name in launched:
             return name, f"{name}, whose namespaces it shares, is started again"
         own = world.runs.get(container.id)
-        others = [world.runs[c.id] for c in containers_of(world, name) if c.id in world.runs]
+        others = [world.runs[c.id] for c in world.replicas(name) if c.id in world.runs]
         if own and others and others[0].started > own.started:
             return name, f"{name}, whose namespaces it shares, was started again"
     return "", ""
-
-
-def shares_with(service: Service) -> tuple[str, ...]:
-    """The services whose container this one's is bound to by id (its network, its processes or
-    its volumes): where theirs is recreated, so is this one's (reconcile.go,
-    parentNamespaceRecreated)."""
-    named = list(namespaces_of(service))
-    named += [
-        str(one).split(":")[0]
-        for one in service.config.get("volumes_from") or ()
-        if not str(one).startswith("container:")
-    ]
-    return tuple(dict.fromkeys(named))
 
 
 def _recreate_reason(because: tuple[Evidence, ...]) -> str:
@@ -412,97 +351,3 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
         if e.kind != "config"
     ]
     return ", ".join(dict.fromkeys(parts)) or "its configuration changed"
-
-
-# --- what differs ---------------------------------------------------------------------------
-
-
-def _differences(
-    world: World, service: Service, container: Container, image_of: Mapping[str, str | None]
-) -> Iterator[Evidence]:
-    image_id = image_of.get(service.name)
-    if container.config_hash != service.config_hash:
-        yield from _config_differences(world, service, container)
-    made_of = container.labels.get(IMAGE) or container.image_id
-    if image_id is None:
-        yield Evidence(kind="image", old=_short(made_of), new=MADE_BY_PLAN)
-    elif image_id != made_of:
-        yield Evidence(kind="image", old=_short(made_of), new=_short(image_id))
-    yield from mounted_images(world, service, container, image_of)
-    if container.state in ("created", "running", "paused", "restarting", "exited"):
-        for path in world.old_contents.get(container.id, ()):
-            yield Evidence(kind="content", name=path)
-        yield from networks.differences(world, service, container)
-        yield from _volume_differences(world, service, container)
-
-
-def _config_differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
-    was = world.recorded_configs.get(container.config_hash)
-    if was is None:
-        yield Evidence(
-            kind="config",
-            field="(unknown)",
-            old=container.config_hash[:12],
-            new=service.config_hash[:12],
-            detail="what this container was made from is not on record",
-        )
-        return
-    found = list(changed_fields(comparable(was), comparable(service.config)))
-    # Compose's hash has the ids of the containers whose namespaces or volumes it shares.
-    newer = (
-        name
-        for name in shares_with(service)
-        if any(one.created > container.created for one in containers_of(world, name))
-    )
-    if not found and (name := next(newer, None)):
-        found = [Evidence(kind="dependency", name=name, detail="was recreated")]
-    yield from found
-    if not found:
-        yield Evidence(
-            kind="config",
-            field="(order or content)",
-            old=container.config_hash[:12],
-            new=service.config_hash[:12],
-        )
-
-
-def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A service's resolved configuration without what does not count for its hash."""
-    return {key: value for key, value in config.items() if key not in NOT_IN_HASH}
-
-
-def changed_fields(old: Any, new: Any, path: str = "") -> Iterator[Evidence]:
-    """The leaves in which two resolved configurations differ, as ``environment.NAME`` paths."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new}):
-            inner = f"{path}.{key}" if path else str(key)
-            if key not in old:
-                yield Evidence(kind="config", field=inner, old=None, new=_text(new[key]))
-            elif key not in new:
-                yield Evidence(kind="config", field=inner, old=_text(old[key]), new=None)
-            else:
-                yield from changed_fields(old[key], new[key], inner)
-    elif old != new:
-        yield Evidence(kind="config", field=path, old=_text(old), new=_text(new))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_text(item) for item in value) + "]"
-    return "" if value is None else str(value)
-
-
-def _volume_differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
-    for mount in service.mounts:
-        resource = world.model.volumes.get(mount.source) if mount.type == "volume" else None
-        if resource is None:
-            continue
-        has = container.volumes.get(mount.target)
-        if has != resource.name:
-            yield Evidence(kind="volume", name=mount.target, old=has, new=resource.name)
-
-
-def _short(identity: str) -> str:
-    return identity.removeprefix("sha256:")[:12]

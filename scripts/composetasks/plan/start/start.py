@@ -34,7 +34,7 @@ from composetasks.plan.start.faults import model_faults, with_present_images, wi
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
 from composetasks.plan.start.sent import send_steps
-from composetasks.plan.start.services import closure, in_sight, plan_services
+from composetasks.plan.start.services import in_sight, plan_services
 
 
 @frozen
@@ -51,7 +51,7 @@ class StartOptions:
 def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Plan:
     """What brings ``names`` (all active services where none is named) and what they depend on
     up, with what must go first."""
-    services = closure(world.model, names)
+    services = world.model.with_dependencies(names)
     images: ImagePlan = plan_images(world, services, pull=options.pull, to_run=True)
     images = with_present_images(world, images)
     if not options.build:
@@ -66,11 +66,10 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
         wait=options.wait,
     )
     sent = send_steps(world, services)
+    before = [*images.steps, *in_the_way.steps, *sent]
     steps = (
-        *_linked(
-            [*images.steps, *in_the_way.steps, *sent], tuple(in_sight(cleared, containers.steps))
-        ),
-        *forward_steps(world, services, containers.steps),
+        *_linked(before, tuple(in_sight(cleared, containers))),
+        *forward_steps(world, services, containers),
     )
     return world.plan(
         "up",
@@ -80,16 +79,16 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
             *model_faults(world.model, services),
             *in_the_way.blockers,
             *images.blockers,
-            *without_source(world, containers.steps),
-            *without_device(world, started(containers.steps)),
+            *without_source(world, containers),
+            *without_device(world, started(containers)),
         ),
         warnings=(
             *world.warnings,
             *in_the_way.warnings,
             *images.warnings,
-            *folders_for_files(world, containers.steps),
-            *from_elsewhere(world, containers.steps),
-            *health_warnings(world, dict.fromkeys(step.service for step in containers.steps)),
+            *folders_for_files(world, containers),
+            *from_elsewhere(world, containers),
+            *health_warnings(world, dict.fromkeys(step.service for step in containers)),
         ),
     )
 

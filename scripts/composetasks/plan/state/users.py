@@ -22,7 +22,7 @@ from composetasks.facts import (
 from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.origin import Origin, origin
 from composetasks.plan.start.jobs import is_done
-from composetasks.plan.start.services import closure, containers_of, images_now, plan_services
+from composetasks.plan.start.services import plan_services
 from composetasks.plan.start.stop import with_hooks
 
 WORK_GONE = "its work was in the state that is replaced"
@@ -57,7 +57,7 @@ def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> 
     for name in _dependents(world, touched):
         ours |= {
             one.id: one
-            for one in containers_of(world, name)
+            for one in world.replicas(name)
             if one.running and origin(world, one) is Origin.OURS
         }
     order = {name: place for place, name in enumerate(world.model.services)}
@@ -127,7 +127,9 @@ def _in_memory(world: World, container: Container) -> tuple[str, ...]:
 
 def _depends(world: World, container: Container, users: Users) -> str:
     users_of_it = {one.service for one, names in users.ours if names}
-    through = [name for name in closure(world.model, [container.service]) if name in users_of_it]
+    through = [
+        name for name in world.model.with_dependencies([container.service]) if name in users_of_it
+    ]
     return f"it depends on {', '.join(through)}"
 
 
@@ -148,9 +150,9 @@ def starts(
         for one in world.engine.containers
     )
     after = replace(world, engine=replace(world.engine, containers=containers))
-    services = closure(world.model, [*names, *jobs])
-    started = plan_services(after, services, images_now(after, services), rerun=[*jobs, *names])
-    steps = _as_they_were(world, started.steps, stopped, jobs)
+    services = world.model.with_dependencies([*names, *jobs])
+    started = plan_services(after, services, after.images_now(services), rerun=[*jobs, *names])
+    steps = _as_they_were(world, started, stopped, jobs)
     return [
         replace(_with_reason(world, step, stopped, jobs), needs=(*step.needs, *done))
         for step in steps
@@ -198,8 +200,7 @@ def _was_done(world: World, step: Step) -> bool:
     """Whether a step starts a job that is done."""
     service = world.model.services[step.service]
     return any(
-        one.id == step.key and is_done(world, service, one)
-        for one in containers_of(world, step.service)
+        one.id == step.key and is_done(world, service, one) for one in world.replicas(step.service)
     )
 
 
@@ -229,7 +230,7 @@ def finished_jobs(world: World, state: Sequence[State]) -> list[str]:
         for name in world.model.services
         if name in (*users, *_dependents(world, users))
         and world.model.awaits_end_of(name)
-        and any(one.state == "exited" and one.exit_code == 0 for one in containers_of(world, name))
+        and any(one.state == "exited" and one.exit_code == 0 for one in world.replicas(name))
     ]
 
 
@@ -248,5 +249,5 @@ def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) ->
             key=container.id,
         )
         for name in jobs
-        for container in containers_of(world, name)
+        for container in world.replicas(name)
     ]

@@ -49,7 +49,7 @@ def of(*, awaited: bool = True, containers: Any = None, runs: Any = None, **chan
 
 def steps(seen: World) -> list[Step]:
     images = {name: f"sha256:{name}" for name in seen.model.services}
-    return list(plan_services(seen, tuple(seen.model.services), images).steps)
+    return list(plan_services(seen, tuple(seen.model.services), images))
 
 
 def actions(seen: World) -> list[tuple[Action, str]]:

@@ -17,7 +17,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.plan.start.services import changed_fields, closure, in_sight, plan_services
+from composetasks.plan.start.services import in_sight, plan_services
 from tests.unit.worlds import built, container, image, model, service, world
 
 IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
@@ -25,7 +25,7 @@ IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
 
 def steps(of: World, *names: str, images: Any = None, **options: Any) -> list[Step]:
     services = names or tuple(of.model.services)
-    return list(plan_services(of, services, images or IMAGES, **options).steps)
+    return list(plan_services(of, services, images or IMAGES, **options))
 
 
 def actions(of: World, *names: str, **options: Any) -> list[tuple[Action, str]]:
@@ -178,24 +178,6 @@ def test_one_offs_are_no_replicas() -> None:
     assert actions(world(model(service("web")), [one_off])) == [
         (Action.CREATE_CONTAINER, "shop-web-1")
     ]
-
-
-def test_naming_a_service_brings_what_it_depends_on() -> None:
-    of = model(service("db"), service("job"), service("web", depends_on=["db"]))
-    assert closure(of, ["web"]) == ("db", "web")
-    assert closure(of, []) == ("db", "job", "web")
-
-
-def test_changed_fields_are_leaves_with_both_sides() -> None:
-    old = {"a": {"b": 1, "gone": True}, "list": [1, 2]}
-    new = {"a": {"b": 2}, "list": [1, 3], "added": "x"}
-    found = {e.field: (e.old, e.new) for e in changed_fields(old, new)}
-    assert found == {
-        "a.b": ("1", "2"),
-        "a.gone": ("True", None),
-        "added": (None, "x"),
-        "list": ("[1, 2]", "[1, 3]"),
-    }
 
 
 def test_the_same_world_gives_the_same_steps() -> None:
