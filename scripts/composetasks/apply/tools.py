@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,14 +82,23 @@ def event(
     data: Mapping[str, Any] | None = None,
 ) -> Event:
     """Something that happened in a step, now."""
+    happened = service_event(kind, step.service, message, seconds, data)
+    return replace(happened, step=step.id, target=step.target, action=step.action)
+
+
+def service_event(
+    kind: str,
+    service: str,
+    message: str = "",
+    seconds: float | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Event:
+    """Something that happened to a service, now."""
     return Event(
         kind=kind,
         time=folder.now(),
+        service=service,
         message=message,
-        step=step.id,
-        service=step.service,
-        target=step.target,
         seconds=None if seconds is None else round(seconds, 3),
         data=data or {},
-        action=step.action,
     )

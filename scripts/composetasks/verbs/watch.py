@@ -6,13 +6,13 @@ import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from composetasks.apply.start.launch import engine_lost, engine_silent
+from composetasks.apply.tools import service_event
 from composetasks.facts import (
     BuildImage,
     Edit,
-    Event,
     ExitCode,
     Model,
     PullImage,
@@ -137,7 +137,7 @@ def _follow(session: Session, model: Model, rules: Rules, limits: Limits, change
         if edited := sorted(files.intersection(batch)):
             names = ", ".join(os.path.relpath(path, model.directory) for path in edited)
             message = f"{names} was modified: {typed('up')} brings the services to it"
-            session.reporter.happened(_event("warning", "", message))
+            session.reporter.happened(service_event("warning", "", message))
         outdated = watched.outdated(batch)
         if edited or outdated:
             return outdated
@@ -218,7 +218,7 @@ class _Effects:
             case RunHook(service=service, hook=hook):
                 began = self._tell("exec", (service,), operation.edits)
                 for line in sync.run_hook(client, project, service, hook):
-                    self._session.reporter.happened(_event("log", service, line))
+                    self._session.reporter.happened(service_event("log", service, line))
                 self._tell_done("exec", service, "the command exited with code 0", began)
 
     def _rebuild(self, operation: Rebuild) -> None:
@@ -265,15 +265,11 @@ class _Effects:
         files = [edit.document for edit in edits]
         message = f"{described(edits)}: {does}"
         data = {"action": action, "services": list(services), "files": files}
-        self._session.reporter.happened(_event("files-changed", "", message, data=data))
+        self._session.reporter.happened(service_event("files-changed", "", message, data=data))
         return time.monotonic()
 
     def _tell_done(self, action: str, service: str, message: str, began: float) -> None:
-        seconds = round(time.monotonic() - began, 3)
+        seconds = time.monotonic() - began
         data = {"action": action}
-        done = _event("watch-done", service, message, seconds=seconds, data=data)
+        done = service_event("watch-done", service, message, seconds=seconds, data=data)
         self._session.reporter.happened(done)
-
-
-def _event(kind: str, service: str, message: str, **told: Any) -> Event:
-    return Event(kind=kind, time=folder.now(), service=service, message=message, **told)

@@ -37,17 +37,17 @@ class Trouble:
     """A service that is not up, and what stood around it then.
 
     ``containers`` are the start's, by service: id to name; ``key`` the id of the one meant, ""
-    for none. ``since`` is when the start began (Unix seconds), ``limit`` the deadline and
-    ``was_up`` how long it had been up (seconds, None for never). ``of`` is what was expected of it.
-    ``waiting`` are the services
-    that only wait for it, ``other_states`` how each of the others is.
+    for none. ``printed`` is what Compose printed of it. ``since`` is when the start began (Unix
+    seconds), ``limit`` the deadline and ``was_up`` how long it had been up (seconds, None for
+    never). ``of`` is what was expected of it. ``waiting`` are the services that only wait for it,
+    ``other_states`` how each of the others is.
     """
 
     service: str
     verdict: Readiness
     containers: Mapping[str, Mapping[str, str]]
     key: str = ""
-    said: str = ""
+    printed: str = ""
     since: float = 0.0
     limit: float = 0.0
     was_up: float | None = None
@@ -71,7 +71,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
         verdict=trouble.verdict,
         record=one.record,
         lines=lines,
-        said=trouble.said,
+        printed=trouble.printed,
         limit=trouble.limit,
         was_up=trouble.was_up,
         awaited=trouble.of.awaited,
@@ -83,7 +83,7 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
     document = {
         "container": case.container,
         "what": list(found.words),
-        "said": trouble.said,
+        "said": trouble.printed,
         "exit_code": case.state.get("ExitCode") if not case.state.get("Running") else None,
         "check": health_command(one.record),
         "probes": [_probe(probe) for probe in fresh_probes(case.state)[-SHOWN_PROBES:]],

@@ -9,19 +9,10 @@ explained.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
-from composetasks.apply.start.dependencies import (
-    dependents,
-    goes_on,
-    is_optional,
-    runs_along,
-    states_of_others,
-    waits_for,
-)
-from composetasks.apply.start.diagnosis import Trouble, diagnose
+from composetasks.apply.start.dependencies import Dependencies
+from composetasks.apply.start.failures import Failures
 from composetasks.apply.start.launch import (
     EngineGone,
     NotLaunched,
@@ -31,19 +22,16 @@ from composetasks.apply.start.launch import (
     launch,
     launches,
 )
-from composetasks.apply.start.probe import Probe, Seen, Waited, probe, removed_soon
-from composetasks.apply.start.progress import DEFAULT_TIMEOUT, ServiceProgress, deadlines
+from composetasks.apply.start.probe import Probe, Seen, Waited, probe
+from composetasks.apply.start.progress import ServiceProgress, deadlines
 from composetasks.apply.start.record import StartRecord
-from composetasks.apply.tools import Tools, event
+from composetasks.apply.tools import Tools, event, service_event
 from composetasks.facts import Action, Event, Step, World
-from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, namespaces_of, sortable
 from composetasks.observe.start.watch import Watch, replicas
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.failure import NotUp, TaskFailure
-from composetasks.run.masking import safe
 from composetasks.run.signals import Terminated
-from composetasks.store import folder
 
 AWAY_INTERVAL = 0.2
 """Seconds between two tries of an engine that is away."""
@@ -57,36 +45,24 @@ UNANNOUNCED_SECONDS = 10.0
 of events that has fallen silent looks like one without news."""
 
 
-@frozen
-class Failed:
-    """A service that is not up, by which verdict, which of its containers (its id), and when
-    (seconds)."""
-
-    service: str
-    verdict: Readiness
-    key: str
-    at: float
-
-
 class Start:
-    """One start of some services; :meth:`run` yields what happens. ``failed`` is the first that
-    failed, while those that can do without it are still to be started, as by Compose."""
+    """One start of some services; :meth:`run` yields what happens."""
 
     def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
-        self.model, self.tools, self.client = (model := world.model), tools, tools.client
-        self.copies = {one.id for one in world.engine.containers if one.copied}
+        self.model, self.tools, self.client = world.model, tools, tools.client
+        self.copies = {container.id for container in world.engine.containers if container.copied}
         self.services: dict[str, ServiceProgress] = {}
         for step in steps:
             self._of(step.service).steps.append(step)
         for name in list(self.services):
-            for dependency in model.services[name].depends_on:
-                if dependency.service in model.services:
+            for dependency in self.model.services[name].depends_on:
+                if dependency.service in self.model.services:
                     self._of(dependency.service)
-        self.others: dict[str, str] = {}
-        self.began, self.since = time.monotonic(), time.time()
+        self.began = time.monotonic()
         self.away_since: float | None = None
-        self.failed: Failed | None = None
-        self.record = StartRecord(model.project)
+        self.record = StartRecord(self.model.project)
+        self.dependencies = Dependencies(self.model, self.services)
+        self.failures = Failures(self.dependencies, tools, self.record)
         self.seen = Seen()
         self.watch = Watch(self.client, self.model.project, TELLING)
 
@@ -108,11 +84,12 @@ class Start:
             outcome, failed = "failed", failure.service
             raise
         except (KeyboardInterrupt, Terminated) as error:
-            if self.failed is None:
+            first = self.failures.first
+            if first is None:
                 raise
             # It ends what was still to be started, not what there is to tell.
-            outcome, failed = "failed", self.failed.service
-            raise self._failure(self.failed) from error
+            outcome, failed = "failed", first.service
+            raise self.failures.described(first) from error
         except TaskFailure:
             outcome = "failed"
             raise
@@ -135,10 +112,10 @@ class Start:
                     if (yield from self._launch()):
                         changed = None
                         continue
-                    self._check_failed()
+                    self.failures.check()
                     # What was announced meanwhile may be the end of one that was up.
                     ended = self._finished()
-                    self._check_stuck()
+                    self.failures.check_stuck()
                     changed = self.watch.changed(0.0 if ended else self._patience())
                     if ended and changed == set():
                         self._await_ends()
@@ -205,21 +182,21 @@ class Start:
         for name, progress in self.services.items():
             if progress.launched is not None:
                 continue
-            others = waits_for(self.model, self.services, name)
+            others = self.dependencies.waits_for(name)
             self.record.waits(name, others)
             if not others:
                 ready.append(name)
-            elif progress.waits_for != (said := f"waiting for {', '.join(others)}"):
-                progress.waits_for = said
-                yield self._event("service-state", name, said, data={"state": "waiting"})
-        ready = [one for one in ready if not runs_along(self.model, self.services, one, ready)]
+            elif progress.waits_for != (message := f"waiting for {', '.join(others)}"):
+                progress.waits_for = message
+                yield service_event("service-state", name, message, data={"state": "waiting"})
+        ready = [name for name in ready if not self.dependencies.runs_along(name, ready)]
         if ready:
             yield from self._launch_these(ready)
         return bool(ready)
 
     def _launch_these(self, ready: Sequence[str]) -> Iterator[Event]:
         for name in ready:
-            yield self._event("service-state", name, "starting", data={"state": "starting"})
+            yield service_event("service-state", name, "starting", data={"state": "starting"})
         began = time.monotonic()
         for name in ready:
             progress = self.services[name]
@@ -262,11 +239,7 @@ class Start:
             if self._is_too_early(name):
                 self.services[name].too_early = True
                 return False
-            verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-            if self.failed is not None:
-                raise self._failure(self.failed) from error
-            failed = Failed(name, verdict, "", time.monotonic())
-            raise self._failure(failed, said=safe(error.why)) from error
+            raise self.failures.not_launched(name, error.why) from error
         return True
 
     def _is_too_early(self, name: str) -> bool:
@@ -279,9 +252,9 @@ class Start:
 
     def _find_containers(self) -> None:
         now = replicas(self.client, self.model.project, self.copies)
-        self.others = {
-            name: min((one.state for one in of.values()), key=lambda state: state == "running")
-            for name, of in now.items()
+        self.failures.states_elsewhere = {
+            name: _worst(container.state for container in containers.values())
+            for name, containers in now.items()
             if name not in self.services
         }
         for name, progress in self.services.items():
@@ -330,50 +303,23 @@ class Start:
         verdict = failed or waiting or verdicts[0]
         if failed and not (progress.phase is Phase.UP and not self.tools.wait):
             key = list(progress.containers)[verdicts.index(failed)]
-            yield from self._fail(name, progress, failed, key)
+            yield from self.failures.add(name, failed, key)
             return
         before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
-        if progress.hopeless and is_optional(self.model, self.services, name):
+        if progress.hopeless and self.dependencies.is_optional(name):
             # What depends on it goes on at once, as with Compose.
             progress.given_up = True
-            yield from self._fail(name, progress, verdict)
+            yield from self.failures.add(name, verdict)
             return
         if verdict.phase in (Phase.UP, Phase.DONE) and before is not verdict.phase:
             progress.up_since = time.monotonic()
-            seconds = round(time.monotonic() - (progress.launched or self.began), 3)
+            seconds = time.monotonic() - (progress.launched or self.began)
             self.record.ready(name)
             if progress.steps:
                 state = {"state": verdict.phase.value}
-                yield self._event("service-state", name, verdict.message, seconds, state)
+                yield service_event("service-state", name, verdict.message, seconds, state)
                 for one in dict.fromkeys(v.warning for v in verdicts if v.warning):
-                    yield self._event("warning", name, f"{name} {one}")
-
-    def _fail(
-        self, name: str, progress: ServiceProgress, verdict: Readiness, key: str = ""
-    ) -> Iterator[Event]:
-        """A service is not up, which fails the start. One that all who depend on it can do without
-        (``required: false``) is only told about."""
-        before, progress.phase, progress.verdict = progress.phase, Phase.FAILED, verdict
-        if before is Phase.FAILED:
-            return
-        if is_optional(self.model, self.services, name):
-            self.record.failed(name)
-            message = f"{name} is not up ({verdict.message}); what depends on it starts without it"
-            yield self._event("warning", name, message)
-            return
-        at = time.monotonic()
-        if verdict.kind == "killed" and removed_soon(self.client, key):
-            verdict = replace(verdict, kind="removed")
-        self.failed = self.failed or Failed(name, verdict, key, at)
-        if goes_on(self.model, self.services):
-            message = f"{verdict.message}; what can do without it is started"
-            took = round(at - (progress.launched or self.began), 3)
-            yield self._event("service-state", name, message, took, {"state": "failed"})
-
-    def _check_failed(self) -> None:
-        """Raise the failure of the first service that failed, once no other is to be started."""
-        if self.failed is not None and not goes_on(self.model, self.services):
-            raise self._failure(self.failed)
+                    yield service_event("warning", name, f"{name} {one}")
 
     def _tell(self) -> Iterator[Event]:
         """Say what is waited for: a failing health check at once, anything else after a while."""
@@ -382,7 +328,7 @@ class Start:
             message = progress.to_tell(now) if progress.steps else ""
             if message:
                 state = {"state": "starting", "waits": progress.verdict.kind}
-                yield self._event("service-state", name, message, data=state)
+                yield service_event("service-state", name, message, data=state)
 
     # --- ending -----------------------------------------------------------------------------
 
@@ -403,71 +349,20 @@ class Start:
         ]
         return max(0.05, min(moments, default=1.0) - time.monotonic())
 
-    def _check_stuck(self) -> None:
-        """Raise the failure of a service that waits for what can't come any more: the health
-        of one that has ended, say."""
-        phases = [one.phase for one in self.services.values() if one.launched is not None]
-        left = [
-            name
-            for name, one in self.services.items()
-            if one.launched is None and waits_for(self.model, self.services, name)
-        ]
-        if Phase.WAITING in phases or not left:
-            return
-        others = waits_for(self.model, self.services, left[0])
-        told = [f"{other} ({self.services[other].verdict.message})" for other in others]
-        message = f"it waits for what will not be ready: {', '.join(told)}"
-        verdict = Readiness(Phase.FAILED, message, "never-started")
-        raise self._failure(Failed(left[0], verdict, "", time.monotonic()))
-
     def _check_deadlines(self) -> Iterator[Event]:
         """Fail the services whose time is over, after one more look."""
         now = time.monotonic()
         if all(now < deadline for deadline in deadlines(self.services).values()):
             return
         yield from self._look(None)
-        for name, deadline in deadlines(self.services).items():
-            if now >= deadline:
-                progress = self.services[name]
-                kind = "restart-loop" if progress.loops else "timeout"
-                verdict = replace(progress.verdict, phase=Phase.FAILED, kind=kind)
-                progress.given_up = True
-                yield from self._fail(name, progress, verdict, progress.lagging)
-
-    def _failure(self, failed: Failed, said: str = "") -> NotUp:
-        name, at = failed.service, failed.at
-        progress = self.services[name]
-        up_since = progress.up_since
-        others = {one: "up" if state == "running" else state for one, state in self.others.items()}
-        trouble = Trouble(
-            service=name,
-            verdict=failed.verdict,
-            containers={one: dict(other.containers) for one, other in self.services.items()},
-            key=failed.key or next(iter(progress.containers), ""),
-            said=said,
-            since=self.since - 1,
-            limit=round(min(progress.limit, at - (progress.begun or self.began)), 1),
-            was_up=round(at - up_since, 1) if up_since is not None else None,
-            of=progress.of,
-            waiting=dependents(self.model, self.services, name),
-            other_states={**others, **states_of_others(self.model, self.services, name)},
-        )
-        return diagnose(self.client, self.tools.run_folder, trouble)
+        yield from self.failures.add_overdue(now)
 
     def _await_engine(self) -> None:
         """Wait until an engine that went away is there again, and watch on from where it went."""
-        began = self.away_since = self.away_since or time.monotonic()
-        limits = [one.given or DEFAULT_TIMEOUT for one in self.services.values()]
-        deadline = min([*deadlines(self.services).values(), began + max(limits)])
+        self.away_since = self.away_since or time.monotonic()
         while True:
             self.watch.pause(AWAY_INTERVAL)
-            if time.monotonic() >= deadline:
-                waiting = (n for n, p in self.services.items() if p.phase is Phase.WAITING)
-                name = next(waiting, next(iter(self.services)))
-                away_for = time.monotonic() - began
-                away = f"the engine went away and was not back after {away_for:.1f} s"
-                verdict = Readiness(Phase.FAILED, away, "engine-gone")
-                raise self._failure(Failed(name, verdict, "", time.monotonic()))
+            self.failures.check_away(self.away_since)
             try:
                 self.watch.reconnect()
                 self._find_containers()
@@ -476,23 +371,6 @@ class Start:
             except engine_lost():
                 continue
             return
-
-    def _event(
-        self,
-        kind: str,
-        service: str,
-        message: str,
-        seconds: float | None = None,
-        data: Mapping[str, Any] | None = None,
-    ) -> Event:
-        return Event(
-            kind=kind,
-            time=folder.now(),
-            service=service,
-            message=message,
-            seconds=seconds,
-            data=data or {},
-        )
 
 
 def _done(action: Action) -> str:
@@ -504,3 +382,9 @@ def _done(action: Action) -> str:
         Action.STOP_CONTAINER: "stopped",
         Action.RUN_PROVIDER: "run",
     }.get(action, "")
+
+
+def _worst(states: Iterable[str]) -> str:
+    """The state of a service's containers, as a failure page says it."""
+    state = min(states, key=lambda state: state == "running")
+    return "up" if state == "running" else state

@@ -31,8 +31,8 @@ class Cause:
 @frozen
 class Case:
     """What a diagnosis is made from. ``record`` is the inspect record, empty where there is no
-    container; ``said`` the engine's or Compose's own words; ``limit`` the deadline in seconds;
-    ``was_up`` for how many seconds the service had been up, None where it never was;
+    container; ``printed`` is what the engine or Compose says of it; ``limit`` the deadline in
+    seconds; ``was_up`` for how many seconds the service had been up, None where it never was;
     ``asked_to_end`` whether the engine was asked to kill it, None where nobody knows; ``ports``
     the TCP ports that the model publishes or exposes."""
 
@@ -41,7 +41,7 @@ class Case:
     verdict: Readiness
     record: Mapping[str, Any]
     lines: Sequence[str] = ()
-    said: str = ""
+    printed: str = ""
     limit: float = 0.0
     was_up: float | None = None
     awaited: bool = False
@@ -83,7 +83,7 @@ def cause(case: Case) -> Cause:
         )
         return Cause(kind, (case.verdict.message,), hint)
     if kind == "start-failed":
-        return _not_started(case, case.said or str(case.state.get("Error", "")))
+        return _not_started(case, case.printed or str(case.state.get("Error", "")))
     if kind == "timeout":
         return _too_late(case)
     if kind == "restart-loop":
@@ -96,74 +96,74 @@ def cause(case: Case) -> Cause:
 _SOURCE = re.compile(r'error mounting "([^"]+)" to rootfs at "([^"]+)"')
 
 
-def _not_started(case: Case, said: str) -> Cause:
-    """The engine made no process of it; ``said`` is why, often through four programs."""
+def _not_started(case: Case, error: str) -> Cause:
+    """The engine made no process of it; ``error`` is why, often through four programs."""
     shell = f"`docker compose run --rm --no-deps --entrypoint sh {case.service}` looks inside"
-    program = re.search(r'exec: "([^"]+)": (.+)', said)
-    short = _innermost(said)
+    program = re.search(r'exec: "([^"]+)": (.+)', error)
+    short = _innermost(error)
     if program and "permission denied" not in program[2]:
         words = f'its command "{program[1]}" was not found in the image'
         return Cause("command-not-found", (words,), f"correct `command`; {shell}")
     if program:
         words = f'its command "{program[1]}" may not be executed (no x bit, or a folder)'
         return Cause("command-not-executable", (words,), f"make it executable; {shell}")
-    if "port is already allocated" in said or "address already in use" in said:
+    if "port is already allocated" in error or "address already in use" in error:
         return Cause(
             "port-taken", (short,), f"{typed('status')} here and there shows who has the port"
         )
-    if "address pool" in said:
+    if "address pool" in error:
         return Cause(NO_SUBNET, (short,), f"free a network, then run {typed('up')} again")
-    if "hook exited with status" in said:
+    if "hook exited with status" in error:
         again = "restart" if case.state.get("Running") else "up"
         hint = f"correct its hook, then {typed(f'{again} {case.service}')} runs it again"
         return Cause("hook-failed", (short,), hint)
-    way = _prerequisite(case, said)
+    way = _prerequisite(case, error)
     if way:
         return Cause("prerequisite-missing", (short,), way)
-    if "mount" in said:
-        return _mount(case, said, short)
-    if "No such image" in said or "pull access denied" in said:
+    if "mount" in error:
+        return _mount(case, error, short)
+    if "No such image" in error or "pull access denied" in error:
         return Cause("image-missing", (short,), typed(f"build {case.service}"))
     return Cause("start-failed", (short,), f"`docker compose up --no-deps {case.service}` by hand")
 
 
-def _prerequisite(case: Case, said: str) -> str:
+def _prerequisite(case: Case, error: str) -> str:
     """What to do where this machine has not what the model asks for; "" where it is nothing of the
     kind."""
-    unset = re.search(r'environment variable "([^"]+)" required by', said)
+    unset = re.search(r'environment variable "([^"]+)" required by', error)
     if unset:
         return f"give {unset[1]} a value, in .env or the environment, then {typed('up')} again"
-    devices = re.search(r"could not select device driver .*capabilities: \[\[(.+)\]\]", said)
+    devices = re.search(r"could not select device driver .*capabilities: \[\[(.+)\]\]", error)
     if devices:
         return (
             f"install what drives {devices[1]} devices on the engine's host (for NVIDIA its "
             f"Container Toolkit), or take `gpus` or `devices` out of {case.service}"
         )
-    plugin = re.search(r"requires (Docker \w+) plugin", said)
+    plugin = re.search(r"requires (Docker \w+) plugin", error)
     if plugin:
         return f"install the {plugin[1]} plugin, or take what needs it out of {case.service}"
     return ""
 
 
-def _mount(case: Case, said: str, short: str) -> Cause:
-    found = _SOURCE.search(said)
-    missing = re.search(r"source path does not exist: (\S+)", said)
+def _mount(case: Case, error: str, short: str) -> Cause:
+    found = _SOURCE.search(error)
+    missing = re.search(r"source path does not exist: (\S+)", error)
     hint = f"correct `volumes` of {case.service}, then run {typed('up')} again"
     if missing:
         words = f"its mount needs {missing[1]}, which does not exist"
         return Cause(
             "mount-missing", (words,), f"`mkdir -p {quote(missing[1])}`, then {typed('up')} again"
         )
-    if found and "not a directory" in said:
+    if found and "not a directory" in error:
         words = f"{found[1]} can't be mounted at {found[2]}: one is a file, the other a folder"
         return Cause("mount-not-permitted", (words,), hint)
     if found:
-        why = said[found.end() :].rpartition(": ")[2] or "not permitted"
-        inside = re.search(r"cannot be mounted because (.+)", said)
+        why = error[found.end() :].rpartition(": ")[2] or "not permitted"
+        inside = re.search(r"cannot be mounted because (.+)", error)
         why = inside[0] if inside else why
         words = f"{found[1]} may not be mounted at {found[2]}: {why}"
         return Cause("mount-not-permitted", (words,), hint)
-    if "no such file" in said:
+    if "no such file" in error:
         return Cause("mount-missing", (short,), hint)
     return Cause("mount-not-permitted", (short,), hint)
 
@@ -180,11 +180,11 @@ _WRAPPING = (
 )
 
 
-def _innermost(said: str) -> str:
+def _innermost(error: str) -> str:
     """An engine's message without the names of the programs it came through."""
     for part in _WRAPPING:
-        said = said.replace(part, "")
-    return re.sub(r"\((?:[0-9a-f]{64})\)", "", said).strip()
+        error = error.replace(part, "")
+    return re.sub(r"\((?:[0-9a-f]{64})\)", "", error).strip()
 
 
 # --- too late -------------------------------------------------------------------------------

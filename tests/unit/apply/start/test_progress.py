@@ -5,13 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from composetasks.apply.start.dependencies import (
-    dependents,
-    goes_on,
-    is_optional,
-    states_of_others,
-    waits_for,
-)
+from composetasks.apply.start.dependencies import Dependencies
 from composetasks.apply.start.probe import Probe
 from composetasks.apply.start.progress import (
     DEFAULT_TIMEOUT,
@@ -99,15 +93,16 @@ def test_what_can_be_done_without_is_waited_for_until_it_is_ill() -> None:
         "cache": progress(Readiness(Phase.WAITING, "x", "failing")),
         "web": progress(launched=None),
     }
-    assert waits_for(OPTIONAL, services, "web") == ["cache"]
+    dependencies = Dependencies(OPTIONAL, services)
+    assert dependencies.waits_for("web") == ["cache"]
     services["cache"].verdict = Readiness(Phase.WAITING, "x", "unhealthy")
-    assert waits_for(OPTIONAL, services, "web") == []
+    assert dependencies.waits_for("web") == []
     services["db"].phase = Phase.WAITING
     services["db"].verdict = services["cache"].verdict
-    assert waits_for(OPTIONAL, services, "web") == ["db"]
-    assert is_optional(OPTIONAL, services, "cache")
-    assert not is_optional(OPTIONAL, services, "db")
-    assert not is_optional(OPTIONAL, services, "web")
+    assert dependencies.waits_for("web") == ["db"]
+    assert dependencies.is_optional("cache")
+    assert not dependencies.is_optional("db")
+    assert not dependencies.is_optional("web")
 
 
 def test_a_start_goes_on_for_what_waits_only_for_what_may_come() -> None:
@@ -122,16 +117,16 @@ def test_a_start_goes_on_for_what_waits_only_for_what_may_come() -> None:
     failed = progress(Readiness(Phase.FAILED, "exited with code 4"), phase=Phase.FAILED)
     ahead = {name: progress(launched=None) for name in ("app", "page", "report")}
     services = {"db": progress(), "one": failed, **ahead}
-    assert goes_on(of, services)
+    assert Dependencies(of, services).goes_on()
     # What is healthy keeps nobody any longer: they are launched, and nothing else can be.
     services["db"].phase = Phase.UP
     for name in ("app", "page"):
         services[name].launched = 101.0
-    assert not goes_on(of, services)
+    assert not Dependencies(of, services).goes_on()
     # A failure of the database ends it for all of them.
     services |= {name: progress(launched=None) for name in ("app", "page")}
     services["db"].phase = Phase.FAILED
-    assert not goes_on(of, services)
+    assert not Dependencies(of, services).goes_on()
 
 
 def test_who_could_not_join_anothers_network_waits_until_that_is_up() -> None:
@@ -140,11 +135,12 @@ def test_who_could_not_join_anothers_network_waits_until_that_is_up() -> None:
         service("app", config={"network_mode": "service:vpn"}, depends_on=[Dependency("vpn")]),
     )
     services = {"vpn": progress(), "app": progress(launched=None)}
-    assert waits_for(shared, services, "app") == []
+    dependencies = Dependencies(shared, services)
+    assert dependencies.waits_for("app") == []
     services["app"].too_early = True
-    assert waits_for(shared, services, "app") == ["vpn"]
+    assert dependencies.waits_for("app") == ["vpn"]
     services["vpn"].phase = Phase.UP
-    assert waits_for(shared, services, "app") == []
+    assert dependencies.waits_for("app") == []
 
 
 def test_how_the_others_stand_when_one_fails() -> None:
@@ -153,10 +149,11 @@ def test_how_the_others_stand_when_one_fails() -> None:
         "cache": progress(phase=Phase.UP),
         "web": progress(launched=None),
     }
-    assert dependents(OPTIONAL, services, "db") == ["web"]
-    assert states_of_others(OPTIONAL, services, "db") == {"cache": "up"}
+    assert Dependencies(OPTIONAL, services).dependents("db") == ["web"]
+    assert Dependencies(OPTIONAL, services).states_of_others("db") == {"cache": "up"}
 
 
 def test_what_is_scaled_to_0_stands_nowhere_when_another_fails() -> None:
     of = model(service("db"), service("off", container_names=()))
-    assert states_of_others(of, {"db": progress(), "off": progress()}, "db") == {}
+    services = {"db": progress(), "off": progress()}
+    assert Dependencies(of, services).states_of_others("db") == {}

@@ -47,7 +47,7 @@ def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
 )
 def test_what_this_machine_lacks_is_named_with_the_way_to_get_it(said: str, hint: str) -> None:
     verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-    found = cause(Case("one", "shop-one-1", verdict, {}, said=said))
+    found = cause(Case("one", "shop-one-1", verdict, {}, printed=said))
     assert (found.kind, found.words) == ("prerequisite-missing", (said,))
     assert hint in found.hint
 
