@@ -38,3 +38,8 @@ def registry_digest(reference: str, digests: Iterable[str]) -> str:
         if plain(name) == wanted:
             return digest
     return ""
+
+
+def short_id(identity: str) -> str:
+    """An id as Docker shows it: its first twelve digits."""
+    return identity.removeprefix("sha256:")[:12]

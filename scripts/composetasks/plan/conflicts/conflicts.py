@@ -15,7 +15,6 @@ from composetasks.facts import (
     Consent,
     Container,
     Engine,
-    Evidence,
     Plan,
     RemoveContainer,
     RenameContainer,
@@ -35,30 +34,19 @@ from composetasks.plan.conflicts import (
     volumes,
 )
 from composetasks.plan.conflicts.claims import (
-    SENTENCES,
     Claim,
     ClaimKind,
     Findings,
-    Gathered,
     conflict,
     gather,
     removal_step,
 )
 from composetasks.plan.conflicts.leftovers import left_containers, left_networks, one_line
 from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
-from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
+from composetasks.plan.conflicts.treatment import rename_step, treated
 from composetasks.plan.images.tags import old_tags
 from composetasks.plan.instances import override as instance
 from composetasks.plan.instances import separation
-
-LET_GO = {
-    ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
-    "`docker stop {name}`",
-    ClaimKind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the "
-    "engine gives apart from fixed ones; `docker stop {name}` frees this one until it is started "
-    "again",
-}
-"""How one of our own containers comes to give up what another of ours needs."""
 
 
 def conflicts(
@@ -141,7 +129,7 @@ def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
         and container.id not in known
         and container.name not in refused
     ):
-        found += _treated(world, one, force)
+        found += treated(world, one, force)
     return replace(
         plan,
         steps=(*found.steps, *plan.steps),
@@ -166,9 +154,6 @@ def after(world: World, steps: Iterable[Step]) -> World:
         return world
     engine: Engine = replace(world.engine, containers=containers)
     return replace(world, engine=engine)
-
-
-# --- claims and their treatment -------------------------------------------------------------
 
 
 def _in_the_way(
@@ -198,7 +183,7 @@ def _in_the_way(
         )
     )
     for one in claimed:
-        found += _treated(world, one, force)
+        found += treated(world, one, force)
     found += Findings(_broken(world, starting, found.steps))
     found += Findings(_interrupted(world, starting, found.steps))
     return found + Findings(blockers=tuple(ports.blockers(world, starting)))
@@ -233,102 +218,6 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
             ),
         )
         for folder, there in sorted(by_folder.items())
-    )
-
-
-def _treated(world: World, one: Gathered, force: bool) -> Findings:
-    """What is done with a container that has what a start needs."""
-    treatment = IN_THE_WAY[origin(world, one.container)][container_state(one.container)]
-    if treatment is Treatment.RENAME:
-        return _ours(world, one)
-    if treatment is Treatment.REFUSE_UNLESS_FORCED and not force:
-        return Findings(blockers=(_refusal(world, one),))
-    return Findings(steps=(_removal(world, one, treatment),))
-
-
-def _removal(world: World, one: Gathered, treatment: Treatment) -> Step:
-    container = one.container
-    reason = f"it {one.sentence}; {container_summary.removal(world, container)}"
-    if treatment is Treatment.AWAIT:
-        reason = f"it {one.sentence}, and is being removed already; its end is waited for"
-    return removal_step(
-        world,
-        container,
-        reason,
-        CONSENT[treatment],
-        services=one.services,
-        because=one.evidence,
-    )
-
-
-def _refusal(world: World, one: Gathered) -> Blocker:
-    container, first = one.container, one.claims[0]
-    return conflict(
-        first.kind,
-        first.what,
-        f"container {container.name} {one.sentence}, and it is not ours to end: "
-        f"{container_summary.sentence(world, container)}",
-        _commands(one),
-        service=first.service,
-        because=(*one.evidence, *container_summary.evidence(world, container)),
-    )
-
-
-def _commands(one: Gathered) -> str:
-    """The two commands that would resolve it, the milder one first."""
-    name = one.container.name
-    end = f"`docker stop {name} && docker rm {name}` ends it (--force does that for you)"
-    if any(claim.kind is ClaimKind.NAME for claim in one.claims):
-        if all(claim.kind is ClaimKind.NAME for claim in one.claims):
-            return f"`docker rename {name} {name}-before` lets it run on; {end}"
-        return end
-    return f"`docker stop {name}` frees it until it is started again; {end}"
-
-
-def _ours(world: World, one: Gathered) -> Findings:
-    """One of our services that has what another of ours needs: its name can be taken from it
-    without a loss; a port or an address can't, and it is not part of this start or would not be
-    recreated."""
-    container = one.container
-    named = [claim for claim in one.claims if claim.kind is ClaimKind.NAME]
-    blockers = tuple(
-        conflict(
-            claim.kind,
-            claim.what,
-            f"container {container.name} of service {container.service} "
-            + SENTENCES[claim.kind].format(what=claim.what, services=f"service {claim.service}"),
-            LET_GO[claim.kind].format(
-                service=container.service, name=container.name, up=typed("up")
-            ),
-            service=claim.service,
-            because=(claim.evidence, *container_summary.evidence(world, container)),
-        )
-        for claim in one.claims
-        if claim.kind in LET_GO
-    )
-    steps = (_renaming(world, container, named[0]),) if named else ()
-    return Findings(steps, blockers)
-
-
-def _renaming(world: World, container: Container, claim: Claim) -> Step:
-    return _rename_step(
-        container,
-        names.own_name(world, container),
-        f"service {claim.service} needs its name now; it is recreated under its own with "
-        f"service {container.service}",
-        (claim.service, container.service),
-    )
-
-
-def _rename_step(container: Container, name: str, reason: str, services: tuple[str, ...]) -> Step:
-    return Step(
-        operation=RenameContainer(name),
-        target=container.name,
-        reason=reason,
-        service=services[0],
-        services=services,
-        because=(Evidence(kind="rename", old=container.name, new=name),),
-        key=container.id,
     )
 
 
@@ -370,7 +259,7 @@ def _interrupted(
             continue
         service = (new.service,)
         reason = "a recreation broke off before it got its name"
-        rename = _rename_step(new, one.name, reason, service)
+        rename = rename_step(new, one.name, reason, service)
         if old is None or old.id in known:
             holder = holders.get(one.name)
             if holder is not None and holder not in cleared:

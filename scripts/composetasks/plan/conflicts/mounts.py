@@ -20,7 +20,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.facts.references import plain
+from composetasks.facts.references import plain, short_id
 
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 """A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
@@ -137,12 +137,8 @@ def mounted_images(
         image = world.engine.image(mount.source)
         now = image_of.get(builder, image.id if image else was)
         if now != was:
-            new = MADE_BY_PLAN if now is None else _short(now)
-            yield Evidence(kind="mounted-image", name=mount.source, old=_short(was), new=new)
-
-
-def _short(identity: str) -> str:
-    return identity.removeprefix("sha256:")[:12]
+            new = MADE_BY_PLAN if now is None else short_id(now)
+            yield Evidence(kind="mounted-image", name=mount.source, old=short_id(was), new=new)
 
 
 def started(steps: Iterable[Step]) -> tuple[str, ...]:

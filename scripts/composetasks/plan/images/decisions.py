@@ -15,7 +15,6 @@ from composetasks.facts import (
     BuildImage,
     BuildInputs,
     Evidence,
-    ExitCode,
     Image,
     Plan,
     PullImage,
@@ -27,7 +26,8 @@ from composetasks.facts import (
 )
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import typed
-from composetasks.facts.references import plain
+from composetasks.facts.references import plain, short_id
+from composetasks.plan.images import pulled
 from composetasks.plan.images.tags import (
     is_ours,
     only_hidden_changed,
@@ -108,12 +108,7 @@ class _Planner:
         to_run: bool,
     ) -> None:
         self.world, self.uncached, self.pull, self.to_run = world, uncached, pull, to_run
-        # An image is pulled for all who run it, once the pull policy of one of them says so.
-        self.pulled_by = {
-            plain(service.image): (service.name, str(service.config.get("pull_policy")))
-            for service in map(world.model.service, asked)
-            if service.config.get("pull_policy") == "always" or service.name in world.outdated
-        }
+        self.asking = pulled.asking(world, asked)
         self.steps: dict[str, Step] = {}
         self.image_of: dict[str, str | None] = {}
         self.warnings: list[str] = []
@@ -325,7 +320,7 @@ class _Planner:
             yield from (step.id for step in self.steps.values() if step.target == image)
 
     def _retag(self, service: Service, tag: str, present: Image | None, same: Image) -> None:
-        old = _short(present.id) if present else None
+        old = short_id(present.id) if present else None
         name = f"ct-{self.world.inputs[service.name].digest}"
         self._add(
             Step(
@@ -334,7 +329,7 @@ class _Planner:
                 reason="an image made from the same inputs is here already",
                 service=service.name,
                 services=self._sharing(service.name),
-                because=(Evidence(kind="image", old=old, new=_short(same.id), name=name),),
+                because=(Evidence(kind="image", old=old, new=short_id(same.id), name=name),),
                 key=same.id,
             )
         )
@@ -343,52 +338,19 @@ class _Planner:
 
     def _pulled(self, service: Service) -> None:
         present = self.world.engine.image(service.image)
-        policy = str(service.config.get("pull_policy") or "missing")
         self.image_of[service.name] = present.id if present else None
-        if present is None and policy in ("never", "build"):
-            self.blockers.append(
-                Blocker(
-                    kind="image",
-                    target=service.image,
-                    message=f"{service.name}: its image {service.image} is not on this engine, and "
-                    f"its pull_policy is {policy}",
-                    hint=f"`docker pull {service.image}`, or change pull_policy",
-                    code=ExitCode.INVALID,
-                    service=service.name,
-                )
-            )
+        if present is None and not pulled.allowed(service):
+            self.blockers.append(pulled.blocker(service))
             return
-        because: Evidence | None = None
-        owner = service.name
-        if present is None:
-            because, reason = Evidence(kind="no-image"), "it is not on this engine"
-        elif plain(service.image) in self.pulled_by:
-            # Compose would not pull it for one with another policy.
-            owner, policy = self.pulled_by[plain(service.image)]
-            because = Evidence(kind="pull-policy", new=policy)
-            reason = f"its pull_policy is {policy}"
-        elif service.name in self.world.other_platforms and policy not in ("never", "build"):
-            asked, other = service.config["platform"], self.world.other_platforms[service.name]
-            because = Evidence(kind="platform", old=other, new=str(asked))
-            reason = f"the one on this engine is for {other}, and the model asks for {asked}"
-        elif service.name in self.pull and policy not in ("never", "build"):
-            because, reason = Evidence(kind="pull"), "a newer one is asked for"
-        if because is None:
+        newest = service.name in self.pull
+        step = pulled.pull_step(self.world, service, present, self.asking, newest=newest)
+        if step is None:
             return
         self.image_of[service.name] = None
-        step = Step(
-            operation=PullImage(),
-            target=service.image,
-            reason=reason,
-            service=owner,
-            services=(service.name,),
-            because=(because,),
-            key=present.id if present else "",
-        )
-        if step.id in self.steps:
-            known = self.steps[step.id]
-            step = replace(known, services=(*known.services, service.name))
-        self.steps[step.id] = step
+        earlier = self.steps.get(step.id)
+        if earlier is not None:
+            step = replace(earlier, services=(*earlier.services, service.name))
+        self._add(step)
 
     def _add(self, step: Step) -> None:
         self.steps[step.id] = step
@@ -418,7 +380,3 @@ class _Planner:
 def _never_cached(world: World, name: str) -> bool:
     build = world.model.service(name).build
     return build is not None and build.no_cache
-
-
-def _short(identity: str) -> str:
-    return identity.removeprefix("sha256:")[:12]

@@ -12,7 +12,7 @@ SHOWN_TEXT = 200
 
 
 def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
-    """What differs between two inputs: options first, then the first ten files and a count."""
+    """What differs between two inputs: options first, then the files."""
     for key in sorted({*old.options, *new.options}):
         was, now = old.options.get(key), new.options.get(key)
         if was == now:

@@ -11,6 +11,7 @@ from typing import Any
 
 from composetasks.facts import MADE_BY_PLAN, Container, Evidence, Service, World
 from composetasks.facts.jobs import shares_with
+from composetasks.facts.references import short_id
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.mounts import mounted_images
 
@@ -28,9 +29,9 @@ def differences(
         yield from _config_differences(world, service, container)
     made_from = container.made_from
     if image_id is None:
-        yield Evidence(kind="image", old=_short(made_from), new=MADE_BY_PLAN)
+        yield Evidence(kind="image", old=short_id(made_from), new=MADE_BY_PLAN)
     elif image_id != made_from:
-        yield Evidence(kind="image", old=_short(made_from), new=_short(image_id))
+        yield Evidence(kind="image", old=short_id(made_from), new=short_id(image_id))
     yield from mounted_images(world, service, container, image_of)
     if container.state in ("created", "running", "paused", "restarting", "exited"):
         for path in world.old_contents.get(container.id, ()):
@@ -105,7 +106,3 @@ def _volume_differences(world: World, service: Service, container: Container) ->
         has = container.volumes.get(mount.target)
         if has != resource.name:
             yield Evidence(kind="volume", name=mount.target, old=has, new=resource.name)
-
-
-def _short(identity: str) -> str:
-    return identity.removeprefix("sha256:")[:12]
