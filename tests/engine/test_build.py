@@ -439,11 +439,12 @@ def test_a_layer_that_the_cache_has_lost_is_built_without_it(
 
 def test_what_is_under_way_is_ended_and_what_is_done_stays(shop: Built) -> None:
     shop.dockerfile("done", f"LABEL a={shop.name}\n")
-    shop.dockerfile("fails", f"LABEL a={shop.name}\nRUN --network=none false\n")
-    shop.dockerfile("long", f"LABEL a={shop.name}\n" + SLEEP.format(seconds=600))
     # So it fails once the first one is done, however long that takes.
-    after = {"build": {"additional_contexts": {"done": "service:done"}}}
-    shop.services(done={}, fails=after, long={})
+    after = "COPY --from=done /bin/sh /tmp/sh\n"
+    shop.dockerfile("fails", f"LABEL a={shop.name}\n{after}RUN --network=none false\n")
+    shop.dockerfile("long", f"LABEL a={shop.name}\n" + SLEEP.format(seconds=600))
+    contexts = {"build": {"additional_contexts": {"done": "service:done"}}}
+    shop.services(done={}, fails=contexts, long={})
     with pytest.raises(TaskFailure, match="fails"):
         shop.build(jobs=3)
     assert shop.steps() == [("build-image", "fails"), ("build-image", "long")]
