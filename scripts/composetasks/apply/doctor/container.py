@@ -36,12 +36,10 @@ def usable_here(daemon: Daemon) -> None:
     """Raise Unavailable where this machine's Python can't run in the engine's containers."""
     import platform
 
-    from composetasks.observe.images.observer import ARCHITECTURES
+    from composetasks.observe.images.platforms import MACHINES
 
     # The kernel's word for it or Docker's: engines say either.
-    ours, theirs = (
-        ARCHITECTURES.get(one, one) for one in (platform.machine(), daemon.architecture)
-    )
+    ours, theirs = (MACHINES.get(one, one) for one in (platform.machine(), daemon.architecture))
     same = ours == theirs
     if sys.platform != "linux" or daemon.system != "linux" or not same:
         raise Unavailable(

@@ -5,29 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Hidden, Model, Service
 from composetasks.facts.references import plain, registry_digest
-from composetasks.observe.compose import project_files
 from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.images import context_warnings
 from composetasks.observe.images.base_configs import Configs
-from composetasks.observe.images.dockerfile import Dockerfile, Instruction, parse
-from composetasks.observe.images.ignore import Ignore, read_patterns
+from composetasks.observe.images.build_section import (
+    declared_options,
+    ignore_patterns,
+    read_dockerfile,
+    texts,
+    without_secrets,
+)
+from composetasks.observe.images.dockerfile import Dockerfile, Instruction
+from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
 from composetasks.observe.images.selection import Selection, select
 from composetasks.observe.images.stages import Finder
 from composetasks.observe.images.tree import Files, Reader, memory_of
-from composetasks.run import file_systems, masking
+from composetasks.run import file_systems
 from composetasks.run.failure import TaskFailure
-from composetasks.run.secret_values import secret_name
 from composetasks.store import build_records
 
 if TYPE_CHECKING:
@@ -38,20 +42,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Of what the digest is made from; a change here builds every image once."""
-WITH_RULES = frozenset(
-    {"additional_contexts", "args", "context", "dockerfile", "dockerfile_inline", "platforms"}
-    | {"tags"}
-)
-"""Fields of a build section that count by rules of their own."""
-REACH_NO_IMAGE = frozenset(
-    {"cache_from", "cache_to", "no_cache", "no_cache_filter", "pull", "secrets", "ssh"}
-    | {"provenance", "sbom"}
-)
-"""Fields that say how a build goes about it, or what is said about its image. BuildKit leaves
-secrets and SSH agents out of what it knows a step by, too. Any other field counts, those that
-Compose will yet learn among them."""
-ASSIGNED = re.compile(r"\b([A-Za-z_]\w*)=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"']+)")
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7"}
 
 
 class Looked(NamedTuple):
@@ -115,12 +105,12 @@ class Observer:
 
     def _local(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
         """The inputs of an image whose context is a folder."""
-        named = _texts(build.definition.get("additional_contexts"))
-        args = _texts(build.definition.get("args"))
+        named = texts(build.definition.get("additional_contexts"))
+        args = texts(build.definition.get("args"))
         for context in (build.context, *filter(is_folder, named.values())):
             file_systems.check_all(context)
         folder = self._folder(service, build.context, "build context")
-        dockerfile, place = _dockerfile(service, build, folder)
+        dockerfile, place = read_dockerfile(service, build, folder)
         needs = self._needs(service, dockerfile, build, args, named, options)
         self.triggers[service.name] = needs.onbuild
         options["dockerfile"] = needs.text
@@ -159,10 +149,10 @@ class Observer:
     def _remote(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
         """The inputs of an image whose context is elsewhere: its address, and all that is said
         beside it."""
-        named = _texts(build.definition.get("additional_contexts"))
+        named = texts(build.definition.get("additional_contexts"))
         options["context"] = build.context
         options["dockerfile"] = str(build.definition.get("dockerfile_inline") or build.dockerfile)
-        for name, value in _texts(build.definition.get("args")).items():
+        for name, value in texts(build.definition.get("args")).items():
             options[f"build-arg.{name}"] = value
         bases = self._bases((), list(named.values()), options)
         warning = (
@@ -329,78 +319,9 @@ class Observer:
         return "" if relative == "." else f"{relative}/"
 
 
-def declared_options(build: Build, service: Service) -> Iterator[tuple[str, str]]:
-    """What the build section says that is neither a file nor a build arg."""
-    section: Mapping[str, Any] = build.definition
-    for name in sorted(section):
-        if section[name] and name not in WITH_RULES | REACH_NO_IMAGE:
-            yield name, _text(section[name])
-    platforms = section.get("platforms")
-    platforms = platforms if isinstance(platforms, list) else []
-    asked = ",".join(map(str, platforms)) or str(service.config.get("platform") or "")
-    yield "platform", asked or os.environ.get("DOCKER_DEFAULT_PLATFORM", "") or _own_platform()
-
-
-def _own_platform() -> str:
-    name = os.uname().machine.lower()
-    return f"linux/{ARCHITECTURES.get(name, name)}"
-
-
-def _texts(section: Any) -> dict[str, str]:
-    """A mapping of the model with its values as text, without those that are not set."""
-    if not isinstance(section or {}, Mapping):
-        return {}
-    return {str(key): str(value) for key, value in (section or {}).items() if value is not None}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
 def _core(options: Mapping[str, str], files: Mapping[str, str]) -> str:
     text = json.dumps([VERSION, sorted(options.items()), sorted(files.items())])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile, str | None]:
-    """The Dockerfile, read, and its path; None for one that stands in the compose file."""
-    inline = build.definition.get("dockerfile_inline")
-    if inline:
-        return parse(str(inline)), None
-    name = build.dockerfile or "Dockerfile"
-    place = os.path.join(folder, name)
-    if not project_files.exists(Path(place)) and name == "Dockerfile":
-        # BuildKit takes this one too.
-        place = os.path.join(folder, "dockerfile")
-    try:
-        return parse(project_files.read(Path(place)).decode(errors="surrogateescape")), place
-    except OSError as error:
-        raise TaskFailure(
-            f"{service.name}: its Dockerfile {os.path.join(folder, name)} can't be read "
-            f"({error.strerror})",
-            code=ExitCode.INVALID,
-            hint="create it, or correct build.dockerfile in the compose file",
-        ) from error
-
-
-def ignore_patterns(folder: str, dockerfile: str | None) -> list[str]:
-    """The patterns of the ignore file that counts, the Dockerfile's own or else the context's."""
-    for place in (f"{dockerfile}.dockerignore" if dockerfile else "", f"{folder}/.dockerignore"):
-        if not place:
-            continue
-        try:
-            text = project_files.read(Path(place)).decode(errors="surrogateescape")
-            return list(read_patterns(text))
-        except OSError as error:
-            if project_files.is_pipe(Path(place)):
-                raise TaskFailure(
-                    f"{place} can't be read ({error.strerror})",
-                    code=ExitCode.INVALID,
-                    hint="put its content into a regular file",
-                ) from error
-    return []
 
 
 def _fetch_warnings(service: Service, needs: Needs) -> Iterator[str]:
@@ -409,12 +330,3 @@ def _fetch_warnings(service: Service, needs: Needs) -> Iterator[str]:
             f"{service.name}: what ADD fetches from {url} is looked at again only when something "
             "else changed, or with --no-cache"
         )
-
-
-def without_secrets(text: str) -> str:
-    """A Dockerfile's text without the values of variables that are secret by their names."""
-
-    def shown(found: re.Match[str]) -> str:
-        return f"{found[1]}={masking.MASK}" if secret_name(found[1]) else found[0]
-
-    return ASSIGNED.sub(shown, text)

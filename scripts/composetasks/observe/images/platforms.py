@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Engine, Image, Model, Service
@@ -19,6 +20,8 @@ ARCHITECTURES = {
     "armhf": "arm/v7",
     "armel": "arm/v6",
 }
+MACHINES = {**ARCHITECTURES, "armv7l": "arm/v7"}
+"""Architectures by the names that kernels have for them."""
 VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 """What a variant is where none is named (containerd/platforms, normalizeArch)."""
 
@@ -74,3 +77,9 @@ def parsed(platform: str) -> tuple[str, str, str]:
     system, (architecture, *rest) = parts[0], ARCHITECTURES.get(parts[1], parts[1]).split("/")
     variant = "".join([*rest, *parts[2:]][:1]) or VARIANTS.get(architecture, "")
     return system, architecture, variant if variant.startswith("v") else f"v{variant}"
+
+
+def own_platform() -> str:
+    """The platform of this machine."""
+    name = os.uname().machine.lower()
+    return f"linux/{MACHINES.get(name, name)}"

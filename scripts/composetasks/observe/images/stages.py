@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from composetasks.facts.references import plain
@@ -30,6 +30,7 @@ from composetasks.observe.images.expansion import (
     set_env,
     told,
 )
+from composetasks.observe.images.global_args import GlobalArgs, unmasked
 from composetasks.observe.images.ignore import cleaned
 from composetasks.observe.images.needs import (
     ImageConfig,
@@ -51,7 +52,6 @@ OFFICIAL_SYNTAX = re.compile(
     r"(docker\.io/)?docker/dockerfile(-upstream)?(:[\w.-]+)?(@sha256:\w+)?$"
 )
 REMOTE = re.compile(r"(https?|git|ssh)://|git@[\w.-]+:")
-MASKED = "***"
 
 
 @dataclass
@@ -98,9 +98,7 @@ class Finder:
         self.contexts = {plain(name): name for name in contexts}
         self.kinds = contexts
         self.image_config = image_config
-        self.platform = _platform_args(platform)
-        self.globals = Variables(dict(self.platform))
-        self.refers: dict[str, set[str]] = {}
+        self.globals = GlobalArgs(self.passed, platform, self.escape)
         self.stages: list[_Stage] = []
         self.sources: dict[Source, None] = {}
         self.images: dict[str, None] = {}
@@ -120,13 +118,9 @@ class Finder:
         self._visit(wanted)
         if syntax and not OFFICIAL_SYNTAX.match(syntax.split()[0]):
             self._whole(f"syntax {syntax} may mean anything")
-        used = self._closed(self.args)
+        used = self.globals.closed(self.args)
         lines = [f"# syntax={syntax}"] if syntax else []
-        lines += [
-            f"ARG {name}={self.globals.values[name]}"
-            for name in sorted(used)
-            if name in self.globals.values and name not in self.platform
-        ]
+        lines += self.globals.lines(used)
         for index in sorted(self.text):
             lines += self.text[index]
         counted = used | {name for name in self.passed if ALWAYS_ARGS.match(name)}
@@ -161,37 +155,7 @@ class Finder:
             elif self.stages:
                 self.stages[-1].own.append(one)
             elif one.keyword == "ARG":
-                self._global_arg(one)
-
-    def _global_arg(self, one: Instruction) -> None:
-        for word in quoted_words(one.text):
-            name, equals, default = word.partition("=")
-            seen = Variables(self.globals.values)
-            value: str | None = None
-            if name in self.passed:
-                value = _known(self.passed[name])
-            elif equals:
-                try:
-                    value = expand(default, seen, self.escape)
-                except Untold:
-                    value = None
-            elif name in self.globals.values:
-                continue
-            else:
-                self.refers.setdefault(name, set())
-                continue
-            self.globals.values[name] = value
-            self.refers.setdefault(name, set()).update(seen.used)
-
-    def _closed(self, names: Iterable[str]) -> set[str]:
-        """``names`` and the global args that their defaults refer to."""
-        todo, found = list(names), set()
-        while todo:
-            name = todo.pop()
-            if name not in found:
-                found.add(name)
-                todo += self.refers.get(name, ())
-        return found
+                self.globals.declare(one)
 
     def _target(self, target: str) -> _Stage:
         if not self.stages:
@@ -253,7 +217,7 @@ class Finder:
         except Untold:
             self._whole(f"line {stage.line}: the image of FROM can't be told")
             base = stage.base
-        self.args |= asked.used - set(self.platform)
+        self.args |= asked.used - self.globals.platform
         self.text[stage.index] = [f"FROM {platform} {base}"]
         earlier = self._earlier(stage, base)
         if plain(base) in self.contexts:
@@ -316,7 +280,7 @@ class Finder:
             name, equals, default = word.partition("=")
             self.args.add(name)
             if name in self.passed:
-                stage.scope.values[name] = _known(self.passed[name])
+                stage.scope.values[name] = unmasked(self.passed[name])
             elif equals:
                 stage.scope.values[name] = told(default, stage.scope, self.escape)
             elif name in self.globals.values:
@@ -392,7 +356,7 @@ class Finder:
             for other_name in self.kinds:
                 self._context(other_name, "")
             return None
-        self.args |= {used for used in scope.used if used in self.refers}
+        self.args |= {used for used in scope.used if used in self.globals.refers}
         if plain(name) in self.contexts:
             return self._context(self.contexts[plain(name)], None)
         earlier = self._earlier(stage, name, by_index=True)
@@ -417,18 +381,3 @@ class Finder:
     def _whole(self, why: str, context: str = "") -> None:
         self.untold[why] = None
         self._reads(Source(context, ""))
-
-
-def _platform_args(platform: str) -> dict[str, str | None]:
-    parts = [*platform.split("/"), "", ""]
-    values = {"PLATFORM": platform, "OS": parts[0], "ARCH": parts[1], "VARIANT": parts[2]}
-    if not platform or "," in platform:
-        # Several platforms have several values.
-        return {f"{side}{key}": None for side in ("TARGET", "BUILD") for key in values}
-    found: dict[str, str | None] = {f"TARGET{key}": value for key, value in values.items()}
-    found |= {f"BUILD{key}": None for key in values}
-    return found
-
-
-def _known(value: str) -> str | None:
-    return None if MASKED in value else value

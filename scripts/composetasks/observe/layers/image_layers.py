@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Engine, Layer, LayeredImage, Model, StepTime
 from composetasks.facts.references import plain
+from composetasks.observe.images.build_section import without_secrets
 from composetasks.observe.images.dockerfile import Instruction
 from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.needs import Part
-from composetasks.observe.images.observer import Looked, Observer, without_secrets
+from composetasks.observe.images.observer import Looked, Observer
 from composetasks.observe.images.selection import select
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from composetasks.facts import Edit, Model, WatchAction, WatchRule
 from composetasks.facts.frozen import frozen
+from composetasks.observe.images.build_section import ignore_patterns
 from composetasks.observe.images.ignore import Ignore, clean, read_patterns
-from composetasks.observe.images.observer import ignore_patterns
 
 OURS = (".git", ".composetasks")
 """Folders, and a file of that name, that nobody edits."""
