@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from composetasks.facts import Action, ExitCode
+from composetasks.facts.program import COMPOSETASKS
 from composetasks.plan.conflicts.origin import ContainerState, Origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
 from composetasks.tasks import TASKS
-from composetasks.tasks.program import NAME, OWN
+from composetasks.tasks.program import OWN
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 GENERATED = "<!-- written by scripts/reference.py from the code; do not edit -->\n"
@@ -116,7 +117,7 @@ them, and `composetasks --version` prints the versions of all they stand on.
 def tasks_page() -> str:
     """Every task with its flags."""
     parts = [GENERATED, "# Tasks\n", TASKS_INTRODUCTION]
-    for program, task in (*(("inv", one) for one in TASKS), *((NAME, one) for one in OWN)):
+    for program, task in (*(("inv", one) for one in TASKS), *((COMPOSETASKS, one) for one in OWN)):
         name = str(task.name).replace("_", "-")
         parts.append(f"\n## `{program} {name}`\n\n{inspect.getdoc(task.body)}\n")
         parts.append("\n| flag | meaning |\n|---|---|\n")

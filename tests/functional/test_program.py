@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -139,22 +141,73 @@ def test_a_shell_completes_what_the_last_run_saw(shop: Project) -> None:
     shop.write("tasks.py", TASKS)
     inv = Project(shop.folder, shop.environment)
     assert "web" in completed(inv, "inv", "up w")
-    for shell in ("bash", "zsh", "fish"):
-        script = shop.inv("--print-completion-script", shell)
-        assert "composetasks" in script.out.replace("_complete_composetasks", "")
-    # As bash does it.
-    of_bash = shop.inv("--print-completion-script", "bash").out
-    typed = f"{of_bash}\nCOMP_WORDS=(composetasks up we); _complete_composetasks x we\n"
+    assert "web" in completed(inv, "inv", "up --plan")
+
+
+def test_a_shell_is_answered_without_invoke_once_the_tasks_are_known(
+    shop: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "without" / "invoke").mkdir(parents=True)
+    (tmp_path / "without" / "invoke" / "__init__.py").write_text("raise SystemExit('imported')")
+    without = {"PYTHONPATH": str(tmp_path / "without")}
+    words = ("--complete", "--", "composetasks", "up", "")
+    shop.write("tasks.py", f"{TASKS}from more import mine\nns.add_task(mine)\n")
+    shop.write("more.py", "from invoke import task\n@task\ndef mine(context): pass\n")
+    assert shop.inv("up", "--plan").code == 0
+    first = shop.inv(*words)
+    assert {"up", "web", "mine"} <= set(first.out.split())
+    shop.write("compose.yaml", "services: [")  # which nobody asks
+    assert shop.inv(*words, **without).out == first.out
+    # A file that the tasks come from is another one now.
+    shop.write("more.py", "from invoke import task\n@task(name='ours')\ndef mine(context): pass\n")
+    assert "imported" in shop.inv(*words, **without).err
+    assert "ours" in shop.inv(*words).out.split()
+    assert "ours" in shop.inv(*words, **without).out.split()
+
+
+SHELLS = {
+    "bash": 'COMP_WORDS=("${words[@]}"); COMP_CWORD=$((${#words[@]} - 1)); '
+    '_composetasks composetasks "${words[$COMP_CWORD]}"; printf "%s\\n" "${COMPREPLY[@]}"',
+    # What fits is the completion's own business there.
+    "zsh": "CURRENT=$#words; compadd() { shift; print -l -- ${(M)@:#$words[CURRENT]*}; }; "
+    "_composetasks",
+    "fish": 'complete -C "composetasks $words"',
+}
+"""How a shell comes to complete what stands in ``words``, without a terminal."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_shell_completes_the_word_at_the_cursor(
+    shop: Project, tmp_path: Path, shell: str
+) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    assert shop.inv("up", "--plan").code == 0
+    (shop.folder / ".composetasks" / "snapshots" / "monday").mkdir(parents=True)
+    script = tmp_path / "script"
+    script.write_text(shop.inv("--print-completion-script", shell).out)
     path = f"{Path(shop.program[0]).parent}:{shop.environment['PATH']}"
-    ran = subprocess.run(
-        ["bash", "-c", f'{typed}echo "${{COMPREPLY[@]}}"'],
-        cwd=shop.folder,
-        env={**shop.environment, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stdout.split() == ["web"]
+
+    def completed(*words: str) -> list[str]:
+        named = " ".join(shlex.quote(word) for word in words)
+        begin = f"words=(composetasks {named}); compdef() {{ :; }}"
+        if shell == "fish":
+            begin = f'set words "{" ".join(words)}"'
+        ran = subprocess.run(
+            [shell, "-c", f". {script}; {begin}; {SHELLS[shell]}"],
+            cwd=shop.folder,
+            env={**shop.environment, "PATH": path, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return ran.stdout.split()
+
+    assert completed("up", "we") == ["web"]
+    assert {"web", "down"} <= set(completed("up", "--plan", ""))
+    assert completed("up", "--no-b") == ["--no-build"]
+    assert completed("restore", "mon") == ["monday"]
+    assert "--plan" not in completed("exec", "web", "ls", "--p")
 
 
 @pytest.mark.parametrize("words", [["--list"], ["--help"], ["--version"], ["up", "--help"], []])

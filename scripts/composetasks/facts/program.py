@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 INV = "inv"
+COMPOSETASKS = "composetasks"
+"""The program that the wheel brings."""
 _started_as = INV
 
 

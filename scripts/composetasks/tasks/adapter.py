@@ -6,7 +6,8 @@ task's name. Here a word that names no task is given to the task before it, wher
 it does anything. Of a task that takes a command (:data:`COMMAND`) the first word is the service,
 and all that follows the command's first word is left as it is: no flag, no task.
 
-A shell completes services, instances, snapshots and state too (:mod:`.completion`). Usage errors
+A shell completes services, instances, snapshots and state too
+(:mod:`composetasks.verbs.completion`). Usage errors
 end with 2 instead of 1, a task that is named twice runs twice, and a wrong word in a
 chain of tasks is found before the first of them runs.
 """
@@ -17,20 +18,25 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke import Call, Collection, Context, Executor
 from invoke import program as invoke_program
+from invoke.completion.complete import print_completion_script
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import COMPOSETASKS, typed
 from composetasks.run import process
 from composetasks.run.failure import did_you_mean
 from composetasks.run.settings import DEFAULTS
+from composetasks.tasks.completion_scripts import SCRIPTS
+
+if TYPE_CHECKING:
+    from composetasks.verbs.completion import CommandLine
 
 WORDS = ("service", "name")
 """The list arguments that bare words go to: ``-s/--service`` and ``-n/--name``."""
@@ -55,6 +61,7 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
     write_bytecode()
     for owner, name, method in (
         (invoke_program, "complete", _complete),
+        (invoke_program, "print_completion_script", _script_printed(print_completion_script)),
         (ParseMachine, "__init__", _without_copies(ParseMachine.__init__)),
         (ParseMachine, "handle", _with_words(ParseMachine.handle)),
         (ParseMachine, "error", _usage_error),
@@ -124,17 +131,65 @@ def _without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
     return kept
 
 
+def _script_printed(print_invokes: Callable[..., None]) -> Callable[..., None]:
+    """Invoke's printing of a script for a shell, with ours in its place for the shells of those.
+    `inv` prints its own all the same: it knows no tasks yet then."""
+
+    def print_script(shell: str, names: list[str]) -> None:
+        if shell in SCRIPTS:
+            print(SCRIPTS[shell], end="")
+        else:
+            print_invokes(shell=shell, names=names)
+
+    return print_script
+
+
 def _complete(
     names: list[str], core: Any, initial_context: Any, collection: Collection, parser: Any
 ) -> None:
     """Print what may follow on the command line, for a shell."""
-    from composetasks.tasks.completion import candidates, tokens_of
+    from composetasks.verbs import completion
 
     folder = Path(collection.loaded_from or Path.cwd())
-    tokens = tokens_of(core.remainder, names)
-    found = candidates(tokens, initial_context, parser.contexts, folder)
-    sys.stdout.write("".join(f"{one}\n" for one in found))
+    line = command_line({completion.CORE: initial_context, **parser.contexts})
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else core.remainder.split()
+    tokens = words[1:]
+    if names == [COMPOSETASKS]:
+        completion.keep(line, folder, _made_of(folder))
+    elif not tokens or tokens[-1] in {flag for flags in line.flags.values() for flag in flags}:
+        # Invoke's scripts leave out a word of which nothing is typed yet.
+        tokens.append("")
+    sys.stdout.write("".join(f"{one}\n" for one in completion.candidates(tokens, line, folder)))
     raise Exit
+
+
+def command_line(contexts: Mapping[str, Any]) -> CommandLine:
+    """What can be typed, of Invoke's contexts by the names of their tasks."""
+    from composetasks.verbs.completion import CommandLine
+
+    flags = {}
+    for task, context in contexts.items():
+        # Short flags are aliases in this mapping, which its get() does not know.
+        known = [
+            (flag, context.flags[flag]) for flag in context.flag_names() if flag in context.flags
+        ]
+        valued = {flag: argument.name for flag, argument in known if argument.takes_value}
+        flags[task] = {flag: valued.get(flag, "") for flag in context.flag_names()}
+    words = {
+        task: next((word for word in WORDS if word in context.args), "")
+        for task, context in contexts.items()
+    }
+    commands = [task for task, context in contexts.items() if COMMAND in context.args]
+    return CommandLine(flags, words, commands)
+
+
+def _made_of(folder: Path) -> Iterator[str]:
+    """The files that the tasks of a project come from: ours, and those of its own."""
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None) or ""
+        own = Path(path).is_relative_to(folder) and not Path(path).is_relative_to(sys.prefix)
+        if own or name == "composetasks.tasks.definitions":
+            yield path
 
 
 def write_bytecode() -> None:

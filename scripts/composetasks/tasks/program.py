@@ -14,14 +14,12 @@ from invoke.exceptions import Exit
 from invoke.loader import FilesystemLoader
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import started_as
+from composetasks.facts.program import COMPOSETASKS, started_as
 from composetasks.tasks import adapter, collection
 from composetasks.tasks.verb_task import verb_task
 
 if TYPE_CHECKING:
     from composetasks.verbs.session import Session
-
-NAME = "composetasks"
 
 
 @verb_task(changing=True)
@@ -68,7 +66,8 @@ class ComposeTasks(Program):
         except ImportError as error:
             raise Exit(
                 f"error: the project's tasks in {folder} can't be imported: {error}\n"
-                f"next: install {NAME} where what they import is installed, and start it there",
+                f"next: install {COMPOSETASKS} where what they import is installed, "
+                "and start it there",
                 code=int(ExitCode.FAILED),
             ) from error
         tasks: Collection = Collection.from_module(
@@ -107,5 +106,7 @@ def _until_read_enough() -> Iterator[None]:
 
 def main() -> None:
     """The console script."""
-    started_as(NAME)
-    ComposeTasks(namespace=collection(), name=NAME, binary=NAME, binary_names=[NAME]).run()
+    started_as(COMPOSETASKS)
+    ComposeTasks(
+        namespace=collection(), name=COMPOSETASKS, binary=COMPOSETASKS, binary_names=[COMPOSETASKS]
+    ).run()

@@ -10,10 +10,13 @@ from invoke.parser.context import ParserContext
 
 from composetasks.store import names
 from composetasks.tasks import collection
-from composetasks.tasks.completion import candidates, tokens_of
+from composetasks.tasks.adapter import command_line
+from composetasks.verbs.completion import candidates, keep, kept
 
-CONTEXTS = {str(one.name): one for one in collection().to_contexts()}
-CORE = ParserContext(args=(Argument(names=("list", "l"), kind=bool),))
+CORE = ParserContext(
+    args=(Argument(names=("list", "l"), kind=bool), Argument(names=("help", "h"), optional=True))
+)
+LINE = command_line({"": CORE, **{str(one.name): one for one in collection().to_contexts()}})
 
 
 @pytest.fixture
@@ -29,37 +32,56 @@ def folder(tmp_path: Path) -> Path:
     ("line", "some", "none"),
     [
         ("", {"up", "down"}, {"web", "monday"}),
-        ("up", {"up", "web", "db"}, {"monday"}),
+        ("up ", {"up", "web", "db"}, {"monday"}),
         ("up we", {"web"}, {"db-data"}),
-        ("up -s", {"web", "db"}, {"up"}),
+        ("up --plan ", {"web", "down"}, {"--json"}),
+        ("up -s ", {"web", "db"}, {"up"}),
         ("up -s we", {"web", "db"}, {"up"}),
         ("up --rerun d", {"db"}, {"up"}),
         ("up web --instance rev", {"review"}, {"web"}),
+        ("up --instance review ", {"web", "up"}, {"review"}),
+        ("up --instance=rev", {"--instance=review"}, {"web"}),
+        ("up --instance = rev", {"review"}, {"web"}),
         ("restore mon", {"monday", "up"}, {"web", "db-data", ".half"}),
         ("reset-state db", {"db-data"}, {"monday"}),
         ("reset-state --keep db", {"db-data"}, {"monday", "up"}),
         ("snapshot m", {"up"}, {"monday", "web"}),
         ("up --timeout 3", set(), {"web", "up"}),
+        ("layers --edit src/m", set(), {"web", "up"}),
         ("up --no-", {"--no-build", "--plan"}, {"web", "-s"}),
         ("up -", {"--plan", "-s"}, {"up"}),
         ("-", {"--list", "-l"}, {"--plan"}),
+        ("--help d", {"down", "up"}, {"web"}),
         ("build web up d", {"db"}, {"monday"}),
-        ('exec web sh -c "ec', {"web"}, set()),
+        ("exec ", {"web", "db"}, {"up"}),
+        ("exec --user root we", {"web"}, {"up"}),
+        ('exec web sh -c "ec', set(), {"web", "up", "--user"}),
+        ("exec web up -", set(), {"--plan", "--user"}),
+        ("exec web -- l", set(), {"web", "up"}),
     ],
 )
 def test_what_may_come_next(folder: Path, line: str, some: set[str], none: set[str]) -> None:
-    found = set(candidates(tokens_of(f"inv {line}", ["inv"]), CORE, CONTEXTS, folder))
+    found = set(candidates(line.split(" "), LINE, folder))
     assert some <= found
     assert not none & found
 
 
-def test_a_project_that_never_ran_has_its_tasks(tmp_path: Path) -> None:
-    assert candidates(["up", "we"], CORE, CONTEXTS, tmp_path) == sorted(CONTEXTS)
+def test_a_project_that_never_ran_has_its_tasks_and_stays_as_it_is(tmp_path: Path) -> None:
+    assert candidates(["up", "we"], LINE, tmp_path) == sorted(filter(None, LINE.flags))
+    keep(LINE, tmp_path, [])
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_the_programs_name_goes_before() -> None:
-    assert tokens_of("inv up web", ["inv"]) == ["up", "web"]
-    assert tokens_of(".venv/bin/inv up", ["inv", "invoke"]) == ["up"]
+def test_a_kept_command_line_is_known_until_what_it_was_made_of_changes(folder: Path) -> None:
+    tasks = folder / "tasks.py"
+    tasks.write_text("from composetasks import collection\n")
+    below = folder / "src"
+    below.mkdir()
+    assert kept(below) is None
+    keep(LINE, folder, [str(tasks)])
+    assert kept(below) == (LINE, folder)
+    tasks.write_text("from composetasks import collection\nns = collection()\n")
+    assert kept(below) is None
 
 
 def test_the_names_are_those_of_the_last_run(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""What a shell may complete: tasks and flags, and the services, instances, snapshots and state that
+the last run saw. Neither Compose nor the engine is asked.
+
+A command line is known without Invoke, too, once it was kept: importing that takes most of the time
+of an answer, and a shell asks at every press of a key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from composetasks.store import memory, names
+
+FILE = "command-line.json"
+SNAPSHOTS, INSTANCES = "snapshots", "instances"
+STATE_ARGUMENTS = {"restore": SNAPSHOTS, "reset-state": names.STATE}
+"""What the argument ``name`` of a task is a name of."""
+ARGUMENTS = {
+    "service": names.SERVICES,
+    "rerun": names.SERVICES,
+    "keep": names.STATE,
+    "instance": INSTANCES,
+}
+"""What the value of an argument is a name of, whatever the task."""
+HELP = "help"
+"""The argument whose value is a task."""
+CORE = ""
+"""What stands for a task's name where none is given yet: Invoke's own flags are there."""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What can be typed. ``flags`` are those of each task: the argument whose value follows, or ""
+    for a flag without one; ``words`` is the argument that bare words of a task go to; ``commands``
+    are the tasks that run a command, which begins with the second word."""
+
+    flags: Mapping[str, Mapping[str, str]]
+    words: Mapping[str, str]
+    commands: Sequence[str]
+
+
+def candidates(tokens: Sequence[str], line: CommandLine, folder: Path) -> list[str]:
+    """What may stand in the place of the last token, which may be "", of which the shell takes what
+    fits; nothing where only a file's name may. ``tokens`` are the words after the program's name;
+    ``folder`` is the project's."""
+    # bash makes three words of --flag=value.
+    *before, current = [word for word in tokens if word != "="] or [""]
+    task, own = _task(before, line)
+    flags = line.flags[task]
+    if task in line.commands and _in_command(own, flags):
+        return []
+    flag, equals, _ = current.partition("=")
+    if equals and flags.get(flag):
+        return [f"{flag}={name}" for name in _known(task, flags[flag], folder)]
+    if own and flags.get(own[-1]):
+        argument = flags[own[-1]]
+        tasks = sorted(filter(None, line.flags)) if argument == HELP else []
+        return tasks or _known(task, argument, folder)
+    if current.startswith("-"):
+        return [flag for flag in flags if flag.startswith(("--", current))]
+    tasks = sorted(filter(None, line.flags)) if task not in line.commands else []
+    return [*tasks, *_known(task, line.words.get(task, ""), folder)]
+
+
+def _task(before: Sequence[str], line: CommandLine) -> tuple[str, Sequence[str]]:
+    """The task whose turn it is, and the tokens after its name. All that follows the name of one
+    that runs a command is its own."""
+    task, start = CORE, 0
+    for place, token in enumerate(before):
+        if token in line.flags and task not in line.commands:
+            task, start = token, place + 1
+    return task, before[start:]
+
+
+def _in_command(own: Sequence[str], flags: Mapping[str, str]) -> bool:
+    """Whether the words of a command began: after the service's, or after dashes."""
+    if "--" in own:
+        return True
+    valued = {place + 1 for place, token in enumerate(own) if flags.get(token)}
+    return any(not token.startswith("-") and n not in valued for n, token in enumerate(own))
+
+
+def _known(task: str, argument: str, folder: Path) -> list[str]:
+    kind = STATE_ARGUMENTS.get(task) if argument == "name" else ARGUMENTS.get(argument)
+    ours = folder / ".composetasks"
+    if kind in (SNAPSHOTS, INSTANCES):
+        return names.folders(ours / kind)
+    return names.known_names(ours / "cache").get(kind or "", [])
+
+
+def keep(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
+    """Keep a project's command line, and of which files it was made, where a run has kept
+    anything: completing a word alone leaves a folder as it is."""
+    cache = folder / ".composetasks" / "cache"
+    if cache.is_dir():
+        stamps = {path: _stamp(path) for path in made_of}
+        kept = {"flags": line.flags, "words": line.words, "commands": line.commands}
+        memory.keep(cache / FILE, {"made_of": stamps, "line": kept})
+
+
+def kept(stands: Path) -> tuple[CommandLine, Path] | None:
+    """The kept command line of the project where somebody stands, and its folder; None where none
+    is kept, or what it was made of has changed."""
+    from composetasks.verbs.find_project import find_project
+
+    folder, _ = find_project(stands)
+    line = memory.recall(folder / ".composetasks" / "cache" / FILE, _understand)
+    return (line, folder) if line else None
+
+
+def _understand(value: Any) -> CommandLine | None:
+    made_of = memory.as_texts(value["made_of"])
+    if any(_stamp(path) != stamp for path, stamp in made_of.items()):
+        return None
+    line = memory.as_mapping(value["line"])
+    flags = {task: memory.as_texts(found) for task, found in line["flags"].items()}
+    return CommandLine(
+        {CORE: {}, **flags}, memory.as_texts(line["words"]), memory.as_names(line["commands"])
+    )
+
+
+def _stamp(path: str) -> str:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ""
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
