@@ -71,7 +71,7 @@ def test_what_compose_waits_for_is_told_and_ends_with_the_services_time(shop: Sh
         assert "the engine answers, but did not do this within 9 s: docker-compose up" in ran.err, (
             ran.err
         )
-        assert f"waiting for docker-compose up (Container {name} " in ran.err
+        assert f"waiting for docker-compose up ({name} to " in ran.err
     # Compose gets its answers, but nobody else does.
     ran = shop.without("GET", "/containers/[^/]+/json", "up")
     assert ran.code == 5, ran.err

@@ -169,3 +169,20 @@ def test_a_project_with_a_tasks_file_has_init_too(shop: Project) -> None:
     ran = replace(shop, folder=shop.folder.parent).inv("init")
     assert ran.code == 6
     assert "no compose file" in ran.err
+
+
+def test_a_compose_file_in_a_folder_is_named_and_then_stands_in_the_tasks(shop: Project) -> None:
+    """Nothing in such a project says where its compose file is: people have it in an alias, or in
+    a Makefile."""
+    (shop.folder / "compose.yaml").unlink()
+    shop.write("deploy/compose.yml", "services: {web: {image: web:1}}\n")
+    named = {"COMPOSE_FILE": "deploy/compose.yml"}
+    nothing = shop.inv("up", "--plan")
+    assert nothing.code == 6
+    assert "below it: deploy/compose.yml" in nothing.err
+    assert "`cd deploy`, or here with COMPOSE_FILE=deploy/compose.yml" in nothing.err
+    assert shop.inv("init", "--yes", **named).code == 0
+    plan = ("up", "--plan", "--json")
+    ran = shop.inv(*plan)
+    assert ran.code == 0, ran.err
+    assert ran.document["steps"] == shop.inv(*plan, **named).document["steps"]

@@ -45,7 +45,9 @@ class Surroundings:
     already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
     ``contexts`` are the build contexts that our own folder is in, each with the pattern that leaves
     it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by;
-    ``example`` the text of the file that shows what ``.env`` may hold, under whatever name."""
+    ``example`` the text of the file that shows what ``.env`` may hold, under whatever name;
+    ``files`` the compose files where nothing in the project names them: COMPOSE_FILE of whoever
+    runs this does."""
 
     project: str
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class Surroundings:
     tracked: frozenset[str] = frozenset()
     requirement: str = "composetasks"
     example: str = ""
+    files: tuple[str, ...] = ()
 
 
 class Proposal(str, enum.Enum):

@@ -21,12 +21,12 @@ PROGRAM_SECONDS = 8.0
 QUIET_SECONDS = 30.0
 """The same for a program whose every line is shown, as a build is: it was heard before."""
 
-_waits: list[_Waiting] = []
+_waits: list[Waiting] = []
 _changed = threading.Condition()
 
 
 @dataclass(eq=False)
-class _Waiting:
+class Waiting:
     """One wait for ``what``, told after ``patience`` seconds without an answer, and again each time
     that has doubled. Where ``due`` is set that is how many seconds it takes by itself."""
 
@@ -46,14 +46,14 @@ class _Waiting:
 
 
 @contextlib.contextmanager
-def on(what: str, patience: float = PROGRAM_SECONDS, *, due: float = 0.0) -> Iterator[None]:
-    """For the block, this is what is waited for."""
-    wait = _Waiting(what, patience, due)
+def on(what: str, patience: float = PROGRAM_SECONDS, *, due: float = 0.0) -> Iterator[Waiting]:
+    """For the block, this is what is waited for; who learns more of it meanwhile says so there."""
+    wait = Waiting(what, patience, due)
     with _changed:
         _waits.append(wait)
         _changed.notify_all()
     try:
-        yield
+        yield wait
     finally:
         with _changed:
             _waits.remove(wait)

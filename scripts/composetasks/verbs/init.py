@@ -43,14 +43,18 @@ def init(session: Session) -> ExitCode:
 
 
 def _seen(session: Session) -> Surroundings:
-    compose = session.compose
-    if not compose_files(session.folder, session.project.files, session.project.process):
+    compose, given = session.compose, session.project.files
+    files = compose_files(session.folder, given, session.project.process)
+    if not files:
         raise no_compose_file(session.folder)
+    if files == compose_files(session.folder, given, {}):
+        files = ()
     model = _model(session, compose)
     usage = read_usage(compose, session.environment.files)
     contexts = sorted(set(_contexts(session.folder, model)) if model else ())
     project = model.project if model else session.folder.name
-    return surroundings(session.environment, usage, project, contexts)
+    seen = surroundings(session.environment, usage, project, contexts)
+    return replace(seen, files=tuple(os.path.relpath(path, session.folder) for path in files))
 
 
 def _model(session: Session, compose: Compose) -> Model | None:

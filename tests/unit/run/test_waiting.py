@@ -24,7 +24,7 @@ def _told_while(*waits: str, count: int) -> list[str]:
 def test_a_wait_is_told_again_and_again_and_each_time_later() -> None:
     said = _told_while("the engine", count=3)
     assert all(one.startswith("waiting for the engine: no answer for ") for one in said)
-    wait = waiting._Waiting("it", 2.0)
+    wait = waiting.Waiting("it", 2.0)
     moments = []
     for _ in range(3):
         moments.append(wait.tell_at - wait.since)
@@ -37,7 +37,7 @@ def test_of_several_the_longest_is_told() -> None:
 
 
 def test_what_takes_long_by_itself_is_told_that_much_later() -> None:
-    wait = waiting._Waiting("a stop", 2.0, due=10.0)
+    wait = waiting.Waiting("a stop", 2.0, due=10.0)
     assert wait.tell_at - wait.since == 12.0
 
 

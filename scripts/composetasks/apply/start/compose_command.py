@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -28,7 +28,15 @@ LONGEST_SECONDS = 1200.0
 """How long the engine may take for one container where nobody gave the services a time: it copies
 what the image has in the places of new volumes, and that may be a lot."""
 _SAID = re.compile(r"\s*(Container|Network|Volume) (\S+)\s+(\w+)")
-_UNDER_WAY = ("Recreate", "Creating", "Starting", "Stopping", "Removing", "Restarting")
+_UNDER_WAY: Mapping[str, str] = {
+    "Recreate": "to be recreated",
+    "Creating": "to be created",
+    "Starting": "to start",
+    "Stopping": "to stop",
+    "Removing": "to be removed",
+    "Restarting": "to be restarted",
+}
+"""What Compose says that it is at, and what is waited for then."""
 
 
 class NotDone(Exception):
@@ -52,7 +60,11 @@ class UnderWay:
             self.words[f"{kind} {name}"] = word
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {word}" for name, word in self.words.items())
+        awaited = (
+            f"{name.removeprefix('Container ')} {_UNDER_WAY[word]}"
+            for name, word in self.words.items()
+        )
+        return ", ".join(awaited)
 
     def __contains__(self, container: str) -> bool:
         return f"Container {container}" in self.words
@@ -101,12 +113,14 @@ def _next(
     """The next line; None at the end."""
     since = time.monotonic()
     awaited = f"{process.named(running.argv)}{f' ({at})' if at.words else ''}"
-    with waiting.on(awaited):
+    with waiting.on(awaited) as wait:
         while True:
             try:
                 return running.line(LOOK_SECONDS)
             except TimeoutError:
                 grace = look()
+            if grace:
+                wait.what = f"{awaited}; a container has {grace} s to stop before it is killed"
             if grace is None:
                 since = time.monotonic()
             elif time.monotonic() - since >= limit + grace:

@@ -59,11 +59,27 @@ def compose_files(
 
 def no_compose_file(folder: Path) -> TaskFailure:
     """The failure of what needs a model in a folder where there is none."""
+    below = [path.relative_to(folder) for path in _one_below(folder)]
     return TaskFailure(
         f"no compose file in {folder} or above",
         code=ExitCode.INVALID,
-        hint="create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
+        detail=f"below it: {', '.join(map(str, below))}" if below else "",
+        hint=f"`cd {below[0].parent}`, or here with COMPOSE_FILE={below[0]}"
+        if below
+        else "create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
     )
+
+
+def _one_below(folder: Path) -> list[Path]:
+    """The compose file of each folder in this one that has one and can be looked into."""
+    found: list[Path] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        places = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+        for place in map(Path, places):
+            with contextlib.suppress(TaskFailure):
+                files = (place / name for name in DEFAULT_NAMES)
+                found += list(filter(project_files.exists, files))[:1]
+    return found
 
 
 def project_folder(stands: Path, environment: Mapping[str, str]) -> Path | None:

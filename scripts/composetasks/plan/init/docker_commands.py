@@ -48,7 +48,10 @@ def of_docker(rest: list[str]) -> Found:
 
 
 def _with_name(found: Found, rest: Sequence[str]) -> Found:
-    """``logs`` and ``exec`` with the flag that goes on, the service being another name."""
+    """``logs`` with the flag that goes on, ``exec`` with the place of its command; the service is
+    another name."""
+    if found.tasks == ("exec",):
+        return found._replace(tasks=("exec SERVICE COMMAND",))
     follow = found.tasks == ("logs",) and any(
         word in ("-f", "--follow") or (word[:1] == "-" and word[1:2] != "-" and "f" in word)
         for word in rest

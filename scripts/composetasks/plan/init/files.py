@@ -55,7 +55,7 @@ def _tasks(seen: Surroundings) -> ProposedFile | None:
     Another program's file of that name is nobody's business here."""
     old = seen.texts.get(TASKS)
     if old is None:
-        return _file(seen, TASKS, texts.TASKS)
+        return _file(seen, TASKS, texts.tasks(seen.files))
     ours_or_not_invokes = OURS in old or not re.search(r"\b(?:from|import) invoke\b", old)
     if ours_or_not_invokes or re.search(r"^(?:ns|namespace)\b", old, re.MULTILINE):
         return None

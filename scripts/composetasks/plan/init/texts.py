@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from composetasks.facts import ModelVariable
 
@@ -10,11 +11,11 @@ FOR_THIS_RUN = "only-for-this-run"
 """What a variable has in CI that has no value in the project."""
 COMMENT = "# Of this machine alone.\n"
 
-TASKS = '''"""The stack's tasks: inv --list shows them, inv up starts it."""
+_TASKS = '''"""The stack's tasks: inv --list shows them, inv up starts it."""
 
 from composetasks import collection
 
-ns = collection()
+ns = collection({config})
 '''
 SINGLE_TASKS = """
 from composetasks.tasks import build, down, env, logs, restart, status, up  # noqa: E402, F401
@@ -31,6 +32,12 @@ ALIASES: Mapping[str, str] = {
     "clean": "clean-orphans",
 }
 """An alias of the Makefile, and its task."""
+
+
+def tasks(files: Sequence[str]) -> str:
+    """A `tasks.py`, with the compose files where the project does not name them."""
+    listed = ", ".join(json.dumps(name, ensure_ascii=False) for name in files)
+    return _TASKS.format(config=f'config={{"stack": {{"files": [{listed}]}}}}' if files else "")
 
 
 def makefile(aliases: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ def test_what_it_has_begun_and_not_done() -> None:
         " Container shop-web-1  Starting",
         "something else",
     )
-    assert str(at) == "Container shop-db-1 Recreate, Container shop-web-1 Starting"
+    assert str(at) == "shop-db-1 to be recreated, shop-web-1 to start"
     assert "shop-db-1" in at
     assert "shop-web" not in at
 
