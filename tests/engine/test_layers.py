@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from composetasks.store import memory
+from composetasks.store import cache_entry
 from tests.engine.busybox import TAG
 from tests.engine.stacks import docker
 from tests.project import Project
@@ -137,7 +137,7 @@ def test_validation_builds_each_edit_and_touches_nothing_of_the_project(shop: Pr
 def times(project: Project) -> dict[str, list[float]]:
     """What is kept of the steps: their first and last seconds, and how often they ran."""
     kept = project.folder / ".composetasks/cache/steps/web.json"
-    found: dict[str, list[float]] = (memory.recall(kept, dict) or {})["steps"]
+    found: dict[str, list[float]] = (cache_entry.load(kept, dict) or {})["steps"]
     return found
 
 

@@ -20,6 +20,6 @@ def program() -> str:
     return _started_as
 
 
-def typed(task: str) -> str:
+def task(words: str) -> str:
     """A task with its arguments as a user of this program types it, in back quotes."""
-    return f"`{_started_as} {task}`"
+    return f"`{_started_as} {words}`"

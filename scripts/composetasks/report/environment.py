@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report.page import Page
 from composetasks.report.text import clean
 
@@ -68,7 +68,8 @@ def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
     old = {name for one in variables for name, has in one["containers"].items() if has is False}
     if old:
         page.line(
-            f"{typed('up')} recreates {', '.join(sorted(old))} with the present values", QUIET
+            f"{task('up')} recreates {', '.join(sorted(old))} with the present values",
+            QUIET,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import Fate, InitPlan, Proposal, ProposedFile
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report.documents import schema
 from composetasks.report.page import Page
 from composetasks.report.text import clean
@@ -92,7 +92,7 @@ def _show_script(page: Page, script: Mapping[str, Any]) -> None:
     for one in telling:
         fate = Fate(one["fate"])
         place = "-".join(dict.fromkeys((str(one["first"]), str(one["last"]))))
-        instead = [*map(typed, one["tasks"]), *([FATES[fate]] if fate in FATES else [])]
+        instead = [*map(task, one["tasks"]), *([FATES[fate]] if fate in FATES else [])]
         rows.append([f"  {place}", one["text"], ", ".join(instead), one["why"]])
     if rows:
         page.table(rows, ["  line", "in the script", "instead", "why"])

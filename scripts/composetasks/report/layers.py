@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts.layers import place
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.facts.units import size
 from composetasks.report.documents import schema
 from composetasks.report.text import clean, duration
@@ -170,7 +170,7 @@ def _show_image(page: Page, image: Mapping[str, Any]) -> None:
     if unmeasured(image):
         page.line(
             "  what its steps take is not known, since none of them ran here: "
-            f"{typed('build --no-cache ' + image['service'])} shows it",
+            f"{task('build --no-cache ' + image['service'])} shows it",
             "yellow",
         )
     for one in image["advice"]:

@@ -27,7 +27,7 @@ from composetasks.facts import (
     Plan,
     Step,
 )
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report.progress import LiveLines, PlainLines, Progress
 from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
@@ -202,7 +202,7 @@ def _hanging(label: str, *texts: Text) -> RenderableType:
 
 def _whole(plan: Plan) -> str:
     """The command that prints all of a plan."""
-    return typed(f"{plan.command} --plan --json")
+    return task(f"{plan.command} --plan --json")
 
 
 def _shortened(text: str, plan: Plan, style: str) -> Text:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report import documents
 from composetasks.run.external_failures import FULL
 from composetasks.run.failure import TaskFailure
@@ -296,7 +296,7 @@ class JsonReporter(Reporter):
 
     def interrupted(self, verb: str, code: ExitCode) -> None:
         ended = "terminated" if code is ExitCode.TERMINATED else "interrupted"
-        failure = TaskFailure(f"{typed(verb)} was {ended}", code=code)
+        failure = TaskFailure(f"{task(verb)} was {ended}", code=code)
         self.write(documents.error_event(failure))
 
     def watching(self, rules: Sequence[WatchRule], time: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from composetasks.facts import BuildInputs, BuildTime, StepTime
 from composetasks.facts.frozen import frozen
-from composetasks.store import memory
+from composetasks.store import cache_entry
 from composetasks.store.folder import OWN_FOLDER
 
 DIGITS = 24
@@ -54,7 +54,7 @@ def _place(cache: Path, digest: str) -> Path:
 
 def load_inputs(cache: Path, digests: Iterable[str]) -> dict[str, BuildInputs]:
     """What was kept of ``digests``, where it was."""
-    read = {one: memory.recall(_place(cache, one), partial(_inputs, one)) for one in digests}
+    read = {one: cache_entry.load(_place(cache, one), partial(_inputs, one)) for one in digests}
     return {digest: found for digest, found in read.items() if found is not None}
 
 
@@ -67,7 +67,7 @@ def save_inputs(cache: Path, inputs: BuildInputs) -> None:
         "options": dict(inputs.options),
         "files": dict(inputs.files),
     }
-    memory.keep(_place(cache, inputs.digest), document)
+    cache_entry.save(_place(cache, inputs.digest), document)
 
 
 @frozen
@@ -83,13 +83,13 @@ class Base:
 
 def load_bases(cache: Path) -> dict[str, Base]:
     """What is known of base images that may not be here, by their plain names."""
-    return memory.recall(cache / "bases.json", _bases) or {}
+    return cache_entry.load(cache / "bases.json", _bases) or {}
 
 
 def _bases(kept: Any) -> dict[str, Base]:
     return {
         name: Base(str(known["digest"]), bool(known["triggers"]), str(known["image"]))
-        for name, known in memory.as_mapping(kept).items()
+        for name, known in cache_entry.as_mapping(kept).items()
     }
 
 
@@ -98,7 +98,7 @@ def save_bases(cache: Path, found: Mapping[str, Base]) -> None:
     known = load_bases(cache)
     if {**known, **found} != known:
         everything = {name: asdict(base) for name, base in {**known, **found}.items()}
-        memory.keep(cache / "bases.json", everything)
+        cache_entry.save(cache / "bases.json", everything)
 
 
 def load_undigested(cache: Path) -> frozenset[str]:
@@ -109,11 +109,11 @@ def load_undigested(cache: Path) -> frozenset[str]:
 def save_undigested(cache: Path, image: str) -> None:
     """Remember that an image was built here and that nobody knows from which files."""
     known = [*_undigested(cache), image]
-    memory.keep(cache / "undigested.json", known[-KEPT_UNDIGESTED:])
+    cache_entry.save(cache / "undigested.json", known[-KEPT_UNDIGESTED:])
 
 
 def _undigested(cache: Path) -> list[str]:
-    return memory.recall(cache / "undigested.json", memory.as_names) or []
+    return cache_entry.load(cache / "undigested.json", cache_entry.as_names) or []
 
 
 def save_times(
@@ -136,7 +136,7 @@ def save_times(
     if took is not None:
         builds.append([took.seconds, took.busy, took.export])
     times = {name: [one.first, one.last, one.runs, *one.recent] for name, one in ran.items()}
-    memory.keep(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
+    cache_entry.save(place, {"steps": times, "builds": builds[-KEPT_BUILDS:]})
 
 
 def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[BuildTime]]:
@@ -147,7 +147,7 @@ def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[Bui
 
 
 def _document(place: Path) -> dict[str, Any]:
-    return memory.recall(place, memory.as_mapping) or {}
+    return cache_entry.load(place, cache_entry.as_mapping) or {}
 
 
 def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
@@ -193,8 +193,8 @@ def _inputs(digest: str, kept: Any) -> BuildInputs:
     return BuildInputs(
         service=str(kept["service"]),
         digest=digest,
-        files=memory.as_texts(kept["files"]),
-        options=memory.as_texts(kept["options"]),
+        files=cache_entry.as_texts(kept["files"]),
+        options=cache_entry.as_texts(kept["options"]),
         core=str(kept["core"]),
-        bases=memory.as_texts(kept["bases"]),
+        bases=cache_entry.as_texts(kept["bases"]),
     )

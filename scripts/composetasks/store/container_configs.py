@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.run import masking
-from composetasks.store import memory
+from composetasks.store import cache_entry
 
 KEY_BYTES = 32
 FREE_TEXT = frozenset(
@@ -46,13 +46,13 @@ def digest_key(cache: Path) -> bytes:
             # It is none, or not ours: it must not keep another from being made.
             with contextlib.suppress(OSError):
                 place.unlink()
-        memory.keep_first(place, _own_key().hex())
+        cache_entry.save_first(place, _own_key().hex())
         key = _kept_key(place) or _own_key()
     return key
 
 
 def _kept_key(place: Path) -> bytes | None:
-    key = memory.recall(place, bytes.fromhex)
+    key = cache_entry.load(place, bytes.fromhex)
     return key if key is not None and len(key) == KEY_BYTES else None
 
 
@@ -89,15 +89,19 @@ def _place(cache: Path, config_hash: str) -> Path:
 def save(cache: Path, config_hash: str, config: Mapping[str, Any]) -> None:
     """Keep a (masked) configuration under its hash."""
     place = _place(cache, config_hash)
-    if memory.recall(place, memory.as_mapping) is None:
-        memory.keep(place, config)
+    if cache_entry.load(place, cache_entry.as_mapping) is None:
+        cache_entry.save(place, config)
 
 
 def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The kept configurations of ``hashes``, those that are there."""
     found = {}
     for config_hash in set(hashes):
-        kept = memory.recall(_place(cache, config_hash), memory.as_mapping) if config_hash else None
+        kept = (
+            cache_entry.load(_place(cache, config_hash), cache_entry.as_mapping)
+            if config_hash
+            else None
+        )
         if kept is not None:
             found[config_hash] = kept
     return found

@@ -1,4 +1,4 @@
-"""How jobs ended, as their starts have seen it. Without this memory, what exited is started again,
+"""How jobs ended, as their starts have seen it. Without this record, what exited is started again,
 as Compose does; a job that others wait for counts as done where it exited with code 0."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts.jobs import Ended
-from composetasks.store import memory
+from composetasks.store import cache_entry
 
 
 def _place(cache: Path, project: str) -> Path:
@@ -23,19 +23,19 @@ def _ended(value: Any) -> dict[str, Ended]:
             started=str(one["started"]),
             by_itself=one["by_itself"] is True,
             until=str(one["until"]),
-            mounted=memory.as_texts(one["mounted"]),
+            mounted=cache_entry.as_texts(one["mounted"]),
         )
-        for key, one in memory.as_mapping(value).items()
+        for key, one in cache_entry.as_mapping(value).items()
     }
 
 
 def load(cache: Path, project: str) -> dict[str, Ended]:
     """How containers ended, by their ids."""
-    return memory.recall(_place(cache, project), _ended) or {}
+    return cache_entry.load(_place(cache, project), _ended) or {}
 
 
 def save(cache: Path, project: str, new: Iterable[Ended], there: Collection[str]) -> None:
     """Remember these, and forget of the others those whose container is not ``there`` any more."""
     known = {key: one for key, one in load(cache, project).items() if key in there}
     known |= {one.container: one for one in new}
-    memory.keep(_place(cache, project), {key: asdict(one) for key, one in known.items()})
+    cache_entry.save(_place(cache, project), {key: asdict(one) for key, one in known.items()})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from composetasks.store import memory
+from composetasks.store import cache_entry
 
 FILE = "names.json"
 SERVICES, STATE = "services", "state"
@@ -17,17 +17,17 @@ def keep(cache: Path, **names: Iterable[str]) -> None:
     known = known_names(cache)
     wanted = {**known, **{kind: sorted(set(found)) for kind, found in names.items()}}
     if wanted != known:
-        memory.keep(cache / FILE, wanted)
+        cache_entry.save(cache / FILE, wanted)
 
 
 def known_names(cache: Path) -> dict[str, list[str]]:
     """The names by kind."""
-    return memory.recall(cache / FILE, _understand) or {}
+    return cache_entry.load(cache / FILE, _understand) or {}
 
 
 def _understand(value: Any) -> dict[str, list[str]]:
-    found: Mapping[str, Any] = memory.as_mapping(value)
-    return {kind: memory.as_names(names) for kind, names in found.items()}
+    found: Mapping[str, Any] = cache_entry.as_mapping(value)
+    return {kind: cache_entry.as_names(names) for kind, names in found.items()}
 
 
 def folders(place: Path) -> list[str]:

@@ -29,7 +29,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import COMPOSETASKS, typed
+from composetasks.facts.program import COMPOSETASKS, task
 from composetasks.run import process
 from composetasks.run.failure import did_you_mean
 from composetasks.run.settings import DEFAULTS
@@ -104,8 +104,8 @@ def _with_words(handle: Callable[[Any, str], None]) -> Callable[[Any, str], None
 def _usage_error(_machine: Any, message: str) -> None:
     said = str(ParseError(message))
     raise Exit(
-        f"error: {said}\nnext: {_closest(said)}{typed('--list')} shows the tasks, "
-        f"{typed('--help TASK')} its flags",
+        f"error: {said}\nnext: {_closest(said)}{task('--list')} shows the tasks, "
+        f"{task('--help TASK')} its flags",
         code=int(ExitCode.USAGE),
     )
 
@@ -168,18 +168,17 @@ def command_line(contexts: Mapping[str, Any]) -> CommandLine:
     from composetasks.verbs.completion import CommandLine
 
     flags = {}
-    for task, context in contexts.items():
+    for name, context in contexts.items():
         # Short flags are aliases in this mapping, which its get() does not know.
-        known = [
-            (flag, context.flags[flag]) for flag in context.flag_names() if flag in context.flags
-        ]
-        valued = {flag: argument.name for flag, argument in known if argument.takes_value}
-        flags[task] = {flag: valued.get(flag, "") for flag in context.flag_names()}
+        named = [flag for flag in context.flag_names() if flag in context.flags]
+        arguments = {flag: context.flags[flag] for flag in named}
+        valued = {flag: one.name for flag, one in arguments.items() if one.takes_value}
+        flags[name] = {flag: valued.get(flag, "") for flag in context.flag_names()}
     words = {
-        task: next((word for word in WORDS if word in context.args), "")
-        for task, context in contexts.items()
+        name: next((word for word in WORDS if word in context.args), "")
+        for name, context in contexts.items()
     }
-    commands = [task for task, context in contexts.items() if COMMAND in context.args]
+    commands = [name for name, context in contexts.items() if COMMAND in context.args]
     return CommandLine(flags, words, commands)
 
 

@@ -16,7 +16,7 @@ from invoke import Context
 from invoke.exceptions import Exit
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report.reporter import Reporter, reporter
 from composetasks.run import file_systems, process, waiting
 from composetasks.run.external_failures import as_failure, silent
@@ -116,10 +116,10 @@ def _interrupted(
     name: str, error: BaseException, session: Session | None, told: Reporter, *, changing: bool
 ) -> TaskFailure:
     ended = isinstance(error, Terminated)
-    left = f"{typed(f'{name} --plan')} shows what is left to do"
+    left = f"{task(f'{name} --plan')} shows what is left to do"
     return _left(
         TaskFailure(
-            f"{typed(name)} was {'terminated' if ended else 'interrupted'}",
+            f"{task(name)} was {'terminated' if ended else 'interrupted'}",
             code=ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED,
             hint=left if changing else "run it again",
         ),

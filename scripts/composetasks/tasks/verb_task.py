@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Argument, Context, Task
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 from composetasks.tasks.adapter import COMMAND, after_dashes
 
@@ -170,6 +170,6 @@ def one_name(names: tuple[str, ...], listed_by: str) -> str:
         raise TaskFailure(
             f"one name is enough, not {', '.join(names)}",
             code=ExitCode.USAGE,
-            hint=f"{typed(listed_by)} shows those there are",
+            hint=f"{task(listed_by)} shows those there are",
         )
     return names[0] if names else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from composetasks.store import memory, names
+from composetasks.store import cache_entry, names
 
 FILE = "command-line.json"
 SNAPSHOTS, INSTANCES = "snapshots", "instances"
@@ -99,7 +99,7 @@ def keep(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
     if cache.is_dir():
         stamps = {path: _stamp(path) for path in made_of}
         kept = {"flags": line.flags, "words": line.words, "commands": line.commands}
-        memory.keep(cache / FILE, {"made_of": stamps, "line": kept})
+        cache_entry.save(cache / FILE, {"made_of": stamps, "line": kept})
 
 
 def kept(stands: Path) -> tuple[CommandLine, Path] | None:
@@ -108,18 +108,20 @@ def kept(stands: Path) -> tuple[CommandLine, Path] | None:
     from composetasks.verbs.find_project import find_project
 
     folder, _ = find_project(stands)
-    line = memory.recall(folder / ".composetasks" / "cache" / FILE, _understand)
+    line = cache_entry.load(folder / ".composetasks" / "cache" / FILE, _understand)
     return (line, folder) if line else None
 
 
 def _understand(value: Any) -> CommandLine | None:
-    made_of = memory.as_texts(value["made_of"])
+    made_of = cache_entry.as_texts(value["made_of"])
     if any(_stamp(path) != stamp for path, stamp in made_of.items()):
         return None
-    line = memory.as_mapping(value["line"])
-    flags = {task: memory.as_texts(found) for task, found in line["flags"].items()}
+    line = cache_entry.as_mapping(value["line"])
+    flags = {task: cache_entry.as_texts(found) for task, found in line["flags"].items()}
     return CommandLine(
-        {CORE: {}, **flags}, memory.as_texts(line["words"]), memory.as_names(line["commands"])
+        {CORE: {}, **flags},
+        cache_entry.as_texts(line["words"]),
+        cache_entry.as_names(line["commands"]),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from composetasks.facts import Container, ExitCode, Model
 from composetasks.facts.engine import replicas_of
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.facts.units import whole_number
 from composetasks.run import process
 from composetasks.run.failure import TaskFailure
@@ -50,7 +50,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: ExecOp
         raise TaskFailure(
             f"which command is to run in {name}?" if name else "which service, and which command?",
             code=ExitCode.USAGE,
-            hint=f"for example {typed('exec ' + (name or 'SERVICE') + ' sh')}",
+            hint=f"for example {task('exec ' + (name or 'SERVICE') + ' sh')}",
         )
     if options.index and not whole_number(options.index):
         raise TaskFailure(
@@ -74,12 +74,12 @@ def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
     meant = [one for one in containers if number in (0, one.number)]
     if any(one.state == "running" for one in meant):
         return
-    start = f"{typed(f'up {name}')} starts it"
+    start = f"{task(f'up {name}')} starts it"
     if model.services[name].provided:
         why, start = "a provider makes it", f"run the command where its provider {name} runs"
     elif meant:
         why = ", ".join(f"container {one.name} {_state(one)}" for one in meant)
-        start = f"{start}, {typed(f'logs {name}')} shows what it printed"
+        start = f"{start}, {task(f'logs {name}')} shows what it printed"
     elif containers:
         why = f"it has no container with the number {number}"
         start = f"it has {', '.join(str(one.number) for one in containers)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from composetasks.facts import Container, Engine, ExitCode, Model, World
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report.service_documents import guessed_urls, open_document, urls
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -44,7 +44,7 @@ def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) 
             f"which service? {len(found)} have a URL",
             code=ExitCode.USAGE,
             detail="\n".join(f"{service}: {url}" for service, url in found),
-            hint=f"for example {typed(f'open {found[0][0]}')}",
+            hint=f"for example {task(f'open {found[0][0]}')}",
         )
     if name and running[name]:
         raise TaskFailure(
@@ -53,7 +53,7 @@ def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) 
         )
     raise TaskFailure(
         f"service {name} is not running" if name else "no running service publishes a TCP port",
-        hint=f"{typed(f'up {name}')} starts it"
+        hint=f"{task(f'up {name}')} starts it"
         if name
-        else f"{typed('up')} starts them, {typed('status')} shows them",
+        else f"{task('up')} starts them, {task('status')} shows them",
     )

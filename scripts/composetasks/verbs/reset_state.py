@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from composetasks.facts import Action, ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.carry_through import carry_through, report_done
 from composetasks.verbs.session import Session
@@ -36,6 +36,6 @@ def reset_state(
         emptied = [step.target for step in plan.steps if step.action is Action.EMPTY_STATE]
         kept = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
         said = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
-        back = f"; {typed(f'restore {kept[0]}')} brings it back" if kept else ""
+        back = f"; {task(f'restore {kept[0]}')} brings it back" if kept else ""
         report_done(session, plan, f"{said}{back}")
     return ExitCode.OK

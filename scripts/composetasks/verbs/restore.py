@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure, did_you_mean
 from composetasks.verbs.carry_through import carry_to_end
 from composetasks.verbs.session import Session
@@ -41,7 +41,7 @@ def _place_of(session: Session, name: str) -> Path:
     known = [one.name for one in snapshot_folder.load_all(place)]
     if name not in known:
         there = (
-            f"there are {', '.join(known)}" if known else f"there is none yet: {typed('snapshot')}"
+            f"there are {', '.join(known)}" if known else f"there is none yet: {task('snapshot')}"
         )
         raise TaskFailure(
             f"no snapshot is called {name!r}" if name else "which snapshot?",
@@ -60,5 +60,5 @@ def _verified(place: Path, name: str) -> None:
     except snapshot_folder.Damaged as error:
         raise TaskFailure(
             f"snapshot {name} is damaged: {error}",
-            hint=f"nothing was changed; {typed('snapshots')} lists the others",
+            hint=f"nothing was changed; {task('snapshots')} lists the others",
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.report.documents import timeline_document
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -25,7 +25,7 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
     if found is None:
         raise TaskFailure(
             "no start is known yet",
-            hint=f"{typed('up')} keeps how it went; a start with nothing to do keeps nothing",
+            hint=f"{task('up')} keeps how it went; a start with nothing to do keeps nothing",
         )
     path, advice = critical_path(found), shortenings(found)
     if svg:

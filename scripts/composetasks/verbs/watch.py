@@ -24,7 +24,7 @@ from composetasks.facts import (
     Sync,
     WatchOperation,
 )
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.watch.batch import described, operations, rebuilt_alone
 from composetasks.plan.watch.rules import Rules, watch_rules
 from composetasks.run.external_failures import as_failure
@@ -136,7 +136,7 @@ def _follow(session: Session, model: Model, rules: Rules, limits: Limits, change
         does.batch(batch)
         if edited := sorted(files.intersection(batch)):
             names = ", ".join(os.path.relpath(path, model.directory) for path in edited)
-            message = f"{names} was modified: {typed('up')} brings the services to it"
+            message = f"{names} was modified: {task('up')} brings the services to it"
             session.reporter.happened(service_event("warning", "", message))
         outdated = watched.outdated(batch)
         if edited or outdated:

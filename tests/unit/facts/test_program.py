@@ -22,9 +22,9 @@ def _as_before() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_as_before")
 def test_a_task_is_named_as_it_was_typed() -> None:
-    assert program.typed("up --plan") == "`inv up --plan`"
+    assert program.task("up --plan") == "`inv up --plan`"
     program.started_as("composetasks")
-    assert program.typed("up --plan") == "`composetasks up --plan`"
+    assert program.task("up --plan") == "`composetasks up --plan`"
 
 
 def test_no_text_of_the_library_names_one_program() -> None:

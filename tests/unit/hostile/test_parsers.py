@@ -41,7 +41,7 @@ from composetasks.run.build_log import BuildLog
 from composetasks.run.compose import Compose
 from composetasks.run.failure import EngineLost, TaskFailure
 from composetasks.run.process import Completed
-from composetasks.store import build_records, container_configs, memory, snapshot_folder
+from composetasks.store import build_records, cache_entry, container_configs, snapshot_folder
 from composetasks.store.folder import read_json
 from composetasks.store.run_record import RunRecord
 from tests.dockerfiles import model as model_of
@@ -102,10 +102,10 @@ def test_the_remembered_model(folder: Path, fuzz_seconds: float) -> None:
     said = compose_in(folder).answering(json.dumps(documents.MODEL), "web abc\ndb def\n")
     load_model(said, folder / "cache")
     [place] = (folder / "cache").glob("compose-*.json")
-    kept = memory.recall(place, dict)
+    kept = cache_entry.load(place, dict)
 
     def check(document: Any) -> None:
-        memory.keep(place, document)
+        cache_entry.save(place, document)
         load_model(said, folder / "cache")
 
     fuzz(spoilt(kept), check, fuzz_seconds)
@@ -193,7 +193,7 @@ def test_kept_records(folder: Path, fuzz_seconds: float) -> None:
 
     def check(document: Any) -> None:
         for place in places:
-            memory.keep(cache / place, document)
+            cache_entry.save(cache / place, document)
         build_records.load_bases(cache)
         build_records.load_times(cache, "web")
         step = {"name": "[1/2] RUN a", "seconds": 1.0, "cached": True}

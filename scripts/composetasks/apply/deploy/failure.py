@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.apply.deploy.stack import Stack
 from composetasks.facts import Step
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.observe.deploy.swarm import nodes_of, task_name
 from composetasks.plan.deploy.convergence import Convergence
 from composetasks.plan.start.error_line import error_line, plain_line
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 def not_up(stack: Stack, name: str, found: Convergence, service: str, what: str = "") -> NotUp:
     """The failure of ``name``, whose record's id is ``service``, with what its task says of it;
     ``what`` says what failed where that is not the service itself."""
-    task = found.task or {}
-    status: Mapping[str, Any] = task.get("Status") or {}
+    failed_task = found.task or {}
+    status: Mapping[str, Any] = failed_task.get("Status") or {}
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
-    lines = list(map(plain_line, stack.log(service, str(task["ID"])))) if task else []
+    lines = list(map(plain_line, stack.log(service, str(failed_task["ID"])))) if failed_task else []
     at = error_line(lines)
-    check = ((task.get("Spec") or {}).get("ContainerSpec") or {}).get("Healthcheck") or {}
-    node = nodes_of(stack.client).get(str(task.get("NodeID")), "no node")
+    check = ((failed_task.get("Spec") or {}).get("ContainerSpec") or {}).get("Healthcheck") or {}
+    node = nodes_of(stack.client).get(str(failed_task.get("NodeID")), "no node")
     words = [safe(str(status.get("Err") or "")), found.failed]
     what_failed = [word for word in dict.fromkeys(words) if word]
     return NotUp(
         f"{what or f'{name} is not up'}: {what_failed[0]}",
         service=name,
         cause="task-failed" if code else "not-up",
-        hint=f"correct it and deploy once more; {typed('deploy --plan')} shows what differs",
+        hint=f"correct it and deploy once more; {task('deploy --plan')} shows what differs",
         data={
             "waiting": [],
             "diagnosis": safe_data(
                 {
-                    "container": f"{task_name(task, f'{stack.name}_{name}')} on {node}",
+                    "container": f"{task_name(failed_task, f'{stack.name}_{name}')} on {node}",
                     "what": what_failed,
                     "said": str(status.get("Message") or ""),
                     "exit_code": code or None,
@@ -86,10 +86,10 @@ def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack
         last = stack.swarm.last
         failure.message += "; and the stack could not be rolled back completely"
         failure.hint = f"`docker stack ps {stack.name}` shows what runs now; " + (
-            f"once what is named above is corrected, {typed(f'deploy --rollback {last.number}')} "
+            f"once what is named above is corrected, {task(f'deploy --rollback {last.number}')} "
             "goes back"
             if last
-            else f"{typed('deploy --remove --yes')} removes it"
+            else f"{task('deploy --remove --yes')} removes it"
         )
     return failure
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from composetasks.facts import BuildInputs
 from composetasks.facts.frozen import frozen
-from composetasks.store import build_records, memory
+from composetasks.store import build_records, cache_entry
 
 TOKEN_BYTES = 4
 TOKEN = re.compile(f"[0-9a-f]{{{2 * TOKEN_BYTES}}}")
@@ -99,13 +99,13 @@ def _read(place: str) -> str | None:
 def _token(place: Path, now: Seen) -> str:
     """The end of the context's name: the last one, or a new one where BuildKit would not see
     everything that changed since."""
-    token, before = memory.recall(place, _sent) or ("", {})
+    token, before = cache_entry.load(place, _sent) or ("", {})
     if not token or any(
         path in before and before[path][:2] == row[:2] and before[path][2] != row[2]
         for path, row in now.items()
     ):
         token = secrets.token_hex(TOKEN_BYTES)
-    memory.keep(place, (token, now))
+    cache_entry.save(place, (token, now))
     return token
 
 
@@ -113,7 +113,7 @@ def _sent(kept: Any) -> tuple[str, Seen]:
     token, before = kept
     seen = {
         path: (int(size), int(time), str(text))
-        for path, (size, time, text) in memory.as_mapping(before).items()
+        for path, (size, time, text) in cache_entry.as_mapping(before).items()
     }
     if not TOKEN.fullmatch(token):
         raise ValueError(token)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from composetasks.apply.images.bake import Bake, run_bake
 from composetasks.facts import ExitCode, LayeredImage, Service
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run import external_failures, process, waiting
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
@@ -175,7 +175,7 @@ class Trial:
         if code != 0:
             failed = log.failed()
             cure = external_failures.cure(
-                log.detail(), f"see that {typed(f'build {service}')} builds it"
+                log.detail(), f"see that {task(f'build {service}')} builds it"
             )
             raise TaskFailure(
                 f"the copy of {service} could not be built: {failed.name if failed else 'at all'}",

@@ -19,7 +19,7 @@ from composetasks.apply.state.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools, event
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.observe.conflicts.host import is_here
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder, snapshot_folder
@@ -204,7 +204,7 @@ class StateReplacement:
 def _damaged(why: str) -> TaskFailure:
     return TaskFailure(
         f"the snapshot is damaged: {why}",
-        hint=f"the state is what it was before; {typed('snapshots')} lists the others",
+        hint=f"the state is what it was before; {task('snapshots')} lists the others",
     )
 
 
@@ -246,5 +246,5 @@ def _recovered(
             f"{names} was half replaced when a run was killed, and can't be completed or undone: "
             f"{error.why}",
             detail=error.path,
-            hint=f"stop what uses it with {typed('down')}, and run the task again",
+            hint=f"stop what uses it with {task('down')}, and run the task again",
         ) from error

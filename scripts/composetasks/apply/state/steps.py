@@ -12,7 +12,7 @@ from composetasks.apply.state.helper import HelperFailed, failure
 from composetasks.apply.state.replacement import StateReplacement
 from composetasks.apply.tools import Tools, event
 from composetasks.facts import Event, Step, TakeSnapshot, World
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 
@@ -44,7 +44,7 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
         raise TaskFailure(
             f"snapshot {step.target} was not made: {gone.name} is empty now, and held "
             f"{gone.files} files when the plan was made",
-            hint=f"something empties it when its services stop; {typed('snapshot --live')} "
+            hint=f"something empties it when its services stop; {task('snapshot --live')} "
             "reads it while they are paused",
         ) from gone
     except OSError as error:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from composetasks.facts import Hook, Role, Sync, role
 from composetasks.facts.engine import PROJECT, SERVICE
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 
@@ -32,7 +32,7 @@ def sync(client: APIClient, project: str, operation: Sync) -> str:
     """Bring files into all containers of a service; what was done, in words. Raises TaskFailure."""
     containers = _containers(client, project, operation.service)
     if not containers:
-        raise _failed(operation.service, "it has no container", f"{typed('up')} creates one")
+        raise _failed(operation.service, "it has no container", f"{task('up')} creates one")
     archive, copied = _archive(operation.copies)
     for container in containers:
         with _told(operation.service, container):
@@ -91,9 +91,7 @@ def _told(service: str, container: Mapping[str, Any]) -> Iterator[None]:
     except errors.APIError as error:
         said = safe(str(error.explanation or error))
         why = f"container {_name(container)} could not be changed: {said}"
-        raise _failed(
-            service, why, f"{typed(f'up {service}')} recreates it if it has to"
-        ) from error
+        raise _failed(service, why, f"{task(f'up {service}')} recreates it if it has to") from error
 
 
 def _failed(service: str, why: str, hint: str, detail: str = "") -> TaskFailure:

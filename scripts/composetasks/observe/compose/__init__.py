@@ -1,1 +1,1 @@
-"""The Compose model: what Compose makes of its files, and the memory of its answers."""
+"""The Compose model: what Compose makes of its files, and the cache of its answers."""

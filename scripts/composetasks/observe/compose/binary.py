@@ -13,7 +13,7 @@ from composetasks.facts import OLDEST_COMPOSE, ExitCode
 from composetasks.run import process
 from composetasks.run.compose import PLUGIN_FOLDERS, Compose, naming, surroundings
 from composetasks.run.failure import TaskFailure
-from composetasks.store import memory
+from composetasks.store import cache_entry
 
 
 def candidates(environment: Mapping[str, str]) -> list[Path]:
@@ -67,11 +67,11 @@ def _remembered_version(folder: Path, path: Path) -> str:
     status = path.stat()
     key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
     place = folder / ".composetasks" / "cache" / "compose-version"
-    known = memory.recall(place, memory.as_texts) or {}
+    known = cache_entry.load(place, cache_entry.as_texts) or {}
     if key not in known:
         said = version(path)
         if not said:
             return ""
         known = {key: said}
-        memory.keep(place, known)
+        cache_entry.save(place, known)
     return known[key]

@@ -20,7 +20,7 @@ from composetasks.facts import Container, Engine, Model, Service
 from composetasks.facts.engine import replicas_of
 from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
-from composetasks.store import container_configs, memory
+from composetasks.store import cache_entry, container_configs
 
 GO_ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 """What Go's encoding/json escapes inside strings and Python's json does not."""
@@ -89,7 +89,7 @@ def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[st
     known = _known(cache)
     if found:
         known |= {label: service.config_hash for label, service in found.items()}
-        memory.keep(_place(cache), known)
+        cache_entry.save(_place(cache), known)
         for service in found.values():
             container_configs.save(cache, service.config_hash, service.config)
     return known
@@ -128,7 +128,7 @@ def _unchanged(
 
 
 def _known(cache: Path) -> dict[str, str]:
-    return memory.recall(_place(cache), memory.as_texts) or {}
+    return cache_entry.load(_place(cache), cache_entry.as_texts) or {}
 
 
 def _place(cache: Path) -> Path:
@@ -195,7 +195,7 @@ def _hashes(
     model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose, cache: Path
 ) -> dict[str, str]:
     place = cache / "resolved-hashes.json"
-    known = memory.recall(place, memory.as_texts) or {}
+    known = cache_entry.load(place, cache_entry.as_texts) or {}
     keys = {name: _key(compose, model.services[name], fields) for name, fields in filled.items()}
     missing = {name: filled[name] for name, key in keys.items() if key not in known}
     if missing:
@@ -203,7 +203,7 @@ def _hashes(
         known = {keys[name]: answered[name] for name in missing if name in answered} | {
             key: known[key] for key in keys.values() if key in known
         }
-        memory.keep(place, known)
+        cache_entry.save(place, known)
     return {name: known[key] for name, key in keys.items() if key in known}
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from composetasks.observe.compose import project_files, sources
 from composetasks.observe.env import compose_dotenv
 from composetasks.run.compose import Compose
-from composetasks.store import container_configs, memory
+from composetasks.store import cache_entry, container_configs
 
 T = TypeVar("T")
 WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
@@ -50,7 +50,7 @@ def recall(
             raise _Outdated
         return understand(kept["answer"])
 
-    return memory.recall(_place(compose, cache, asked), unchanged)
+    return cache_entry.load(_place(compose, cache, asked), unchanged)
 
 
 def remember(
@@ -74,7 +74,7 @@ def remember(
         "files": {str(path): _state(path, digest) for path in read},
         "answer": answer,
     }
-    memory.keep(_place(compose, cache, asked), kept)
+    cache_entry.save(_place(compose, cache, asked), kept)
 
 
 def _read(compose: Compose) -> Mapping[Path, bool] | None:

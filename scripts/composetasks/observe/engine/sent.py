@@ -16,7 +16,7 @@ from composetasks.facts import SENT, ExitCode, Model, Sent, World
 from composetasks.observe.compose.contents import digest
 from composetasks.observe.engine.host_files import with_volume
 from composetasks.observe.images.listings import Listings, Unreadable
-from composetasks.observe.images.tree import memory_of
+from composetasks.observe.images.tree import cache_file
 from composetasks.observe.start.jobs import inner_state, read_source
 from composetasks.run import file_systems
 from composetasks.run.failure import TaskFailure
@@ -63,7 +63,7 @@ def file_digests(model: Model, sources: Iterable[str], cache: Path) -> dict[str,
     listings, found = Listings(), {}
     for source in sources:
         try:
-            files = read_source(Path(source), (), memory_of(cache, SENT, source), listings)[1]
+            files = read_source(Path(source), (), cache_file(cache, SENT, source), listings)[1]
         except Unreadable:
             continue
         found[source] = (
@@ -122,9 +122,9 @@ def _sent(
     cache: Path,
     listings: Listings,
 ) -> Sent:
-    memory = memory_of(cache, SENT, source)
+    entry = cache_file(cache, SENT, source)
     try:
-        root, files = read_source(Path(source), inner_state(world.model, source), memory, listings)
+        root, files = read_source(Path(source), inner_state(world.model, source), entry, listings)
     except Unreadable as error:
         raise TaskFailure(
             f"{error.path}, which is to be sent to the engine's host, can't be read: {error.why}",

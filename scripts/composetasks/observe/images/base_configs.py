@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.observe.images.dockerfile import parse_one
 from composetasks.observe.images.needs import ImageConfig
-from composetasks.store import memory
+from composetasks.store import cache_entry
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -23,22 +23,25 @@ class Configs:
     def get(self, image_id: str) -> ImageConfig:
         """What is known of an image; nothing where it can't be asked for."""
         if self._known is None:
-            self._known = memory.recall(self._place, _understood) or {}
+            self._known = cache_entry.load(self._place, _understood) or {}
         found = self._known.get(image_id)
         if found is None:
             found = _asked(self._client, image_id) if self._client is not None else None
             if found is None:
                 return ImageConfig()
             self._known[image_id] = found
-            memory.keep(self._place, self._known)
+            cache_entry.save(self._place, self._known)
         triggers = (parse_one(text) for text in found["onbuild"])
         return ImageConfig(env=found["env"], onbuild=tuple(one for one in triggers if one))
 
 
 def _understood(kept: Any) -> dict[str, dict[str, Any]]:
     return {
-        image_id: {"env": memory.as_texts(one["env"]), "onbuild": memory.as_names(one["onbuild"])}
-        for image_id, one in memory.as_mapping(kept).items()
+        image_id: {
+            "env": cache_entry.as_texts(one["env"]),
+            "onbuild": cache_entry.as_names(one["onbuild"]),
+        }
+        for image_id, one in cache_entry.as_mapping(kept).items()
     }
 
 

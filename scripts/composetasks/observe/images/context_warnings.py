@@ -16,7 +16,7 @@ from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import Files
 from composetasks.observe.state.code_folders import why_no_state
 from composetasks.run import file_systems
-from composetasks.store import build_records, memory
+from composetasks.store import build_records, cache_entry
 
 LARGE_BYTES = 100_000_000
 
@@ -84,7 +84,7 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
     place = cache / "state-in-contexts"
     tracked = [_index(Path(folder)), _index(model.directory)]
     key = json.dumps([folder, within, files.digest, tracked])
-    known = memory.recall(place, _lists) or {}
+    known = cache_entry.load(place, _lists) or {}
     if key not in known:
         paths = files.entries()
         found = [
@@ -94,12 +94,12 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
             and not why_no_state(Path(folder, path), project=model.directory, named=False)
         ]
         known = {**known, key: found} if len(known) < 50 else {key: found}
-        memory.keep(place, known)
+        cache_entry.save(place, known)
     return known[key]
 
 
 def _lists(kept: Any) -> dict[str, list[str]]:
-    return {key: memory.as_names(value) for key, value in memory.as_mapping(kept).items()}
+    return {key: cache_entry.as_names(value) for key, value in cache_entry.as_mapping(kept).items()}
 
 
 def _index(folder: Path) -> tuple[int, ...]:

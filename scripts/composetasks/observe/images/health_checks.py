@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, Engine, Image, Model, Service
 from composetasks.facts.engine import replicas_of
-from composetasks.store import memory
+from composetasks.store import cache_entry
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -22,7 +22,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
     before: an id always means the same image.
     """
     place = cache / "image-checks.json"
-    known = memory.recall(place, _understood) or {}
+    known = cache_entry.load(place, _understood) or {}
     asked: dict[str, bool] = {}
     found = {}
     for name, service in model.services.items():
@@ -38,7 +38,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
             if asked[image.id]:
                 found[name] = service.image
     if any(key not in known for key in asked):
-        memory.keep(place, asked)
+        cache_entry.save(place, asked)
     return found
 
 
@@ -49,7 +49,7 @@ def _shows_none(container: Container, service: Service, image: Image) -> bool:
 
 
 def _understood(kept: Any) -> dict[str, bool]:
-    return {key: bool(one) for key, one in memory.as_mapping(kept).items()}
+    return {key: bool(one) for key, one in cache_entry.as_mapping(kept).items()}
 
 
 def _has_one(client: Any, image: Image) -> bool:

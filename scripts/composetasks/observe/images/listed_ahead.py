@@ -13,15 +13,15 @@ from pathlib import Path
 
 from composetasks.facts import Model
 from composetasks.observe.images.listings import list_folder
-from composetasks.observe.images.tree import kept_folders, memory_of
+from composetasks.observe.images.tree import cache_file, kept_folders
 from composetasks.run.forked import ForkedValues
 
 WORTHWHILE = 1 << 22
-"""Bytes of memories from which on a fork saves more than it costs: some 30,000 files."""
+"""Bytes of entries from which on a fork saves more than it costs: some 30,000 files."""
 
 
-def _listings(memories: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    folders = [path for memory in memories for path in kept_folders(memory)]
+def _listings(entries: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    folders = [path for entry in entries for path in kept_folders(entry)]
     for path in dict.fromkeys(reversed(folders)):
         with contextlib.suppress(OSError):
             yield path, list_folder(path)
@@ -32,18 +32,18 @@ def listed_ahead(
 ) -> contextlib.AbstractContextManager[ForkedValues | None]:
     """What is listed ahead of a model's contexts, as :func:`listed_by`."""
     built = (one.name for one in model.services.values() if one.build)
-    return listed_by(memory_of(cache, name, "") for name in built)
+    return listed_by(cache_file(cache, name, "") for name in built)
 
 
 @contextlib.contextmanager
-def listed_by(memories: Iterable[Path]) -> Iterator[ForkedValues | None]:
-    """What is listed ahead for the block, of the folders that these memories know; None where that
+def listed_by(entries: Iterable[Path]) -> Iterator[ForkedValues | None]:
+    """What is listed ahead for the block, of the folders that these entries know; None where that
     would not be worthwhile."""
-    memories = [path for path in memories if path.exists()]
-    if sum(path.stat().st_size for path in memories) < WORTHWHILE:
+    entries = [path for path in entries if path.exists()]
+    if sum(path.stat().st_size for path in entries) < WORTHWHILE:
         yield None
         return
-    ahead = ForkedValues(lambda: _listings(memories))
+    ahead = ForkedValues(lambda: _listings(entries))
     try:
         yield ahead
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from composetasks.store import memory as memories
+from composetasks.store import cache_entry
 
 Key = tuple[int, str]
 """A root's number and a folder's path in the context."""
@@ -36,19 +36,19 @@ def marks_of(listings: Iterable[tuple[Key, str]]) -> dict[Key, str]:
     return {key: _mark(listing) for key, listing in listings}
 
 
-def load(memory: Path) -> Marks | None:
+def load(entry: Path) -> Marks | None:
     """The marks beside a memory; None where there are none."""
-    return memories.recall(_place(memory), _understood)
+    return cache_entry.load(_place(entry), _understood)
 
 
-def save(memory: Path, marks: Marks) -> None:
+def save(entry: Path, marks: Marks) -> None:
     """Keep marks beside a memory."""
     folders = [(*key, mark) for key, mark in marks.of.items()]
-    memories.keep(_place(memory), {**marks._asdict(), "of": folders})
+    cache_entry.save(_place(entry), {**marks._asdict(), "of": folders})
 
 
-def _place(memory: Path) -> Path:
-    return memory.with_name(f"marks-{memory.name}")
+def _place(entry: Path) -> Path:
+    return entry.with_name(f"marks-{entry.name}")
 
 
 def _mark(listing: str) -> str:

@@ -29,7 +29,7 @@ from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
 from composetasks.observe.images.selection import Selection, select
 from composetasks.observe.images.stages import Finder
-from composetasks.observe.images.tree import Files, Reader, memory_of
+from composetasks.observe.images.tree import Files, Reader, cache_file
 from composetasks.run import file_systems
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records
@@ -224,10 +224,10 @@ class Observer:
         # Our own folder is left out too, as it is when the image is built.
         own = build_records.own_pattern(where, self.cache)
         ignore = Ignore([*theirs, *([own] if own else ())])
-        memory = memory_of(self.cache, service.name, context)
+        entry = cache_file(self.cache, service.name, context)
         try:
             reader = Reader(
-                where, selected.roots, selected.on_the_way, ignore, memory, self.listings
+                where, selected.roots, selected.on_the_way, ignore, entry, self.listings
             )
             return reader.read()
         except Unreadable as error:

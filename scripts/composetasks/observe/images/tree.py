@@ -44,7 +44,7 @@ from composetasks.observe.images.listings import (
 from composetasks.observe.images.marks import Key as _Key
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
-from composetasks.store import memory as memories
+from composetasks.store import cache_entry
 
 VERSION = 5
 RACY_NS = 50_000_000
@@ -68,7 +68,7 @@ class _Folder(NamedTuple):
     size: int
 
 
-class _Memory(NamedTuple):
+class _Kept(NamedTuple):
     """What is remembered of a context: for which folder and selection of its files, and what came
     of it."""
 
@@ -80,7 +80,7 @@ class _Memory(NamedTuple):
     biggest: tuple[tuple[str, int], ...] = ()
 
 
-NOTHING = _Memory()
+NOTHING = _Kept()
 
 
 @dataclass
@@ -132,21 +132,21 @@ class Files:
         return some
 
 
-def memory_of(cache: Path, service: str, context: str) -> Path:
+def cache_file(cache: Path, service: str, context: str) -> Path:
     """The memory of a service's context; "" is the one its build section names."""
     key = hashlib.sha256(json.dumps([service, context]).encode()).hexdigest()[:16]
     return cache / f"files-{key}"
 
 
-def kept_folders(memory: Path) -> list[str]:
+def kept_folders(entry: Path) -> list[str]:
     """The folders that a memory knows, in the order in which they were read."""
-    kept = marks.load(memory)
+    kept = marks.load(entry)
     if kept is None:
         return []
     return [f"{kept.folder}/{path}" if path else kept.folder for _, path in kept.of]
 
 
-def _understood(kept: Any) -> _Memory:
+def _understood(kept: Any) -> _Kept:
     """A memory as it was read; raises for one of another form or version."""
     folders = {
         (number, path): _Folder(listing, files, subfolders, size)
@@ -158,7 +158,7 @@ def _understood(kept: Any) -> _Memory:
         raise ValueError("another version")
     if not all(map(_whole, folders.values())):
         raise ValueError("lists of another form")
-    return _Memory(kept["folder"], kept["view"], folders, kept["digest"], kept["size"], biggest)
+    return _Kept(kept["folder"], kept["view"], folders, kept["digest"], kept["size"], biggest)
 
 
 def _whole(folder: _Folder) -> bool:
@@ -168,17 +168,17 @@ def _whole(folder: _Folder) -> bool:
     )
 
 
-def _kept(memory: _Memory) -> dict[str, Any]:
+def _kept(kept: _Kept) -> dict[str, Any]:
     return {
-        **memory._asdict(),
+        **kept._asdict(),
         "version": VERSION,
-        "folders": [(*key, *folder) for key, folder in memory.folders.items()],
+        "folders": [(*key, *folder) for key, folder in kept.folders.items()],
     }
 
 
 class Reader:
     """Reads everything under ``roots`` of the context ``folder`` that is not ignored, and the
-    entries ``on_the_way`` to them. ``memory`` is the file to remember it in (its folder must
+    entries ``on_the_way`` to them. ``entry`` is the file to remember it in (its folder must
     exist); ``names`` is what becomes of those that are not UTF-8, in Python's word."""
 
     def __init__(
@@ -187,13 +187,13 @@ class Reader:
         roots: Sequence[Root],
         on_the_way: Mapping[str, str],
         ignore: Ignore,
-        memory: Path,
+        entry: Path,
         listings: Listings,
         names: str = "strict",
     ) -> None:
         self.names = names
         self.folder, self.roots, self.on_the_way = folder, roots, on_the_way
-        self.ignore, self.memory, self.listings = ignore, memory, listings
+        self.ignore, self.entry, self.listings = ignore, entry, listings
         self.new: dict[_Key, _Folder] = {}
         self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
         self.kept, self.old = NOTHING, NOTHING.folders
@@ -202,7 +202,7 @@ class Reader:
 
     def read(self) -> Files:
         """What is there. Raises Unreadable."""
-        kept = marks.load(self.memory)
+        kept = marks.load(self.entry)
         if kept and (kept.version, kept.view) == (VERSION, self.view) and kept.hold(self._listing):
             # What is told of single files is seldom asked for.
             files = self._files(kept.digest, kept.size, kept.biggest, False)
@@ -211,7 +211,7 @@ class Reader:
 
     def _read_all(self) -> Files:
         """What is there, by what is remembered of each file."""
-        self.kept = memories.recall(self.memory, _understood) or NOTHING
+        self.kept = cache_entry.load(self.entry, _understood) or NOTHING
         self.old = self.kept.folders
         # Another selection of the same folders: digests still hold, selections don't.
         self.same_view = self.kept.view == self.view
@@ -224,16 +224,16 @@ class Reader:
         size = sum(folder.size for folder in self.new.values())
         files = self._files("", size, self._biggest(), True)
         files.digest = self._digest(files.entries())
-        kept = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
-        memories.keep(self.memory, _kept(kept))
+        kept = _Kept(self.folder, self.view, self.new, files.digest, size, files.biggest)
+        cache_entry.save(self.entry, _kept(kept))
         self._mark(kept)
         return files
 
-    def _mark(self, kept: _Memory) -> None:
+    def _mark(self, kept: _Kept) -> None:
         """Keep by what it is told the next time that nothing changed."""
         of = marks.marks_of((key, folder.listing) for key, folder in kept.folders.items())
         what = (self.folder, self.view, kept.digest, kept.size, kept.biggest)
-        marks.save(self.memory, marks.Marks(VERSION, *what, of))
+        marks.save(self.entry, marks.Marks(VERSION, *what, of))
 
     def _files(
         self, digest: str, size: int, biggest: tuple[tuple[str, int], ...], changed: bool

@@ -21,7 +21,7 @@ from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
-from composetasks.observe.images.tree import Files, Reader, memory_of
+from composetasks.observe.images.tree import Files, Reader, cache_file
 from composetasks.run import file_systems
 
 if TYPE_CHECKING:
@@ -55,22 +55,22 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
         # One that does not answer keeps the service from a start anyway.
         silent = file_systems.silent(source)
         if not silent and (not os.path.isdir(source) or _in_project(model, source)):
-            memory = memory_of(cache, service.name, f"mount {source}")
-            found[source] = _digest(Path(source), inner_state(model, source), memory, listings)
+            entry = cache_file(cache, service.name, f"mount {source}")
+            found[source] = _digest(Path(source), inner_state(model, source), entry, listings)
     return {source: digest for source, digest in found.items() if digest}
 
 
-def _digest(source: Path, without: Iterable[str], memory: Path, listings: Listings) -> str:
+def _digest(source: Path, without: Iterable[str], entry: Path, listings: Listings) -> str:
     if not file_systems.exists(source):
         return MISSING
     try:
-        return read_source(source, without, memory, listings)[1].digest
+        return read_source(source, without, entry, listings)[1].digest
     except Unreadable:
         return ""
 
 
 def read_source(
-    source: Path, without: Iterable[str], memory: Path, listings: Listings
+    source: Path, without: Iterable[str], entry: Path, listings: Listings
 ) -> tuple[Path, Files]:
     """The files of a mount's source but for those ``without`` and our own, and the folder that
     their paths are relative to: of a folder itself, of a file the one that it lies in; links are
@@ -82,7 +82,7 @@ def read_source(
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
     ignore = Ignore(list(dict.fromkeys((*OWN, *without))) if root.is_folder else [])
     # A mount has no need of names that are text, as what BuildKit is sent has.
-    reader = Reader(str(folder), (root,), {}, ignore, memory, listings, "surrogateescape")
+    reader = Reader(str(folder), (root,), {}, ignore, entry, listings, "surrogateescape")
     return folder, reader.read()
 
 

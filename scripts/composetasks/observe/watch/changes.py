@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from composetasks.facts import ExitCode
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 
 QUIET_MILLISECONDS = 50
@@ -211,5 +211,5 @@ def _unwatchable(error: Exception) -> TaskFailure:
     return TaskFailure(
         f"the files can't be watched: {error}",
         code=ExitCode.FAILED,
-        hint=f"raise fs.inotify.max_user_watches, or watch smaller folders ({typed('doctor')})",
+        hint=f"raise fs.inotify.max_user_watches, or watch smaller folders ({task('doctor')})",
     )

@@ -21,7 +21,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts import (
     addresses,
     container_summary,
@@ -206,9 +206,9 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
             folder,
             f"another checkout of project {project}, in {folder}{whose}, has containers: "
             + ", ".join(f"{one.name} ({container_summary.state(one)})" for one in there),
-            f"{typed(f'up --instance {own}')} starts this one as a copy of its own beside it; or "
+            f"{task(f'up --instance {own}')} starts this one as a copy of its own beside it; or "
             + (
-                f"ask for its end ({typed('down')} there)"
+                f"ask for its end ({task('down')} there)"
                 if world.maker
                 else "end the other first: "
                 f"`docker compose --project-directory {quote(folder)} down`"

@@ -13,7 +13,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts import container_summary, networks
 from composetasks.plan.conflicts.claims import Findings, removal_step
 from composetasks.plan.conflicts.origin import Origin, container_state, origin
@@ -100,7 +100,7 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
     ]
     if parts:
         yield (
-            f"leftovers of ours: {' and '.join(parts)}; {typed('clean-orphans')} removes them "
+            f"leftovers of ours: {' and '.join(parts)}; {task('clean-orphans')} removes them "
             "(--plan names them all)"
         )
 

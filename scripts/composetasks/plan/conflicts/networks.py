@@ -30,7 +30,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.engine import CONFIG_HASH, NETWORK, PROJECT
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts import container_summary
 from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
 from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
@@ -247,7 +247,7 @@ def _not_part(one: ChangedNetwork, absent: list[Container]) -> Blocker:
         f"network {one.network.name} changed and has to be recreated, but "
         f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
         "start",
-        f"start {' '.join(services)} as well: {typed('up')}, or name it with the others",
+        f"start {' '.join(services)} as well: {task('up')}, or name it with the others",
         service=services[0],
         because=change_evidence(one),
     )

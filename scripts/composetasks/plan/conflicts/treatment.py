@@ -4,7 +4,7 @@ into steps and blockers."""
 from __future__ import annotations
 
 from composetasks.facts import Blocker, Container, Evidence, RenameContainer, Step, World
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts import container_summary, names
 from composetasks.plan.conflicts.claims import (
     SENTENCES,
@@ -90,7 +90,7 @@ def _let_go(world: World, one: Gathered) -> Findings:
             f"container {container.name} of service {container.service} "
             + SENTENCES[claim.kind].format(what=claim.what, services=f"service {claim.service}"),
             LET_GO[claim.kind].format(
-                service=container.service, name=container.name, up=typed("up")
+                service=container.service, name=container.name, up=task("up")
             ),
             service=claim.service,
             because=(claim.evidence, *container_summary.evidence(world, container)),

@@ -19,7 +19,7 @@ from composetasks.facts import (
     bind_device,
 )
 from composetasks.facts.engine import CONFIG_HASH, PROJECT, VOLUME
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts.origin import project_folder, real_path
 
 
@@ -154,7 +154,7 @@ def _used_as_it_is(volume: Volume, resource: Resource) -> str:
         else "what is in it would be lost"
     )
     return (
-        f"volume {volume.name} was made with {what}, and is used as it is: after {typed('down')}, "
+        f"volume {volume.name} was made with {what}, and is used as it is: after {task('down')}, "
         f"`docker volume rm {quote(volume.name)}` lets the next start recreate it ({lost})"
     )
 

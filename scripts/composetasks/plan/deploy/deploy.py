@@ -26,7 +26,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.deploy import WAITS_FOR
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.facts.references import plain
 from composetasks.plan.deploy.placement import without_a_node
 from composetasks.plan.doctor.engine import NO_IPVS
@@ -253,7 +253,7 @@ def _in_use(world: World, swarm: Swarm, wanted: StackFile) -> Iterator[Blocker]:
                 target=one.name,
                 message=f"container {one.name} runs here and uses the same volumes as the service "
                 f"{one.service} would",
-                hint=f"{typed('down')} first, or name the stack otherwise in stack.deploy.name",
+                hint=f"{task('down')} first, or name the stack otherwise in stack.deploy.name",
                 code=ExitCode.CONFLICT,
                 service=one.service,
             )

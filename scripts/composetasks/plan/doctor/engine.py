@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from composetasks.facts import OLDEST_COMPOSE, Builder, Check, Daemon, Disk, Plugin
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.facts.units import size
 from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, skipped, warning
 
@@ -142,7 +142,7 @@ def disk(found: Iterable[Disk | None], root: str) -> Check:
         return skipped("disk", f"{root} can't be looked at, and no container runs")
     least = min(known, key=lambda one: one.free)
     words = f"{size(least.free)} of {size(least.bytes)} free where images live ({root})"
-    hint = f"`docker system df` shows what takes the room; {typed('clean-orphans')} removes ours"
+    hint = f"`docker system df` shows what takes the room; {task('clean-orphans')} removes ours"
     if least.free < NO_DISK:
         return failed("disk", f"only {words}", hint)
     if least.free < LITTLE_DISK:

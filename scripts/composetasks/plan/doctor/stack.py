@@ -18,7 +18,7 @@ from composetasks.facts import (
     Watching,
     World,
 )
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts import ports as published
 from composetasks.plan.conflicts.mounts import WAYS_THERE
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
@@ -60,13 +60,13 @@ def env(environment: Environment) -> Check:
         return failed(
             "env",
             f"{_count(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
-            "; ".join(filter(None, [f"{typed('env --check')} shows all", correction(environment)])),
+            "; ".join(filter(None, [f"{task('env --check')} shows all", correction(environment)])),
         )
     if found:
         return warning(
             "env",
             f"valid, with {_count(len(found), 'warning')}: {_some(lines(found))}",
-            f"{typed('env --check')} shows all",
+            f"{task('env --check')} shows all",
         )
     if environment.specification is None:
         return ok("env", "valid (no .env.example specifies it)")
@@ -89,7 +89,7 @@ def ports(
         for claim in published.claims(world, names)
     ]
     if found:
-        return failed("ports", _some(found), f"{typed('up --plan')} says what it does about each")
+        return failed("ports", _some(found), f"{task('up --plan')} says what it does about each")
     if not here:
         return ok("ports", "no container holds one; the processes of the engine's host are unseen")
     inside = sorted(
@@ -195,7 +195,7 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
         return warning(
             "images",
             f"not on this engine, and not to be had without a registry: {_some(needed)}",
-            f"while one answers: {typed('up')} brings them, `docker pull` each of them",
+            f"while one answers: {task('up')} brings them, `docker pull` each of them",
         )
     if unbuilt:
         return ok(

@@ -25,7 +25,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.facts.references import plain, short_id
 from composetasks.plan.images import pulled
 from composetasks.plan.images.tags import (
@@ -194,7 +194,7 @@ class _Planner:
         if kept:
             self.warnings.append(
                 f"{name}: somebody else put an image on {service.image} after the last build here: "
-                f"it is used as it is; {typed(f'build --no-cache {name}')} builds another"
+                f"it is used as it is; {task(f'build --no-cache {name}')} builds another"
             )
         elif present is None or present.id != same.id:
             self._retag(service, service.image, present, same)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from composetasks.facts import AbandonedInstance, EndInstance, Evidence, Plan, Step, World
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 
 
 def with_ends(plan: Plan, world: World) -> Plan:
@@ -27,7 +27,7 @@ def warnings(world: World) -> Iterator[str]:
     """A line for each of them, where nothing is going to be done about it."""
     for instance in world.abandoned:
         name = instance.instance
-        yield f"instance {name} is left over: {reason(instance)}; {typed('up')} ends it"
+        yield f"instance {name} is left over: {reason(instance)}; {task('up')} ends it"
 
 
 def reason(instance: AbandonedInstance) -> str:

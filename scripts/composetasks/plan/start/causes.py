@@ -11,7 +11,7 @@ from typing import Any
 
 from composetasks.facts import NO_SUBNET
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.start.error_line import error_line
 from composetasks.plan.start.readiness import Readiness, fresh_probes, signal_of
 
@@ -66,16 +66,16 @@ def cause(case: Case) -> Cause:
         return Cause(
             kind,
             ("its container was removed by someone else while it was waited for",),
-            f"run {typed('up')} again: it is created again",
+            f"run {task('up')} again: it is created again",
         )
     if kind == "engine-gone":
         return Cause(
             kind,
             (case.verdict.message,),
-            f"see that the engine runs (`docker info`), then run {typed('up')} again",
+            f"see that the engine runs (`docker info`), then run {task('up')} again",
         )
     if kind == "never-started":
-        hint = f"correct `depends_on` of {case.service}, then run {typed('up')} again"
+        hint = f"correct `depends_on` of {case.service}, then run {task('up')} again"
         return Cause(kind, (case.verdict.message,), hint)
     if kind == "no-health-check":
         hint = (
@@ -109,13 +109,15 @@ def _not_started(case: Case, error: str) -> Cause:
         return Cause("command-not-executable", (words,), f"make it executable; {shell}")
     if "port is already allocated" in error or "address already in use" in error:
         return Cause(
-            "port-taken", (short,), f"{typed('status')} here and there shows who has the port"
+            "port-taken",
+            (short,),
+            f"{task('status')} here and there shows who has the port",
         )
     if "address pool" in error:
-        return Cause(NO_SUBNET, (short,), f"free a network, then run {typed('up')} again")
+        return Cause(NO_SUBNET, (short,), f"free a network, then run {task('up')} again")
     if "hook exited with status" in error:
         again = "restart" if case.state.get("Running") else "up"
-        hint = f"correct its hook, then {typed(f'{again} {case.service}')} runs it again"
+        hint = f"correct its hook, then {task(f'{again} {case.service}')} runs it again"
         return Cause("hook-failed", (short,), hint)
     way = _prerequisite(case, error)
     if way:
@@ -123,7 +125,7 @@ def _not_started(case: Case, error: str) -> Cause:
     if "mount" in error:
         return _mount(case, error, short)
     if "No such image" in error or "pull access denied" in error:
-        return Cause("image-missing", (short,), typed(f"build {case.service}"))
+        return Cause("image-missing", (short,), task(f"build {case.service}"))
     return Cause("start-failed", (short,), f"`docker compose up --no-deps {case.service}` by hand")
 
 
@@ -132,7 +134,7 @@ def _prerequisite(case: Case, error: str) -> str:
     kind."""
     unset = re.search(r'environment variable "([^"]+)" required by', error)
     if unset:
-        return f"give {unset[1]} a value, in .env or the environment, then {typed('up')} again"
+        return f"give {unset[1]} a value, in .env or the environment, then {task('up')} again"
     devices = re.search(r"could not select device driver .*capabilities: \[\[(.+)\]\]", error)
     if devices:
         return (
@@ -148,11 +150,13 @@ def _prerequisite(case: Case, error: str) -> str:
 def _mount(case: Case, error: str, short: str) -> Cause:
     found = _SOURCE.search(error)
     missing = re.search(r"source path does not exist: (\S+)", error)
-    hint = f"correct `volumes` of {case.service}, then run {typed('up')} again"
+    hint = f"correct `volumes` of {case.service}, then run {task('up')} again"
     if missing:
         words = f"its mount needs {missing[1]}, which does not exist"
         return Cause(
-            "mount-missing", (words,), f"`mkdir -p {quote(missing[1])}`, then {typed('up')} again"
+            "mount-missing",
+            (words,),
+            f"`mkdir -p {quote(missing[1])}`, then {task('up')} again",
         )
     if found and "not a directory" in error:
         words = f"{found[1]} can't be mounted at {found[2]}: one is a file, the other a folder"
@@ -358,14 +362,14 @@ def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
 
 
 def _look(case: Case) -> str:
-    return f"{_logs(case)}; correct it and run {typed('up')} again"
+    return f"{_logs(case)}; correct it and run {task('up')} again"
 
 
 def _logs(case: Case) -> str:
-    return f"{typed(f'logs {case.service}')} shows all it said"
+    return f"{task(f'logs {case.service}')} shows all it said"
 
 
 def _longer(case: Case) -> str:
     longer = max(60, round(case.limit * 2))
-    up, logs = typed(f"up --timeout {longer}"), typed(f"logs {case.service}")
+    up, logs = task(f"up --timeout {longer}"), task(f"logs {case.service}")
     return f"{up} if it only needs longer; {logs}"

@@ -23,7 +23,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.jobs import namespaces_of
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts.container_summary import made_by
 from composetasks.plan.conflicts.origin import Origin, origin
 from composetasks.plan.start.forwards import forward_steps
@@ -136,7 +136,7 @@ def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Bloc
             target=name,
             service=name,
             message=f"service {name} has no container to restart",
-            hint=f"{typed(f'up {name}')} creates it",
+            hint=f"{task(f'up {name}')} creates it",
             code=ExitCode.INVALID,
         )
         for name in missing
@@ -147,7 +147,7 @@ def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Bloc
             kind="no-container",
             target=project,
             message=f"{project} has no containers to restart",
-            hint=f"{typed('up')} creates them",
+            hint=f"{task('up')} creates them",
             code=ExitCode.INVALID,
         )
         blockers.append(blocker)
@@ -171,6 +171,6 @@ def _changed(world: World, names: list[str]) -> list[str]:
         if isinstance(step.operation, RecreateContainer) and step.operation.changed
     }
     return [
-        f"{name} is restarted as it is, but {reason} since: {typed(f'up {name}')} recreates it"
+        f"{name} is restarted as it is, but {reason} since: {task(f'up {name}')} recreates it"
         for name, reason in changed.items()
     ]

@@ -19,7 +19,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 from composetasks.plan.conflicts.claims import Findings
 from composetasks.plan.conflicts.conflicts import after, conflicts
 from composetasks.plan.conflicts.mounts import (
@@ -140,7 +140,7 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
                     kind="image",
                     target=step.target,
                     message=f"{step.service}: its image {step.target} is not on this engine",
-                    hint=f"{typed(f'build {step.service}')}, or leave out --no-build",
+                    hint=f"{task(f'build {step.service}')}, or leave out --no-build",
                     code=ExitCode.INVALID,
                     service=step.service,
                 )

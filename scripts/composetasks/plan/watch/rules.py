@@ -10,7 +10,7 @@ from typing import Any
 
 from composetasks.facts import Blocker, ExitCode, Hook, Model, Service, WatchAction, WatchRule
 from composetasks.facts.frozen import frozen
-from composetasks.facts.program import typed
+from composetasks.facts.program import task
 
 
 @frozen
@@ -119,7 +119,7 @@ def _unwatched(named: tuple[str, ...], declared: list[WatchRule]) -> Iterator[st
     watched = {rule.service for rule in declared}
     for name in named:
         if name not in watched:
-            alone = typed(f"watch {name}")
+            alone = task(f"watch {name}")
             yield f"{name} has no develop section: {alone} watches what it is built from"
 
 

@@ -10,7 +10,7 @@ import pytest
 from composetasks.facts import BuildInputs, Engine, Image
 from composetasks.facts.references import plain
 from composetasks.observe.images.build_inputs import build_inputs
-from composetasks.store import build_records, memory
+from composetasks.store import build_records, cache_entry
 from tests.dockerfiles import Case, cases, context, model, service
 
 CASES = cases()
@@ -30,7 +30,7 @@ def known_images(case: Case, cache: Path) -> Engine:
         images.append(Image(f"sha256:{name}", (tag,)))
         env = case.expected.get("env", {}).get(name, {})
         configs[f"sha256:{name}"] = {"env": env, "onbuild": triggers}
-    memory.keep(cache / "image-configs.json", configs)
+    cache_entry.save(cache / "image-configs.json", configs)
     return Engine(images=tuple(images))
 
 

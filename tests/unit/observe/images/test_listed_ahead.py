@@ -14,7 +14,7 @@ from composetasks.facts import Build, BuildInputs, Engine, Model
 from composetasks.observe.images import listings
 from composetasks.observe.images.build_inputs import build_inputs
 from composetasks.observe.images.listed_ahead import listed_ahead
-from composetasks.observe.images.tree import kept_folders, memory_of
+from composetasks.observe.images.tree import cache_file, kept_folders
 from composetasks.run.forked import ForkedValues
 from tests.dockerfiles import model, service
 
@@ -50,7 +50,7 @@ class Context:
 
     @property
     def memory(self) -> Path:
-        return memory_of(self.cache, "app", "")
+        return cache_file(self.cache, "app", "")
 
     def inputs(self, ahead: ForkedValues | None = None) -> BuildInputs:
         return build_inputs(self.model, Engine(), self.cache, ahead=ahead)["app"]
@@ -108,14 +108,14 @@ os.cpu_count = lambda: 2
 from composetasks.facts import Build, Engine, Model, Service
 from composetasks.observe.images import listed_ahead, listings
 from composetasks.observe.images.build_inputs import build_inputs
-from composetasks.observe.images.tree import kept_folders, memory_of
+from composetasks.observe.images.tree import kept_folders, cache_file
 from composetasks.run.forked import ForkedValues
 listed_ahead.WORTHWHILE = 0
 folder, cache = {str(context.folder)!r}, pathlib.Path({str(context.cache)!r})
 build = Build(folder, "Dockerfile", {{}})
 app = Service(name="app", image="app", config_hash="", container_names=(), config={{}}, build=build)
 model = Model("p", cache.parent, (), {{"app": app}})
-wanted = set(kept_folders(memory_of(cache, "app", "")))
+wanted = set(kept_folders(cache_file(cache, "app", "")))
 with listed_ahead.listed_ahead(model, cache) as listed:
     came = {{}}
     while came.keys() != wanted:

@@ -1,4 +1,4 @@
-"""The digest of files on a disk, and its memory."""
+"""The digest of files on a disk, and its cache entry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Service
 from composetasks.observe.images import listings
 from composetasks.observe.images.build_inputs import build_inputs, inputs_and_faults
 from composetasks.run.failure import TaskFailure
-from composetasks.store import memory
+from composetasks.store import cache_entry
 from tests.dockerfiles import model, service
 
 LONG_AFTER_NS = 4_700_000_000_000_000_000
@@ -214,7 +214,7 @@ def test_a_file_changed_just_before_it_was_read_is_read_again(
     context.cache = context.folder.parent / "cache2"
     context.cache.mkdir()
     context.inputs()
-    kept = memory.recall(next(context.cache.glob("files-*")), dict) or {}
+    kept = cache_entry.load(next(context.cache.glob("files-*")), dict) or {}
     listing = next(row[2] for row in kept["folders"] if row[:2] == [0, ""])
     rows = [row for row in listings.rows(listing) if row[0] == "a"]
     assert [row[4] for row in rows] == [0]
@@ -266,7 +266,7 @@ def test_our_own_folder_is_no_input(context: Context) -> None:
     assert not [path for path in before.files if ".composetasks" in path]
 
 
-def test_a_damaged_memory_is_written_again(context: Context) -> None:
+def test_a_damaged_cache_entry_is_written_again(context: Context) -> None:
     before = context.inputs()
     for place in context.cache.glob("files-*"):
         place.write_bytes(b"\x00damaged")

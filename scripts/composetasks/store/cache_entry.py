@@ -1,10 +1,10 @@
-"""Memories: what is kept in ``.composetasks/cache/`` so that it need not be asked for again.
+"""Cache entries: what is kept in ``.composetasks/cache/`` so that it need not be asked for again.
 
 Nothing is lost with one. So there is one reader, for which anything unexpected is nothing at all:
-a damaged file, one of an earlier version, one that is a link or another user's. And a memory that
+a damaged file, one of an earlier version, one that is a link or another user's. And an entry that
 can't be written is done without.
 
-A memory is one file: a line with its checksum, then JSON.
+An entry is one file: a line with its checksum, then JSON.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ UNEXPECTED = (OSError, ValueError, LookupError, TypeError, AttributeError, Arith
 """What reading and understanding a file of another form may raise."""
 
 
-def recall(place: Path, understand: Callable[[Any], T]) -> T | None:
-    """What :func:`keep` kept, as ``understand`` reads it; None where that does not work out."""
+def load(place: Path, understand: Callable[[Any], T]) -> T | None:
+    """What :func:`save` saved, as ``understand`` reads it; None where that does not work out."""
     try:
         text = _body(files.read(place, own=True))
         return None if text is None else understand(json.loads(text))
@@ -33,8 +33,8 @@ def recall(place: Path, understand: Callable[[Any], T]) -> T | None:
         return None
 
 
-def keep(place: Path, value: Any) -> bool:
-    """Keep a value of JSON's types; whether that could be done."""
+def save(place: Path, value: Any) -> bool:
+    """Save a value of JSON's types; whether that could be done."""
     try:
         files.write(_reachable(place), _packed(value))
     except OSError:
@@ -42,7 +42,7 @@ def keep(place: Path, value: Any) -> bool:
     return True
 
 
-def keep_first(place: Path, value: Any) -> bool:
+def save_first(place: Path, value: Any) -> bool:
     """The same where nothing is kept there yet: of several at once, the first counts."""
     try:
         new = files.draft(_reachable(place), _packed(value))

@@ -1,4 +1,4 @@
-"""Whatever is in the place of a memory: tasks say the same as without, and write it again."""
+"""Whatever is in the place of a cache entry: tasks say the same as without, and write it again."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def shop(project: Project, engine: ScriptedEngine) -> Project:
     return project
 
 
-def test_a_damaged_memory_is_none(shop: Project) -> None:
+def test_a_damaged_cache_entry_is_none(shop: Project) -> None:
     cache = shop.folder / ".composetasks" / "cache"
     first = shop.inv("up", "--plan", "--json")
     assert first.code == 0, first.err
