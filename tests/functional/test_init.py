@@ -109,6 +109,17 @@ def test_a_projects_own_variable_is_none_of_composes_whatever_its_name(
     assert "COMPOSE_PROJECT_NAME" not in proposed
 
 
+def test_a_default_that_has_another_variable_is_shown_as_what_it_comes_to(shop: Project) -> None:
+    nested = "    hostname: ${HOST_A:-${HOST_B:-web}-1}${HOST_C:-${HOST_D}}\n"
+    shop.write("compose.yaml", COMPOSE + nested)
+    shop.write(".env", "HOST_D=of-this-machine\n")
+    proposed = shop.inv("init", "--plan").out
+    assert "\n+HOST_A=web-1\n" in proposed
+    assert "\n+HOST_B=web\n" in proposed
+    assert "\n+HOST_C=\n" in proposed
+    assert "of-this-machine" not in proposed
+
+
 def test_what_was_written_works(shop: Project) -> None:
     before = files(shop)
     ran = shop.inv("init", "--yes")

@@ -20,6 +20,9 @@ SHOW_CURSOR = b"\x1b[?25h\n"
 SILENCE = signal.SIGUSR1
 """What the thread that watches the engine wakes the main thread with, whatever that waits for."""
 
+WAKE = signal.SIGUSR2
+"""What the main thread is woken with where another thread was given a signal."""
+
 
 class Terminated(BaseException):
     """SIGTERM arrived; not an Exception, so that nothing on the way mistakes it for a failure."""
@@ -70,7 +73,8 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
         heard.remove(signal.SIGHUP)
     before = {number: signal.signal(number, handler) for number in heard}
     try:
-        yield
+        with _main_thread_is_woken():
+            yield
     finally:
         if first:
             ignore_signals()
@@ -83,6 +87,38 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
                 signal.signal(number, previous)
             # What is left is the interpreter's own end, which would answer with a traceback.
             atexit.register(ignore_signals)
+
+
+@contextlib.contextmanager
+def _main_thread_is_woken() -> Iterator[None]:
+    """For the block, see that the main thread runs the handlers of signals, whatever it waits for.
+
+    Of two signals that arrive at once, the kernel gives one, or both, to another thread. Python
+    notes them then, but nothing ends the wait of the main thread for a lock, which alone runs
+    handlers: it would wait on for ever.
+    """
+    main = threading.main_thread().ident
+    assert main is not None
+    told, tells = os.pipe()
+    os.set_blocking(tells, False)
+
+    def wake() -> None:
+        while numbers := os.read(told, 64):
+            if set(numbers) != {WAKE}:
+                signal.pthread_kill(main, WAKE)
+        os.close(told)
+
+    before = signal.signal(WAKE, lambda _number, _frame: None)
+    earlier = signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+    waker = threading.Thread(target=wake, daemon=True)
+    waker.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(earlier)
+        os.close(tells)
+        waker.join()
+        signal.signal(WAKE, before)
 
 
 def engine_silent() -> None:

@@ -30,7 +30,7 @@ ASIDE_SECONDS = 5.0
 def env(session: Session, *, check: bool = False) -> ExitCode:
     """Show the environment; with ``check`` only what is wrong with it, ending with 6 if that is
     fatal."""
-    from composetasks.observe.env.usage import interpolated, read_usage
+    from composetasks.observe.env.usage import interpolated, read_usage, resolved
 
     environment = session.environment
     wrong = problems(environment)
@@ -42,6 +42,8 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     held, unasked = ({}, "") if check else _held(session, usage)
     expected = {name: found[0].value for name in names if (found := values(environment, name))}
     asked = interpolated(session.compose, expected)
+    included = {name: value for name, (value, _) in usage.included.items()}
+    usage = resolved(usage, {**included, **asked}.get)
     by_name = {name for name in names if secret(environment, name)}
     variables = [
         variable_status(environment, name, asked.get(name), usage, held, by_name) for name in names

@@ -12,7 +12,7 @@ from composetasks.apply.init.write import write
 from composetasks.facts import ExitCode, InitPlan, Model, Proposal, Surroundings
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.compose.sources import compose_files, no_compose_file
-from composetasks.observe.env.usage import read_usage
+from composetasks.observe.env.usage import read_usage, resolved
 from composetasks.observe.init.surroundings import surroundings
 from composetasks.plan.init.files import plan_init
 from composetasks.report.init import init_document, show, summary
@@ -50,7 +50,7 @@ def _seen(session: Session) -> Surroundings:
     if files == compose_files(session.folder, given, {}):
         files = ()
     model = _model(session, compose)
-    usage = read_usage(compose, session.environment.files)
+    usage = resolved(read_usage(compose, session.environment.files), {}.get)
     contexts = sorted(set(_contexts(session.folder, model)) if model else ())
     project = model.project if model else session.folder.name
     seen = surroundings(session.environment, usage, project, contexts)

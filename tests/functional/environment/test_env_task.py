@@ -165,6 +165,20 @@ def test_where_to_look_is_said_only_where_there_is_such_a_file(shop: Project) ->
         assert shop.inv("env", "--check").err.endswith(f"next: correct them{says}")
 
 
+def test_a_default_that_has_another_variable_is_shown_with_its_value(project: Project) -> None:
+    nested = "${HOST_A:-${HOST_B:-web}.${DOMAIN}}${OPEN:-${HOST_C}}${AT:-pg://u:${DB_PASSWORD}@h}"
+    project.write(
+        "compose.yaml", f"services: {{web: {{image: web, environment: {{H: '{nested}'}}}}}}"
+    )
+    project.write(".env", "HOST_B=shop\nDOMAIN=example.com\nDB_PASSWORD=hunter22\n")
+    ran = project.inv("env", "--json")
+    values = {one["name"]: (one["value"], one["source"]) for one in ran.document["variables"]}
+    assert values["HOST_A"] == ("shop.example.com", "compose")
+    assert values["HOST_C"][1] == "unset"
+    assert "hunter22" not in ran.out
+    assert "hunter22" not in project.inv("env").out
+
+
 def test_a_value_of_several_lines_is_read_whole(shop: Project) -> None:
     env_file(shop, 'TOOL="one\nTHRESHOLD=9\nthree"\n')
     assert variables(shop.inv("env", "--json"))["TOOL"]["value"] == "one\nTHRESHOLD=9\nthree"

@@ -485,6 +485,21 @@ def test_compose_files_that_can_not_be_read_here_are_left_to_compose(
     assert reached(compose_files(folder, (), {}), folder, {}) is None
 
 
+@pytest.mark.parametrize(
+    ("line", "deep"),
+    [
+        ("x-long: " + "word " * 400, False),
+        ("x-many: " + "${NAME} " * 1200, False),
+        (" " * 1200 + "x-indented: 1", True),
+        ("- " * 600 + "x-nested: 1", True),
+        ("? " * 600 + "x-nested", True),
+        ("x-flow: " + "[" * 1200, True),
+    ],
+)
+def test_only_what_may_be_deep_is_read_by_the_slow_loader(line: str, *, deep: bool) -> None:
+    assert sources._deep(f"services: {{}}\n{line}\n".encode()) is deep
+
+
 def test_both_loaders_of_yaml_find_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
     files = sorted(CORPUS.rglob("compose.yaml"))
     found = []

@@ -101,3 +101,32 @@ except KeyboardInterrupt as error:
 print("ended")
 """)
     assert (code, out) == (0, "ended\n")
+
+
+def test_one_that_another_thread_is_given_ends_the_main_thread_s_wait() -> None:
+    """As the kernel does with two that arrive at once."""
+    text = """
+import queue, threading, time
+
+def given() -> None:
+    while not waits:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+waits = []
+threading.Thread(target=given, daemon=True).start()
+try:
+    with ended_politely(lambda: None):
+        waits.append(True)
+        queue.Queue().get(timeout=20)
+except queue.Empty:
+    print("waited on")
+except KeyboardInterrupt:
+    print("ended after", "long" if time.monotonic() - began > 15 else "a moment")
+"""
+    assert run(f"import time; began = time.monotonic()\n{text}") == (
+        0,
+        "ended after a moment\n",
+        "",
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,6 +38,8 @@ STDIN = "-"
 LIBYAML = "CSafeLoader"
 """The loader that takes an eighth of the time, where PyYAML was built with it."""
 DEEPEST = 1000
+OPENINGS = re.compile(rb"^[ \t?:-]*", re.MULTILINE)
+"""What stands in a line before whatever it says."""
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 """What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
 
@@ -314,7 +317,9 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 def _deep(content: bytes) -> bool:
     """Whether what stands in it may be nested so deeply that libyaml's loader, which sets itself no
-    limit, would end the process: each collection is opened by a bracket, or begins further right in
-    its line than the one that holds it."""
-    widest = max(map(len, content.splitlines()), default=0)
-    return widest + content.count(b"[") + content.count(b"{") > DEEPEST
+    limit, would end the process: each collection is opened by a bracket (one of ``${NAME}`` opens
+    none), or begins further right in its line than the one that holds it, behind no more than
+    blanks and the marks of entries."""
+    furthest = max(len(opening) for opening in OPENINGS.findall(content))
+    brackets = content.count(b"[") + content.count(b"{") - content.count(b"${")
+    return furthest + brackets > DEEPEST

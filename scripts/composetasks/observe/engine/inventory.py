@@ -218,17 +218,24 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
         binds=tuple(
             str(one.get("Source")) for one in raw.get("Mounts") or () if one.get("Type") == "bind"
         ),
-        bindings=tuple(
-            Binding(
-                host_ip=str(one.get("IP", "")),
-                published=int(one["PublicPort"]),
-                target=int(one["PrivatePort"]),
-                protocol=str(one.get("Type", "tcp")),
-            )
-            for one in raw.get("Ports") or ()
-            if one.get("PublicPort")
-        ),
+        bindings=_bindings(raw),
     )
+
+
+def _bindings(raw: Mapping[str, Any]) -> tuple[Binding, ...]:
+    """The published ports by the container's: the engine lists them in any order."""
+    found = [
+        Binding(
+            host_ip=str(one.get("IP", "")),
+            published=int(one["PublicPort"]),
+            target=int(one["PrivatePort"]),
+            protocol=str(one.get("Type", "tcp")),
+        )
+        for one in raw.get("Ports") or ()
+        if one.get("PublicPort")
+    ]
+    found.sort(key=lambda one: (one.target, one.protocol, one.host_ip, one.published))
+    return tuple(found)
 
 
 def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:

@@ -59,6 +59,22 @@ def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = _ignore
     return REFERENCE.sub(partial(_replaced, lookup=lookup, unset=unset), text)
 
 
+def defaults(text: str) -> Iterator[tuple[str, str]]:
+    """The names that ``text`` gives a default (``${NAME:-word}``, ``${NAME-word}``), nested ones
+    included, and the word of each as it stands there."""
+    for match in REFERENCE.finditer(text):
+        end = _closing_brace(match[0]) if match["braced"] else -1
+        if end < 0:
+            continue
+        inner = match[0][len("${") : end]
+        operator = OPERATOR.search(inner)
+        word = inner[operator.end() :] if operator else ""
+        if operator and operator[0].endswith("-"):
+            yield inner[: operator.start()], word
+        yield from defaults(word)
+        yield from defaults(match[0][end + 1 :])
+
+
 def _replaced(match: re.Match[str], lookup: Lookup, unset: Callable[[str], None]) -> str:
     if match["dollar"]:
         return "$"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from composetasks.run.process import ProgramError
 RAW = ("--profile", "*", "config", "--format", "json", "--no-interpolate", "--no-normalize")
 NEWER = ("--no-env-resolution",)
 """Keeps ``env_file`` as it is; not every Compose has it."""
-DEFAULT = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_]\w*):?-([^{}$]*)\}")
 RESOURCES = ("networks", "volumes", "configs", "secrets")
 
 
@@ -46,8 +46,8 @@ def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str
 
 
 def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
-    """Which services use which variables, and the defaults that compose files give them; empty
-    where Compose can't read its files.
+    """Which services use which variables, and the defaults that compose files give them, as they
+    stand there; empty where Compose can't read its files.
 
     A service that has one of ``files`` (``.env``) as its ``env_file`` uses all variables in it;
     what stands in other files of the kind is the service's own.
@@ -72,9 +72,32 @@ def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
         services[service] = {name: tuple(dict.fromkeys(found)) for name, found in places.items()}
     defaults: dict[str, str] = {}
     for text in _strings(model):
-        for name, default in DEFAULT.findall(text):
+        for name, default in compose_dotenv.defaults(text):
             defaults.setdefault(name, default)
     return Usage(services=services, defaults=defaults, included=_included(compose))
+
+
+def resolved(usage: Usage, known: compose_dotenv.Lookup) -> Usage:
+    """The same, with what its defaults come to: another variable in one has the value that
+    ``known`` tells, else its own default. One that needs a variable with neither comes to nothing.
+    """
+
+    def comes_to(name: str, *within: str) -> str | None:
+        lacking: list[str] = []
+
+        def value(other: str) -> str | None:
+            given = known(other)
+            if given is None and other in usage.defaults and other not in (name, *within):
+                return comes_to(other, name, *within)
+            return given
+
+        try:
+            text = compose_dotenv.substitute(usage.defaults[name], value, lacking.append)
+        except compose_dotenv.Refused:
+            return None
+        return None if lacking else text
+
+    return replace(usage, defaults={name: comes_to(name) or "" for name in usage.defaults})
 
 
 def _included(compose: Compose) -> dict[str, tuple[str, Path]]:

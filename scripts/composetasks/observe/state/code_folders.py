@@ -35,7 +35,10 @@ def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
     if tracked:
         return "git tracks what is in it"
     if tracked is None and not named:
-        return "no git tells code from state here; name it in stack.state to have it kept"
+        return (
+            "without files in git nothing tells data from code here; name it in stack.state, in "
+            "invoke.yaml, to have it kept"
+        )
     return ""
 
 

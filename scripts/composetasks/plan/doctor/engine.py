@@ -47,7 +47,7 @@ def engine(daemon: Daemon) -> Check:
 def swarm(daemon: Daemon, endpoint: str, *, lacks_ipvs: bool) -> Check:
     """Whether the kernel can do what Swarm asks of it; ``endpoint`` is the one that is set."""
     if not daemon.swarm:
-        return ok("swarm", "the engine is a node of none")
+        return ok("swarm", "the engine is in none")
     if daemon.here and lacks_ipvs and endpoint != "dnsrr":
         return warning("swarm", NO_IPVS, "set stack.deploy.endpoint: dnsrr")
     return ok("swarm", "the engine is a node of one")

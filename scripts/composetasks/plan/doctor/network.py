@@ -26,7 +26,7 @@ REGISTRY_FIXES = {
 def registry(name: str, refusal: str) -> Check:
     """The registry that images are shared in: whether the engine gets an answer as this user."""
     if not name:
-        return ok("registry", "images are shared in none (`stack.registry`)")
+        return ok("registry", "none is set to share built images in (`stack.registry`)")
     if not refusal:
         return ok("registry", f"{name} answers the engine")
     host = name.partition("/")[0]
@@ -144,7 +144,7 @@ def certificates(reaches: Collection[Reach]) -> Check:
         )
     believing = [one for one in reaches if one.authorities and not one.answer]
     if not believing:
-        return ok("certificates", "nowhere asked: nothing has authorities, or nothing answers")
+        return ok("certificates", "not checked: nothing answers, or has authorities of its own")
     without = [one for one in reaches if not one.authorities]
     lacks = f"; no authorities at all: {_words(without)}" if without else ""
     return ok(

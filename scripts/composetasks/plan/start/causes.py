@@ -126,7 +126,7 @@ def _not_started(case: Case, error: str) -> Cause:
         return _mount(case, error, short)
     if "No such image" in error or "pull access denied" in error:
         return Cause("image-missing", (short,), task(f"build {case.service}"))
-    return Cause("start-failed", (short,), f"`docker compose up --no-deps {case.service}` by hand")
+    return Cause("start-failed", (short,), f"correct what it names, then run {task('up')} again")
 
 
 def _prerequisite(case: Case, error: str) -> str:

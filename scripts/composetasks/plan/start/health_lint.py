@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from composetasks.facts import Service, World
 from composetasks.facts.units import seconds
 from composetasks.plan.start.jobs import looks_like_job
 
-SLOW_SECONDS = 2.0
-"""Intervals up to here cost a start too little to speak of."""
+SLOW_SECONDS = 5.0
+"""Intervals up to here cost a start too little to speak of: it is what the engine itself takes
+within a start period."""
 DEFAULT_INTERVAL = "30s"
+DEFAULT_START_INTERVAL = "5s"
 
 
 def health_warnings(
@@ -73,15 +76,22 @@ def _of_one(service: Service) -> Iterator[tuple[str, str]]:
         advice = "pg_isready without -h also passes for the temporary server of a first start"
         yield service.name, f"{advice}: add -h 127.0.0.1"
         return
-    interval = str(check.get("interval") or DEFAULT_INTERVAL)
-    if seconds(interval) > SLOW_SECONDS and not (
-        check.get("start_period") and check.get("start_interval")
-    ):
-        advice = "health is asked about so seldom, and a start waits for it"
+    interval = _interval(check)
+    if seconds(interval) > SLOW_SECONDS:
+        advice = "health is asked about so seldom that a start waits for it"
         yield (
-            f"{service.name} ({interval})",
+            f"{service.name} (every {interval})",
             f"{advice}: add start_period: 60s and start_interval: 500ms",
         )
+
+
+def _interval(check: Mapping[str, Any]) -> str:
+    """How often a start is told of health: within ``start_period`` every ``start_interval``, which
+    has a default of its own."""
+    often = str(check.get("start_interval") or DEFAULT_START_INTERVAL)
+    if seconds(str(check.get("start_period") or "0s")) > seconds(often):
+        return often
+    return str(check.get("interval") or DEFAULT_INTERVAL)
 
 
 def _names_host(service: Service, words: str) -> bool:

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 
 from composetasks.facts import Link, ServiceStart, Shortening, Timeline
-from composetasks.plan.start.health_lint import SLOW_SECONDS
 
 QUICK_PROBE = 0.5
 """Seconds between two health probes that cost a start nothing to speak of."""
+QUICK_SECONDS = 2.0
+"""Intervals up to here are not to blame for a slow start."""
 WORTH_SECONDS = 0.2
 MOST = 3
 """How many services to make quicker are named."""
@@ -58,7 +59,7 @@ def _quicker(timeline: Timeline, one: ServiceStart) -> Shortening:
     """What is gained where a service is ready sooner."""
     own = (one.decided or 0.0) - (one.started or one.launched or 0.0)
     every = one.asked_every or 0.0
-    slow = every > SLOW_SECONDS
+    slow = every > QUICK_SECONDS
     cut = min(own, every - QUICK_PROBE) if slow else own
     saved = _length(timeline) - _length(timeline, faster={one.name: cut})
     return Shortening(one.name, _slow(one) if slow else _own(one, own), round(saved, 3))

@@ -88,7 +88,7 @@ def test_a_copy_in_an_ignored_folder_is_not_told_apart_by_the_git_around_it(
     copy = repository / "copies" / "one"
     (copy / "code").mkdir(parents=True)
     (copy / "code" / "app.py").write_text("code")
-    assert "no git tells" in why_no_state(copy / "code", project=copy, named=False)
+    assert "without files in git" in why_no_state(copy / "code", project=copy, named=False)
     assert why_no_state(copy / "code", project=copy, named=True) == ""
 
 

@@ -24,9 +24,13 @@ def warnings(*services: Service) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("check", "tells"),
     [
-        ({"test": ["CMD", "true"], "interval": "5s"}, "db (5s): "),
-        ({"test": ["CMD", "true"]}, "db (30s): "),
-        ({"test": ["CMD", "true"], "interval": "5s", "start_period": "1m0s"}, "start_interval"),
+        ({"test": ["CMD", "true"], "interval": "6s"}, "db (every 6s): "),
+        ({"test": ["CMD", "true"]}, "db (every 30s): "),
+        ({"test": ["CMD", "true"], "start_period": "5s"}, "db (every 30s): "),
+        (
+            {"test": ["CMD", "true"], "start_period": "1m0s", "start_interval": "20s"},
+            "db (every 20s): ",
+        ),
         ({"test": ["CMD-SHELL", "pg_isready -U user"], "interval": "1s"}, "-h 127.0.0.1"),
     ],
 )
@@ -39,7 +43,8 @@ def test_a_check_that_can_be_better_has_one_line(check: dict[str, Any], tells: s
 @pytest.mark.parametrize(
     "check",
     [
-        {"test": ["CMD", "true"], "interval": "1s"},
+        {"test": ["CMD", "true"], "interval": "5s"},
+        {"test": ["CMD", "true"], "interval": "30s", "start_period": "10s"},
         {"test": ["CMD", "true"], "start_period": "1m0s", "start_interval": "500ms"},
         *(
             {"test": ["CMD-SHELL", test], "interval": "1.5s"}
@@ -75,17 +80,19 @@ def test_a_check_of_the_image_is_one() -> None:
 
 
 def test_a_check_that_cannot_pass_is_told_first() -> None:
-    slow, lacks = checked("db", test=["CMD", "true"], interval="5s"), service("web")
+    slow, lacks = checked("db", test=["CMD", "true"], interval="6s"), service("web")
     of = World(model=model(slow, lacks), engine=Engine())
     first, second = health_warnings(of, ["db", "web"], {"web": "curl"})
     assert first.startswith("web: its check runs curl, which its image lacks")
-    assert second.startswith("db (5s): ")
+    assert second.startswith("db (every 6s): ")
 
 
 def test_the_same_advice_for_many_is_one_line() -> None:
     many = [checked(f"s{number}", test=["CMD", "true"], interval="10s") for number in range(3)]
     [line] = warnings(*many)
-    assert line.startswith("s0 (10s), s1 (10s), s2 (10s): health is asked about so seldom")
+    assert line.startswith(
+        "s0 (every 10s), s1 (every 10s), s2 (every 10s): health is asked about so seldom"
+    )
 
 
 def test_jobs_need_no_check() -> None:
