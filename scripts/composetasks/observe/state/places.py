@@ -287,7 +287,9 @@ def _found_folders(
         if not written or _is_special(place):
             continue
         if home is None or os.path.isfile(place):
-            why = "a single file" if os.path.isfile(place) else "outside the project's folder"
+            why = "a single file"
+            if not os.path.isfile(place):
+                why = holds_project(place, model, folder) or "outside the project's folder"
             unkept.append(Unkept(str(place.relative_to(home) if home else place), services, why))
             continue
         relative = str(place.relative_to(home))

@@ -59,7 +59,7 @@ def test_a_tracked_file_that_is_gone_from_disk_still_counts(repository: Path) ->
 
 def test_where_there_is_no_git_a_name_is_needed(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    assert "no git" in why_no_state(tmp_path / "data", project=tmp_path, named=False)
+    assert "without files in git" in why_no_state(tmp_path / "data", project=tmp_path, named=False)
     assert why_no_state(tmp_path / "data", project=tmp_path, named=True) == ""
 
 
