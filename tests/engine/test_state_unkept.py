@@ -43,7 +43,7 @@ def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
     git(project.folder, "add", "code")
     external = f"{project.name}-external"
     docker("volume", "create", external)
-    mounts = ["memory:/a", "/b", "./single:/c", "theirs:/d", f"{outside}:/e", "./code:/f"]
+    mounts = ["memory:/a", "/b", "./single:/c", "theirs:/d", f"{outside}:/e", "./code:/f", ".:/h"]
     memory = "{driver: local, driver_opts: {type: tmpfs, device: tmpfs}}"
     volumes = f"volumes:\n  memory: {memory}\n  theirs: {{external: true, name: {external}}}\n"
     try:
@@ -66,6 +66,7 @@ def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
             f"not kept: volume {project.name}_memory, app:/g ({memory})",
             f"not kept: volume {external} (external, and so not this project's own)",
             f"not kept: {outside} (outside the project's folder)",
+            f"not kept: {project.folder} (the project itself lies in it)",
             "not kept: single (a single file)",
             "not kept: code (git tracks what is in it)",
             f"not kept: app:/b ({named})",

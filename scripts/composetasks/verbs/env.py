@@ -43,7 +43,7 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     expected = {name: found[0].value for name in names if (found := values(environment, name))}
     asked = interpolated(session.compose, expected)
     included = {name: value for name, (value, _) in usage.included.items()}
-    usage = resolved(usage, {**included, **asked}.get)
+    usage = resolved(usage, {**included, **asked})
     by_name = {name for name in names if secret(environment, name)}
     variables = [
         variable_status(environment, name, asked.get(name), usage, held, by_name) for name in names

@@ -50,7 +50,7 @@ def _seen(session: Session) -> Surroundings:
     if files == compose_files(session.folder, given, {}):
         files = ()
     model = _model(session, compose)
-    usage = resolved(read_usage(compose, session.environment.files), {}.get)
+    usage = resolved(read_usage(compose, session.environment.files), {})
     contexts = sorted(set(_contexts(session.folder, model)) if model else ())
     project = model.project if model else session.folder.name
     seen = surroundings(session.environment, usage, project, contexts)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from composetasks.observe.env.compose_dotenv import defaults as defaults_in
 from composetasks.observe.env.dotenv import read_environment
-from composetasks.observe.env.usage import DEFAULT
 from composetasks.plan.env.check import problems
 
 ROOT = Path(__file__).parents[3]
@@ -41,7 +41,7 @@ def test_every_variable_says_what_it_means() -> None:
 def test_its_examples_are_the_defaults_of_the_compose_files() -> None:
     examples = {one.name: one.default for one in read_environment(ROOT, (), {}).variables}
     texts = (line.partition(" #")[0] for path in MODELS for line in path.read_text().splitlines())
-    defaults = {found for text in texts for found in DEFAULT.findall(text)}
+    defaults = {found for text in texts for found in defaults_in(text)}
     assert {(name, examples.get(name)) for name, _ in defaults if name not in OF_COMPOSE} == {
         (name, default) for name, default in defaults if name not in OF_COMPOSE
     }

@@ -77,16 +77,15 @@ def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
     return Usage(services=services, defaults=defaults, included=_included(compose))
 
 
-def resolved(usage: Usage, known: compose_dotenv.Lookup) -> Usage:
-    """The same, with what its defaults come to: another variable in one has the value that
-    ``known`` tells, else its own default. One that needs a variable with neither comes to nothing.
-    """
+def resolved(usage: Usage, known: Mapping[str, str]) -> Usage:
+    """The same, with what its defaults come to: another variable in one has its ``known`` value,
+    else its own default. One that needs a variable with neither comes to nothing."""
 
     def comes_to(name: str, *within: str) -> str | None:
         lacking: list[str] = []
 
         def value(other: str) -> str | None:
-            given = known(other)
+            given = known.get(other)
             if given is None and other in usage.defaults and other not in (name, *within):
                 return comes_to(other, name, *within)
             return given
