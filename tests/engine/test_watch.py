@@ -113,7 +113,11 @@ def test_each_action_does_what_it_says_and_nothing_else(shop: Project) -> None:
         # An edit that the image is not made from, and one that is ignored, build nothing.
         edit(shop, "web/secret.txt", "x")
         edit(shop, "web/README", "two\n")
-        assert watch.until("files-changed")["action"] == "none"
+        none = watch.until("files-changed")
+        assert (none["action"], none["message"].partition(": ")[2]) == (
+            "none",
+            "no image of web changes: nothing to do",
+        )
         assert sorted(ids(shop)) == sorted(before)
         edit(shop, "web/a", "two\n")
         watch.until_done("rebuild")

@@ -73,6 +73,7 @@ class Page:
         self.err = Console(highlight=False, stderr=True, width=_width(sys.stderr))
         self._progress: Progress | None = None
         self._live: Live | None = None
+        self._warned: set[str] = set()
 
     def line(self, text: str, style: str = "") -> None:
         """One line of a result."""
@@ -83,12 +84,14 @@ class Page:
         self.err.print(Text(clean(text), style=style))
 
     def plan(self, plan: Plan, *, announced: bool) -> None:
-        """The plan, to stdout where it is the result, to stderr where it is about to be done."""
+        """The plan, to stdout where it is the result, to stderr where it is about to be done. A
+        warning of an earlier plan of this run (a watch has many) is not said again."""
         console = self.err if announced else self.out
         where = f"{plan.project} (instance {plan.instance})" if plan.instance else plan.project
         console.print(Text(f"{plan.command}: {where}", style="bold"))
-        for warning in plan.warnings:
+        for warning in (one for one in plan.warnings if one not in self._warned):
             _print(console, _hanging("warning", _shortened(warning, plan, "yellow")))
+        self._warned |= {*plan.warnings}
         if plan.steps:
             _print(console, Padding(_steps_table(plan), (0, 0, 0, 2)))
         if announced and not (plan.steps or plan.blockers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
 
 from rich.console import RenderableType
@@ -42,7 +43,7 @@ def _does(rule: WatchRule) -> str:
     if rule.mounted:
         does = does.replace(f"copies to {rule.target}", "is mounted")
     if rule.hook:
-        does += f" `{' '.join(rule.hook.command)}`"
+        does += f" `{shlex.join(rule.hook.command)}`"
     for word, patterns in (("only", rule.include), ("without", rule.ignore)):
         does += f"; {word} {', '.join(patterns)}" if patterns else ""
     return does

@@ -28,11 +28,13 @@ _changed = threading.Condition()
 @dataclass(eq=False)
 class Waiting:
     """One wait for ``what``, told after ``patience`` seconds without an answer, and again each time
-    that has doubled. Where ``due`` is set that is how many seconds it takes by itself."""
+    that has doubled. Where ``due`` is set that is how many seconds it takes by itself; ``note`` is
+    what is to be known of it."""
 
     what: str
     patience: float
     due: float = 0.0
+    note: str = ""
     since: float = field(default_factory=time.monotonic)
     tell_at: float = field(init=False)
 
@@ -42,7 +44,8 @@ class Waiting:
     def sentence(self, now: float) -> str:
         """What is told of it, and when to tell it next."""
         self.tell_at = now + max(now - self.since, self.patience)
-        return f"waiting for {self.what}: no answer for {now - self.since:.0f} s"
+        note = f"; {self.note}" if self.note else ""
+        return f"waiting for {self.what}: no answer for {now - self.since:.0f} s{note}"
 
 
 @contextlib.contextmanager

@@ -259,7 +259,7 @@ class _Effects:
     def _tell(self, action: str, services: Sequence[str], edits: Sequence[Edit]) -> float:
         names = ", ".join(services)
         does = {
-            "none": f"no image of {names} is made from it: nothing to do",
+            "none": f"no image of {names} changes: nothing to do",
             "exec": f"its command runs in {names}",
         }.get(action, f"{action} {names}")
         files = [edit.document for edit in edits]

@@ -9,9 +9,12 @@ from composetasks.facts import (
     BuildImage,
     Evidence,
     ExitCode,
+    Hook,
     Plan,
     StartContainer,
     Step,
+    WatchAction,
+    WatchRule,
 )
 from composetasks.plan.start.jobs import reason
 from composetasks.report.page import Page
@@ -73,3 +76,25 @@ def test_what_ends_the_run_is_not_said_twice(capsys: pytest.CaptureFixture[str])
     assert "b: its image" in err
     assert "docker pull" not in err
     assert shown(capsys, blocker("a"), announced=True).count("blocked") == 0
+
+
+def test_a_warning_is_said_once_in_a_run_with_many_plans(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = Page()
+    page.plan(Plan("watch", "shop", warnings=("no health check: web",)), announced=True)
+    assert "no health check: web" in capsys.readouterr().err
+    both = ("no health check: web", "no health check: db")
+    page.plan(Plan("watch", "shop", warnings=both), announced=True)
+    err = capsys.readouterr().err
+    assert "db" in err
+    assert "web" not in err
+
+
+def test_the_command_of_a_watch_rule_is_shown_as_it_would_be_typed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hook = Hook(("sh", "-c", "reload; date"))
+    rule = WatchRule("web", WatchAction.SYNC_EXEC, "/srv/conf", "/conf", hook=hook)
+    Page().plan(Plan("watch", "shop", watch=(rule,)), announced=False)
+    assert "`sh -c 'reload; date'`" in " ".join(capsys.readouterr().out.split())

@@ -120,7 +120,7 @@ def _next(
             except TimeoutError:
                 grace = look()
             if grace:
-                wait.what = f"{awaited}; a container has {grace} s to stop before it is killed"
+                wait.note = f"a container has {grace} s to stop before it is killed"
             if grace is None:
                 since = time.monotonic()
             elif time.monotonic() - since >= limit + grace:

@@ -15,8 +15,9 @@ from composetasks.plan.conflicts.claims import (
     conflict,
     removal_step,
 )
-from composetasks.plan.conflicts.origin import container_state, origin
+from composetasks.plan.conflicts.origin import Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
+from composetasks.plan.instances import override as instance
 
 LET_GO = {
     ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
@@ -60,10 +61,25 @@ def _refusal(world: World, one: Gathered) -> Blocker:
         first.what,
         f"container {container.name} {one.sentence}, and it is not ours to end: "
         f"{container_summary.sentence(world, container)}",
-        _commands(one),
+        _ways_out(world, one),
         service=first.service,
         because=(*one.evidence, *container_summary.evidence(world, container)),
     )
+
+
+def _ways_out(world: World, one: Gathered) -> str:
+    """What would resolve it: commands for the container, and, where all that another project has is
+    a name or a port, an instance of this one."""
+    commands = _commands(one)
+    apart = {claim.kind for claim in one.claims} <= {ClaimKind.NAME, ClaimKind.PORT}
+    if (
+        world.model.instance
+        or not apart
+        or origin(world, one.container) is not Origin.OTHER_PROJECT
+    ):
+        return commands
+    own = typed(f"up --instance {instance.free_name(world)}")
+    return f"{commands}; {own} starts this one beside it, with names and ports of its own"
 
 
 def _commands(one: Gathered) -> str:

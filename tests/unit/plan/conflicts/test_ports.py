@@ -99,6 +99,10 @@ def test_a_port_of_a_foreign_container_blocks_and_names_its_project() -> None:
     assert "other holds port 127.0.0.1:8080/tcp, which service web publishes" in blocker.message
     assert "Compose project bakery in /srv/bakery" in blocker.message
     assert "`docker stop other`" in blocker.hint
+    # As with a second worktree whose project has its folder's name.
+    assert "`inv up --instance shop` starts this one beside it" in blocker.hint
+    [blocker] = blockers(world(model(WEB), [foreign(bound(8080))]))
+    assert "--instance" not in blocker.hint
 
 
 def test_with_force_the_holder_is_removed() -> None:
