@@ -89,10 +89,12 @@ def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[PageLine]:
     yield PageLine(f"  health check  {clean(found['check'])}", "bold")
     for probe in found["probes"]:
         when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
-        yield PageLine(f"    {when}  {clean(probe['telling']) or '(no output)'}")
-        if whole:
-            said = (parts_of(line) for line in lines_of(probe["output"]))
-            yield from (PageLine(f"      {parts[-1].strip()}") for parts in said if parts)
+        telling = clean(probe["telling"]) or "(no output)"
+        yield PageLine(f"    {when}  {telling}")
+        said = [parts_of(line) for line in lines_of(probe["output"])] if whole else []
+        printed = [parts[-1].strip() for parts in said if parts]
+        if printed != [telling]:
+            yield from (PageLine(f"      {line}") for line in printed)
 
 
 def _log(found: Mapping[str, Any], count: int, whole: bool) -> Iterator[PageLine]:

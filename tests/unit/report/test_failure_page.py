@@ -153,3 +153,9 @@ def test_every_diagnosis_is_in_the_reference() -> None:
     given = set(re.findall(r'(?:Cause\(\s*|kind == |kind = )"([a-z-]+)"', code)) - {"timeout"}
     given |= {*re.findall(r'else "(command-[a-z-]+)"', code), NO_SUBNET}
     assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == given
+
+
+def test_what_a_probe_said_in_one_line_is_kept_once() -> None:
+    diagnosis = failure().data["diagnosis"]
+    probe = {**diagnosis["probes"][0], "output": "no response\n"}
+    assert failure_page.whole(failure(probes=[probe])).count("no response") == 1

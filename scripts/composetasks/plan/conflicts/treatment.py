@@ -78,7 +78,7 @@ def _ways_out(world: World, one: Gathered) -> str:
         or origin(world, one.container) is not Origin.OTHER_PROJECT
     ):
         return commands
-    own = typed(f"up --instance {instance.free_name(world)}")
+    own = task(f"up --instance {instance.free_name(world)}")
     return f"{commands}; {own} starts this one beside it, with names and ports of its own"
 
 
