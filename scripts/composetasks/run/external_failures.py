@@ -12,7 +12,7 @@ import errno
 from collections.abc import Iterator
 
 from composetasks.facts import ExitCode
-from composetasks.run.failure import EngineLost, TaskFailure
+from composetasks.run.failure import EngineLost, NoAnswer, TaskFailure
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -61,9 +61,9 @@ AWAY = (
 LOOK = "`docker version` shows whether the engine answers; run the task again when it does"
 
 
-def silent(seconds: float, detail: str = "") -> TaskFailure:
+def silent(seconds: float, detail: str = "") -> NoAnswer:
     """The failure of a run whose engine has not answered for so long."""
-    return TaskFailure(
+    return NoAnswer(
         f"the engine does not answer: no answer within {seconds:g} s",
         code=ExitCode.NO_ENGINE,
         detail=detail,

@@ -43,6 +43,10 @@ class EngineLost(Exception):
     """The engine went away, or refused to go on, in the middle of an answer."""
 
 
+class NoAnswer(TaskFailure):
+    """The engine is there, and has not answered for as long as it may take."""
+
+
 class NotUp(TaskFailure):
     """A service that a start could not bring up; ``cause`` names why, as docs/reference does."""
 

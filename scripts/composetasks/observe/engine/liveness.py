@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from composetasks.run.failure import NoAnswer, TaskFailure
+
 if TYPE_CHECKING:
     from docker import APIClient
 
@@ -44,9 +46,9 @@ class LivenessCheck:
 
             try:
                 self._client.get(f"{self._client.base_url}/_ping", timeout=self._seconds).close()
-            except requests.exceptions.Timeout:
+            except (requests.exceptions.Timeout, NoAnswer):
                 if not self._over.is_set():
                     self._silent()
                 return
-            except (requests.exceptions.RequestException, OSError, ValueError):
+            except (requests.exceptions.RequestException, OSError, ValueError, TaskFailure):
                 continue  # Refused or cut: whoever talks to the engine is told so.
