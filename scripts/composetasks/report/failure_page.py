@@ -140,13 +140,16 @@ def _others(data: Mapping[str, Any]) -> Iterator[PageLine]:
 
 # --- what changed ---------------------------------------------------------------------------
 
+EVERYTHING = "everything: this is its first start, or it was taken down before"
+
 
 def completed(failure: TaskFailure, plan: Plan, record: RunRecord) -> TaskFailure:
     """The failure with what changed since its service last worked; both forms are kept."""
     service = str(failure.data["service"])
-    changed = [*changes_of(plan, service), *record.changed_before(service)]
+    told = dict.fromkeys([*changes_of(plan, service), *record.changed_before(service)])
+    changed = [EVERYTHING] if EVERYTHING in told else list(told)
     diagnosis = {**failure.data["diagnosis"], "kept": record.page}
-    data = {**failure.data, "changed": list(dict.fromkeys(changed)), "diagnosis": diagnosis}
+    data = {**failure.data, "changed": changed, "diagnosis": diagnosis}
     full = TaskFailure(
         failure.message, code=failure.code, hint=failure.hint, detail=failure.detail, data=data
     )
@@ -164,7 +167,7 @@ def changes_of(plan: Plan, service: str) -> list[str]:
         made = isinstance(step.operation, changing)
         first = isinstance(step.operation, CreateContainer | CreateService)
         if first and step.service == service:
-            told.append("everything: this is its first start, or it was taken down before")
+            told.append(EVERYTHING)
         elif made and step.key and service in (step.service, *step.services):
             # An image without a key is its first, or one that went: nothing to compare it with.
             found = [evidence_line(one) for one in step.because]

@@ -11,6 +11,7 @@ import pytest
 
 from composetasks.facts import (
     NO_SUBNET,
+    CreateContainer,
     Evidence,
     ExitCode,
     Operation,
@@ -121,6 +122,16 @@ def test_a_change_is_told_until_the_service_works_again(tmp_path: Path) -> None:
     fourth = failure_page.completed(raw, plan(operation=StartContainer()), RunRecord(runs[3]))
     assert fourth.data["changed"] == []
     assert json.loads((runs[1] / "failure.json").read_text())["service"] == "db"
+
+
+def test_what_never_worked_has_no_changes_beside_that(tmp_path: Path) -> None:
+    change = Evidence(kind="config", field="environment.CODE", old="0", new="6")
+    raw = TaskFailure("db", data=failure().data)
+    for number, made in enumerate([plan(operation=CreateContainer()), plan(change)]):
+        run = tmp_path / f"2026010{number}-up"
+        run.mkdir()
+        told = failure_page.completed(raw, made, RunRecord(run))
+        assert told.data["changed"] == [failure_page.EVERYTHING]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,8 @@ class Failures:
         name, at = failed.service, failed.at
         progress = self.services[name]
         up_since = progress.up_since
+        others = {**self.states_elsewhere, **self.dependencies.states_of_others(name)}
+        order = {one: place for place, one in enumerate(self.dependencies.model.services)}
         trouble = Trouble(
             service=name,
             verdict=failed.verdict,
@@ -132,6 +134,8 @@ class Failures:
             was_up=round(at - up_since, 1) if up_since is not None else None,
             of=progress.of,
             waiting=self.dependencies.dependents(name),
-            other_states={**self.states_elsewhere, **self.dependencies.states_of_others(name)},
+            other_states=dict(
+                sorted(others.items(), key=lambda one: order.get(one[0], len(order)))
+            ),
         )
         return diagnose(self.tools.client, self.tools.run_folder, trouble)
