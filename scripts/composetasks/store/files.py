@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = 0
@@ -40,12 +42,22 @@ def write(path: Path, data: bytes) -> None:
         raise
 
 
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """For the block: a write that fails, on a full disk say, tells which file it was of."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def draft(path: Path, data: bytes) -> str:
     """A new file beside ``path``, with the content that ``path`` is to have."""
     new = f"{path}.{os.getpid()}-{os.urandom(3).hex()}.tmp"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        with open(descriptor, "wb", buffering=0) as stream:
+        with open(descriptor, "wb", buffering=0) as stream, naming(path):
             left = memoryview(data)
             while left:
                 left = left[stream.write(left) :]

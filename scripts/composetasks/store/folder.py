@@ -54,7 +54,8 @@ class OwnFolder:
                 path.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists() or not ignore.stat().st_size:  # so a full disk leaves it
-                ignore.write_text("*\n", "ascii")
+                with files.naming(ignore):
+                    ignore.write_text("*\n", "ascii")
         except OSError as error:
             if error.errno in FULL:
                 raise

@@ -20,6 +20,16 @@ def test_it_ignores_itself(tmp_path: Path) -> None:
     assert (kept.root / ".gitignore").read_text() == "*\n"
 
 
+def test_a_full_disk_is_told_with_the_file_that_could_not_be_written(tmp_path: Path) -> None:
+    own = OwnFolder(tmp_path / "own", tmp_path / "own" / "cache")
+    own.root.mkdir()
+    ignore = own.root / ".gitignore"
+    ignore.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as raised:
+        own.make()
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(ignore))
+
+
 def test_the_last_runs_are_kept(tmp_path: Path) -> None:
     kept = OwnFolder(tmp_path, tmp_path / "cache")
     kept.make()
