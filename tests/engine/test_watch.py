@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -220,6 +221,8 @@ def test_what_is_synced_is_there_from_the_beginning_and_after_a_recreation(shop:
     os.symlink(shop.folder / "outside", shop.folder / "web/src/folder")
     shop.write("web/.dockerignore", "")
     with watching(shop) as watch:
+        told = watch.until("files-changed")["message"]
+        assert re.fullmatch(r"initial_sync of \d+ files: sync web", told)
         watch.until_done("sync")
         assert inside(shop, "cat", "/tmp/one/kept.py") == "one"
         assert inside(shop, "readlink", "/tmp/one/link") == "/etc/passwd"

@@ -78,12 +78,14 @@ class Rebuild:
 @frozen
 class Sync:
     """Copy files into the containers of a service (``copies``: place there to file here), and
-    remove ``removals`` from them."""
+    remove ``removals`` from them. ``initial`` says that nobody edited anything: the files are to be
+    there from the beginning."""
 
     service: str
     copies: tuple[tuple[str, str], ...]
     removals: tuple[str, ...]
     edits: tuple[Edit, ...]
+    initial: bool = False
 
 
 @frozen

@@ -25,7 +25,7 @@ from composetasks.facts import (
     WatchOperation,
 )
 from composetasks.facts.program import task
-from composetasks.plan.watch.batch import described, operations, rebuilt_alone
+from composetasks.plan.watch.batch import described, initially, operations, rebuilt_alone
 from composetasks.plan.watch.rules import Rules, watch_rules
 from composetasks.run.external_failures import as_failure
 from composetasks.run.failure import TaskFailure
@@ -183,7 +183,7 @@ class _Effects:
         """Copy what is to be in the containers of services from the beginning."""
         for operation in operations(self._watched.initial(names)):
             if isinstance(operation, Sync):
-                self._did(operation)
+                self._did(replace(operation, initial=True))
 
     def _did(self, operation: WatchOperation) -> bool:
         """Do one thing; whether it could be done."""
@@ -212,7 +212,8 @@ class _Effects:
             case Restart():
                 self._restart(operation)
             case Sync(service=service):
-                began = self._tell("sync", (service,), operation.edits)
+                what = initially(operation.edits) if operation.initial else ""
+                began = self._tell("sync", (service,), operation.edits, what)
                 done = sync.sync(client, project, operation)
                 self._tell_done("sync", service, done, began)
             case RunHook(service=service, hook=hook):
@@ -256,14 +257,16 @@ class _Effects:
             session.reporter.close()
         self._tell_done("restart", ", ".join(operation.services), "up", began)
 
-    def _tell(self, action: str, services: Sequence[str], edits: Sequence[Edit]) -> float:
+    def _tell(
+        self, action: str, services: Sequence[str], edits: Sequence[Edit], what: str = ""
+    ) -> float:
         names = ", ".join(services)
         does = {
             "none": f"no image of {names} changes: nothing to do",
             "exec": f"its command runs in {names}",
         }.get(action, f"{action} {names}")
         files = [edit.document for edit in edits]
-        message = f"{described(edits)}: {does}"
+        message = f"{what or described(edits)}: {does}"
         data = {"action": action, "services": list(services), "files": files}
         self._session.reporter.happened(service_event("files-changed", "", message, data=data))
         return time.monotonic()

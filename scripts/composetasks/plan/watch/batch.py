@@ -92,3 +92,9 @@ def described(edits: Sequence[Edit]) -> str:
     if len(edits) == 1:
         return f"{edits[0].name} was {edits[0].change}"
     return f"{len(edits)} files changed, {edits[0].name} among them"
+
+
+def initially(edits: Sequence[Edit]) -> str:
+    """What is copied before anything was edited, as a clause."""
+    what = edits[0].name if len(edits) == 1 else f"{len(edits)} files"
+    return f"initial_sync of {what}"
