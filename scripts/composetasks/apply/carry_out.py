@@ -213,9 +213,9 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
     not run has come to life, another has a name the plan needs, or a port it needs was taken (a
     build may have taken minutes). That a container ends, restarts, or is healthy is its own
     affair."""
-    found = tools.client.containers(all=True)
-    now = {str(one["Id"]): str(one.get("State", "")) for one in found}
-    holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in found}
+    containers = tools.client.containers(all=True)
+    now = {str(one["Id"]): str(one.get("State", "")) for one in containers}
+    holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in containers}
     ended = [container for one in world.abandoned for container in one.containers]
     then = {container.id: container for container in (*world.engine.containers, *ended)}
     for step in plan.steps:

@@ -70,10 +70,10 @@ def _files(modules: str) -> Iterator[tuple[str, str]]:
 
     packages = [str(Path(__file__).parent), str(Path(zstandard.__file__).parents[1])]
     python = os.path.realpath(sys.executable)
-    said = process.run(
+    result = process.run(
         [python, "-I", "-S", "-B", "-c", PROBE.format(modules=modules), *packages], timeout=30
     )
-    found = json.loads(said.stdout)
+    found = json.loads(result.stdout)
     yield python, f"bin/{LIBRARY}"
     for source in found["modules"]:
         base = next(one for one in (found["library"], *packages) if source.startswith(f"{one}/"))
@@ -84,12 +84,12 @@ def _files(modules: str) -> Iterator[tuple[str, str]]:
         if name.startswith(("ld-", "ld.")):
             yield source, "bin/loader"
         if source not in loaded:
-            for known in sorted(_names(Path(source))):
-                yield source, f"lib/{known}"
+            for entry in sorted(_names(Path(source))):
+                yield source, f"lib/{entry}"
 
 
 def _names(library: Path) -> set[str]:
     """The names under which programs ask for a library: its own, and those of links to it."""
     stem = library.name.replace("-", ".").split(".")[0]
-    found = {path.name for path in library.parent.glob(f"{stem}*") if path.samefile(library)}
-    return {library.name, *found}
+    names = {path.name for path in library.parent.glob(f"{stem}*") if path.samefile(library)}
+    return {library.name, *names}

@@ -85,17 +85,17 @@ class Binding:
 def published_at(containers: Iterable[Container], port: int) -> dict[str, int]:
     """The addresses on the engine's host of a TCP port of containers, with their numbers; one on
     every address of IPv4 and IPv6 once."""
-    found = [
+    bindings = [
         binding
         for container in containers
         for binding in container.bindings
         if binding.target == port and binding.protocol == "tcp"
     ]
-    ipv4 = {one.published for one in found if ":" not in one.host_ip}
+    ipv4 = {one.published for one in bindings if ":" not in one.host_ip}
     return {
-        one.there: one.published
-        for one in found
-        if ":" not in one.host_ip or one.published not in ipv4
+        binding.there: binding.published
+        for binding in bindings
+        if ":" not in binding.host_ip or binding.published not in ipv4
     }
 
 
@@ -222,8 +222,8 @@ class Image:
     @property
     def inputs_digests(self) -> tuple[str, ...]:
         """The digests of the inputs it was built from here, by its tags."""
-        found = map(DIGEST_TAG.match, self.tags)
-        return tuple(match["digest"] for match in found if match)
+        digests = map(DIGEST_TAG.match, self.tags)
+        return tuple(match["digest"] for match in digests if match)
 
 
 @frozen
@@ -283,9 +283,9 @@ class Engine:
         name, _, digest = divided(wanted := plain(reference))
         for image in self.images:
             if digest:
-                found = f"{name}@{digest}" in map(plain, image.digests)
+                matches = f"{name}@{digest}" in map(plain, image.digests)
             else:
-                found = reference == image.id or wanted in map(plain, image.tags)
-            if found:
+                matches = reference == image.id or wanted in map(plain, image.tags)
+            if matches:
                 return image
         return None

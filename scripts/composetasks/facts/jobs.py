@@ -79,6 +79,7 @@ def _volumes(service: Service) -> set[str]:
 def _depends(model: Model, name: str, on: str) -> bool:
     """Whether a service depends on another, through others too (Compose refuses cycles)."""
     return any(
-        one.service == on or (one.service in model.services and _depends(model, one.service, on))
-        for one in model.services[name].depends_on
+        dependency.service == on
+        or (dependency.service in model.services and _depends(model, dependency.service, on))
+        for dependency in model.services[name].depends_on
     )

@@ -235,13 +235,13 @@ class Model:
         """The service that builds each image, by all of the image's plain names: the first one
         whose ``image`` it is, or else the first that names it among its ``build.tags``."""
         building = [(one.name, one.image, one.build) for one in self.services.values() if one.build]
-        found: dict[str, str] = {}
+        builders: dict[str, str] = {}
         for name, image, _ in building:
-            found.setdefault(plain(image), name)
+            builders.setdefault(plain(image), name)
         for name, _, build in building:
             for tag in build.tags:
-                found.setdefault(plain(tag), name)
-        return found
+                builders.setdefault(plain(tag), name)
+        return builders
 
     def awaits_end_of(self, name: str) -> bool:
         """Whether some service waits for the end of this one

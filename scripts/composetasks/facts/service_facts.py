@@ -53,13 +53,13 @@ def facts_source(declared: Declared) -> FactsSource:
 
 def facts_of(text: str) -> dict[str, str]:
     """The facts in what a service answered: the first lines that are a name and a value."""
-    found: dict[str, str] = {}
+    facts: dict[str, str] = {}
     for line in text.split("\n"):
         name, _, value = clean(line).partition(":")
         name, value = name.strip(), value.strip()
-        if name and value and len(found) < MOST_FACTS:
-            found[cut(name, LONGEST_NAME)] = cut(value, LONGEST_VALUE)
-    return found
+        if name and value and len(facts) < MOST_FACTS:
+            facts[cut(name, LONGEST_NAME)] = cut(value, LONGEST_VALUE)
+    return facts
 
 
 def cut(text: str, longest: int) -> str:

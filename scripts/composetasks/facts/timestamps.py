@@ -15,10 +15,10 @@ RFC3339 = re.compile(
 _UNIX = re.compile(r"\d+(?:\.\d{1,9})?")
 
 
-def unix_seconds(found: re.Match[str]) -> str:
+def unix_seconds(match: re.Match[str]) -> str:
     """A match of :data:`RFC3339` as Unix seconds with nine digits after the point. Raises
     ValueError for a day or an hour that there is not."""
-    day, clock, fraction, zone = found.groups()
+    day, clock, fraction, zone = match.groups()
     zone = (zone or "").upper().replace("Z", "+00:00")
     clock = clock or "00:00"
     if len(clock) == 5:
@@ -32,9 +32,9 @@ def unix_seconds(found: re.Match[str]) -> str:
 def parse_time(stamp: str) -> datetime:
     """A time (RFC 3339 with up to nine digits of a second, of which six are kept) in UTC;
     ``datetime.min`` for what is not a time."""
-    found = RFC3339.fullmatch(stamp)
+    match = RFC3339.fullmatch(stamp)
     try:
-        whole, _, part = unix_seconds(found).partition(".") if found and found[2] else ("", "", "")
+        whole, _, part = unix_seconds(match).partition(".") if match and match[2] else ("", "", "")
         return datetime.fromtimestamp(int(whole), timezone.utc).replace(microsecond=int(part[:6]))
     except (ValueError, OverflowError, OSError):
         return datetime.min.replace(tzinfo=timezone.utc)
@@ -52,10 +52,10 @@ def seconds(text: str, now: float) -> str:
     if _UNIX.fullmatch(text):
         whole, _, part = text.partition(".")
         return f"{whole}.{part.ljust(9, '0')}"
-    found = RFC3339.fullmatch(text)
+    match = RFC3339.fullmatch(text)
     try:
-        if found:
-            return unix_seconds(found)
+        if match:
+            return unix_seconds(match)
     except ValueError as error:
         raise _unreadable(text) from error
     raise _unreadable(text)
@@ -67,7 +67,7 @@ def _unreadable(text: str) -> ValueError:
 
 def unix(stamp: str) -> str:
     """An engine's time (RFC 3339) as Unix seconds. Raises ValueError for what is not a time."""
-    found = RFC3339.fullmatch(stamp)
-    if found is None:
+    match = RFC3339.fullmatch(stamp)
+    if match is None:
         raise ValueError(f"{stamp!r} is not a time")
-    return unix_seconds(found)
+    return unix_seconds(match)

@@ -74,7 +74,7 @@ def _on_the_engine(
         recorded_configs=container_configs.load(
             cache, (container.config_hash for container in ours)
         ),
-        paths=real_paths(model, engine.containers, here=is_here(client.base_url)),
+        paths=real_paths(model, engine.containers, local=is_here(client.base_url)),
         warnings=model.warnings,
         checkout=checkout_name(model.directory),
     )
@@ -93,17 +93,17 @@ def _with_images(
     undigested = build_records.load_undigested(cache)
     by_hand = partial(_by_hand, model, images, undigested)
 
-    def listed(one: BuildInputs) -> bool:
-        build = model.service(one.service).build
+    def listed(inputs: BuildInputs) -> bool:
+        build = model.service(inputs.service).build
         due = scope.rebuild or (build and (build.pull or build.no_cache))
-        return bool(due) or images.built_from(one.digest) is None or by_hand(one)
+        return bool(due) or images.built_from(inputs.digest) is None or by_hand(inputs)
 
     wanted, faults = inputs_and_faults(
         model, images, cache, client=client, ahead=ahead, listed=listed
     )
-    wanted, shared, said = _shared(wanted, model, images, cache, client, scope, listed)
-    here = is_here(client.base_url)
-    edited = {name: one for name, one in wanted.items() if here and by_hand(one)}
+    wanted, shared, warnings = _shared(wanted, model, images, cache, client, scope, listed)
+    local = is_here(client.base_url)
+    edited = {name: one for name, one in wanted.items() if local and by_hand(one)}
     compared = _compared(model, images, wanted)
     engine = replace(world.engine, images=images.known)
     return replace(
@@ -118,7 +118,7 @@ def _with_images(
         outdated=outdated(client, model, engine, wanted),
         other_platforms=other_platforms(client, model, engine),
         image_checks=image_checks(client, model, engine, cache),
-        warnings=(*world.warnings, *said),
+        warnings=(*world.warnings, *warnings),
     )
 
 
@@ -151,8 +151,8 @@ def _missing_plugins(model: Model, client: APIClient) -> frozenset[str]:
 def look_again(world: World, client: APIClient) -> World:
     """``world`` with the containers of the engine and who holds the host's ports at this moment."""
     containers = read_containers(client)
-    here = is_here(client.base_url)
-    ports = port_holders(unheld(_published(world.model), containers)) if here else ()
+    local = is_here(client.base_url)
+    ports = port_holders(unheld(_published(world.model), containers)) if local else ()
     return replace(world, engine=replace(world.engine, containers=containers), ports=ports)
 
 
@@ -184,9 +184,9 @@ def _shared(
 
     # A digest is that of the base images too: one that was never here is asked for by its name.
     unseen = {name for one in inputs.values() for name, base in one.bases.items() if not base}
-    found = base_digests(unseen, client)
-    if found:
-        bases = {plain(name): build_records.Base(digest) for name, digest in found.items()}
+    digests = base_digests(unseen, client)
+    if digests:
+        bases = {plain(name): build_records.Base(digest) for name, digest in digests.items()}
         build_records.save_bases(cache, bases)
         inputs, _ = inputs_and_faults(model, images, cache, client=client, listed=listed)
     shared, warnings = look(scope.registry, images, inputs, client, everything=scope.push)

@@ -69,9 +69,9 @@ def error_commands(failure: TaskFailure, workspace: str = "") -> Iterator[str]:
     service = str(failure.data.get("service") or "")
     for title in titles or [service or "composetasks"]:
         properties = {**where, "title": title}
-        told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+        pairs = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
         hint = f"\nnext: {failure.hint}" if failure.hint else ""
-        yield f"::error {told}::{_message(clean(failure.message + hint))}"
+        yield f"::error {pairs}::{_message(clean(failure.message + hint))}"
 
 
 def _message(text: str) -> str:

@@ -20,8 +20,10 @@ def deployed_document(
 ) -> dict[str, Any]:
     """The result of a deployment; ``began`` is when, by the monotonic clock."""
     took = f" after {time.monotonic() - began:.1f} s" if plan.steps else ", nothing to do"
-    told = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
-    return result_document(plan.command, deployed=services_document(tasks), message=f"{told}{took}")
+    message = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
+    return result_document(
+        plan.command, deployed=services_document(tasks), message=f"{message}{took}"
+    )
 
 
 def deployed_lines(document: Mapping[str, Any]) -> list[str]:
@@ -52,8 +54,8 @@ def tasks_lines(services: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _counted(tasks: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
     """How many tasks are in each state on each node."""
-    found: dict[tuple[str, str, str], int] = {}
-    for one in tasks:
-        key = (one["state"], one["node"], one["error"])
-        found[key] = found.get(key, 0) + 1
-    return found
+    counts: dict[tuple[str, str, str], int] = {}
+    for task in tasks:
+        key = (task["state"], task["node"], task["error"])
+        counts[key] = counts.get(key, 0) + 1
+    return counts

@@ -22,26 +22,26 @@ def show(page: Page, document: Mapping[str, Any]) -> None:
     checks: Sequence[Mapping[str, Any]] = document["checks"]
     width = max(len(str(one["name"])) for one in checks)
     for status in STYLES:
-        for one in checks:
-            if one["status"] == status:
-                _show(page, one, width)
+        for check in checks:
+            if check["status"] == status:
+                _show(page, check, width)
     _verdict(page, Counter(str(one["status"]) for one in checks))
 
 
-def _show(page: Page, one: Mapping[str, Any], width: int) -> None:
-    status = str(one["status"])
+def _show(page: Page, check: Mapping[str, Any], width: int) -> None:
+    status = str(check["status"])
     quiet = status in ("ok", "skipped")
     head = Text(f"{status:<7}  ", style=STYLES[status])
-    head.append(f"{one['name']:<{width}}  ", style="" if quiet else "bold")
+    head.append(f"{check['name']:<{width}}  ", style="" if quiet else "bold")
     indent = head.cell_len
-    message = " ".join(clean(str(one["message"])).split())
+    message = " ".join(clean(str(check["message"])).split())
     if quiet:
         room = max(NARROWEST, page.out.width) - indent
         cut = message if len(message) <= room else f"{message[: room - 1]}…"
         page.out.print(head.append(cut, style=QUIET), no_wrap=True, overflow="ignore", crop=False)
         return
     words = Text(message)
-    for text, style in ((words, ""), (Text(f"-> {clean(str(one['hint']))}"), "cyan")):
+    for text, style in ((words, ""), (Text(f"-> {clean(str(check['hint']))}"), "cyan")):
         text.stylize(style)
         shown = text if page.out.is_terminal else Text(text.plain)
         first = head if text is words else Text(" " * indent)

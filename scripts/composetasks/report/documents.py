@@ -97,11 +97,11 @@ def step_document(step: Step) -> dict[str, Any]:
 
 def evidence_document(evidence: Evidence) -> dict[str, Any]:
     """Evidence without the fields its kind does not have; a change keeps both its sides."""
-    found = dataclasses.asdict(evidence)
+    document = dataclasses.asdict(evidence)
     paired = evidence.old is not None or evidence.new is not None
     return {
         key: value
-        for key, value in found.items()
+        for key, value in document.items()
         if value is not None or (paired and key in ("old", "new"))
     }
 
@@ -111,12 +111,12 @@ def doctor_document(checks: Iterable[Check]) -> dict[str, Any]:
         "schema": schema("doctor"),
         "checks": [
             {
-                "name": one.name,
-                "status": one.status.value,
-                "message": safe(one.message),
-                "hint": safe(one.hint),
+                "name": check.name,
+                "status": check.status.value,
+                "message": safe(check.message),
+                "hint": safe(check.hint),
             }
-            for one in checks
+            for check in checks
         ],
     }
 
@@ -148,18 +148,22 @@ def timeline_document(
         "outcome": timeline.outcome,
         "services": [
             {
-                "name": one.name,
-                "state": one.state,
-                **{moment: one.times.get(moment) for moment in MOMENTS},
-                "waited_for": list(one.waited_for),
+                "name": service.name,
+                "state": service.state,
+                **{moment: service.times.get(moment) for moment in MOMENTS},
+                "waited_for": list(service.waited_for),
             }
-            for one in timeline.services
+            for service in timeline.services
         ],
         "critical_path": [link.service for link in path],
         "critical_seconds": [link.seconds for link in path],
         "advice": [
-            {"service": one.service, "message": one.message, "saves_seconds": one.seconds}
-            for one in shortenings
+            {
+                "service": shortening.service,
+                "message": shortening.message,
+                "saves_seconds": shortening.seconds,
+            }
+            for shortening in shortenings
         ],
     }
 
@@ -185,9 +189,9 @@ def _failure_fields(failure: TaskFailure) -> dict[str, Any]:
     return {**fields, **failure.data}
 
 
-def result_document(command: str, **told: Any) -> dict[str, Any]:
+def result_document(command: str, **fields: Any) -> dict[str, Any]:
     """The end of a stream: of which command, and what there is to tell of it."""
-    return {"schema": schema("result"), "command": command, **told}
+    return {"schema": schema("result"), "command": command, **fields}
 
 
 def result_event(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,32 +210,32 @@ def environment_document(
     }
 
 
-def _variable(one: VariableStatus, hidden: Collection[str]) -> dict[str, Any]:
+def _variable(status: VariableStatus, hidden: Collection[str]) -> dict[str, Any]:
     def visible(value: str | None) -> str | None:
-        return MASK if one.secret and value else value and mask(value, hidden)
+        return MASK if status.secret and value else value and mask(value, hidden)
 
     return {
-        "name": one.name,
-        "value": visible(one.setting.value),
-        "source": one.setting.source,
+        "name": status.name,
+        "value": visible(status.setting.value),
+        "source": status.setting.source,
         "overrides": [
             {"source": other.source, "line": other.line or None, "value": visible(other.value)}
-            for other in one.overrides
+            for other in status.overrides
         ],
-        "secret": one.secret,
-        "services": list(one.services),
-        "containers": dict(one.containers),
-        "type": one.type,
-        "meaning": one.meaning,
+        "secret": status.secret,
+        "services": list(status.services),
+        "containers": dict(status.containers),
+        "type": status.type,
+        "meaning": status.meaning,
     }
 
 
-def _problem(one: Problem, hidden: Collection[str]) -> dict[str, Any]:
+def _problem(problem: Problem, hidden: Collection[str]) -> dict[str, Any]:
     return {
-        "severity": one.severity,
-        "name": one.name,
-        "file": one.file or None,
-        "line": one.line or None,
-        "message": mask(one.message, hidden),
-        "hint": mask(one.hint, hidden),
+        "severity": problem.severity,
+        "name": problem.name,
+        "file": problem.file or None,
+        "line": problem.line or None,
+        "message": mask(problem.message, hidden),
+        "hint": mask(problem.hint, hidden),
     }

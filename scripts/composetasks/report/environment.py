@@ -24,8 +24,8 @@ def show(page: Page, document: Mapping[str, Any], correction: str, *, check: boo
             _show_old(page, document["variables"])
         else:
             page.line("no variables")
-    for one in problems:
-        _show_problem(page, one)
+    for problem in problems:
+        _show_problem(page, problem)
     if check and not problems:
         page.line("the environment is valid", "green")
     count = sum(one["severity"] == "fatal" for one in problems)
@@ -34,16 +34,16 @@ def show(page: Page, document: Mapping[str, Any], correction: str, *, check: boo
         page.note("; ".join(filter(None, ["next: correct them", correction])))
 
 
-def _row(one: Mapping[str, Any]) -> list[Text | str]:
-    value = one["value"]
-    source = str(one["source"])
-    overridden = ", ".join(_place(entry) for entry in one["overrides"])
+def _row(variable: Mapping[str, Any]) -> list[Text | str]:
+    value = variable["value"]
+    source = str(variable["source"])
+    overridden = ", ".join(_place(entry) for entry in variable["overrides"])
     return [
-        str(one["name"]),
+        str(variable["name"]),
         Text("(unset)", style=QUIET) if value is None else Text(clean(value)),
         source + (f" over {overridden}" if overridden else ""),
-        ", ".join(one["services"]),
-        _containers(one["containers"]),
+        ", ".join(variable["services"]),
+        _containers(variable["containers"]),
     ]
 
 
@@ -56,11 +56,11 @@ def _containers(held: Mapping[str, bool | None]) -> Text:
     """Which running containers do not have the value, or may not."""
     old = sorted(name for name, has in held.items() if has is False)
     unsure = sorted(name for name, has in held.items() if has is None)
-    said: Sequence[str] = [
+    texts: Sequence[str] = [
         *([f"not yet in {', '.join(old)}"] if old else ()),
         *([f"perhaps not in {', '.join(unsure)}"] if unsure else ()),
     ]
-    return Text(clean("; ".join(said)), style="yellow")
+    return Text(clean("; ".join(texts)), style="yellow")
 
 
 def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
@@ -73,10 +73,10 @@ def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def _show_problem(page: Page, one: Mapping[str, Any]) -> None:
-    where = one["file"] or "environment"
-    place = f"{where}:{one['line']}" if one["line"] else where
-    name = f" {one['name']}" if one["name"] else ""
-    style = "bold red" if one["severity"] == "fatal" else "yellow"
-    page.line(f"{one['severity']}  {place}{name}: {one['message']}", style)
-    page.line(f"         {one['hint']}", QUIET)
+def _show_problem(page: Page, problem: Mapping[str, Any]) -> None:
+    where = problem["file"] or "environment"
+    place = f"{where}:{problem['line']}" if problem["line"] else where
+    name = f" {problem['name']}" if problem["name"] else ""
+    style = "bold red" if problem["severity"] == "fatal" else "yellow"
+    page.line(f"{problem['severity']}  {place}{name}: {problem['message']}", style)
+    page.line(f"         {problem['hint']}", QUIET)

@@ -42,12 +42,12 @@ class PageLine:
 def lines(failure: TaskFailure, width: int, height: int = 24) -> list[PageLine]:
     """The page between the error's line and the next command: at most ``width`` columns and,
     but for what can't be left out, ``height`` lines."""
-    told = list(_page(failure.data, log=SHOWN_LOG, changes=SHOWN_CHANGES, whole=False))
+    page_lines = list(_page(failure.data, log=SHOWN_LOG, changes=SHOWN_CHANGES, whole=False))
     for log in range(SHOWN_LOG, 1, -1):
-        told = list(_page(failure.data, log=log, changes=SHOWN_CHANGES, whole=False))
-        if len(told) <= height - ROOM:
+        page_lines = list(_page(failure.data, log=log, changes=SHOWN_CHANGES, whole=False))
+        if len(page_lines) <= height - ROOM:
             break
-    return [PageLine(_cut(line.text, max(NARROWEST, width)), line.style) for line in told]
+    return [PageLine(_cut(line.text, max(NARROWEST, width)), line.style) for line in page_lines]
 
 
 def whole(failure: TaskFailure) -> str:
@@ -58,8 +58,8 @@ def whole(failure: TaskFailure) -> str:
         count = len(failure.data["diagnosis"]["log"])
         body = _page(failure.data, log=count, changes=None, whole=True)
     detail = [f"  {line}" for line in failure.detail.splitlines()]
-    told = [f"error: {failure.message}", *detail, *(line.text for line in body)]
-    text = [*told, *([f"next: {failure.hint}"] if failure.hint else [])]
+    texts = [f"error: {failure.message}", *detail, *(line.text for line in body)]
+    text = [*texts, *([f"next: {failure.hint}"] if failure.hint else [])]
     return "".join(f"{clean(line)}\n" for line in text)
 
 
@@ -70,37 +70,37 @@ def _cut(text: str, width: int) -> str:
 def _page(
     data: Mapping[str, Any], *, log: int, changes: int | None, whole: bool
 ) -> Iterator[PageLine]:
-    found = data["diagnosis"]
-    for also in found["what"][1:]:
+    diagnosis = data["diagnosis"]
+    for also in diagnosis["what"][1:]:
         yield PageLine(f"  {clean(also)}")
-    if whole and found["said"]:
-        yield PageLine(f"  said: {clean(found['said'])}")
-    yield from _probes(found, whole)
-    yield from _log(found, log, whole)
+    if whole and diagnosis["said"]:
+        yield PageLine(f"  said: {clean(diagnosis['said'])}")
+    yield from _probes(diagnosis, whole)
+    yield from _log(diagnosis, log, whole)
     yield from _changes(data, changes)
     yield from _others(data)
-    if found.get("kept"):
-        yield PageLine(f"  kept whole  {found['kept']}", "bright_black")
+    if diagnosis.get("kept"):
+        yield PageLine(f"  kept whole  {diagnosis['kept']}", "bright_black")
 
 
-def _probes(found: Mapping[str, Any], whole: bool) -> Iterator[PageLine]:
-    if not found["probes"] or (found["exit_code"] is not None and not whole):
+def _probes(diagnosis: Mapping[str, Any], whole: bool) -> Iterator[PageLine]:
+    if not diagnosis["probes"] or (diagnosis["exit_code"] is not None and not whole):
         return
-    yield PageLine(f"  health check  {clean(found['check'])}", "bold")
-    for probe in found["probes"]:
+    yield PageLine(f"  health check  {clean(diagnosis['check'])}", "bold")
+    for probe in diagnosis["probes"]:
         when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
         telling = clean(probe["telling"]) or "(no output)"
         yield PageLine(f"    {when}  {telling}")
-        said = [parts_of(line) for line in lines_of(probe["output"])] if whole else []
-        printed = [parts[-1].strip() for parts in said if parts]
+        texts = [parts_of(line) for line in lines_of(probe["output"])] if whole else []
+        printed = [parts[-1].strip() for parts in texts if parts]
         if printed != [telling]:
             yield from (PageLine(f"      {line}") for line in printed)
 
 
-def _log(found: Mapping[str, Any], count: int, whole: bool) -> Iterator[PageLine]:
-    name = clean(found["container"])
-    last = [clean(line).rstrip() for line in found["log"]][-count:]
-    telling = clean(found["telling"]).strip()
+def _log(diagnosis: Mapping[str, Any], count: int, whole: bool) -> Iterator[PageLine]:
+    name = clean(diagnosis["container"])
+    last = [clean(line).rstrip() for line in diagnosis["log"]][-count:]
+    telling = clean(diagnosis["telling"]).strip()
     if not last:
         if name:
             yield PageLine(f"  log  {name} said nothing", "bold")
@@ -134,8 +134,8 @@ def _others(data: Mapping[str, Any]) -> Iterator[PageLine]:
     if up:
         yield PageLine(f"  stays up  {', '.join(up)}")
     if by_state:
-        told = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
-        yield PageLine(f"  others  {told}")
+        states = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
+        yield PageLine(f"  others  {states}")
 
 
 # --- what changed ---------------------------------------------------------------------------
@@ -161,15 +161,15 @@ def changes_of(plan: Plan, service: str) -> list[str]:
     """Why this plan touched a service: files, options and configuration, or its reason."""
     from composetasks.report.page import evidence_line
 
-    told = []
+    texts = []
     for step in plan.steps:
         changing = BuildImage | PullImage | RecreateContainer | UpdateService
         made = isinstance(step.operation, changing)
         first = isinstance(step.operation, CreateContainer | CreateService)
         if first and step.service == service:
-            told.append(EVERYTHING)
+            texts.append(EVERYTHING)
         elif made and step.key and service in (step.service, *step.services):
             # An image without a key is its first, or one that went: nothing to compare it with.
-            found = [evidence_line(one) for one in step.because]
-            told += [line for line in found if line] or [step.reason]
-    return told
+            evidence = [evidence_line(one) for one in step.because]
+            texts += [line for line in evidence if line] or [step.reason]
+    return texts

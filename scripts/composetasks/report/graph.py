@@ -18,38 +18,38 @@ COLOURS = {"up": "#d3f3da", "bad": "#fbd5d5", "absent": "#eeeeee"}
 def graph_document(model: Model, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The services of a model and their dependencies; ``states`` are their documents, none where
     no engine can be asked."""
-    known = {one["name"]: one for one in states}
+    by_name = {one["name"]: one for one in states}
     return {
         "schema": schema("graph"),
         "project": model.project,
         "services": [
             {
                 "name": name,
-                "state": known[name]["state"] if name in known else None,
+                "state": by_name[name]["state"] if name in by_name else None,
                 "provider": service.provider,
-                "health": known[name]["health"] if name in known else None,
-                "exit_code": known[name]["exit_code"] if name in known else None,
-                "ports": (known[name]["ports"] if name in known else [])
+                "health": by_name[name]["health"] if name in by_name else None,
+                "exit_code": by_name[name]["exit_code"] if name in by_name else None,
+                "ports": (by_name[name]["ports"] if name in by_name else [])
                 or [_port(port) for port in service.ports],
             }
             for name, service in model.services.items()
         ],
         "dependencies": [
-            _dependency(name, one)
+            _dependency(name, dependency)
             for name, service in model.services.items()
-            for one in service.depends_on
-            if one.service in model.services
+            for dependency in service.depends_on
+            if dependency.service in model.services
         ],
     }
 
 
-def _dependency(name: str, one: Dependency) -> dict[str, Any]:
+def _dependency(name: str, dependency: Dependency) -> dict[str, Any]:
     return {
         "from": name,
-        "to": one.service,
-        "condition": one.condition,
-        "required": one.required,
-        "restart": one.restart,
+        "to": dependency.service,
+        "condition": dependency.condition,
+        "required": dependency.required,
+        "restart": dependency.restart,
     }
 
 
@@ -68,18 +68,18 @@ def mermaid(document: Mapping[str, Any]) -> str:
     be done without. Services have numbers there: not every name of one can be a node's."""
     numbers = {one["name"]: f"s{place}" for place, one in enumerate(document["services"])}
     lines = ["flowchart LR"]
-    for one in document["services"]:
-        shown = state_of(one) if one["state"] else ""
-        parts = [one["name"], shown, *one["ports"]]
+    for service in document["services"]:
+        shown = state_of(service) if service["state"] else ""
+        parts = [service["name"], shown, *service["ports"]]
         label = "<br/>".join(part for part in parts if part).replace('"', "#quot;")
-        kind = _kind(one)
-        lines.append(f'  {numbers[one["name"]]}["{label}"]' + (f":::{kind}" if kind else ""))
-    for one in document["dependencies"]:
-        words = [LABELS.get(one["condition"], ""), "restart" if one["restart"] else ""]
+        kind = _kind(service)
+        lines.append(f'  {numbers[service["name"]]}["{label}"]' + (f":::{kind}" if kind else ""))
+    for service in document["dependencies"]:
+        words = [LABELS.get(service["condition"], ""), "restart" if service["restart"] else ""]
         label = ", ".join(word for word in words if word)
-        arrow = "-->" if one["required"] else "-.->"
+        arrow = "-->" if service["required"] else "-.->"
         text = f"|{label}|" if label else ""
-        lines.append(f"  {numbers[one['from']]} {arrow}{text} {numbers[one['to']]}")
+        lines.append(f"  {numbers[service['from']]} {arrow}{text} {numbers[service['to']]}")
     used = {_kind(one) for one in document["services"]}
     lines += [
         f"  classDef {kind} fill:{colour}" for kind, colour in COLOURS.items() if kind in used

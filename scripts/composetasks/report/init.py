@@ -32,26 +32,26 @@ def init_document(plan: InitPlan, written: Collection[str] = ()) -> dict[str, An
         "project": plan.project,
         "files": [
             {
-                "path": one.path,
-                "action": one.proposal.value,
-                "written": one.path in written,
-                "diff": "".join(_diff(one)),
+                "path": proposed.path,
+                "action": proposed.proposal.value,
+                "written": proposed.path in written,
+                "diff": "".join(_diff(proposed)),
             }
-            for one in plan.files
+            for proposed in plan.files
         ],
         "scripts": [
             {
                 "path": path,
                 "lines": [
                     {
-                        "first": one.first,
-                        "last": one.last,
-                        "text": one.text,
-                        "fate": one.fate.value,
-                        "tasks": list(one.tasks),
-                        "why": one.why,
+                        "first": line.first,
+                        "last": line.last,
+                        "text": line.text,
+                        "fate": line.fate.value,
+                        "tasks": list(line.tasks),
+                        "why": line.why,
                     }
-                    for one in lines
+                    for line in lines
                 ],
             }
             for path, lines in plan.scripts.items()
@@ -89,11 +89,11 @@ def _show_script(page: Page, script: Mapping[str, Any]) -> None:
     page.line("")
     page.line(f"{script['path']}: what replaces it", "bold")
     rows: list[list[Any]] = []
-    for one in telling:
-        fate = Fate(one["fate"])
-        place = "-".join(dict.fromkeys((str(one["first"]), str(one["last"]))))
-        instead = [*map(task, one["tasks"]), *([FATES[fate]] if fate in FATES else [])]
-        rows.append([f"  {place}", one["text"], ", ".join(instead), one["why"]])
+    for entry in telling:
+        fate = Fate(entry["fate"])
+        place = "-".join(dict.fromkeys((str(entry["first"]), str(entry["last"]))))
+        instead = [*map(task, entry["tasks"]), *([FATES[fate]] if fate in FATES else [])]
+        rows.append([f"  {place}", entry["text"], ", ".join(instead), entry["why"]])
     if rows:
         page.table(rows, ["  line", "in the script", "instead", "why"])
     unknown = sum(one["fate"] == Fate.UNKNOWN.value for one in telling)

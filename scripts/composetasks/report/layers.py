@@ -29,26 +29,26 @@ CLASSES = ("first", "code", "requirements", "dockerfile", "base")
 def document(costs: Sequence[ImageCosts], tried: Sequence[Tried] | None = None) -> dict[str, Any]:
     """What was found, by docs/reference/schemas/layers-1.json; ``tried`` are the edits that were
     made to compare."""
-    found: dict[str, Any] = {
+    layers: dict[str, Any] = {
         "schema": schema("layers"),
         "images": [_image(one) for one in costs],
     }
     if tried is not None:
         errors = [one.error for one in tried if one.error is not None]
-        found["validation"] = {
+        layers["validation"] = {
             "edits": [_tried(one) for one in tried],
             "median_error": round(statistics.median(errors), 3) if errors else None,
         }
-    return found
+    return layers
 
 
-def _tried(one: Tried) -> dict[str, Any]:
+def _tried(tried: Tried) -> dict[str, Any]:
     return {
-        "service": one.service,
-        **_prediction(one.prediction),
-        "actual_seconds": round(one.seconds, 2),
-        "error": None if one.error is None else round(one.error, 3),
-        "ran": [safe(step) for step in one.ran],
+        "service": tried.service,
+        **_prediction(tried.prediction),
+        "actual_seconds": round(tried.seconds, 2),
+        "error": None if tried.error is None else round(tried.error, 3),
+        "ran": [safe(step) for step in tried.ran],
     }
 
 
@@ -82,23 +82,23 @@ def _layer(cost: LayerCost) -> dict[str, Any]:
     }
 
 
-def _prediction(one: Prediction) -> dict[str, Any]:
+def _prediction(prediction: Prediction) -> dict[str, Any]:
     return {
-        "edit": one.edit.value,
-        "path": one.path or None,
-        "line": one.line,
-        "layers": len(one.layers),
-        "seconds": None if one.seconds is None else round(one.seconds, 2),
+        "edit": prediction.edit.value,
+        "path": prediction.path or None,
+        "line": prediction.line,
+        "layers": len(prediction.layers),
+        "seconds": None if prediction.seconds is None else round(prediction.seconds, 2),
     }
 
 
-def _advice(one: Advice) -> dict[str, Any]:
+def _advice(advice: Advice) -> dict[str, Any]:
     return {
-        "kind": one.kind.value,
-        "lines": list(one.lines),
-        "message": one.message,
-        "saves_seconds_per_week": round(one.saves_seconds_per_week, 1),
-        "measured_seconds_per_week": None if one.measured is None else round(one.measured, 1),
+        "kind": advice.kind.value,
+        "lines": list(advice.lines),
+        "message": advice.message,
+        "saves_seconds_per_week": round(advice.saves_seconds_per_week, 1),
+        "measured_seconds_per_week": None if advice.measured is None else round(advice.measured, 1),
     }
 
 
@@ -112,37 +112,37 @@ def unmeasured(image: Mapping[str, Any]) -> bool:
     )
 
 
-def show(page: Page, found: Mapping[str, Any]) -> None:
+def show(page: Page, layers: Mapping[str, Any]) -> None:
     """Show the document: each image with its layers and advice, then what edits cost."""
-    for image in found["images"]:
+    for image in layers["images"]:
         _show_image(page, image)
-    if not found["images"]:
+    if not layers["images"]:
         return
     page.line("seconds until it is built again, after an edit of", "bold")
     header = ["", *CLASSES]
     rows: list[list[Text | str]] = []
-    for image in found["images"]:
+    for image in layers["images"]:
         by_edit = {one["edit"]: one for one in image["predictions"]}
         rows.append([image["service"], *(_seconds(by_edit.get(name)) for name in CLASSES)])
     page.table(rows, header)
-    for image in found["images"]:
-        for one in image["edits"]:
-            page.line(edit_line(image, one))
-    if "validation" in found:
-        _show_validation(page, found["validation"])
+    for image in layers["images"]:
+        for edit in image["edits"]:
+            page.line(edit_line(image, edit))
+    if "validation" in layers:
+        _show_validation(page, layers["validation"])
 
 
 def _show_validation(page: Page, validation: Mapping[str, Any]) -> None:
     rows: list[list[Text | str]] = [
         [
-            one["service"],
-            one["edit"],
-            one["path"] or "",
-            _seconds(one),
-            duration(one["actual_seconds"]),
-            "" if one["error"] is None else f"{one['error']:.0%}",
+            edit["service"],
+            edit["edit"],
+            edit["path"] or "",
+            _seconds(edit),
+            duration(edit["actual_seconds"]),
+            "" if edit["error"] is None else f"{edit['error']:.0%}",
         ]
-        for one in validation["edits"]
+        for edit in validation["edits"]
     ]
     page.line("")
     page.line("each edit made on a copy, and built", "bold")
@@ -173,13 +173,13 @@ def _show_image(page: Page, image: Mapping[str, Any]) -> None:
             f"{task('build --no-cache ' + image['service'])} shows it",
             "yellow",
         )
-    for one in image["advice"]:
-        first, last = one["lines"]
+    for advice in image["advice"]:
+        first, last = advice["lines"]
         where = place(image["dockerfile"], first) + ("" if first == last else f" to {last}")
-        saves = f"{duration(one['saves_seconds_per_week'])} a week"
-        if one["measured_seconds_per_week"] is not None:
-            saves += f", measured {duration(one['measured_seconds_per_week'])}"
-        page.line(f"  {where}: {one['message']} (saves {saves})", "yellow")
+        saves = f"{duration(advice['saves_seconds_per_week'])} a week"
+        if advice["measured_seconds_per_week"] is not None:
+            saves += f", measured {duration(advice['measured_seconds_per_week'])}"
+        page.line(f"  {where}: {advice['message']} (saves {saves})", "yellow")
     page.line("")
 
 
@@ -189,22 +189,22 @@ def _seconds(prediction: Mapping[str, Any] | None) -> str:
     return UNKNOWN if prediction["seconds"] is None else duration(prediction["seconds"])
 
 
-def edit_line(image: Mapping[str, Any], one: Mapping[str, Any]) -> str:
+def edit_line(image: Mapping[str, Any], edit: Mapping[str, Any]) -> str:
     """What an edit of one file costs an image, in a sentence."""
     service = image["service"]
-    if not one["layers"]:
-        return f"{service}: an edit of {one['path']} builds nothing again"
-    took = "seconds unknown" if one["seconds"] is None else duration(one["seconds"])
-    where = place(image["dockerfile"], one["line"])
-    return f"{service}: an edit of {one['path']} builds all again from {where}: {took}"
+    if not edit["layers"]:
+        return f"{service}: an edit of {edit['path']} builds nothing again"
+    took = "seconds unknown" if edit["seconds"] is None else duration(edit["seconds"])
+    where = place(image["dockerfile"], edit["line"])
+    return f"{service}: an edit of {edit['path']} builds all again from {where}: {took}"
 
 
-def tried_line(one: Tried) -> str:
+def tried_line(tried: Tried) -> str:
     """An edit that was made and built, in a sentence."""
-    said = one.prediction.seconds
-    predicted = "nothing predicted" if said is None else f"predicted {duration(said)}"
-    what = one.prediction.path or one.prediction.edit.value
-    return f"{one.service}: after an edit of {what}: {predicted}, took {duration(one.seconds)}"
+    seconds = tried.prediction.seconds
+    predicted = "nothing predicted" if seconds is None else f"predicted {duration(seconds)}"
+    what = tried.prediction.path or tried.prediction.edit.value
+    return f"{tried.service}: after an edit of {what}: {predicted}, took {duration(tried.seconds)}"
 
 
 def _cut(text: str) -> str:

@@ -113,12 +113,12 @@ def _bar(image: Mapping[str, Any], whole: float, y: float, scale: float) -> Iter
 def _segment(layer: Mapping[str, Any], x: float, y: float, width: float) -> Iterator[str]:
     _, colour, ink = max(one for one in COLOURS if one[0] <= layer["remade"])
     held = "" if layer["bytes"] is None else f", {size(layer['bytes'])}"
-    told = (
+    text = (
         f"line {layer['line']}: {layer['instruction']}\n{duration(_seconds(layer))}{held}, "
         f"made again by {layer['remade']} of the last commits"
     )
     yield "<g>"
-    yield f"<title>{escape(clean(told))}</title>"
+    yield f"<title>{escape(clean(text))}</title>"
     yield (
         f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{BAR}' fill='{colour}' "
         "stroke='#ffffff' stroke-width='1'/>"

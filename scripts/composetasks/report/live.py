@@ -33,9 +33,9 @@ def live_page(
     with_facts = any(map(facts_line, services))
     room = max(1, height - LEFT - with_facts)
     first = min(max(0, chosen - room + 1), max(0, len(services) - room))
-    for at, one in enumerate(services[first : first + room], first):
+    for at, service in enumerate(services[first : first + room], first):
         mark = Text(">" if at == chosen else "", style="bold")
-        table.add_row(mark, *row(one, columns), _last(one, lines))
+        table.add_row(mark, *row(service, columns), _last(service, lines))
     below = [facts_line(services[chosen])] if with_facts else []
     for line in below:
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -49,29 +49,33 @@ def _title(document: Mapping[str, Any], services: Sequence[Mapping[str, Any]]) -
     return text
 
 
-def _is_up(one: Mapping[str, Any]) -> bool:
-    running = one["state"] == "running" and one["health"] in ("", "healthy")
-    return bool(one["done"]) or one["state"] == "provided" or (running and not one["problem"])
+def _is_up(service: Mapping[str, Any]) -> bool:
+    running = service["state"] == "running" and service["health"] in ("", "healthy")
+    return (
+        bool(service["done"])
+        or service["state"] == "provided"
+        or (running and not service["problem"])
+    )
 
 
-def _last(one: Mapping[str, Any], lines: Mapping[str, str]) -> Text:
-    if one["waits_for"]:
-        return Text(clean(f"waits for {', '.join(one['waits_for'])}"), style="yellow")
-    if one["problem"]:
-        return Text(clean(str(one["problem"])), style="red")
-    return Text(clean(lines.get(str(one["name"]), "")).strip(), style=QUIET)
+def _last(service: Mapping[str, Any], lines: Mapping[str, str]) -> Text:
+    if service["waits_for"]:
+        return Text(clean(f"waits for {', '.join(service['waits_for'])}"), style="yellow")
+    if service["problem"]:
+        return Text(clean(str(service["problem"])), style="red")
+    return Text(clean(lines.get(str(service["name"]), "")).strip(), style=QUIET)
 
 
 def _footer(services: Sequence[Mapping[str, Any]], chosen: int) -> Text:
     """What is wrong with the chosen service, its address, or why it is stale; and the keys."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    one = services[chosen]
-    if one["problem"]:
-        text.append(clean(str(one["problem"])) + "\n", style="red")
-    elif one["urls"] or one["ports"]:
-        text.append(clean(addresses(one)) + "\n")
-    elif one["stale"]:
-        text.append(clean(f"stale: {'; '.join(one['stale_because'])}") + "\n", style="yellow")
+    service = services[chosen]
+    if service["problem"]:
+        text.append(clean(str(service["problem"])) + "\n", style="red")
+    elif service["urls"] or service["ports"]:
+        text.append(clean(addresses(service)) + "\n")
+    elif service["stale"]:
+        text.append(clean(f"stale: {'; '.join(service['stale_because'])}") + "\n", style="yellow")
     else:
         text.append("\n")
     for key, does in KEYS:

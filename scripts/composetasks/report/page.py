@@ -168,12 +168,12 @@ class Page:
         _print(self.out, table)
 
 
-def _by_hint(blockers: Iterable[Blocker], said: Collection[Blocker]) -> Iterable[list[Blocker]]:
+def _by_hint(blockers: Iterable[Blocker], shown: Collection[Blocker]) -> Iterable[list[Blocker]]:
     """Blockers of one kind that the same resolves, together, without what is said elsewhere."""
     groups: dict[tuple[str, str], list[Blocker]] = {}
-    for one in blockers:
-        if one not in said:
-            groups.setdefault((one.kind, one.hint), []).append(one)
+    for blocker in blockers:
+        if blocker not in shown:
+            groups.setdefault((blocker.kind, blocker.hint), []).append(blocker)
     return groups.values()
 
 
@@ -232,8 +232,8 @@ def _reason(step: Step, plan: Plan) -> RenderableType:
     lines = [Text(clean(step.reason))]
     named = [e for e in step.because if e.kind in ("file", "files")]
     # The reason names the file where it is one.
-    told = [e for e in step.because if len(named) != 1 or e not in named]
-    shown = [line for e in told if (line := evidence_line(e))]
+    evidence = [e for e in step.because if len(named) != 1 or e not in named]
+    shown = [line for e in evidence if (line := evidence_line(e))]
     lines += [Text(line, style="bright_black") for line in shown[:SHOWN_EVIDENCE]]
     if len(shown) > SHOWN_EVIDENCE:
         more = f"and {len(shown) - SHOWN_EVIDENCE} more ({_whole(plan)} names them)"

@@ -110,17 +110,17 @@ class LiveLines(Progress):
 
     def _service(self, event: Event) -> None:
         state = str(event.data.get("state", "starting"))
-        known = self._rows.get(event.service)
-        goes_on = known is not None and state in (known.state, "up", "done")
-        began = known.began if known and goes_on else time.monotonic()
+        row = self._rows.get(event.service)
+        goes_on = row is not None and state in (row.state, "up", "done")
+        began = row.began if row and goes_on else time.monotonic()
         self._rows[event.service] = _Row(state, event.message, began, event.seconds)
 
     def _step(self, event: Event) -> None:
-        known = self._rows.get(event.target)
+        row = self._rows.get(event.target)
         state = {"step-done": "done", "step-skipped": "done", "step-failed": "failed"}.get(
             event.kind, "working"
         )
-        began = known.began if known else time.monotonic()
+        began = row.began if row else time.monotonic()
         self._rows[event.target] = _Row(state, message_of(event), began, event.seconds)
 
     def _render(self) -> RenderableType:

@@ -142,12 +142,12 @@ class Reporter:
 
         rows = [
             [
-                str(one["name"]),
-                state_of(one),
-                f"in {duration(one['seconds'])}" if one["seconds"] is not None else "",
-                addresses(one),
+                str(service["name"]),
+                state_of(service),
+                f"in {duration(service['seconds'])}" if service["seconds"] is not None else "",
+                addresses(service),
             ]
-            for one in services
+            for service in services
         ]
         print(clean(sentence))
         for line in aligned(rows):
@@ -280,8 +280,8 @@ class JsonReporter(Reporter):
     def plan(self, plan: Plan, *, announced: bool) -> None:
         document = documents.plan_document(plan)
         self.write({"event": "plan", **document} if announced else document)
-        for one in () if announced else plan.blockers:
-            super().failure(TaskFailure(one.message, code=one.code, hint=one.hint))
+        for blocker in () if announced else plan.blockers:
+            super().failure(TaskFailure(blocker.message, code=blocker.code, hint=blocker.hint))
 
     def _show(self, event: Event) -> None:
         self.write(documents.event_document(event))

@@ -67,12 +67,13 @@ def _ports(containers: tuple[Container, ...]) -> list[str]:
     """Published ports as Docker writes them; one on every address of IPv4 and IPv6 once."""
     bindings = [binding for container in containers for binding in container.bindings]
     everywhere = [replace(one, host_ip="::") for one in bindings if one.host_ip == "0.0.0.0"]
-    told = (
-        f"{_host(one.host_ip or '0.0.0.0')}:{one.published}->{one.target}/{one.protocol}"
-        for one in bindings
-        if one not in everywhere
+    published = (
+        f"{_host(binding.host_ip or '0.0.0.0')}:{binding.published}"
+        f"->{binding.target}/{binding.protocol}"
+        for binding in bindings
+        if binding not in everywhere
     )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(published))
 
 
 def _forwarded(containers: tuple[Container, ...]) -> list[str]:
@@ -91,13 +92,13 @@ def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
         for entry in service.config.get("ports") or ()
         if entry.get("app_protocol")
     }
-    told = (
+    ports = (
         f"{protocols[binding.target]}://{binding.here or binding.there}"
         for container in containers
         for binding in container.bindings
         if binding.target in protocols
     )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(ports))
 
 
 def open_document(service: str, url: str, *, opened: bool) -> dict[str, Any]:
@@ -107,13 +108,13 @@ def open_document(service: str, url: str, *, opened: bool) -> dict[str, Any]:
 
 def guessed_urls(containers: tuple[Container, ...]) -> list[str]:
     """Addresses of all published TCP ports, for what most of them speak."""
-    told = (
+    ports = (
         f"{'https' if binding.target in HTTPS else 'http'}://{binding.here or binding.there}"
         for container in containers
         for binding in container.bindings
         if binding.protocol == "tcp"
     )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(ports))
 
 
 def _host(address: str) -> str:

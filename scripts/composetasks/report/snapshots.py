@@ -11,20 +11,20 @@ from composetasks.report.documents import schema
 from composetasks.report.text import aligned, clean
 
 
-def snapshots_document(found: Iterable[Snapshot]) -> dict[str, Any]:
-    return {"schema": schema("snapshots"), "snapshots": [_document(one) for one in found]}
+def snapshots_document(snapshots: Iterable[Snapshot]) -> dict[str, Any]:
+    return {"schema": schema("snapshots"), "snapshots": [_document(one) for one in snapshots]}
 
 
-def _document(one: Snapshot) -> dict[str, Any]:
+def _document(snapshot: Snapshot) -> dict[str, Any]:
     return {
-        "name": one.name,
-        "created": one.created,
-        "bytes": one.bytes,
+        "name": snapshot.name,
+        "created": snapshot.created,
+        "bytes": snapshot.bytes,
         "state": [
             {"name": part.name, "kind": part.kind, "bytes": part.bytes, "files": part.files}
-            for part in one.state
+            for part in snapshot.state
         ],
-        "problem": one.problem or None,
+        "problem": snapshot.problem or None,
     }
 
 
@@ -32,12 +32,12 @@ def lines(document: Mapping[str, Any]) -> list[str]:
     """A line for each snapshot: name, time, size on disk, what it holds."""
     rows = [
         [
-            one["name"],
-            one["created"],
-            size(one["bytes"]),
-            ", ".join(f"{part['name']} ({size(part['bytes'])})" for part in one["state"]),
-            f"damaged: {one['problem']}" if one["problem"] else "",
+            snapshot["name"],
+            snapshot["created"],
+            size(snapshot["bytes"]),
+            ", ".join(f"{part['name']} ({size(part['bytes'])})" for part in snapshot["state"]),
+            f"damaged: {snapshot['problem']}" if snapshot["problem"] else "",
         ]
-        for one in document["snapshots"]
+        for snapshot in document["snapshots"]
     ]
     return [clean(line) for line in aligned(rows)] or ["there is no snapshot"]

@@ -35,8 +35,8 @@ def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     *narrow, widest = COLUMNS
     add_columns(table, narrow)
     table.add_column(widest, header_style=QUIET, overflow="fold")
-    for one in services:
-        table.add_row(*row(one))
+    for service in services:
+        table.add_row(*row(service))
     below = [line for one in services if (line := facts_line(one))]
     below += [_problem(one) for one in services if _uneven(one) or one["problem"]]
     below += [_warning(one, line) for one in services for line in one["warnings"]]
@@ -44,33 +44,33 @@ def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
     return Group(table, *([Text(), *below] if below else []))
 
 
-def state_text(one: Mapping[str, Any]) -> Text:
+def state_text(service: Mapping[str, Any]) -> Text:
     """A service's state, how many of its replicas have it, and its restarts."""
-    state = Text(clean(state_of(one)), style=style_of(one))
-    alike = [other for other in one["replicas"] if _stands(other) == _stands(one)]
-    if len(alike) < len(one["replicas"]):
-        state.append(f" ({len(alike)} of {len(one['replicas'])})")
-    if one["restarts"]:
-        many = f"{one['restarts']} restart{'' if one['restarts'] == 1 else 's'}"
+    state = Text(clean(state_of(service)), style=style_of(service))
+    alike = [other for other in service["replicas"] if _stands(other) == _stands(service)]
+    if len(alike) < len(service["replicas"]):
+        state.append(f" ({len(alike)} of {len(service['replicas'])})")
+    if service["restarts"]:
+        many = f"{service['restarts']} restart{'' if service['restarts'] == 1 else 's'}"
         state.append(f", {many}", style="yellow")
     return state
 
 
-def _age(one: Mapping[str, Any]) -> Text:
+def _age(service: Mapping[str, Any]) -> Text:
     """For how long a service has been as it is, by the engine's time."""
-    if not one["since"]:
+    if not service["since"]:
         return Text()
-    passed = datetime.now(timezone.utc) - parse_time(str(one["since"]))
+    passed = datetime.now(timezone.utc) - parse_time(str(service["since"]))
     return Text(age(max(0.0, passed.total_seconds())))
 
 
-def _cpu(one: Mapping[str, Any]) -> Text:
-    percent = one.get("cpu_percent")
+def _cpu(service: Mapping[str, Any]) -> Text:
+    percent = service.get("cpu_percent")
     return Text("" if percent is None else f"{percent:.1f} %")
 
 
-def _memory(one: Mapping[str, Any]) -> Text:
-    count = one.get("memory_bytes")
+def _memory(service: Mapping[str, Any]) -> Text:
+    count = service.get("memory_bytes")
     return Text("" if count is None else size(count))
 
 
@@ -99,43 +99,47 @@ def add_columns(
         )
 
 
-def row(one: Mapping[str, Any], names: Sequence[str] = tuple(COLUMNS)) -> list[Text]:
+def row(service: Mapping[str, Any], names: Sequence[str] = tuple(COLUMNS)) -> list[Text]:
     """The cells of a service in these columns."""
-    return [COLUMNS[name](one) for name in names]
+    return [COLUMNS[name](service) for name in names]
 
 
-def _stands(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    return one["state"], one["health"], one["exit_code"]
+def _stands(service: Mapping[str, Any]) -> tuple[Any, ...]:
+    return service["state"], service["health"], service["exit_code"]
 
 
-def _uneven(one: Mapping[str, Any]) -> bool:
+def _uneven(service: Mapping[str, Any]) -> bool:
     """Whether the replicas of a service stand differently."""
-    return len({_stands(other) for other in one["replicas"]}) > 1
+    return len({_stands(other) for other in service["replicas"]}) > 1
 
 
-def _problem(one: Mapping[str, Any]) -> Text:
+def _problem(service: Mapping[str, Any]) -> Text:
     """What is wrong with a service, or which of its replicas the row is about."""
-    name = one["name"]
-    if _uneven(one):
-        worst = [other["container"] for other in one["replicas"] if _stands(other) == _stands(one)]
+    name = service["name"]
+    if _uneven(service):
+        worst = [
+            other["container"]
+            for other in service["replicas"]
+            if _stands(other) == _stands(service)
+        ]
         name = f"{name} ({', '.join(worst)})"
-    return Text(clean(f"{name}: {one['problem'] or state_of(one)}"), style="yellow")
+    return Text(clean(f"{name}: {service['problem'] or state_of(service)}"), style="yellow")
 
 
-def _warning(one: Mapping[str, Any], line: str) -> Text:
+def _warning(service: Mapping[str, Any], line: str) -> Text:
     """What the health check of a service tells, although it passes."""
-    return Text(clean(f"{one['name']}: {line}"), style="yellow")
+    return Text(clean(f"{service['name']}: {line}"), style="yellow")
 
 
-def facts_line(one: Mapping[str, Any]) -> Text:
+def facts_line(service: Mapping[str, Any]) -> Text:
     """What a service says of itself; empty for one that was not asked."""
-    if one.get("facts_problem"):
-        words = f"{one['name']}: facts: not available: {one['facts_problem']}"
+    if service.get("facts_problem"):
+        words = f"{service['name']}: facts: not available: {service['facts_problem']}"
         return Text(clean(words), style="yellow")
-    words = ", ".join(f"{name} {value}" for name, value in one.get("facts", {}).items())
-    return Text(clean(f"{one['name']}: {words}" if words else ""))
+    words = ", ".join(f"{name} {value}" for name, value in service.get("facts", {}).items())
+    return Text(clean(f"{service['name']}: {words}" if words else ""))
 
 
-def _stale(one: Mapping[str, Any]) -> Text:
-    words = f"{one['name']} is stale: {'; '.join(one['stale_because'])}"
+def _stale(service: Mapping[str, Any]) -> Text:
+    words = f"{service['name']} is stale: {'; '.join(service['stale_because'])}"
     return Text(clean(words), style="yellow")

@@ -42,11 +42,11 @@ def state_of(service: Mapping[str, Any]) -> str:
 
 def addresses(service: Mapping[str, Any]) -> str:
     """Where a service is reached: from here, and on the engine's host where that is another."""
-    found = ", ".join(service["urls"] or service["forwarded"] or service["ports"])
+    addresses = ", ".join(service["urls"] or service["forwarded"] or service["ports"])
     forwarded = [one.split("->")[1] for one in service["forwarded"]]
     if service["urls"] and forwarded:
-        return f"{found} (on the engine's host {', '.join(forwarded)})"
-    return f"{found} on the engine's host" if forwarded else found
+        return f"{addresses} (on the engine's host {', '.join(forwarded)})"
+    return f"{addresses} on the engine's host" if forwarded else addresses
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -45,14 +45,14 @@ def show(
     before, middle = max(map(len, names)) + 4, max(map(len, ends))
     room = page.out.width - before - 2 - middle
     width = max(NARROWEST, min(WIDEST, room * 2 // 3))
-    for one, name, end in zip(timeline.services, names, ends, strict=True):
-        hot = one.name in critical
+    for start, name, end in zip(timeline.services, names, ends, strict=True):
+        hot = start.name in critical
         line = Text(f"{'*' if hot else ' '} {name}".ljust(before - 2) + "  ")
         line.stylize("bold" if hot else "", 0, before)
-        line.append_text(bar(timeline, one, width, hot=hot))
-        line.append(f"  {end:>{middle}}", style="red" if one.state == "failed" else "")
-        if one.waited_for:
-            after = f"  after {', '.join(map(clean, one.waited_for))}"
+        line.append_text(bar(timeline, start, width, hot=hot))
+        line.append(f"  {end:>{middle}}", style="red" if start.state == "failed" else "")
+        if start.waited_for:
+            after = f"  after {', '.join(map(clean, start.waited_for))}"
             line.append(_cut(after, room - width), style="bright_black")
         line.rstrip()
         page.out.print(line, no_wrap=True, overflow="ignore", crop=False)
@@ -64,37 +64,37 @@ def show(
         page.table([[f"  up to {duration(one.seconds)}", one.message] for one in shortenings])
 
 
-def ending(timeline: Timeline, one: ServiceStart) -> str:
+def ending(timeline: Timeline, start: ServiceStart) -> str:
     """How a service's bar ends, and when."""
-    if one.launched is None:
+    if start.launched is None:
         return "never started"
-    word = {"failed": "failed ", "starting": "not ready "}.get(one.state, "")
-    return word + duration(timeline.seconds if one.decided is None else one.decided)
+    word = {"failed": "failed ", "starting": "not ready "}.get(start.state, "")
+    return word + duration(timeline.seconds if start.decided is None else start.decided)
 
 
-def phases(timeline: Timeline, one: ServiceStart) -> list[tuple[str, float, float]]:
+def phases(timeline: Timeline, start: ServiceStart) -> list[tuple[str, float, float]]:
     """What a service was about, from when to when, in seconds since the start began."""
-    end = timeline.seconds if one.decided is None else one.decided
-    moments = [0.0, one.launched, one.created, one.started, end]
-    found = []
+    end = timeline.seconds if start.decided is None else start.decided
+    moments = [0.0, start.launched, start.created, start.started, end]
+    phases = []
     for index, word in enumerate(CHARACTERS):
         begin = moments[index]
         if begin is None:
             continue
         until = next(at for at in moments[index + 1 :] if at is not None)
         if until > begin:
-            found.append((word, begin, until))
-    return found
+            phases.append((word, begin, until))
+    return phases
 
 
-def bar(timeline: Timeline, one: ServiceStart, width: int, *, hot: bool) -> Text:
+def bar(timeline: Timeline, start: ServiceStart, width: int, *, hot: bool) -> Text:
     """A service's way to its end, ``width`` columns for the whole start."""
     cells = [(" ", "")] * width
     total = max(timeline.seconds, 0.001)
-    for word, begin, until in phases(timeline, one):
+    for word, begin, until in phases(timeline, start):
         style = STYLES[word]
-        if word == "getting ready" and (one.state == "failed" or hot):
-            style = "red" if one.state == "failed" else "yellow"
+        if word == "getting ready" and (start.state == "failed" or hot):
+            style = "red" if start.state == "failed" else "yellow"
         first = min(round(begin / total * width), width - 1)
         last = max(first + 1, min(round(until / total * width), width))
         cells[first:last] = [(CHARACTERS[word], style)] * (last - first)

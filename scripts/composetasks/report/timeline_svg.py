@@ -60,10 +60,10 @@ class _Picture:
         yield _text(MARGIN, 34, title, INK, "font-size='18' font-weight='600'")
         yield _text(MARGIN, 54, f"began {timeline.began}", QUIET)
         yield from self._ticks()
-        for one in timeline.services:
-            yield from self._row(one)
-        for one in timeline.services:
-            yield from self._waits(one)
+        for service in timeline.services:
+            yield from self._row(service)
+        for service in timeline.services:
+            yield from self._waits(service)
         yield from self._legend()
         yield "</svg>"
 
@@ -78,43 +78,43 @@ class _Picture:
             label = f"{number * step:g} s"
             yield _text(at, TOP - 10, label, QUIET, "text-anchor='middle' font-size='11'")
 
-    def _row(self, one: ServiceStart) -> Iterator[str]:
-        middle = self.y(one.name)
-        hot, name = one.name in self.critical, clean(one.name)
+    def _row(self, start: ServiceStart) -> Iterator[str]:
+        middle = self.y(start.name)
+        hot, name = start.name in self.critical, clean(start.name)
         weight = "font-weight='600'" if hot else ""
         yield _text(self.left - 12, middle + 4.5, name, INK, f"text-anchor='end' {weight}")
-        for word, begin, until in phases(self.timeline, one):
+        for word, begin, until in phases(self.timeline, start):
             colour, height = COLOURS[word], BAR
             if word == "waiting":
                 height = 4
-            elif word == "getting ready" and (one.state == "failed" or hot):
-                colour = FAILED if one.state == "failed" else CRITICAL
+            elif word == "getting ready" and (start.state == "failed" or hot):
+                colour = FAILED if start.state == "failed" else CRITICAL
             first, width = self.x(begin), max(1.0, round(self.x(until) - self.x(begin), 1))
-            told = escape(f"{name}: {word}, {duration(until - begin)}")
+            title = escape(f"{name}: {word}, {duration(until - begin)}")
             yield (
                 f"<rect x='{first}' y='{middle - height / 2}' width='{width}' height='{height}' "
-                f"fill='{colour}'><title>{told}</title></rect>"
+                f"fill='{colour}'><title>{title}</title></rect>"
             )
-        colour = FAILED if one.state == "failed" else INK
-        end = self.timeline.seconds if one.decided is None else one.decided
-        yield _text(self.x(end) + 8, middle + 4.5, ending(self.timeline, one), colour)
+        colour = FAILED if start.state == "failed" else INK
+        end = self.timeline.seconds if start.decided is None else start.decided
+        yield _text(self.x(end) + 8, middle + 4.5, ending(self.timeline, start), colour)
 
-    def _waits(self, one: ServiceStart) -> Iterator[str]:
+    def _waits(self, start: ServiceStart) -> Iterator[str]:
         """A line from the end of each service that was waited for: an arrow to where this one
         begins for the last, a dot on its waiting for the others."""
-        if one.launched is None:
+        if start.launched is None:
             return
-        for name in one.waited_for:
+        for name in start.waited_for:
             other = next((each for each in self.timeline.services if each.name == name), None)
             if other is None:
                 continue
             decided = other.decided
-            let_go = one.launched if decided is None else min(decided, one.launched)
-            last = (name, one.name) in pairwise(self.critical)
-            at, side = self.x(let_go), 1 if self.y(one.name) > self.y(name) else -1
-            begin, end = self.y(name) + side * BAR / 2, self.y(one.name)
+            let_go = start.launched if decided is None else min(decided, start.launched)
+            last = (name, start.name) in pairwise(self.critical)
+            at, side = self.x(let_go), 1 if self.y(start.name) > self.y(name) else -1
+            begin, end = self.y(name) + side * BAR / 2, self.y(start.name)
             if last:
-                at, end = self.x(one.launched), end - side * BAR / 2
+                at, end = self.x(start.launched), end - side * BAR / 2
                 head = f"M {at - 3.5} {end - side * 5} h 7 L {at} {end} Z"
                 yield f"<path d='{head}' fill='{CRITICAL}'/>"
             else:

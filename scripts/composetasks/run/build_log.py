@@ -77,21 +77,23 @@ class BuildLog:
     def _vertex(self, raw: dict[str, Any]) -> Vertex | None:
         """Take in a step's message; the step where it has just started."""
         key = str(raw.get("digest", ""))
-        known = self.vertexes.get(key)
-        if known is None:
-            known = self.vertexes[key] = Vertex(len(self.vertexes) + 1, str(raw.get("name", "")))
-        new = known.started is None and raw.get("started") and not raw.get("cached")
+        vertex = self.vertexes.get(key)
+        if vertex is None:
+            vertex = self.vertexes[key] = Vertex(len(self.vertexes) + 1, str(raw.get("name", "")))
+        new = vertex.started is None and raw.get("started") and not raw.get("cached")
         if raw.get("started"):
-            known.started = _seconds(raw["started"])
+            vertex.started = _seconds(raw["started"])
         if new:
-            self._log.write(safe(f"#{known.number} {known.name}\n"))
-        if (raw.get("completed") and known.completed is None) or raw.get("error"):
-            known.completed = _seconds(raw.get("completed") or raw.get("started"))
-            known.error = str(raw.get("error", ""))
-            said = f"ERROR: {known.error}" if known.error else f"DONE {known.seconds:.1f}s"
-            self._log.write(safe(f"#{known.number} {'CACHED' if raw.get('cached') else said}\n"))
-        known.cached = known.cached or bool(raw.get("cached"))
-        return known if new and STEP.match(known.name) else None
+            self._log.write(safe(f"#{vertex.number} {vertex.name}\n"))
+        if (raw.get("completed") and vertex.completed is None) or raw.get("error"):
+            vertex.completed = _seconds(raw.get("completed") or raw.get("started"))
+            vertex.error = str(raw.get("error", ""))
+            message = f"ERROR: {vertex.error}" if vertex.error else f"DONE {vertex.seconds:.1f}s"
+            self._log.write(
+                safe(f"#{vertex.number} {'CACHED' if raw.get('cached') else message}\n")
+            )
+        vertex.cached = vertex.cached or bool(raw.get("cached"))
+        return vertex if new and STEP.match(vertex.name) else None
 
     def _output(self, raw: dict[str, Any]) -> None:
         vertex = self.vertexes.get(str(raw.get("vertex", "")))
@@ -145,8 +147,8 @@ class BuildLog:
 
     def bases(self) -> dict[str, str]:
         """Digests of base images that came from a registry, by the name BuildKit gives them."""
-        found = (BASE.search(one.name) for one in self.vertexes.values())
-        return {match["name"]: match["digest"] for match in found if match}
+        bases = (BASE.search(one.name) for one in self.vertexes.values())
+        return {match["name"]: match["digest"] for match in bases if match}
 
     def has_triggers(self) -> bool:
         """Whether ONBUILD instructions of a base were carried out."""
@@ -156,12 +158,12 @@ class BuildLog:
         """The Dockerfile's steps with their seconds, without what they waited for others."""
         return [
             {
-                "name": safe(one.name),
-                "seconds": round(one.seconds - self._waited(one, one.started), 3),
-                "cached": not self._ran(one),
+                "name": safe(vertex.name),
+                "seconds": round(vertex.seconds - self._waited(vertex, vertex.started), 3),
+                "cached": not self._ran(vertex),
             }
-            for one in self.vertexes.values()
-            if STEP.match(one.name) or one.name.startswith("exporting")
+            for vertex in self.vertexes.values()
+            if STEP.match(vertex.name) or vertex.name.startswith("exporting")
         ]
 
     def time(self, seconds: float) -> BuildTime:
@@ -200,9 +202,9 @@ class BuildLog:
         return silent if silent > FIRST_WORD_SECONDS else 0.0
 
 
-def _mappings(found: Any) -> list[dict[str, Any]]:
+def _mappings(value: Any) -> list[dict[str, Any]]:
     """What of a list is of the form that a message's parts have."""
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _decoded(data: Any) -> str:

@@ -85,12 +85,12 @@ def as_failure(error: BaseException) -> TaskFailure | None:
         return _of_disk(error)
     if "docker.errors.APIError" in kinds:
         return _refused(error)
-    for known, sentence in (
+    for errors, sentence in (
         (SILENT, "the engine does not answer"),
         (UNREADABLE, "the engine's answer can't be read"),
         (AWAY, "the engine went away"),
     ):
-        if not kinds.isdisjoint(known) or (known is AWAY and isinstance(error, EngineLost)):
+        if not kinds.isdisjoint(errors) or (errors is AWAY and isinstance(error, EngineLost)):
             return TaskFailure(sentence, code=ExitCode.NO_ENGINE, detail=str(error), hint=LOOK)
     return None
 
@@ -106,18 +106,18 @@ def unless_full() -> Iterator[None]:
             raise
 
 
-def cure(said: str, otherwise: str) -> str:
+def cure(message: str, otherwise: str) -> str:
     """What to do about a build whose last words are these: ``otherwise``, unless it is the engine
     that is in trouble and not what was to be built."""
-    if _is_full(said):
+    if _is_full(message):
         return FREE_ENGINE
-    if BOOTING in said:
+    if BOOTING in message:
         return GIVE_BUILDER
-    return EMPTY_CACHE if LOST_LAYER in said else otherwise
+    return EMPTY_CACHE if LOST_LAYER in message else otherwise
 
 
-def _is_full(said: str) -> bool:
-    return any(words in said.lower() for words in NO_SPACE)
+def _is_full(message: str) -> bool:
+    return any(words in message.lower() for words in NO_SPACE)
 
 
 def _of_disk(error: OSError) -> TaskFailure:
@@ -136,12 +136,12 @@ def _of_disk(error: OSError) -> TaskFailure:
 
 
 def _refused(error: BaseException) -> TaskFailure:
-    said = str(getattr(error, "explanation", None) or error)
-    if _is_full(said):
-        return TaskFailure("the engine's disk is full", detail=said, hint=FREE_ENGINE)
+    message = str(getattr(error, "explanation", None) or error)
+    if _is_full(message):
+        return TaskFailure("the engine's disk is full", detail=message, hint=FREE_ENGINE)
     return TaskFailure(
         "the engine refused what it was asked for",
-        detail=said,
+        detail=message,
         hint="run the task again",
     )
 

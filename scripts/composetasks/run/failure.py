@@ -30,12 +30,12 @@ class TaskFailure(Exception):
         self.data: Mapping[str, Any] = data or {}
 
 
-def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """The hint for a word that is none of ``known``: the closest ones as a question, or
+def did_you_mean(word: str, words: Iterable[str], otherwise: str = "") -> str:
+    """The hint for a word that is none of ``words``: the closest ones as a question, or
     ``otherwise`` where none is close."""
     import difflib
 
-    close = difflib.get_close_matches(word, sorted(known), n=3)
+    close = difflib.get_close_matches(word, sorted(words), n=3)
     return f"did you mean {' or '.join(close)}?" if close else otherwise
 
 

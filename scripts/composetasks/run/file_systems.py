@@ -149,11 +149,11 @@ def _remote() -> Mapping[str, str]:
         lines = TABLE.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return {}
-    found = {}
+    mounts = {}
     for line in lines:
         mount, _, source = line.partition(" - ")
         kind = source.partition(" ")[0]
         point = mount.split(" ")[4]
         if kind.partition(".")[0] in REMOTE and point != "/":
-            found[ESCAPED.sub(lambda one: chr(int(one[1], 8)), point)] = kind
-    return found
+            mounts[ESCAPED.sub(lambda one: chr(int(one[1], 8)), point)] = kind
+    return mounts

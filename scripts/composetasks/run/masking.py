@@ -43,7 +43,7 @@ def spellings(value: str) -> frozenset[str]:
     if value.lower() in WELL_KNOWN:
         return frozenset()
     parts = [value, *(line for line in map(str.strip, value.splitlines()) if len(line) > SURE)]
-    found = {
+    spellings = {
         spelled
         for part in parts
         for spelled in (
@@ -56,7 +56,7 @@ def spellings(value: str) -> frozenset[str]:
             part.replace("'", "''"),
         )
     }
-    return frozenset(one for one in found if len(one.strip()) >= SHORTEST)
+    return frozenset(one for one in spellings if len(one.strip()) >= SHORTEST)
 
 
 def secret(environment: Environment, name: str) -> bool:
@@ -79,16 +79,16 @@ def secrets(environment: Environment, public: Collection[str] = ()) -> frozenset
             hidden.add(value)
         else:
             hidden.update(parts(value))
-    known = set(public) | {one.default for one in environment.variables}
-    return frozenset(one for value in hidden - known for one in spellings(value))
+    public_values = set(public) | {one.default for one in environment.variables}
+    return frozenset(one for value in hidden - public_values for one in spellings(value))
 
 
 def _every_value(environment: Environment) -> Iterator[tuple[str, str]]:
     yield from environment.process.items()
     for file in environment.files:
-        for one in (*file.compose, *file.dotenv):
-            if one.value:
-                yield one.name, one.value
+        for assignment in (*file.compose, *file.dotenv):
+            if assignment.value:
+                yield assignment.name, assignment.value
 
 
 def _stars(_secret: str) -> str:
@@ -189,6 +189,8 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
 def _alternatives(secrets: Iterable[str]) -> list[str]:
     ordered = sorted(filter(None, secrets), key=lambda one: (-len(one), one))
     return [
-        re.escape(one) if len(one) >= SURE else rf"(?<![0-9A-Za-z]){re.escape(one)}(?![0-9A-Za-z])"
-        for one in ordered
+        re.escape(secret)
+        if len(secret) >= SURE
+        else rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])"
+        for secret in ordered
     ]

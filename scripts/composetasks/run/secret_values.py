@@ -162,9 +162,9 @@ def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
     start = match.end() + len(quote)
     if len(quote) > 1 and (end := text.find(quote, start)) >= 0:
         return start, end
-    found = QUOTED[quote].match(text, start) if quote in QUOTED else None
-    found = found or BARE.match(text, start)
-    return start, found.end() if found else start
+    quoted = QUOTED[quote].match(text, start) if quote in QUOTED else None
+    quoted = quoted or BARE.match(text, start)
+    return start, quoted.end() if quoted else start
 
 
 def _assigns(text: str, match: re.Match[str], value: str, loose: bool) -> bool:

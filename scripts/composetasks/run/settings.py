@@ -109,24 +109,26 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
         files=_words("files", _given(raw, "files")),
         state={name: _state(name, one) for name, one in _mapping("state", raw).items()},
         timeouts={
-            name: _number(f"services.{name}.timeout", one["timeout"])
-            for name, one in _mapping("services", raw).items()
-            if isinstance(one, Mapping) and one.get("timeout") is not None
+            name: _number(f"services.{name}.timeout", service["timeout"])
+            for name, service in _mapping("services", raw).items()
+            if isinstance(service, Mapping) and service.get("timeout") is not None
         },
         ready={
-            name: _ready(name, one["ready"])
-            for name, one in _mapping("services", raw).items()
-            if isinstance(one, Mapping) and one.get("ready")
+            name: _ready(name, service["ready"])
+            for name, service in _mapping("services", raw).items()
+            if isinstance(service, Mapping) and service.get("ready")
         },
         live={
-            name: () if one["live"] == "pause" else _words(f"services.{name}.live", one["live"])
-            for name, one in _mapping("services", raw).items()
-            if isinstance(one, Mapping) and one.get("live")
+            name: ()
+            if service["live"] == "pause"
+            else _words(f"services.{name}.live", service["live"])
+            for name, service in _mapping("services", raw).items()
+            if isinstance(service, Mapping) and service.get("live")
         },
         facts={
-            name: _facts(f"services.{name}.facts", one["facts"])
-            for name, one in _mapping("services", raw).items()
-            if isinstance(one, Mapping) and one.get("facts")
+            name: _facts(f"services.{name}.facts", service["facts"])
+            for name, service in _mapping("services", raw).items()
+            if isinstance(service, Mapping) and service.get("facts")
         },
         checks=tuple(_check(one) for one in _given(raw, "checks") or ()),
         jobs=jobs(raw.get("jobs")),
@@ -231,9 +233,9 @@ def _remote(raw: Mapping[str, Any]) -> Remote:
 
 
 def _state(name: str, raw: Any) -> StateSetting:
-    known = {"group", "cache", "description", "path", "shared"}
-    if not hasattr(raw, "items") or set(raw) - known:
-        raise _bad(f"state.{name}", f"takes {', '.join(sorted(known))}")
+    fields = {"group", "cache", "description", "path", "shared"}
+    if not hasattr(raw, "items") or set(raw) - fields:
+        raise _bad(f"state.{name}", f"takes {', '.join(sorted(fields))}")
     return StateSetting(
         group=str(raw.get("group") or ""),
         cache=bool(raw.get("cache")),
@@ -244,9 +246,9 @@ def _state(name: str, raw: Any) -> StateSetting:
 
 
 def _deploy(raw: Mapping[str, Any]) -> Deploy:
-    known = ("context", "name", "files", "endpoint", "keep")
-    if set(raw) - set(known):
-        raise _bad("deploy", f"takes {', '.join(known)}")
+    fields = ("context", "name", "files", "endpoint", "keep")
+    if set(raw) - set(fields):
+        raise _bad("deploy", f"takes {', '.join(fields)}")
     endpoint = str(raw.get("endpoint") or "")
     if endpoint not in ("", *ENDPOINTS):
         raise _bad("deploy.endpoint", f"{endpoint!r} is none of {', '.join(ENDPOINTS)}")

@@ -123,13 +123,13 @@ class SshLink:
         named = unquote(urlsplit(self.address).path)
         if named.strip("/"):
             return named
-        said = self.ssh(command=ASKED, check=False).stdout.strip()
-        if said and not said.startswith("unix://"):
+        output = self.ssh(command=ASKED, check=False).stdout.strip()
+        if output and not output.startswith("unix://"):
             raise self._failure(
-                f"Docker there uses the engine at {said}",
+                f"Docker there uses the engine at {output}",
                 "name the engine's socket in the address: ssh://HOST/var/run/docker.sock",
             )
-        return said.removeprefix("unix://") or SOCKET
+        return output.removeprefix("unix://") or SOCKET
 
     def ssh(self, *options: str, command: str = "", check: bool = True) -> process.Completed:
         parts = urlsplit(self.address)
@@ -168,8 +168,8 @@ def own_folder() -> Path:
     folder = Path(next(place for place in places if len(place) < LONGEST_FOLDER))
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise TaskFailure(
             f"{folder} is not private to you; the connection to the engine would be kept there",
             code=ExitCode.NO_ENGINE,

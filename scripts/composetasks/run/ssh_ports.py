@@ -40,11 +40,11 @@ class Ports:
         """Let a port of this machine lead to the address ``there``: the ``wanted`` one, or a free
         one where that can't be had. Returns which."""
         with self._link.alone():
-            known = self.known()
-            if not known:
+            forwarded = self.known()
+            if not forwarded:
                 self._open()
             port = wanted if self._leads(wanted, there) else self._free(there)
-            self._keep({**known, there: port})
+            self._keep({**forwarded, there: port})
         return port
 
     def end(self) -> None:
@@ -74,16 +74,16 @@ class Ports:
             "(setting stack.remote.forward: false)",
         )
 
-    def _keep(self, known: Mapping[str, int]) -> None:
+    def _keep(self, forwarded: Mapping[str, int]) -> None:
         new = self._list.with_suffix(".new")
-        new.write_text(json.dumps(known), "utf-8")
+        new.write_text(json.dumps(forwarded), "utf-8")
         new.replace(self._list)
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HERE, 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind((HERE, 0))
+        return int(listener.getsockname()[1])
 
 
 def is_free(port: int) -> bool:

@@ -68,7 +68,7 @@ def _git(folder: str, *arguments: str) -> str:
 def _said(argv: Sequence[str]) -> str:
     """The first line that looks like a version of what a program says."""
     try:
-        said = process.run(argv, timeout=ASK_SECONDS).stdout.split()
+        output = process.run(argv, timeout=ASK_SECONDS).stdout.split()
     except (process.ProgramError, OSError):
         return "unknown"
-    return next((word for word in said if word.lstrip("v")[:1].isdigit()), "unknown")
+    return next((word for word in output if word.lstrip("v")[:1].isdigit()), "unknown")

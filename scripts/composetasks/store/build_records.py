@@ -88,16 +88,16 @@ def load_bases(cache: Path) -> dict[str, Base]:
 
 def _bases(kept: Any) -> dict[str, Base]:
     return {
-        name: Base(str(known["digest"]), bool(known["triggers"]), str(known["image"]))
-        for name, known in cache_entry.as_mapping(kept).items()
+        name: Base(str(base["digest"]), bool(base["triggers"]), str(base["image"]))
+        for name, base in cache_entry.as_mapping(kept).items()
     }
 
 
-def save_bases(cache: Path, found: Mapping[str, Base]) -> None:
+def save_bases(cache: Path, bases: Mapping[str, Base]) -> None:
     """Remember base images beside those that are known."""
-    known = load_bases(cache)
-    if {**known, **found} != known:
-        everything = {name: asdict(base) for name, base in {**known, **found}.items()}
+    recorded = load_bases(cache)
+    if {**recorded, **bases} != recorded:
+        everything = {name: asdict(base) for name, base in {**recorded, **bases}.items()}
         cache_entry.save(cache / "bases.json", everything)
 
 
@@ -108,8 +108,8 @@ def load_undigested(cache: Path) -> frozenset[str]:
 
 def save_undigested(cache: Path, image: str) -> None:
     """Remember that an image was built here and that nobody knows from which files."""
-    known = [*_undigested(cache), image]
-    cache_entry.save(cache / "undigested.json", known[-KEPT_UNDIGESTED:])
+    images = [*_undigested(cache), image]
+    cache_entry.save(cache / "undigested.json", images[-KEPT_UNDIGESTED:])
 
 
 def _undigested(cache: Path) -> list[str]:
@@ -130,8 +130,8 @@ def save_times(
     for step in steps:
         if not step["cached"]:
             name, seconds = COUNTED.sub("", str(step["name"])), float(step["seconds"])
-            known = ran.get(name)
-            ran[name] = known_again(known, seconds) if known else StepTime(seconds, seconds)
+            earlier = ran.get(name)
+            ran[name] = known_again(earlier, seconds) if earlier else StepTime(seconds, seconds)
     builds = [[one.seconds, one.busy, one.export] for one in _build_times(document)]
     if took is not None:
         builds.append([took.seconds, took.busy, took.export])
@@ -155,21 +155,21 @@ def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
     if not isinstance(steps, dict):
         return {}
     times = {}
-    for name, found in steps.items():
-        numbers = _numbers(found, 3)
+    for name, step in steps.items():
+        numbers = _numbers(step, 3)
         if numbers:
             first, last, runs, *recent = numbers
             times[name] = StepTime(first, last, max(1, int(runs)), tuple(recent[-KEPT_RUNS:]))
     return times
 
 
-def known_again(known: StepTime, seconds: float) -> StepTime:
+def known_again(recorded: StepTime, seconds: float) -> StepTime:
     """A step's times after it ran once more. One run on a busy machine is no habit: what it takes
     is the median of the last."""
     import statistics
 
-    recent = (*known.recent, seconds)[-KEPT_RUNS:]
-    return StepTime(known.first, statistics.median(recent), known.runs + 1, recent)
+    recent = (*recorded.recent, seconds)[-KEPT_RUNS:]
+    return StepTime(recorded.first, statistics.median(recent), recorded.runs + 1, recent)
 
 
 def _build_times(document: Mapping[str, Any]) -> list[BuildTime]:
@@ -178,15 +178,15 @@ def _build_times(document: Mapping[str, Any]) -> list[BuildTime]:
     return [BuildTime(row[0], row[1], row[2]) for row in rows if row]
 
 
-def _numbers(found: Any, count: int) -> list[float]:
+def _numbers(value: Any, count: int) -> list[float]:
     """A list of at least so many durations; an empty one for anything else."""
-    whole = isinstance(found, list) and len(found) >= count and all(map(_is_number, found))
-    return [float(one) for one in found] if whole else []
+    whole = isinstance(value, list) and len(value) >= count and all(map(_is_number, value))
+    return [float(one) for one in value] if whole else []
 
 
-def _is_number(found: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether it is a duration: more than a century is none."""
-    return isinstance(found, (int, float)) and type(found) is not bool and 0 <= found < 4e9
+    return isinstance(value, (int, float)) and type(value) is not bool and 0 <= value < 4e9
 
 
 def _inputs(digest: str, kept: Any) -> BuildInputs:

@@ -95,7 +95,7 @@ def save(cache: Path, config_hash: str, config: Mapping[str, Any]) -> None:
 
 def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The kept configurations of ``hashes``, those that are there."""
-    found = {}
+    configs = {}
     for config_hash in set(hashes):
         kept = (
             cache_entry.load(_place(cache, config_hash), cache_entry.as_mapping)
@@ -103,5 +103,5 @@ def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
             else None
         )
         if kept is not None:
-            found[config_hash] = kept
-    return found
+            configs[config_hash] = kept
+    return configs

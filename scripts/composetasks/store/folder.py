@@ -114,12 +114,12 @@ def elsewhere(project: Path) -> OwnFolder | None:
     name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
     for place in _other_places():
         root = place / name
-        found = OwnFolder(root, root / "cache")
+        own_folder = OwnFolder(root, root / "cache")
         with contextlib.suppress(OSError, TaskFailure):
             _make_own(place)
-            found.make()
-            found.check_room()
-            return found
+            own_folder.make()
+            own_folder.check_room()
+            return own_folder
     return None
 
 

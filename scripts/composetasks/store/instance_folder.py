@@ -50,27 +50,27 @@ def given(setting: str) -> Owner | None:
     """The process that the setting names, None for no setting; raises TaskFailure, code 2."""
     if not setting:
         return None
-    found = owner.of(int(setting)) if owner.PID.fullmatch(setting) else None
-    if found is None:
+    owned_by = owner.of(int(setting)) if owner.PID.fullmatch(setting) else None
+    if owned_by is None:
         raise TaskFailure(
             f"setting stack.owner: {setting!r} is not the id of a process that runs",
             code=ExitCode.USAGE,
             hint="it names the process that the instance lives for; leave it out for one that "
             "lives until you end it",
         )
-    return found
+    return owned_by
 
 
 def ended(text: str | None) -> bool:
     """Whether a recorded owner is one that has ended."""
-    known = owner.parse(text or "")
-    return known is not None and not owner.alive(known)
+    owned_by = owner.parse(text or "")
+    return owned_by is not None and not owner.alive(owned_by)
 
 
 def lives_here(text: str | None) -> bool:
     """Whether a recorded owner is a running process of this machine."""
-    known = owner.parse(text or "")
-    return known is not None and known.host == owner.this_machine() and owner.alive(known)
+    owned_by = owner.parse(text or "")
+    return owned_by is not None and owned_by.host == owner.this_machine() and owner.alive(owned_by)
 
 
 def claim_new(place: Path, text: str) -> None:

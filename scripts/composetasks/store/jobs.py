@@ -20,12 +20,12 @@ def _ended(value: Any) -> dict[str, Ended]:
     return {
         key: Ended(
             container=key,
-            started=str(one["started"]),
-            by_itself=one["by_itself"] is True,
-            until=str(one["until"]),
-            mounted=cache_entry.as_texts(one["mounted"]),
+            started=str(record["started"]),
+            by_itself=record["by_itself"] is True,
+            until=str(record["until"]),
+            mounted=cache_entry.as_texts(record["mounted"]),
         )
-        for key, one in cache_entry.as_mapping(value).items()
+        for key, record in cache_entry.as_mapping(value).items()
     }
 
 
@@ -36,6 +36,6 @@ def load(cache: Path, project: str) -> dict[str, Ended]:
 
 def save(cache: Path, project: str, new: Iterable[Ended], there: Collection[str]) -> None:
     """Remember these, and forget of the others those whose container is not ``there`` any more."""
-    known = {key: one for key, one in load(cache, project).items() if key in there}
-    known |= {one.container: one for one in new}
-    cache_entry.save(_place(cache, project), {key: asdict(one) for key, one in known.items()})
+    ended = {key: one for key, one in load(cache, project).items() if key in there}
+    ended |= {one.container: one for one in new}
+    cache_entry.save(_place(cache, project), {key: asdict(one) for key, one in ended.items()})

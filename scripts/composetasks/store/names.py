@@ -14,9 +14,9 @@ SERVICES, STATE = "services", "state"
 
 def keep(cache: Path, **names: Iterable[str]) -> None:
     """Keep the names of a kind or of several, where they are not what is kept already."""
-    known = known_names(cache)
-    wanted = {**known, **{kind: sorted(set(found)) for kind, found in names.items()}}
-    if wanted != known:
+    recorded = known_names(cache)
+    wanted = {**recorded, **{kind: sorted(set(found)) for kind, found in names.items()}}
+    if wanted != recorded:
         cache_entry.save(cache / FILE, wanted)
 
 
@@ -26,8 +26,8 @@ def known_names(cache: Path) -> dict[str, list[str]]:
 
 
 def _understand(value: Any) -> dict[str, list[str]]:
-    found: Mapping[str, Any] = cache_entry.as_mapping(value)
-    return {kind: cache_entry.as_names(names) for kind, names in found.items()}
+    mapping: Mapping[str, Any] = cache_entry.as_mapping(value)
+    return {kind: cache_entry.as_names(names) for kind, names in mapping.items()}
 
 
 def folders(place: Path) -> list[str]:

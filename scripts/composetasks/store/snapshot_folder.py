@@ -44,8 +44,8 @@ def load_all(place: Path, key: bytes = b"") -> tuple[Snapshot, ...]:
         names = sorted(os.listdir(place))
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    found = [load(place, name, key) for name in names if NAME.fullmatch(name)]
-    return tuple(sorted(found, key=lambda one: (one.created, one.name)))
+    snapshots = [load(place, name, key) for name in names if NAME.fullmatch(name)]
+    return tuple(sorted(snapshots, key=lambda one: (one.created, one.name)))
 
 
 def load(place: Path, name: str, key: bytes = b"") -> Snapshot:

@@ -31,12 +31,12 @@ def collection(
     ``config`` is Invoke configuration (``{"stack": {...}}``). Raises
     ValueError for a name that is no task.
     """
-    known = {task.name.replace("_", "-"): task for task in TASKS}
-    wanted = [name.replace("_", "-") for name in tasks] if tasks is not None else list(known)
-    unknown = [name for name in wanted if name not in known]
+    by_name = {task.name.replace("_", "-"): task for task in TASKS}
+    wanted = [name.replace("_", "-") for name in tasks] if tasks is not None else list(by_name)
+    unknown = [name for name in wanted if name not in by_name]
     if unknown:
-        raise ValueError(f"no task is called {unknown[0]!r}; there are {', '.join(known)}")
-    namespace = Collection(*[known[name] for name in wanted])
+        raise ValueError(f"no task is called {unknown[0]!r}; there are {', '.join(by_name)}")
+    namespace = Collection(*[by_name[name] for name in wanted])
     if config:
         namespace.configure(dict(config))
     return namespace

@@ -102,9 +102,9 @@ def _with_words(handle: Callable[[Any, str], None]) -> Callable[[Any, str], None
 
 
 def _usage_error(_machine: Any, message: str) -> None:
-    said = str(ParseError(message))
+    text = str(ParseError(message))
     raise Exit(
-        f"error: {said}\nnext: {_closest(said)}{task('--list')} shows the tasks, "
+        f"error: {text}\nnext: {_closest(text)}{task('--list')} shows the tasks, "
         f"{task('--help TASK')} its flags",
         code=int(ExitCode.USAGE),
     )

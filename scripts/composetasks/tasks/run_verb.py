@@ -52,36 +52,40 @@ def run_verb(
     from composetasks.verbs.session import Session
 
     _open_what_is_closed()
-    told = reporter(as_json=as_json, stream=stream)
+    reporting = reporter(as_json=as_json, stream=stream)
     folder = project_folder(context)
     session: Session | None = None
     code: int = ExitCode.OK
-    with ended_politely(process.kill_all), waiting.told(told.note):
+    with ended_politely(process.kill_all), waiting.told(reporting.note):
         try:
             settings = read_settings(settings_of(context))
             file_systems.wait_for(settings.engine_timeout)
-            known = frozenset(known_tasks)
-            session = Session(name, folder, settings, told, options(), known, changing)
+            task_names = frozenset(known_tasks)
+            session = Session(name, folder, settings, reporting, options(), task_names, changing)
             code = verb(session)
         except TaskFailure as failure:
-            code = _told(told, failure)
+            code = _told(reporting, failure)
         except (KeyboardInterrupt, Terminated) as error:
             process.end_all()
-            code = _told(told, _interrupted(name, error, session, told, changing=changing))
+            code = _told(
+                reporting, _interrupted(name, error, session, reporting, changing=changing)
+            )
         except EngineSilent:
             process.end_all(SILENT_GRACE_SECONDS)
-            code = _told(told, _left(silent(settings.engine_timeout), session, told))
+            code = _told(reporting, _left(silent(settings.engine_timeout), session, reporting))
         except Exception as error:
             if isinstance(error, BrokenPipeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             outside = as_failure(error)
-            told_as = _left(outside, session, told) if outside else _bug(folder, session, error)
-            code = _told(told, told_as)
+            told_as = (
+                _left(outside, session, reporting) if outside else _bug(folder, session, error)
+            )
+            code = _told(reporting, told_as)
         finally:
             process.end_all()
             if session is not None:
                 session.engine.close()
-            told.close()
+            reporting.close()
             hand_over(folder / ".composetasks")
             # Python looks through all that is left when it ends, which took 65 ms of processor
             # time, and 9 ms so.
@@ -101,19 +105,19 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, stream)
 
 
-def _told(told: Reporter, failure: TaskFailure) -> ExitCode:
+def _told(reporting: Reporter, failure: TaskFailure) -> ExitCode:
     """Make a failure visible; a run folder on a full disk must not keep it from being shown."""
     try:
-        told.failure(failure)
+        reporting.failure(failure)
     except OSError:
-        told.forget()
+        reporting.forget()
         with contextlib.suppress(OSError):  # nobody to tell it to either
-            told.failure(failure)
+            reporting.failure(failure)
     return failure.code
 
 
 def _interrupted(
-    name: str, error: BaseException, session: Session | None, told: Reporter, *, changing: bool
+    name: str, error: BaseException, session: Session | None, reporting: Reporter, *, changing: bool
 ) -> TaskFailure:
     ended = isinstance(error, Terminated)
     left = f"{task(f'{name} --plan')} shows what is left to do"
@@ -124,17 +128,17 @@ def _interrupted(
             hint=left if changing else "run it again",
         ),
         session,
-        told,
+        reporting,
     )
 
 
-def _left(failure: TaskFailure, session: Session | None, told: Reporter) -> TaskFailure:
+def _left(failure: TaskFailure, session: Session | None, reporting: Reporter) -> TaskFailure:
     """A failure that came from outside, with what of the plan was done by then and what was not."""
     kept = session.run_folder if session else None
     if kept is None:
         lines, data = ["nothing was changed"], {}
     else:
-        done, not_done = told.done_and_pending()
+        done, not_done = reporting.done_and_pending()
         lines = [
             f"done: {', '.join(done) or 'nothing'}",
             f"not done: {', '.join(not_done) or 'nothing'}",

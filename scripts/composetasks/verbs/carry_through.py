@@ -136,20 +136,20 @@ def _consent(session: Session, plan: Plan) -> None:
         given.add(Consent.YES)
     if session.options.force:
         given.add(Consent.FORCE)
-    asked = [step for step in plan.steps if step.consent not in given]
-    if not asked:
+    steps = [step for step in plan.steps if step.consent not in given]
+    if not steps:
         return
-    flag = "--force" if any(s.consent is Consent.FORCE for s in asked) else "--yes"
+    flag = "--force" if any(s.consent is Consent.FORCE for s in steps) else "--yes"
     if flag == "--yes" and somebody_is_there():
-        question, yes = f"{len(asked)} of these steps need your consent. Go on? [y/N]", "y"
-        if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in asked):
+        question, yes = f"{len(steps)} of these steps need your consent. Go on? [y/N]", "y"
+        if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in steps):
             yes = plan.project
             question = f"This replaces state. Type the project's name ({yes}) to go on:"
         if agreed(question, yes):
             return
     raise TaskFailure(
         "refused: "
-        + "; ".join(f"{step.action.value} {step.target} ({step.reason})" for step in asked),
+        + "; ".join(f"{step.action.value} {step.target} ({step.reason})" for step in steps),
         code=ExitCode.REFUSED,
         hint=f"nothing was changed; give {flag} to consent",
     )
@@ -278,17 +278,17 @@ def report_services(
     session: Session,
     services: Sequence[Mapping[str, Any]],
     plan: Plan,
-    asked: Collection[str],
+    names: Collection[str],
     sentence: str,
 ) -> None:
     """End a start: the services with their URLs, how long the steps took, and what a long one's
-    time was spent on. People are shown those of ``asked``."""
+    time was spent on. People are shown those of ``names``."""
     timed = [{**one, "seconds": session.seconds.get(one["name"])} for one in services]
     path = _long_path(session)
     critical = {"critical_path": [link.service for link in path]} if path else {}
     session.reporter.result(result_document(plan.command, services=timed, **critical), [])
     took = f" after {time.monotonic() - session.began:.1f} s" if plan.steps else ", nothing to do"
-    shown = [one for one in timed if one["name"] in asked]
+    shown = [one for one in timed if one["name"] in names]
     session.reporter.started(f"{sentence}{took}", shown, path)
 
 
@@ -299,8 +299,8 @@ def _long_path(session: Session) -> tuple[Link, ...]:
     from composetasks.observe.start.timeline import read_start
     from composetasks.plan.start.timeline import critical_path
 
-    found = read_start(session.run_folder)
-    return critical_path(found) if found and found.seconds > LONG_SECONDS else ()
+    timeline = read_start(session.run_folder)
+    return critical_path(timeline) if timeline and timeline.seconds > LONG_SECONDS else ()
 
 
 def report_done(session: Session, plan: Plan, sentence: str) -> None:
@@ -319,5 +319,5 @@ def somebody_is_there() -> bool:
 def agreed(question: str, yes: str = "y") -> bool:
     """Whether the answer to a question is ``yes``; for "y" the whole word may stand too."""
     print(question, end=" ", file=sys.stderr, flush=True)
-    said = sys.stdin.readline().strip()
-    return said == yes or (yes == "y" and said.lower() in ("y", "yes"))
+    answer = sys.stdin.readline().strip()
+    return answer == yes or (yes == "y" and answer.lower() in ("y", "yes"))

@@ -64,12 +64,12 @@ class EngineConnection:
         """The containers as they are now, with the addresses of their ports on this machine."""
         from composetasks.observe.engine.inventory import read_containers
 
-        found, ports = read_containers(self.client), self.ports(model)
+        containers, ports = read_containers(self.client), self.ports(model)
         if ports is None:
-            return found
+            return containers
         from composetasks.observe.engine.forwarded import seen_from_here
 
-        return seen_from_here(found, ports.known())
+        return seen_from_here(containers, ports.known())
 
     def of_another_host(self, world: World) -> World:
         """What there is to know of an engine that is not on this host."""
@@ -85,9 +85,11 @@ class EngineConnection:
             return world
         from composetasks.observe.engine.forwarded import forwards, seen_from_here
 
-        found = forwards(world.model, ports)
-        containers = seen_from_here(world.engine.containers, found.known)
-        return replace(world, forwards=found, engine=replace(world.engine, containers=containers))
+        forwarded = forwards(world.model, ports)
+        containers = seen_from_here(world.engine.containers, forwarded.known)
+        return replace(
+            world, forwards=forwarded, engine=replace(world.engine, containers=containers)
+        )
 
     def close(self) -> None:
         """Let go of the engine."""

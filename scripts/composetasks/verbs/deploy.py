@@ -111,13 +111,13 @@ def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: byte
         session.compose, world.model, swarm.stack, key, asked_for(world), session.client
     )
     objects = {(one.kind, one.key): one.name for one in wanted.contents}
-    found = references(world, swarm, wanted.digests)
-    file = stack_file(wanted.config, found.images, objects, endpoint)
-    raw = stack_file(wanted.raw, found.images, objects, endpoint)
+    images = references(world, swarm, wanted.digests)
+    file = stack_file(wanted.config, images.images, objects, endpoint)
+    raw = stack_file(wanted.raw, images.images, objects, endpoint)
     file = replace(
         file,
-        blockers=(*file.blockers, *found.blockers),
-        warnings=(*file.warnings, *found.warnings),
+        blockers=(*file.blockers, *images.blockers),
+        warnings=(*file.warnings, *images.warnings),
     )
     if services:
         last = swarm.last
@@ -128,24 +128,24 @@ def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: byte
     return Target(world, file, raw, made)
 
 
-def _of_revision(session: Session, swarm: Swarm, asked: str | bool) -> Target:
+def _of_revision(session: Session, swarm: Swarm, which: str | bool) -> Target:
     """What an earlier deployment was made from. Raises TaskFailure, code 2, where none is kept."""
-    revision = _chosen(swarm.revisions, asked)
+    revision = _chosen(swarm.revisions, which)
     world = session.observe(scope=Scope(inputs=False))
     return Target(world, revision.file, StackFile(revision.raw))
 
 
-def _chosen(revisions: Sequence[Revision], asked: str | bool) -> Revision:
-    if asked is True and len(revisions) > 1:
+def _chosen(revisions: Sequence[Revision], number: str | bool) -> Revision:
+    if number is True and len(revisions) > 1:
         return revisions[-2]
-    for one in revisions:
-        if str(one.number) == asked:
-            return one
+    for revision in revisions:
+        if str(revision.number) == number:
+            return revision
     there = "; ".join(f"{one.number} of {one.when} by {one.who}" for one in revisions)
     raise TaskFailure(
         "there is no revision before the last"
-        if asked is True
-        else f"there is no revision {asked}",
+        if number is True
+        else f"there is no revision {number}",
         code=ExitCode.USAGE,
         hint=f"there are {there}" if there else "the first deployment makes one",
     )

@@ -41,12 +41,13 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     names = variable_names(environment, usage)
     held, unasked = ({}, "") if check else _held(session, usage)
     expected = {name: found[0].value for name in names if (found := values(environment, name))}
-    asked = interpolated(session.compose, expected)
+    interpolation = interpolated(session.compose, expected)
     included = {name: value for name, (value, _) in usage.included.items()}
-    usage = resolved(usage, {**included, **asked})
+    usage = resolved(usage, {**included, **interpolation})
     by_name = {name for name in names if secret(environment, name)}
     variables = [
-        variable_status(environment, name, asked.get(name), usage, held, by_name) for name in names
+        variable_status(environment, name, interpolation.get(name), usage, held, by_name)
+        for name in names
     ]
     document = environment_document(variables, wrong, hidden())
     session.reporter.result(document, [])
@@ -115,18 +116,18 @@ def _held_by(session: Session, model: Model, client: APIClient, usage: Usage) ->
                 continue
             current = container.config_hash == service.config_hash
             actual = {} if current else _environment(inspect_container(client, container.id), key)
-            known = held.setdefault(name, {})
+            held_here = held.setdefault(name, {})
             for variable, places in usage.services.get(name, {}).items():
                 has = True if current else _has(places, wanted, actual)
-                known[variable] = _worse(known.get(variable, True), has)
+                held_here[variable] = _worse(held_here.get(variable, True), has)
     return held
 
 
 def _environment(record: Mapping[str, Any], key: bytes) -> dict[str, str]:
     """A container's variables, with digests in place of secrets, as the model has them."""
     entries = (record.get("Config") or {}).get("Env") or ()
-    found = dict(str(entry).partition("=")[::2] for entry in entries)
-    masked: dict[str, str] = container_configs.mask({"environment": found}, key)["environment"]
+    variables = dict(str(entry).partition("=")[::2] for entry in entries)
+    masked: dict[str, str] = container_configs.mask({"environment": variables}, key)["environment"]
     return masked
 
 
@@ -141,5 +142,5 @@ def _has(
     return True if len(keys) == len(places) else None
 
 
-def _worse(one: bool | None, other: bool | None) -> bool | None:
-    return min(one, other, key=[False, None, True].index)
+def _worse(first: bool | None, other: bool | None) -> bool | None:
+    return min(first, other, key=[False, None, True].index)

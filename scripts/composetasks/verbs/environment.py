@@ -12,8 +12,8 @@ def check_environment(session: Session) -> None:
     among the plan's warnings; `inv env --check` tells all others."""
     from composetasks.plan.env.check import correction, fatal, lines, problems
 
-    found = problems(session.environment)
-    wrong = fatal(found)
+    faults = problems(session.environment)
+    wrong = fatal(faults)
     if wrong:
         raise TaskFailure(
             f"the environment is invalid: {len(wrong)} thing{'s' * (len(wrong) > 1)} to correct",
@@ -21,4 +21,4 @@ def check_environment(session: Session) -> None:
             detail="\n".join(lines(wrong)),
             hint="; ".join(filter(None, ["correct these", correction(session.environment)])),
         )
-    session.warnings += lines(one for one in found if one.unknown)
+    session.warnings += lines(one for one in faults if one.unknown)

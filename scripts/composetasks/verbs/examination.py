@@ -94,14 +94,14 @@ class Examination:
             self.model.or_unavailable("a valid model"),
             self.held.or_unavailable("the engine"),
         )
-        here = self.daemon().here
+        local = self.daemon().here
         wanted = [
-            (one.host_ip, number, one.protocol)
-            for one in demands(model, model.services)
-            for number in range(one.first, one.last + 1)
+            (demand.host_ip, number, demand.protocol)
+            for demand in demands(model, model.services)
+            for number in range(demand.first, demand.last + 1)
         ]
-        ports = port_holders(unheld(wanted, held.containers)) if here else ()
-        paths = real_paths(model, held.containers, here=here)
+        ports = port_holders(unheld(wanted, held.containers)) if local else ()
+        paths = real_paths(model, held.containers, local=local)
         return World(model, held, ports=ports, paths=paths)
 
     def _bases(self) -> Mapping[str, Mapping[str, str]]:
@@ -113,8 +113,8 @@ class Examination:
             self.session.own_folder.cache,
         )
         client = self.engine.or_unavailable("the engine")[0]
-        found = build_inputs(world.model, world.engine, cache, client=client)
-        return {name: one.bases for name, one in found.items()}
+        bases = build_inputs(world.model, world.engine, cache, client=client)
+        return {name: one.bases for name, one in bases.items()}
 
     def _roots(self) -> dict[str, bool | None]:
         world = self.world.or_unavailable("the engine and a valid model")
@@ -186,8 +186,8 @@ class Examination:
             return Check(name, Status.FAILED, str(late), hint)
         except TaskFailure as failure:
             first = failure.detail.strip().splitlines()[-1:]
-            said = ": ".join([failure.message, *first])
-            return Check(name, Status.FAILED, said, failure.hint)
+            message = ": ".join([failure.message, *first])
+            return Check(name, Status.FAILED, message, failure.hint)
         except Exception as error:
             return self._bug(name, error)
 
@@ -201,19 +201,19 @@ class Examination:
 
     def reaches(self) -> tuple[list[Reach], list[str]]:
         """What was found in each place, and the places where nothing was."""
-        found, missing = [], []
+        answers, missing = [], []
         for name in ("host", "container", "build"):
-            one: Bounded[Reach] = getattr(self, name)
-            if (reach := one.or_none()) is not None:
-                found.append(reach)
+            question: Bounded[Reach] = getattr(self, name)
+            if (reach := question.or_none()) is not None:
+                answers.append(reach)
             else:
                 missing.append("builder" if name == "build" else name)
-        return found, missing
+        return answers, missing
 
 
-def _model(found: Examination) -> Check:
+def _model(examination: Examination) -> Check:
     try:
-        return of_stack.model(found.model.value())
+        return of_stack.model(examination.model.value())
     except TaskFailure as refusal:
         return of_stack.refused(refusal.message, refusal.detail, refusal.hint)
 
@@ -230,110 +230,121 @@ def _on_host(index: str) -> Reach:
     return on_host(index)
 
 
-def _disks(found: Examination) -> tuple[list[Any], str]:
+def _disks(examination: Examination) -> tuple[list[Any], str]:
     """The file systems where images live: as this host and as a container see it."""
-    daemon = found.daemon()
+    daemon = examination.daemon()
     disks = [machine.disk(daemon.root) if daemon.here else None]
-    if (container := found.container.or_none()) is not None:
+    if (container := examination.container.or_none()) is not None:
         disks.append(container.disk)
     return disks, daemon.root
 
 
-def _memory(found: Examination) -> Check:
-    daemon, model = found.daemon(), found.model.or_none()
+def _memory(examination: Examination) -> Check:
+    daemon, model = examination.daemon(), examination.model.or_none()
     available = machine.available_memory() if daemon.here else None
     return of_engine.memory(daemon, available, of_stack.memory_limits(model) if model else 0)
 
 
-def _dns(found: Examination) -> Check:
-    container = found.container.or_unavailable("a container that runs")
-    hosts = [one for one in found.reaches()[0] if one.place == "host"]
+def _dns(examination: Examination) -> Check:
+    container = examination.container.or_unavailable("a container that runs")
+    hosts = [one for one in examination.reaches()[0] if one.place == "host"]
     return of_network.dns(container, hosts[0] if hosts else None)
 
 
-def _ports(found: Examination) -> Check:
-    world, here = found.world.or_unavailable("the engine and a valid model"), found.daemon().here
-    return of_stack.ports(world, machine.local_ports(), machine.reserved_ports(), here=here)
+def _ports(examination: Examination) -> Check:
+    world, local = (
+        examination.world.or_unavailable("the engine and a valid model"),
+        examination.daemon().here,
+    )
+    return of_stack.ports(
+        world, machine.local_ports(), machine.reserved_ports(), on_this_host=local
+    )
 
 
-def _mounts(found: Examination) -> Check:
+def _mounts(examination: Examination) -> Check:
     from composetasks.observe.conflicts.mount_sources import missing_away
 
-    daemon = found.daemon()
+    daemon = examination.daemon()
     if daemon.here:
         return of_stack.mounts(daemon)
     model, held = (
-        found.model.or_unavailable("a valid model"),
-        found.held.or_unavailable("the engine"),
+        examination.model.or_unavailable("a valid model"),
+        examination.held.or_unavailable("the engine"),
     )
-    only_here = missing_away(model, held, found.engine.value()[0])[1]
-    project = found.session.project
+    only_here = missing_away(model, held, examination.engine.value()[0])[1]
+    project = examination.session.project
     not_sent = project.not_sent(model, only_here)
     return of_stack.mounts(daemon, only_here, not_sent, sends=project.settings.remote.send)
 
 
-def _watching(found: Examination) -> Check:
+def _watching(examination: Examination) -> Check:
     """Of the kernel that the containers run on: this host's, where they run here."""
-    if found.daemon().here:
+    if examination.daemon().here:
         own = machine.watching()
         if own is not None:
             return of_stack.watching(own)
-    return of_stack.watching(found.container.or_unavailable("a container that runs").watching)
+    return of_stack.watching(examination.container.or_unavailable("a container that runs").watching)
 
 
-def _builders(found: Examination) -> Check:
-    held = found.held.or_unavailable("the engine")
+def _builders(examination: Examination) -> Check:
+    held = examination.held.or_unavailable("the engine")
     return of_engine.builders(stack.builders(held), stack.known_builders(os.environ))
 
 
-def _images(found: Examination) -> Check:
-    world = found.world.or_unavailable("the engine and a valid model")
-    return of_stack.images(world, found.bases.value())
+def _images(examination: Examination) -> Check:
+    world = examination.world.or_unavailable("the engine and a valid model")
+    return of_stack.images(world, examination.bases.value())
 
 
-def _open_ports(found: Examination) -> Check:
-    model, held = found.model.or_unavailable("a valid model"), found.held.or_none()
+def _open_ports(examination: Examination) -> Check:
+    model, held = examination.model.or_unavailable("a valid model"), examination.held.or_none()
     return of_stack.open_ports(model, held.containers if held else ())
 
 
-def _health(found: Examination) -> Check:
+def _health(examination: Examination) -> Check:
     """By the model, and by the images where there is an engine that has them."""
-    model = found.model.or_unavailable("a valid model")
+    model = examination.model.or_unavailable("a valid model")
     # Without an engine any image may have a check of its own.
     unknown = dict.fromkeys(model.services, "")
-    own, lacking = (unknown, {}) if found.engine.or_none() is None else found.asked.value()
+    own, lacking = (
+        (unknown, {}) if examination.engine.or_none() is None else examination.asked.value()
+    )
     return of_stack.health(World(model, Engine(), image_checks=own), lacking)
 
 
 CHECKS: dict[str, Callable[[Examination], Check]] = {
-    "engine": lambda found: of_engine.engine(found.engine.value()[1]),
-    "swarm": lambda found: of_engine.swarm(
-        found.daemon(), found.session.settings.deploy.endpoint, lacks_ipvs=machine.lacks_ipvs()
+    "engine": lambda examination: of_engine.engine(examination.engine.value()[1]),
+    "swarm": lambda examination: of_engine.swarm(
+        examination.daemon(),
+        examination.session.settings.deploy.endpoint,
+        lacks_ipvs=machine.lacks_ipvs(),
     ),
-    "compose": lambda found: of_engine.compose(found.compose.value()),
-    "buildx": lambda found: of_engine.buildx(found.buildx.value()),
-    "container": lambda found: of_network.ran("container", found.container.value()),
-    "build": lambda found: of_network.ran("build", found.build.value()),
+    "compose": lambda examination: of_engine.compose(examination.compose.value()),
+    "buildx": lambda examination: of_engine.buildx(examination.buildx.value()),
+    "container": lambda examination: of_network.ran("container", examination.container.value()),
+    "build": lambda examination: of_network.ran("build", examination.build.value()),
     "dns": _dns,
-    "package-index": lambda found: of_network.package_index(*found.reaches()),
-    "proxy": lambda found: of_network.proxy(found.reaches()[0], found.daemon().proxies),
-    "certificates": lambda found: of_network.certificates(found.reaches()[0]),
-    "registry": lambda found: of_network.registry(
-        found.session.settings.registry, found.refusal.value()
+    "package-index": lambda examination: of_network.package_index(*examination.reaches()),
+    "proxy": lambda examination: of_network.proxy(
+        examination.reaches()[0], examination.daemon().proxies
     ),
-    "disk": lambda found: of_engine.disk(*_disks(found)),
-    "inodes": lambda found: of_engine.inodes(*_disks(found)),
+    "certificates": lambda examination: of_network.certificates(examination.reaches()[0]),
+    "registry": lambda examination: of_network.registry(
+        examination.session.settings.registry, examination.refusal.value()
+    ),
+    "disk": lambda examination: of_engine.disk(*_disks(examination)),
+    "inodes": lambda examination: of_engine.inodes(*_disks(examination)),
     "memory": _memory,
-    "clock": lambda found: of_engine.clock(found.daemon()),
+    "clock": lambda examination: of_engine.clock(examination.daemon()),
     "file-watching": _watching,
     "builders": _builders,
     "model": _model,
-    "env": lambda found: of_stack.env(found.session.environment),
+    "env": lambda examination: of_stack.env(examination.session.environment),
     "images": _images,
     "ports": _ports,
     "open-ports": _open_ports,
     "mounts": _mounts,
-    "root": lambda found: of_stack.root(found.roots.value(), found.daemon()),
+    "root": lambda examination: of_stack.root(examination.roots.value(), examination.daemon()),
     "health-checks": _health,
 }
 """Every check by its name, in the order of the page."""

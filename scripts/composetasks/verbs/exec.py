@@ -37,8 +37,8 @@ class ExecOptions:
         for flag, value in (("user", self.user), ("workdir", self.workdir), ("index", self.index)):
             if value:
                 yield f"--{flag}={value}"
-        for one in self.env:
-            yield f"--env={one}"
+        for variable in self.env:
+            yield f"--env={variable}"
 
 
 def execute(session: Session, name: str, command: Sequence[str], options: ExecOptions) -> int:

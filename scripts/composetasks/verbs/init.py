@@ -26,19 +26,19 @@ from composetasks.verbs.session import Session
 def init(session: Session) -> ExitCode:
     """Show what is proposed, and write it with consent. What is there is left as it is."""
     plan = plan_init(_seen(session))
-    options, told = session.options, session.reporter
+    options, reporter = session.options, session.reporter
     document = init_document(plan)
     if options.plan:
-        told.result(document, [])
-    if told.draws:
-        show(told.page, document)
+        reporter.result(document, [])
+    if reporter.draws:
+        show(reporter.page, document)
     if options.plan:
         return ExitCode.CHANGES if plan.written and options.exit_code else ExitCode.OK
     if plan.written:
         _consent(session, plan)
     written = list(write(session.folder, plan.written))
     left = [one.path for one in plan.files if one.proposal is Proposal.LEAVE]
-    told.result(init_document(plan, written), [summary(written, left)])
+    reporter.result(init_document(plan, written), [summary(written, left)])
     return ExitCode.OK
 
 

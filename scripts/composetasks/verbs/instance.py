@@ -134,23 +134,23 @@ def _make_like(source: Path, path: Path) -> None:
         return
     path.mkdir(parents=True)
     with contextlib.suppress(FileNotFoundError, PermissionError):
-        found = source.stat()
-        path.chmod(stat.S_IMODE(found.st_mode))
-        os.chown(path, found.st_uid, found.st_gid)
+        status = source.stat()
+        path.chmod(stat.S_IMODE(status.st_mode))
+        os.chown(path, status.st_uid, status.st_gid)
 
 
 def _ports(model: Model, place: Path) -> dict[PortKey, int]:
     """A port for each published one: those given before, else free ones from the kernel, one
     instance after another so that none is given twice."""
-    known = folder.read_json(place / "ports.json") or {}
+    recorded = folder.read_json(place / "ports.json") or {}
     wanted = {key: _text(key) for key in published_ports(model)}
-    if any(text not in known for text in wanted.values()):
+    if any(text not in recorded for text in wanted.values()):
         with lock.hold(place.parent / "ports.lock", "the choice of ports", CHOICE_SECONDS):
             others = [folder.read_json(one) or {} for one in place.parent.glob("*/ports.json")]
             taken = {port for other in others for port in other.values()}
-            known = _chosen(model, folder.read_json(place / "ports.json") or {}, taken)
-            folder.write_json(place / "ports.json", known)
-    return {key: int(known[text]) for key, text in wanted.items()}
+            recorded = _chosen(model, folder.read_json(place / "ports.json") or {}, taken)
+            folder.write_json(place / "ports.json", recorded)
+    return {key: int(recorded[text]) for key, text in wanted.items()}
 
 
 def _text(key: PortKey) -> str:
@@ -158,22 +158,22 @@ def _text(key: PortKey) -> str:
     return f"{service} {host_ip}:{published}->{target}/{protocol}"
 
 
-def _chosen(model: Model, known: dict[str, Any], taken: set[Any]) -> dict[str, Any]:
-    """``known`` with a free port for what has none yet, none of those that are ``taken``."""
+def _chosen(model: Model, recorded: dict[str, Any], taken: set[Any]) -> dict[str, Any]:
+    """``recorded`` with a free port for what has none yet, none of those that are ``taken``."""
     held: list[socket.socket] = []
-    known = dict(known)
+    recorded = dict(recorded)
     try:
         for key in published_ports(model):
             _, host_ip, _, _, protocol = key
-            while (text := _text(key)) not in known:
+            while (text := _text(key)) not in recorded:
                 kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
                 family = socket.AF_INET6 if ":" in host_ip else socket.AF_INET
                 held.append(socket.socket(family, kind))
                 held[-1].bind((host_ip or "", 0))
                 port = held[-1].getsockname()[1]
                 if port not in taken:
-                    known[text] = port
+                    recorded[text] = port
     finally:
-        for one in held:
-            one.close()
-    return known
+        for holder in held:
+            holder.close()
+    return recorded

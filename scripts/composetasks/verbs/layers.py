@@ -47,18 +47,18 @@ def layers(
         session.reporter.note("no image is built here from a folder of this machine")
     path = _edited(edit, model.directory) if edit else ""
     commits = last_commits(model.directory)
-    found = costs(images, commits, path)
+    image_costs = costs(images, commits, path)
     tried: list[Tried] | None = None
     if validate:
-        found, tried = try_edits(session, model, found)
-    told = document(found, tried)
+        image_costs, tried = try_edits(session, model, image_costs)
+    result = document(image_costs, tried)
     if commits is None:
         session.reporter.note("no git here: how often files change is not known")
     if svg:
-        _write(Path(svg), told)
-    session.reporter.result(told, [])
+        _write(Path(svg), result)
+    session.reporter.result(result, [])
     if session.reporter.draws:
-        show(session.reporter.page, told)
+        show(session.reporter.page, result)
     return ExitCode.OK
 
 
@@ -69,19 +69,21 @@ def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
     from composetasks.store.build_records import load_times
 
     builders = model.builders()
-    asked = (builders.get(plain(model.services[name].image), "") for name in services)
+    builder_names = (builders.get(plain(model.services[name].image), "") for name in services)
     cache = session.own_folder.cache
-    unknown = [name for name in dict.fromkeys(asked) if name and not load_times(cache, name)[1]]
+    unknown = [
+        name for name in dict.fromkeys(builder_names) if name and not load_times(cache, name)[1]
+    ]
     if unknown:
         learn(model, unknown, cache, session.compose.environment, session.client)
 
 
-def _write(place: Path, told: Mapping[str, Any]) -> None:
+def _write(place: Path, result: Mapping[str, Any]) -> None:
     """Write the picture. Raises TaskFailure where that can't be done."""
     from composetasks.report.layers_svg import picture
 
     try:
-        place.write_text(picture(told), "utf-8")
+        place.write_text(picture(result), "utf-8")
     except OSError as error:
         raise TaskFailure(
             f"the picture can't be written to {place}: {error.strerror}",

@@ -33,18 +33,18 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
 def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) -> tuple[str, str]:
     """The service that is meant, and its URL."""
     names = [name] if name else list(running)
-    told = {one: urls(model.services[one], running[one]) for one in names}
+    declared = {one: urls(model.services[one], running[one]) for one in names}
     guessed = {one: guessed_urls(running[one]) for one in names}
-    found = [(one, those[0]) for one, those in told.items() if those]
-    found = found or [(one, those[0]) for one, those in guessed.items() if those]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    candidates = [(one, those[0]) for one, those in declared.items() if those]
+    candidates = candidates or [(one, those[0]) for one, those in guessed.items() if those]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
         raise TaskFailure(
-            f"which service? {len(found)} have a URL",
+            f"which service? {len(candidates)} have a URL",
             code=ExitCode.USAGE,
-            detail="\n".join(f"{service}: {url}" for service, url in found),
-            hint=f"for example {task(f'open {found[0][0]}')}",
+            detail="\n".join(f"{service}: {url}" for service, url in candidates),
+            hint=f"for example {task(f'open {candidates[0][0]}')}",
         )
     if name and running[name]:
         raise TaskFailure(

@@ -126,26 +126,26 @@ class Project:
         wanted = set(world.only_here)
         if not self.sent.named.exists():
             wanted |= set(sent_before(world, client))
-        found = wanted.difference(self.sent.sources, self.not_sent(world.model, wanted))
-        if found:
+        sources = wanted.difference(self.sent.sources, self.not_sent(world.model, wanted))
+        if sources:
             check_subpaths(client)
-            self.sent.add(found)
+            self.sent.add(sources)
             del self.compose
-        return bool(found)
+        return bool(sources)
 
     def not_sent(self, model: Model, sources: Iterable[str]) -> dict[str, NotSent]:
         """Those of ``sources`` that a start never sends to an engine on another host, with why."""
         from composetasks.observe.engine.sent import can_be_sent
         from composetasks.plan.start.sent import replaceable
 
-        known, found = replaceable(model), {}
-        for one in sources:
-            path = Path(file_systems.realpath(one))
+        replaced, reasons = replaceable(model), {}
+        for source in sources:
+            path = Path(file_systems.realpath(source))
             if path in self._state_folders or self.own_folder.root in path.parents:
-                found[one] = NotSent.STATE
-            elif one not in known or not can_be_sent(one):
-                found[one] = NotSent.KIND
-        return found
+                reasons[source] = NotSent.STATE
+            elif source not in replaced or not can_be_sent(source):
+                reasons[source] = NotSent.KIND
+        return reasons
 
     @cached_property
     def _own_compose(self) -> Compose:
@@ -188,8 +188,8 @@ class Project:
     def _base_compose(self) -> Compose:
         files = self.files
         if self.overrides:
-            found = compose_files(self.folder, self.files, self.process)
-            files = (*map(str, found), *self.overrides)
+            base = compose_files(self.folder, self.files, self.process)
+            files = (*map(str, base), *self.overrides)
         return find(self.folder, files)
 
     @property
@@ -270,11 +270,11 @@ def _brought_in(every: Model, names: Iterable[str], inactive: Iterable[str]) -> 
 
 def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:
     """The failure for a word that names no service (nor task), with the closest ones."""
-    known = sorted({*services, *others})
+    names = sorted({*services, *others})
     return TaskFailure(
         f"no service is called {name!r}"
         if not others
         else f"no service or task is called {name!r}",
         code=ExitCode.USAGE,
-        hint=did_you_mean(name, known, f"there are {', '.join(known)}"),
+        hint=did_you_mean(name, names, f"there are {', '.join(names)}"),
     )

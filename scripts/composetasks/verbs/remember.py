@@ -25,8 +25,8 @@ def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ende
     if not ends:
         return
     model, cache = world.model, session.own_folder.cache
-    here = is_here(session.client.base_url)
-    now = mounted_digests(model, dict(ends), cache) if here else world.mounted
+    local = is_here(session.client.base_url)
+    now = mounted_digests(model, dict(ends), cache) if local else world.mounted
     whole = [
         replace(
             end,
@@ -73,10 +73,10 @@ def build_definitions(session: Session, services: Sequence[str]) -> Definitions:
     def understood(kept: Mapping[str, Any]) -> Definitions:
         return {name: dict(kept[name]) for name in services}
 
-    asked = ["bake", *services]
-    found = recall(compose, cache, asked, understood)
-    if found is None:
-        found = definition(compose.argv(), services, compose.folder, compose.environment)
-        if container_configs.mask(found, container_configs.digest_key(cache)) == found:
-            remember(compose, cache, asked, found)
-    return found
+    question = ["bake", *services]
+    definitions = recall(compose, cache, question, understood)
+    if definitions is None:
+        definitions = definition(compose.argv(), services, compose.folder, compose.environment)
+        if container_configs.mask(definitions, container_configs.digest_key(cache)) == definitions:
+            remember(compose, cache, question, definitions)
+    return definitions

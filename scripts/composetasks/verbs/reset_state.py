@@ -35,7 +35,7 @@ def reset_state(
             return ended
         emptied = [step.target for step in plan.steps if step.action is Action.EMPTY_STATE]
         kept = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
-        said = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
+        message = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
         back = f"; {task(f'restore {kept[0]}')} brings it back" if kept else ""
-        report_done(session, plan, f"{said}{back}")
+        report_done(session, plan, f"{message}{back}")
     return ExitCode.OK

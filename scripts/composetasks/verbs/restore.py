@@ -38,15 +38,15 @@ def _place_of(session: Session, name: str) -> Path:
     from composetasks.store import snapshot_folder
 
     place = session.own_folder.root / snapshot_folder.SNAPSHOTS
-    known = [one.name for one in snapshot_folder.load_all(place)]
-    if name not in known:
+    names = [one.name for one in snapshot_folder.load_all(place)]
+    if name not in names:
         there = (
-            f"there are {', '.join(known)}" if known else f"there is none yet: {task('snapshot')}"
+            f"there are {', '.join(names)}" if names else f"there is none yet: {task('snapshot')}"
         )
         raise TaskFailure(
             f"no snapshot is called {name!r}" if name else "which snapshot?",
             code=ExitCode.USAGE,
-            hint=did_you_mean(name, known, there),
+            hint=did_you_mean(name, names, there),
         )
     return place
 

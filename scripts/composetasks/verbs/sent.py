@@ -65,8 +65,10 @@ class SentMounts:
         model = load()
         single = {one: os.path.realpath(one) for one in sources if not os.path.isdir(one)}
         places = {
-            one: f"{key_of(one)}/{os.path.basename(single[one])}" if one in single else key_of(one)
-            for one in sources
+            source: f"{key_of(source)}/{os.path.basename(single[source])}"
+            if source in single
+            else key_of(source)
+            for source in sources
         }
         digests = file_digests(model, single, cache)
         text = dump(override(model, places, digests, model.content_files)).lstrip("\n")
@@ -80,5 +82,5 @@ class SentMounts:
         from composetasks.observe.engine.sent import observe_sent
         from composetasks.plan.start.sent import mounted
 
-        found = observe_sent(world, self.sources, client, cache)
-        return replace(world, sent=found, mounted=mounted(found))
+        sent = observe_sent(world, self.sources, client, cache)
+        return replace(world, sent=sent, mounted=mounted(sent))

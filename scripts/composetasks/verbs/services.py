@@ -104,12 +104,12 @@ def _problem(
     of = expected(model, service.name, session.settings.ready.get(service.name, ""))
     if of.ready != "listening":
         of = replace(of, ports=())
-    found = judged(
+    probed = judged(
         record, container.id, of, Seen(), Waited(restarts_before=0), Listening(session.client)
     )
-    verdict = found.readiness
-    if found.loops:
-        return f"restarted {found.restarts} times, and does not stay up"
+    verdict = probed.readiness
+    if probed.loops:
+        return f"restarted {probed.restarts} times, and does not stay up"
     if verdict.phase is Phase.WAITING and verdict.kind in ("failing", "unhealthy", PORT_CLOSED):
         return verdict.message if verdict.message != "unhealthy" else ""
     if verdict.phase is Phase.FAILED and verdict.kind in ("start-failed", "no-health-check"):

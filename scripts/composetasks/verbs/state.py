@@ -18,8 +18,8 @@ def observe_with_state(session: Session) -> World:
 
     world = _observe(session)
     if not session.options.plan:
-        said = recover(world, session.client, session.own_folder.root)
-        world = replace(world, warnings=(*world.warnings, *([said] if said else [])))
+        messages = recover(world, session.client, session.own_folder.root)
+        world = replace(world, warnings=(*world.warnings, *([messages] if messages else [])))
     return replace(world, state=measure(world, session.client))
 
 
@@ -31,9 +31,9 @@ def recover_state(session: Session) -> None:
         return
     from composetasks.apply.state.replacement import recover
 
-    said = recover(_observe(session), session.client, session.own_folder.root)
-    if said:
-        session.reporter.note(said)
+    messages = recover(_observe(session), session.client, session.own_folder.root)
+    if messages:
+        session.reporter.note(messages)
 
 
 def _observe(session: Session) -> World:
@@ -43,7 +43,7 @@ def _observe(session: Session) -> World:
 
     world = session.observe(scope=Scope(inputs=False, leftovers=True))
     root = session.own_folder.root
-    found = observe_state(
+    states = observe_state(
         world.model,
         world.engine,
         session.client,
@@ -51,15 +51,15 @@ def _observe(session: Session) -> World:
         session.settings.state,
         root / "state" if session.project.instance else None,
     )
-    state = found.state
+    state = states.state
     if session.engine.remote:
         state = at_the_engine(state, world.model, session.client)
     return replace(
         world,
         state=state,
-        unkept=found.unkept,
+        unkept=states.unkept,
         snapshots=load_all(root / SNAPSHOTS, digest_key(session.own_folder.cache)),
-        warnings=(*world.warnings, *found.warnings),
+        warnings=(*world.warnings, *states.warnings),
     )
 
 

@@ -189,8 +189,12 @@ class Observation:
         self.questions.ask(self._declared)
         figures, answers = self._measuring.figures(), self.questions.answers()
         services = [
-            {**one, **_taken(figures, self._ids[one["name"]]), **_told(answers.get(one["name"]))}
-            for one in self._services
+            {
+                **service,
+                **_taken(figures, self._ids[service["name"]]),
+                **_told(answers.get(service["name"])),
+            }
+            for service in self._services
         ]
         return status_document(self._project, services, self._problems)
 
@@ -207,12 +211,12 @@ def _declared(
     """The services that declare facts, the first replica of each that can be asked for them, and
     how: as a setting says, else as the label does that the container was created with."""
     settings = session.settings.facts
-    found: dict[str, tuple[Container, Declared]] = {}
-    for one in sorted(running, key=lambda one: one.number):
-        declared = settings.get(one.service) or one.labels.get(FACTS_LABEL)
-        if declared and one.state == "running":
-            found.setdefault(one.service, (one, declared))
-    return found
+    declaring: dict[str, tuple[Container, Declared]] = {}
+    for container in sorted(running, key=lambda one: one.number):
+        declared = settings.get(container.service) or container.labels.get(FACTS_LABEL)
+        if declared and container.state == "running":
+            declaring.setdefault(container.service, (container, declared))
+    return declaring
 
 
 def _told(facts: ServiceFacts | None) -> dict[str, Any]:
@@ -223,15 +227,15 @@ def _told(facts: ServiceFacts | None) -> dict[str, Any]:
 
 def _taken(figures: Mapping[str, Figures], ids: Sequence[str]) -> dict[str, Any]:
     """What a service's containers take together; null where that of one is not known."""
-    found = [figures.get(key) for key in ids]
-    memory = [one.memory if one else None for one in found]
-    cpu = [one.cpu if one else None for one in found]
+    used = [figures.get(key) for key in ids]
+    memory = [one.memory if one else None for one in used]
+    cpu = [one.cpu if one else None for one in used]
     return {"memory_bytes": _sum(memory), "cpu_percent": _sum(cpu)}
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    if not known or None in known:
+    figures = list(values)
+    if not figures or None in figures:
         return None
-    total = sum(one for one in known if one is not None)
+    total = sum(one for one in figures if one is not None)
     return round(total, 1)

@@ -21,22 +21,22 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
         from composetasks.verbs.instance import check_name
 
         check_name(session.project.instance)
-    found = last_start(session.own_folder.runs)
-    if found is None:
+    start = last_start(session.own_folder.runs)
+    if start is None:
         raise TaskFailure(
             "no start is known yet",
             hint=f"{task('up')} keeps how it went; a start with nothing to do keeps nothing",
         )
-    path, advice = critical_path(found), shortenings(found)
+    path, advice = critical_path(start), shortenings(start)
     if svg:
         from composetasks.report.timeline_svg import picture
 
-        _write(Path(svg), picture(found, path))
-    session.reporter.result(timeline_document(found, path, advice), [])
+        _write(Path(svg), picture(start, path))
+    session.reporter.result(timeline_document(start, path, advice), [])
     if session.reporter.draws:
         from composetasks.report.timeline import show
 
-        show(session.reporter.page, found, path, advice)
+        show(session.reporter.page, start, path, advice)
     if svg:
         session.reporter.note(f"drawn into {svg}")
     return ExitCode.OK

@@ -47,6 +47,6 @@ def up(
         documents = (
             service_documents(session, model) if plan.steps else unchanged_documents(session, world)
         )
-        asked = model.with_dependencies(services)
-        report_services(session, documents, plan, asked, sentence)
+        names = model.with_dependencies(services)
+        report_services(session, documents, plan, names, sentence)
     return ExitCode.OK

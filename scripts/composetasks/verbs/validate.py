@@ -27,12 +27,12 @@ FOLLOWED_FROM = 1.0
 
 
 def try_edits(
-    session: Session, model: Model, found: Sequence[ImageCosts]
+    session: Session, model: Model, costs: Sequence[ImageCosts]
 ) -> tuple[list[ImageCosts], list[Tried]]:
     """Make every predicted edit but the first build, which would have to empty the builder's
     cache, and build; follow the advice that can be followed blindly, and build again. The costs
     with what advice saved, and the edits. What could not be tried is told beside the result."""
-    names = [one.image.service for one in found]
+    names = [one.image.service for one in costs]
     compose = session.compose
     targets = definition(compose.argv(), names, compose.folder, compose.environment)
     tried, measured = [], []
@@ -45,21 +45,21 @@ def try_edits(
         session.client,
         session.own_folder.cache,
     ) as trial:
-        for one in found:
-            edits = _chosen(one)
+        for image in costs:
+            edits = _chosen(image)
             if not edits:
-                measured.append(one)
+                measured.append(image)
                 continue
-            session.reporter.note(f"{one.image.service}: building the copy as it is")
-            trial.build(one.image)
-            for result in _tried(session, trial, one.image, edits):
+            session.reporter.note(f"{image.image.service}: building the copy as it is")
+            trial.build(image.image)
+            for result in _tried(session, trial, image.image, edits):
                 session.reporter.note(tried_line(result))
                 tried.append(result)
             if edits[0].edit is EditKind.PATH:
-                measured.append(one)
+                measured.append(image)
                 continue
-            advice = tuple(_followed(session, trial, one.image, each) for each in one.advice)
-            measured.append(replace(one, advice=advice))
+            advice = tuple(_followed(session, trial, image.image, each) for each in image.advice)
+            measured.append(replace(image, advice=advice))
     return measured, tried
 
 
@@ -90,10 +90,10 @@ def _built(trial: Trial, image: LayeredImage, prediction: Prediction) -> Outcome
     if prediction.edit is EditKind.BASE:
         names = {one.image for one in image.layers if one.image}
         bases = {name: trial.other_base(name) for name in names}
-        here = {name: base for name, base in bases.items() if base is not None}
-        if not here or len(here) < len(bases):
+        built = {name: base for name, base in bases.items() if base is not None}
+        if not built or len(built) < len(bases):
             return None
-        return trial.build(image, with_other_bases(text, image.layers, here))
+        return trial.build(image, with_other_bases(text, image.layers, built))
     if prediction.path == image.dockerfile:
         layer = image.layers[Predictor(image).edited_in_dockerfile()]
         return trial.build(image, edited_dockerfile(text, layer, token))

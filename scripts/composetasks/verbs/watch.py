@@ -108,12 +108,12 @@ def _start(
         if ended is not None:
             return ended
         session.reporter.close()
-        asked = world.model.with_dependencies(services)
+        names = world.model.with_dependencies(services)
         documents = service_documents(session, world.model)
         mine = [
-            {**one, "seconds": session.seconds.get(one["name"])}
-            for one in documents
-            if one["name"] in asked
+            {**document, "seconds": session.seconds.get(document["name"])}
+            for document in documents
+            if document["name"] in names
         ]
         session.reporter.started(f"{world.model.project} is up", mine)
     wait_lock = max(session.options.wait_lock, ANOTHER_RUN_SECONDS)

@@ -106,9 +106,9 @@ def _remove_container(
         _removed(step, client, lambda: client.remove_container(step.key))
     else:
         _end(step, client, record)
-    said = f"; kept: {', '.join(volumes)}" if volumes else ""
+    kept = f"; kept: {', '.join(volumes)}" if volumes else ""
     return {
-        "message": f"removed{said}",
+        "message": f"removed{kept}",
         "volumes": volumes,
         "record": place,
     }
@@ -184,9 +184,9 @@ def _wait_until_gone(step: Step, client: APIClient) -> None:
 
 def _volumes(record: Mapping[str, Any]) -> list[str]:
     return sorted(
-        str(one["Name"])
-        for one in record.get("Mounts") or ()
-        if one.get("Type") == "volume" and one.get("Name")
+        str(mount["Name"])
+        for mount in record.get("Mounts") or ()
+        if mount.get("Type") == "volume" and mount.get("Name")
     )
 
 
@@ -254,8 +254,8 @@ def _remove_network(
         folder.write_json(place / f"network-{record['Name']}.json", record)
     left = [
         name
-        for one in client.containers(all=True, filters={"network": step.key})
-        if (name := _leave(step, operation, client, one, model))
+        for container in client.containers(all=True, filters={"network": step.key})
+        if (name := _leave(step, operation, client, container, model))
     ]
     client.remove_network(step.key)
     return {"message": "removed" + (f"; {', '.join(sorted(left))} left it" if left else "")}

@@ -103,10 +103,10 @@ def _pinned(stack: Stack, pushed: Collection[str], builder: Any) -> Stack:
             hint="files may have changed while it was built: deploy once more",
         )
     pinned = {
-        name: {**one, "image": f"{one['image']}@{digests[one['image']]}"}
-        if one["image"] in digests
-        else one
-        for name, one in stack.file["services"].items()
+        name: {**service, "image": f"{service['image']}@{digests[service['image']]}"}
+        if service["image"] in digests
+        else service
+        for name, service in stack.file["services"].items()
     }
     return replace(stack, file={**stack.file, "services": pinned})
 
@@ -122,12 +122,12 @@ def _bring_up(wave: Sequence[Step], stack: Stack) -> Iterator[Event]:
         yield event("step-started", step)
     before = {str(one["ID"]) for one in stack.tasks()}
     stack.deploy(stack.file, by_name)
-    for name, found, seconds in stack.wait(by_name, before):
-        if not found.complete:
-            yield event("step-failed", by_name[name], found.failed)
-            raise not_up(stack, name, found, str(stack.services()[name]["ID"]))
-        told = f"{found.done} of {found.wanted} tasks"
-        yield event("step-done", by_name[name], told, seconds)
+    for name, convergence, seconds in stack.wait(by_name, before):
+        if not convergence.complete:
+            yield event("step-failed", by_name[name], convergence.failed)
+            raise not_up(stack, name, convergence, str(stack.services()[name]["ID"]))
+        message = f"{convergence.done} of {convergence.wanted} tasks"
+        yield event("step-done", by_name[name], message, seconds)
 
 
 def _remove(step: Step, stack: Stack) -> Iterator[Event]:
@@ -188,17 +188,17 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
         while True:
             record = stack.client.inspect_service(identity)
             tasks = stack.client.tasks(filters={"service": identity})
-            found = progress(record, tasks)
+            convergence = progress(record, tasks)
             late = time.monotonic() - began > stack.limit(step.target)
-            if found.complete or found.failed or late:
+            if convergence.complete or convergence.failed or late:
                 break
             threading.Event().wait(ASK_SECONDS)
-        for line in stack.log(identity, str((found.task or {}).get("ID"))):
+        for line in stack.log(identity, str((convergence.task or {}).get("ID"))):
             yield event("log", step, line)
-        if not found.complete:
-            failed = found.failed or f"it has not ended after {stack.limit(step.target):g} s"
+        if not convergence.complete:
+            failed = convergence.failed or f"it has not ended after {stack.limit(step.target):g} s"
             yield event("step-failed", step, failed)
-            stands = replace(found, failed=failed)
+            stands = replace(convergence, failed=failed)
             raise not_up(stack, step.service, stands, identity, f"the check {step.target} failed")
     finally:
         stack.client.remove_service(identity)
@@ -213,8 +213,8 @@ def _record(stack: Stack) -> None:
     assert stack.file is not None
     number = stack.swarm.last.number + 1 if stack.swarm.last else 1
     specs = {
-        name: digest(one["Spec"])
-        for name, one in stack.services().items()
+        name: digest(service["Spec"])
+        for name, service in stack.services().items()
         if name in stack.file["services"]
     }
     record: Mapping[str, Any] = {
@@ -241,9 +241,9 @@ def _prune(stack: Stack) -> None:
 
     assert stack.file is not None
     kept = stack.swarm.revisions[-(stack.keep - 1) :] if stack.keep > 1 else ()
-    for one in stack.swarm.revisions:
-        if one not in kept:
-            stack.client.remove_config(one.id)
+    for revision in stack.swarm.revisions:
+        if revision not in kept:
+            stack.client.remove_config(revision.id)
     files = [stack.file, *(one.raw for one in kept)]
     removers = {
         "configs": (stack.client.configs, stack.client.remove_config),

@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from requests.exceptions import RequestException
 
 
-def not_up(stack: Stack, name: str, found: Convergence, service: str, what: str = "") -> NotUp:
+def not_up(
+    stack: Stack, name: str, convergence: Convergence, service: str, what: str = ""
+) -> NotUp:
     """The failure of ``name``, whose record's id is ``service``, with what its task says of it;
     ``what`` says what failed where that is not the service itself."""
-    failed_task = found.task or {}
+    failed_task = convergence.task or {}
     status: Mapping[str, Any] = failed_task.get("Status") or {}
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
     lines = list(map(plain_line, stack.log(service, str(failed_task["ID"])))) if failed_task else []
     at = error_line(lines)
     check = ((failed_task.get("Spec") or {}).get("ContainerSpec") or {}).get("Healthcheck") or {}
     node = nodes_of(stack.client).get(str(failed_task.get("NodeID")), "no node")
-    words = [safe(str(status.get("Err") or "")), found.failed]
+    words = [safe(str(status.get("Err") or "")), convergence.failed]
     what_failed = [word for word in dict.fromkeys(words) if word]
     return NotUp(
         f"{what or f'{name} is not up'}: {what_failed[0]}",
@@ -78,10 +80,10 @@ def roll_back(touched: Sequence[Step], stack: Stack) -> list[RolledBack]:
 
 def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack) -> TaskFailure:
     """The failure of a deployment with what became of the stack."""
-    told = [one.told for one in back]
+    messages = [one.told for one in back]
     as_before = all(one.as_before for one in back)
-    failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *told])
-    failure.data = {**failure.data, "taken_back": told, "as_before": as_before}
+    failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *messages])
+    failure.data = {**failure.data, "taken_back": messages, "as_before": as_before}
     if not as_before:
         last = stack.swarm.last
         failure.message += "; and the stack could not be rolled back completely"
@@ -100,12 +102,12 @@ def _rolled_back(touched: Sequence[Step], stack: Stack) -> Iterator[RolledBack]:
         stack.remove()
         yield RolledBack("what was created is removed: there was nothing before")
         return
-    known = last.raw["services"] if last else {}
+    recorded = last.raw["services"] if last else {}
     names = dict.fromkeys(step.service for step in touched)
-    back = [name for name in names if name in known]
+    back = [name for name in names if name in recorded]
     records = stack.services()
     for name in names:
-        if name in known:
+        if name in recorded:
             continue
         if name in stack.swarm.services:
             yield RolledBack(f"{name}: stays as it is: no record says what it was", as_before=False)
@@ -116,10 +118,10 @@ def _rolled_back(touched: Sequence[Step], stack: Stack) -> Iterator[RolledBack]:
         return
     before = {str(one["ID"]) for one in stack.tasks()}
     stack.deploy(last.raw, back)
-    for name, found, _ in stack.wait(back, before):
-        how = "it runs" if found.complete else f"it does not run: {found.failed}"
+    for name, convergence, _ in stack.wait(back, before):
+        how = "it runs" if convergence.complete else f"it does not run: {convergence.failed}"
         yield RolledBack(
-            f"{name}: rolled back to revision {last.number}, and {how}", found.complete
+            f"{name}: rolled back to revision {last.number}, and {how}", convergence.complete
         )
 
 

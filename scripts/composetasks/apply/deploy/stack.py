@@ -90,10 +90,13 @@ class Stack:
         file = self.file or {}
         makers = {"configs": self.client.create_config, "secrets": self.client.create_secret}
         there = {"configs": self.swarm.configs, "secrets": self.swarm.secrets}
-        for one in self.contents:
-            if one.name in file.get(one.kind, {}) and one.name not in there[one.kind]:
-                makers[one.kind](
-                    one.name, one.data, labels={NAMESPACE: self.name, CONTENT: one.key}
+        for content in self.contents:
+            if (
+                content.name in file.get(content.kind, {})
+                and content.name not in there[content.kind]
+            ):
+                makers[content.kind](
+                    content.name, content.data, labels={NAMESPACE: self.name, CONTENT: content.key}
                 )
 
     def services(self) -> dict[str, dict[str, Any]]:
@@ -127,20 +130,20 @@ class Stack:
                     yield name, Convergence(0, 1, "it was removed meanwhile"), passed
                     return
                 own = [one for one in tasks if one["ServiceID"] == record["ID"]]
-                found = progress(record, own, before, self.swarm.attributes)
-                if found.complete:
+                convergence = progress(record, own, before, self.swarm.attributes)
+                if convergence.complete:
                     since.setdefault(name, passed)
                 else:
                     since.pop(name, None)
                 held = passed - since.get(name, passed)
-                if found.complete and (found.proven or held >= SETTLED_SECONDS):
+                if convergence.complete and (convergence.proven or held >= SETTLED_SECONDS):
                     del pending[name]
-                    yield name, found, passed
-                elif found.failed:
-                    yield name, found, passed
+                    yield name, convergence, passed
+                elif convergence.failed:
+                    yield name, convergence, passed
                     return
-                elif passed > self.limit(name) and not found.complete:
-                    yield name, _late(found, self.limit(name)), passed
+                elif passed > self.limit(name) and not convergence.complete:
+                    yield name, _late(convergence, self.limit(name)), passed
                     return
             if pending:
                 threading.Event().wait(ASK_SECONDS)
@@ -159,10 +162,15 @@ class Stack:
         return lines[-LAST_LINES:]
 
 
-def _late(found: Convergence, limit: float) -> Convergence:
-    waits = str(((found.task or {}).get("Status") or {}).get("Err") or "")
-    told = f"{found.done} of {found.wanted} tasks are up after {limit:g} s"
-    return Convergence(found.done, found.wanted, f"{told}: {waits}" if waits else told, found.task)
+def _late(convergence: Convergence, limit: float) -> Convergence:
+    waits = str(((convergence.task or {}).get("Status") or {}).get("Err") or "")
+    message = f"{convergence.done} of {convergence.wanted} tasks are up after {limit:g} s"
+    return Convergence(
+        convergence.done,
+        convergence.wanted,
+        f"{message}: {waits}" if waits else message,
+        convergence.task,
+    )
 
 
 def slug(text: str) -> str:

@@ -107,12 +107,12 @@ def in_container(
                 client.start(key)
                 code = int(client.wait(key, timeout=LONGEST_SECONDS + 2)["StatusCode"])
                 out = client.logs(key, stdout=True, stderr=False)
-                said = client.logs(key, stdout=False, stderr=True)
+                stderr = client.logs(key, stdout=False, stderr=True)
     except (errors.DockerException, requests.exceptions.RequestException, ProgramError) as error:
         why = str(getattr(error, "explanation", None) or error)
         raise TaskFailure("a container can't be run", detail=why, hint=_hint(why)) from error
     return read(
-        out.decode(errors="replace"), code, said.decode(errors="replace"), image, "container"
+        out.decode(errors="replace"), code, stderr.decode(errors="replace"), image, "container"
     )
 
 
@@ -122,19 +122,19 @@ def _hint(why: str) -> str:
     return "`docker run --rm IMAGE` shows the same; the words are the engine's"
 
 
-def read(out: str, code: int, said: str, image: str, place: str) -> Reach:
+def read(out: str, code: int, errors: str, image: str, place: str) -> Reach:
     """The program's answer as a fact; raises TaskFailure where it gave none."""
     try:
-        found: dict[str, Any] = json.loads(out)
+        answer: dict[str, Any] = json.loads(out)
     except ValueError as error:
         raise TaskFailure(
             f"the program in a {place} exited with code {code} and gave no answer",
-            detail=said.strip()[-500:],
+            detail=errors.strip()[-500:],
             hint="137 and 142 are kills: too little memory, or a name server that never answers",
         ) from error
-    room, limits = found.pop("disk"), found.pop("watching")
+    room, limits = answer.pop("disk"), answer.pop("watching")
     return Reach(
-        place=place, image=image, disk=Disk("/", *room), watching=Watching(*limits), **found
+        place=place, image=image, disk=Disk("/", *room), watching=Watching(*limits), **answer
     )
 
 
@@ -175,15 +175,15 @@ def remove_left_over(client: APIClient, project: str) -> None:
     by itself."""
     from docker import errors
 
-    for one in client.containers(all=True, filters={"label": [f"{LABEL}={project}"]}):
-        if one["State"] not in ("created", "exited", "dead"):
+    for container in client.containers(all=True, filters={"label": [f"{LABEL}={project}"]}):
+        if container["State"] not in ("created", "exited", "dead"):
             continue
         with contextlib.suppress(errors.APIError):
-            client.remove_container(one["Id"], v=True)
+            client.remove_container(container["Id"], v=True)
 
 
 def on_host(index: str) -> Reach:
     """What this host's programs find."""
-    found = look(index)
-    del found["disk"], found["watching"]
-    return Reach(place="host", **found)
+    answer = look(index)
+    del answer["disk"], answer["watching"]
+    return Reach(place="host", **answer)

@@ -26,7 +26,7 @@ def lacking(
     lacks. What a mount may bring, and an image that is not here, is not judged."""
     from docker import errors
 
-    found = {}
+    without = {}
     for name, programs in wanted.items():
         service = world.model.services[name]
         with contextlib.suppress(errors.NotFound), contextlib.ExitStack() as stack:
@@ -38,8 +38,8 @@ def lacking(
             place = _FileSystem(client, key, service, mounts)
             missing = next((one for one in programs if not place.has(one)), None)
             if missing:
-                found[name] = missing
-    return found
+                without[name] = missing
+    return without
 
 
 def _own(world: World, service: Service) -> str | None:

@@ -109,8 +109,8 @@ def _argv(context: Path, result: Path, environment: Mapping[str, str]) -> list[s
 
 def _failure(error: process.ProgramError) -> TaskFailure:
     # Buildx names the step that failed and what came of it last.
-    said = [line for line in error.stderr.splitlines() if line.startswith((" > ", "ERROR"))]
-    why = said[-1] if said else error.stderr.strip()[-500:] or str(error)
+    errors = [line for line in error.stderr.splitlines() if line.startswith((" > ", "ERROR"))]
+    why = errors[-1] if errors else error.stderr.strip()[-500:] or str(error)
     if error.code == 127:
         return TaskFailure(
             "Buildx is not installed",
@@ -120,5 +120,5 @@ def _failure(error: process.ProgramError) -> TaskFailure:
     return TaskFailure(
         "a build can't be run" if error.code != 124 else f"a build did not end: {error.stderr}",
         detail=why,
-        hint=cure("\n".join(said), BUILDER),
+        hint=cure("\n".join(errors), BUILDER),
     )

@@ -136,8 +136,8 @@ def wait_for_end(client: APIClient, project: str, seconds: float) -> None:
 
 def _hang_up(line: Any) -> None:
     """End the connection. (Closing does not, while the SDK has it too.)"""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as one:
-        one.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
     line.close()
 
 

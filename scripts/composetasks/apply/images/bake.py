@@ -163,11 +163,11 @@ def run_bake(
 
 def _next(running: process.Running, log: BuildLog, within: float) -> process.Line | None:
     """The next line of a build; None at its end."""
-    asked = [one.removeprefix(METADATA) for one in log.under_way() if OWN_STEP not in one]
+    requests = [one.removeprefix(METADATA) for one in log.under_way() if OWN_STEP not in one]
     if all(OWN_STEP in one.name for one in log.vertexes.values()):
         awaited = "the engine to begin the build"
-    elif asked and all(one.startswith(METADATA) for one in log.under_way()):
-        awaited = f"a registry to say what {', '.join(asked)} is"
+    elif requests and all(one.startswith(METADATA) for one in log.under_way()):
+        awaited = f"a registry to say what {', '.join(requests)} is"
     else:
         with waiting.on(process.named(running.argv), waiting.QUIET_SECONDS):
             return running.line()
@@ -175,10 +175,10 @@ def _next(running: process.Running, log: BuildLog, within: float) -> process.Lin
         with waiting.on(awaited):
             return running.line(within)
     except TimeoutError as error:
-        if not asked:
+        if not requests:
             raise TimeoutError(f"a build was not begun within {within:g} s") from error
         raise TaskFailure(
-            f"no registry said within {within:g} s what {', '.join(asked)} is",
+            f"no registry said within {within:g} s what {', '.join(requests)} is",
             code=ExitCode.BUILD_FAILED,
             hint="see that its registry answers (`docker pull`), and run this again",
         ) from error

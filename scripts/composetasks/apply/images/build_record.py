@@ -50,12 +50,14 @@ class BuildRecord:
         have read files that are not among the inputs. The next look counts with them.
         """
         seen = {plain(name): digest for name, digest in log.bases().items()}
-        found, unread = self._learned(inputs, seen, triggers=log.has_triggers())
+        learned, unread = self._learned(inputs, seen, triggers=log.has_triggers())
         if unread:
             self.undigested(image_id)
             return None
         bases = {
-            name: found[plain(name)].digest if plain(name) in found else self._now(name, identity)
+            name: learned[plain(name)].digest
+            if plain(name) in learned
+            else self._now(name, identity)
             for name, identity in inputs.bases.items()
         }
         options = dict(inputs.options)
@@ -89,22 +91,22 @@ class BuildRecord:
         """Remember what the build showed of base images that are not here, and return it, with
         whether one of them had triggers that nobody counted with."""
         with self._lock:
-            known = build_records.load_bases(self._cache)
-            found, unread = {}, False
+            recorded = build_records.load_bases(self._cache)
+            bases, unread = {}, False
             for name in self._not_here(inputs):
-                was = known.get(name, NEVER_SEEN)
+                was = recorded.get(name, NEVER_SEEN)
                 digest = seen.get(name, was.digest)
                 if triggers or name in seen:
                     # Another service may use the same image without carrying its triggers out.
                     same = was.digest == digest
                     unread |= triggers and not (was.triggers or (was.image != "" and same))
-                    found[name] = build_records.Base(
+                    bases[name] = build_records.Base(
                         digest,
                         triggers or (was.triggers and same),
                         was.image if same else "",
                     )
-            build_records.save_bases(self._cache, found)
-        return found, unread
+            build_records.save_bases(self._cache, bases)
+        return bases, unread
 
     def _not_here(self, inputs: BuildInputs) -> set[str]:
         """The base images that are no local ones, by their plain names."""

@@ -87,8 +87,8 @@ class ImageSteps:
     def look_up(self, services: Sequence[str]) -> None:
         """Ask Compose, once, how it would build these."""
         compose = self.tools.compose
-        found = definition(compose.argv(), services, compose.folder, compose.environment)
-        self.targets.update(found)
+        definitions = definition(compose.argv(), services, compose.folder, compose.environment)
+        self.targets.update(definitions)
 
     def _target(self, service: str) -> Mapping[str, Any]:
         with self.lock:
@@ -160,10 +160,10 @@ class ImageSteps:
             if identity.startswith("ct-"):
                 continue
             try:
-                here = self.client.inspect_image(reference)
+                record = self.client.inspect_image(reference)
             except errors().ImageNotFound:
                 continue
-            if here.get("RepoDigests"):
+            if record.get("RepoDigests"):
                 tell(event("progress", step, f"pulling {reference}"))
                 self._pull_base(step, reference)
 

@@ -87,17 +87,17 @@ class CommandHandler:
     def answer(self, payload: bytes) -> None:
         import json
 
-        asked: dict[str, Any] = json.loads(payload)
-        do: Callable[..., dict[str, Any] | None] = getattr(self, "do_" + asked.pop("do"))
+        arguments: dict[str, Any] = json.loads(payload)
+        do: Callable[..., dict[str, Any] | None] = getattr(self, "do_" + arguments.pop("do"))
         try:
-            said = do(**asked) or {}
+            reply = do(**arguments) or {}
         except (OSError, unpack.BadArchive) as error:
-            said = {
+            reply = {
                 "error": getattr(error, "strerror", None) or str(error),
                 "errno": getattr(error, "errno", None),
                 "path": _text(getattr(error, "filename", None)),
             }
-        _send(wire.message(said))
+        _send(wire.message(reply))
 
     def give_up(self) -> None:
         """Remove what is prepared, or what was replaced where the exchange was done. What an
@@ -109,29 +109,29 @@ class CommandHandler:
 
     def do_open(self, run: str, places: list[dict[str, Any]], archives: str = "") -> dict[str, Any]:
         """Open the mounted folders; says which machine this is and what each place is."""
-        for one in places:
-            mount = os.open(one["mount"], tree.FOLDER)
-            stage = b"%b%b-%d" % (tree.STAGE, run.encode(), one["number"])
-            self.places.append(replace.Place(mount, os.fsencode(one["name"]), stage))
+        for place in places:
+            mount = os.open(place["mount"], tree.FOLDER)
+            stage = b"%b%b-%d" % (tree.STAGE, run.encode(), place["number"])
+            self.places.append(replace.Place(mount, os.fsencode(place["name"]), stage))
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
-        said: dict[str, Any] = {"boot": boot, "places": [_identity(one) for one in self.places]}
+        reply: dict[str, Any] = {"boot": boot, "places": [_identity(one) for one in self.places]}
         if archives:
             try:
                 self.archives = os.open(archives, tree.FOLDER)
             except OSError:  # a file system that believes no root but its own
-                return said
+                return reply
             status = os.fstat(self.archives)
-            said["archives"] = [status.st_dev, status.st_ino]
-        return said
+            reply["archives"] = [status.st_dev, status.st_ino]
+        return reply
 
     def do_measure(self) -> dict[str, Any]:
-        found = []
+        sizes = []
         for place in self.places:
             root = place.open()
-            found.append(tree.measure(root))
+            sizes.append(tree.measure(root))
             os.close(root)
-        return {"places": found}
+        return {"places": sizes}
 
     def do_clean(self, spare: list[str]) -> dict[str, Any]:
         """Remove what earlier runs left, but not those of ``spare``, which see to it themselves."""
@@ -159,26 +159,26 @@ class CommandHandler:
     def do_pack_here(self, place: int, level: int, threads: int, file: str) -> dict[str, Any]:
         """Write a place's archive, compressed, to a new file in the snapshot's folder, which then
         belongs to the folder's owner; says on the way how many bytes are written."""
-        digest, size, told = hashlib.sha256(), 0, 0
+        digest, size, reported = hashlib.sha256(), 0, 0
         opened = os.open(file, unpack.NEW_FILE, 0o600, dir_fd=self.archives)
 
         def write(content: bytes) -> None:
-            nonlocal size, told
+            nonlocal size, reported
             _still_asked()
             digest.update(content)
             _write(opened, content)
             size += len(content)
-            if size - told >= PROGRESS_BYTES:
-                told = size
+            if size - reported >= PROGRESS_BYTES:
+                reported = size
                 _send(wire.message({"written": size}))
 
         try:
             owner = os.fstat(self.archives)
             os.fchown(opened, owner.st_uid, owner.st_gid)
-            said = self._pack(place, level, threads, write)
+            reply = self._pack(place, level, threads, write)
         finally:
             os.close(opened)
-        return {**said, "compressed": size, "sha256": digest.hexdigest()}
+        return {**reply, "compressed": size, "sha256": digest.hexdigest()}
 
     def _pack(
         self, place: int, level: int, threads: int, send: Callable[[bytes], None]
@@ -220,10 +220,10 @@ class CommandHandler:
 
     def do_prepare_empty(self, place: int) -> None:
         """Prepare an empty folder with the attributes of what is there."""
-        one = self.places[place]
-        self.staged.append(one)
-        content = one.prepare()
-        old = one.open()
+        replacing = self.places[place]
+        self.staged.append(replacing)
+        content = replacing.prepare()
+        old = replacing.open()
         tree.copy_attributes(old, content)
         os.close(old)
         os.close(content)
@@ -246,9 +246,9 @@ class CommandHandler:
     def _unpack(
         self, place: int, source: read_ahead.ArchiveSource, length: int | None, special: bool
     ) -> dict[str, Any]:
-        one = self.places[place]
-        self.staged.append(one)
-        content = one.prepare()
+        replacing = self.places[place]
+        self.staged.append(replacing)
+        content = replacing.prepare()
         try:
             with read_ahead.Decompressed(source, length) as archive:
                 unpack.Unpack(archive.read, content, special=special).run()

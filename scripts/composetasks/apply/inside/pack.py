@@ -251,16 +251,16 @@ def _record(name: bytes, value: bytes) -> bytes:
 def _attributes_of(opened: int, name: bytes | None = None) -> dict[str, bytes]:
     """The extended attributes of an open file, or of what an open folder has under a name."""
     where = opened if name is None else b"/proc/self/fd/%d/%b" % (opened, name)
-    found: dict[str, bytes] = {}
+    attributes: dict[str, bytes] = {}
     try:
         names = os.listxattr(where, follow_symlinks=name is None)
     except OSError:  # a file system without them
-        return found
-    for one in names:
+        return attributes
+    for attribute in names:
         # A label belongs to the machine, not to the content.
-        if one != "security.selinux":
-            found[one] = os.getxattr(where, one, follow_symlinks=name is None)
-    return found
+        if attribute != "security.selinux":
+            attributes[attribute] = os.getxattr(where, attribute, follow_symlinks=name is None)
+    return attributes
 
 
 def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:

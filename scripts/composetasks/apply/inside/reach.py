@@ -41,23 +41,23 @@ def main() -> None:
     """Look, and print what was found as JSON; the index is the last argument. With one more before
     it, the name of a file, it is written there."""
     signal.alarm(LONGEST_SECONDS)
-    found = json.dumps(look(sys.argv[-1]))
+    answer = json.dumps(look(sys.argv[-1]))
     if len(sys.argv) > 2:
         with open(sys.argv[1], "w", encoding="utf-8") as file:
-            file.write(found)
+            file.write(answer)
     else:
-        print(found, flush=True)
+        print(answer, flush=True)
 
 
 def look(index: str) -> dict[str, Any]:
     """Everything; no value in it holds a password."""
     proxies = urllib.request.getproxies_environment()
-    asked = _asked(index, proxies)
+    index_url = _asked(index, proxies)
     bundle = authorities()
     answer, distrust = reach(index, bundle)
     return {
-        "asked": asked,
-        "resolved": unresolved(asked),
+        "asked": index_url,
+        "resolved": unresolved(index_url),
         "answer": answer,
         "distrust": distrust,
         "authorities": bundle,
@@ -151,12 +151,12 @@ def _digest(path: str) -> str:
 
 def _room(path: str) -> list[int]:
     """Bytes and inodes of a file system, and those free."""
-    found = os.statvfs(path)
+    stats = os.statvfs(path)
     return [
-        found.f_blocks * found.f_frsize,
-        found.f_bavail * found.f_frsize,
-        found.f_files,
-        found.f_favail,
+        stats.f_blocks * stats.f_frsize,
+        stats.f_bavail * stats.f_frsize,
+        stats.f_files,
+        stats.f_favail,
     ]
 
 

@@ -67,10 +67,10 @@ class Decompressed:
         return self._source.sha.hexdigest()
 
     def _next(self) -> bytes:
-        found = self._content.get()
-        if isinstance(found, BaseException):
-            raise found
-        return found
+        content = self._content.get()
+        if isinstance(content, BaseException):
+            raise content
+        return content
 
     def _run(self) -> None:
         import zstandard

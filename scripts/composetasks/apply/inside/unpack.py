@@ -220,7 +220,7 @@ def _sound(header: bytes) -> bool:
 
 
 def _records(text: bytes) -> dict[bytes, bytes]:
-    found = {}
+    records = {}
     while text:
         digits, _, _ = text.partition(b" ")
         length = _decimal(digits)
@@ -228,9 +228,9 @@ def _records(text: bytes) -> dict[bytes, bytes]:
             raise BadArchive("a record of another length than it says")
         record = text[len(digits) + 1 : length - 1]
         name, _, value = record.partition(b"=")
-        found[name] = value
+        records[name] = value
         text = text[length:]
-    return found
+    return records
 
 
 def _member(header: bytes, records: dict[bytes, bytes]) -> Member:

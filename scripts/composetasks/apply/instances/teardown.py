@@ -166,10 +166,10 @@ def empty_as_root(client: APIClient, name: str, place: Path) -> None:
         with Helper(client, world, [for_replacing(client, state, 0)]) as at_work:
             at_work.ask("prepare_empty", place=0)
             at_work.ask("commit")
-            said = at_work.ask("settle", seconds=EMPTYING_SECONDS)
+            reply = at_work.ask("settle", seconds=EMPTYING_SECONDS)
     except HelperFailed as error:
         raise TaskFailure(f"{place} could not be emptied", detail=str(error)) from error
-    left = [*map(str, said["left"]), *(["it takes too long"] if said["unfinished"] else [])]
+    left = [*map(str, reply["left"]), *(["it takes too long"] if reply["unfinished"] else [])]
     if left:
         raise TaskFailure(f"{place} could not be emptied", detail="\n".join(left))
 
@@ -179,14 +179,14 @@ def end_programs(override: Path) -> list[str]:
     first; returns their names. (A shell that merely has the variable is left alone.)"""
     import psutil
 
-    found = []
+    programs = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.name().startswith("docker") and str(override) in _files(process.environ()):
                 process.terminate()
-                found.append(process)
-    names = [f"{process.pid}" for process in found]
-    _, left = psutil.wait_procs(found, GRACE_SECONDS)
+                programs.append(process)
+    names = [f"{process.pid}" for process in programs]
+    _, left = psutil.wait_procs(programs, GRACE_SECONDS)
     for process in left:
         with contextlib.suppress(psutil.Error):
             process.kill()

@@ -51,10 +51,10 @@ class UnderWay:
 
     def hear(self, line: str) -> None:
         """Take in a line of its progress."""
-        said = _SAID.match(line)
-        if said is None:
+        match = _SAID.match(line)
+        if match is None:
             return
-        kind, name, word = said.groups()
+        kind, name, word = match.groups()
         self.words.pop(f"{kind} {name}", None)
         if word in _UNDER_WAY:
             self.words[f"{kind} {name}"] = word
@@ -92,16 +92,16 @@ def run(
     """
     compose = compose or tools.compose
     argv = compose.argv(*READABLE, *arguments)
-    said: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
     at = UnderWay()
     look = partial(_look, tools, at, project)
     with process.Running(argv, cwd=compose.folder, env=compose.environment, stdin=stdin) as running:
         while (line := _next(running, look, at, limit)) is not None:
-            said[line.stream].append(f"{line.text}\n")
+            printed[line.stream].append(f"{line.text}\n")
             for text in lines_of(line.text):
                 at.hear(text)
         code = running.wait()
-    stdout, stderr = "".join(said["stdout"]), "".join(said["stderr"])
+    stdout, stderr = "".join(printed["stdout"]), "".join(printed["stderr"])
     if code != 0:
         raise process.ProgramError(argv, code, stdout, stderr)
     return process.Completed(tuple(argv), code, stdout, stderr)
@@ -138,12 +138,14 @@ def _look(tools: Tools, at: UnderWay, project: str) -> float | None:
 
     grace = 0
     try:
-        for one in tools.client.containers(filters={"label": [f"{COMPOSE}project={project}"]}):
-            name = min(one["Names"], key=len).lstrip("/")
-            if role(one.get("Labels") or {}) is Role.HELPER or at.starts(name):
+        for container in tools.client.containers(
+            filters={"label": [f"{COMPOSE}project={project}"]}
+        ):
+            name = min(container["Names"], key=len).lstrip("/")
+            if role(container.get("Labels") or {}) is Role.HELPER or at.starts(name):
                 return None
             if name in at:
-                grace = max(grace, grace_seconds(tools.client.inspect_container(one["Id"])))
+                grace = max(grace, grace_seconds(tools.client.inspect_container(container["Id"])))
     except errors.DockerException:
         return grace
     except ConnectionError as error:

@@ -62,30 +62,31 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
     seen = evidence(client, names, trouble.since)
     with unless_full():
         _keep(run_folder, seen.values())
-    one = seen.get(trouble.key) or ContainerEvidence()
-    lines = _last_run(one)
+    container = seen.get(trouble.key) or ContainerEvidence()
+    lines = _last_run(container)
     killed = trouble.verdict.kind == "killed"
     case = Case(
         service=trouble.service,
-        container=one.name or trouble.containers.get(trouble.service, {}).get(trouble.key, ""),
+        container=container.name
+        or trouble.containers.get(trouble.service, {}).get(trouble.key, ""),
         verdict=trouble.verdict,
-        record=one.record,
+        record=container.record,
         lines=lines,
         printed=trouble.printed,
         limit=trouble.limit,
         was_up=trouble.was_up,
         awaited=trouble.of.awaited,
         ports=trouble.of.ports,
-        asked_to_end=asked_to_end(client, trouble.key, one.record) if killed else None,
+        asked_to_end=asked_to_end(client, trouble.key, container.record) if killed else None,
     )
-    found = cause(case)
+    diagnosis = cause(case)
     at = error_line(lines)
     document = {
         "container": case.container,
-        "what": list(found.words),
+        "what": list(diagnosis.words),
         "said": trouble.printed,
         "exit_code": case.state.get("ExitCode") if not case.state.get("Running") else None,
-        "check": health_command(one.record),
+        "check": health_command(container.record),
         "probes": [_probe(probe) for probe in fresh_probes(case.state)[-SHOWN_PROBES:]],
         "telling": lines[at] if at is not None else "",
         "log": list(lines[-LAST_LINES:]),
@@ -94,10 +95,10 @@ def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
     replicas = trouble.containers.get(trouble.service, {})
     subject = f"{trouble.service} ({case.container})" if len(replicas) > 1 else trouble.service
     return NotUp(
-        f"{subject} is not up: {found.words[0]}",
+        f"{subject} is not up: {diagnosis.words[0]}",
         service=trouble.service,
-        cause=found.kind,
-        hint=found.hint,
+        cause=diagnosis.kind,
+        hint=diagnosis.hint,
         data={
             "containers": sorted(trouble.containers.get(trouble.service, ())),
             "waiting": list(trouble.waiting),
@@ -118,11 +119,11 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _last_run(one: ContainerEvidence) -> list[str]:
+def _last_run(container: ContainerEvidence) -> list[str]:
     """The lines of a container's last run as plain text, without their times; all where that said
     nothing."""
-    started = parse_time(str((one.record.get("State") or {}).get("StartedAt", "")))
-    parted = [line.partition(" ") for line in one.log]
+    started = parse_time(str((container.record.get("State") or {}).get("StartedAt", "")))
+    parted = [line.partition(" ") for line in container.log]
     own = [text for time, _, text in parted if parse_time(time) >= started]
     plain = map(plain_line, own or [text for _, _, text in parted])
     return [line for line in plain if line]
@@ -131,8 +132,8 @@ def _last_run(one: ContainerEvidence) -> list[str]:
 def _keep(run_folder: Path, seen: Iterable[ContainerEvidence]) -> None:
     for kind in ("inspect", "logs"):
         (run_folder / kind).mkdir(exist_ok=True)
-    for one in seen:
-        write_json(run_folder / "inspect" / f"{one.name}.json", safe_data(one.record))
-        (run_folder / "logs" / f"{one.name}.log").write_text(
-            "".join(f"{line}\n" for line in one.log), "utf-8", "backslashreplace"
+    for container in seen:
+        write_json(run_folder / "inspect" / f"{container.name}.json", safe_data(container.record))
+        (run_folder / "logs" / f"{container.name}.log").write_text(
+            "".join(f"{line}\n" for line in container.log), "utf-8", "backslashreplace"
         )

@@ -57,18 +57,18 @@ def _forward(step: Step, world: World, tools: Tools) -> Iterator[Event]:
     assert isinstance(operation, ForwardPort)
     assert tools.ports is not None
     began = time.monotonic()
-    known = tools.ports.known()
+    forwarded = tools.ports.known()
     containers = [
-        one
-        for one in read_containers(tools.client)
-        if one.project == world.model.project and one.service == step.service
+        container
+        for container in read_containers(tools.client)
+        if container.project == world.model.project and container.service == step.service
     ]
-    said = []
+    addresses = []
     for there, number in published_at(containers, operation.port).items():
-        port = known[there] if there in known else tools.ports.forward(there, number)
+        port = forwarded[there] if there in forwarded else tools.ports.forward(there, number)
         taken = "" if port == number else f" ({number} is taken on this machine)"
-        said.append(f"127.0.0.1:{port} leads to {there} on the engine's host{taken}")
-    yield event("step-done", step, "; ".join(said), time.monotonic() - began)
+        addresses.append(f"127.0.0.1:{port} leads to {there} on the engine's host{taken}")
+    yield event("step-done", step, "; ".join(addresses), time.monotonic() - began)
 
 
 def end(step: Step, tools: Tools) -> Iterator[Event]:

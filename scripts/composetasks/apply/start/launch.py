@@ -48,12 +48,12 @@ class EngineGone(Exception):
 
 
 class NotLaunched(Exception):
-    """Compose could not start one of ``services``; ``said`` is what it printed on stderr."""
+    """Compose could not start one of ``services``; ``printed`` is what it printed on stderr."""
 
-    def __init__(self, services: Sequence[str], said: str) -> None:
-        super().__init__(said)
+    def __init__(self, services: Sequence[str], printed: str) -> None:
+        super().__init__(printed)
         self.services = services
-        self.lines = [line.strip() for line in map(plain_line, lines_of(said)) if line]
+        self.lines = [line.strip() for line in map(plain_line, lines_of(printed)) if line]
 
     @property
     def why(self) -> str:
@@ -340,13 +340,13 @@ def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:
     """Which of the containers run, and since when."""
     from docker import errors
 
-    found = set()
+    lives = set()
     for key in keys:
         with contextlib.suppress(errors.NotFound):
             state = tools.client.inspect_container(key)["State"]
             if state["Running"] and not state["Restarting"]:
-                found.add((key, str(state["StartedAt"])))
-    return found
+                lives.add((key, str(state["StartedAt"])))
+    return lives
 
 
 def culprit(
@@ -369,7 +369,7 @@ def culprit(
                 for line in failed.lines
             ):
                 return name
-        told = (f"service:{name}:", f'service "{name}" pre_start', f"{name} hook ")
-        if any(line.startswith(told) for line in failed.lines):
+        beginnings = (f"service:{name}:", f'service "{name}" pre_start', f"{name} hook ")
+        if any(line.startswith(beginnings) for line in failed.lines):
             return name
     return failed.services[0]

@@ -80,8 +80,8 @@ class Seen:
     def seconds(self, key: str, started: str) -> float:
         """How long a container has run at least."""
         now = time.monotonic()
-        told = datetime.now(timezone.utc) - parse_time(started)
-        return max(told.total_seconds(), now - self.moments.setdefault((key, started), now))
+        elapsed = datetime.now(timezone.utc) - parse_time(started)
+        return max(elapsed.total_seconds(), now - self.moments.setdefault((key, started), now))
 
 
 def probe(

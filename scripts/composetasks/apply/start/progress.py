@@ -79,8 +79,8 @@ class ServiceProgress:
     @property
     def lagging(self) -> str:
         """The container that is not up yet; "" for none."""
-        found = (key for key, one in self.probes.items() if one.readiness.phase is Phase.WAITING)
-        return next(found, "")
+        waiting = (key for key, one in self.probes.items() if one.readiness.phase is Phase.WAITING)
+        return next(waiting, "")
 
     @property
     def limit(self) -> float:
@@ -128,9 +128,9 @@ class ServiceProgress:
 def deadlines(services: Mapping[str, ServiceProgress]) -> dict[str, float]:
     """When the time of each service that is waited for is over."""
     return {
-        name: min(one.begun + one.limit, _end_of_loop(one, services))
-        for name, one in services.items()
-        if one.begun is not None and one.phase is Phase.WAITING
+        name: min(service.begun + service.limit, _end_of_loop(service, services))
+        for name, service in services.items()
+        if service.begun is not None and service.phase is Phase.WAITING
     }
 
 

@@ -30,8 +30,8 @@ class StartRecord:
 
     def waits(self, name: str, others: Sequence[str]) -> None:
         """``name`` can't be launched before ``others`` are where they must be."""
-        known = self._of(name)["waited_for"]
-        known += [other for other in others if other not in known]
+        waited_for = self._of(name)["waited_for"]
+        waited_for += [other for other in others if other not in waited_for]
         self.awaited.update(others)
 
     def launched(self, name: str) -> None:

@@ -142,21 +142,21 @@ class Start:
     def _done(self) -> Iterator[tuple[str, str, Probe]]:
         """The containers of this start that are done: service, id, last look."""
         for name, progress in self.services.items():
-            for key, found in progress.probes.items():
-                if progress.steps and found.readiness.phase is Phase.DONE:
-                    yield name, key, found
+            for key, last_probe in progress.probes.items():
+                if progress.steps and last_probe.readiness.phase is Phase.DONE:
+                    yield name, key, last_probe
 
     def _ends(self) -> Iterator[tuple[str, Ended]]:
         """How jobs of this start ended, with their services."""
         started = [
-            sortable(found.started)
+            sortable(last_probe.started)
             for progress in self.services.values()
-            for found in progress.probes.values()
+            for last_probe in progress.probes.values()
         ]
-        for name, key, found in self._done():
+        for name, key, last_probe in self._done():
             by_itself = self.watch.ended_by_itself(key)
             if by_itself is not None:
-                yield name, Ended(key, sortable(found.started), by_itself, max(started))
+                yield name, Ended(key, sortable(last_probe.started), by_itself, max(started))
 
     def _states(self, failed: str) -> dict[str, str]:
         """How the services of this start stand, and those that one of them waited for; what was
@@ -285,10 +285,10 @@ class Start:
             asked_to_end=self.watch.asked_to_end(key),
             enough=progress.listened_enough(),
         )
-        found = probe(self.client, key, progress.of, self.seen, waited, self.tools.sockets)
-        progress.restarts.setdefault(key, found.restarts)
-        self.record.seen(name, key, found)
-        return found
+        last_probe = probe(self.client, key, progress.of, self.seen, waited, self.tools.sockets)
+        progress.restarts.setdefault(key, last_probe.restarts)
+        self.record.seen(name, key, last_probe)
+        return last_probe
 
     def _conclude(
         self, name: str, progress: ServiceProgress, verdicts: Sequence[Readiness]
@@ -318,8 +318,8 @@ class Start:
             if progress.steps:
                 state = {"state": verdict.phase.value}
                 yield service_event("service-state", name, verdict.message, seconds, state)
-                for one in dict.fromkeys(v.warning for v in verdicts if v.warning):
-                    yield service_event("warning", name, f"{name} {one}")
+                for warning in dict.fromkeys(v.warning for v in verdicts if v.warning):
+                    yield service_event("warning", name, f"{name} {warning}")
 
     def _tell(self) -> Iterator[Event]:
         """Say what is waited for: a failing health check at once, anything else after a while."""

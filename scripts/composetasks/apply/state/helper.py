@@ -57,8 +57,8 @@ def sees_our_files(client: APIClient) -> bool:
     """Whether the engine runs on this machine itself, and not in a machine within it."""
     if not is_here(client.base_url):
         return False
-    said, here = client.info(), os.uname()
-    return (said.get("Name"), said.get("KernelVersion")) == (here.nodename, here.release)
+    info, machine = client.info(), os.uname()
+    return (info.get("Name"), info.get("KernelVersion")) == (machine.nodename, machine.release)
 
 
 class Helper:
@@ -92,14 +92,14 @@ class Helper:
         try:
             self._start()
             mounts = [
-                {"mount": one.mount["Target"], "name": one.name, "number": one.number}
-                for one in self.places
+                {"mount": place.mount["Target"], "name": place.name, "number": place.number}
+                for place in self.places
             ]
             archives = ARCHIVES if self._archives else ""
-            said = self.ask("open", run=self.run, places=mounts, archives=archives)
-            if is_here(self._client.base_url) and _on_this_machine(said):
-                self._same_folders(said)
-                self.sees_archives = self._same_archives(said)
+            reply = self.ask("open", run=self.run, places=mounts, archives=archives)
+            if is_here(self._client.base_url) and _on_this_machine(reply):
+                self._same_folders(reply)
+                self.sees_archives = self._same_archives(reply)
         except BaseException:
             self.__exit__()
             raise
@@ -178,25 +178,25 @@ class Helper:
         with contextlib.suppress(OSError, AttributeError):
             self._socket.shutdown(socket.SHUT_WR)
 
-    def _same_folders(self, said: Mapping[str, Any]) -> None:
+    def _same_folders(self, reply: Mapping[str, Any]) -> None:
         """Raise TaskFailure, code 9, where the engine's folder is not the one that was observed."""
-        for one, there in zip(self.places, said["places"], strict=True):
-            if one.state.kind != "folder" or not there["exists"]:
+        for place, there in zip(self.places, reply["places"], strict=True):
+            if place.state.kind != "folder" or not there["exists"]:
                 continue
-            status = os.lstat(one.state.place)
+            status = os.lstat(place.state.place)
             if (status.st_dev, status.st_ino) != (there["device"], there["inode"]):
                 raise TaskFailure(
-                    f"{one.state.place} is not the folder that was looked at",
+                    f"{place.state.place} is not the folder that was looked at",
                     code=ExitCode.CONFLICT,
                     hint="nothing was changed; see what replaced it, and run the task again",
                 )
 
-    def _same_archives(self, said: Mapping[str, Any]) -> bool:
+    def _same_archives(self, reply: Mapping[str, Any]) -> bool:
         """Whether the snapshot's folder that the helper has is the one that we have."""
         if self._archives is None:
             return False
         status = os.stat(self._archives.folder)
-        return said.get("archives") == [status.st_dev, status.st_ino]
+        return reply.get("archives") == [status.st_dev, status.st_ino]
 
     def leave_alone(self) -> None:
         """Let it finish what it does after the block was left, and remove itself then."""
@@ -242,10 +242,10 @@ class Helper:
         kind, payload = self.receive()
         if kind != wire.JSON:
             raise wire.WireError("data where an answer was due")
-        said: dict[str, Any] = json.loads(payload)
-        if "error" in said:
-            raise HelperFailed(said["error"], said["errno"], said["path"])
-        return said
+        reply: dict[str, Any] = json.loads(payload)
+        if "error" in reply:
+            raise HelperFailed(reply["error"], reply["errno"], reply["path"])
+        return reply
 
     def data(self) -> Iterator[bytes]:
         """The data records of an answer, up to the empty one."""
@@ -296,11 +296,11 @@ class Helper:
         return content
 
 
-def _on_this_machine(said: Mapping[str, Any]) -> bool:
+def _on_this_machine(reply: Mapping[str, Any]) -> bool:
     """Whether the helper runs on this machine's own kernel."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return bool(said["boot"] == file.read().strip())
+            return bool(reply["boot"] == file.read().strip())
     except OSError:
         return False
 
@@ -314,9 +314,9 @@ def _image(client: APIClient, world: World) -> Iterator[str]:
     """
     used = [one.image_id for one in world.engine.containers if one.project == world.model.project]
     sizes = {image.id: image.size for image in world.engine.images}
-    known = [key for key in used if key in sizes] or sorted(sizes, key=lambda key: sizes[key])
-    if known:
-        yield known[0]
+    candidates = [key for key in used if key in sizes] or sorted(sizes, key=lambda key: sizes[key])
+    if candidates:
+        yield candidates[0]
         return
     with empty_image(client, LABEL) as image:
         yield image
@@ -351,22 +351,22 @@ def end_left_over(client: APIClient, project: str) -> None:
     import requests
     from docker import errors
 
-    for one in _left_over(client, project):
+    for container in _left_over(client, project):
         with contextlib.suppress(errors.APIError, requests.exceptions.ReadTimeout):
-            if one["State"] == "running":
-                client.wait(one["Id"], timeout=END_SECONDS, condition="removed")
+            if container["State"] == "running":
+                client.wait(container["Id"], timeout=END_SECONDS, condition="removed")
         with contextlib.suppress(errors.APIError):
-            client.remove_container(one["Id"], v=True, force=True)
+            client.remove_container(container["Id"], v=True, force=True)
 
 
 def remove_never_started(client: APIClient, project: str) -> None:
     """Remove the helpers that were never started: their runs were killed before."""
     from docker import errors
 
-    for one in _left_over(client, project):
-        if one["State"] != "running":
+    for container in _left_over(client, project):
+        if container["State"] != "running":
             with contextlib.suppress(errors.APIError):
-                client.remove_container(one["Id"], v=True)
+                client.remove_container(container["Id"], v=True)
 
 
 def still_removing(client: APIClient, project: str) -> list[str]:
@@ -376,7 +376,7 @@ def still_removing(client: APIClient, project: str) -> list[str]:
 
 
 def _left_over(client: APIClient, project: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.containers(
+    containers: list[dict[str, Any]] = client.containers(
         all=True, filters={"label": [f"{LABEL}={project}"]}
     )
-    return found
+    return containers

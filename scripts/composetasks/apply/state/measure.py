@@ -29,20 +29,20 @@ def measure(world: World, client: APIClient) -> tuple[State, ...]:
     there = [one for one in world.state if one.exists]
     if not there:
         return world.state
-    found = _from_here(there, client) if helper.sees_our_files(client) else {}
-    left = [one for one in there if one.name not in found]
+    amounts = _from_here(there, client) if helper.sees_our_files(client) else {}
+    left = [one for one in there if one.name not in amounts]
     if left:
-        found |= _by_helper(left, world, client)
-    return tuple(_with(one, found.get(one.name)) for one in world.state)
+        amounts |= _by_helper(left, world, client)
+    return tuple(_with(one, amounts.get(one.name)) for one in world.state)
 
 
 def _from_here(state: list[State], client: APIClient) -> dict[str, Mapping[str, float]]:
     """What can be read from here: a folder, or a volume that is one on the engine's disk."""
-    found: dict[str, Mapping[str, float]] = {}
-    for one in state:
-        path = one.place
-        if one.kind == "volume":
-            record = client.inspect_volume(one.place)
+    amounts: dict[str, Mapping[str, float]] = {}
+    for part in state:
+        path = part.place
+        if part.kind == "volume":
+            record = client.inspect_volume(part.place)
             if record.get("Driver") != "local" or record.get("Options"):
                 continue
             path = str(record["Mountpoint"])
@@ -51,12 +51,12 @@ def _from_here(state: list[State], client: APIClient) -> dict[str, Mapping[str, 
         except OSError:
             continue
         try:
-            found[one.name] = tree.measure(root)
+            amounts[part.name] = tree.measure(root)
         except PermissionError:
             continue
         finally:
             os.close(root)
-    return found
+    return amounts
 
 
 def _by_helper(
@@ -65,18 +65,18 @@ def _by_helper(
     places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
     try:
         with Helper(client, world, places) as at_work:
-            found = at_work.ask("measure")["places"]
+            amounts = at_work.ask("measure")["places"]
     except HelperFailed as error:
         raise failure("the state could not be measured", error) from error
-    return {one.name: amount for one, amount in zip(state, found, strict=True)}
+    return {one.name: amount for one, amount in zip(state, amounts, strict=True)}
 
 
-def _with(one: State, amount: Mapping[str, float] | None) -> State:
+def _with(state: State, amount: Mapping[str, float] | None) -> State:
     if amount is None:
-        return one
+        return state
     when = datetime.fromtimestamp(int(amount["modified"]), timezone.utc)
     return replace(
-        one,
+        state,
         bytes=int(amount["bytes"]),
         files=int(amount["files"]),
         folders=int(amount["folders"]),

@@ -49,12 +49,12 @@ class StateReplacement:
     def run(self) -> Iterator[Event]:
         began = time.monotonic()
         manifests = self._manifests()
-        for one in self.state:
-            if not one.exists:
-                self._make(one)
+        for part in self.state:
+            if not part.exists:
+                self._make(part)
         places = [
-            mounts.for_replacing(self.tools.client, one, number)
-            for number, one in enumerate(self.state)
+            mounts.for_replacing(self.tools.client, part, number)
+            for number, part in enumerate(self.state)
         ]
         removing = helper.still_removing(self.tools.client, self.world.model.project)
         archives = self._archives()
@@ -72,10 +72,10 @@ class StateReplacement:
         (self.tools.root / JOURNAL).unlink(missing_ok=True)
         for why in left:
             yield Event("warning", folder.now(), f"what was there before is not all gone: {why}")
-        for step, one in zip(self.steps, self.state, strict=True):
+        for step, part in zip(self.steps, self.state, strict=True):
             emptied = isinstance(step.operation, EmptyState)
-            if emptied and one.kind == "volume":
-                self._fill(one)
+            if emptied and part.kind == "volume":
+                self._fill(part)
             done = "emptied" if emptied else "restored"
             yield event("step-done", step, done, time.monotonic() - began)
 
@@ -87,10 +87,10 @@ class StateReplacement:
         """
         try:
             at_work.ask("commit")
-            said = at_work.ask("settle", seconds=REMOVAL_SECONDS)
-            if said["unfinished"]:
+            reply = at_work.ask("settle", seconds=REMOVAL_SECONDS)
+            if reply["unfinished"]:
                 at_work.leave_alone()
-            return list(said["left"])
+            return list(reply["left"])
         except HelperFailed as error:
             raise failure("the state could not be replaced", error) from error
         except TaskFailure:
@@ -121,21 +121,21 @@ class StateReplacement:
             return None
         return Archives(self.tools.root / SNAPSHOTS / names.pop(), read_only=True)
 
-    def _make(self, one: State) -> None:
+    def _make(self, state: State) -> None:
         """Make what is to be restored and is not there: a volume as Compose would. (The folder
         around one on another host is made with the helper.)"""
-        if one.kind == "folder":
+        if state.kind == "folder":
             if is_here(self.tools.client.base_url):
-                Path(one.place).parent.mkdir(parents=True, exist_ok=True)
+                Path(state.place).parent.mkdir(parents=True, exist_ok=True)
             return
-        config = self.world.model.volumes[one.source].config
+        config = self.world.model.volumes[state.source].config
         labels = {
             **dict(config.get("labels") or {}),
             PROJECT: self.world.model.project,
-            VOLUME: one.source,
+            VOLUME: state.source,
         }
         self.tools.client.create_volume(
-            one.place,
+            state.place,
             driver=config.get("driver"),
             driver_opts=config.get("driver_opts"),
             labels=labels,
@@ -166,12 +166,12 @@ class StateReplacement:
 
     def _check_unused(self) -> None:
         """Raise TaskFailure, code 9, where something began to use the state meanwhile."""
-        known = {key for one in self.state for key in one.containers}
-        for one in self.tools.client.containers():
-            places = {mount.get("Name") or mount.get("Source") for mount in one["Mounts"]}
+        users = {key for one in self.state for key in one.containers}
+        for container in self.tools.client.containers():
+            places = {mount.get("Name") or mount.get("Source") for mount in container["Mounts"]}
             used = [state.name for state in self.state if state.place in places]
-            if (one["Id"] in known or used) and helper.LABEL not in one["Labels"]:
-                name = min(one["Names"], key=len).lstrip("/")
+            if (container["Id"] in users or used) and helper.LABEL not in container["Labels"]:
+                name = min(container["Names"], key=len).lstrip("/")
                 raise TaskFailure(
                     f"container {name} was started meanwhile, and uses the state",
                     code=ExitCode.CONFLICT,
@@ -180,14 +180,14 @@ class StateReplacement:
 
     # --- after ------------------------------------------------------------------------------
 
-    def _fill(self, one: State) -> None:
+    def _fill(self, state: State) -> None:
         """Let the engine fill an empty volume from the image of a container that uses it, as it
         does when such a container is made; its owner and mode come from there too."""
         for container in self.world.engine.containers:
-            if container.id not in one.containers:
+            if container.id not in state.containers:
                 continue
             for target, name in container.volumes.items():
-                if name == one.place and not self._nocopy(container.service, target):
+                if name == state.place and not self._nocopy(container.service, target):
                     mount = {"Type": "volume", "Source": name, "Target": target}
                     config = {"Image": container.image_id, "HostConfig": {"Mounts": [mount]}}
                     made = helper.create(self.tools.client, config)

@@ -52,13 +52,15 @@ def write(
         parts = []
         archives = Archives(new, read_only=False)
         with Helper(tools.client, world, places, archives=archives) as at_work, still:
-            for number, one in enumerate(state):
-                path = new / snapshot_folder.archive_name(number, one.name)
+            for number, saved in enumerate(state):
+                path = new / snapshot_folder.archive_name(number, saved.name)
                 write_it = _archive_there if at_work.sees_archives else _archive
-                parts.append(_part(one, path, (yield from write_it(at_work, number, one, path))))
-        for one, part in zip(state, parts, strict=True):
-            if one.files and not part["files"]:
-                raise Vanished(one.name, one.files)
+                parts.append(
+                    _part(saved, path, (yield from write_it(at_work, number, saved, path)))
+                )
+        for saved, part in zip(state, parts, strict=True):
+            if saved.files and not part["files"]:
+                raise Vanished(saved.name, saved.files)
         for part in parts:
             snapshot_folder.sync(new / part["file"])
         document = {
@@ -71,45 +73,45 @@ def write(
         snapshot_folder.finish(new, document, container_configs.digest_key(tools.cache))
 
 
-def _part(one: State, path: Path, said: dict[str, Any]) -> dict[str, Any]:
+def _part(state: State, path: Path, packed: dict[str, Any]) -> dict[str, Any]:
     """What the manifest says of a piece of state."""
     return {
-        "name": one.name,
-        "kind": one.kind,
-        "source": one.source,
+        "name": state.name,
+        "kind": state.kind,
+        "source": state.source,
         "file": path.name,
-        **{key: said[key] for key in KEPT},
+        **{key: packed[key] for key in KEPT},
     }
 
 
 def _archive_there(
-    at_work: Helper, number: int, one: State, path: Path
+    at_work: Helper, number: int, state: State, path: Path
 ) -> Generator[str, None, dict[str, Any]]:
     """Let the helper write a piece of state's archive, and return what it says of it."""
     arguments = {"place": number, "level": LEVEL, "threads": THREADS, "file": path.name}
     try:
-        said = at_work.ask("pack_here", **arguments)
-        while "written" in said:
-            yield _progress(one, said["written"])
-            said = at_work.answer()
+        reply = at_work.ask("pack_here", **arguments)
+        while "written" in reply:
+            yield _progress(state, reply["written"])
+            reply = at_work.answer()
     except HelperFailed as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             # Reading never fails so: it is the snapshot's own folder that is full.
             raise OSError(error.errno, error.why, str(path)) from error
         raise
-    return said
+    return reply
 
 
-def _progress(one: State, size: int) -> str:
-    return f"{one.name}: {size // 1_000_000} MB written"
+def _progress(state: State, size: int) -> str:
+    return f"{state.name}: {size // 1_000_000} MB written"
 
 
 def _archive(
-    at_work: Helper, number: int, one: State, path: Path
+    at_work: Helper, number: int, state: State, path: Path
 ) -> Generator[str, None, dict[str, Any]]:
     """Write a piece of state's archive as the helper sends it, and return what is to be said of
     it."""
-    digest, size, told = hashlib.sha256(), 0, 0
+    digest, size, reported = hashlib.sha256(), 0, 0
     arguments = {"place": number, "level": LEVEL, "threads": THREADS}
     at_work.send(wire.message({"do": "pack", **arguments}))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -118,18 +120,18 @@ def _archive(
             digest.update(content)
             stream.write(content)
             size += len(content)
-            if size - told >= PROGRESS_BYTES:
-                told = size
-                yield _progress(one, size)
+            if size - reported >= PROGRESS_BYTES:
+                reported = size
+                yield _progress(state, size)
     return {**at_work.answer(), "compressed": size, "sha256": digest.hexdigest()}
 
 
 def _images(world: World, state: Sequence[State]) -> dict[str, dict[str, Any]]:
     """The image of each service that uses the state: its id, which is its digest, and tags."""
     names = dict.fromkeys(name for one in state for name in one.services)
-    found = {name: world.engine.image(world.model.services[name].image) for name in names}
+    images = {name: world.engine.image(world.model.services[name].image) for name in names}
     return {
-        name: {"id": image.id, "tags": list(image.tags)} for name, image in found.items() if image
+        name: {"id": image.id, "tags": list(image.tags)} for name, image in images.items() if image
     }
 
 
@@ -142,8 +144,8 @@ def send(at_work: Helper, number: int, path: Path, *, length: int | None, specia
     """
     limits = {"place": number, "length": length, "special": special}
     if at_work.sees_archives:
-        said = at_work.ask("prepare_content_here", file=path.name, **limits)
-        return str(said["sha256"])
+        reply = at_work.ask("prepare_content_here", file=path.name, **limits)
+        return str(reply["sha256"])
     with path.open("rb") as stream:
         at_work.send(wire.message({"do": "prepare_content", **limits}))
         while content := stream.read(SEND_BYTES):

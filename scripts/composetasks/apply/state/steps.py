@@ -62,14 +62,14 @@ def _still(names: Sequence[str], world: World, tools: Tools) -> Iterator[None]:
     """Keep the containers of these names from writing, paused, while the block lasts, each after
     its service's own command."""
     containers = [one for one in world.engine.containers if one.name in names]
-    for one in containers:
-        command = tools.live.get(one.service, ())
+    for container in containers:
+        command = tools.live.get(container.service, ())
         if command:
-            _prepare(one.service, command, tools)
+            _prepare(container.service, command, tools)
     with contextlib.ExitStack() as woken:
-        for one in containers:
-            tools.client.pause(one.id)
-            woken.callback(tools.client.unpause, one.id)
+        for container in containers:
+            tools.client.pause(container.id)
+            woken.callback(tools.client.unpause, container.id)
         yield
 
 

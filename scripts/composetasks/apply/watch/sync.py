@@ -66,15 +66,15 @@ def run_hook(client: APIClient, project: str, service: str, hook: Hook) -> Itera
             )
         yield from map(safe, lines)
         if code != 0:
-            told = safe(" ".join(command))
-            why = f"`{told}` exited with code {code} in container {_name(container)}"
+            shown = safe(" ".join(command))
+            why = f"`{shown}` exited with code {code} in container {_name(container)}"
             raise _failed(service, why, "", "\n".join(lines))
 
 
 def _containers(client: APIClient, project: str, service: str) -> list[Mapping[str, Any]]:
     labels = [f"{PROJECT}={project}", f"{SERVICE}={service}"]
-    found = client.containers(all=True, filters={"label": labels})
-    return [one for one in found if role(one.get("Labels") or {}) is Role.REPLICA]
+    containers = client.containers(all=True, filters={"label": labels})
+    return [one for one in containers if role(one.get("Labels") or {}) is Role.REPLICA]
 
 
 def _name(container: Mapping[str, Any]) -> str:
@@ -89,8 +89,8 @@ def _told(service: str, container: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except errors.APIError as error:
-        said = safe(str(error.explanation or error))
-        why = f"container {_name(container)} could not be changed: {said}"
+        message = safe(str(error.explanation or error))
+        why = f"container {_name(container)} could not be changed: {message}"
         raise _failed(service, why, f"{task(f'up {service}')} recreates it if it has to") from error
 
 
@@ -130,8 +130,8 @@ def _put(client: APIClient, key: str, archive: IO[bytes]) -> None:
     address = f"{client.base_url}/v{client.api_version}/containers/{key}/archive"
     answer = client.put(address, params={"path": "/", "copyUIDGID": "true"}, data=archive)
     if not answer.ok:
-        said = str(answer.json().get("message", "")) if answer.content else answer.reason
-        raise errors.APIError("", response=answer, explanation=said)
+        message = str(answer.json().get("message", "")) if answer.content else answer.reason
+        raise errors.APIError("", response=answer, explanation=message)
 
 
 def _archive(copies: Sequence[tuple[str, str]]) -> tuple[IO[bytes], int]:
@@ -146,19 +146,19 @@ def _archive(copies: Sequence[tuple[str, str]]) -> tuple[IO[bytes], int]:
 
 
 def _add(tar: tarfile.TarFile, place: str, source: str) -> bool:
-    found = os.lstat(source)
+    status = os.lstat(source)
     entry = tarfile.TarInfo(place.lstrip("/"))
-    entry.mode, entry.mtime = stat.S_IMODE(found.st_mode), int(found.st_mtime)
-    if stat.S_ISREG(found.st_mode):
+    entry.mode, entry.mtime = stat.S_IMODE(status.st_mode), int(status.st_mtime)
+    if stat.S_ISREG(status.st_mode):
         with open(source, "rb") as file:
-            content = io.BytesIO(file.read()) if found.st_size < KEPT_IN_MEMORY else file
+            content = io.BytesIO(file.read()) if status.st_size < KEPT_IN_MEMORY else file
             size = os.fstat(file.fileno()).st_size
             entry.size = len(content.getvalue()) if isinstance(content, io.BytesIO) else size
             tar.addfile(entry, content)
         return True
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(source)
-    elif stat.S_ISDIR(found.st_mode):
+    elif stat.S_ISDIR(status.st_mode):
         entry.type = tarfile.DIRTYPE
     else:
         return False

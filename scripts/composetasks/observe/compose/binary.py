@@ -20,18 +20,18 @@ def candidates(environment: Mapping[str, str]) -> list[Path]:
     """The Compose binaries of this machine, the docker client's own order first."""
     home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
-    found = [Path(folder, "docker-compose") for folder in folders]
-    found.append(Path(sys.executable).parent / "docker-compose")
-    return [path for path in found if os.access(path, os.X_OK)]
+    candidates = [Path(folder, "docker-compose") for folder in folders]
+    candidates.append(Path(sys.executable).parent / "docker-compose")
+    return [path for path in candidates if os.access(path, os.X_OK)]
 
 
 def version(binary: Path) -> str:
     """The version a Compose binary says it has, without a leading v; "" where it says none."""
     try:
-        said = process.run([str(binary), "version", "--short"], timeout=20).stdout
+        output = process.run([str(binary), "version", "--short"], timeout=20).stdout
     except process.ProgramError:
         return ""
-    return said.strip().removeprefix("v")
+    return output.strip().removeprefix("v")
 
 
 def new_enough(text: str) -> bool:
@@ -67,11 +67,11 @@ def _remembered_version(folder: Path, path: Path) -> str:
     status = path.stat()
     key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
     place = folder / ".composetasks" / "cache" / "compose-version"
-    known = cache_entry.load(place, cache_entry.as_texts) or {}
-    if key not in known:
-        said = version(path)
-        if not said:
+    versions = cache_entry.load(place, cache_entry.as_texts) or {}
+    if key not in versions:
+        answer = version(path)
+        if not answer:
             return ""
-        known = {key: said}
-        cache_entry.save(place, known)
-    return known[key]
+        versions = {key: answer}
+        cache_entry.save(place, versions)
+    return versions[key]

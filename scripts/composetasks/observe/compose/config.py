@@ -87,11 +87,11 @@ def ask(
     faults: dict[str, str] = {}
     try:
         try:
-            config, spelled, said = asking.printed(*relaxed)
+            config, spelled, warnings = asking.printed(*relaxed)
         except ProgramError as error:
             faults = _faults(asking, files, error)
             asking = _without_env_files(asking, files, faults)
-            config, spelled, said = asking.printed(*relaxed)
+            config, spelled, warnings = asking.printed(*relaxed)
         hashes = asking(*relaxed, "--hash", "*").stdout
     except ProgramError as error:
         raise _refused(compose, error) from error
@@ -110,7 +110,7 @@ def ask(
             "faults": faults,
             "cures": {name: cure for name in faults if (cure := _cure(compose, faults[name]))},
             "separator": "_" if _compatible(compose) else "-",
-            "warnings": _warnings(said.splitlines()),
+            "warnings": _warnings(warnings.splitlines()),
         }
 
 
@@ -182,13 +182,13 @@ def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, s
 
 def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
     """The failure for a model that Compose refuses: its refusal first, its warnings after."""
-    told = _told(error.stderr) or [str(error)]
+    reasons = _told(error.stderr) or [str(error)]
     unset = any(UNSET.fullmatch(_warning(line)) for line in error.stderr.splitlines())
     return TaskFailure(
         "the Compose model is invalid",
         code=ExitCode.INVALID,
-        detail="\n".join(told),
-        hint=_cure(compose, told[0], unset=unset)
+        detail="\n".join(reasons),
+        hint=_cure(compose, reasons[0], unset=unset)
         or "`docker compose config -q` shows the same; correct the file it names",
     )
 
@@ -247,8 +247,8 @@ def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
 def hide_declared(config: dict[str, Any]) -> bool:
     """Mask, from now on, the secrets that stand in the model's own text; whether there are any
     that were not known from the environment."""
-    found = {one for value in declared(config) for one in masking.spellings(value)}
-    new = found - masking.hidden()
+    values = {one for value in declared(config) for one in masking.spellings(value)}
+    new = values - masking.hidden()
     masking.hide(new)
     return bool(new)
 
@@ -272,8 +272,8 @@ def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
 
 def _warning(line: str) -> str:
     """Compose's warning without its logger's decoration."""
-    said = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
-    return said[1].replace('\\"', '"') if said else line.strip()
+    match = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+    return match[1].replace('\\"', '"') if match else line.strip()
 
 
 def _yaml(text: str) -> dict[str, Any]:

@@ -33,16 +33,18 @@ def inline_contents(
 ) -> dict[str, dict[str, str]]:
     """By service, the paths of its configs and secrets whose content stands in the model or in one
     of ``variables``, and the digest of what each should hold."""
-    found: dict[str, dict[str, str]] = {}
+    contents: dict[str, dict[str, str]] = {}
     for name, service in (config.get("services") or {}).items():
         for kind, place in PLACES.items():
-            for one in (service or {}).get(kind) or ():
-                content = _content((config.get(kind) or {}).get(one.get("source")) or {}, variables)
+            for entry in (service or {}).get(kind) or ():
+                content = _content(
+                    (config.get(kind) or {}).get(entry.get("source")) or {}, variables
+                )
                 if content is not None:
-                    target = str(one.get("target") or one["source"])
+                    target = str(entry.get("target") or entry["source"])
                     path = target if target.startswith("/") else f"{place}{target}"
-                    found.setdefault(name, {})[path] = digest(content.encode(), key)
-    return found
+                    contents.setdefault(name, {})[path] = digest(content.encode(), key)
+    return contents
 
 
 def _content(defined: Mapping[str, Any], variables: Mapping[str, str]) -> str | None:
@@ -60,19 +62,19 @@ def old_contents(
     model: Model, containers: Iterable[Container], client: APIClient, key: bytes
 ) -> dict[str, tuple[str, ...]]:
     """By container id, the paths at which a running container has not what the model says."""
-    found: dict[str, tuple[str, ...]] = {}
-    for one in replicas_of(containers, model.project):
-        service = model.services.get(one.service)
-        if service is None or not one.running:
+    contents: dict[str, tuple[str, ...]] = {}
+    for replica in replicas_of(containers, model.project):
+        service = model.services.get(replica.service)
+        if service is None or not replica.running:
             continue
         old = tuple(
             path
             for path, wanted in sorted(service.inline.items())
-            if digest(_read(client, one.id, path), key) != wanted
+            if digest(_read(client, replica.id, path), key) != wanted
         )
         if old:
-            found[one.id] = old
-    return found
+            contents[replica.id] = old
+    return contents
 
 
 def _read(client: APIClient, container: str, path: str) -> bytes:

@@ -66,18 +66,18 @@ def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Pat
     others = list(_others(model, engine.containers))
     if not others:
         return engine
-    known = _known(cache)
+    hashes = _known(cache)
     recorded = container_configs.load(cache, (one.config_hash for one in others))
-    unknown = [one for one in others if one.config_hash not in {*known, *recorded}]
+    unknown = [one for one in others if one.config_hash not in {*hashes, *recorded}]
     if unknown:
-        known = learn(model, _unchanged(model, unknown, compose), cache)
+        hashes = learn(model, _unchanged(model, unknown, compose), cache)
     return replace(
         engine,
         containers=tuple(
-            replace(one, asked_hash=known.get(one.config_hash, ""))
-            if one.project == model.project
-            else one
-            for one in engine.containers
+            replace(container, asked_hash=hashes.get(container.config_hash, ""))
+            if container.project == model.project
+            else container
+            for container in engine.containers
         ),
     )
 
@@ -85,14 +85,14 @@ def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Pat
 def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[str, str]:
     """Remember that ``containers`` were made from the model as it is; what is known then, by
     label."""
-    found = {one.config_hash: model.services[one.service] for one in _others(model, containers)}
-    known = _known(cache)
-    if found:
-        known |= {label: service.config_hash for label, service in found.items()}
-        cache_entry.save(_place(cache), known)
-        for service in found.values():
+    services = {one.config_hash: model.services[one.service] for one in _others(model, containers)}
+    hashes = _known(cache)
+    if services:
+        hashes |= {label: service.config_hash for label, service in services.items()}
+        cache_entry.save(_place(cache), hashes)
+        for service in services.values():
             container_configs.save(cache, service.config_hash, service.config)
-    return known
+    return hashes
 
 
 def _others(model: Model, containers: Iterable[Container]) -> Iterator[Container]:
@@ -108,23 +108,23 @@ def _unchanged(
 ) -> Iterator[Container]:
     """Those that Compose would not recreate. Providers, which it runs even to tell that, are not
     asked about, nor what cannot be started."""
-    asked = [
-        one
-        for one in containers
-        if one.service not in model.faults and not model.providers_of(one.service)
+    candidates = [
+        container
+        for container in containers
+        if container.service not in model.faults and not model.providers_of(container.service)
     ]
-    if not asked:
+    if not candidates:
         return
     # Not started, not even dry: a dry run waits for ever for the end of a hook (5.6.1).
     options = ("--no-start", "--no-build", "--no-deps", "--pull=never", "--remove-orphans=false")
-    services = sorted({one.service for one in asked})
+    services = sorted({one.service for one in candidates})
     try:
         done = compose.run(*DRY, "up", *options, *services, timeout=ANSWER_SECONDS)
     except ProgramError:
         return
     # With COMPOSE_STATUS_STDOUT what becomes of each container is on the other stream.
     recreated = set(RECREATED.findall(done.stdout + done.stderr))
-    yield from (one for one in asked if one.name not in recreated)
+    yield from (one for one in candidates if one.name not in recreated)
 
 
 def _known(cache: Path) -> dict[str, str]:
@@ -167,13 +167,15 @@ def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any
     fields: dict[str, Any] = {}
     sources = [str(one) for one in config.get("volumes_from") or ()]
     if sources:
-        found = [
-            one.split(":")[1] if one.startswith("container:") else ids.get(one.split(":")[0])
-            for one in sources
+        references = [
+            source.split(":")[1]
+            if source.startswith("container:")
+            else ids.get(source.split(":")[0])
+            for source in sources
         ]
-        if not all(found):
+        if not all(references):
             return {}
-        fields["volumes_from"] = found
+        fields["volumes_from"] = references
     for field in SHARED:
         kind, _, name = str(config.get(field) or "").partition(":")
         if kind == "service":
@@ -186,8 +188,10 @@ def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any
 def _first_ids(model: Model, containers: Iterable[Container]) -> dict[str, str]:
     """The id of each service's first container by name, which is the one Compose takes."""
     first: dict[str, Container] = {}
-    for one in sorted(replicas_of(containers, model.project), key=lambda replica: replica.name):
-        first.setdefault(one.service, one)
+    for container in sorted(
+        replicas_of(containers, model.project), key=lambda replica: replica.name
+    ):
+        first.setdefault(container.service, container)
     return {name: one.id for name, one in first.items()}
 
 
@@ -195,16 +199,16 @@ def _hashes(
     model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose, cache: Path
 ) -> dict[str, str]:
     place = cache / "resolved-hashes.json"
-    known = cache_entry.load(place, cache_entry.as_texts) or {}
+    cached = cache_entry.load(place, cache_entry.as_texts) or {}
     keys = {name: _key(compose, model.services[name], fields) for name, fields in filled.items()}
-    missing = {name: filled[name] for name, key in keys.items() if key not in known}
+    missing = {name: filled[name] for name, key in keys.items() if key not in cached}
     if missing:
         answered = _asked(model, missing, compose)
-        known = {keys[name]: answered[name] for name in missing if name in answered} | {
-            key: known[key] for key in keys.values() if key in known
+        cached = {keys[name]: answered[name] for name in missing if name in answered} | {
+            key: cached[key] for key in keys.values() if key in cached
         }
-        cache_entry.save(place, known)
-    return {name: known[key] for name, key in keys.items() if key in known}
+        cache_entry.save(place, cached)
+    return {name: cached[key] for name, key in keys.items() if key in cached}
 
 
 def _key(compose: Compose, service: Service, fields: Mapping[str, Any]) -> str:
@@ -229,7 +233,7 @@ def _asked(
             asking = compose.with_files([*map(str, model.files), str(override)], compose.project)
             # Without the check for consistency, which knows no service by a container's id.
             arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
-            said = asking.run(*arguments).stdout
+            output = asking.run(*arguments).stdout
     except (ProgramError, OSError):  # there may be room for no temporary file
         return {}
-    return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+    return dict(line.split(" ", 1) for line in output.splitlines() if " " in line)

@@ -44,10 +44,10 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     if not files:
         raise sources.no_compose_file(compose.folder)
-    asked = ("every profile" if all_profiles else "active profiles",)
-    known = remembered.recall(compose, cache, asked, partial(_model, files=files))
-    if known is not None:
-        return known
+    question = ("every profile" if all_profiles else "active profiles",)
+    cached = remembered.recall(compose, cache, question, partial(_model, files=files))
+    if cached is not None:
+        return cached
     for path in sources.pipes(files, compose.folder, compose.environment):
         what = "standard input" if path.name == sources.STDIN else f"{path} is a named pipe: it"
         raise TaskFailure(
@@ -58,7 +58,7 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     answer = ask(compose, files, container_configs.digest_key(cache), all_profiles=all_profiles)
     with parsing("Compose's answer", ExitCode.INVALID):
         model = _model(answer, files)
-    remembered.remember(compose, cache, asked, answer)
+    remembered.remember(compose, cache, question, answer)
     return model
 
 
@@ -90,9 +90,9 @@ def _model(answer: dict[str, Any], files: tuple[Path, ...]) -> Model:
         warnings=tuple(answer["warnings"]),
         content_files={
             kind: {
-                key: str(one["file"])
-                for key, one in (config.get(kind) or {}).items()
-                if (one or {}).get("file")
+                key: str(content["file"])
+                for key, content in (config.get(kind) or {}).items()
+                if (content or {}).get("file")
             }
             for kind in ("configs", "secrets")
         },
@@ -107,12 +107,12 @@ def _resources(config: Any, section: str, answer: Mapping[str, Any]) -> dict[str
     return {
         key: Resource(
             key=key,
-            name=str((one or {}).get("name") or f"{config.get('name', '')}_{key}"),
-            external=bool((one or {}).get("external")),
-            config=one or {},
+            name=str((resource or {}).get("name") or f"{config.get('name', '')}_{key}"),
+            external=bool((resource or {}).get("external")),
+            config=resource or {},
             config_hash=hashes.get(key, ""),
         )
-        for key, one in sorted((config.get(section) or {}).items())
+        for key, resource in sorted((config.get(section) or {}).items())
     }
 
 

@@ -33,10 +33,10 @@ class _Outdated(ValueError):
 def recall(
     compose: Compose,
     cache: Path,
-    asked: Sequence[str],
+    question: Sequence[str],
     understand: Callable[[dict[str, Any]], T],
 ) -> T | None:
-    """What Compose answered to ``asked``, as ``understand`` reads it, where nothing has changed
+    """What Compose answered to ``question``, as ``understand`` reads it, where nothing has changed
     since; else None."""
 
     def unchanged(kept: Any) -> T:
@@ -50,13 +50,13 @@ def recall(
             raise _Outdated
         return understand(kept["answer"])
 
-    return cache_entry.load(_place(compose, cache, asked), unchanged)
+    return cache_entry.load(_place(compose, cache, question), unchanged)
 
 
 def remember(
-    compose: Compose, cache: Path, asked: Sequence[str], answer: Mapping[str, Any]
+    compose: Compose, cache: Path, question: Sequence[str], answer: Mapping[str, Any]
 ) -> None:
-    """Keep what Compose answered to ``asked``."""
+    """Keep what Compose answered to ``question``."""
     read = _read(compose)
     if read is None:
         return
@@ -74,7 +74,7 @@ def remember(
         "files": {str(path): _state(path, digest) for path in read},
         "answer": answer,
     }
-    cache_entry.save(_place(compose, cache, asked), kept)
+    cache_entry.save(_place(compose, cache, question), kept)
 
 
 def _read(compose: Compose) -> Mapping[Path, bool] | None:
@@ -92,13 +92,13 @@ def _read(compose: Compose) -> Mapping[Path, bool] | None:
         one for one, is_compose in read.items() if not is_compose and not project_files.exists(one)
     ]
     examples = [one for path in missing for one in sources.examples_of(path)]
-    found = dict.fromkeys(examples, False) | dict.fromkeys(looked_for, True) | dict(read)
-    there = filter(project_files.exists, found)
-    return found if all(os.path.isfile(path) or os.path.isdir(path) for path in there) else None
+    paths = dict.fromkeys(examples, False) | dict.fromkeys(looked_for, True) | dict(read)
+    there = filter(project_files.exists, paths)
+    return paths if all(os.path.isfile(path) or os.path.isdir(path) for path in there) else None
 
 
-def _place(compose: Compose, cache: Path, asked: Sequence[str]) -> Path:
-    what = json.dumps([asked, compose.files, compose.project])
+def _place(compose: Compose, cache: Path, question: Sequence[str]) -> Path:
+    what = json.dumps([question, compose.files, compose.project])
     return cache / f"compose-{hashlib.sha256(what.encode()).hexdigest()[:12]}.json"
 
 

@@ -75,14 +75,14 @@ def no_compose_file(folder: Path) -> TaskFailure:
 
 def _one_below(folder: Path) -> list[Path]:
     """The compose file of each folder in this one that has one and can be looked into."""
-    found: list[Path] = []
+    below: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         places = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
         for place in map(Path, places):
             with contextlib.suppress(TaskFailure):
                 files = (place / name for name in DEFAULT_NAMES)
-                found += list(filter(project_files.exists, files))[:1]
-    return found
+                below += list(filter(project_files.exists, files))[:1]
+    return below
 
 
 def project_folder(stands: Path, environment: Mapping[str, str]) -> Path | None:
@@ -140,8 +140,10 @@ def examples_of(path: Path) -> list[Path]:
 
 def example_of(path: Path) -> Path | None:
     """The file beside a file of variables that shows what it may hold; None where there is none."""
-    found = (one for one in examples_of(path) if project_files.exists(one) and os.path.isfile(one))
-    return next(found, None)
+    existing = (
+        one for one in examples_of(path) if project_files.exists(one) and os.path.isfile(one)
+    )
+    return next(existing, None)
 
 
 def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
@@ -153,9 +155,9 @@ def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
         text = project_files.text(path)
         if name in text:
             read = compose_dotenv.read(text, environment.get)
-            found = [one.value for one in read if one.name == name]
-            if found and found[-1]:
-                return found[-1]
+            values = [one.value for one in read if one.name == name]
+            if values and values[-1]:
+                return values[-1]
     return ""
 
 
@@ -180,35 +182,35 @@ def reached(
 ) -> Mapping[Path, bool] | None:
     """Every file the model of these compose files is read from, present or not (an absent ``.env``
     may appear later), and whether it is a compose file; None where that can't be told."""
-    found = _ModelFiles()
+    model_files = _ModelFiles()
     try:
-        _reach(files, folder, environment, found)
+        _reach(files, folder, environment, model_files)
     except _Untellable:
         return None
-    return found.files()
+    return model_files.files()
 
 
 def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Those of the files that can be told which Compose would wait for: nobody may write them, or
     it is what it was given as its standard input."""
-    found = _ModelFiles()
+    model_files = _ModelFiles()
     with contextlib.suppress(_Untellable):
-        _reach(files, folder, environment, found)
+        _reach(files, folder, environment, model_files)
     return tuple(
-        path for path in found.files() if path.name == STDIN or project_files.is_pipe(path)
+        path for path in model_files.files() if path.name == STDIN or project_files.is_pipe(path)
     )
 
 
 def _reach(
-    files: Sequence[Path], folder: Path, environment: Mapping[str, str], found: _ModelFiles
+    files: Sequence[Path], folder: Path, environment: Mapping[str, str], model_files: _ModelFiles
 ) -> None:
     directory = files[0].parent
     for place in (folder, directory):
-        found.plain[place / ".env"] = None
+        model_files.plain[place / ".env"] = None
     for path in env_files(folder, environment):
-        found.plain[Path(os.path.normpath(path))] = None
+        model_files.plain[Path(os.path.normpath(path))] = None
     for file in files:
-        _follow(file, directory, found)
+        _follow(file, directory, model_files)
 
 
 def _path(base: Path, text: Any) -> Path:
@@ -219,13 +221,15 @@ def _path(base: Path, text: Any) -> Path:
     return Path(os.path.normpath(base / os.path.expanduser(text)))
 
 
-def _follow(file: Path, directory: Path, found: _ModelFiles) -> None:
-    if (file, directory) in found.compose:
+def _follow(file: Path, directory: Path, model_files: _ModelFiles) -> None:
+    if (file, directory) in model_files.compose:
         return
-    found.compose[file, directory] = None
+    model_files.compose[file, directory] = None
     document = _load(file)
     for entry in _listed(document.get("include")):
-        _follow_include(entry if isinstance(entry, dict) else {"path": entry}, directory, found)
+        _follow_include(
+            entry if isinstance(entry, dict) else {"path": entry}, directory, model_files
+        )
     services = document.get("services")
     for service in (services if isinstance(services, dict) else {}).values():
         if not isinstance(service, dict):
@@ -233,24 +237,24 @@ def _follow(file: Path, directory: Path, found: _ModelFiles) -> None:
         for key in ("env_file", "label_file"):
             for entry in _listed(service.get(key)):
                 named = entry.get("path") if isinstance(entry, dict) else entry
-                found.plain[_path(directory, named)] = None
+                model_files.plain[_path(directory, named)] = None
         extends = service.get("extends")
         if isinstance(extends, dict) and extends.get("file"):
             base = _path(directory, extends["file"])
-            _follow(base, base.parent, found)
+            _follow(base, base.parent, model_files)
 
 
-def _follow_include(entry: dict[str, Any], directory: Path, found: _ModelFiles) -> None:
+def _follow_include(entry: dict[str, Any], directory: Path, model_files: _ModelFiles) -> None:
     paths = [_path(directory, path) for path in _listed(entry.get("path"))]
     if not paths:
         return
     place = entry.get("project_directory")
     inner = _path(directory, place) if place else paths[0].parent
-    found.plain[inner / ".env"] = None
+    model_files.plain[inner / ".env"] = None
     for path in _listed(entry.get("env_file")):
-        found.plain[_path(directory, path)] = None
+        model_files.plain[_path(directory, path)] = None
     for path in paths:
-        _follow(path, inner, found)
+        _follow(path, inner, model_files)
 
 
 def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]:
@@ -261,8 +265,8 @@ def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]
             included = _listed(_load(file).get("include"))
         except _Untellable:
             continue
-        for one in included:
-            entry = one if isinstance(one, dict) else {"path": one}
+        for item in included:
+            entry = item if isinstance(item, dict) else {"path": item}
             with contextlib.suppress(_Untellable):
                 paths = [_path(directory, path) for path in _listed(entry.get("path"))]
                 if not paths:

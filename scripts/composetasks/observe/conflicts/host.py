@@ -56,16 +56,16 @@ class _Socket:
 def port_holders(ports: Iterable[tuple[str, int, str]]) -> tuple[PortHolder, ...]:
     """The processes that hold ``ports``, each an address ("" for all), a number and "tcp" or
     "udp". Where the kernel shows none of them taken nothing else is read."""
-    asked = tuple(ports)
-    if not asked:
+    wanted = tuple(ports)
+    if not wanted:
         return ()
     if sys.platform != "linux":
-        return tuple(_by_binding(asked))
-    numbers = {(number, protocol) for _, number, protocol in asked}
+        return tuple(_by_binding(wanted))
+    numbers = {(number, protocol) for _, number, protocol in wanted}
     taken = [
-        replace(one, ipv6_only=_leaves_ipv4(one, asked))
-        for one in _sockets(numbers)
-        if any(_blocks(one, *port) for port in asked)
+        replace(listener, ipv6_only=_leaves_ipv4(listener, wanted))
+        for listener in _sockets(numbers)
+        if any(_blocks(listener, *port) for port in wanted)
     ]
     return tuple(sorted(set(_owners(taken)), key=_order)) if taken else ()
 
@@ -117,40 +117,44 @@ def kernel_address(text: str) -> str:
     """An address of /proc/net: words of 32 bits in the machine's byte order."""
     words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
     packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
-    found = ipaddress.ip_address(packed)
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
+    address = ipaddress.ip_address(packed)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
 
 
-def _blocks(one: _Socket, host_ip: str, number: int, protocol: str) -> bool:
+def _blocks(listener: _Socket, host_ip: str, number: int, protocol: str) -> bool:
     """Whether a bound socket keeps the engine from ``host_ip:number``."""
-    if (one.port, one.protocol) != (number, protocol):
+    if (listener.port, listener.protocol) != (number, protocol):
         return False
     if not host_ip:
         wanted: tuple[str, ...] = ("0.0.0.0", "::")
     else:
         wanted = (host_ip,)
-    return any(_meets(one, address) for address in wanted)
+    return any(_meets(listener, address) for address in wanted)
 
 
-def _leaves_ipv4(one: _Socket, asked: Iterable[tuple[str, int, str]]) -> bool:
+def _leaves_ipv4(listener: _Socket, wanted: Iterable[tuple[str, int, str]]) -> bool:
     """Whether a socket on "::" is in the way of none of the IPv4 addresses that are asked about."""
-    return one.host_ip == "::" and not any(
-        _blocks(one, host_ip or "0.0.0.0", number, protocol)
-        for host_ip, number, protocol in asked
+    return listener.host_ip == "::" and not any(
+        _blocks(listener, host_ip or "0.0.0.0", number, protocol)
+        for host_ip, number, protocol in wanted
         if ":" not in host_ip
     )
 
 
-def _meets(one: _Socket, wanted: str) -> bool:
+def _meets(listener: _Socket, wanted: str) -> bool:
     try:
-        ours, theirs = ipaddress.ip_address(wanted), ipaddress.ip_address(one.host_ip)
+        ours, theirs = ipaddress.ip_address(wanted), ipaddress.ip_address(listener.host_ip)
     except ValueError:
         return False
     if ours.version == theirs.version:
         return ours == theirs or ours.is_unspecified or theirs.is_unspecified
     # A socket on "::" takes IPv4 along unless it asked not to, which the tables don't show.
-    return ours.version == 4 and theirs.is_unspecified and _refused(wanted, one.port, one.protocol)
+    return (
+        ours.version == 4
+        and theirs.is_unspecified
+        and _refused(wanted, listener.port, listener.protocol)
+    )
 
 
 def _refused(host_ip: str, number: int, protocol: str) -> bool:
@@ -180,10 +184,10 @@ def _owners(taken: Iterable[_Socket]) -> Iterator[PortHolder]:
     left = dict(sockets)
     for inode, pid in _processes_of(set(sockets)):
         left.pop(inode, None)
-        one = sockets[inode]
-        yield one.holder(_described(pid))
-    for one in left.values():
-        yield one.holder(PortHolder("", 0, "", user=_user(one.uid)))
+        listener = sockets[inode]
+        yield listener.holder(_described(pid))
+    for listener in left.values():
+        yield listener.holder(PortHolder("", 0, "", user=_user(listener.uid)))
 
 
 def _processes_of(inodes: set[int]) -> Iterator[tuple[int, int]]:
@@ -223,8 +227,8 @@ def _container_of(pid: int) -> str:
         cgroups = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "replace")
     except OSError:
         return ""
-    found = CONTAINER_ID.search(cgroups)
-    return found[1] if found else ""
+    match = CONTAINER_ID.search(cgroups)
+    return match[1] if match else ""
 
 
 def _user(uid: int) -> str:
@@ -249,11 +253,15 @@ def _by_psutil(host_ip: str, number: int, protocol: str) -> PortHolder:
 
     nobody = PortHolder(host_ip, number, protocol)
     with contextlib.suppress(psutil.Error):
-        for one in psutil.net_connections(protocol):
-            bound = one.laddr and one.laddr.port == number
-            if bound and one.pid and (protocol == "udp" or one.status == psutil.CONN_LISTEN):
-                found = _described(one.pid)
-                return replace(found, host_ip=host_ip, port=number, protocol=protocol)
+        for connection in psutil.net_connections(protocol):
+            bound = connection.laddr and connection.laddr.port == number
+            if (
+                bound
+                and connection.pid
+                and (protocol == "udp" or connection.status == psutil.CONN_LISTEN)
+            ):
+                owner = _described(connection.pid)
+                return replace(owner, host_ip=host_ip, port=number, protocol=protocol)
     return nobody
 
 
@@ -267,19 +275,19 @@ def is_here(address: str) -> bool:
 
 
 def real_paths(
-    model: Model, containers: Iterable[Container], *, here: bool = True
+    model: Model, containers: Iterable[Container], *, local: bool = True
 ) -> Mapping[str, str | None]:
     """The real path of the model's folder and files, and of those that the labels of containers
     of the same project name; None for what is gone. A folder that Compose worked in counts as the
     model's where it is of the same checkout. On an engine that others use from their hosts (not
-    ``here``) what is not found may be theirs, and is left out."""
+    ``local``) what is not found may be theirs, and is left out."""
     ours = [one for one in containers if one.project == model.project]
     files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
     folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}
     paths = {
         path: file_systems.realpath(path) if file_systems.exists(path) else None
         for path in sorted(files | folders)
-        if here or file_systems.exists(path)
+        if local or file_systems.exists(path)
     }
     mine = os.path.realpath(model.directory)
     for folder in folders:

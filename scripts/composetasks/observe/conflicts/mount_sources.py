@@ -54,8 +54,8 @@ def empty_folders(model: Model) -> frozenset[str]:
 
 def silent_sources(model: Model) -> dict[str, str]:
     """The sources of bind mounts whose file systems do not answer, with where these are mounted."""
-    found = {path: file_systems.silent(path) for path in _bound(model)}
-    return {path: point for path, point in found.items() if point}
+    sources = {path: file_systems.silent(path) for path in _bound(model)}
+    return {path: point for path, point in sources.items() if point}
 
 
 def _named(model: Model, volumes: Iterable[Volume]) -> Iterator[str]:

@@ -27,8 +27,10 @@ def with_since(client: APIClient, engine: Engine, model: Model) -> Engine:
     if not suspects:
         return engine
     containers = tuple(
-        replace(one, since=_since(client, one)) if one.id in suspects else one
-        for one in engine.containers
+        replace(container, since=_since(client, container))
+        if container.id in suspects
+        else container
+        for container in engine.containers
     )
     return replace(engine, containers=containers)
 

@@ -36,7 +36,7 @@ def _nodes(client: Any) -> list[dict[str, Any]]:
     from docker import errors
 
     try:
-        found: list[dict[str, Any]] = client.nodes()
+        nodes: list[dict[str, Any]] = client.nodes()
     except errors.APIError as error:
         raise TaskFailure(
             "the engine is not a swarm manager",
@@ -45,7 +45,7 @@ def _nodes(client: Any) -> list[dict[str, Any]]:
             hint="name a manager's docker context in stack.deploy.context, or make a swarm with "
             "`docker swarm init`",
         ) from error
-    return found
+    return nodes
 
 
 def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
@@ -98,11 +98,11 @@ def _names(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 def services_of(client: Any, stack: str) -> dict[str, dict[str, Any]]:
     """The engine's records of a stack's services, by their names in the file; jobs that check it
     are none."""
-    found = client.services(filters=of_stack(stack))
+    services = client.services(filters=of_stack(stack))
     return {
-        str(one["Spec"]["Name"]).removeprefix(f"{stack}_"): one
-        for one in sorted(found, key=lambda one: str(one["Spec"]["Name"]))
-        if CHECK not in (one["Spec"].get("Labels") or {})
+        str(record["Spec"]["Name"]).removeprefix(f"{stack}_"): record
+        for record in sorted(services, key=lambda one: str(one["Spec"]["Name"]))
+        if CHECK not in (record["Spec"].get("Labels") or {})
     }
 
 
@@ -113,11 +113,11 @@ def task_name(task: Mapping[str, Any], service: str) -> str:
 
 
 def _services(client: Any, stack: str, key: bytes) -> Iterable[SwarmService]:
-    for name, one in services_of(client, stack).items():
-        spec, before = one["Spec"], one.get("PreviousSpec")
+    for name, record in services_of(client, stack).items():
+        spec, before = record["Spec"], record.get("PreviousSpec")
         yield SwarmService(
             name=name,
-            id=str(one["ID"]),
+            id=str(record["ID"]),
             digest=digest(spec),
             before=digest(before) if before else "",
             spec=_masked(spec, key),
@@ -132,14 +132,14 @@ def _masked(spec: Mapping[str, Any], key: bytes) -> Mapping[str, Any]:
 
 
 def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> list[Revision]:
-    found = []
-    for one in configs:
-        labels = one["Spec"].get("Labels") or {}
+    revisions = []
+    for config in configs:
+        labels = config["Spec"].get("Labels") or {}
         if labels.get(NAMESPACE) != stack or REVISION not in labels:
             continue
-        with parsing(f"the record {one['Spec']['Name']} of the swarm", ExitCode.FAILED):
-            found.append(_revision(one, int(labels[REVISION]), key))
-    return sorted(found, key=lambda one: one.number)
+        with parsing(f"the record {config['Spec']['Name']} of the swarm", ExitCode.FAILED):
+            revisions.append(_revision(config, int(labels[REVISION]), key))
+    return sorted(revisions, key=lambda one: one.number)
 
 
 def packed(record: Mapping[str, Any]) -> bytes:

@@ -18,12 +18,12 @@ LIVE = ("running", "ready", "complete")
 
 def observe_tasks(client: Any, stack: str) -> dict[str, list[SwarmTask]]:
     """The tasks that each service has now; of one that has none, the last."""
-    found: dict[str, list[SwarmTask]] = {}
+    tasks: dict[str, list[SwarmTask]] = {}
     nodes = _nodes(client)
     for name, _, own in _services(client, stack):
         live = [task for task in own if task["DesiredState"] in LIVE]
-        found[name] = [_task(task, name, nodes) for task in live or own[-1:]]
-    return found
+        tasks[name] = [_task(task, name, nodes) for task in live or own[-1:]]
+    return tasks
 
 
 def read_logs(
@@ -63,9 +63,9 @@ def _services(client: Any, stack: str) -> Iterator[tuple[str, str, list[Mapping[
         tasks = sorted(
             client.tasks(filters=of_stack(stack)), key=lambda task: str(task["CreatedAt"])
         )
-        for name, one in services_of(client, stack).items():
-            own = [task for task in tasks if task["ServiceID"] == one["ID"]]
-            yield name, str(one["ID"]), own
+        for name, record in services_of(client, stack).items():
+            own = [task for task in tasks if task["ServiceID"] == record["ID"]]
+            yield name, str(record["ID"]), own
 
 
 def _nodes(client: Any) -> dict[str, str]:

@@ -37,8 +37,8 @@ def observe_wanted(
     ``key`` is that of digests in the place of secrets. ``references`` are the images that
     registries are asked for. Raises TaskFailure, code 6, where the content of a config or secret
     can't be had."""
-    asked = ("--profile", "*", "config", "--no-consistency", "--format", "json")
-    raw = json.loads(undoubled(compose.run(*asked).stdout))
+    arguments = ("--profile", "*", "config", "--no-consistency", "--format", "json")
+    raw = json.loads(undoubled(compose.run(*arguments).stdout))
     raw["services"] = {name: raw["services"][name] for name in model.services}
     hide_declared(raw)
     values = from_environment(compose, raw)

@@ -42,37 +42,39 @@ def daemon() -> tuple[APIClient, Daemon]:
         raise _located(failure, where, address) from failure
     try:
         before = time.time()
-        said: dict[str, Any] = client.info()
+        info: dict[str, Any] = client.info()
         after = time.time()
         client.ping()
         latency = time.time() - after
     except (errors.DockerException, requests.exceptions.RequestException) as error:
         raise _failure(f"the engine at {where} does not answer", str(error)) from error
-    found = _described(said, where, is_here(client.base_url), before, after)
+    described = _described(info, where, is_here(client.base_url), before, after)
     podman = client.server.startswith(PODMAN)
-    return client, replace(found, latency=latency, podman=podman)
+    return client, replace(described, latency=latency, podman=podman)
 
 
-def _described(said: dict[str, Any], where: str, here: bool, before: float, after: float) -> Daemon:
-    now = float(seconds(str(said["SystemTime"]), before)) if said.get("SystemTime") else before
+def _described(
+    info: dict[str, Any], where: str, local: bool, before: float, after: float
+) -> Daemon:
+    now = float(seconds(str(info["SystemTime"]), before)) if info.get("SystemTime") else before
     # Its clock was read somewhere between the question and the answer.
     ahead = max(now - after, 0.0) or min(now - before, 0.0)
     proxies = {"http": "HttpProxy", "https": "HttpsProxy", "no": "NoProxy"}
-    security = " ".join(said.get("SecurityOptions") or ())
+    security = " ".join(info.get("SecurityOptions") or ())
     return Daemon(
         where=where,
-        here=here,
-        version=str(said.get("ServerVersion", "")),
-        system=str(said.get("OSType", "")),
-        architecture=str(said.get("Architecture", "")),
-        root=str(said.get("DockerRootDir", "")),
-        memory=int(said.get("MemTotal", 0)),
+        here=local,
+        version=str(info.get("ServerVersion", "")),
+        system=str(info.get("OSType", "")),
+        architecture=str(info.get("Architecture", "")),
+        root=str(info.get("DockerRootDir", "")),
+        memory=int(info.get("MemTotal", 0)),
         ahead=ahead,
         proxies={
-            name: without_user(str(said[key])) for name, key in proxies.items() if said.get(key)
+            name: without_user(str(info[key])) for name, key in proxies.items() if info.get(key)
         },
         shifted="name=rootless" in security or "name=userns" in security,
-        swarm=(said.get("Swarm") or {}).get("LocalNodeState") == "active",
+        swarm=(info.get("Swarm") or {}).get("LocalNodeState") == "active",
     )
 
 
@@ -106,7 +108,7 @@ def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
 
 def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
         return _failure(
             f"there is not a socket at {where}: no engine is installed, or it was never started",
@@ -117,10 +119,10 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
         return _forbidden(where, str(error), "its folder")
     except OSError as error:
         return _failure(f"the socket {where} can't be looked at", str(error))
-    if not stat.S_ISSOCK(found.st_mode):
+    if not stat.S_ISSOCK(status.st_mode):
         return _failure(f"{where} is not a socket", "", "unset DOCKER_HOST, or correct it")
     if not os.access(path, os.R_OK | os.W_OK):
-        return _forbidden(where, "", f"group {_group(found.st_gid)}")
+        return _forbidden(where, "", f"group {_group(status.st_gid)}")
     if failure.detail.startswith("no answer to"):
         return _failure(
             f"the engine at {where} takes connections and does not answer",

@@ -43,15 +43,15 @@ def package_index(environment: Mapping[str, str]) -> str:
 def disk(place: str) -> Disk | None:
     """The file system at a path; None where it can't be looked at."""
     try:
-        found = os.statvfs(place)
+        stats = os.statvfs(place)
     except OSError:
         return None
     return Disk(
         place,
-        found.f_blocks * found.f_frsize,
-        found.f_bavail * found.f_frsize,
-        found.f_files,
-        found.f_favail,
+        stats.f_blocks * stats.f_frsize,
+        stats.f_bavail * stats.f_frsize,
+        stats.f_files,
+        stats.f_favail,
     )
 
 
@@ -112,13 +112,13 @@ def local_ports() -> tuple[int, int] | None:
 
 def reserved_ports() -> frozenset[int]:
     """The ports of that range that are never given away."""
-    found: set[int] = set()
+    ports: set[int] = set()
     with contextlib.suppress(OSError, ValueError):
         for part in RESERVED_PORTS.read_text("ascii").strip().split(","):
             if part:
                 first, _, last = part.partition("-")
-                found.update(range(int(first), int(last or first) + 1))
-    return frozenset(found)
+                ports.update(range(int(first), int(last or first) + 1))
+    return frozenset(ports)
 
 
 VERSION_SECONDS = 8.0
@@ -128,29 +128,29 @@ NUMBER = re.compile(r"v?(\d+\.\d+[\w.+~-]*)")
 def compose_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
     """The Compose binaries, those of the docker client first, in its own order; then the one
     that came with this package, and ``docker-compose`` in PATH."""
-    found = [(path, True) for path in candidates(environment)]
-    return _asked([*found, *_in_path("docker-compose", environment)], ["version", "--short"])
+    plugins = [(path, True) for path in candidates(environment)]
+    return _asked([*plugins, *_in_path("docker-compose", environment)], ["version", "--short"])
 
 
 def buildx_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
     """The Buildx binaries of the docker client, in its own order, and ``docker-buildx`` in PATH."""
     home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
-    found = [Path(folder, "docker-buildx") for folder in folders]
-    plugins = [(path, True) for path in found if os.access(path, os.X_OK)]
+    paths = [Path(folder, "docker-buildx") for folder in folders]
+    plugins = [(path, True) for path in paths if os.access(path, os.X_OK)]
     return _asked([*plugins, *_in_path("docker-buildx", environment)], ["version"])
 
 
 def _in_path(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
     for folder in environment.get("PATH", "").split(os.pathsep):
-        if folder and (found := shutil.which(name, path=folder)):
-            yield Path(found), False
+        if folder and (program := shutil.which(name, path=folder)):
+            yield Path(program), False
 
 
-def _asked(found: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin, ...]:
+def _asked(programs: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin, ...]:
     """Each once, whatever links lead to it, with what it says of its version."""
     once: dict[Path, tuple[Path, bool]] = {}
-    for path, searched in found:
+    for path, searched in programs:
         once.setdefault(path.resolve(), (path, searched))
     if not once:
         return ()
@@ -164,8 +164,8 @@ def _asked(found: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin,
 
 def _version(path: Path, question: list[str]) -> str:
     try:
-        said = process.run([str(path), *question], timeout=VERSION_SECONDS).stdout
+        output = process.run([str(path), *question], timeout=VERSION_SECONDS).stdout
     except process.ProgramError:
         return ""
-    number = NUMBER.search(said)
+    number = NUMBER.search(output)
     return number[1] if number else ""

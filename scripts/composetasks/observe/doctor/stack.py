@@ -26,16 +26,16 @@ def root_services(
     running = {
         one.service: one for one in replicas_of(containers, model.project) if one.state == "running"
     }
-    found: dict[str, bool | None] = {}
+    services: dict[str, bool | None] = {}
     for name, service in model.services.items():
         user = service.config.get("user")
         if name in running:
-            found[name] = _all_root(client, running[name].id)
+            services[name] = _all_root(client, running[name].id)
         elif user is not None:
-            found[name] = _is_root(str(user))
+            services[name] = _is_root(str(user))
         else:
-            found[name] = _image_root(client, service.image)
-    return found
+            services[name] = _image_root(client, service.image)
+    return services
 
 
 def _all_root(client: APIClient, key: str) -> bool:
@@ -43,11 +43,11 @@ def _all_root(client: APIClient, key: str) -> bool:
 
     untyped: Any = client
     try:
-        said: Mapping[str, Any] = untyped.top(key, ps_args="-eo pid,uid")
+        processes: Mapping[str, Any] = untyped.top(key, ps_args="-eo pid,uid")
     except errors.APIError:
         return False  # It ended meanwhile.
-    column = said["Titles"].index("UID")
-    users = [row[column] for row in said.get("Processes") or ()]
+    column = processes["Titles"].index("UID")
+    users = [row[column] for row in processes.get("Processes") or ()]
     return bool(users) and all(user == "0" for user in users)
 
 
@@ -69,9 +69,9 @@ def _is_root(user: str) -> bool:
 def builders(engine: Engine) -> tuple[Builder, ...]:
     """The containers and volumes of Buildx's builders on the engine."""
     containers = [
-        Builder("container", one.name, one.state)
-        for one in engine.containers
-        if one.name.startswith(BUILDKIT)
+        Builder("container", container.name, container.state)
+        for container in engine.containers
+        if container.name.startswith(BUILDKIT)
     ]
     volumes = [
         Builder("volume", one.name) for one in engine.volumes if one.name.startswith(BUILDKIT)

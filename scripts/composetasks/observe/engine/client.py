@@ -42,23 +42,23 @@ class Client(APIClient):
         if reopen is not None:
             self.base_url = REMOTE
 
-    def containers(self, *rest: Any, **asked: Any) -> Any:
+    def containers(self, *rest: Any, **options: Any) -> Any:
         """As the SDK has it. Podman's list says nothing of health checks; its filter knows."""
-        found = super().containers(*rest, **asked)
-        if asked == {"all": True} and self.server.startswith(PODMAN):
+        containers = super().containers(*rest, **options)
+        if options == {"all": True} and self.server.startswith(PODMAN):
             for word in HEALTH:
                 such = {one["Id"] for one in super().containers(filters={"health": word})}
-                for one in found:
-                    if one["Id"] in such:
-                        one["Status"] = f"{one['Status']} ({word})"
-        return found
+                for container in containers:
+                    if container["Id"] in such:
+                        container["Status"] = f"{container['Status']} ({word})"
+        return containers
 
     def request(self, method: str | bytes, url: str | bytes, *rest: Any, **kwargs: Any) -> Any:
         """As requests has it; its Timeout names what was asked for."""
-        asked = f"{method!s} {_path(str(url))}"
+        request_line = f"{method!s} {_path(str(url))}"
         given = kwargs.get("timeout")
         connecting, answer = given if isinstance(given, tuple) else (given, given)
-        endless = answer is None and (method == "GET" or asked.endswith("/attach"))
+        endless = answer is None and (method == "GET" or request_line.endswith("/attach"))
         if endless:
             answer = self.timeout
         elif answer == self.timeout and method != "GET":
@@ -69,11 +69,11 @@ class Client(APIClient):
         # What was given longer than usual takes so much longer by itself: a stop, say.
         due = max(0.0, given - self.timeout) if isinstance(given, (int, float)) else 0.0
         try:
-            with waiting.on(f"the engine ({asked})", self._patience, due=due):
+            with waiting.on(f"the engine ({request_line})", self._patience, due=due):
                 response = super().request(method, url, *rest, **kwargs)
         except requests.exceptions.Timeout as error:
             seconds = answer or self.timeout
-            raise type(error)(f"no answer to {asked} within {seconds:g} s") from error
+            raise type(error)(f"no answer to {request_line} within {seconds:g} s") from error
         self.server = response.headers.get("Server", self.server)
         if endless and response.ok and kwargs.get("stream"):
             untyped: Any = self

@@ -18,32 +18,34 @@ def ports_of(project: str, seconds: float) -> Ports | None:
 
 def forwards(model: Model, ports: Ports) -> Forwards:
     """What is forwarded, and what the model would publish on a port that is taken here."""
-    known = ports.known()
+    ports_here = ports.known()
     wanted = {
         port.published[0]
         for service in model.services.values()
         for port in service.ports
         if port.published and port.protocol == "tcp"
     }
-    taken = {one for one in wanted - set(known.values()) if not is_free(one)}
-    return Forwards(known, frozenset(taken), chosen().address)
+    taken = {one for one in wanted - set(ports_here.values()) if not is_free(one)}
+    return Forwards(ports_here, frozenset(taken), chosen().address)
 
 
-def _leading(binding: Binding, known: Mapping[str, int]) -> int | None:
+def _leading(binding: Binding, ports_here: Mapping[str, int]) -> int | None:
     """The port of this machine that leads to one there: that of IPv4, where it is on both."""
-    return known.get(binding.there) or known.get(reached_at("", binding.published))
+    return ports_here.get(binding.there) or ports_here.get(reached_at("", binding.published))
 
 
 def seen_from_here(
-    containers: Iterable[Container], known: Mapping[str, int]
+    containers: Iterable[Container], ports_here: Mapping[str, int]
 ) -> tuple[Container, ...]:
     """The containers, with the addresses here of the ports that they publish there."""
     return tuple(
         replace(
             container,
             bindings=tuple(
-                replace(one, here=f"{HERE}:{port}") if (port := _leading(one, known)) else one
-                for one in container.bindings
+                replace(binding, here=f"{HERE}:{port}")
+                if (port := _leading(binding, ports_here))
+                else binding
+                for binding in container.bindings
             ),
         )
         for container in containers

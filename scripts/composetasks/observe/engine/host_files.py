@@ -48,14 +48,14 @@ def with_volume(client: APIClient, volume: str, place: str) -> Iterator[str]:
 def missing(client: APIClient, paths: Iterable[str]) -> frozenset[str]:
     """Those of ``paths`` (absolute) that the engine's host does not have."""
     left = sorted(set(paths))
-    found: set[str] = set()
+    absent: set[str] = set()
     if not left:
         return frozenset()
     with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as image:
         while left and (path := _first_missing(client, image, left)) in left:
-            found.add(path)
+            absent.add(path)
             left.remove(path)
-    return frozenset(found)
+    return frozenset(absent)
 
 
 def _first_missing(client: APIClient, image: str, paths: list[str]) -> str:

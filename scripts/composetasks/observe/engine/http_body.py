@@ -36,7 +36,7 @@ def _dechunked(stream: Any) -> Iterator[list[bytes]]:
     rest = b""
     while block := stream.read1(BLOCK):
         data = rest + block if rest else block
-        found: list[bytes] = []
+        chunks: list[bytes] = []
         at, end = 0, len(data)
         while (line_end := data.find(b"\r\n", at)) >= 0:
             size = int(data[at:line_end], 16)
@@ -45,11 +45,11 @@ def _dechunked(stream: Any) -> Iterator[list[bytes]]:
             if after + 2 > end:
                 break
             if size == 0:
-                yield found
+                yield chunks
                 return
-            found.append(data[begin:after])
+            chunks.append(data[begin:after])
             at = after + 2
         rest = data[at:]
-        if found:
-            yield found
+        if chunks:
+            yield chunks
     raise OSError("the connection ended before the answer did")

@@ -45,19 +45,19 @@ class Images:
 
     def built_from(self, digest: str) -> Image | None:
         """An image that was built from the inputs of this digest, whatever it is called."""
-        found = self._known.built_from(digest)
-        if found is None and not self._all:
+        image = self._known.built_from(digest)
+        if image is None and not self._all:
             self._list()
-            found = self._known.built_from(digest)
-        return found
+            image = self._known.built_from(digest)
+        return image
 
     def _ask(self, references: Collection[str]) -> None:
-        found = read_images_called(self._client, references) if self._by_name else None
-        if found is None:
+        answer = read_images_called(self._client, references) if self._by_name else None
+        if answer is None:
             self._list()
             return
         self._asked |= set(references)
-        images = {one.id: one for one in (*self.known, *found)}
+        images = {one.id: one for one in (*self.known, *answer)}
         self._known = Engine(images=tuple(sorted(images.values(), key=lambda one: one.id)))
 
     def _list(self) -> None:

@@ -134,8 +134,8 @@ def _asked(question: Callable[[], T]) -> Bounded[T]:
 def read_containers(client: APIClient) -> tuple[Container, ...]:
     """All containers, running or not, by name."""
     with parsing("the engine's list of containers", ExitCode.NO_ENGINE):
-        found = [_container(raw, client) for raw in client.containers(all=True)]
-        return tuple(sorted(found, key=lambda container: container.name))
+        containers = [_container(raw, client) for raw in client.containers(all=True)]
+        return tuple(sorted(containers, key=lambda container: container.name))
 
 
 def read_images(client: APIClient) -> tuple[Image, ...]:
@@ -153,12 +153,12 @@ def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, .
     parts = [names[first::CONNECTIONS] for first in range(min(CONNECTIONS, len(names)))]
     with parsing("the engine's images", ExitCode.NO_ENGINE):
         under_way = [_asked(partial(client.image_records, part)) for part in parts]
-        found: list[Image] = []
+        images: list[Image] = []
         for records in [one.value() for one in under_way]:
             if records is None:
                 return None
-            found += map(_recorded_image, records)
-        return tuple(found)
+            images += map(_recorded_image, records)
+        return tuple(images)
 
 
 def read_networks(client: APIClient) -> tuple[Network, ...]:
@@ -206,14 +206,14 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
         copied=_copied(labels, str(raw.get("ImageID", "")), client),
         networks={name: str(one.get("NetworkID", "")) for name, one in sorted(networks.items())},
         addresses={
-            str(one["NetworkID"]): found
-            for one in networks.values()
-            if (found := tuple(str(one[key]) for key in ADDRESSES if one.get(key)))
+            str(network["NetworkID"]): addresses
+            for network in networks.values()
+            if (addresses := tuple(str(network[key]) for key in ADDRESSES if network.get(key)))
         },
         volumes={
-            str(one["Destination"]): str(one["Name"])
-            for one in raw.get("Mounts") or ()
-            if one.get("Type") == "volume" and one.get("Name")
+            str(mount["Destination"]): str(mount["Name"])
+            for mount in raw.get("Mounts") or ()
+            if mount.get("Type") == "volume" and mount.get("Name")
         },
         binds=tuple(
             str(one.get("Source")) for one in raw.get("Mounts") or () if one.get("Type") == "bind"
@@ -224,7 +224,7 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
 
 def _bindings(raw: Mapping[str, Any]) -> tuple[Binding, ...]:
     """The published ports by the container's: the engine lists them in any order."""
-    found = [
+    bindings = [
         Binding(
             host_ip=str(one.get("IP", "")),
             published=int(one["PublicPort"]),
@@ -234,8 +234,8 @@ def _bindings(raw: Mapping[str, Any]) -> tuple[Binding, ...]:
         for one in raw.get("Ports") or ()
         if one.get("PublicPort")
     ]
-    found.sort(key=lambda one: (one.target, one.protocol, one.host_ip, one.published))
-    return tuple(found)
+    bindings.sort(key=lambda one: (one.target, one.protocol, one.host_ip, one.published))
+    return tuple(bindings)
 
 
 def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:

@@ -70,22 +70,22 @@ class LocalClient:
         if "sdk" in vars(self):
             self.sdk.close()
 
-    def containers(self, **asked: Any) -> Any:
-        if asked != {"all": True}:
-            return self.sdk.containers(**asked)
-        return self._list("/containers/json?all=1", lambda: self.sdk.containers(**asked))
+    def containers(self, **options: Any) -> Any:
+        if options != {"all": True}:
+            return self.sdk.containers(**options)
+        return self._list("/containers/json?all=1", lambda: self.sdk.containers(**options))
 
     def images(self) -> Any:
         return self._list("/images/json", lambda: self.sdk.images())
 
-    def networks(self, **asked: Any) -> Any:
-        if asked:
-            return self.sdk.networks(**asked)
+    def networks(self, **options: Any) -> Any:
+        if options:
+            return self.sdk.networks(**options)
         return self._list("/networks", lambda: self.sdk.networks())
 
-    def volumes(self, **asked: Any) -> Any:
-        if asked:
-            return self.sdk.volumes(**asked)
+    def volumes(self, **options: Any) -> Any:
+        if options:
+            return self.sdk.volumes(**options)
         return self._list("/volumes", lambda: self.sdk.volumes())
 
     def image_records(self, references: Iterable[str]) -> list[Any] | None:
@@ -110,15 +110,15 @@ class LocalClient:
         """The status and document that the engine answers to a path without a version, which means
         its newest, as it does for the SDK's client; 0 for an answer that is none, or of Podman.
         Raises TimeoutError."""
-        asked = f"GET {path.partition('?')[0]}"
+        request_line = f"GET {path.partition('?')[0]}"
         patience = min(waiting.ENGINE_SECONDS, self._seconds / 2)
         try:
-            with waiting.on(f"the engine ({asked})", patience):
+            with waiting.on(f"the engine ({request_line})", patience):
                 connection.request("GET", path)
                 answer = connection.getresponse()
                 text = answer.read()
         except TimeoutError as error:
-            raise TimeoutError(f"no answer to {asked} within {self._seconds:g} s") from error
+            raise TimeoutError(f"no answer to {request_line} within {self._seconds:g} s") from error
         except (OSError, http.client.HTTPException):
             return 0, None
         if answer.getheader("Server", "").startswith(PODMAN):

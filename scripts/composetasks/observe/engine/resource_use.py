@@ -49,8 +49,8 @@ class Once:
     def figures(self) -> dict[str, Figures]:
         """The figures of every container that has some."""
         return {
-            key: Figures(memory(one), cpu(_before(one), one))
-            for key, one in _answers(self._round).items()
+            key: Figures(memory(sample), cpu(_before(sample), sample))
+            for key, sample in _answers(self._round).items()
         }
 
 
@@ -85,10 +85,10 @@ def _sample(client: APIClient, one_shot: bool, key: str) -> Sample:
 
     untyped: Any = client
     try:
-        found: Sample = untyped.stats(key, stream=False, one_shot=one_shot or None)
+        sample: Sample = untyped.stats(key, stream=False, one_shot=one_shot or None)
     except errors.APIError:
         return {}  # It is gone, or was never there.
-    return found
+    return sample
 
 
 def _before(sample: Sample) -> Sample:
@@ -96,16 +96,16 @@ def _before(sample: Sample) -> Sample:
     return {"read": sample.get("preread", "0001"), "cpu_stats": sample.get("precpu_stats")}
 
 
-def _answers(asked: Mapping[str, Bounded[Sample]]) -> dict[str, Sample]:
+def _answers(questions: Mapping[str, Bounded[Sample]]) -> dict[str, Sample]:
     import requests
 
-    found = {}
-    for key, one in asked.items():
+    answers = {}
+    for key, question in questions.items():
         try:
-            found[key] = one.value()
+            answers[key] = question.value()
         except (Late, requests.exceptions.RequestException, OSError, ValueError):
             continue
-    return found
+    return answers
 
 
 def memory(sample: Sample) -> int | None:

@@ -60,26 +60,26 @@ def file_digests(model: Model, sources: Iterable[str], cache: Path) -> dict[str,
     """The digests of single files, for labels: read again where they changed, and keyed where the
     content is a secret. What can't be read has none: a start says so, and others do without."""
     secrets = set(model.content_files.get("secrets", {}).values())
-    listings, found = Listings(), {}
+    listings, digests = Listings(), {}
     for source in sources:
         try:
             files = read_source(Path(source), (), cache_file(cache, SENT, source), listings)[1]
         except Unreadable:
             continue
-        found[source] = (
+        digests[source] = (
             digest(files.digest.encode(), container_configs.digest_key(cache))
             if source in secrets
             else files.digest[:24]
         )
-    return found
+    return digests
 
 
 def check_subpaths(client: APIClient) -> None:
     """Raise TaskFailure, code 6, where the engine can't mount a folder or file of a volume."""
-    said = client.version()
-    if tuple(map(int, str(said.get("ApiVersion")).split("."))) < SUBPATHS:
+    versions = client.version()
+    if tuple(map(int, str(versions.get("ApiVersion")).split("."))) < SUBPATHS:
         raise TaskFailure(
-            f"the engine ({said.get('Version')}) can't mount a part of a volume, which "
+            f"the engine ({versions.get('Version')}) can't mount a part of a volume, which "
             "`stack.remote.mounts: send` needs",
             code=ExitCode.INVALID,
             hint="Docker Engine 26 or newer can; or build the files into the image (COPY)",
@@ -131,13 +131,13 @@ def _sent(
             code=ExitCode.INVALID,
             hint=f"see to it, or do not mount {source}",
         ) from error
-    here = {path: text for path, text in files.entries().items() if text[0] in "dfl"}
+    digests = {path: text for path, text in files.entries().items() if text[0] in "dfl"}
     sizes = {
         path: os.lstat(root / path).st_size
-        for path, text in here.items()
+        for path, text in digests.items()
         if text != there.get(path) and text[0] == "f" and os.path.lexists(root / path)
     }
-    return Sent(key_of(source), str(root), tuple(dict.fromkeys(users)), here, there, sizes)
+    return Sent(key_of(source), str(root), tuple(dict.fromkeys(users)), digests, there, sizes)
 
 
 def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:

@@ -63,11 +63,11 @@ class Questions:
 
     def answers(self) -> dict[str, ServiceFacts]:
         """What each has answered, or why nothing."""
-        found = {}
+        answers = {}
         for name, question in self._asked.items():
-            found[name] = _facts(question.answer)
+            answers[name] = _facts(question.answer)
             question.taken = True
-        return found
+        return answers
 
 
 def _facts(question: Bounded[str]) -> ServiceFacts:
@@ -76,16 +76,16 @@ def _facts(question: Bounded[str]) -> ServiceFacts:
 
     try:
         # What is cut off may be half of a secret: that is masked before.
-        found = facts_of(safe(clean(question.value())))
+        facts = facts_of(safe(clean(question.value())))
     except (_NoFacts, Late, ValueError) as error:
         return _unavailable(str(error))
     except errors.APIError as error:
         return _unavailable(str(error.explanation or error))
     except (requests.exceptions.RequestException, OSError) as error:
         return _unavailable(f"no answer: {error}")
-    if not found:
+    if not facts:
         return _unavailable("its answer has no line `name: value`")
-    return ServiceFacts(safe_data(found))
+    return ServiceFacts(safe_data(facts))
 
 
 def _unavailable(why: str) -> ServiceFacts:
@@ -95,27 +95,27 @@ def _unavailable(why: str) -> ServiceFacts:
 def _answer(client: APIClient, container: Container, declared: Declared) -> str:
     source = facts_source(declared)
     ask = _executed if source.command else _got
-    said = ask(client, container, source)
+    answer = ask(client, container, source)
     # What lies beyond the bound may begin in the last line.
-    return said if len(said) < MOST_BYTES else said.rpartition("\n")[0]
+    return answer if len(answer) < MOST_BYTES else answer.rpartition("\n")[0]
 
 
 def _executed(client: APIClient, container: Container, source: FactsSource) -> str:
     """What a command in the container prints."""
     execution = client.exec_create(container.id, list(source.command))["Id"]
     stream = client.exec_start(execution, stream=True, demux=True)
-    said, complained = b"", b""
+    output, complained = b"", b""
     for out, err in stream:
-        said += out or b""
+        output += out or b""
         complained += err or b""
-        if len(said) + len(complained) >= MOST_BYTES:
+        if len(output) + len(complained) >= MOST_BYTES:
             stream.close()
-            return said[:MOST_BYTES].decode(errors="replace")
+            return output[:MOST_BYTES].decode(errors="replace")
     if code := client.exec_inspect(execution)["ExitCode"]:
-        last = (complained.strip() or said.strip()).decode(errors="replace").split("\n")[-1]
+        last = (complained.strip() or output.strip()).decode(errors="replace").split("\n")[-1]
         why = f"`{shlex.join(source.command)}` exited with code {code}"
         raise _NoFacts(f"{why}: {last}" if last else why)
-    return said.decode(errors="replace")
+    return output.decode(errors="replace")
 
 
 def _got(client: APIClient, container: Container, source: FactsSource) -> str:
@@ -134,5 +134,5 @@ def _got(client: APIClient, container: Container, source: FactsSource) -> str:
         with get() as got:
             if got.status_code != requests.codes.ok:
                 raise _NoFacts(f"GET {address} was answered with {got.status_code} {got.reason}")
-            said: bytes = got.raw.read(MOST_BYTES, decode_content=True)
-    return said.decode(errors="replace")
+            body: bytes = got.raw.read(MOST_BYTES, decode_content=True)
+    return body.decode(errors="replace")

@@ -40,22 +40,22 @@ def read_environment(
     the variables they use and require. ``files`` stand for COMPOSE_FILE where nothing sets it.
     """
     process = dict(process)
-    known: dict[str, str] = {}
+    values: dict[str, str] = {}
     read: list[EnvFile] = []
 
     def add(path: Path) -> None:
-        read.append(_read_file(path, {**known, **process}))
-        known.update(_values(read[-1]))
+        read.append(_read_file(path, {**values, **process}))
+        values.update(_values(read[-1]))
 
     for path in _env_files(folder, process):
         add(path)
-    second = _second_file(folder, {**known, **process}, files)
+    second = _second_file(folder, {**values, **process}, files)
     if second is not None:
         add(second)
     example = folder / ".env.example"
     variables = _specification(example)
     demanded, used = _references(folder, model_text_files)
-    found = Environment(
+    environment = Environment(
         folder=folder,
         process=process,
         files=tuple(reversed(read) if process.get("COMPOSE_ENV_FILES") else read),
@@ -65,7 +65,7 @@ def read_environment(
         demanded=tuple(demanded),
         used=used,
     )
-    return replace(found, absent=frozenset(_absent(found)))
+    return replace(environment, absent=frozenset(_absent(environment)))
 
 
 # --- which files ----------------------------------------------------------------------------
@@ -73,24 +73,26 @@ def read_environment(
 
 def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
     """The files by Compose's rules; only one that is named is missed where it is not there."""
-    found = sources.env_files(folder, process)
+    files = sources.env_files(folder, process)
     if process.get("COMPOSE_ENV_FILES"):
-        return found
-    return [path for path in found if project_files.exists(path) and not os.path.isdir(path)]
+        return files
+    return [path for path in files if project_files.exists(path) and not os.path.isdir(path)]
 
 
-def _second_file(folder: Path, known: Mapping[str, str], files: Sequence[str]) -> Path | None:
+def _second_file(folder: Path, values: Mapping[str, str], files: Sequence[str]) -> Path | None:
     """The ``.env`` beside the first compose file, where that is named and lies in another folder:
     it fills what the first leaves."""
-    names = [*known.get("COMPOSE_FILE", "").split(os.pathsep), *files]
+    names = [*values.get("COMPOSE_FILE", "").split(os.pathsep), *files]
     first = next(filter(None, names), "")
-    chosen = known.get("COMPOSE_ENV_FILES") or known.get("COMPOSE_DISABLE_ENV_FILE") in sources.TRUE
-    found = (folder / first).parent / ".env"
-    if not first or chosen or not project_files.exists(found) or not os.path.isfile(found):
+    chosen = (
+        values.get("COMPOSE_ENV_FILES") or values.get("COMPOSE_DISABLE_ENV_FILE") in sources.TRUE
+    )
+    second = (folder / first).parent / ".env"
+    if not first or chosen or not project_files.exists(second) or not os.path.isfile(second):
         return None
-    if found.parent.resolve() == folder.resolve():
+    if second.parent.resolve() == folder.resolve():
         return None
-    return found
+    return second
 
 
 def _values(file: EnvFile) -> dict[str, str]:
@@ -140,20 +142,20 @@ def _python_dotenv(text: str, outer: Mapping[str, str]) -> Iterator[Reading]:
     from dotenv.parser import parse_stream
     from dotenv.variables import parse_variables
 
-    known: dict[str, str | None] = {}
+    assigned: dict[str, str | None] = {}
     # It opens files in text mode, where every kind of line ending becomes "\n".
     unified = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     for binding in parse_stream(io.StringIO(unified)):
-        said = binding.original.string
-        line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")
+        string = binding.original.string
+        line = binding.original.line + string[: len(string) - len(string.lstrip())].count("\n")
         if binding.error:
             yield Reading("", line, refused="not a statement")
         elif binding.key is not None:
             value = binding.value
             if value is not None:
-                values = {**known, **outer} if "${" in value else {}
+                values = {**assigned, **outer} if "${" in value else {}
                 value = "".join(atom.resolve(values) for atom in parse_variables(value))
-            known[binding.key] = value
+            assigned[binding.key] = value
             yield Reading(binding.key, line, value)
 
 
@@ -167,22 +169,24 @@ def _specification(path: Path) -> tuple[Variable, ...] | None:
     if not any(MARKER.match(line) for line in lines):
         return None
     return tuple(
-        _variable(one, _comment_above(lines, one.line))
-        for one in compose_dotenv.read(text, _nothing)
-        if one.name and not one.refused
+        _variable(binding, _comment_above(lines, binding.line))
+        for binding in compose_dotenv.read(text, _nothing)
+        if binding.name and not binding.refused
     )
 
 
 def _absent(environment: Environment) -> Iterator[str]:
     """The variables of type path whose value leads to nothing, seen from the project's folder."""
-    for one in environment.variables:
-        if one.type == ("path",):
+    for variable in environment.variables:
+        if variable.type == ("path",):
             values = [
-                file.set[one.name].value for file in environment.files if one.name in file.set
+                file.set[variable.name].value
+                for file in environment.files
+                if variable.name in file.set
             ]
-            value = environment.process.get(one.name, next(iter(values), None))
+            value = environment.process.get(variable.name, next(iter(values), None))
             if value and not os.path.exists(environment.folder / os.path.expanduser(value)):
-                yield one.name
+                yield variable.name
 
 
 def _comment_above(lines: Sequence[str], line: int) -> list[str]:

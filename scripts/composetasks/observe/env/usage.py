@@ -33,16 +33,16 @@ def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str
     apart; so the expected value of each name is looked for first.
     """
     try:
-        said = f"\n{compose.run('config', '--environment').stdout}"
+        output = f"\n{compose.run('config', '--environment').stdout}"
     except ProgramError:
         return {}
-    found = {}
+    values = {}
     for name, value in expected.items():
-        if f"\n{name}={value}\n" in said:
-            found[name] = value
-        elif f"\n{name}=" in said:
-            found[name] = said.partition(f"\n{name}=")[2].partition("\n")[0]
-    return found
+        if f"\n{name}={value}\n" in output:
+            values[name] = value
+        elif f"\n{name}=" in output:
+            values[name] = output.partition(f"\n{name}=")[2].partition("\n")[0]
+    return values
 
 
 def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
@@ -102,12 +102,12 @@ def resolved(usage: Usage, known: Mapping[str, str]) -> Usage:
 def _included(compose: Compose) -> dict[str, tuple[str, Path]]:
     """The variables of the dotenv files that only included compose files are read with."""
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
-    found: dict[str, tuple[str, Path]] = {}
+    values: dict[str, tuple[str, Path]] = {}
     for path in sources.included_env_files(files, files[0].parent) if files else ():
-        for one in compose_dotenv.read(project_files.text(path), compose.environment.get):
-            if one.name and one.value is not None:
-                found.setdefault(one.name, (one.value, path))
-    return found
+        for binding in compose_dotenv.read(project_files.text(path), compose.environment.get):
+            if binding.name and binding.value is not None:
+                values.setdefault(binding.name, (binding.value, path))
+    return values
 
 
 def _raw_model(compose: Compose) -> dict[str, Any]:
@@ -135,8 +135,10 @@ def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[
                 yield used, f"environment.{name}"
     elif key == "env_file":
         paths = set(_paths(value))
-        for one in (one for file in files if str(file.path) in paths for one in file.compose):
-            yield one.name, f"environment.{one.name}"
+        for assignment in (
+            one for file in files if str(file.path) in paths for one in file.compose
+        ):
+            yield assignment.name, f"environment.{assignment.name}"
     elif key == "build" and isinstance(value, dict):
         arguments = value.get("args")
         passed_on = {name for name, _, passed in _entries(arguments) if passed}
@@ -155,29 +157,29 @@ def _entries(value: Any) -> Iterator[tuple[str, Any, bool]]:
     if isinstance(value, dict):
         for name, text in value.items():
             yield str(name), text, text is None
-    for one in value if isinstance(value, list) else ():
-        entry = str(one)
+    for item in value if isinstance(value, list) else ():
+        entry = str(item)
         yield entry.partition("=")[0], entry, "=" not in entry and "$" not in entry
 
 
 def _paths(value: Any) -> Iterator[str]:
-    for one in value if isinstance(value, list) else [value]:
-        yield str(one.get("path")) if isinstance(one, dict) else str(one)
+    for entry in value if isinstance(value, list) else [value]:
+        yield str(entry.get("path")) if isinstance(entry, dict) else str(entry)
 
 
 def _names(value: Any) -> set[str]:
-    found = set()
+    names = set()
     for text in _strings(value):
         for match in compose_dotenv.REFERENCE.finditer(text):
             braced = match["braced"]
             if match["bare"]:
-                found.add(match["bare"])
+                names.add(match["bare"])
             elif braced:
                 name = re.split(r":?[-+?]", braced, maxsplit=1)[0]
                 # A braced match runs to the last brace: the rest has defaults and other references.
-                found.add(name)
-                found |= _names(match[0][len(f"${{{name}") :])
-    return found
+                names.add(name)
+                names |= _names(match[0][len(f"${{{name}") :])
+    return names
 
 
 def _sources(resource: Mapping[str, Any]) -> set[str]:
@@ -190,16 +192,16 @@ def _keys_used(value: Any) -> Iterator[str]:
     """The keys of networks, volumes, configs or secrets that a service uses."""
     if isinstance(value, dict):
         yield from value
-    for one in value if isinstance(value, list) else ():
-        yield str(one.get("source", "")) if isinstance(one, dict) else str(one).split(":")[0]
+    for entry in value if isinstance(value, list) else ():
+        yield str(entry.get("source", "")) if isinstance(entry, dict) else str(entry).split(":")[0]
 
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _strings(one)
+        for entry in value.values():
+            yield from _strings(entry)
     elif isinstance(value, list):
-        for one in value:
-            yield from _strings(one)
+        for entry in value:
+            yield from _strings(entry)

@@ -24,24 +24,24 @@ class Configs:
         """What is known of an image; nothing where it can't be asked for."""
         if self._known is None:
             self._known = cache_entry.load(self._place, _understood) or {}
-        found = self._known.get(image_id)
-        if found is None:
-            found = _asked(self._client, image_id) if self._client is not None else None
-            if found is None:
+        config = self._known.get(image_id)
+        if config is None:
+            config = _asked(self._client, image_id) if self._client is not None else None
+            if config is None:
                 return ImageConfig()
-            self._known[image_id] = found
+            self._known[image_id] = config
             cache_entry.save(self._place, self._known)
-        triggers = (parse_one(text) for text in found["onbuild"])
-        return ImageConfig(env=found["env"], onbuild=tuple(one for one in triggers if one))
+        triggers = (parse_one(text) for text in config["onbuild"])
+        return ImageConfig(env=config["env"], onbuild=tuple(one for one in triggers if one))
 
 
 def _understood(kept: Any) -> dict[str, dict[str, Any]]:
     return {
         image_id: {
-            "env": cache_entry.as_texts(one["env"]),
-            "onbuild": cache_entry.as_names(one["onbuild"]),
+            "env": cache_entry.as_texts(config["env"]),
+            "onbuild": cache_entry.as_names(config["onbuild"]),
         }
-        for image_id, one in cache_entry.as_mapping(kept).items()
+        for image_id, config in cache_entry.as_mapping(kept).items()
     }
 
 

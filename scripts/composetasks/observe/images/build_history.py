@@ -66,8 +66,8 @@ class _Asking:
     def _is_of(self, service: str, record: Mapping[str, Any]) -> bool:
         labels = {one.get("Name"): one.get("Value") for one in record.get("Labels") or ()}
         prefix = "com.docker.compose"
-        asked = {f"{prefix}.project": self.model.project, f"{prefix}.service": service}
-        return asked.items() <= labels.items()
+        expected = {f"{prefix}.project": self.model.project, f"{prefix}.service": service}
+        return expected.items() <= labels.items()
 
     def _log(self, reference: str) -> BuildLog:
         log = BuildLog(io.StringIO())
@@ -79,10 +79,10 @@ class _Asking:
         """The JSON documents of an answer, whether each has its line or the answer is one."""
         text = "\n".join(self._lines(*arguments))
         try:
-            found = [json.loads(text)]
+            documents = [json.loads(text)]
         except ValueError:
-            found = [_read(line) for line in text.splitlines()]
-        return [one for one in found if isinstance(one, dict)]
+            documents = [_read(line) for line in text.splitlines()]
+        return [one for one in documents if isinstance(one, dict)]
 
     def _lines(self, *arguments: str) -> list[str]:
         argv = [*buildx(self.env), "--builder", "default", "history", *arguments]

@@ -33,10 +33,10 @@ def build_inputs(
     again. Raises TaskFailure, code 6, where a context, a Dockerfile or its target is missing, or a
     file can't be read.
     """
-    found, faults = inputs_and_faults(model, images, cache, services, client, ahead)
+    inputs, faults = inputs_and_faults(model, images, cache, services, client, ahead)
     for failure in faults.values():
         raise failure
-    return found
+    return inputs
 
 
 def inputs_and_faults(
@@ -60,11 +60,11 @@ def inputs_and_faults(
             except TaskFailure as failure:
                 faults[name] = failure
     observer.remember()
-    found = {
-        name: observer.with_files(one) if listed(one) else one
-        for name, one in observer.made.items()
+    inputs = {
+        name: observer.with_files(made) if listed(made) else made
+        for name, made in observer.made.items()
     }
-    return found, faults
+    return inputs, faults
 
 
 def digest_of(

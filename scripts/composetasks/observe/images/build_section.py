@@ -42,8 +42,8 @@ def declared_options(build: Build, service: Service) -> Iterator[tuple[str, str]
             yield name, _text(section[name])
     platforms = section.get("platforms")
     platforms = platforms if isinstance(platforms, list) else []
-    asked = ",".join(map(str, platforms)) or str(service.config.get("platform") or "")
-    yield "platform", asked or os.environ.get("DOCKER_DEFAULT_PLATFORM", "") or own_platform()
+    platform = ",".join(map(str, platforms)) or str(service.config.get("platform") or "")
+    yield "platform", platform or os.environ.get("DOCKER_DEFAULT_PLATFORM", "") or own_platform()
 
 
 def texts(section: Any) -> dict[str, str]:
@@ -101,7 +101,7 @@ def ignore_patterns(folder: str, dockerfile: str | None) -> list[str]:
 def without_secrets(text: str) -> str:
     """A Dockerfile's text without the values of variables that are secret by their names."""
 
-    def shown(found: re.Match[str]) -> str:
-        return f"{found[1]}={masking.MASK}" if secret_name(found[1]) else found[0]
+    def shown(match: re.Match[str]) -> str:
+        return f"{match[1]}={masking.MASK}" if secret_name(match[1]) else match[0]
 
     return ASSIGNED.sub(shown, text)

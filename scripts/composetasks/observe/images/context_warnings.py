@@ -84,18 +84,18 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
     place = cache / "state-in-contexts"
     tracked = [_index(Path(folder)), _index(model.directory)]
     key = json.dumps([folder, within, files.digest, tracked])
-    known = cache_entry.load(place, _lists) or {}
-    if key not in known:
+    cached = cache_entry.load(place, _lists) or {}
+    if key not in cached:
         paths = files.entries()
-        found = [
+        inside = [
             path
             for path in within
             if path in paths
             and not why_no_state(Path(folder, path), project=model.directory, named=False)
         ]
-        known = {**known, key: found} if len(known) < 50 else {key: found}
-        cache_entry.save(place, known)
-    return known[key]
+        cached = {**cached, key: inside} if len(cached) < 50 else {key: inside}
+        cache_entry.save(place, cached)
+    return cached[key]
 
 
 def _lists(kept: Any) -> dict[str, list[str]]:

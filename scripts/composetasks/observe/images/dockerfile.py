@@ -87,20 +87,20 @@ def parse(text: str) -> Dockerfile:
 
 def parse_one(text: str) -> Instruction | None:
     """Read a single instruction, as an ONBUILD trigger holds it."""
-    found = parse(text).instructions
-    return found[0] if found else None
+    instructions = parse(text).instructions
+    return instructions[0] if instructions else None
 
 
 def _directives(lines: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    directives: dict[str, str] = {}
     for number, line in enumerate(lines):
         if number == 0 and line.startswith("#!"):
             continue
         match = DIRECTIVE.match(line)
         if not match or match[1].lower() not in DIRECTIVES:
             break
-        found.setdefault(match[1].lower(), match[2])
-    return found
+        directives.setdefault(match[1].lower(), match[2])
+    return directives
 
 
 def _instructions(
@@ -217,7 +217,7 @@ def mount_options(mount: str) -> dict[str, str]:
     return options
 
 
-def with_heredocs(one: Instruction) -> str:
+def with_heredocs(instruction: Instruction) -> str:
     """An instruction's text with its flags and the bodies of its heredocs."""
-    bodies = "".join(f"\n{body}\n{name}" for name, body in one.heredocs)
-    return " ".join((*one.flags, one.text)) + bodies
+    bodies = "".join(f"\n{body}\n{name}" for name, body in instruction.heredocs)
+    return " ".join((*instruction.flags, instruction.text)) + bodies

@@ -21,17 +21,17 @@ def edited_since_tagged(
 ) -> dict[str, str]:
     """The services some file of whose image is newer than the last time the image on their tag was
     given one, and such a file (relative to the project's folder)."""
-    found = {}
-    for name, one in inputs.items():
+    edited = {}
+    for name, current in inputs.items():
         service = model.service(name)
         build, tagged = service.build, _tagged(client, service.image)
         if build is None or not tagged:
             continue
-        newer = (path for path, place in _places(one, build, model) if _time(place) > tagged)
+        newer = (path for path, place in _places(current, build, model) if _time(place) > tagged)
         path = next(newer, None)
         if path is not None:
-            found[name] = path
-    return found
+            edited[name] = path
+    return edited
 
 
 def outdated(
@@ -57,8 +57,8 @@ def _on_older_bases(
 ) -> frozenset[str]:
     """A registry that does not answer has nothing newer. What was made here has no digest there."""
     pulled = {
-        name: {base: known for base, known in one.bases.items() if not known.startswith("ct-")}
-        for name, one in inputs.items()
+        name: {base: known for base, known in current.bases.items() if not known.startswith("ct-")}
+        for name, current in inputs.items()
         if (build := model.service(name).build) and build.pull
     }
     if not any(pulled.values()):

@@ -22,24 +22,26 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
     before: an id always means the same image.
     """
     place = cache / "image-checks.json"
-    known = cache_entry.load(place, _understood) or {}
-    asked: dict[str, bool] = {}
-    found = {}
+    cached = cache_entry.load(place, _understood) or {}
+    answers: dict[str, bool] = {}
+    checks = {}
     for name, service in model.services.items():
         if service.has_healthcheck or service.config.get("healthcheck") or service.provided:
             continue  # The model may also say that there is to be none.
         image = engine.image(service.image)
         containers = replicas_of(engine.containers, model.project, name)
         if image is None or any(one.health for one in containers):
-            found[name] = service.image
+            checks[name] = service.image
         elif not any(_shows_none(one, service, image) for one in containers):
-            if image.id not in asked:
-                asked[image.id] = known[image.id] if image.id in known else _has_one(client, image)
-            if asked[image.id]:
-                found[name] = service.image
-    if any(key not in known for key in asked):
-        cache_entry.save(place, asked)
-    return found
+            if image.id not in answers:
+                answers[image.id] = (
+                    cached[image.id] if image.id in cached else _has_one(client, image)
+                )
+            if answers[image.id]:
+                checks[name] = service.image
+    if any(key not in cached for key in answers):
+        cache_entry.save(place, answers)
+    return checks
 
 
 def _shows_none(container: Container, service: Service, image: Image) -> bool:

@@ -49,9 +49,9 @@ class Listings:
         """What a folder holds, as a text that is equal when nothing changed."""
         if self._ahead is not None:
             self._listed.update(self._ahead.come())
-        known = self._listed.get(path)
-        if known is not None:
-            return known
+        earlier = self._listed.get(path)
+        if earlier is not None:
+            return earlier
         for _ in range(TRIES):
             try:
                 listed = list_folder(path)
@@ -118,13 +118,13 @@ def rows(listing: str) -> Iterator[Row]:
             at += 6
 
 
-def joined(found: Iterable[Row]) -> str:
+def joined(rows: Iterable[Row]) -> str:
     """The listing of these entries."""
     return SEPARATOR.join(
         f"{name}/{mode}/{extended}"
         if mode & KIND == FOLDER
         else f"{name}/{mode}/{size}/{mtime}/{ctime}/{inode}"
-        for name, mode, size, mtime, ctime, inode, extended in found
+        for name, mode, size, mtime, ctime, inode, extended in rows
     )
 
 

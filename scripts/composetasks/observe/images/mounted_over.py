@@ -44,12 +44,12 @@ def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Serv
 
 def _workdirs(parts: Iterable[Part]) -> Iterator[str]:
     """The working directory of each part; "" where it is not known."""
-    known = ""
+    workdir = ""
     for part in parts:
-        yield known
+        yield workdir
         if part.instruction.keyword == "WORKDIR":
             text = part.instruction.text.strip().strip("\"'")
-            known = "" if "$" in text else _absolute(text, known)
+            workdir = "" if "$" in text else _absolute(text, workdir)
 
 
 def _absolute(path: str, workdir: str) -> str:
@@ -60,9 +60,14 @@ def _absolute(path: str, workdir: str) -> str:
 
 def _place(part: Part, folder: str, workdir: str) -> tuple[str, str] | None:
     """What a plain COPY copies, and where to in the image; None for any other instruction."""
-    one = part.instruction
-    words = one.words()
-    if one.keyword != "COPY" or one.heredocs or len(words) != 2 or len(part.sources) != 1:
+    instruction = part.instruction
+    words = instruction.words()
+    if (
+        instruction.keyword != "COPY"
+        or instruction.heredocs
+        or len(words) != 2
+        or len(part.sources) != 1
+    ):
         return None
     (source,) = part.sources
     selected = select(folder, [source])
@@ -99,7 +104,7 @@ def _filled(services: Iterable[Service], target: str) -> Iterator[str]:
 
 def _below(path: str, above: str) -> str | None:
     """``path`` as seen from ``above``; None where it is not below it."""
-    found = posixpath.relpath(posixpath.normpath(path), posixpath.normpath(above))
-    if found == posixpath.curdir:
+    relative = posixpath.relpath(posixpath.normpath(path), posixpath.normpath(above))
+    if relative == posixpath.curdir:
         return ""
-    return None if found.split("/")[0] == posixpath.pardir else found
+    return None if relative.split("/")[0] == posixpath.pardir else relative

@@ -130,9 +130,9 @@ class Observer:
             )
         self.looked[service.name] = Looked(needs, place, folders, files)
         bases = self._bases(needs.images, [named[name] for name in needs.contexts], options)
-        for context, found in files.items():
+        for context, read in files.items():
             warnings += context_warnings.warnings(
-                service.name, folders[context], found, self.model, self.cache
+                service.name, folders[context], read, self.model, self.cache
             )
         made = self._made(service, options, bases, files, warnings)
         return replace(made, hidden=self._hidden(service, needs, folder))
@@ -306,9 +306,9 @@ class Observer:
         if looked is None:
             return inputs  # Its context is elsewhere.
         listed = {}
-        for context, found in looked.files.items():
+        for context, read in looked.files.items():
             prefix = self.prefix(context, looked.folders[context])
-            listed.update({prefix + path: text for path, text in found.entries().items()})
+            listed.update({prefix + path: text for path, text in read.entries().items()})
         return replace(inputs, files=listed)
 
     def prefix(self, context: str, folder: str) -> str:

@@ -29,16 +29,16 @@ VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 def other_platforms(client: APIClient, model: Model, engine: Engine) -> dict[str, str]:
     """The services whose ``platform`` is not the one of their image, and that one. Compose takes
     such an image for missing."""
-    found = {}
+    platforms = {}
     for name, service in model.services.items():
-        asked = str(service.config.get("platform") or "")
-        image = engine.image(service.image) if asked and not service.build else None
+        wanted = str(service.config.get("platform") or "")
+        image = engine.image(service.image) if wanted and not service.build else None
         if image is None or _runs(engine, model, service, image):
             continue
         actual = _platform(client, image)
-        if actual and differ(asked, actual):
-            found[name] = actual
-    return found
+        if actual and differ(wanted, actual):
+            platforms[name] = actual
+    return platforms
 
 
 def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
@@ -62,10 +62,10 @@ def _platform(client: Any, image: Image) -> str:
     return "/".join(str(one) for one in parts if one)
 
 
-def differ(asked: str, actual: str) -> bool:
+def differ(wanted: str, actual: str) -> bool:
     """Whether an image for one platform is none for the other that is asked for: by a system alone,
     any architecture that the engine has."""
-    return asked.lower() not in SYSTEMS and parsed(asked) != parsed(actual)
+    return wanted.lower() not in SYSTEMS and parsed(wanted) != parsed(actual)
 
 
 def parsed(platform: str) -> tuple[str, str, str]:

@@ -40,9 +40,9 @@ def look(
     """
     shared = Shared(registry)
     wanted = {
-        name: shared.reference(name, one.digest)
-        for name, one in inputs.items()
-        if everything or engine.built_from(one.digest) is None
+        name: shared.reference(name, current.digest)
+        for name, current in inputs.items()
+        if everything or engine.built_from(current.digest) is None
     }
     try:
         images = _there(wanted, client)
@@ -81,8 +81,8 @@ def base_digests(references: Iterable[str], client: APIClient) -> dict[str, str]
 
 def _there(references: Mapping[str, str], client: APIClient) -> dict[str, str]:
     """Those of ``references`` that their registry has. Raises Silent."""
-    found = _side_by_side(references, lambda reference: _digest(reference, client), client)
-    return {name: references[name] for name in found}
+    digests = _side_by_side(references, lambda reference: _digest(reference, client), client)
+    return {name: references[name] for name in digests}
 
 
 def _side_by_side(

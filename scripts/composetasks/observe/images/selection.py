@@ -86,14 +86,14 @@ class _PathFinder:
             for name in self._matching(path, first.name):
                 self.find(done, [_Component(name), *rest], source, links)
             return
-        here = [*done, first.name]
-        target = self._link("/".join(here))
+        folders = [*done, first.name]
+        target = self._link("/".join(folders))
         if target is None:
-            self.find(here, rest, source, links)
+            self.find(folders, rest, source, links)
             return
         if links >= MOST_LINKS:
             return
-        self.on_the_way["/".join(here)] = f"l {target}"
+        self.on_the_way["/".join(folders)] = f"l {target}"
         away = _inside(target if target.startswith("/") else "/".join([*done, target]))
         follow = [_Component(name) for name in away.split("/") if name]
         self.find([], [*follow, *rest], source, links + 1)
@@ -165,9 +165,9 @@ def component_expression(pattern: str) -> str:
         elif char == "\\" and at < len(pattern):
             out.append(re.escape(pattern[at]))
             at += 1
-        elif char == "[" and (found := CLASS.match(pattern, at)):
-            out.append(_class_expression(*found.groups()))
-            at = found.end()
+        elif char == "[" and (match := CLASS.match(pattern, at)):
+            out.append(_class_expression(*match.groups()))
+            at = match.end()
         else:
             out.append(re.escape(char))
     return "".join(out)

@@ -139,23 +139,23 @@ class Finder:
     # --- stages -----------------------------------------------------------------------------
 
     def _divide(self) -> None:
-        for one in self.dockerfile.instructions:
-            if one.keyword == "FROM":
-                words = one.words()
+        for instruction in self.dockerfile.instructions:
+            if instruction.keyword == "FROM":
+                words = instruction.words()
                 named = len(words) >= 3 and words[1].upper() == "AS"
                 self.stages.append(
                     _Stage(
                         index=len(self.stages),
                         name=words[2].lower() if named else "",
-                        head=one,
+                        head=instruction,
                         base=words[0] if words else "",
-                        platform=one.flag("platform") or "",
+                        platform=instruction.flag("platform") or "",
                     )
                 )
             elif self.stages:
-                self.stages[-1].own.append(one)
-            elif one.keyword == "ARG":
-                self.globals.declare(one)
+                self.stages[-1].own.append(instruction)
+            elif instruction.keyword == "ARG":
+                self.globals.declare(instruction)
 
     def _target(self, target: str) -> _Stage:
         if not self.stages:
@@ -183,21 +183,21 @@ class Finder:
         with self._part(stage, stage.head):
             triggers = self._start(stage)
         lines = self.text.setdefault(stage.index, [])
-        for number, one in enumerate((*triggers, *stage.own)):
-            lines.append(one.source())
+        for number, instruction in enumerate((*triggers, *stage.own)):
+            lines.append(instruction.source())
             # A trigger stands in another Dockerfile: what it costs, this FROM costs.
-            shown = one._replace(first_line=stage.line, last_line=stage.head.last_line)
-            with self._part(stage, shown if number < len(triggers) else one):
-                self._instruction(stage, one)
+            shown = instruction._replace(first_line=stage.line, last_line=stage.head.last_line)
+            with self._part(stage, shown if number < len(triggers) else instruction):
+                self._instruction(stage, instruction)
 
     @contextlib.contextmanager
-    def _part(self, stage: _Stage, one: Instruction) -> Iterator[None]:
+    def _part(self, stage: _Stage, instruction: Instruction) -> Iterator[None]:
         """Note what is read within the block as read by this instruction."""
         self.reading.append(_InstructionReads())
         yield
         seen = self.reading.pop()
         stages = tuple(dict.fromkeys(seen.stages))
-        self.parts.append(Part(stage.index, one, tuple(seen.sources), stages, seen.image))
+        self.parts.append(Part(stage.index, instruction, tuple(seen.sources), stages, seen.image))
 
     def _reads(self, source: Source) -> None:
         self.sources[source] = None
@@ -210,14 +210,14 @@ class Finder:
 
     def _start(self, stage: _Stage) -> list[Instruction]:
         """Take over what the stage is made from, and return its triggers."""
-        asked = Variables(self.globals.values)
-        platform = told(stage.platform, asked, self.escape) or stage.platform
+        variables = Variables(self.globals.values)
+        platform = told(stage.platform, variables, self.escape) or stage.platform
         try:
-            base = expand(stage.base, asked, self.escape)
+            base = expand(stage.base, variables, self.escape)
         except Untold:
             self._whole(f"line {stage.line}: the image of FROM can't be told")
             base = stage.base
-        self.args |= asked.used - self.globals.platform
+        self.args |= variables.used - self.globals.platform
         self.text[stage.index] = [f"FROM {platform} {base}"]
         earlier = self._earlier(stage, base)
         if plain(base) in self.contexts:
@@ -259,24 +259,24 @@ class Finder:
 
     # --- instructions -----------------------------------------------------------------------
 
-    def _instruction(self, stage: _Stage, one: Instruction) -> None:
-        if one.keyword == "ARG":
-            self._arg(stage, one)
-        elif one.keyword == "ENV":
-            set_env(stage.scope, one.text, self.escape)
-        elif one.keyword in ("COPY", "ADD"):
-            self._copy(stage, one)
-        elif one.keyword == "RUN":
-            self._run(stage, one)
-        elif one.keyword == "ONBUILD":
-            inner = parse_one(with_heredocs(one))
+    def _instruction(self, stage: _Stage, instruction: Instruction) -> None:
+        if instruction.keyword == "ARG":
+            self._arg(stage, instruction)
+        elif instruction.keyword == "ENV":
+            set_env(stage.scope, instruction.text, self.escape)
+        elif instruction.keyword in ("COPY", "ADD"):
+            self._copy(stage, instruction)
+        elif instruction.keyword == "RUN":
+            self._run(stage, instruction)
+        elif instruction.keyword == "ONBUILD":
+            inner = parse_one(with_heredocs(instruction))
             if inner:
                 stage.onbuild.append(inner)
-        elif one.keyword not in MEANS_NO_FILE:
-            self._whole(f"line {one.first_line}: {one.keyword} is not known")
+        elif instruction.keyword not in MEANS_NO_FILE:
+            self._whole(f"line {instruction.first_line}: {instruction.keyword} is not known")
 
-    def _arg(self, stage: _Stage, one: Instruction) -> None:
-        for word in quoted_words(one.text):
+    def _arg(self, stage: _Stage, instruction: Instruction) -> None:
+        for word in quoted_words(instruction.text):
             name, equals, default = word.partition("=")
             self.args.add(name)
             if name in self.passed:
@@ -286,46 +286,48 @@ class Finder:
             elif name in self.globals.values:
                 stage.scope.values[name] = self.globals.values[name]
 
-    def _copy(self, stage: _Stage, one: Instruction) -> None:
-        place = one.flag("from")
+    def _copy(self, stage: _Stage, instruction: Instruction) -> None:
+        place = instruction.flag("from")
         if place:
-            local = self._place(stage, place, one)
+            local = self._place(stage, place, instruction)
             if local is None:
                 return
         else:
             local = ""
-        words = one.words()
+        words = instruction.words()
         try:
-            excludes = [expand(e, stage.scope, self.escape) for e in one.all_flags("exclude")]
+            excludes = [
+                expand(e, stage.scope, self.escape) for e in instruction.all_flags("exclude")
+            ]
             paths = [
                 expand(word, stage.scope, self.escape)
                 for word in words[:-1]
-                if not (one.heredocs and HEREDOC.match(word))
+                if not (instruction.heredocs and HEREDOC.match(word))
             ]
         except Untold as untold:
-            self._whole(f"line {one.first_line}: {untold} can't be told", local)
+            self._whole(f"line {instruction.first_line}: {untold} can't be told", local)
             return
         for path in paths:
-            if one.keyword == "ADD" and REMOTE.match(path):
+            if instruction.keyword == "ADD" and REMOTE.match(path):
                 self.remote[path] = None
                 continue
             source = Source(
                 context=local,
                 path=path,
-                modes=self._modes(one, stage.scope),
+                modes=self._modes(instruction, stage.scope),
                 excludes=tuple(map(cleaned, excludes)),
-                parents=one.flag("parents") not in (None, "false"),
+                parents=instruction.flag("parents") not in (None, "false"),
             )
             self._reads(source)
 
-    def _modes(self, one: Instruction, scope: Variables) -> Modes:
+    def _modes(self, instruction: Instruction, scope: Variables) -> Modes:
         try:
-            return modes_after(expand(one.flag("chmod") or "", scope, self.escape))
+            return modes_after(expand(instruction.flag("chmod") or "", scope, self.escape))
         except Untold:
             return Modes.ALL
 
-    def _run(self, stage: _Stage, one: Instruction) -> None:
-        for mount in one.all_flags("mount"):
+    def _run(self, stage: _Stage, instruction: Instruction) -> None:
+        for mount in instruction.all_flags("mount"):
             options = mount_options(mount)
             kind = options.get("type", "bind")
             if kind not in ("bind", "cache"):
@@ -333,24 +335,24 @@ class Finder:
             place = options.get("from", "")
             if not place and kind == "cache":
                 continue
-            local = self._place(stage, place, one) if place else ""
+            local = self._place(stage, place, instruction) if place else ""
             if local is None:
                 continue
             path = options.get("source", options.get("src", ""))
             try:
                 path = expand(path, stage.scope, self.escape)
             except Untold as untold:
-                self._whole(f"line {one.first_line}: {untold} can't be told", local)
+                self._whole(f"line {instruction.first_line}: {untold} can't be told", local)
                 continue
             self._reads(Source(local, path, pattern=False))
 
-    def _place(self, stage: _Stage, name: str, one: Instruction) -> str | None:
+    def _place(self, stage: _Stage, name: str, instruction: Instruction) -> str | None:
         """Note what ``--from`` names; the name of the local context it is, None otherwise."""
         scope = stage.scope.copy()
         try:
             name = expand(name, scope, self.escape)
         except Untold:
-            self._whole(f"line {one.first_line}: {name} can't be told")
+            self._whole(f"line {instruction.first_line}: {name} can't be told")
             for other in self.stages[: stage.index]:
                 self._reads_stage(other)
             for other_name in self.kinds:

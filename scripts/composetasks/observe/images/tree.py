@@ -100,7 +100,7 @@ class Files:
         """Path in the context to what is there, in words: ``f`` (file), its mode in octal, the
         digest of its content; ``d`` (folder) and its mode; ``l`` (link) and its target. A last
         word is the digest of extended attributes, where there are any."""
-        folders, found = self._read(), dict(self._on_the_way)
+        folders, entries = self._read(), dict(self._on_the_way)
         order = sorted(range(len(self._roots)), key=lambda number: self._roots[number].modes)
         for number in order:
             root = self._roots[number]
@@ -108,26 +108,26 @@ class Files:
                 continue
             if not root.is_folder:
                 for _, text in _files(folders[number, root.path]):
-                    found[root.path] = with_modes(text, root.modes)
+                    entries[root.path] = with_modes(text, root.modes)
                 continue
-            self._gather(folders, (number, root.path), root.modes, found)
+            self._gather(folders, (number, root.path), root.modes, entries)
             if root.path:
-                found[root.path] = with_modes(root.text, root.modes)
-        return found
+                entries[root.path] = with_modes(root.text, root.modes)
+        return entries
 
     def _gather(
-        self, folders: Mapping[_Key, _Folder], key: _Key, modes: Modes, found: dict[str, str]
+        self, folders: Mapping[_Key, _Folder], key: _Key, modes: Modes, entries: dict[str, str]
     ) -> bool:
         folder, (number, path) = folders[key], key
         prefix = f"{path}/" if path else ""
         files = _files(folder)
         for name, text in files:
-            found[prefix + name] = with_modes(text, modes)
+            entries[prefix + name] = with_modes(text, modes)
         some = bool(files)
         for name, text, ignored in _subfolders(folder):
-            below = self._gather(folders, (number, prefix + name), modes, found)
+            below = self._gather(folders, (number, prefix + name), modes, entries)
             if below or not ignored:
-                found[prefix + name] = with_modes(text, modes)
+                entries[prefix + name] = with_modes(text, modes)
                 some = True
         return some
 
@@ -304,7 +304,7 @@ class Reader:
 
     def _look(self, listing: str, path: str, state: States | None, old: _Folder | None) -> _Folder:
         """Read what differs from ``old``. ``state`` is None where nothing is to be ignored."""
-        known = _known(old) if old else {}
+        digests = _known(old) if old else {}
         prefix = f"{path}/" if path else ""
         racy = self.listings.started_ns - RACY_NS
         coarse = self.listings.started_ns - COARSE_RACY_NS
@@ -328,7 +328,7 @@ class Reader:
                 continue  # It comes and goes with the program that listens on it.
             if state is not None and ignored_in(self.filter.state(place, state)):
                 continue
-            text = known.get(row)
+            text = digests.get(row)
             if text is None:
                 text = self._text(place, row)
             files.append((name, text))

@@ -82,9 +82,9 @@ def _listed(folder: Path) -> list[Path]:
 
 def _tracked(folder: Path) -> list[str]:
     """Which of the files that nobody should have in git are there; none where git can't say."""
-    asked = ["git", "ls-files", "--", ".env", ".composetasks"]
+    command = ["git", "ls-files", "--", ".env", ".composetasks"]
     try:
-        return process.run(asked, cwd=folder, timeout=ASKING_SECONDS).stdout.splitlines()
+        return process.run(command, cwd=folder, timeout=ASKING_SECONDS).stdout.splitlines()
     except process.ProgramError:
         return []
 
@@ -126,9 +126,9 @@ def _place(environment: Environment, name: str) -> tuple[str, int]:
 def _comment(lines: tuple[str, ...], line: int) -> list[str]:
     """The comment directly above a line of ``.env`` (counted from 1), from below a variable that
     is commented out: what stands above that is about it."""
-    found: list[str] = []
+    comment: list[str] = []
     for text in reversed(lines[: line - 1]):
         if not text.lstrip().startswith("#") or COMMENTED_OUT.match(text):
             break
-        found.insert(0, text.strip().lstrip("#").strip())
-    return found
+        comment.insert(0, text.strip().lstrip("#").strip())
+    return comment

@@ -38,8 +38,8 @@ def with_abandoned(world: World, instances: Path) -> World:
     networks = _by_instance(engine.networks, base)
     volumes = _by_instance(engine.volumes, base)
     places = {key: place for key, place in _places(instances, containers).items() if key[0] != own}
-    found = sorted({*containers, *networks, *volumes, *places})
-    if not found:
+    keys = sorted({*containers, *networks, *volumes, *places})
+    if not keys:
         return world
     return replace(
         world,
@@ -53,7 +53,7 @@ def with_abandoned(world: World, instances: Path) -> World:
                 networks=networks.get(key, ()),
                 volumes=volumes.get(key, ()),
             )
-            for key in found
+            for key in keys
         ),
         engine=replace(
             engine,
@@ -66,13 +66,13 @@ def with_abandoned(world: World, instances: Path) -> World:
 
 def _by_instance(some: Iterable[Labelled], base: str) -> dict[Key, tuple[Labelled, ...]]:
     """What of ``some`` belongs to an instance of ``base`` whose owner has ended."""
-    found: dict[Key, list[Labelled]] = {}
-    for one in some:
-        key: Key = (one.labels.get(INSTANCE_LABEL, ""), one.labels.get(OWNER_LABEL, ""))
-        ours = one.labels.get(PROJECT) == f"{base}-{key[0]}"
-        if all(key) and ours and (key in found or instance_folder.ended(key[1])):
-            found.setdefault(key, []).append(one)
-    return {key: tuple(few) for key, few in found.items()}
+    grouped: dict[Key, list[Labelled]] = {}
+    for labelled in some:
+        key: Key = (labelled.labels.get(INSTANCE_LABEL, ""), labelled.labels.get(OWNER_LABEL, ""))
+        ours = labelled.labels.get(PROJECT) == f"{base}-{key[0]}"
+        if all(key) and ours and (key in grouped or instance_folder.ended(key[1])):
+            grouped.setdefault(key, []).append(labelled)
+    return {key: tuple(few) for key, few in grouped.items()}
 
 
 def _without(
@@ -85,16 +85,16 @@ def _without(
 def _places(instances: Path, containers: Mapping[Key, tuple[Container, ...]]) -> dict[Key, str]:
     """The folders of abandoned instances: all of this checkout, and those that containers of
     another name."""
-    found: dict[Key, str] = {}
+    places: dict[Key, str] = {}
     for record in instances.glob(f"*/{instance_folder.RECORD}"):
         owner = instance_folder.recorded(record.parent) or ""
         if instance_folder.ended(owner):
-            found[record.parent.name, owner] = str(record.parent)
+            places[record.parent.name, owner] = str(record.parent)
     for key, some in containers.items():
         for file in {Path(file) for one in some for file in one.config_files}:
-            if key not in found and _is_override(file, key):
-                found[key] = str(file.parent)
-    return found
+            if key not in places and _is_override(file, key):
+                places[key] = str(file.parent)
+    return places
 
 
 def _is_override(file: Path, key: Key) -> bool:

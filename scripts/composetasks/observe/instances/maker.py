@@ -30,9 +30,9 @@ def other_maker(engine: Engine, project: str, me: Maker) -> Maker | None:
     for volume in engine.volumes:
         if volume.labels.get(f"{MAKER_LABEL}project") == project:
             kept = (volume.labels.get(f"{MAKER_LABEL}{name}", "") for name in me.labels())
-            found = Maker(*kept)
-            if (found.host, found.machine) != (me.host, me.machine):
-                return found
+            maker = Maker(*kept)
+            if (maker.host, maker.machine) != (me.host, me.machine):
+                return maker
     return None
 
 
@@ -45,11 +45,11 @@ def checkout_name(directory: Path) -> str:
     return directory.name
 
 
-def same_checkout(one: Path, other: Path) -> bool:
+def same_checkout(path: Path, other: Path) -> bool:
     """Whether two folders (real paths) that Compose worked in are of one checkout: one is in the
     other, as with ``COMPOSE_FILE=deploy/compose.yaml`` and without, and no work tree of git begins
     in between."""
-    outer, inner = sorted((one, other), key=lambda place: len(place.parts))
+    outer, inner = sorted((path, other), key=lambda place: len(place.parts))
     if outer not in (inner, *inner.parents):
         return False
     between = [place for place in (inner, *inner.parents) if outer in place.parents]

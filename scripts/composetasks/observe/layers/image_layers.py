@@ -36,11 +36,11 @@ def layered_images(
     looked at: a context or a Dockerfile is missing. One whose context is remote is left out: its
     Dockerfile is not here."""
     observer = Observer(model, engine, cache, client)
-    found: dict[str, LayeredImage] = {}
+    images: dict[str, LayeredImage] = {}
     faults: list[TaskFailure] = []
     for name in services:
         service = model.services[name]
-        if not service.build or service.image in found:
+        if not service.build or service.image in images:
             continue
         try:
             inputs = observer.inputs(name)
@@ -54,8 +54,8 @@ def layered_images(
             listed = observer.with_files(inputs).files
             files = [path for path, text in listed.items() if not text.startswith("d ")]
             image = _BuiltImage(observer, builder, name, looked, files)
-            found[service.image] = image.layered(engine, client)
-    return list(found.values()), faults
+            images[service.image] = image.layered(engine, client)
+    return list(images.values()), faults
 
 
 @dataclass
@@ -93,10 +93,10 @@ class _BuiltImage:
         for all of them, and it is recorded with the image that came first."""
         others = dict.fromkeys(self.observer.builders.values())
         others.pop(self.builder, None)
-        found: dict[str, StepTime] = {}
+        times: dict[str, StepTime] = {}
         for name in others:
-            found.update(build_records.load_times(self.observer.cache, name)[0])
-        return found
+            times.update(build_records.load_times(self.observer.cache, name)[0])
+        return times
 
     def _context(self) -> str:
         """What stands before the paths of the build context; "" where it is not looked into."""
@@ -109,21 +109,21 @@ class _BuiltImage:
         last: dict[int, int] = {}
         own: set[int] = set()
         for at, part in enumerate(parts):
-            one = part.instruction
+            instruction = part.instruction
             if part.sources or not own.isdisjoint(part.stages):
                 own.add(part.stage)
-            time = time_of(one, times)
+            time = time_of(instruction, times)
             if time is None and part.stage not in own:
-                time = time_of(one, self._times_of_others)
+                time = time_of(instruction, self._times_of_others)
             needs = [last[stage] for stage in (part.stage, *part.stages) if stage in last]
             last[part.stage] = at
             ours = plain(part.image) in self.observer.builders
             yield Layer(
-                line=one.first_line,
-                last_line=one.last_line,
-                keyword=one.keyword,
-                flags=one.flags,
-                text=without_secrets(_text(one)),
+                line=instruction.first_line,
+                last_line=instruction.last_line,
+                keyword=instruction.keyword,
+                flags=instruction.flags,
+                text=without_secrets(_text(instruction)),
                 stage=part.stage,
                 needs=tuple(dict.fromkeys(needs)),
                 files=tuple(self._files(part)),
@@ -169,14 +169,14 @@ def _chain(parts: Sequence[Part]) -> list[int]:
     return chain
 
 
-def time_of(one: Instruction, times: Mapping[str, StepTime]) -> StepTime | None:
+def time_of(instruction: Instruction, times: Mapping[str, StepTime]) -> StepTime | None:
     """How long an instruction took, by what BuildKit calls its step: its text, with the variables
     that it knows. One that is no step takes no time."""
-    if one.keyword not in TAKES_TIME:
+    if instruction.keyword not in TAKES_TIME:
         return StepTime(0.0, 0.0)
-    head = _plain(" ".join((one.keyword, *one.flags, one.text)))
+    head = _plain(" ".join((instruction.keyword, *instruction.flags, instruction.text)))
     pieces = [re.escape(piece) for piece in VARIABLE.split(head)]
-    ending = ".*" if one.heredocs else ""
+    ending = ".*" if instruction.heredocs else ""
     expression = re.compile(".*?".join(pieces) + ending, re.DOTALL)
     for name, time in times.items():
         if expression.fullmatch(_plain(name)):
@@ -184,8 +184,8 @@ def time_of(one: Instruction, times: Mapping[str, StepTime]) -> StepTime | None:
     return None
 
 
-def _text(one: Instruction) -> str:
-    return one.text + "".join(f"\n{body}" for _, body in one.heredocs)
+def _text(instruction: Instruction) -> str:
+    return instruction.text + "".join(f"\n{body}" for _, body in instruction.heredocs)
 
 
 def _plain(text: str) -> str:
@@ -208,11 +208,11 @@ def _history(client: Any, image: str) -> list[tuple[str, int]]:
 
 def read_history(entries: Any) -> Iterator[tuple[str, int]]:
     """An engine's history of an image, whatever else it answered."""
-    for one in entries if isinstance(entries, list) else ():
-        if isinstance(one, dict):
-            size = one.get("Size")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            size = entry.get("Size")
             held = size if isinstance(size, int) and size > 0 else 0
-            yield str(one.get("CreatedBy", "")), held
+            yield str(entry.get("CreatedBy", "")), held
 
 
 def sizes_of(

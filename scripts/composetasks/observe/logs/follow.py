@@ -211,8 +211,8 @@ class Follow:
             response = open_log(self.client, container, wanted, follow=True)
         finally:
             self._open_done(container.id)
-        found = resumed(response, container, cursor, all_of_it=wanted.tail is None)
-        stream = CancellableStream(found, response)
+        messages = resumed(response, container, cursor, all_of_it=wanted.tail is None)
+        stream = CancellableStream(messages, response)
         with self._changed:
             self._streams[container.id] = stream
             closed = self._closed
@@ -252,8 +252,8 @@ class Follow:
                 ids = self._reconnected()
             unknown = bool(ids - self._readers.keys())
             with self._changed:
-                for one in ids:
-                    self._happened[one] += 1
+                for key in ids:
+                    self._happened[key] += 1
                 self._changed.notify_all()
 
     def _reconnected(self) -> set[str]:

@@ -54,14 +54,14 @@ class LastLines:
         return {name: safe(line) for name, line in dict(self._lines).items()}
 
     def _read(self) -> None:
-        told = 0.0
+        told_at = 0.0
         try:
             for batch in self._follow.batches():
                 for line in batch:
                     if line.line.strip():
                         self._lines[line.service] = line.line[:LONGEST]
-                if time.monotonic() - told > OFTEN_SECONDS:
-                    told = time.monotonic()
+                if time.monotonic() - told_at > OFTEN_SECONDS:
+                    told_at = time.monotonic()
                     self._wake()
         except (EngineLost, LogError, OSError):
             return  # The page's own events tell of it.

@@ -202,7 +202,7 @@ def _payloads(response: Any) -> Iterator[list[tuple[int, bytes]]]:
         return
     rest = b""
     for batch in chunks(response):
-        found = []
+        payloads = []
         for chunk in batch:
             data = rest + chunk if rest else chunk
             at, end = 0, len(data)
@@ -210,10 +210,10 @@ def _payloads(response: Any) -> Iterator[list[tuple[int, bytes]]]:
                 after = at + HEADER + int.from_bytes(data[at + 4 : at + HEADER], "big")
                 if after > end:
                     break
-                found.append((data[at], data[at + HEADER : after]))
+                payloads.append((data[at], data[at + HEADER : after]))
                 at = after
             rest = data[at:]
-        yield found
+        yield payloads
 
 
 def _shorter(payload: bytes) -> tuple[bytes, bytes]:
@@ -230,7 +230,7 @@ def _messages(response: Any, cursor: Cursor | None) -> Iterator[list[Message]]:
     """The lines, put together from their parts."""
     parts: dict[str, tuple[str, bytes]] = {}
     for batch in _payloads(response):
-        found: list[Message] = []
+        messages: list[Message] = []
         error = b""
         for kind, payload in batch:
             if kind == ENGINE_ERROR:
@@ -245,17 +245,17 @@ def _messages(response: Any, cursor: Cursor | None) -> Iterator[list[Message]]:
                 break
             time = stamp.decode("ascii")
             if not parts and text.endswith(b"\n"):
-                found.append((stream, time, time, text.rstrip(b"\r\n")))
+                messages.append((stream, time, time, text.rstrip(b"\r\n")))
                 continue
             began, before = parts.pop(stream, (time, b""))
             text = before + text
             if text.endswith(b"\n") or len(text) >= LONGEST_LINE:
-                found.append((stream, began, time, text.rstrip(b"\r\n")))
+                messages.append((stream, began, time, text.rstrip(b"\r\n")))
             else:
                 parts[stream] = (began, text)
         if cursor is not None:
             cursor.unfinished = min((began for began, _ in parts.values()), default="")
-        yield found
+        yield messages
         if error:
             raise LogError(error.decode(errors="replace").strip())
     if cursor is None:

@@ -40,14 +40,14 @@ def evidence(
     import requests
     from docker import errors
 
-    found = {}
+    by_container = {}
     for key, name in names.items():
         with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
             record: Mapping[str, Any] = client.inspect_container(key)
             # Its log may say what is in its environment.
             hide_all(declared(record.get("Config")))
-            found[key] = ContainerEvidence(name, record, _log(client, key, since))
-    return found
+            by_container[key] = ContainerEvidence(name, record, _log(client, key, since))
+    return by_container
 
 
 def asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool | None:
@@ -60,18 +60,18 @@ def asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool
     began, ended = (parse_time(str(state.get(name, ""))) for name in ("StartedAt", "FinishedAt"))
     if ended < began:
         return None
-    told: list[Mapping[str, Any]] = []
+    events: list[Mapping[str, Any]] = []
     with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
         # By the engine's own clock, and until what happened then is noted.
-        told += client.events(
+        events += client.events(
             since=int(began.timestamp()),
             until=int(ended.timestamp()) + 2,
             filters={"container": [key], "event": ["kill", "die"]},
             decode=True,
         )
-    if all(event.get("Action") != "die" for event in told):
+    if all(event.get("Action") != "die" for event in events):
         return None
-    return any((event["Actor"].get("Attributes") or {}).get("signal") == "9" for event in told)
+    return any((event["Actor"].get("Attributes") or {}).get("signal") == "9" for event in events)
 
 
 def _log(client: APIClient, key: str, since: float) -> list[str]:

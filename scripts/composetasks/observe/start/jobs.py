@@ -50,14 +50,14 @@ def mounted_digests(
 def _sources(model: Model, service: Service, cache: Path, listings: Listings) -> dict[str, str]:
     binds = [one for one in service.mounts if one.type == "bind" and one.source]
     inputs = [one for one in binds if not _is_state(model, service, one)]
-    found = {}
+    sources = {}
     for source in sorted({*(one.source for one in inputs), *service.needs}):
         # One that does not answer keeps the service from a start anyway.
         silent = file_systems.silent(source)
         if not silent and (not os.path.isdir(source) or _in_project(model, source)):
             entry = cache_file(cache, service.name, f"mount {source}")
-            found[source] = _digest(Path(source), inner_state(model, source), entry, listings)
-    return {source: digest for source, digest in found.items() if digest}
+            sources[source] = _digest(Path(source), inner_state(model, source), entry, listings)
+    return {source: digest for source, digest in sources.items() if digest}
 
 
 def _digest(source: Path, without: Iterable[str], entry: Path, listings: Listings) -> str:
@@ -95,9 +95,9 @@ def _in_project(model: Model, source: str) -> bool:
 def _is_state(model: Model, service: Service, mount: Mount) -> bool:
     written = (
         other.type == "bind" and other.source == mount.source and not other.read_only
-        for one in model.services.values()
-        if one.name != service.name
-        for other in one.mounts
+        for dependent in model.services.values()
+        if dependent.name != service.name
+        for other in dependent.mounts
     )
     return any(written) and not _holds_code(model, Path(mount.source))
 
@@ -121,8 +121,8 @@ def inner_state(model: Model, source: str) -> Iterator[str]:
 def job_services(model: Model, engine: Engine, ended: Collection[str]) -> tuple[str, ...]:
     """The services that others wait for the end of, and those of which a container is known to
     have ended by itself."""
-    known = {one.service for one in engine.containers if one.id in ended}
-    return tuple(name for name in model.services if name in known or model.awaits_end_of(name))
+    seen = {one.service for one in engine.containers if one.id in ended}
+    return tuple(name for name in model.services if name in seen or model.awaits_end_of(name))
 
 
 def observe_runs(

@@ -35,8 +35,8 @@ class Listening:
         self._here = is_here(client.base_url)
 
     def __call__(self, record: Mapping[str, Any]) -> Sockets | None:
-        found = self._by_process(record) if self._here else None
-        return self._by_exec(str(record["Id"])) if found is None else found
+        listening = self._by_process(record) if self._here else None
+        return self._by_exec(str(record["Id"])) if listening is None else listening
 
     def _by_process(self, record: Mapping[str, Any]) -> Sockets | None:
         """By the container's main process, where that is one of this host (a local socket may lead
@@ -56,11 +56,11 @@ class Listening:
 
         try:
             execution = self._client.exec_create(key, ["cat", *TABLES], stderr=False)["Id"]
-            said: Any = self._client.exec_start(execution)
+            output: Any = self._client.exec_start(execution)
         except errors.APIError as error:
             # 409: it ended, or restarts, meanwhile. Anything else: it has no `cat`.
             return frozenset() if error.status_code in (404, 409) else None
-        text = bytes(said).decode("ascii", "replace")
+        text = bytes(output).decode("ascii", "replace")
         return sockets(text) if "local_address" in text else None
 
 

@@ -17,9 +17,9 @@ MOMENTS = ("launched", "created", "started", "failed", "ready")
 def last_start(runs: Path) -> Timeline | None:
     """The newest start of ``up`` that is told of in ``runs``; None where there is none."""
     for run in sorted(runs.glob("*-up"), reverse=True):
-        found = read_start(run)
-        if found is not None:
-            return found
+        timeline = read_start(run)
+        if timeline is not None:
+            return timeline
     return None
 
 
@@ -51,20 +51,20 @@ def _timeline(run: Path, document: Mapping[str, Any]) -> Timeline | None:
     )
 
 
-def _service(name: str, one: Mapping[str, Any], began: str, longest: float) -> ServiceStart:
+def _service(name: str, record: Mapping[str, Any], began: str, longest: float) -> ServiceStart:
     """A service with its moments in their order: the engine's clock may be another than ours, and
     a container that is only started was created long before."""
-    times = {key: str(one[key]) for key in MOMENTS if one.get(key)}
+    times = {key: str(record[key]) for key in MOMENTS if record.get(key)}
     offsets: dict[str, float] = {}
     least = 0.0
     for key in MOMENTS:
         if key in times:
             least = offsets[key] = min(max(least, _since(began, times[key])), longest)
-    every = one.get("asked_every")
+    every = record.get("asked_every")
     return ServiceStart(
         name=str(name),
-        state=str(one["state"]),
-        waited_for=tuple(map(str, one["waited_for"])),
+        state=str(record["state"]),
+        waited_for=tuple(map(str, record["waited_for"])),
         asked_every=float(every) if every is not None else None,
         times=times,
         **offsets,

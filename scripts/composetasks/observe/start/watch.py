@@ -83,20 +83,20 @@ class Watch:
             event = self._events.get(timeout=max(seconds, 0.001))
         except queue.Empty:
             return set()
-        found: set[str] = set()
+        keys: set[str] = set()
         while True:
             if event is None:
                 return None
             if event is WOKEN:
-                return found
+                return keys
             key = str(event.get("id") or (event.get("Actor") or {}).get("ID", ""))
-            found.add(key)
+            keys.add(key)
             self._note(key, str(event.get("Action") or event.get("status")))
             self._since = int(event["time"])
             try:
                 event = self._events.get_nowait()
             except queue.Empty:
-                return found
+                return keys
 
     def _note(self, key: str, action: str) -> None:
         if action == "start":
@@ -142,11 +142,11 @@ def replicas(
 ) -> dict[str, dict[str, Replica]]:
     """The replicas of each service by their ids. ``copies`` are the ids of containers whose labels
     are an image's, since that is a commit of a container. Raises what the SDK raises."""
-    found: dict[str, dict[str, Replica]] = {}
-    for one in client.containers(all=True, filters={"label": [f"{PROJECT}={project}"]}):
-        labels = one.get("Labels") or {}
-        if role(labels) is Role.REPLICA and one["Id"] not in copies:
-            name = min(one["Names"], key=len).lstrip("/")
-            of = found.setdefault(labels[SERVICE], {})
-            of[one["Id"]] = Replica(name, str(one["State"]))
-    return found
+    replicas: dict[str, dict[str, Replica]] = {}
+    for container in client.containers(all=True, filters={"label": [f"{PROJECT}={project}"]}):
+        labels = container.get("Labels") or {}
+        if role(labels) is Role.REPLICA and container["Id"] not in copies:
+            name = min(container["Names"], key=len).lstrip("/")
+            of = replicas.setdefault(labels[SERVICE], {})
+            of[container["Id"]] = Replica(name, str(container["State"]))
+    return replicas

@@ -60,12 +60,12 @@ def _tracked_below(folder: Path, project: Path) -> str | None:
     """
     above = next((place for place in folder.parents if os.path.isdir(place)), folder)
     try:
-        asked = ("ls-files", "-z", "--full-name", "--", str(folder))
+        command = ("ls-files", "-z", "--full-name", "--", str(folder))
         # On another file system than the repository, git finds that from its own side alone.
-        found = _git(above, *asked)
-        found = _git(project, *asked) if found is None else found
-        if found is None or found:
-            return found and found.split("\0", 1)[0]
+        tracked = _git(above, *command)
+        tracked = _git(project, *command) if tracked is None else tracked
+        if tracked is None or tracked:
+            return tracked and tracked.split("\0", 1)[0]
         top = Path((_git(above, "rev-parse", "--show-toplevel") or str(project)).strip())
         around = top if project in top.parents else project
         return "" if _git(around, "ls-files", "-z") else None

@@ -58,25 +58,25 @@ def observe_state(
     unkept: list[Unkept] = []
     mounted = _mounted(client)
     homes = homes_of(model, folder.resolve())
-    found = list(_volumes(model, engine, named, (*homes, *([own] if own else [])), unkept))
+    parts = list(_volumes(model, engine, named, (*homes, *([own] if own else [])), unkept))
     folders = _found_folders(model, folder.resolve(), named, own, warnings, unkept)
-    found += _outermost(folders, warnings)
+    parts += _outermost(folders, warnings)
     unkept += nameless(model, engine)
     if own is not None:  # What all copies share is no instance's to empty.
-        found = [one for one in found if not named.get(one.name, settings.StateSetting()).shared]
-    known = {one.name for one in found}
+        parts = [one for one in parts if not named.get(one.name, settings.StateSetting()).shared]
+    names = {one.name for one in parts}
     warnings += [
         f"setting stack.state.{name} names no state of the model"
         for name in named
-        if name not in known
+        if name not in names
         and not any(one.what.endswith(f" {name}") for one in unkept)
         and not (own is not None and named[name].shared)
         and not any(f"{name} " in warning for warning in warnings)
     ]
     return Observed(
         tuple(
-            replace(one, containers=_users(one, mounted))
-            for one in sorted(found, key=lambda one: one.name)
+            replace(part, containers=_users(part, mounted))
+            for part in sorted(parts, key=lambda one: one.name)
         ),
         tuple(unkept),
         tuple(warnings),
@@ -90,37 +90,41 @@ def at_the_engine(state: Sequence[State], model: Model, client: APIClient) -> tu
     there = {one.name: sources[one.place] for one in state if one.kind == "folder"}
     missing = host_files.missing(client, there.values())
     return tuple(
-        replace(one, place=place, exists=place not in missing)
-        if (place := there.get(one.name))
-        else one
-        for one in state
+        replace(part, place=place, exists=place not in missing)
+        if (place := there.get(part.name))
+        else part
+        for part in state
     )
 
 
 def _mounted(client: APIClient) -> dict[str, set[str]]:
     """The ids of the containers that have a volume (by name) or a folder (by real path) mounted,
     in one round trip."""
-    found: dict[str, set[str]] = {}
-    for one in client.containers(all=True):
-        for mount in one.get("Mounts") or ():
+    users: dict[str, set[str]] = {}
+    for container in client.containers(all=True):
+        for mount in container.get("Mounts") or ():
             place = mount.get("Name") if mount.get("Type") == "volume" else ""
             if not place and (source := mount.get("Source")):
                 place = file_systems.realpath(str(source))
             if place:  # Memory that is mounted has neither a name nor a place.
-                found.setdefault(str(place), set()).add(str(one["Id"]))
-    return found
+                users.setdefault(str(place), set()).add(str(container["Id"]))
+    return users
 
 
-def _users(one: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
+def _users(state: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
     """The containers that have it, or something inside it, mounted."""
-    folder = one.place if one.kind == "folder" else one.folder and file_systems.realpath(one.folder)
+    folder = (
+        state.place
+        if state.kind == "folder"
+        else state.folder and file_systems.realpath(state.folder)
+    )
     within = f"{folder}/" if folder not in ("", "/") else "\0"
     return tuple(
         sorted(
             {
                 key
                 for place, keys in mounted.items()
-                if place in (one.place, folder) or place.startswith(within)
+                if place in (state.place, folder) or place.startswith(within)
                 for key in keys
             }
         )
@@ -208,8 +212,8 @@ def nameless(model: Model, engine: Engine) -> list[Unkept]:
 def _tmpfs(service: Service) -> Iterator[str]:
     yield from (mount.target for mount in service.mounts if mount.type == "tmpfs")
     listed = service.config.get("tmpfs") or ()
-    for one in [listed] if isinstance(listed, str) else listed:
-        yield str(one).split(":")[0]
+    for entry in [listed] if isinstance(listed, str) else listed:
+        yield str(entry).split(":")[0]
 
 
 # --- folders --------------------------------------------------------------------------------
@@ -222,7 +226,7 @@ def state_folders(
     in their place: a path below its folder for state."""
     homes = homes_of(model, folder.resolve())
     there = _found_folders(model, folder.resolve(), named, None, [], [])
-    asked = by_path(homes, named, None)
+    folders = by_path(homes, named, None)
     # State for a copy, which has no need of the placeholder; emptying it here would delete that.
     empty = [
         path
@@ -231,9 +235,9 @@ def state_folders(
     ]
     return {
         place: str(place.relative_to(home))
-        for path in (*there, *asked, *empty)
+        for path in (*there, *folders, *empty)
         if (home := home_of(place := Path(path), homes)) is not None
-        and not (path in asked and named[asked[path]].shared)
+        and not (path in folders and named[folders[path]].shared)
     }
 
 
@@ -250,16 +254,16 @@ def by_path(
 ) -> dict[str, str]:
     """The names that the settings give to paths, and to those that an instance has in their
     place."""
-    known = {
+    by_place = {
         file_systems.realpath(home / (setting.path or name)): name
         for home in reversed(homes)
         for name, setting in named.items()
     }
     if own is None:
-        return known
-    there = {path: home_of(Path(path), homes) for path in known}
-    return known | {
-        str(own / Path(path).relative_to(home)): known[path]
+        return by_place
+    there = {path: home_of(Path(path), homes) for path in by_place}
+    return by_place | {
+        str(own / Path(path).relative_to(home)): by_place[path]
         for path, home in there.items()
         if home is not None
     }
@@ -276,7 +280,7 @@ def _found_folders(
     own = own and own.resolve()
     homes = homes_of(model, folder)
     names = by_path(homes, named, own)
-    found: dict[str, State] = {}
+    folders: dict[str, State] = {}
     for path, mounts in sorted(mounts_of(model, "bind").items()):
         place = Path(path)
         home = own if own and own in place.parents else home_of(place, homes)
@@ -304,7 +308,7 @@ def _found_folders(
                 unkept.append(Unkept(relative, services, why))
             continue
         setting = named.get(name, settings.StateSetting())
-        found[path] = State(
+        folders[path] = State(
             name=name,
             kind="folder",
             source=relative,
@@ -315,7 +319,7 @@ def _found_folders(
             description=setting.description,
             exists=os.path.isdir(place),
         )
-    return found
+    return folders
 
 
 def _is_special(place: Path) -> bool:
@@ -324,17 +328,17 @@ def _is_special(place: Path) -> bool:
     return system or file_systems.is_special(place)
 
 
-def _outermost(found: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
+def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
     """Without the folders that lie in another one: they go with it."""
     outer: dict[str, State] = {}
-    for path, one in sorted(found.items()):
+    for path, state in sorted(folders.items()):
         around = next((place for place in outer if path.startswith(f"{place}/")), None)
         if around is None:
-            outer[path] = one
+            outer[path] = state
             continue
-        services = (*outer[around].services, *one.services)
+        services = (*outer[around].services, *state.services)
         outer[around] = replace(outer[around], services=tuple(dict.fromkeys(services)))
-        warnings.append(f"{one.name} lies in {outer[around].name} and goes with it")
+        warnings.append(f"{state.name} lies in {outer[around].name} and goes with it")
     yield from outer.values()
 
 
@@ -351,13 +355,13 @@ def holds_project(place: Path, model: Model, folder: Path) -> str:
 
 def mounts_of(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
     """The mounts of a kind with their services, by volume key or real path."""
-    found: dict[str, list[tuple[str, Mount]]] = {}
+    mounts: dict[str, list[tuple[str, Mount]]] = {}
     for name, service in model.services.items():
         for mount in service.mounts:
             if mount.type == kind and mount.source:
                 key = file_systems.realpath(mount.source) if kind == "bind" else mount.source
-                found.setdefault(key, []).append((name, mount))
-    return found
+                mounts.setdefault(key, []).append((name, mount))
+    return mounts
 
 
 def use(mounts: Sequence[tuple[str, Mount]]) -> tuple[tuple[str, ...], bool]:

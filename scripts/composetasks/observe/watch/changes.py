@@ -101,10 +101,10 @@ class Changes:
         return True
 
     def _next(self, seconds: float | None) -> Batch:
-        found = self._found.get(block=seconds != 0.0, timeout=seconds or None)
-        if isinstance(found, BaseException):
-            raise found
-        return found
+        batch = self._found.get(block=seconds != 0.0, timeout=seconds or None)
+        if isinstance(batch, BaseException):
+            raise batch
+        return batch
 
 
 class _Notifier:

@@ -60,18 +60,18 @@ class WatchedRules:
 
     def edits(self, batch: Mapping[str, bool]) -> tuple[Edit, ...]:
         """What of a batch (the changed paths, and whether each was added) falls under a rule."""
-        found: dict[str, Edit] = {}
+        edits: dict[str, Edit] = {}
         for path, added in sorted(batch.items()):
-            for one in _with_contents(path) if added else (path,):
+            for changed in _with_contents(path) if added else (path,):
                 change = "added" if added else "modified"
-                edit = None if one in found else self._edit(one, change)
+                edit = None if changed in edits else self._edit(changed, change)
                 if edit is not None:
-                    found[one] = edit
-        return tuple(found.values())
+                    edits[changed] = edit
+        return tuple(edits.values())
 
     def initial(self, services: Collection[str]) -> tuple[Edit, ...]:
         """The files that are to be in the containers of ``services`` from the beginning."""
-        found = {}
+        edits = {}
         kept = {rule for rule in self.rules if rule.initial_sync and rule.service in services}
         for rule in kept:
             skipped = {*map(str, self.model.files), *_dockerfiles(self.model, rule.service)}
@@ -80,8 +80,8 @@ class WatchedRules:
                     continue
                 edit = self._edit(path, "added", kept)
                 if edit is not None:
-                    found[path] = edit
-        return tuple(found.values())
+                    edits[path] = edit
+        return tuple(edits.values())
 
     def outdated(self, batch: Mapping[str, bool]) -> bool:
         """Whether the rules have to be looked at again: a folder that is watched came or went, or
@@ -102,9 +102,9 @@ class WatchedRules:
         if set(Path(path).parts).intersection(OURS) or EDITORS.ignored(path.lstrip("/")):
             return None
         matches = [
-            (one.rule, below)
-            for one in self._watched
-            if (only is None or one.rule in only) and (below := one.below(path)) is not None
+            (watched.rule, below)
+            for watched in self._watched
+            if (only is None or watched.rule in only) and (below := watched.below(path)) is not None
         ]
         if not matches:
             return None

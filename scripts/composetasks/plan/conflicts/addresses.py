@@ -34,7 +34,7 @@ class Fixed:
 def fixed(world: World, services: Iterable[str]) -> tuple[Fixed, ...]:
     """The fixed addresses of ``services``."""
     starting = tuple(services)
-    found = []
+    fixed_addresses = []
     for name in starting:
         attachments = world.model.services[name].config.get("networks")
         if not isinstance(attachments, Mapping) or not world.model.services[name].replicas:
@@ -44,56 +44,56 @@ def fixed(world: World, services: Iterable[str]) -> tuple[Fixed, ...]:
             addresses = [_address(str((attachment or {}).get(one) or "")) for one in FIELDS]
             if resource is not None:
                 there = networks.staying(world, resource)
-                found += [Fixed(name, resource, there, one) for one in addresses if one]
-    return tuple(found)
+                fixed_addresses += [Fixed(name, resource, there, one) for one in addresses if one]
+    return tuple(fixed_addresses)
 
 
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
     """Containers that have an address which one of ``services`` is to have."""
     starting = tuple(services)
-    for one in fixed(world, starting):
-        if one.network is None:
+    for wanted in fixed(world, starting):
+        if wanted.network is None:
             continue
         for container in world.engine.containers:
-            has = map(_address, container.addresses.get(one.network.id, ()))
-            if one.address in has and not _lets_go(world, container, one, starting):
-                what = f"{one.address} on network {one.network.name}"
-                yield Claim(ClaimKind.ADDRESS, what, one.service, container)
+            has = map(_address, container.addresses.get(wanted.network.id, ()))
+            if wanted.address in has and not _lets_go(world, container, wanted, starting):
+                what = f"{wanted.address} on network {wanted.network.name}"
+                yield Claim(ClaimKind.ADDRESS, what, wanted.service, container)
 
 
-def _lets_go(world: World, container: Container, one: Fixed, starting: tuple[str, ...]) -> bool:
+def _lets_go(world: World, container: Container, wanted: Fixed, starting: tuple[str, ...]) -> bool:
     """Whether a holder is ours and is the one to have the address, or is recreated."""
     if origin(world, container) is not Origin.OURS or container.service not in starting:
         return False
     holder = world.model.services[container.service]
-    return holder.name == one.service or container.config_hash != holder.config_hash
+    return holder.name == wanted.service or container.config_hash != holder.config_hash
 
 
 def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
     """Addresses that no container can have, and those that two of ours want."""
     wanted: dict[tuple[str, Address], str] = {}
-    for one in fixed(world, services):
-        if reason := _impossible(one):
-            yield _invalid(one, *reason)
+    for address in fixed(world, services):
+        if reason := _impossible(address):
+            yield _invalid(address, *reason)
             continue
-        service = world.model.services[one.service]
-        if world.model.awaits_end_of(one.service):
+        service = world.model.services[address.service]
+        if world.model.awaits_end_of(address.service):
             continue  # It may have ended before the other starts.
-        first = wanted.setdefault((one.resource.key, one.address), one.service)
-        if first == one.service and service.replicas == 1:
+        first = wanted.setdefault((address.resource.key, address.address), address.service)
+        if first == address.service and service.replicas == 1:
             continue
         who = (
             f"the {service.replicas} replicas of service {first}"
-            if first == one.service
-            else f"services {first} and {one.service}"
+            if first == address.service
+            else f"services {first} and {address.service}"
         )
         yield conflict(
             "own-address",
-            str(one.address),
-            f"{who} want the same address {one.address} on network {one.resource.name}",
+            str(address.address),
+            f"{who} want the same address {address.address} on network {address.resource.name}",
             "let them be reached by their services' names, or give each an address of its own",
-            service=one.service,
-            because=(Evidence(kind="address", name=str(one.address)),),
+            service=address.service,
+            because=(Evidence(kind="address", name=str(address.address)),),
         )
 
 
@@ -104,22 +104,24 @@ def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
     every = fixed(world, starting)
     placed = {(one.service, one.resource.key) for one in every}
     early = []
-    for one in every:
-        if one.network is not None or any(pool.get("ip_range") for pool in pools(one.resource)):
+    for wanted in every:
+        if wanted.network is not None or any(
+            pool.get("ip_range") for pool in pools(wanted.resource)
+        ):
             continue
-        key = one.resource.key
+        key = wanted.resource.key
         others = [
             name for name in networks.users(world.model, starting, key) if (name, key) not in placed
         ]
         given = sum(world.model.services[name].replicas for name in others)
         places = [
-            int(one.address) - int(subnet.network_address)
-            for subnet in subnets(None, one.resource)
-            if one.address in subnet
+            int(wanted.address) - int(subnet.network_address)
+            for subnet in subnets(None, wanted.resource)
+            if wanted.address in subnet
         ]
         # The subnet's own address and its gateway's come before.
         if given and places and places[0] < given + 2:
-            early.append(f"{one.address} of {one.service}")
+            early.append(f"{wanted.address} of {wanted.service}")
     if early:
         yield (
             f"{', '.join(early)}: the engine may give such an early address to another service "
@@ -127,57 +129,59 @@ def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
         )
 
 
-def _impossible(one: Fixed) -> tuple[str, str] | None:
+def _impossible(wanted: Fixed) -> tuple[str, str] | None:
     """Why nobody can have an address, and what to do; None where it is an ordinary one."""
-    ipam = one.resource.config.get("ipam") or {}
+    ipam = wanted.resource.config.get("ipam") or {}
     if ipam.get("driver", "default") not in ("", "default"):
         return None  # Only that driver knows.
-    name, key, family = one.resource.name, one.resource.key, one.address.version
-    known = subnets(one.network, one.resource)
-    if not any(subnet.version == family for subnet in known):
-        if one.network is not None:
+    name, key, family = wanted.resource.name, wanted.resource.key, wanted.address.version
+    ranges = subnets(wanted.network, wanted.resource)
+    if not any(subnet.version == family for subnet in ranges):
+        if wanted.network is not None:
             return None
         why = f"network {name}, which has no IPv{family} subnet of its own in the model"
         hint = f"name one that holds it: networks.{key}.ipam.config"
-        return f"wants the address {one.address} on {why}", hint
-    if not any(one.address in subnet for subnet in known):
-        there = ", ".join(map(str, known))
+        return f"wants the address {wanted.address} on {why}", hint
+    if not any(wanted.address in subnet for subnet in ranges):
+        there = ", ".join(map(str, ranges))
         return (
-            f"wants the address {one.address}, which is not in network {name} ({there})",
+            f"wants the address {wanted.address}, which is not in network {name} ({there})",
             f"choose an address of {there}, or correct networks.{key}.ipam.config",
         )
-    if one.address in _reserved(one):
+    if wanted.address in _reserved(wanted):
         why = f"network {name} keeps for its gateway or as an auxiliary address"
-        return f"wants the address {one.address}, which {why}", "choose another address"
+        return f"wants the address {wanted.address}, which {why}", "choose another address"
     return None
 
 
-def _invalid(one: Fixed, why: str, hint: str) -> Blocker:
+def _invalid(wanted: Fixed, why: str, hint: str) -> Blocker:
     return Blocker(
         kind="address",
-        target=str(one.address),
-        message=f"service {one.service} {why}",
+        target=str(wanted.address),
+        message=f"service {wanted.service} {why}",
         hint=hint,
         code=ExitCode.INVALID,
-        service=one.service,
-        because=(Evidence(kind="address", name=str(one.address)),),
+        service=wanted.service,
+        because=(Evidence(kind="address", name=str(wanted.address)),),
     )
 
 
-def _reserved(one: Fixed) -> set[Address | None]:
+def _reserved(wanted: Fixed) -> set[Address | None]:
     """What containers can't have: gateways, stated or the engine's choice, auxiliary addresses."""
-    if one.network is not None:
-        return set(map(_address, one.network.reserved))
-    found: set[Address | None] = set()
-    for pool in pools(one.resource):
-        found.update(_address(str(extra)) for extra in (pool.get("aux_addresses") or {}).values())
+    if wanted.network is not None:
+        return set(map(_address, wanted.network.reserved))
+    reserved: set[Address | None] = set()
+    for pool in pools(wanted.resource):
+        reserved.update(
+            _address(str(extra)) for extra in (pool.get("aux_addresses") or {}).values()
+        )
         gateway = str(pool.get("gateway") or "")
         subnet = _subnet(str(pool.get("subnet") or ""))
         if gateway:
-            found.add(_address(gateway))
-        elif subnet and _plain_bridge(one.resource) and not pool.get("ip_range"):
-            found.add(subnet.network_address + 1)
-    return found
+            reserved.add(_address(gateway))
+        elif subnet and _plain_bridge(wanted.resource) and not pool.get("ip_range"):
+            reserved.add(subnet.network_address + 1)
+    return reserved
 
 
 def _plain_bridge(resource: Resource) -> bool:

@@ -89,25 +89,27 @@ class Gathered:
     @property
     def sentence(self) -> str:
         """What it has that is needed: "holds the name db, which service db needs"."""
-        said: dict[ClaimKind, dict[str, list[str]]] = {}
+        by_kind: dict[ClaimKind, dict[str, list[str]]] = {}
         for claim in self.claims:
-            wanting = said.setdefault(claim.kind, {}).setdefault(claim.what, [])
+            wanting = by_kind.setdefault(claim.kind, {}).setdefault(claim.what, [])
             if claim.service not in wanting:
                 wanting.append(claim.service)
         return ", and it ".join(
             SENTENCES[kind].format(what=what, services=f"service {', '.join(services)}")
-            for kind, wanted in said.items()
+            for kind, wanted in by_kind.items()
             for what, services in wanted.items()
         )
 
 
 def gather(claims: Iterable[Claim]) -> tuple[Gathered, ...]:
     """Claims by the container they are about, in the order of the containers' names."""
-    found: dict[str, Gathered] = {}
+    by_container: dict[str, Gathered] = {}
     for claim in claims:
-        known = found.setdefault(claim.container.id, Gathered(claim.container))
-        known.claims.append(claim)
-    return tuple(sorted(found.values(), key=lambda one: (one.container.name, one.container.id)))
+        earlier = by_container.setdefault(claim.container.id, Gathered(claim.container))
+        earlier.claims.append(claim)
+    return tuple(
+        sorted(by_container.values(), key=lambda one: (one.container.name, one.container.id))
+    )
 
 
 def conflict(

@@ -62,7 +62,7 @@ def conflicts(
     Leftovers that are in nobody's way are named in one warning.
     """
     starting = tuple(services)
-    found = _in_the_way(world, starting, force, image_of)
+    findings = _in_the_way(world, starting, force, image_of)
     steps, blockers, warnings = networks.replacements(world, starting, force)
     in_subnets = subnets.overlaps(world, starting)
     steps += in_subnets.steps
@@ -72,13 +72,13 @@ def conflicts(
         *external.missing(world, starting),
         *separation.blockers(world, starting),
     )
-    found += Findings(_after_leaving(world, found.steps, steps), blockers, warnings)
-    rest = left_containers(world, {step.key for step in found.steps})
+    findings += Findings(_after_leaving(world, findings.steps, steps), blockers, warnings)
+    rest = left_containers(world, {step.key for step in findings.steps})
     own = {resource.name for resource in world.model.networks.values()}
     unused = [
-        step for step in left_networks(world, rest.steps, found.steps) if step.target not in own
+        step for step in left_networks(world, rest.steps, findings.steps) if step.target not in own
     ]
-    return found + Findings(
+    return findings + Findings(
         warnings=(
             *networks.foreign(world, starting),
             *volumes.namesakes(world, starting),
@@ -97,20 +97,20 @@ def leftovers(world: World, force: bool = False) -> Findings:
     """What ``clean-orphans`` removes: what would be in the way of starting everything, and all
     leftovers of ours. A changed network stays as long as one of our containers runs on it."""
     starting = tuple(world.model.services)
-    found = _in_the_way(world, starting, force)
-    rest = left_containers(world, {step.key for step in found.steps})
-    found += rest
-    return found + Findings(left_networks(world, found.steps, found.steps))
+    findings = _in_the_way(world, starting, force)
+    rest = left_containers(world, {step.key for step in findings.steps})
+    findings += rest
+    return findings + Findings(left_networks(world, findings.steps, findings.steps))
 
 
 def plan_clean(world: World, *, force: bool = False) -> Plan:
     """The plan of ``clean-orphans``: :func:`leftovers`, and the tags of builds long replaced."""
-    found = leftovers(world, force=force)
+    findings = leftovers(world, force=force)
     return world.plan(
         "clean-orphans",
-        (*found.steps, *old_tags(world)),
-        blockers=found.blockers,
-        warnings=(*world.warnings, *found.warnings),
+        (*findings.steps, *old_tags(world)),
+        blockers=findings.blockers,
+        warnings=(*world.warnings, *findings.warnings),
     )
 
 
@@ -119,21 +119,21 @@ def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
     that Compose takes for containers of a service. Made by hand of a commit of one, they have all
     its labels, and Compose would remove them, or the service's own in their place."""
     launched = mounts.started(plan.steps)
-    known = {step.key for step in plan.steps}
+    planned = {step.key for step in plan.steps}
     refused = {blocker.target for blocker in plan.blockers}
-    found = Findings()
-    for one in gather(
+    findings = Findings()
+    for holder in gather(
         Claim(ClaimKind.SERVICE, service, service, container)
         for container in world.engine.containers
         if (service := container.mistaken_for(plan.project)) in launched
-        and container.id not in known
+        and container.id not in planned
         and container.name not in refused
     ):
-        found += treated(world, one, force)
+        findings += treated(world, holder, force)
     return replace(
         plan,
-        steps=(*found.steps, *plan.steps),
-        blockers=(*plan.blockers, *found.blockers),
+        steps=(*findings.steps, *plan.steps),
+        blockers=(*plan.blockers, *findings.blockers),
     )
 
 
@@ -146,9 +146,9 @@ def after(world: World, steps: Iterable[Step]) -> World:
         elif isinstance(step.operation, RenameContainer):
             renamed[step.key] = step.operation.new
     containers = tuple(
-        replace(one, name=renamed[one.id]) if one.id in renamed else one
-        for one in world.engine.containers
-        if one.id not in gone
+        replace(container, name=renamed[container.id]) if container.id in renamed else container
+        for container in world.engine.containers
+        if container.id not in gone
     )
     if containers == world.engine.containers:
         return world
@@ -175,18 +175,18 @@ def _in_the_way(
         if origin(world, claim.container) is not Origin.OTHER_CHECKOUT
         or container_state(claim.container) is ContainerState.REMOVING
     )
-    found = Findings(
+    findings = Findings(
         blockers=(
             *names.ours_against_ours(model, starting),
             *ports.ours_against_ours(model, starting),
             *elsewhere,
         )
     )
-    for one in claimed:
-        found += treated(world, one, force)
-    found += Findings(_broken(world, starting, found.steps))
-    found += Findings(_interrupted(world, starting, found.steps))
-    return found + Findings(blockers=tuple(ports.blockers(world, starting)))
+    for holder in claimed:
+        findings += treated(world, holder, force)
+    findings += Findings(_broken(world, starting, findings.steps))
+    findings += Findings(_interrupted(world, starting, findings.steps))
+    return findings + Findings(blockers=tuple(ports.blockers(world, starting)))
 
 
 def _other_checkouts(world: World) -> tuple[Blocker, ...]:
@@ -226,7 +226,7 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
 
 def _broken(world: World, starting: tuple[str, ...], before: tuple[Step, ...]) -> tuple[Step, ...]:
     """Containers of ours that can't be started again: dead, or being removed."""
-    known = {step.key for step in before}
+    planned = {step.key for step in before}
     return tuple(
         removal_step(
             world,
@@ -240,7 +240,7 @@ def _broken(world: World, starting: tuple[str, ...], before: tuple[Step, ...]) -
         for container in world.engine.containers
         if container.state in ("dead", "removing")
         and container.service in starting
-        and container.id not in known
+        and container.id not in planned
         and origin(world, container) is Origin.OURS
     )
 
@@ -249,19 +249,19 @@ def _interrupted(
     world: World, starting: tuple[str, ...], before: tuple[Step, ...]
 ) -> tuple[Step, ...]:
     """Repairs of recreations that did not come to their end."""
-    known = {step.key for step in before}
+    planned = {step.key for step in before}
     holders = {container.name: container.id for container in world.engine.containers}
     cleared = {step.key: step.id for step in before}
     steps: list[Step] = []
-    for one in names.interrupted(world, starting):
-        new, old = one.container, one.original
-        if new.id in known:
+    for recreation in names.interrupted(world, starting):
+        new, old = recreation.container, recreation.original
+        if new.id in planned:
             continue
         service = (new.service,)
         reason = "a recreation broke off before it got its name"
-        rename = rename_step(new, one.name, reason, service)
-        if old is None or old.id in known:
-            holder = holders.get(one.name)
+        rename = rename_step(new, recreation.name, reason, service)
+        if old is None or old.id in planned:
+            holder = holders.get(recreation.name)
             if holder is not None and holder not in cleared:
                 continue  # Somebody else has the name and keeps it: the plan is blocked.
             needs = (cleared[holder],) if holder is not None else ()

@@ -13,10 +13,10 @@ def missing(world: World, services: Iterable[str]) -> Iterator[Blocker]:
     """A blocker for each external network and volume of ``services`` that does not exist."""
     starting = tuple(services)
     model, engine = world.model, world.engine
-    known = {name for one in engine.networks for name in (one.name, one.id)}
+    present = {name for one in engine.networks for name in (one.name, one.id)}
     for key in networks.keys_of(model, starting):
         network = model.networks.get(key)
-        if network is None or not network.external or network.name in known:
+        if network is None or not network.external or network.name in present:
             continue
         # A node of a swarm learns of another's overlay network when it is first used on it.
         if network.config.get("driver") != "overlay":
@@ -43,11 +43,12 @@ def without_plugin(world: World, services: Iterable[str]) -> Iterator[str]:
         *(network.name for network in engine.networks),
         *(volume.name for volume in engine.volumes),
     }
-    for kind, one in wanted:
-        if one.plugin in world.missing_plugins and one.name not in there:
+    for kind, resource in wanted:
+        if resource.plugin in world.missing_plugins and resource.name not in there:
             yield (
-                f"{kind} {one.name} needs the driver {one.plugin}, which the engine does not list: "
-                f"`docker plugin install {quote(one.plugin)}`, unless it is a program of the host"
+                f"{kind} {resource.name} needs the driver {resource.plugin}, which the engine does "
+                f"not list: `docker plugin install {quote(resource.plugin)}`, unless it is a "
+                "program of the host"
             )
 
 

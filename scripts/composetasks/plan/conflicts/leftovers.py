@@ -29,15 +29,15 @@ NAMED = 5
 """How many leftovers a warning names."""
 
 
-def left_containers(world: World, known: Set[str]) -> Findings:
+def left_containers(world: World, planned: Set[str]) -> Findings:
     """The removals of leftover containers, and warnings of those that are spared. Containers
-    whose ids are in ``known`` are dealt with elsewhere."""
+    whose ids are in ``planned`` are dealt with elsewhere."""
     steps: list[Step] = []
     spared: dict[Origin, list[Container]] = {}
     for container in world.engine.containers:
         made = origin(world, container)
         treatment = LEFT_OVER[made][container_state(container)]
-        if container.id in known:
+        if container.id in planned:
             continue
         if treatment is Treatment.SPARE:
             spared.setdefault(made, []).append(container)
@@ -52,24 +52,25 @@ def left_containers(world: World, known: Set[str]) -> Findings:
 
 def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str]:
     for made, containers in spared.items():
-        for one in containers:
+        for container in containers:
             why = (
                 "a one-off that still runs"
                 if made is Origin.ONE_OFF
-                else f"{container_summary.made_by(world, one)}; {container_summary.state(one)}"
+                else f"{container_summary.made_by(world, container)}; "
+                f"{container_summary.state(container)}"
             )
-            yield f"container {one.name} is spared: {why}"
+            yield f"container {container.name} is spared: {why}"
 
 
 def left_networks(
-    world: World, removals: Iterable[Step], known: Iterable[Step]
+    world: World, removals: Iterable[Step], planned: Iterable[Step]
 ) -> tuple[Step, ...]:
     """The removals of this project's networks that no container is on once ``removals`` are
-    done; those that ``known`` steps act on are left out."""
+    done; those that ``planned`` steps act on are left out."""
     leaving = {
         step.key: step.id for step in removals if isinstance(step.operation, RemoveContainer)
     }
-    handled = {step.key for step in known}
+    handled = {step.key for step in planned}
     steps = []
     for network in networks.unused(world, frozenset(leaving)):
         if network.id in handled:

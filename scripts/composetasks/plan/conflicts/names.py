@@ -32,9 +32,9 @@ def needed(
     needs it. What stays as it is needs none, whatever it is called now."""
     starting = tuple(services)
     staying = tuple(
-        one
-        for one in world.engine.containers
-        if container_state(one) not in (ContainerState.DEAD, ContainerState.REMOVING)
+        container
+        for container in world.engine.containers
+        if container_state(container) not in (ContainerState.DEAD, ContainerState.REMOVING)
     )
     steps = plan_services(
         replace(world, engine=replace(world.engine, containers=staying)), starting, image_of

@@ -52,7 +52,7 @@ class ChangedNetwork:
 def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[ChangedNetwork, ...]:
     """The networks among ``keys`` that Compose would replace. One without a recorded hash (made
     by hand, or by another project) is used as it is; so does Compose."""
-    found = []
+    differing = []
     for key in sorted(set(keys)):
         resource = model.networks.get(key)
         if resource is None or resource.external:
@@ -60,8 +60,8 @@ def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[ChangedN
         there = _there(model, engine, resource)
         recorded = there.labels.get(CONFIG_HASH) if there else None
         if there and recorded and resource.config_hash not in ("", recorded):
-            found.append(ChangedNetwork(resource, there))
-    return tuple(found)
+            differing.append(ChangedNetwork(resource, there))
+    return tuple(differing)
 
 
 def staying(world: World, resource: Resource) -> Network | None:
@@ -125,24 +125,24 @@ def differences(world: World, service: Service, container: Container) -> Iterato
             )
 
 
-def change_evidence(one: ChangedNetwork) -> tuple[Evidence, ...]:
+def change_evidence(change: ChangedNetwork) -> tuple[Evidence, ...]:
     """What changed in a network, by what the engine shows of it; else the two hashes."""
-    config, network = one.resource.config, one.network
+    config, network = change.resource.config, change.network
     pairs = {
-        "name": (network.name, one.resource.name),
+        "name": (network.name, change.resource.name),
         "driver": (network.driver, str(config.get("driver") or "bridge")),
         "ipam": (", ".join(network.subnets), ", ".join(_subnets(config)) or None),
         "labels": (_labels(network.labels), _labels(config.get("labels") or {})),
     }
-    found = tuple(
-        Evidence(kind="network", name=one.resource.name, field=field, old=old or None, new=new)
+    fields = tuple(
+        Evidence(kind="network", name=change.resource.name, field=field, old=old or None, new=new)
         for field, (old, new) in pairs.items()
         if (old or None) != (new or None) and not (field == "ipam" and new is None)
     )
-    if found:
-        return found
-    old, new = network.labels.get(CONFIG_HASH, ""), one.resource.config_hash
-    return (Evidence(kind="network", name=one.resource.name, old=old[:12], new=new[:12]),)
+    if fields:
+        return fields
+    old, new = network.labels.get(CONFIG_HASH, ""), change.resource.config_hash
+    return (Evidence(kind="network", name=change.resource.name, old=old[:12], new=new[:12]),)
 
 
 def _subnets(config: Mapping[str, Any]) -> list[str]:
@@ -161,16 +161,16 @@ def _labels(labels: Mapping[str, Any]) -> str:
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
     """Running leftovers of ours on networks that must be replaced."""
     starting = tuple(services)
-    for one in changed(world.model, world.engine, keys_of(world.model, starting)):
-        for container in on(world.engine, one.network):
+    for change in changed(world.model, world.engine, keys_of(world.model, starting)):
+        for container in on(world.engine, change.network):
             alive = container_state(container) in (
                 ContainerState.RUNNING,
                 ContainerState.PAUSED,
                 ContainerState.RESTARTING,
             )
             if alive and origin(world, container) in LEAVE_WITH_CONSENT:
-                user = users(world.model, starting, one.resource.key)[0]
-                yield Claim(ClaimKind.NETWORK, one.network.name, user, container)
+                user = users(world.model, starting, change.resource.key)[0]
+                yield Claim(ClaimKind.NETWORK, change.network.name, user, container)
 
 
 def users(model: Model, services: Iterable[str], key: str) -> tuple[str, ...]:
@@ -186,19 +186,19 @@ def replacements(
     steps: list[Step] = []
     blockers: list[Blocker] = []
     warnings: list[str] = []
-    for one in changed(world.model, world.engine, keys_of(world.model, starting)):
-        guests, absent = _others_on(world, one.network, starting)
+    for change in changed(world.model, world.engine, keys_of(world.model, starting)):
+        guests, absent = _others_on(world, change.network, starting)
         asleep = [
             c for c in guests if container_state(c) in (ContainerState.STOPPED, ContainerState.DEAD)
         ]
         awake = [c for c in guests if c not in asleep]
         if absent:
-            blockers.append(_not_part(one, absent))
+            blockers.append(_not_part(change, absent))
         if awake and not force:
-            blockers += [_guest(world, one, guest) for guest in awake]
-        warnings += [_asleep(one, guest) for guest in asleep]
+            blockers += [_guest(world, change, guest) for guest in awake]
+        warnings += [_asleep(change, guest) for guest in asleep]
         if not absent and (force or not awake):
-            steps.append(_replace(world, one, starting, awake))
+            steps.append(_replace(world, change, starting, awake))
     return tuple(steps), tuple(blockers), tuple(warnings)
 
 
@@ -217,11 +217,13 @@ def _others_on(
 
 
 def _replace(
-    world: World, one: ChangedNetwork, starting: tuple[str, ...], awake: list[Container]
+    world: World, change: ChangedNetwork, starting: tuple[str, ...], awake: list[Container]
 ) -> Step:
-    using = users(world.model, starting, one.resource.key)
+    using = users(world.model, starting, change.resource.key)
     reason = (
-        "its name changed" if one.network.name != one.resource.name else "its definition changed"
+        "its name changed"
+        if change.network.name != change.resource.name
+        else "its definition changed"
     )
     reason += "; it is recreated, and the containers on it are recreated"
     if awake:
@@ -229,45 +231,45 @@ def _replace(
         reason += f"; {', '.join(guest.name for guest in awake)} {lose} it"
     return Step(
         operation=RemoveNetwork(disconnect_ours=True, disconnect_all=bool(awake)),
-        target=one.network.name,
+        target=change.network.name,
         reason=reason,
         service=using[0],
         services=using,
-        because=change_evidence(one),
+        because=change_evidence(change),
         consent=Consent.FORCE if awake else Consent.NONE,
-        key=one.network.id,
+        key=change.network.id,
     )
 
 
-def _not_part(one: ChangedNetwork, absent: list[Container]) -> Blocker:
+def _not_part(change: ChangedNetwork, absent: list[Container]) -> Blocker:
     services = sorted({container.service for container in absent})
     return conflict(
         ClaimKind.NETWORK,
-        one.network.name,
-        f"network {one.network.name} changed and has to be recreated, but "
+        change.network.name,
+        f"network {change.network.name} changed and has to be recreated, but "
         f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
         "start",
         f"start {' '.join(services)} as well: {task('up')}, or name it with the others",
         service=services[0],
-        because=change_evidence(one),
+        because=change_evidence(change),
     )
 
 
-def _guest(world: World, one: ChangedNetwork, guest: Container) -> Blocker:
+def _guest(world: World, change: ChangedNetwork, guest: Container) -> Blocker:
     return conflict(
         ClaimKind.NETWORK,
-        one.network.name,
-        f"network {one.network.name} changed and has to be recreated, but container {guest.name} "
-        f"is on it: {container_summary.sentence(world, guest)}",
-        f"`docker network disconnect {one.network.name} {guest.name}` takes it off, and "
-        f"`docker network connect {one.network.name} {guest.name}` puts it on the new one after "
+        change.network.name,
+        f"network {change.network.name} changed and has to be recreated, but container "
+        f"{guest.name} is on it: {container_summary.sentence(world, guest)}",
+        f"`docker network disconnect {change.network.name} {guest.name}` takes it off, and "
+        f"`docker network connect {change.network.name} {guest.name}` puts it on the new one after "
         "the start; --force does the first for you",
-        because=(*change_evidence(one), *container_summary.evidence(world, guest)),
+        because=(*change_evidence(change), *container_summary.evidence(world, guest)),
     )
 
 
-def _asleep(one: ChangedNetwork, guest: Container) -> str:
-    name = one.network.name
+def _asleep(change: ChangedNetwork, guest: Container) -> str:
+    name = change.network.name
     return (
         f"container {guest.name}, not running, is on network {name}, which is recreated: before "
         f"it can start again, `docker network disconnect {name} {guest.name}` and "

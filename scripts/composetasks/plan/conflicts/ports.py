@@ -54,37 +54,37 @@ def port_text(host_ip: str, number: int | str, protocol: str) -> str:
     return f"{address}:{number}/{protocol}" if host_ip else f"{number}/{protocol}"
 
 
-def meet(one: str, other: str) -> bool:
+def meet(host_ip: str, other: str) -> bool:
     """Whether two host addresses can't both be listened on with one port number."""
-    return any(_same(a, b) for a in _addresses(one) for b in _addresses(other))
+    return any(_same(a, b) for a in _addresses(host_ip) for b in _addresses(other))
 
 
 def _addresses(host_ip: str) -> tuple[str, ...]:
     return (host_ip,) if host_ip else ANY
 
 
-def _same(one: str, other: str) -> bool:
+def _same(host_ip: str, other: str) -> bool:
     try:
-        a, b = ipaddress.ip_address(one), ipaddress.ip_address(other)
+        a, b = ipaddress.ip_address(host_ip), ipaddress.ip_address(other)
     except ValueError:
-        return one == other
+        return host_ip == other
     return a.version == b.version and (a == b or a.is_unspecified or b.is_unspecified)
 
 
 def demands(model: Model, services: Iterable[str]) -> tuple[Demand, ...]:
     """What ``services`` publish on numbers of their choice; ephemeral ports can't conflict, and
     a service on the host's own network publishes nothing."""
-    found = []
+    demands = []
     for name in services:
         service = model.services[name]
         if service.config.get("network_mode") == "host" or not service.replicas:
             continue
-        found += [
+        demands += [
             Demand(name, port.host_ip, *port.published, port.protocol, service.replicas)
             for port in service.ports
             if port.published
         ]
-    return tuple(found)
+    return tuple(demands)
 
 
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
@@ -116,9 +116,9 @@ def taken_since(before: World, now: World, services: Iterable[str]) -> Iterator[
     for claim in claims(now, starting):
         if claim.container.id not in ran:
             yield f"container {claim.container.name} holds port {claim.what} now"
-    known = {blocker.target for blocker in blockers(before, starting)}
+    before_targets = {blocker.target for blocker in blockers(before, starting)}
     for blocker in blockers(now, starting):
-        if blocker.target not in known:
+        if blocker.target not in before_targets:
             yield blocker.message
 
 
@@ -175,14 +175,14 @@ def _let_go(world: World, container: Container, demand: Demand, starting: tuple[
 
 def _processes(held: _Held, demand: Demand, number: int) -> list[PortHolder]:
     # A process on "::" listens to IPv4 too, unless it asked not to.
-    found = [
+    processes = [
         process
         for process in held.processes.get((number, demand.protocol), ())
         if (process.host_ip == "::" and not process.ipv6_only)
         or meet(process.host_ip, demand.host_ip)
     ]
-    known = {(process.pid, process.name) for process in found}
-    return [next(p for p in found if (p.pid, p.name) == one) for one in sorted(known, key=str)]
+    shown = {(process.pid, process.name) for process in processes}
+    return [next(p for p in processes if (p.pid, p.name) == one) for one in sorted(shown, key=str)]
 
 
 def _held_by_process(demand: Demand, process: PortHolder) -> Blocker:

@@ -39,18 +39,18 @@ def overlaps(world: World, services: Iterable[str]) -> Findings:
     removed; any other blocks the plan, and so do two of the model."""
     starting = tuple(services)
     wanted = tuple(_wanted(world, starting))
-    found = Findings(blockers=(*_too_many(wanted), *_ours_against_ours(wanted)))
+    overlaps = Findings(blockers=(*_too_many(wanted), *_ours_against_ours(wanted)))
     gone: set[str] = set()
-    for one in wanted:
-        for network, taken in _holders(world, one):
+    for declared in wanted:
+        for network, taken in _holders(world, declared):
             if network.id in gone:
                 continue
             if _left_over(world, network, starting):
                 gone.add(network.id)
-                found += Findings((_removal(world, one, network, taken, starting),))
+                overlaps += Findings((_removal(world, declared, network, taken, starting),))
             else:
-                found += Findings(blockers=(_refusal(world, one, network, taken),))
-    return found
+                overlaps += Findings(blockers=(_refusal(world, declared, network, taken),))
+    return overlaps
 
 
 def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_WantedSubnet]:
@@ -65,7 +65,7 @@ def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_WantedSubnet]:
                 yield _WantedSubnet(resource, subnet)
 
 
-def _holders(world: World, one: _WantedSubnet) -> Iterator[tuple[Network, Subnet]]:
+def _holders(world: World, wanted: _WantedSubnet) -> Iterator[tuple[Network, Subnet]]:
     """The networks that stay, each with a subnet of it that overlaps."""
     replaced = {
         changed.network.id
@@ -74,13 +74,15 @@ def _holders(world: World, one: _WantedSubnet) -> Iterator[tuple[Network, Subnet
     for network in world.engine.networks:
         if network.driver in ELSEWHERE or network.id in replaced:
             continue
-        overlapping = [has for has in subnets(network, one.resource) if _meet(has, one.subnet)]
+        overlapping = [
+            has for has in subnets(network, wanted.resource) if _meet(has, wanted.subnet)
+        ]
         if overlapping:
             yield network, overlapping[0]
 
 
-def _meet(one: Subnet, other: Subnet) -> bool:
-    return one.version == other.version and one.overlaps(other)
+def _meet(subnet: Subnet, other: Subnet) -> bool:
+    return subnet.version == other.version and subnet.overlaps(other)
 
 
 def _left_over(world: World, network: Network, starting: tuple[str, ...]) -> bool:
@@ -98,36 +100,36 @@ def _left_over(world: World, network: Network, starting: tuple[str, ...]) -> boo
 
 
 def _removal(
-    world: World, one: _WantedSubnet, network: Network, taken: Subnet, starting: tuple[str, ...]
+    world: World, wanted: _WantedSubnet, network: Network, taken: Subnet, starting: tuple[str, ...]
 ) -> Step:
-    using = networks.users(world.model, starting, one.resource.key)
+    using = networks.users(world.model, starting, wanted.resource.key)
     return Step(
         operation=RemoveNetwork(disconnect_ours=True),
         target=network.name,
-        reason=f"it is no longer in the model, and network {one.resource.name} needs its subnet",
+        reason=f"it is no longer in the model, and network {wanted.resource.name} needs its subnet",
         service=using[0],
         services=using,
         because=(
             Evidence(
                 kind="network",
-                name=one.resource.name,
+                name=wanted.resource.name,
                 field="ipam",
                 old=f"{taken} ({network.name})",
-                new=str(one.subnet),
+                new=str(wanted.subnet),
             ),
         ),
         key=network.id,
     )
 
 
-def _refusal(world: World, one: _WantedSubnet, network: Network, taken: Subnet) -> Blocker:
+def _refusal(world: World, wanted: _WantedSubnet, network: Network, taken: Subnet) -> Blocker:
     maker = network.labels.get(PROJECT)
     there = networks.on(world.engine, network)
     folders = {c.working_dir for c in world.engine.containers if maker and c.project == maker}
     where = f" in {', '.join(sorted(folders - {''}))}" if folders - {""} else ""
     made = f"made by Compose project {maker}{where}" if maker else "not made by Compose"
     users = ", ".join(container.name for container in there)
-    choose = f"choose another subnet (networks.{one.resource.key}.ipam.config)"
+    choose = f"choose another subnet (networks.{wanted.resource.key}.ipam.config)"
     if not there:
         end = f"`docker network rm {quote(network.name)}` frees it"
     elif maker:
@@ -136,9 +138,9 @@ def _refusal(world: World, one: _WantedSubnet, network: Network, taken: Subnet) 
         end = f"end its containers and `docker network rm {quote(network.name)}`"
     return conflict(
         "subnet",
-        str(one.subnet),
-        f"network {one.resource.name} is to have the subnet {one.subnet}, which overlaps with "
-        f"{taken} of network {network.name} ({made}, "
+        str(wanted.subnet),
+        f"network {wanted.resource.name} is to have the subnet {wanted.subnet}, which overlaps "
+        f"with {taken} of network {network.name} ({made}, "
         f"{f'used by {users}' if users else 'used by no container'})",
         f"{choose}, or {end}",
         because=(
@@ -150,32 +152,35 @@ def _refusal(world: World, one: _WantedSubnet, network: Network, taken: Subnet) 
 
 def _too_many(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
     """A bridge has one subnet of each family (other drivers may have several)."""
-    known: dict[tuple[str, int], Subnet] = {}
-    for one in wanted:
-        if one.resource.config.get("driver", "bridge") != "bridge":
+    by_range: dict[tuple[str, int], Subnet] = {}
+    for declared in wanted:
+        if declared.resource.config.get("driver", "bridge") != "bridge":
             continue
-        first = known.setdefault((one.resource.key, one.subnet.version), one.subnet)
-        if first is not one.subnet:
+        first = by_range.setdefault(
+            (declared.resource.key, declared.subnet.version), declared.subnet
+        )
+        if first is not declared.subnet:
             yield Blocker(
                 kind="subnet",
-                target=str(one.subnet),
-                message=f"network {one.resource.key} has two IPv{one.subnet.version} subnets, "
-                f"{first} and {one.subnet}: a bridge has one",
-                hint=f"take one from networks.{one.resource.key}.ipam.config",
+                target=str(declared.subnet),
+                message=f"network {declared.resource.key} has two IPv{declared.subnet.version} "
+                f"subnets, {first} and {declared.subnet}: a bridge has one",
+                hint=f"take one from networks.{declared.resource.key}.ipam.config",
                 code=ExitCode.INVALID,
-                because=(Evidence(kind="network", name=one.resource.name, field="ipam"),),
+                because=(Evidence(kind="network", name=declared.resource.name, field="ipam"),),
             )
 
 
 def _ours_against_ours(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
-    for place, one in enumerate(wanted):
+    for place, declared in enumerate(wanted):
         for other in wanted[:place]:
-            if one.resource is not other.resource and _meet(one.subnet, other.subnet):
+            if declared.resource is not other.resource and _meet(declared.subnet, other.subnet):
                 yield conflict(
                     "own-subnet",
-                    str(one.subnet),
-                    f"networks {other.resource.key} and {one.resource.key} of the model overlap: "
-                    f"{other.subnet} and {one.subnet}",
-                    f"give one of them another subnet (networks.{one.resource.key}.ipam.config)",
-                    because=(Evidence(kind="network", name=one.resource.name, field="ipam"),),
+                    str(declared.subnet),
+                    f"networks {other.resource.key} and {declared.resource.key} of the model "
+                    f"overlap: {other.subnet} and {declared.subnet}",
+                    "give one of them another subnet "
+                    f"(networks.{declared.resource.key}.ipam.config)",
+                    because=(Evidence(kind="network", name=declared.resource.name, field="ipam"),),
                 )

@@ -29,76 +29,76 @@ LET_GO = {
 """How one of our own containers comes to give up what another of ours needs."""
 
 
-def treated(world: World, one: Gathered, force: bool) -> Findings:
+def treated(world: World, holder: Gathered, force: bool) -> Findings:
     """What is done with a container that has what a start needs."""
-    treatment = IN_THE_WAY[origin(world, one.container)][container_state(one.container)]
+    treatment = IN_THE_WAY[origin(world, holder.container)][container_state(holder.container)]
     if treatment is Treatment.RENAME:
-        return _let_go(world, one)
+        return _let_go(world, holder)
     if treatment is Treatment.REFUSE_UNLESS_FORCED and not force:
-        return Findings(blockers=(_refusal(world, one),))
-    return Findings(steps=(_removal(world, one, treatment),))
+        return Findings(blockers=(_refusal(world, holder),))
+    return Findings(steps=(_removal(world, holder, treatment),))
 
 
-def _removal(world: World, one: Gathered, treatment: Treatment) -> Step:
-    container = one.container
-    reason = f"it {one.sentence}; {container_summary.removal(world, container)}"
+def _removal(world: World, holder: Gathered, treatment: Treatment) -> Step:
+    container = holder.container
+    reason = f"it {holder.sentence}; {container_summary.removal(world, container)}"
     if treatment is Treatment.AWAIT:
-        reason = f"it {one.sentence}, and is being removed already; its end is waited for"
+        reason = f"it {holder.sentence}, and is being removed already; its end is waited for"
     return removal_step(
         world,
         container,
         reason,
         CONSENT[treatment],
-        services=one.services,
-        because=one.evidence,
+        services=holder.services,
+        because=holder.evidence,
     )
 
 
-def _refusal(world: World, one: Gathered) -> Blocker:
-    container, first = one.container, one.claims[0]
+def _refusal(world: World, holder: Gathered) -> Blocker:
+    container, first = holder.container, holder.claims[0]
     return conflict(
         first.kind,
         first.what,
-        f"container {container.name} {one.sentence}, and it is not ours to end: "
+        f"container {container.name} {holder.sentence}, and it is not ours to end: "
         f"{container_summary.sentence(world, container)}",
-        _ways_out(world, one),
+        _ways_out(world, holder),
         service=first.service,
-        because=(*one.evidence, *container_summary.evidence(world, container)),
+        because=(*holder.evidence, *container_summary.evidence(world, container)),
     )
 
 
-def _ways_out(world: World, one: Gathered) -> str:
+def _ways_out(world: World, holder: Gathered) -> str:
     """What would resolve it: commands for the container, and, where all that another project has is
     a name or a port, an instance of this one."""
-    commands = _commands(one)
-    apart = {claim.kind for claim in one.claims} <= {ClaimKind.NAME, ClaimKind.PORT}
+    commands = _commands(holder)
+    apart = {claim.kind for claim in holder.claims} <= {ClaimKind.NAME, ClaimKind.PORT}
     if (
         world.model.instance
         or not apart
-        or origin(world, one.container) is not Origin.OTHER_PROJECT
+        or origin(world, holder.container) is not Origin.OTHER_PROJECT
     ):
         return commands
     own = task(f"up --instance {instance.free_name(world)}")
     return f"{commands}; {own} starts this one beside it, with names and ports of its own"
 
 
-def _commands(one: Gathered) -> str:
+def _commands(holder: Gathered) -> str:
     """The two commands that would resolve it, the milder one first."""
-    name = one.container.name
+    name = holder.container.name
     end = f"`docker stop {name} && docker rm {name}` ends it (--force does that for you)"
-    if any(claim.kind is ClaimKind.NAME for claim in one.claims):
-        if all(claim.kind is ClaimKind.NAME for claim in one.claims):
+    if any(claim.kind is ClaimKind.NAME for claim in holder.claims):
+        if all(claim.kind is ClaimKind.NAME for claim in holder.claims):
             return f"`docker rename {name} {name}-before` lets it run on; {end}"
         return end
     return f"`docker stop {name}` frees it until it is started again; {end}"
 
 
-def _let_go(world: World, one: Gathered) -> Findings:
+def _let_go(world: World, holder: Gathered) -> Findings:
     """One of our services that has what another of ours needs: its name can be taken from it
     without a loss; a port or an address can't, and it is not part of this start or would not be
     recreated."""
-    container = one.container
-    named = [claim for claim in one.claims if claim.kind is ClaimKind.NAME]
+    container = holder.container
+    named = [claim for claim in holder.claims if claim.kind is ClaimKind.NAME]
     blockers = tuple(
         conflict(
             claim.kind,
@@ -111,7 +111,7 @@ def _let_go(world: World, one: Gathered) -> Findings:
             service=claim.service,
             because=(claim.evidence, *container_summary.evidence(world, container)),
         )
-        for claim in one.claims
+        for claim in holder.claims
         if claim.kind in LET_GO
     )
     steps = (_renaming(world, container, named[0]),) if named else ()

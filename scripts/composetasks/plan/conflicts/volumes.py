@@ -25,12 +25,12 @@ from composetasks.plan.conflicts.origin import project_folder, real_path
 
 def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
     """The keys of the volumes that ``services`` mount, each with those services."""
-    found: dict[str, list[str]] = {}
+    users: dict[str, list[str]] = {}
     for name in services:
         for mount in model.services[name].mounts:
             if mount.type == "volume" and mount.source in model.volumes:
-                found.setdefault(mount.source, []).append(name)
-    return {key: list(dict.fromkeys(found[key])) for key in sorted(found)}
+                users.setdefault(mount.source, []).append(name)
+    return {key: list(dict.fromkeys(users[key])) for key in sorted(users)}
 
 
 def options_of(resource: Resource) -> Mapping[str, str]:
@@ -58,11 +58,11 @@ def namesakes(world: World, services: Iterable[str]) -> Iterator[str]:
             or "device" in options_of(resource)
         ):
             continue
-        found = [one for one in world.engine.volumes if _namesake(world, one, key)]
-        if found:
-            found.sort(key=lambda one: one.name)
-            found.sort(key=lambda one: one.created, reverse=True)
-            yield _warning(key, resource.name, [_described(world, one) for one in found])
+        others = [one for one in world.engine.volumes if _namesake(world, one, key)]
+        if others:
+            others.sort(key=lambda one: one.name)
+            others.sort(key=lambda one: one.created, reverse=True)
+            yield _warning(key, resource.name, [_described(world, one) for one in others])
 
 
 def _namesake(world: World, volume: Volume, key: str) -> bool:

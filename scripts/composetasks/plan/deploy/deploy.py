@@ -149,8 +149,8 @@ def _drift(present: SwarmService, recorded: str) -> Iterator[Evidence]:
     if present.before != recorded:
         yield Evidence(kind="drift", name="spec", old=recorded[:12], new=present.digest[:12])
         return
-    for one in changed_fields(present.spec_before, present.spec):
-        yield replace(one, kind="drift")
+    for changed_field in changed_fields(present.spec_before, present.spec):
+        yield replace(changed_field, kind="drift")
 
 
 def _reason(because: Sequence[Evidence]) -> str:
@@ -244,18 +244,18 @@ def _in_use(world: World, swarm: Swarm, wanted: StackFile) -> Iterator[Blocker]:
     """Containers of the same project on the same engine, which write to the same volumes."""
     if not swarm.local or swarm.stack != world.model.project:
         return
-    for one in world.engine.containers:
-        section = wanted.services.get(one.service, {})
+    for container in world.engine.containers:
+        section = wanted.services.get(container.service, {})
         mounts = {volume.get("source") for volume in section.get("volumes", ())} - {None}
-        if one.project == swarm.stack and one.running and mounts:
+        if container.project == swarm.stack and container.running and mounts:
             yield Blocker(
                 kind="container",
-                target=one.name,
-                message=f"container {one.name} runs here and uses the same volumes as the service "
-                f"{one.service} would",
+                target=container.name,
+                message=f"container {container.name} runs here and uses the same volumes as the "
+                f"service {container.service} would",
                 hint=f"{task('down')} first, or name the stack otherwise in stack.deploy.name",
                 code=ExitCode.CONFLICT,
-                service=one.service,
+                service=container.service,
             )
 
 

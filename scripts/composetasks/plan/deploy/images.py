@@ -27,20 +27,20 @@ def asked_for(world: World) -> tuple[str, ...]:
 
 def references(world: World, swarm: Swarm, digests: Mapping[str, str]) -> References:
     """The images of all services: pinned by ``digests``, which are the registries' own."""
-    found = References()
+    references = References()
     builders = world.model.builders()
     for name, service in world.model.services.items():
         reference = _named(world, service, builders)
         builder = builders.get(plain(service.image))
-        found.images[name] = reference
+        references.images[name] = reference
         if divided(reference)[2]:
             continue
         if reference in digests:
-            found.images[name] = f"{reference}@{digests[reference]}"
+            references.images[name] = f"{reference}@{digests[reference]}"
         elif builder is None:
-            _from_outside(found, world, swarm, name, reference)
+            _from_outside(references, world, swarm, name, reference)
         elif world.shared is None and not swarm.local:
-            found.blockers.append(
+            references.blockers.append(
                 Blocker(
                     kind="registry",
                     target=service.image,
@@ -50,7 +50,7 @@ def references(world: World, swarm: Swarm, digests: Mapping[str, str]) -> Refere
                     service=name,
                 )
             )
-    return found
+    return references
 
 
 def _named(world: World, service: Service, builders: Mapping[str, str]) -> str:
@@ -64,17 +64,19 @@ def _named(world: World, service: Service, builders: Mapping[str, str]) -> str:
     return f"{repository(world.model.service(builder).image)}:ct-{inputs.digest}"
 
 
-def _from_outside(found: References, world: World, swarm: Swarm, name: str, reference: str) -> None:
+def _from_outside(
+    references: References, world: World, swarm: Swarm, name: str, reference: str
+) -> None:
     present = world.engine.image(reference)
     digest = registry_digest(reference, present.digests) if present else ""
     if digest:
-        found.images[name] = f"{reference}@{digest}"
+        references.images[name] = f"{reference}@{digest}"
     elif present and swarm.local:
-        found.warnings.append(
+        references.warnings.append(
             f"{name}: its image {reference} is in no registry; the one that is here is used"
         )
     else:
-        found.blockers.append(
+        references.blockers.append(
             Blocker(
                 kind="registry",
                 target=reference,

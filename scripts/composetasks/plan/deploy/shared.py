@@ -43,9 +43,9 @@ def _network(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> d
         return {"external": True, "name": entry.get("name") or key}
     driver = str(entry.get("driver") or "bridge")
     subnets = [
-        {"subnet": one["subnet"]}
-        for one in (entry.get("ipam") or {}).get("config") or ()
-        if one.get("subnet")
+        {"subnet": config["subnet"]}
+        for config in (entry.get("ipam") or {}).get("config") or ()
+        if config.get("subnet")
     ]
     return {
         "driver": "overlay" if driver == "bridge" else driver,

@@ -146,33 +146,33 @@ class _Translation:
 
     def _ports(self) -> Iterator[dict[str, Any]]:
         mode = (self.section.get("deploy") or {}).get("endpoint_mode") or self.endpoint
-        for one in self.section.get("ports") or ():
-            published = str(one.get("published") or "")
-            if str(one.get("host_ip") or "") not in EVERY_ADDRESS:
+        for port in self.section.get("ports") or ():
+            published = str(port.get("published") or "")
+            if str(port.get("host_ip") or "") not in EVERY_ADDRESS:
                 self._block(
                     "ports",
-                    f"publishes {one['target']} on {one['host_ip']} alone, and Swarm would on all "
-                    "addresses",
+                    f"publishes {port['target']} on {port['host_ip']} alone, and Swarm would on "
+                    "all addresses",
                     "publish it without an address, or not at all, in a file of "
                     "stack.deploy.files: `ports: !override [...]`",
                 )
             if "-" in published:
-                self._block("ports", f"publishes {one['target']} on any port of {published}")
+                self._block("ports", f"publishes {port['target']} on any port of {published}")
                 continue
             yield {
-                "target": int(one["target"]),
+                "target": int(port["target"]),
                 **({"published": int(published)} if published else {}),
-                "protocol": str(one.get("protocol") or "tcp"),
-                "mode": "host" if mode == "dnsrr" else str(one.get("mode") or "ingress"),
+                "protocol": str(port.get("protocol") or "tcp"),
+                "mode": "host" if mode == "dnsrr" else str(port.get("mode") or "ingress"),
             }
 
     # --- what it mounts ---------------------------------------------------------------------
 
     def _volumes(self) -> Iterator[dict[str, Any]]:
-        for one in self.section.get("volumes") or ():
-            kind = str(one.get("type") or "volume")
+        for mount in self.section.get("volumes") or ():
+            kind = str(mount.get("type") or "volume")
             if kind not in ("volume", "tmpfs"):
-                source = one.get("source") or one.get("target")
+                source = mount.get("source") or mount.get("target")
                 self._block(
                     "volumes",
                     f"mounts {source} ({kind}), which other nodes do not have",
@@ -181,13 +181,15 @@ class _Translation:
                 )
                 continue
             made = {
-                key: one[key] for key in ("type", "source", "target", "read_only") if one.get(key)
+                key: mount[key]
+                for key in ("type", "source", "target", "read_only")
+                if mount.get(key)
             }
-            options = _without_nothing(one.get(kind) or {})
+            options = _without_nothing(mount.get(kind) or {})
             if kind == "tmpfs" and "size" in options:
                 options["size"] = int(options["size"])
             if options.pop("subpath", None):
-                self._block("volumes", f"mounts a part of {one.get('source')} (subpath)")
+                self._block("volumes", f"mounts a part of {mount.get('source')} (subpath)")
             yield {**made, **({kind: options} if options else {})}
         if self.section.get("shm_size"):
             size = {"size": int(self.section["shm_size"])}
@@ -195,12 +197,12 @@ class _Translation:
 
     def _local_volumes(self) -> Iterator[str]:
         defined = self.config.get("volumes") or {}
-        for one in self.section.get("volumes") or ():
-            entry = defined.get(one.get("source")) or {}
+        for mount in self.section.get("volumes") or ():
+            entry = defined.get(mount.get("source")) or {}
             options = entry.get("driver_opts") or {}
             local = (entry.get("driver") or "local") == "local" and "type" not in options
-            if one.get("type") == "volume" and one.get("source") and local:
-                yield str(one["source"])
+            if mount.get("type") == "volume" and mount.get("source") and local:
+                yield str(mount["source"])
 
     def _placed(self) -> bool:
         deploy = self.section.get("deploy") or {}
@@ -209,12 +211,12 @@ class _Translation:
 
     def _objects(self, kind: str) -> Iterator[dict[str, Any]]:
         place = {"configs": "/", "secrets": "/run/secrets/"}[kind]
-        for one in self.section.get(kind) or ():
-            source = str(one["source"])
-            made: dict[str, Any] = {"target": str(one.get("target") or place + source)}
-            made |= {key: str(one[key]) for key in ("uid", "gid") if one.get(key)}
-            if one.get("mode"):
-                made["mode"] = int(str(one["mode"]), 8)
+        for entry in self.section.get(kind) or ():
+            source = str(entry["source"])
+            made: dict[str, Any] = {"target": str(entry.get("target") or place + source)}
+            made |= {key: str(entry[key]) for key in ("uid", "gid") if entry.get(key)}
+            if entry.get("mode"):
+                made["mode"] = int(str(entry["mode"]), 8)
             yield {"source": self.objects[kind, source], **made}
 
     # --- whom it reaches --------------------------------------------------------------------

@@ -135,12 +135,12 @@ def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
     return ok("memory", words)
 
 
-def disk(found: Iterable[Disk | None], root: str) -> Check:
+def disk(disks: Iterable[Disk | None], root: str) -> Check:
     """Room where the engine keeps its images; the least of what was found counts."""
-    known = [one for one in found if one is not None]
-    if not known:
+    measured = [one for one in disks if one is not None]
+    if not measured:
         return skipped("disk", f"{root} can't be looked at, and no container runs")
-    least = min(known, key=lambda one: one.free)
+    least = min(measured, key=lambda one: one.free)
     words = f"{size(least.free)} of {size(least.bytes)} free where images live ({root})"
     hint = f"`docker system df` shows what takes the room; {task('clean-orphans')} removes ours"
     if least.free < NO_DISK:
@@ -150,12 +150,12 @@ def disk(found: Iterable[Disk | None], root: str) -> Check:
     return ok("disk", words)
 
 
-def inodes(found: Iterable[Disk | None], root: str) -> Check:
+def inodes(disks: Iterable[Disk | None], root: str) -> Check:
     """Files that can still be made where the engine keeps its images."""
-    known = [one for one in found if one is not None]
-    if not known:
+    measured = [one for one in disks if one is not None]
+    if not measured:
         return skipped("inodes", f"{root} can't be looked at, and no container runs")
-    counted = [one for one in known if one.inodes]
+    counted = [one for one in measured if one.inodes]
     if not counted:
         return ok("inodes", "as many as there is room for")
     least = min(counted, key=lambda one: one.inodes_free / one.inodes)
@@ -169,9 +169,9 @@ def inodes(found: Iterable[Disk | None], root: str) -> Check:
     return ok("inodes", words)
 
 
-def builders(parts: Iterable[Builder], known: Collection[str]) -> Check:
+def builders(parts: Iterable[Builder], installed: Collection[str]) -> Check:
     """Builders whose containers and volumes are there, and which Buildx does not know."""
-    own = {name: f"{BUILDKIT}{name}" for name in known}
+    own = {name: f"{BUILDKIT}{name}" for name in installed}
     left = [one for one in parts if not any(one.name.startswith(own[name]) for name in own)]
     if not left:
         return ok("builders", "no builder is left over")

@@ -63,20 +63,20 @@ def package_index(reaches: Collection[Reach], missing: Collection[str]) -> Check
     asked."""
     bad = [one for one in reaches if one.answer]
     host = next((one for one in reaches if one.place == "host"), None)
-    asked = next((one.asked for one in reaches), "the package index")
+    index = next((one.asked for one in reaches), "the package index")
     if not bad:
         lacks = f" (not asked from {_places(missing)})" if missing else ""
-        return ok("package-index", f"{asked} answers {_words(reaches)}{lacks}")
-    said = "; ".join(f"{PLACES[one.place]}: {one.answer}" for one in bad)
+        return ok("package-index", f"{index} answers {_words(reaches)}{lacks}")
+    answers = "; ".join(f"{PLACES[one.place]}: {one.answer}" for one in bad)
     if host is None or host.answer:
         return warning(
             "package-index",
-            f"the package index does not answer ({said})",
+            f"the package index does not answer ({answers})",
             "without it no image that installs packages can be built; see the network and proxies",
         )
     return failed(
         "package-index",
-        f"this host reaches the package index, and not all others do ({said})",
+        f"this host reaches the package index, and not all others do ({answers})",
         "see the proxies and dns above; firewalls often let the host out and not its containers",
     )
 
@@ -96,24 +96,26 @@ def proxy(reaches: Collection[Reach], daemon: Mapping[str, str]) -> Check:
     seen = {PLACES[one.place]: _proxies(one.proxies) for one in reaches}
     seen["the engine"] = _proxies(daemon)
     different = set(seen.values())
-    said = "; ".join(f"{place}: {proxies}" for place, proxies in seen.items())
+    shown = "; ".join(f"{place}: {proxies}" for place, proxies in seen.items())
     if different == {"none"}:
         return ok("proxy", "none, neither here nor in the engine, a container or a build")
     if len(different) == 1:
         return ok("proxy", f"the same everywhere: {seen['the engine']}")
     if not any(one.answer for one in reaches):
-        return ok("proxy", f"they differ, and all reach the package index ({said})")
+        return ok("proxy", f"they differ, and all reach the package index ({shown})")
     return warning(
         "proxy",
-        f"they differ, and not all reach the package index ({said})",
+        f"they differ, and not all reach the package index ({shown})",
         'containers and builds take theirs from "proxies" in ~/.docker/config.json, the engine '
         "from its service's environment; 127.0.0.1 means another machine in each of them",
     )
 
 
-def _proxies(found: Mapping[str, str]) -> str:
+def _proxies(variables: Mapping[str, str]) -> str:
     """The addresses of proxies, without passwords: they never got here."""
-    kept = sorted({value.rstrip("/") for name, value in found.items() if name in ("http", "https")})
+    kept = sorted(
+        {value.rstrip("/") for name, value in variables.items() if name in ("http", "https")}
+    )
     return ", ".join(kept) or "none"
 
 
@@ -122,22 +124,23 @@ def certificates(reaches: Collection[Reach]) -> Check:
     bad = [one for one in reaches if one.distrust]
     host = next((one for one in reaches if one.place == "host"), None)
     if bad:
-        said = "; ".join(
-            f"{PLACES[one.place]}{f' made from {one.image}' if one.image else ''}, by "
-            f"{one.authorities}: {one.distrust}"
-            for one in bad
+        shown = "; ".join(
+            f"{PLACES[reach.place]}{f' made from {reach.image}' if reach.image else ''}, by "
+            f"{reach.authorities}: {reach.distrust}"
+            for reach in bad
         )
         if host is not None and host.distrust:
             return failed(
                 "certificates",
-                f"the certificate of {host.asked} is not believed ({said})",
+                f"the certificate of {host.asked} is not believed ({shown})",
                 "see that the clock is right; where a proxy signs with a certificate of its own, "
                 "its authority must be among this host's (update-ca-certificates), and "
                 "SSL_CERT_FILE name them",
             )
         return failed(
             "certificates",
-            f"this host believes the certificate of {bad[0].asked}, and not all others do ({said})",
+            f"this host believes the certificate of {bad[0].asked}, and not all others do "
+            f"({shown})",
             "bring this host's authorities into the image: copy them to "
             "/usr/local/share/ca-certificates, run update-ca-certificates, and set PIP_CERT and "
             "SSL_CERT_FILE",

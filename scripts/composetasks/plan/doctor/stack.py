@@ -34,16 +34,16 @@ SHOWN = 6
 UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
-def model(found: Model) -> Check:
+def model(model: Model) -> Check:
     """A model that Compose could read."""
-    said = f"valid: {_count(len(found.services), 'active service')}"
-    if found.warnings:
+    message = f"valid: {_count(len(model.services), 'active service')}"
+    if model.warnings:
         return warning(
             "model",
-            f"valid, and Compose warns: {'; '.join(found.warnings)}",
+            f"valid, and Compose warns: {'; '.join(model.warnings)}",
             "`docker compose config -q` shows the same; correct what it names",
         )
-    return ok("model", said)
+    return ok("model", message)
 
 
 def refused(message: str, detail: str, hint: str) -> Check:
@@ -54,18 +54,18 @@ def refused(message: str, detail: str, hint: str) -> Check:
 
 def env(environment: Environment) -> Check:
     """``.env`` and the process, held to ``.env.example``."""
-    found = problems(environment)
-    wrong = fatal(found)
+    faults = problems(environment)
+    wrong = fatal(faults)
     if wrong:
         return failed(
             "env",
             f"{_count(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
             "; ".join(filter(None, [f"{task('env --check')} shows all", correction(environment)])),
         )
-    if found:
+    if faults:
         return warning(
             "env",
-            f"valid, with {_count(len(found), 'warning')}: {_some(lines(found))}",
+            f"valid, with {_count(len(faults), 'warning')}: {_some(lines(faults))}",
             f"{task('env --check')} shows all",
         )
     if environment.specification is None:
@@ -74,29 +74,29 @@ def env(environment: Environment) -> Check:
 
 
 def ports(
-    world: World, local: tuple[int, int] | None, reserved: Collection[int], *, here: bool
+    world: World, local: tuple[int, int] | None, reserved: Collection[int], *, on_this_host: bool
 ) -> Check:
     """Published ports: taken by something else, or where outgoing connections may take them."""
     names = tuple(world.model.services)
     wanted = published.demands(world.model, names)
     if not wanted:
         return ok("ports", "none is published on a number of its own")
-    found = [one.message for one in published.ours_against_ours(world.model, names)]
-    found += [one.message for one in published.blockers(world, names)]
-    found += [
+    ports = [one.message for one in published.ours_against_ours(world.model, names)]
+    ports += [one.message for one in published.blockers(world, names)]
+    ports += [
         f"port {claim.what}, which service {claim.service} publishes, is held by container "
         f"{claim.container.name}"
         for claim in published.claims(world, names)
     ]
-    if found:
-        return failed("ports", _some(found), f"{task('up --plan')} says what it does about each")
-    if not here:
+    if ports:
+        return failed("ports", _some(ports), f"{task('up --plan')} says what it does about each")
+    if not on_this_host:
         return ok("ports", "no container holds one; the processes of the engine's host are unseen")
     inside = sorted(
         {
             number
-            for one in wanted
-            for number in range(one.first, one.last + 1)
+            for demand in wanted
+            for number in range(demand.first, demand.last + 1)
             if local and local[0] <= number <= local[1] and number not in reserved
         }
     )
@@ -111,25 +111,25 @@ def ports(
     return ok("ports", f"{_count(len(wanted), 'published port')}, none held by anybody else")
 
 
-def open_ports(found: Model, containers: Iterable[Container]) -> Check:
+def open_ports(model: Model, containers: Iterable[Container]) -> Check:
     """Ports that every machine of the network reaches: by the model, and as they are right now."""
     wide = {
         f"{service.name}:{port.published[0] if port.published else port.target}"
-        for service in found.services.values()
+        for service in model.services.values()
         if service.config.get("network_mode") != "host"
         for port in service.ports
         if port.host_ip in EVERY_ADDRESS
     }
     wide |= {
-        f"{one.service}:{binding.published}"
-        for one in containers
-        if one.project == found.project and one.running
-        for binding in one.bindings
+        f"{container.service}:{binding.published}"
+        for container in containers
+        if container.project == model.project and container.running
+        for binding in container.bindings
         if binding.host_ip in EVERY_ADDRESS
     }
     wide |= {
         f"{service.name} (network_mode: host)"
-        for service in found.services.values()
+        for service in model.services.values()
         if service.config.get("network_mode") == "host"
     }
     if wide:
@@ -207,31 +207,34 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
 def health(world: World, lacking: Mapping[str, str] | None = None) -> Check:
     """Health checks that can't pass for what their image is ``lacking``, make a start slow, or
     believe too early; and services without one."""
-    found = health_warnings(world, world.model.services, lacking)
-    if found:
-        return warning("health-checks", "; ".join(found), "see the compose file")
+    warnings = health_warnings(world, world.model.services, lacking)
+    if warnings:
+        return warning("health-checks", "; ".join(warnings), "see the compose file")
     return ok("health-checks", "nothing to better")
 
 
-def watching(found: Watching | None) -> Check:
+def watching(watching: Watching | None) -> Check:
     """The limits that hot reload meets first."""
-    if found is None or not found.watches:
+    if watching is None or not watching.watches:
         return skipped("file-watching", "the kernel does not say its inotify limits here")
-    words = f"{found.watches:,} watches, {found.instances} instances, {found.used} of them in use"
+    words = (
+        f"{watching.watches:,} watches, {watching.instances} instances, "
+        f"{watching.used} of them in use"
+    )
     hint = (
         "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512, "
         "and in /etc/sysctl.d to keep it"
     )
-    if found.used >= NEARLY_ALL * found.instances:
+    if watching.used >= NEARLY_ALL * watching.instances:
         return failed("file-watching", f"nearly all inotify instances are taken: {words}", hint)
-    if found.watches < FEW_WATCHES or found.instances < FEW_INSTANCES:
+    if watching.watches < FEW_WATCHES or watching.instances < FEW_INSTANCES:
         return warning("file-watching", f"few for hot reload: {words}", hint)
     return ok("file-watching", words)
 
 
-def memory_limits(found: Model) -> int:
+def memory_limits(model: Model) -> int:
     """Bytes that the services may take together, as far as they have a limit."""
-    return sum(one.replicas * _limit(one.config) for one in found.services.values())
+    return sum(one.replicas * _limit(one.config) for one in model.services.values())
 
 
 def _limit(config: Mapping[str, Any]) -> int:
@@ -242,10 +245,10 @@ def _limit(config: Mapping[str, Any]) -> int:
     return int(float(number) * unit) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", number) else 0
 
 
-def probed_image(found: Model | None, engine: Engine) -> str:
+def probed_image(model: Model | None, engine: Engine) -> str:
     """The image to try a container with: one of the project's, those that build first; else the
     smallest that the engine has, "" where it has none."""
-    services = sorted(found.services.values(), key=lambda one: one.build is None) if found else []
+    services = sorted(model.services.values(), key=lambda one: one.build is None) if model else []
     for service in services:
         if engine.image(service.image) is not None:
             return service.image

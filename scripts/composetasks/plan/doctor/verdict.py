@@ -25,8 +25,8 @@ def skipped(name: str, message: str) -> Check:
 
 def at_least(version: str, oldest: tuple[int, int]) -> bool:
     """Whether a version begins with two numbers that are ``oldest`` or later."""
-    found = re.match(r"v?(\d+)\.(\d+)", version)
-    return found is not None and (int(found[1]), int(found[2])) >= oldest
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    return match is not None and (int(match[1]), int(match[2])) >= oldest
 
 
 def dotted(version: tuple[int, int]) -> str:

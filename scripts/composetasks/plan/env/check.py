@@ -27,37 +27,37 @@ OF_THE_TOOLS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "INVOKE_")
 def problems(environment: Environment) -> tuple[Problem, ...]:
     """Everything that is wrong, fatal first, then by file and line."""
     secrets = {one.name for one in environment.variables if one.type == SECRET}
-    found = list(_demanded(environment))
+    problems = list(_demanded(environment))
     specified = environment.specification is not None
     for file in environment.files:
         path = shown(environment, file.path)
-        found += _of_file(file, path)
+        problems += _of_file(file, path)
         taken: set[int] = set()
         if not _beyond_doubt(file):
             from composetasks.plan.env.dotenv_faults import faults, key_lines
 
             of_lines = faults(file, environment.process, secrets)
-            found += (_of_line(one, path) for one in of_lines if specified or one.refused)
+            problems += (_of_line(one, path) for one in of_lines if specified or one.refused)
             taken = {one.line for one in of_lines}.union(*key_lines(file).values())
         if specified:
-            found += _of_whole_file(file, path)
-            found += _unknown(environment, file, taken)
-            found += _overridden(environment, file)
+            problems += _of_whole_file(file, path)
+            problems += _unknown(environment, file, taken)
+            problems += _overridden(environment, file)
     if environment.specification is not None:
-        unread = {(one.file, one.line) for one in found if one.severity == "fatal" and one.line}
-        found += of_specification(environment, environment.specification)
-        found += (o for o in of_values(environment) if (o.file, o.line) not in unread)
+        unread = {(one.file, one.line) for one in problems if one.severity == "fatal" and one.line}
+        problems += of_specification(environment, environment.specification)
+        problems += (o for o in of_values(environment) if (o.file, o.line) not in unread)
     return tuple(
         sorted(
-            dict.fromkeys(found),
+            dict.fromkeys(problems),
             key=lambda one: (one.severity != "fatal", one.file, one.line, one.name),
         )
     )
 
 
-def fatal(found: Iterable[Problem]) -> tuple[Problem, ...]:
+def fatal(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Those of the problems that end a task with code 6."""
-    return tuple(one for one in found if one.severity == "fatal")
+    return tuple(one for one in problems if one.severity == "fatal")
 
 
 def correction(environment: Environment) -> str:
@@ -70,14 +70,14 @@ def correction(environment: Environment) -> str:
     return f"{name} says what .env may hold"
 
 
-def lines(found: Iterable[Problem]) -> list[str]:
+def lines(problems: Iterable[Problem]) -> list[str]:
     """Problems as lines of text: where, what, how to correct it."""
-    said = []
-    for one in found:
-        where = f"{one.file}:{one.line}" if one.line else one.file or "environment"
-        name = f"{one.name}: " if one.name else ""
-        said.append(f"{where}: {name}{one.message}; {one.hint}")
-    return said
+    texts = []
+    for problem in problems:
+        where = f"{problem.file}:{problem.line}" if problem.line else problem.file or "environment"
+        name = f"{problem.name}: " if problem.name else ""
+        texts.append(f"{where}: {name}{problem.message}; {problem.hint}")
+    return texts
 
 
 # --- the files ------------------------------------------------------------------------------
@@ -135,25 +135,25 @@ def _first(file: EnvFile, wanted: Iterable[str]) -> int:
 
 def _demanded(environment: Environment) -> Iterator[Problem]:
     """Variables that compose files can't do without: Compose would end at the first of them."""
-    asked = set()
-    for name, path, line, said, filled in environment.demanded:
-        found = values(environment, name)
-        if name in asked or (found and (found[0].value or not filled)):
+    names = set()
+    for name, path, line, message, filled in environment.demanded:
+        assigned = values(environment, name)
+        if name in names or (assigned and (assigned[0].value or not filled)):
             continue
-        asked.add(name)
-        why = f"the compose file requires it, and it is {'empty' if found else 'not set'}"
-        why += f": {said}" if said else ""
+        names.add(name)
+        why = f"the compose file requires it, and it is {'empty' if assigned else 'not set'}"
+        why += f": {message}" if message else ""
         place = shown(environment, path)
         yield Problem("fatal", name, place, line, why, f"add {name}=... to .env")
 
 
 def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) -> Iterator[Problem]:
     """Names that the specification does not have, with the closest one; not in lines ``taken``."""
-    known = environment.specified
+    specified = environment.specified
     path = shown(environment, file.path)
     looked_up = 0
     for name, line in {one.name: one.line for one in file.compose if not one.refused}.items():
-        if name in known or name.startswith(OF_THE_TOOLS) or line in taken:
+        if name in specified or name.startswith(OF_THE_TOOLS) or line in taken:
             continue
         if name in environment.used:
             user, number = environment.used[name]
@@ -162,17 +162,17 @@ def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) ->
             continue
         # Many are no slips of the pen: it is the file of something else.
         looked_up += 1
-        close = _closest(name, known) if looked_up <= LOOKED_UP else ""
+        close = _closest(name, specified) if looked_up <= LOOKED_UP else ""
         way = f"did you mean {close}?" if close else "remove it, or describe it there"
         printed = name if re.fullmatch(PRINTABLE, name) else ""
         why = "there is no such variable in .env.example"
         yield Problem("warning", printed, path, line, why, way, unknown=True)
 
 
-def _closest(name: str, known: Iterable[str]) -> str:
+def _closest(name: str, names: Iterable[str]) -> str:
     import difflib
 
-    by_fold = {one.upper(): one for one in known}
+    by_fold = {one.upper(): one for one in names}
     close = difflib.get_close_matches(name.upper().replace("-", "_"), by_fold, 1)
     return by_fold[close[0]] if close else ""
 
@@ -181,10 +181,10 @@ def _overridden(environment: Environment, file: EnvFile) -> Iterator[Problem]:
     """Lines that do nothing, because the process has another value."""
     path = shown(environment, file.path)
     for name in dict.fromkeys(one.name for one in file.compose if one.value is not None):
-        found = values(environment, name)
-        if len(found) > 1 and found[0].file is None and found[1].file is file:
-            if found[0].value == found[1].value:
+        assigned = values(environment, name)
+        if len(assigned) > 1 and assigned[0].file is None and assigned[1].file is file:
+            if assigned[0].value == assigned[1].value:
                 continue
             why = "the process environment has another value, which wins"
             way = f"unset {name} in your shell to use this line"
-            yield Problem("warning", name, path, found[1].line, why, way)
+            yield Problem("warning", name, path, assigned[1].line, why, way)

@@ -71,7 +71,7 @@ class Fault:
 def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] = ()) -> list[Fault]:
     """All faults of a file's lines; ``secrets`` are the variables that hold one."""
     block = key_lines(file)
-    found = [
+    faults = [
         Fault(
             True,
             first,
@@ -83,12 +83,12 @@ def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] =
         for first, lines in block.items()
     ]
     taken = {line for lines in block.values() for line in lines}
-    found += _unread(file, taken)
-    taken |= {fault.line for fault in found}
-    found += _read_differently(file, process, taken)
-    taken |= {fault.line for fault in found}
-    found += (fault for fault in _suspicious(file, secrets) if fault.line not in taken)
-    return sorted(found, key=lambda fault: (fault.line, fault.name))
+    faults += _unread(file, taken)
+    taken |= {fault.line for fault in faults}
+    faults += _read_differently(file, process, taken)
+    taken |= {fault.line for fault in faults}
+    faults += (fault for fault in _suspicious(file, secrets) if fault.line not in taken)
+    return sorted(faults, key=lambda fault: (fault.line, fault.name))
 
 
 def key_lines(file: EnvFile) -> dict[int, range]:
@@ -162,22 +162,22 @@ def _read_differently(
     begun = {found.line for found in file.compose}
     starts = sorted(begun | {found.line for found in file.dotenv})
     for name in sorted(compose.keys() | dotenv.keys()):
-        one, other = compose.get(name), dotenv.get(name)
-        line = min(found.line for found in (one, other) if found)
+        ours, other = compose.get(name), dotenv.get(name)
+        line = min(found.line for found in (ours, other) if found)
         if line in taken or line in seen:
             continue
         alone = other is not None and other.value is None
         if (
-            one
+            ours
             and other
-            and (one.value == other.value or (alone and one.value == process.get(name)))
+            and (ours.value == other.value or (alone and ours.value == process.get(name)))
         ):
             continue
-        if alone and one is None:
+        if alone and ours is None:
             continue  # a name alone that the process does not have either
         seen.add(line)
         text = _statement(file, line, starts)
-        if not one and line not in begun:
+        if not ours and line not in begun:
             continue  # inside a value that Compose reads over several lines
         why, hint = _why_different(text, name)
         yield Fault(
@@ -255,31 +255,31 @@ def _dollar_fault(value: str) -> tuple[str, str] | None:
 def _suspicious(file: EnvFile, secrets: Collection[str]) -> Iterator[Fault]:
     last = _last(file.compose)
     alone = {one.line for one in file.dotenv if one.value is None and not one.refused}
-    for one in file.compose:
-        if one.refused:
+    for assignment in file.compose:
+        if assignment.refused:
             continue
-        name = one.name if PRINTABLE.fullmatch(one.name) else ""
-        if last[one.name].line != one.line:
-            again = f"it is set again in line {last[one.name].line}, which wins"
-            yield Fault(False, one.line, name, again, "remove one of them")
-        elif one.line in alone:
-            yield Fault(False, one.line, name, "it has no '=' and sets nothing", WRITE)
-        elif one.unset:
-            unset = "a variable" if one.name in secrets else ", ".join(one.unset)
+        name = assignment.name if PRINTABLE.fullmatch(assignment.name) else ""
+        if last[assignment.name].line != assignment.line:
+            again = f"it is set again in line {last[assignment.name].line}, which wins"
+            yield Fault(False, assignment.line, name, again, "remove one of them")
+        elif assignment.line in alone:
+            yield Fault(False, assignment.line, name, "it has no '=' and sets nothing", WRITE)
+        elif assignment.unset:
+            unset = "a variable" if assignment.name in secrets else ", ".join(assignment.unset)
             why = f"it uses {unset}, which nothing before this line sets"
-            yield Fault(False, one.line, name, why, "set it above, or remove it")
-        elif fault := _odd_value(file.lines[one.line - 1], one.value or ""):
-            yield Fault(False, one.line, name, *fault)
+            yield Fault(False, assignment.line, name, why, "set it above, or remove it")
+        elif fault := _odd_value(file.lines[assignment.line - 1], assignment.value or ""):
+            yield Fault(False, assignment.line, name, *fault)
 
 
 def _odd_value(text: str, value: str) -> tuple[str, str] | None:
     if value and value[0] in "“”‘’«„":
         return "its typographic quotes are part of the value", "use straight quotes: \" or '"
-    if found := INVISIBLE.search(value):
-        code = f"U+{ord(found[0]):04X}"
+    if match := INVISIBLE.search(value):
+        code = f"U+{ord(match[0]):04X}"
         return f"its value has an invisible character, {code}", "retype the value"
-    if found := ODD_SPACE.search(re.split(r" #", text.partition("=")[2])[0]):
-        code = f"U+{ord(found[0]):04X}"
+    if match := ODD_SPACE.search(re.split(r" #", text.partition("=")[2])[0]):
+        code = f"U+{ord(match[0]):04X}"
         why = f"around its value is a space that is not a plain one, {code}"
         return f"{why}: not every program takes it away", "retype the line"
     if re.match(r"[^=]*=\s*['\"]", text):

@@ -22,12 +22,12 @@ def variable_names(environment: Environment, usage: Usage) -> list[str]:
 def variable_status(
     environment: Environment,
     name: str,
-    asked: str | None,
+    asked_value: str | None,
     usage: Usage,
     held: Mapping[str, Mapping[str, bool | None]],
     secrets: Collection[str],
 ) -> VariableStatus:
-    """One variable. ``asked`` is what Compose reads it as, where something sets it, ``held``
+    """One variable. ``asked_value`` is what Compose reads it as, where something sets it, ``held``
     whether each service's containers have each variable; ``secrets`` names what is secret by its
     name."""
     specified = environment.specified.get(name)
@@ -37,7 +37,9 @@ def variable_status(
     if setters:
         # Compose has the last word on what it read.
         first = setters[0]
-        setting = Setting(first.source, first.value if asked is None else asked, first.line)
+        setting = Setting(
+            first.source, first.value if asked_value is None else asked_value, first.line
+        )
     elif name in usage.included:
         value, file = usage.included[name]
         setting = Setting(shown(environment, file), value)
@@ -58,6 +60,6 @@ def variable_status(
     )
 
 
-def _setting(environment: Environment, one: Value) -> Setting:
-    source = shown(environment, one.file.path) if one.file else "process"
-    return Setting(source, one.value, one.line)
+def _setting(environment: Environment, value: Value) -> Setting:
+    source = shown(environment, value.file.path) if value.file else "process"
+    return Setting(source, value.value, value.line)

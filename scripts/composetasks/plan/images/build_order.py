@@ -21,12 +21,12 @@ def longest_first(steps: Sequence[Step], seconds: Mapping[str, float]) -> list[S
         for need in step.needs:
             if need in after:
                 after[need].append(step)
-    known: dict[str, float] = {}
+    durations: dict[str, float] = {}
 
     def to_come(step: Step) -> float:
-        if step.id not in known:
+        if step.id not in durations:
             rest = max(map(to_come, after[step.id]), default=0.0)
-            known[step.id] = seconds.get(step.service, math.inf) + rest
-        return known[step.id]
+            durations[step.id] = seconds.get(step.service, math.inf) + rest
+        return durations[step.id]
 
     return sorted(steps, key=lambda step: (-to_come(step), -len(step.services)))

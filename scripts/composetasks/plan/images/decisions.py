@@ -83,13 +83,13 @@ def plan_images(
     where a build is all that is asked for; with ``pull`` everything that stands on an image from
     outside is looked at again; with ``push`` the shared registry gets what it lacks.
     """
-    asked = tuple(services)
-    uncached = [name for name in asked if no_cache or (not to_run and _never_cached(world, name))]
-    planner = _Planner(world, asked, uncached, asked if pull else tuple(world.outdated), to_run)
-    for name in asked:
+    names = tuple(services)
+    uncached = [name for name in names if no_cache or (not to_run and _never_cached(world, name))]
+    planner = _Planner(world, names, uncached, names if pull else tuple(world.outdated), to_run)
+    for name in names:
         planner.service(name)
     if push:
-        planner.push(asked)
+        planner.push(names)
     return ImagePlan(
         steps=tuple(planner.steps.values()),
         image_of=planner.image_of,
@@ -102,13 +102,13 @@ class _Planner:
     def __init__(
         self,
         world: World,
-        asked: Sequence[str],
+        names: Sequence[str],
         uncached: Sequence[str],
         pull: Sequence[str],
         to_run: bool,
     ) -> None:
         self.world, self.uncached, self.pull, self.to_run = world, uncached, pull, to_run
-        self.asking = pulled.asking(world, asked)
+        self.asking = pulled.asking(world, names)
         self.steps: dict[str, Step] = {}
         self.image_of: dict[str, str | None] = {}
         self.warnings: list[str] = []
@@ -222,29 +222,29 @@ class _Planner:
         self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
     ) -> WhyBuilt:
         """The evidence for a build; none where an image with this digest is here."""
-        build, asked = self._build(name, inputs), []
+        build, flags = self._build(name, inputs), []
         if build.no_cache:
-            asked.append(Evidence(kind="no-cache"))
+            flags.append(Evidence(kind="no-cache"))
         if build.pull:
-            asked.append(Evidence(kind="pull"))
-        if asked:
-            return WhyBuilt(tuple(asked))
+            flags.append(Evidence(kind="pull"))
+        if flags:
+            return WhyBuilt(tuple(flags))
         if same is not None:
             return WhyBuilt(tuple(self._rebuilt_below(inputs)))
         if present is None:
             return WhyBuilt((Evidence(kind="no-image"),))
         record = record_of(self.world, present)
-        found = tuple(differences(record, inputs)) if record else ()
-        if record is None or not found:
+        changes = tuple(differences(record, inputs)) if record else ()
+        if record is None or not changes:
             return WhyBuilt((Evidence(kind="no-record"),))
-        return WhyBuilt(found, len(changed_files(record, inputs)))
+        return WhyBuilt(changes, len(changed_files(record, inputs)))
 
     def _shared(self, name: str, because: tuple[Evidence, ...]) -> Step | None:
         """The step that takes a service's image from the shared registry instead of building it,
         where that has one of the same inputs and no build was asked for."""
         shared = self.world.shared
-        asked = name in self.uncached or name in self.pull
-        if not because or asked or shared is None or name not in shared.images:
+        wanted = name in self.uncached or name in self.pull
+        if not because or wanted or shared is None or name not in shared.images:
             return None
         service = self.world.model.service(name)
         present = self.world.engine.image(service.image)
@@ -289,8 +289,8 @@ class _Planner:
     def _pulls(self, inputs: BuildInputs) -> bool:
         """Whether a base image comes from a registry; one that was made here can't be pulled."""
         for reference, identity in inputs.bases.items():
-            here = self.world.engine.image(reference)
-            if not identity.startswith("ct-") and (here is None or here.digests):
+            image = self.world.engine.image(reference)
+            if not identity.startswith("ct-") and (image is None or image.digests):
                 return True
         return False
 

@@ -60,9 +60,9 @@ def pull_step(
     elif not allowed(service):
         return None
     elif service.name in world.other_platforms:
-        asked, actual = str(service.config["platform"]), world.other_platforms[service.name]
-        because = Evidence(kind="platform", old=actual, new=asked)
-        reason = f"the one on this engine is for {actual}, and the model asks for {asked}"
+        platform, actual = str(service.config["platform"]), world.other_platforms[service.name]
+        because = Evidence(kind="platform", old=actual, new=platform)
+        reason = f"the one on this engine is for {actual}, and the model asks for {platform}"
     elif newest:
         because, reason = Evidence(kind="pull"), "a newer one is asked for"
     else:

@@ -28,14 +28,14 @@ def old_tags(world: World) -> tuple[Step, ...]:
         if not service.build:
             continue
         own = repository(service.image)
-        found: list[tuple[int, str, Image]] = []
+        tagged: list[tuple[int, str, Image]] = []
         for image in world.engine.images:
             for tag in image.tags:
                 match = DIGEST_TAG.match(tag)
                 if match and match["repository"] == own:
-                    found.append((image.created, tag, image))
-        found.sort(key=lambda entry: (-entry[0], entry[1]))
-        for _, tag, image in found[KEPT_TAGS:]:
+                    tagged.append((image.created, tag, image))
+        tagged.sort(key=lambda entry: (-entry[0], entry[1]))
+        for _, tag, image in tagged[KEPT_TAGS:]:
             others = [other for other in image.tags if not DIGEST_TAG.match(other)]
             if others or image.id in used or tag.rsplit(":", 1)[1] in wanted:
                 continue
@@ -57,8 +57,8 @@ def old_tags(world: World) -> tuple[Step, ...]:
 
 def record_of(world: World, image: Image) -> BuildInputs | None:
     """What an image was built from, where that is known."""
-    found = (world.built[one] for one in image.inputs_digests if one in world.built)
-    return next(found, None)
+    records = (world.built[one] for one in image.inputs_digests if one in world.built)
+    return next(records, None)
 
 
 def is_ours(world: World, image: Image) -> bool:

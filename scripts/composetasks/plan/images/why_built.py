@@ -86,18 +86,18 @@ def build_reason(why: WhyBuilt) -> str:
     files = [one for one in because if one.kind == "file"]
     parts = [_option_reason(one) for one in because if one.kind not in ("file", "files")]
     if files:
-        told = f"{files[0].path} was {files[0].change}"
+        change = f"{files[0].path} was {files[0].change}"
         parts.append(
-            told if why.files == 1 else f"{why.files} files changed, {files[0].path} among them"
+            change if why.files == 1 else f"{why.files} files changed, {files[0].path} among them"
         )
     return "; ".join(parts)
 
 
-def _option_reason(one: Evidence) -> str:
-    if one.kind == "base-image":
-        return f"its base image {one.name} {'changed' if one.new else 'is recreated'}"
-    if one.kind == "build-arg":
-        return f"its build arg {one.name} changed"
-    if one.kind == "dockerfile":
+def _option_reason(evidence: Evidence) -> str:
+    if evidence.kind == "base-image":
+        return f"its base image {evidence.name} {'changed' if evidence.new else 'is recreated'}"
+    if evidence.kind == "build-arg":
+        return f"its build arg {evidence.name} changed"
+    if evidence.kind == "dockerfile":
         return "its Dockerfile changed"
-    return f"its {one.kind} changed"
+    return f"its {evidence.kind} changed"

@@ -42,21 +42,21 @@ def of_docker(rest: list[str]) -> Found:
     if everything and what in EVERYTHING:
         return done("down", "clean-orphans", why=f"{EVERYTHING[what]}; these remove ours alone")
     if what in DOCKER:
-        found = DOCKER[what]
-        return _with_name(found, rest) if found.tasks in (("logs",), ("exec",)) else found
+        meaning = DOCKER[what]
+        return _with_name(meaning, rest) if meaning.tasks in (("logs",), ("exec",)) else meaning
     return Found(Fate.UNKNOWN, why=f"what `docker {what}` is for")
 
 
-def _with_name(found: Found, rest: Sequence[str]) -> Found:
+def _with_name(meaning: Found, rest: Sequence[str]) -> Found:
     """``logs`` with the flag that goes on, ``exec`` with the place of its command; the service is
     another name."""
-    if found.tasks == ("exec",):
-        return found._replace(tasks=("exec SERVICE COMMAND",))
-    follow = found.tasks == ("logs",) and any(
+    if meaning.tasks == ("exec",):
+        return meaning._replace(tasks=("exec SERVICE COMMAND",))
+    follow = meaning.tasks == ("logs",) and any(
         word in ("-f", "--follow") or (word[:1] == "-" and word[1:2] != "-" and "f" in word)
         for word in rest
     )
-    return found._replace(tasks=(f"{found.tasks[0]} {'--follow ' if follow else ''}SERVICE",))
+    return meaning._replace(tasks=(f"{meaning.tasks[0]} {'--follow ' if follow else ''}SERVICE",))
 
 
 _OF_ALL_CONTAINERS = "that takes the containers of every project on the machine"
@@ -134,16 +134,16 @@ WITH_VALUE = (
 
 def of_compose(rest: list[str]) -> Found:
     """What becomes of ``docker compose`` with these arguments."""
-    said: dict[str, None] = {}
+    flags: dict[str, None] = {}
     while rest and rest[0].startswith(("-", "$")):
         flag, sign, _ = rest[0].partition("=")
         if flag in NAMES:
-            said[NAMES[flag]] = None
+            flags[NAMES[flag]] = None
         rest = rest[2 if flag in GLOBAL_WITH_VALUE and not sign else 1 :]
     command, arguments = (rest[0], rest[1:]) if rest else ("ps", [])
-    found = _of_subcommand(command, arguments)
-    note = f"its options stand in {' and '.join(said)}" if said else ""
-    return found._replace(why="; ".join(filter(None, (found.why, note))))
+    meaning = _of_subcommand(command, arguments)
+    note = f"its options stand in {' and '.join(flags)}" if flags else ""
+    return meaning._replace(why="; ".join(filter(None, (meaning.why, note))))
 
 
 def _of_subcommand(command: str, arguments: list[str]) -> Found:
@@ -151,9 +151,9 @@ def _of_subcommand(command: str, arguments: list[str]) -> Found:
     if command == "down":
         return _of_down(flags)
     if command in ("logs", "exec"):
-        found = _with_name(COMPOSE[command], arguments)
+        meaning = _with_name(COMPOSE[command], arguments)
         name = " ".join(_services(arguments)[: 1 if command == "exec" else None])
-        return found._replace(tasks=(found.tasks[0].replace("SERVICE", name).strip(),))
+        return meaning._replace(tasks=(meaning.tasks[0].replace("SERVICE", name).strip(),))
     if command == "up":
         return _of_up(flags, services)
     if command in ("build", "restart"):
@@ -190,13 +190,13 @@ def _of_down(flags: Iterable[str]) -> Found:
 
 def _flags(arguments: Iterable[str]) -> set[str]:
     """The flags, ``-dv`` taken apart."""
-    found = set()
+    flags = set()
     for word in arguments:
         if word.startswith("--"):
-            found.add(word.partition("=")[0])
+            flags.add(word.partition("=")[0])
         elif word.startswith("-"):
-            found |= {f"-{letter}" for letter in word[1:]}
-    return found
+            flags |= {f"-{letter}" for letter in word[1:]}
+    return flags
 
 
 def _services(arguments: Sequence[str]) -> list[str]:

@@ -20,12 +20,12 @@ def replacements(script: str) -> tuple[Replacement, ...]:
 
 def _of_lines(lines: Lines) -> Replacement:
     if lines.waits:
-        found = [done("up", why=WAITS)]
+        replacements = [done("up", why=WAITS)]
     elif lines.commands is None:
-        found = [Found(Fate.UNKNOWN, why="a quote in it is not closed")]
+        replacements = [Found(Fate.UNKNOWN, why="a quote in it is not closed")]
     else:
-        found = [_of_command(words) for words in lines.commands]
-    telling = [one for one in found if one.fate is not Fate.NEEDLESS] or found
+        replacements = [_of_command(words) for words in lines.commands]
+    telling = [one for one in replacements if one.fate is not Fate.NEEDLESS] or replacements
     fates = {one.fate for one in telling}
     fate = next((one for one in WORST_FIRST if one in fates), Fate.NEEDLESS)
     tasks = dict.fromkeys(task for one in telling for task in one.tasks)

@@ -52,7 +52,7 @@ def read(script: str) -> list[Lines]:
     lines = script.splitlines()
     aliases: dict[str, tuple[str, ...]] = {}
     functions = {name for line in lines if (name := _function(line))}
-    found: list[Lines] = []
+    parsed: list[Lines] = []
     at = 0
     in_case = 0
     while at < len(lines):
@@ -62,7 +62,7 @@ def read(script: str) -> list[Lines]:
             continue
         if (end := _waiting_loop(lines, at)) is not None:
             text = " ".join(line.strip() for line in lines[at : end + 1])
-            found.append(Lines(first + 1, end + 1, text, waits=True))
+            parsed.append(Lines(first + 1, end + 1, text, waits=True))
             at = end + 1
             continue
         tokens, at = _tokens(lines, at, in_case > 0)
@@ -71,7 +71,7 @@ def read(script: str) -> list[Lines]:
         if heredoc:
             at = _after_heredoc(lines, at, heredoc[2])
         if tokens is None:
-            found.append(Lines(first + 1, at, text, None))
+            parsed.append(Lines(first + 1, at, text, None))
             continue
         in_case += tokens.count("case") - tokens.count("esac")
         commands = []
@@ -79,8 +79,8 @@ def read(script: str) -> list[Lines]:
             _remember(words, aliases)
             if command := _command(words, aliases, functions):
                 commands.append(command)
-        found.append(Lines(first + 1, at, text, tuple(commands)))
-    return found
+        parsed.append(Lines(first + 1, at, text, tuple(commands)))
+    return parsed
 
 
 def _function(line: str) -> str:

@@ -90,13 +90,13 @@ def _example(variable: ModelVariable) -> str:
 def specified(text: str, variables: Iterable[ModelVariable]) -> str:
     """A `.env.example` that is there, as a specification: with the mark, the types above what has
     none, and what it lacks at its end."""
-    known = {one.name: one for one in variables}
+    by_name = {one.name: one for one in variables}
     lines: list[str] = [] if MARK in text else [MARK, ""]
     above: list[str] = []
     seen = set()
     for line in text.splitlines():
         name = line.partition("=")[0].strip().removeprefix("export ").strip()
-        variable = known.get(name) if "=" in line and not line.startswith("#") else None
+        variable = by_name.get(name) if "=" in line and not line.startswith("#") else None
         if variable is not None and name not in seen:
             seen.add(name)
             kind = _fitting(variable, line.partition("=")[2].strip())
@@ -104,7 +104,7 @@ def specified(text: str, variables: Iterable[ModelVariable]) -> str:
                 lines.append(f"# type: {' '.join(kind)}")
         above = [*above, line] if line.startswith("#") else []
         lines.append(line)
-    missing = [entry(one) for name, one in known.items() if name not in seen]
+    missing = [entry(one) for name, one in by_name.items() if name not in seen]
     return "".join(f"{line}\n" for line in lines) + "".join(f"\n{one}" for one in missing)
 
 

@@ -149,7 +149,7 @@ def _volumes(
     model: Model, instance: str, labels: Mapping[str, str], own: Mapping[str, Path | None]
 ) -> dict[str, Any]:
     """What is external, and not among the instance's own, stays everybody's."""
-    found = {}
+    volumes = {}
     for key, resource in model.volumes.items():
         if resource.external and key not in own:
             continue
@@ -158,8 +158,8 @@ def _volumes(
             section["external"] = Reset()
         elif folder := own.get(key):
             section["driver_opts"] = {"device": str(folder)}
-        found[key] = section
-    return found
+        volumes[key] = section
+    return volumes
 
 
 def _named(

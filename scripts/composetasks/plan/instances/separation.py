@@ -80,7 +80,7 @@ def own_attachments(model: Model, service: Service, reset: Any) -> dict[str, Any
     """What an instance says otherwise of a service's place on its networks: no fixed address, and
     on its own networks the fixed name of its container, by which others may know it."""
     name = service.config.get("container_name")
-    found: dict[str, Any] = {}
+    attachments: dict[str, Any] = {}
     for key, attachment in (service.config.get("networks") or {}).items():
         network = model.networks.get(key)
         external = network is not None and network.external
@@ -89,8 +89,8 @@ def own_attachments(model: Model, service: Service, reset: Any) -> dict[str, Any
         if name and not external:
             section["aliases"] = [name]
         if section:
-            found[key] = section
-    return found
+            attachments[key] = section
+    return attachments
 
 
 def own_namespaces(model: Model, service: Service) -> dict[str, str]:
@@ -170,11 +170,11 @@ def _in(address: str, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Every text of a configuration with its path: ``environment.DB_HOST``."""
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _texts(one, f"{path}.{key}" if path else str(key))
+        for key, entry in value.items():
+            yield from _texts(entry, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one, path)
+        for entry in value:
+            yield from _texts(entry, path)
     elif isinstance(value, str):
         yield path, value
 
@@ -184,15 +184,15 @@ def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def blockers(world: World, services: Collection[str]) -> Iterator[Blocker]:
     """What would be written to by two copies, for the services that are started."""
-    for one in world.in_common:
-        starting = [name for name in one.services if name in services]
+    for common in world.in_common:
+        starting = [name for name in common.services if name in services]
         if starting:
             yield conflict(
-                f"shared-{one.kind}",
-                one.name,
-                f"instance {world.model.instance} would share {one.kind} {one.name} with the other "
-                f"copies (service {', '.join(starting)}): {one.reason}",
-                one.hint,
+                f"shared-{common.kind}",
+                common.name,
+                f"instance {world.model.instance} would share {common.kind} {common.name} with the "
+                f"other copies (service {', '.join(starting)}): {common.reason}",
+                common.hint,
                 service=starting[0],
             )
 

@@ -49,13 +49,13 @@ def costs(
 ) -> list[ImageCosts]:
     """The costs of ``images``, with those of an edit of ``path`` where one is given."""
     history = commits or Commits()
-    found = []
+    costs = []
     for image in images:
         others = [build for one in images if one is not image for build in one.builds]
         predicted = predictions(image, history, others)
         if path:
             predicted.append(Predictor(image, others).of_path(path, EditKind.PATH))
-        found.append(
+        costs.append(
             ImageCosts(
                 image,
                 tuple(_costs(image.layers, history)),
@@ -63,4 +63,4 @@ def costs(
                 tuple(advise(image, history, others)),
             )
         )
-    return found
+    return costs

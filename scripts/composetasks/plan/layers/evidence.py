@@ -88,9 +88,11 @@ class WeeklyCosts:
     def cost_from(self, at: int) -> float:
         """The seconds of a layer and all that is made upon it."""
         ends: dict[int, float] = {}
-        for one in self.predictor.invalidated([at]):
-            begin = max((ends[need] for need in self.layers[one].needs if need in ends), default=0)
-            ends[one] = begin + self.seconds(one)
+        for layer in self.predictor.invalidated([at]):
+            begin = max(
+                (ends[need] for need in self.layers[layer].needs if need in ends), default=0
+            )
+            ends[layer] = begin + self.seconds(layer)
         return max(ends.values(), default=0.0)
 
     def before(self, at: int) -> list[int]:
@@ -106,8 +108,8 @@ class WeeklyCosts:
 
     def copies(self, positions: Iterable[int]) -> list[Layer]:
         """Those of ``positions`` that bring files of the project."""
-        found = (self.layers[at] for at in positions)
-        return [one for one in found if one.keyword in ("COPY", "ADD") and one.files]
+        copies = (self.layers[at] for at in positions)
+        return [one for one in copies if one.keyword in ("COPY", "ADD") and one.files]
 
     def rerun_rate(self, at: int) -> float:
         """How often a week a layer is made again: what it or those below it read has changed, or

@@ -63,13 +63,13 @@ def predictions(
     predictor = Predictor(image, others)
     installs = manifests(image)
     read = {path for layer in image.layers for path in layer.files}
-    found = [predictor.first()]
+    predictions = [predictor.first()]
     for edit, paths in ((EditKind.CODE, read - installs), (EditKind.REQUIREMENTS, read & installs)):
         typical = predictor.typical(paths - {image.dockerfile}, commits)
         if typical:
-            found.append(predictor.of_path(typical, edit))
-    found += (predictor.dockerfile(), predictor.base())
-    return found
+            predictions.append(predictor.of_path(typical, edit))
+    predictions += (predictor.dockerfile(), predictor.base())
+    return predictions
 
 
 class Predictor:
@@ -128,11 +128,11 @@ class Predictor:
 
     def invalidated(self, changed: Iterable[int]) -> list[int]:
         """The positions of ``changed`` and of everything made upon them."""
-        found = set(changed)
+        positions = set(changed)
         for at, layer in enumerate(self.image.layers):
-            if not found.isdisjoint(layer.needs):
-                found.add(at)
-        return sorted(found)
+            if not positions.isdisjoint(layer.needs):
+                positions.add(at)
+        return sorted(positions)
 
     def _prediction(
         self, edit: EditKind, path: str, layers: Sequence[int], *, first: bool = False
@@ -178,17 +178,17 @@ class Predictor:
 
 def files_below(layers: Sequence[Layer], at: int) -> set[str]:
     """What a layer reads, and all that it is made upon."""
-    found = {at}
-    for one in range(at, -1, -1):
-        if one in found:
-            found.update(layers[one].needs)
-    return {path for one in found for path in layers[one].files}
+    files = {at}
+    for position in range(at, -1, -1):
+        if position in files:
+            files.update(layers[position].needs)
+    return {path for one in files for path in layers[one].files}
 
 
 def steps(layers: Sequence[Layer]) -> Iterator[int]:
     """The positions of what takes time or space: the steps of a build, and the base image."""
     return (
         at
-        for at, one in enumerate(layers)
-        if one.keyword in STEPS or (one.keyword == "FROM" and not one.needs)
+        for at, layer in enumerate(layers)
+        if layer.keyword in STEPS or (layer.keyword == "FROM" and not layer.needs)
     )

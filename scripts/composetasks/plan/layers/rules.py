@@ -143,9 +143,9 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
         ):
             continue  # its row was seen already
         small = [
-            one
-            for one in row
-            if costs.seconds(one) < CHEAP_SECONDS and not _installs(costs.layers[one])
+            position
+            for position in row
+            if costs.seconds(position) < CHEAP_SECONDS and not _installs(costs.layers[position])
         ]
         if len(small) == len(row) > 1 and all(costs.layers[one].time for one in row):
             yield Advice(
@@ -263,8 +263,8 @@ def lists(costs: WeeklyCosts) -> Iterator[Advice]:
     for at in costs.runs():
         layer = costs.layers[at]
         mounted = any("/var/lib/apt" in flag or "/var/cache/apk" in flag for flag in layer.flags)
-        found = [text for _, text in commands(layer) if LEAVES_LISTS.search(text)]
-        if at not in costs.image.chain or not found or mounted or CLEANS.search(layer.text):
+        texts = [text for _, text in commands(layer) if LEAVES_LISTS.search(text)]
+        if at not in costs.image.chain or not texts or mounted or CLEANS.search(layer.text):
             continue
         yield Advice(
             AdviceKind.LISTS,
@@ -311,12 +311,12 @@ def _only(layer: Layer, path: str) -> Layer:
 
 def _places(paths: set[str]) -> str:
     """What to name in an ignore file."""
-    found: dict[str, None] = {}
+    places: dict[str, None] = {}
     for path in sorted(paths):
         match = UNNEEDED.search(path)
         assert match is not None
-        found[match[0].strip("/")] = None
-    return names(list(found), 5)
+        places[match[0].strip("/")] = None
+    return names(list(places), 5)
 
 
 def unread(costs: WeeklyCosts) -> Iterator[Advice]:
@@ -326,15 +326,16 @@ def unread(costs: WeeklyCosts) -> Iterator[Advice]:
             continue
         follow = [costs.layers[one] for one in costs.after(at)]
         opaque = [
-            one
-            for one in follow
-            if one.keyword == "RUN" and any(kind is CommandKind.OPAQUE for kind, _ in commands(one))
+            later
+            for later in follow
+            if later.keyword == "RUN"
+            and any(kind is CommandKind.OPAQUE for kind, _ in commands(later))
         ]
         target = words(layer)[-1].rstrip("/") if words(layer) else ""
         taken = [
-            " ".join((*one.flags, one.text))
-            for one in costs.layers
-            if any("from=" in flag for flag in one.flags)
+            " ".join((*layer.flags, layer.text))
+            for layer in costs.layers
+            if any("from=" in flag for flag in layer.flags)
         ]
         named = any(mentions(one.text, layer) for one in follow if one.keyword == "RUN")
         if opaque or named or len(target) < 2 or any(_covers(text, target) for text in taken):
@@ -387,6 +388,6 @@ LEAST = 0.05
 def advise(image: LayeredImage, commits: Commits, others: Iterable[BuildTime] = ()) -> list[Advice]:
     """Advice for one image, that which saves most first."""
     costs = WeeklyCosts(image, commits, others)
-    found = [advice for rule in RULES for advice in rule(costs)]
-    worth = [advice for advice in found if advice.saves_seconds_per_week >= LEAST]
+    advices = [advice for rule in RULES for advice in rule(costs)]
+    worth = [advice for advice in advices if advice.saves_seconds_per_week >= LEAST]
     return sorted(worth, key=lambda one: (-one.saves_seconds_per_week, one.lines, one.kind))

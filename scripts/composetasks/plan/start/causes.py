@@ -50,13 +50,13 @@ class Case:
 
     @property
     def state(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.record.get("State") or {}
-        return found
+        state: Mapping[str, Any] = self.record.get("State") or {}
+        return state
 
     @property
     def host(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.record.get("HostConfig") or {}
-        return found
+        config: Mapping[str, Any] = self.record.get("HostConfig") or {}
+        return config
 
 
 def cause(case: Case) -> Cause:
@@ -148,7 +148,7 @@ def _prerequisite(case: Case, error: str) -> str:
 
 
 def _mount(case: Case, error: str, short: str) -> Cause:
-    found = _SOURCE.search(error)
+    match = _SOURCE.search(error)
     missing = re.search(r"source path does not exist: (\S+)", error)
     hint = f"correct `volumes` of {case.service}, then run {task('up')} again"
     if missing:
@@ -158,14 +158,14 @@ def _mount(case: Case, error: str, short: str) -> Cause:
             (words,),
             f"`mkdir -p {quote(missing[1])}`, then {task('up')} again",
         )
-    if found and "not a directory" in error:
-        words = f"{found[1]} can't be mounted at {found[2]}: one is a file, the other a folder"
+    if match and "not a directory" in error:
+        words = f"{match[1]} can't be mounted at {match[2]}: one is a file, the other a folder"
         return Cause("mount-not-permitted", (words,), hint)
-    if found:
-        why = error[found.end() :].rpartition(": ")[2] or "not permitted"
+    if match:
+        why = error[match.end() :].rpartition(": ")[2] or "not permitted"
         inside = re.search(r"cannot be mounted because (.+)", error)
         why = inside[0] if inside else why
-        words = f"{found[1]} may not be mounted at {found[2]}: {why}"
+        words = f"{match[1]} may not be mounted at {match[2]}: {why}"
         return Cause("mount-not-permitted", (words,), hint)
     if "no such file" in error:
         return Cause("mount-missing", (short,), hint)

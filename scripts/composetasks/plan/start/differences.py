@@ -51,17 +51,17 @@ def _config_differences(world: World, service: Service, container: Container) ->
             detail="what this container was made from is not on record",
         )
         return
-    found = list(changed_fields(comparable(was), comparable(service.config)))
+    changes = list(changed_fields(comparable(was), comparable(service.config)))
     # Compose's hash has the ids of the containers whose namespaces or volumes it shares.
     newer = (
         name
         for name in shares_with(service)
         if any(other.created > container.created for other in world.replicas(name))
     )
-    if not found and (name := next(newer, None)):
-        found = [Evidence(kind="dependency", name=name, detail="was recreated")]
-    yield from found
-    if not found:
+    if not changes and (name := next(newer, None)):
+        changes = [Evidence(kind="dependency", name=name, detail="was recreated")]
+    yield from changes
+    if not changes:
         yield Evidence(
             kind="config",
             field="(order or content)",

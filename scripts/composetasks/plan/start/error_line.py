@@ -44,9 +44,9 @@ def rank(line: str) -> int:
     """How sure it is that a line tells a reason: 0 for the surest, ``len(RANKS)`` for none."""
     if _HARMLESS.search(line):
         return len(RANKS)
-    found = next((at for at, pattern in enumerate(RANKS) if pattern.search(line)), len(RANKS))
-    mild = _MILD.search(line) is not None and found not in (0, len(RANKS))
-    return min(len(RANKS) - 1, found + 1) if mild else found
+    position = next((at for at, pattern in enumerate(RANKS) if pattern.search(line)), len(RANKS))
+    mild = _MILD.search(line) is not None and position not in (0, len(RANKS))
+    return min(len(RANKS) - 1, position + 1) if mild else position
 
 
 def plain_line(line: str) -> str:

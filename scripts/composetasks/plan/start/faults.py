@@ -51,14 +51,14 @@ def without_active(model: Model) -> Iterator[Blocker]:
 def _inactive(model: Model, name: str, dependency: str) -> Blocker:
     inactive = model.inactive.get(dependency)
     profiles = [str(one) for one in inactive.config.get("profiles") or ()] if inactive else []
-    known = bool(profiles)
+    profiled = bool(profiles)
     return Blocker(
         kind="profile",
         target=dependency,
         message=f"{name} depends on {dependency}, which is "
-        + (f"in the inactive profile {profiles[0]}" if known else "not in the model"),
+        + (f"in the inactive profile {profiles[0]}" if profiled else "not in the model"),
         hint=f"name {dependency} as well, or set COMPOSE_PROFILES={profiles[0]}"
-        if known
+        if profiled
         else "correct depends_on in the compose file",
         code=ExitCode.INVALID,
         service=name,

@@ -48,12 +48,12 @@ def _addresses(world: World, service: Service, target: int, *, starts: bool) -> 
     if not starts:
         return list(published_at(world.replicas(service.name), target))
     entries = [one for one in service.ports if one.target == target and one.protocol == "tcp"]
-    found = [
-        reached_at(one.host_ip, one.published[0])
-        for one in entries
-        if one.published and one.published[0] == one.published[1]
+    addresses = [
+        reached_at(entry.host_ip, entry.published[0])
+        for entry in entries
+        if entry.published and entry.published[0] == entry.published[1]
     ]
-    return found if len(found) == len(entries) else None
+    return addresses if len(addresses) == len(entries) else None
 
 
 def _reason(there: Iterable[str], world: World) -> str:

@@ -24,8 +24,8 @@ def health_warnings(
     program that each lacks, then those that say a service is up when it is not, then those that
     say so late. Services without any check share a line."""
     model = world.model
-    known = [model.services[name] for name in names if name in model.services]
-    services = [one for one in known if not one.provided]
+    present = [model.services[name] for name in names if name in model.services]
+    services = [one for one in present if not one.provided]
     missing = lacking or {}
     lines = [_lacks(one.name, missing[one.name]) for one in services if one.name in missing]
     lines += _one_line_a_kind(pair for service in services for pair in _of_one(service))
@@ -58,9 +58,9 @@ def _lacks(service: str, program: str) -> str:
     )
 
 
-def _one_line_a_kind(found: Iterable[tuple[str, str]]) -> list[str]:
+def _one_line_a_kind(pairs: Iterable[tuple[str, str]]) -> list[str]:
     who: dict[str, list[str]] = {}
-    for name, advice in found:
+    for name, advice in pairs:
         who.setdefault(advice, []).append(name)
     return [f"{', '.join(names)}: {advice}" for advice, names in who.items()]
 

@@ -38,12 +38,12 @@ def programs(service: Service) -> tuple[str, ...]:
     test = (service.config.get("healthcheck") or {}).get("test") or ["NONE"]
     words = ["CMD-SHELL", test] if isinstance(test, str) else [str(word) for word in test]
     if words[0] == "CMD-SHELL":
-        found = [SHELL, *_of_script(" ".join(words[1:]))]
+        programs = [SHELL, *_of_script(" ".join(words[1:]))]
     elif words[0] == "CMD" and len(words) > 1 and PLAIN.fullmatch(words[1]):
-        found = [words[1], *_of_script(_script(words[1:]))]
+        programs = [words[1], *_of_script(_script(words[1:]))]
     else:
-        found = []
-    return tuple(dict.fromkeys(found))
+        programs = []
+    return tuple(dict.fromkeys(programs))
 
 
 def _script(argv: Sequence[str]) -> str:
@@ -80,7 +80,7 @@ def _redirects(token: str) -> bool:
 
 
 def _of_commands(tokens: Sequence[str]) -> list[str]:
-    found = []
+    commands = []
     first = True
     redirected = False
     for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
@@ -97,5 +97,5 @@ def _of_commands(tokens: Sequence[str]) -> list[str]:
         elif first and token not in BEFORE_A_COMMAND and not ASSIGNMENT.match(token):
             first = False
             if PLAIN.fullmatch(token) and token not in BUILT_IN:
-                found.append(token)
-    return found
+                commands.append(token)
+    return commands

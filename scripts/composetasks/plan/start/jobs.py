@@ -28,8 +28,8 @@ def looks_like_job(model: Model, service: Service) -> bool:
 
 def ended(world: World, container: Container) -> Ended | None:
     """How the last run of a container ended, where its start has seen it."""
-    found, run = world.ended.get(container.id), world.runs.get(container.id)
-    return found if found and run and found.started == run.started else None
+    end, run = world.ended.get(container.id), world.runs.get(container.id)
+    return end if end and run and end.started == run.started else None
 
 
 def is_done(world: World, service: Service, container: Container) -> bool:
@@ -94,9 +94,9 @@ def _shown(world: World, *sources: str) -> str:
 def reason(because: tuple[Evidence, ...]) -> str:
     """Why a job runs again, in a sentence."""
     return ", ".join(
-        f"{one.name}, which it mounts, "
-        + ("may have changed" if one.detail == UNKNOWN else "has changed")
-        if one.kind == "mount"
-        else f"its work rests on {one.name}, {one.detail}"
-        for one in because
+        f"{evidence.name}, which it mounts, "
+        + ("may have changed" if evidence.detail == UNKNOWN else "has changed")
+        if evidence.kind == "mount"
+        else f"its work rests on {evidence.name}, {evidence.detail}"
+        for evidence in because
     )

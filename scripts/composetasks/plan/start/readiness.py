@@ -175,10 +175,10 @@ def probe_line(output: str) -> str:
 
 def _probe_end(probe: Mapping[str, Any]) -> str:
     """How a failed probe ended: its code, and the line that tells why."""
-    said = probe_line(str(probe.get("Output", "")))
-    if said.startswith("Health check exceeded timeout"):
-        return f"gave no answer in time{said.removeprefix('Health check exceeded timeout')}"
-    return f"exited with code {probe.get('ExitCode')}{said and ': '}{said}"
+    output = probe_line(str(probe.get("Output", "")))
+    if output.startswith("Health check exceeded timeout"):
+        return f"gave no answer in time{output.removeprefix('Health check exceeded timeout')}"
+    return f"exited with code {probe.get('ExitCode')}{output and ': '}{output}"
 
 
 def judge_listening(

@@ -92,9 +92,9 @@ def with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
 
 def _ours(world: World, name: str) -> tuple[Container, ...]:
     """The containers of a service, none where another checkout of the project made one."""
-    found = world.replicas(name)
-    others = [one for one in found if origin(world, one) is Origin.OTHER_CHECKOUT]
-    return () if others else found
+    ours = world.replicas(name)
+    others = [one for one in ours if origin(world, one) is Origin.OTHER_CHECKOUT]
+    return () if others else ours
 
 
 def _step(world: World, service: Service, container: Container, cause: str) -> Step:
@@ -156,9 +156,9 @@ def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Bloc
 
 def _spared(world: World, names: list[str]) -> list[str]:
     return [
-        f"container {one.name} is not restarted: made {made_by(world, one)}"
+        f"container {replica.name} is not restarted: made {made_by(world, replica)}"
         for name in names
-        for one in world.replicas(name)
+        for replica in world.replicas(name)
     ]
 
 

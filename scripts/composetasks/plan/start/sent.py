@@ -41,11 +41,11 @@ def replaceable(model: Model) -> frozenset[str]:
     return frozenset((*(one.source for one in mounts if one.type == "bind"), *files))
 
 
-def mounted(found: Mapping[str, Sent]) -> dict[str, dict[str, str]]:
+def mounted(sources: Mapping[str, Sent]) -> dict[str, dict[str, str]]:
     """By service, the digests of what is sent for it, by source: a job's work is due again when one
     changes."""
     digests: dict[str, dict[str, str]] = {}
-    for source, sent in found.items():
+    for source, sent in sources.items():
         digest = hashlib.sha256(repr(sorted(sent.here.items())).encode()).hexdigest()
         for name in sent.services:
             digests.setdefault(name, {})[source] = digest
@@ -66,14 +66,14 @@ def _service(
     section: dict[str, Any] = {}
     for kind, place in CONTENTS.items():
         entries = service.config.get(kind) or ()
-        found = {one["source"]: files[kind].get(one["source"]) for one in entries}
-        if any(source in sources for source in found.values()):
+        by_source = {one["source"]: files[kind].get(one["source"]) for one in entries}
+        if any(source in sources for source in by_source.values()):
             section[kind] = Replace(
-                dict(one) for one in entries if found[one["source"]] not in sources
+                dict(one) for one in entries if by_source[one["source"]] not in sources
             )
-        for one in entries:
-            if (source := found[one["source"]]) in sources:
-                target = str(one.get("target") or one["source"])
+        for mount in entries:
+            if (source := by_source[mount["source"]]) in sources:
+                target = str(mount.get("target") or mount["source"])
                 path = target if target.startswith("/") else place + target
                 mounts.append((str(source), path, True))
     if not mounts:
@@ -114,11 +114,11 @@ def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
 def _reason(sent: Sent, changed: Iterable[str], removed: Collection[str], world: World) -> str:
     files = [path for path in changed if sent.here[path][0] != "d"]
     count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
-    told = f"{count} ({size(sum(sent.sizes.values()))})"
+    amount = f"{count} ({size(sum(sent.sizes.values()))})"
     if not sent.there:
-        return f"{world.remote} does not have it: {told}"
+        return f"{world.remote} does not have it: {amount}"
     gone = f", {len(removed)} removed" if removed else ""
-    return f"changed since it was sent to {world.remote}: {told}{gone}"
+    return f"changed since it was sent to {world.remote}: {amount}{gone}"
 
 
 def _evidence(sent: Sent, changed: Iterable[str], removed: Iterable[str]) -> Iterator[Evidence]:

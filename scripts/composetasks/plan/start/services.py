@@ -58,7 +58,7 @@ def plan_services(
     names, again = tuple(services), frozenset(rerun)
     launched: frozenset[str] = frozenset()
     while True:
-        steps = _steps(world, names, _Asked(image_of, again, wait, launched))
+        steps = _steps(world, names, _Request(image_of, again, wait, launched))
         making = frozenset(started(steps))
         if making <= launched or not any(_jobs(world, names)):
             return steps
@@ -100,10 +100,10 @@ def _knows_all(model: Model, names: Iterable[str]) -> bool:
     provider, and makes what has the same inactive profile as the service that it is asked for."""
     services = [model.services[name] for name in names]
     return not any(
-        one.provided
-        or one.name in model.faults
-        or any(other.service not in model.services for other in one.depends_on)
-        for one in services
+        service.provided
+        or service.name in model.faults
+        or any(other.service not in model.services for other in service.depends_on)
+        for service in services
     )
 
 
@@ -116,12 +116,12 @@ def _stays_as_it_is(world: World, name: str) -> bool:
     left_alone = ("running", "created", "restarting", "exited")
     if any(one.state not in left_alone for one in world.replicas(name)):
         return False
-    steps = _steps(world, [name], _Asked(world.images_now([name]), (), False, ()))
+    steps = _steps(world, [name], _Request(world.images_now([name]), (), False, ()))
     return not any(isinstance(step.operation, CONTAINER_MADE | RemoveContainer) for step in steps)
 
 
 @frozen
-class _Asked:
+class _Request:
     """What a plan of containers is asked for; ``launched`` are those that it starts."""
 
     image_of: Mapping[str, str | None]
@@ -130,15 +130,15 @@ class _Asked:
     launched: Collection[str]
 
 
-def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, ...]:
+def _steps(world: World, services: Iterable[str], request: _Request) -> tuple[Step, ...]:
     steps: list[Step] = []
     touched: dict[str, list[str]] = {}
     moved: set[str] = set()
-    launched = set(asked.launched)
+    launched = set(request.launched)
     for name in services:
         service = world.model.services[name]
         recreated = [one for one in shares_with(service) if one in moved]
-        made = tuple(_service_steps(world, service, replace(asked, launched=launched), recreated))
+        made = tuple(_service_steps(world, service, replace(request, launched=launched), recreated))
         if any(isinstance(step.operation, RecreateContainer) for step in made):
             moved.add(name)
         made += tuple(_restarts(world, service, moved, launched, made))
@@ -158,24 +158,24 @@ def _steps(world: World, services: Iterable[str], asked: _Asked) -> tuple[Step, 
 
 
 def _service_steps(
-    world: World, service: Service, asked: _Asked, recreated: Collection[str]
+    world: World, service: Service, request: _Request, recreated: Collection[str]
 ) -> Iterator[Step]:
     changed: dict[str, tuple[Evidence, ...]] = {}
     again: dict[str, tuple[Evidence, ...]] = {}
     present = world.replicas(service.name)
     for container in present:
         because = (
-            *differences(world, service, container, asked.image_of),
+            *differences(world, service, container, request.image_of),
             *(Evidence(kind="dependency", name=name) for name in recreated),
             *_provided(world, service),
         )
         if is_done(world, service, container):
-            work = tuple(due(world, service, container, asked.launched))
+            work = tuple(due(world, service, container, request.launched))
             because += tuple(one for one in work if one.kind == "content")
             again[container.id] = tuple(one for one in work if one.kind != "content")
             # It needs its networks when it runs again, and not before.
             only_networks = all(evidence.kind == "network" for evidence in because)
-            if only_networks and not work and service.name not in asked.rerun:
+            if only_networks and not work and service.name not in request.rerun:
                 because = ()
         changed[container.id] = because
     # Compose keeps the unchanged ones with the lowest numbers (reconcile.go, sortContainers).
@@ -190,10 +190,10 @@ def _service_steps(
             )
             yield _step(recreate, service, name, reason, because, container.id)
         elif container.id in again:
-            rerun = service.name in asked.rerun
+            rerun = service.name in request.rerun
             yield from _job_again(service, container, again[container.id], rerun)
         else:
-            yield from _same(service, container, asked.wait)
+            yield from _same(service, container, request.wait)
     last = max((one.number for one in present), default=0)
     missing = (Evidence(kind="no-container"),)
     for number in range(last + 1, last + 1 + service.replicas - len(present)):
@@ -294,9 +294,9 @@ def _restarts(
     """The steps that stop and start what runs and can't go on as it is. Compose does so where one
     that it depends on with ``restart: true`` is recreated (reconcile.go, planStopDependents); we
     also where another container's namespaces, which it is in, went with that one's stop."""
-    known = {step.key for step in own if not isinstance(step.operation, Wait)}
+    planned = {step.key for step in own if not isinstance(step.operation, Wait)}
     for container in world.replicas(service.name):
-        if container.state != "running" or container.id in known:
+        if container.state != "running" or container.id in planned:
             continue
         cause, reason = _restart_reason(world, service, container, moved, launched)
         if not cause:
@@ -316,9 +316,9 @@ def _restart_reason(
     launched: Collection[str],
 ) -> tuple[str, str]:
     """The service because of which a running container is started again, and why; "" for none."""
-    for one in service.depends_on:
-        if one.restart and one.service in moved:
-            return one.service, f"{one.service}, which it depends on, is recreated"
+    for dependency in service.depends_on:
+        if dependency.restart and dependency.service in moved:
+            return dependency.service, f"{dependency.service}, which it depends on, is recreated"
     for name in namespaces_of(service):
         if name in launched:
             return name, f"{name}, whose namespaces it shares, is started again"

@@ -54,19 +54,19 @@ def waited_for(statuses: Iterable[ServiceStatus]) -> dict[str, tuple[str, ...]]:
     """The services that are not started yet, and what each waits for: what it depends on that is on
     its way and not there. Where nothing is on its way, nobody waits."""
     by_name = {one.service.name: one for one in statuses}
-    found = {}
-    for name, one in by_name.items():
-        if one.shown is not None and one.shown.state != "created":
+    waiting = {}
+    for name, status in by_name.items():
+        if status.shown is not None and status.shown.state != "created":
             continue
         others = (
             dependency.service
-            for dependency in one.service.depends_on
+            for dependency in status.service.depends_on
             if dependency.service in by_name
             and _is_on_its_way(by_name[dependency.service], dependency.condition)
         )
         if names := tuple(others):
-            found[name] = names
-    return found
+            waiting[name] = names
+    return waiting
 
 
 def _is_on_its_way(status: ServiceStatus, condition: str) -> bool:
@@ -86,5 +86,5 @@ def check_warnings(health: Mapping[str, Any]) -> tuple[str, ...]:
     if health.get("Status") != "healthy" or probes[-1].get("ExitCode") != 0:
         return ()
     lines = str(probes[-1].get("Output") or "").splitlines()
-    found = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
-    return tuple(line.strip()[:LONGEST_WARNING] for line in found)[:MOST_WARNINGS]
+    warnings = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
+    return tuple(line.strip()[:LONGEST_WARNING] for line in warnings)[:MOST_WARNINGS]

@@ -78,13 +78,13 @@ def _removals(model: Model, ours: list[Container]) -> list[Step]:
             if any(dependency.service == container.service for dependency in service.depends_on)
             for step_id in by_service.get(name, ())
         ]
-        known = container.service in model.services
+        declared = container.service in model.services
         step = Step(
             operation=RemoveContainer(),
             target=container.name,
             reason=f"it is {container.state}; its volumes stay",
-            service=container.service if known else "",
-            services=(container.service,) if known else (),
+            service=container.service if declared else "",
+            services=(container.service,) if declared else (),
             because=(Evidence(kind="state", old=container.state, new="removed"),),
             needs=tuple(dependents),
             key=container.id,
@@ -112,14 +112,14 @@ def _provider_stops(model: Model, needs: tuple[str, ...]) -> list[Step]:
 
 def _stays(world: World, staying: list[Container], spared: list[Container]) -> Iterator[str]:
     """Warnings of what of this project is left, and why."""
-    for one in spared:
-        yield f"container {one.name} stays: made {made_by(world, one)}"
+    for container in spared:
+        yield f"container {container.name} stays: made {made_by(world, container)}"
     for network in _own_networks(world):
-        for one in staying:
-            if network.name in one.networks and one not in spared:
+        for container in staying:
+            if network.name in container.networks and container not in spared:
                 yield (
-                    f"network {network.name} stays: container {one.name} is on it, "
-                    f"made {made_by(world, one)}"
+                    f"network {network.name} stays: container {container.name} is on it, "
+                    f"made {made_by(world, container)}"
                 )
 
 
@@ -158,10 +158,14 @@ def with_hooks(world: World, steps: Iterable[Step]) -> list[Step]:
         for name, service in world.model.services.items()
         if service.config.get("pre_stop")
     }
-    for one in world.engine.containers:
-        of = one.service if one.replica and one.project == project else one.mistaken_for(project)
-        if one.running and of in hooked:
-            hooked[of].add(one.id)
+    for container in world.engine.containers:
+        of = (
+            container.service
+            if container.replica and container.project == project
+            else container.mistaken_for(project)
+        )
+        if container.running and of in hooked:
+            hooked[of].add(container.id)
     whole = {key for keys in hooked.values() if keys <= ended for key in keys}
     return [
         replace(step, operation=replace(step.operation, by_compose=step.key in whole))

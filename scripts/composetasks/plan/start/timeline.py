@@ -25,10 +25,12 @@ def critical_path(timeline: Timeline) -> tuple[Link, ...]:
     """The services that the length of the start is made of, in their order."""
     by_name = {one.name: one for one in timeline.services}
     path: list[ServiceStart] = []
-    one = _last(timeline)
-    while one is not None and one not in path:
-        path.insert(0, one)
-        one = max(_holders(one, by_name), key=lambda other: _let_go(other, path[0]), default=None)
+    start = _last(timeline)
+    while start is not None and start not in path:
+        path.insert(0, start)
+        start = max(
+            _holders(start, by_name), key=lambda other: _let_go(other, path[0]), default=None
+        )
     begins = [_begin(timeline, one) for one in path]
     ends = [*begins[1:], _end(timeline, path[-1])] if path else []
     return tuple(
@@ -50,19 +52,19 @@ def shortenings(timeline: Timeline) -> tuple[Shortening, ...]:
     return (*quicker, *waits)
 
 
-def _most(found: Iterable[Shortening], count: int) -> list[Shortening]:
-    worth = [one for one in found if one.seconds >= WORTH_SECONDS]
+def _most(shortenings: Iterable[Shortening], count: int) -> list[Shortening]:
+    worth = [one for one in shortenings if one.seconds >= WORTH_SECONDS]
     return sorted(worth, key=lambda one: -one.seconds)[:count]
 
 
-def _quicker(timeline: Timeline, one: ServiceStart) -> Shortening:
+def _quicker(timeline: Timeline, start: ServiceStart) -> Shortening:
     """What is gained where a service is ready sooner."""
-    own = (one.decided or 0.0) - (one.started or one.launched or 0.0)
-    every = one.asked_every or 0.0
+    own = (start.decided or 0.0) - (start.started or start.launched or 0.0)
+    every = start.asked_every or 0.0
     slow = every > QUICK_SECONDS
     cut = min(own, every - QUICK_PROBE) if slow else own
-    saved = _length(timeline) - _length(timeline, faster={one.name: cut})
-    return Shortening(one.name, _slow(one) if slow else _own(one, own), round(saved, 3))
+    saved = _length(timeline) - _length(timeline, faster={start.name: cut})
+    return Shortening(start.name, _slow(start) if slow else _own(start, own), round(saved, 3))
 
 
 def _without(timeline: Timeline, before: ServiceStart, after: ServiceStart) -> Shortening:
@@ -72,16 +74,16 @@ def _without(timeline: Timeline, before: ServiceStart, after: ServiceStart) -> S
     return Shortening(after.name, message, round(saved, 3))
 
 
-def _slow(one: ServiceStart) -> str:
+def _slow(start: ServiceStart) -> str:
     return (
-        f"{one.name} is asked about its health every {one.asked_every:g} s only: "
+        f"{start.name} is asked about its health every {start.asked_every:g} s only: "
         "add start_period: 60s and start_interval: 500ms to its check"
     )
 
 
-def _own(one: ServiceStart, seconds: float) -> str:
-    end = "to its end" if one.state == "done" else "until it is ready"
-    return f"{one.name} itself takes {seconds:.1f} s {end}"
+def _own(start: ServiceStart, seconds: float) -> str:
+    end = "to its end" if start.state == "done" else "until it is ready"
+    return f"{start.name} itself takes {seconds:.1f} s {end}"
 
 
 def _last(timeline: Timeline) -> ServiceStart | None:
@@ -96,28 +98,28 @@ def _last(timeline: Timeline) -> ServiceStart | None:
     )
 
 
-def _begin(timeline: Timeline, one: ServiceStart) -> float:
-    return timeline.seconds if one.launched is None else one.launched
+def _begin(timeline: Timeline, start: ServiceStart) -> float:
+    return timeline.seconds if start.launched is None else start.launched
 
 
-def _end(timeline: Timeline, one: ServiceStart) -> float:
-    return timeline.seconds if one.decided is None else one.decided
+def _end(timeline: Timeline, start: ServiceStart) -> float:
+    return timeline.seconds if start.decided is None else start.decided
 
 
-def _holders(one: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[ServiceStart]:
+def _holders(start: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[ServiceStart]:
     """The services it waited for, as far as they were launched before it."""
-    found = [by_name[name] for name in one.waited_for if name in by_name]
-    if one.launched is None:
-        return found
+    holders = [by_name[name] for name in start.waited_for if name in by_name]
+    if start.launched is None:
+        return holders
     return [
-        other for other in found if other.launched is not None and other.launched < one.launched
+        other for other in holders if other.launched is not None and other.launched < start.launched
     ]
 
 
-def _let_go(other: ServiceStart, one: ServiceStart) -> float:
-    """When ``other`` held ``one`` up no longer: once it was ready or had failed, or, where ``one``
-    was launched before that, once it was launched itself."""
-    if other.decided is not None and (one.launched is None or other.decided <= one.launched):
+def _let_go(other: ServiceStart, start: ServiceStart) -> float:
+    """When ``other`` held ``start`` up no longer: once it was ready or had failed, or, where
+    ``start`` was launched before that, once it was launched itself."""
+    if other.decided is not None and (start.launched is None or other.decided <= start.launched):
         return other.decided
     return other.launched if other.launched is not None else float("inf")
 
@@ -135,25 +137,25 @@ def _length(
     cuts = faster or {}
     now: dict[str, float] = {}
     end = 0.0
-    for at, one in sorted(launched, key=lambda pair: pair[0]):
-        holders = _holders(one, by_name)
-        after = max((_let_go(other, one) for other in holders), default=first)
+    for at, start in sorted(launched, key=lambda pair: pair[0]):
+        holders = _holders(start, by_name)
+        after = max((_let_go(other, start) for other in holders), default=first)
         begin = max(
             (
-                now[other.name] + _held(other, one, cuts.get(other.name, 0.0))
+                now[other.name] + _held(other, start, cuts.get(other.name, 0.0))
                 for other in holders
-                if (one.name, other.name) not in apart
+                if (start.name, other.name) not in apart
             ),
             default=first,
         )
-        now[one.name] = begin + at - after
-        own = _end(timeline, one) - at - cuts.get(one.name, 0.0)
-        end = max(end, now[one.name] + own)
+        now[start.name] = begin + at - after
+        own = _end(timeline, start) - at - cuts.get(start.name, 0.0)
+        end = max(end, now[start.name] + own)
     return end
 
 
-def _held(other: ServiceStart, one: ServiceStart, cut: float) -> float:
-    """How long after its own launch ``other`` let go of ``one``."""
+def _held(other: ServiceStart, start: ServiceStart, cut: float) -> float:
+    """How long after its own launch ``other`` let go of ``start``."""
     begin = other.launched or 0.0
-    let_go = _let_go(other, one)
+    let_go = _let_go(other, start)
     return let_go - begin - (cut if let_go == other.decided else 0.0)

@@ -9,11 +9,11 @@ from composetasks.facts.units import whole_number
 
 
 class UnknownState(Exception):
-    """A name that is no state; ``known`` are those there are."""
+    """A name that is no state; ``names`` are those there are."""
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
+    def __init__(self, name: str, names: Sequence[str]) -> None:
         super().__init__(name)
-        self.name, self.known = name, tuple(known)
+        self.name, self.known = name, tuple(names)
 
 
 class SplitGroup(Exception):
@@ -33,27 +33,27 @@ def select(state: Sequence[State], names: Iterable[str], keep: Iterable[str]) ->
         raise SplitGroup(f"{min(named & kept)} is named both to be reset and to be kept")
     kept_groups = {one.group: one.name for one in state if one.group and one.name in kept}
     groups = {one.group for one in state if one.group and one.name in chosen}
-    for one in state:
-        if one.name in named and one.group in kept_groups:
+    for part in state:
+        if part.name in named and part.group in kept_groups:
             raise SplitGroup(
-                f"{one.name} and {kept_groups[one.group]} are in one group ({one.group}), "
+                f"{part.name} and {kept_groups[part.group]} are in one group ({part.group}), "
                 "which is reset together"
             )
     return tuple(
-        one
-        for one in state
-        if (one.name in chosen or (one.group in groups and not one.cache))
-        and one.name not in kept
-        and one.group not in kept_groups
+        part
+        for part in state
+        if (part.name in chosen or (part.group in groups and not part.cache))
+        and part.name not in kept
+        and part.group not in kept_groups
     )
 
 
 def _called(state: Sequence[State], name: str) -> list[State]:
-    found = [one for one in state if name in (one.name, one.source, one.place)]
-    found = found or [one for one in state if one.group == name]
-    if not found:
+    parts = [one for one in state if name in (one.name, one.source, one.place)]
+    parts = parts or [one for one in state if one.group == name]
+    if not parts:
         raise UnknownState(name, [one.name for one in state])
-    return found
+    return parts
 
 
 def next_name(snapshots: Sequence[Snapshot], stem: str) -> str:

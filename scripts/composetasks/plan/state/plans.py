@@ -66,8 +66,8 @@ def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) 
     needs = tuple(step.id for step in stopped)
     kept = _snapshot(name, held, needs, "all state but caches")
     paused = tuple(
-        Evidence(kind="paused", name=one.name, detail=_paused(live[one.service]))
-        for one in users.live
+        Evidence(kind="paused", name=part.name, detail=_paused(live[part.service]))
+        for part in users.live
     )
     operation = TakeSnapshot(_names(held), paused=tuple(one.name for one in users.live))
     kept = replace(kept, operation=operation, because=(*kept.because, *paused))
@@ -94,8 +94,8 @@ def _unkept(world: World, word: str) -> list[str]:
     """Warnings: what services write to that a snapshot does not keep, or a reset not empty; one
     line for each reason."""
     reasons: dict[str, list[str]] = {}
-    for one in world.unkept:
-        reasons.setdefault(one.reason, []).append(one.what)
+    for unkept in world.unkept:
+        reasons.setdefault(unkept.reason, []).append(unkept.what)
     return [f"not {word}: {', '.join(whats)} ({reason})" for reason, whats in reasons.items()]
 
 
@@ -115,22 +115,26 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
     steps = _before(world, users, kept, "restore", "what is replaced can be brought back")
     before = tuple(step.id for step in steps)
     of = f"snapshot of {wanted.created}"
-    for one in chosen:
-        part = parts[one.name]
+    for restored in chosen:
+        part = parts[restored.name]
         held = Evidence(
             kind="content",
             name="content",
-            old=_amount(one),
+            old=_amount(restored),
             new=f"{size(part.bytes)} in {_files(part.files)}",
         )
-        lost = () if snapshot or one not in replaced else (f"{one.name}: {_amount(one)}",)
+        lost = (
+            ()
+            if snapshot or restored not in replaced
+            else (f"{restored.name}: {_amount(restored)}",)
+        )
         steps.append(
             Step(
                 operation=RestoreState(wanted.name, special=wanted.made_here or part.special != 0),
-                target=one.name,
-                reason=_what(one),
-                service=one.services[0] if one.services else "",
-                services=one.services,
+                target=restored.name,
+                reason=_what(restored),
+                service=restored.services[0] if restored.services else "",
+                services=restored.services,
                 because=(
                     Evidence(kind="snapshot", name=wanted.name, detail=of),
                     held,
@@ -138,7 +142,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
                 ),
                 needs=before,
                 destroys=lost,
-                consent=Consent.FORCE if _foreign(wanted, part) else _consent(one),
+                consent=Consent.FORCE if _foreign(wanted, part) else _consent(restored),
             )
         )
     done = tuple(step.id for step in steps if isinstance(step.operation, RestoreState))
@@ -245,52 +249,52 @@ def _names(state: Sequence[State]) -> tuple[str, ...]:
     return tuple(one.name for one in state)
 
 
-def _empty(one: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
-    amount = _amount(one)
+def _empty(state: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
+    amount = _amount(state)
     because = [Evidence(kind="content", name="content", old=amount, new="empty")]
-    if one.description:
-        because.append(Evidence(kind="description", name="what it is", detail=one.description))
-    if one.group:
-        because.append(Evidence(kind="group", name="group", detail=one.group))
+    if state.description:
+        because.append(Evidence(kind="description", name="what it is", detail=state.description))
+    if state.group:
+        because.append(Evidence(kind="group", name="group", detail=state.group))
     return Step(
         operation=EmptyState(),
-        target=one.name,
-        reason=_what(one),
-        service=one.services[0] if one.services else "",
-        services=one.services,
+        target=state.name,
+        reason=_what(state),
+        service=state.services[0] if state.services else "",
+        services=state.services,
         because=tuple(because),
         needs=needs,
-        destroys=() if snapshot else (f"{one.name}: {amount}",),
-        consent=_consent(one),
+        destroys=() if snapshot else (f"{state.name}: {amount}",),
+        consent=_consent(state),
     )
 
 
 # --- amounts --------------------------------------------------------------------------------
 
 
-def _consent(one: State) -> Consent:
+def _consent(state: State) -> Consent:
     """What lies outside the project may be somebody else's as well."""
-    return Consent.FORCE if one.outside else Consent.YES
+    return Consent.FORCE if state.outside else Consent.YES
 
 
-def _what(one: State) -> str:
-    used = f"used by {', '.join(one.services)}" if one.services else "used by no active service"
-    where = f", which is {one.folder}, outside the project" if one.outside else ""
-    return f"{one.kind} {one.place}{where}, {used}"
+def _what(state: State) -> str:
+    used = f"used by {', '.join(state.services)}" if state.services else "used by no active service"
+    where = f", which is {state.folder}, outside the project" if state.outside else ""
+    return f"{state.kind} {state.place}{where}, {used}"
 
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def _is_empty(one: State) -> bool:
-    return one.files == 0 and not one.folders
+def _is_empty(state: State) -> bool:
+    return state.files == 0 and not state.folders
 
 
-def _amount(one: State) -> str:
-    if not one.exists or _is_empty(one):
+def _amount(state: State) -> str:
+    if not state.exists or _is_empty(state):
         return "nothing"
-    if one.bytes is None or one.files is None:
+    if state.bytes is None or state.files is None:
         return "an unknown amount"
-    written = f", last written {one.modified}" if one.modified else ""
-    return f"{size(one.bytes)} in {_files(one.files)}{written}"
+    written = f", last written {state.modified}" if state.modified else ""
+    return f"{size(state.bytes)} in {_files(state.files)}{written}"

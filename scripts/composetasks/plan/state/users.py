@@ -45,9 +45,9 @@ def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> 
     """What runs and uses ``state``, and what depends on that: it would lose what it works with.
     Services of ``live`` may stay up."""
     uses: dict[str, tuple[str, ...]] = {}
-    for one in state:
-        for key in one.containers:
-            uses[key] = (*uses.get(key, ()), one.name)
+    for part in state:
+        for key in part.containers:
+            uses[key] = (*uses.get(key, ()), part.name)
     running = [one for one in world.engine.containers if one.running]
     using = [one for one in running if one.id in uses]
     foreign = [one for one in using if origin(world, one) not in OURS]
@@ -56,15 +56,15 @@ def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> 
     touched = {one.service for one in ours.values() if origin(world, one) is Origin.OURS}
     for name in _dependents(world, touched):
         ours |= {
-            one.id: one
-            for one in world.replicas(name)
-            if one.running and origin(world, one) is Origin.OURS
+            replica.id: replica
+            for replica in world.replicas(name)
+            if replica.running and origin(world, replica) is Origin.OURS
         }
     order = {name: place for place, name in enumerate(world.model.services)}
     return Users(
         ours=tuple(
-            (one, uses.get(one.id, ()))
-            for one in sorted(
+            (user, uses.get(user.id, ()))
+            for user in sorted(
                 ours.values(), key=lambda one: (-order.get(one.service, len(order)), one.name)
             )
         ),
@@ -75,12 +75,12 @@ def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> 
 
 def _dependents(world: World, names: set[str]) -> list[str]:
     """The services that depend on any of ``names``, through others too."""
-    found: list[str] = []
+    dependents: list[str] = []
     for name, service in world.model.services.items():
         needs = {dependency.service for dependency in service.depends_on}
-        if name not in names and needs & {*names, *found}:
-            found.append(name)
-    return found
+        if name not in names and needs & {*names, *dependents}:
+            dependents.append(name)
+    return dependents
 
 
 # --- stopping -------------------------------------------------------------------------------
@@ -119,9 +119,9 @@ def stops(world: World, users: Users) -> list[Step]:
 def _in_memory(world: World, container: Container) -> tuple[str, ...]:
     """What is lost when a container stops: volumes in memory that it mounts."""
     return tuple(
-        f"what {one.what} holds in memory"
-        for one in world.unkept
-        if one.in_memory and container.service in one.services
+        f"what {part.what} holds in memory"
+        for part in world.unkept
+        if part.in_memory and container.service in part.services
     )
 
 
@@ -146,8 +146,10 @@ def starts(
     if not names:
         return []
     containers = tuple(
-        replace(one, state="exited", exit_code=0, health="") if one.id in stopped else one
-        for one in world.engine.containers
+        replace(container, state="exited", exit_code=0, health="")
+        if container.id in stopped
+        else container
+        for container in world.engine.containers
     )
     after = replace(world, engine=replace(world.engine, containers=containers))
     services = world.model.with_dependencies([*names, *jobs])

@@ -23,31 +23,33 @@ from composetasks.plan.start.restart import alone, with_dependents
 
 def operations(edits: Sequence[Edit]) -> tuple[WatchOperation, ...]:
     """Each thing to do once, however many edits ask for it."""
-    found: list[WatchOperation] = []
+    operations: list[WatchOperation] = []
     if of := _under(edits, lambda rule: rule.action is WatchAction.REBUILD):
-        found.append(Rebuild(_services(of), of))
+        operations.append(Rebuild(_services(of), of))
     syncing = _under(edits, lambda rule: rule.action.copies and not rule.mounted)
-    found += [_sync(name, syncing) for name in _services(syncing)]
+    operations += [_sync(name, syncing) for name in _services(syncing)]
     restarts = (WatchAction.RESTART, WatchAction.SYNC_RESTART)
     if of := _under(edits, lambda rule: rule.action in restarts):
-        found.append(Restart(_services(of), of))
+        operations.append(Restart(_services(of), of))
     hooked = _under(edits, lambda rule: rule.hook is not None)
     for rule in dict.fromkeys(rule for edit in hooked for rule in edit.rules):
         if rule.hook is not None:
-            asked = tuple(edit for edit in hooked if rule in edit.rules)
-            found.append(RunHook(rule.service, rule.hook, asked))
-    return tuple(one for one in found if not isinstance(one, Sync) or one.copies or one.removals)
+            edited = tuple(edit for edit in hooked if rule in edit.rules)
+            operations.append(RunHook(rule.service, rule.hook, edited))
+    return tuple(
+        one for one in operations if not isinstance(one, Sync) or one.copies or one.removals
+    )
 
 
 def _under(edits: Iterable[Edit], wanted: Callable[[WatchRule], bool]) -> tuple[Edit, ...]:
     """The edits that fall under rules that are ``wanted``, with those rules alone."""
-    found = []
+    pairs = []
     for edit in edits:
         kept = [at for at, rule in enumerate(edit.rules) if wanted(rule)]
         if kept:
             rules = tuple(edit.rules[at] for at in kept)
-            found.append(replace(edit, rules=rules, below=tuple(edit.below[at] for at in kept)))
-    return tuple(found)
+            pairs.append(replace(edit, rules=rules, below=tuple(edit.below[at] for at in kept)))
+    return tuple(pairs)
 
 
 def _services(edits: Iterable[Edit]) -> tuple[str, ...]:

@@ -32,9 +32,9 @@ def watch_rules(model: Model, names: Iterable[str]) -> Rules:
         return replace(_checked(model, declared), warnings=tuple(unwatched))
     if any(_section(service) for service in services):
         return Rules((), (), (_nothing(model, "no rule of their develop sections watches a path"),))
-    found = tuple(rule for service in services for rule in _of_build(service))
-    if found:
-        return Rules(found)
+    rules = tuple(rule for service in services for rule in _of_build(service))
+    if rules:
+        return Rules(rules)
     return Rules((), (), (_nothing(model, "no service has a develop section or is built here"),))
 
 
@@ -44,18 +44,18 @@ def _section(service: Service) -> list[Mapping[str, Any]]:
 
 
 def _declared(service: Service) -> Iterator[WatchRule]:
-    for one in _section(service):
-        path = posixpath.normpath(str(one["path"]))
-        action = WatchAction(one["action"])
+    for entry in _section(service):
+        path = posixpath.normpath(str(entry["path"]))
+        action = WatchAction(entry["action"])
         rule = WatchRule(
             service=service.name,
             action=action,
             path=path,
-            target=str(one.get("target") or ""),
-            ignore=tuple(map(str, one.get("ignore") or ())),
-            include=tuple(map(str, one.get("include") or ())),
-            initial_sync=bool(one.get("initial_sync") or one.get("x-initialSync")),
-            hook=_hook(one.get("exec") or {}) if action is WatchAction.SYNC_EXEC else None,
+            target=str(entry.get("target") or ""),
+            ignore=tuple(map(str, entry.get("ignore") or ())),
+            include=tuple(map(str, entry.get("include") or ())),
+            initial_sync=bool(entry.get("initial_sync") or entry.get("x-initialSync")),
+            hook=_hook(entry.get("exec") or {}) if action is WatchAction.SYNC_EXEC else None,
         )
         yield replace(rule, mounted=action.copies and _is_mounted(service, rule))
 

@@ -109,7 +109,7 @@ def test_paths_are_real_and_what_is_gone_is_none(tmp_path: Path) -> None:
 
 def test_on_an_engine_elsewhere_nobodys_folder_is_taken_for_gone(tmp_path: Path) -> None:
     here = model(service("db"), directory=tmp_path, files=())
-    found = host.real_paths(here, [labelled(tmp_path / "gone")], here=False)
+    found = host.real_paths(here, [labelled(tmp_path / "gone")], local=False)
     assert found == {str(tmp_path): str(tmp_path)}
     assert host.is_here("http+docker://localhost")
     assert not host.is_here("http+docker://ssh")

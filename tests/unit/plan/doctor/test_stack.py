@@ -44,13 +44,13 @@ def test_an_environment_that_is_fine_or_not(tmp_path: Path) -> None:
 
 
 def test_a_published_port_that_nobody_holds() -> None:
-    check = stack.ports(world(model(WEB), [container("web")]), LOCAL, (), here=True)
+    check = stack.ports(world(model(WEB), [container("web")]), LOCAL, (), on_this_host=True)
     assert check.status is Status.OK
 
 
 def test_a_published_port_that_a_process_holds() -> None:
     held = PortHolder("127.0.0.1", 8000, "tcp", 12, "python3", "me")
-    check = stack.ports(world(model(WEB), ports=(held,)), LOCAL, (), here=True)
+    check = stack.ports(world(model(WEB), ports=(held,)), LOCAL, (), on_this_host=True)
     assert check.status is Status.FAILED
     assert "process python3 (pid 12, user me)" in check.message
 
@@ -61,18 +61,21 @@ def test_a_published_port_that_another_container_holds() -> None:
         labels={"com.docker.compose.project": "blog"},
         bindings=(Binding("127.0.0.1", 8000, 80, "tcp"),),
     )
-    check = stack.ports(world(model(WEB), [other]), LOCAL, (), here=True)
+    check = stack.ports(world(model(WEB), [other]), LOCAL, (), on_this_host=True)
     assert check.status is Status.FAILED
     assert "container shop-other-1" in check.message
 
 
 def test_a_port_that_an_outgoing_connection_may_take() -> None:
-    check = stack.ports(world(model(HIGH)), LOCAL, (), here=True)
+    check = stack.ports(world(model(HIGH)), LOCAL, (), on_this_host=True)
     assert check.status is Status.WARNING
     assert "40000, 40001" in check.message
     assert "ip_local_reserved_ports=40000,40001" in check.hint
-    assert stack.ports(world(model(HIGH)), LOCAL, {40000, 40001}, here=True).status is Status.OK
-    assert stack.ports(world(model(HIGH)), None, (), here=True).status is Status.OK
+    assert (
+        stack.ports(world(model(HIGH)), LOCAL, {40000, 40001}, on_this_host=True).status
+        is Status.OK
+    )
+    assert stack.ports(world(model(HIGH)), None, (), on_this_host=True).status is Status.OK
 
 
 def test_a_port_open_to_the_network_by_the_model() -> None:
