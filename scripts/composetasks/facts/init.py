@@ -44,7 +44,8 @@ class Surroundings:
     """A project as it is before: ``texts`` are the files that could be proposed and are there
     already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
     ``contexts`` are the build contexts that our own folder is in, each with the pattern that leaves
-    it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by;
+    it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by,
+    "" where nobody else has that;
     ``example`` the text of the file that shows what ``.env`` may hold, under whatever name;
     ``files`` the compose files where nothing in the project names them: COMPOSE_FILE of whoever
     runs this does."""

@@ -44,17 +44,19 @@ def installed(package: str) -> str:
 def requirement() -> str:
     """What pip installs this very package by: with repository and commit where it came from one
     (PEP 610, ``direct_url.json``) or from a clone of one, and by its name where it came from an
-    index, or from a folder or file that only this machine has."""
+    index; "" where it came from a folder or file that only this machine has."""
     try:
         origin = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
     except metadata.PackageNotFoundError:
+        return NAME
+    if not origin:
         return NAME
     if "vcs_info" in origin:
         return f"{NAME} @ git+{origin['url']}@{origin['vcs_info']['commit_id']}"
     folder = unquote(urlsplit(origin.get("url", "")).path)
     commit = _git(folder, "rev-parse", "HEAD")
     address = CREDENTIALS.sub("", _git(folder, "remote", "get-url", "origin"))
-    return f"{NAME} @ git+{address}@{commit}" if "://" in address and commit else NAME
+    return f"{NAME} @ git+{address}@{commit}" if "://" in address and commit else ""
 
 
 def _git(folder: str, *arguments: str) -> str:

@@ -92,14 +92,11 @@ def _workflow(seen: Surroundings) -> ProposedFile | None:
     """A job of GitHub's, or of GitLab's where that is what the project uses."""
     if GITLAB in seen.texts:
         old = seen.texts[GITLAB]
-        return (
-            None
-            if "nox" in old
-            else _file(seen, GITLAB, _joined(old, "\n", texts.gitlab_job(seen.variables)))
-        )
+        job = texts.gitlab_job(seen.variables, seen.requirement)
+        return None if "nox" in old else _file(seen, GITLAB, _joined(old, "\n", job))
     if not seen.git or GITHUB in seen.texts:
         return None
-    return _file(seen, GITHUB, texts.workflow(seen.variables))
+    return _file(seen, GITHUB, texts.workflow(seen.variables, seen.requirement))
 
 
 def _gitignore(seen: Surroundings) -> ProposedFile | None:

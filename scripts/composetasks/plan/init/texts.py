@@ -9,6 +9,9 @@ from composetasks.facts import ModelVariable
 
 FOR_THIS_RUN = "only-for-this-run"
 """What a variable has in CI that has no value in the project."""
+SOURCE = "COMPOSETASKS"
+"""The variable that says what pip installs us by, where nobody else has what is installed here."""
+CLONE = "git+https://git.example.org/tools/composetasks.git"
 COMMENT = "# Of this machine alone.\n"
 
 _TASKS = '''"""The stack's tasks: inv --list shows them, inv up starts it."""
@@ -64,7 +67,7 @@ def smoke(session: nox.Session) -> None:
 
     The second start has nothing to do. Whatever ends this, nothing of the instance is left.
     """
-    session.install("{requirement}")  # or a folder or a wheel of it
+    session.install({requirement})  # or a folder or a wheel of it
     instance = {{
         "INVOKE_STACK_INSTANCE": f"smoke{{os.getpid()}}",
         "INVOKE_STACK_OWNER": str(os.getpid()),
@@ -78,8 +81,10 @@ def smoke(session: nox.Session) -> None:
 
 
 def smoke(requirement: str) -> str:
-    """The session, in an environment with what ``requirement`` brings."""
-    return _SMOKE.format(requirement=requirement)
+    """The session, in an environment with what ``requirement`` brings, or what :data:`SOURCE` names
+    where that is not known."""
+    installed = json.dumps(requirement) if requirement else f'os.environ["{SOURCE}"]'
+    return _SMOKE.format(requirement=installed)
 
 
 def with_imports(noxfile: str) -> str:
@@ -125,20 +130,23 @@ GITLAB_JOB = """smoke:
 """
 
 
-def workflow(variables: Iterable[ModelVariable]) -> str:
+def workflow(variables: Iterable[ModelVariable], requirement: str) -> str:
     """A job of GitHub's that runs the smoke."""
-    return WORKFLOW.format(env=_required("env", variables, 4))
+    return WORKFLOW.format(env=_variables("env", variables, requirement, 4))
 
 
-def gitlab_job(variables: Iterable[ModelVariable]) -> str:
+def gitlab_job(variables: Iterable[ModelVariable], requirement: str) -> str:
     """The same for GitLab."""
-    return GITLAB_JOB.format(env=_required("variables", variables, 2))
+    return GITLAB_JOB.format(env=_variables("variables", variables, requirement, 2))
 
 
-def _required(key: str, variables: Iterable[ModelVariable], indent: int) -> str:
-    """The variables that the model can't be without, where no `.env` is."""
-    required = [one for one in variables if one.required and not one.default]
-    if not required:
+def _variables(key: str, variables: Iterable[ModelVariable], requirement: str, indent: int) -> str:
+    """What the job can't be without: the variables that the model requires, where no `.env` is, and
+    where we come from."""
+    required = [one.name for one in variables if one.required and not one.default]
+    lines = [f'{name}: "{FOR_THIS_RUN}"' for name in required]
+    if not requirement:
+        lines.append(f'{SOURCE}: "{CLONE}" # a clone that the runner can reach')
+    if not lines:
         return ""
-    lines = [f"{key}:", *(f'  {one.name}: "{FOR_THIS_RUN}"' for one in required)]
-    return "".join(f"{' ' * indent}{line}\n" for line in lines)
+    return "".join(f"{' ' * indent}{line}\n" for line in (f"{key}:", *(f"  {x}" for x in lines)))

@@ -54,6 +54,17 @@ def test_a_project_that_has_nothing_gets_all() -> None:
     assert "\n.composetasks\n" in files[".dockerignore"].new
 
 
+def test_ci_is_told_where_we_come_from_where_only_this_machine_has_it() -> None:
+    """By its name alone an index would be asked, which may have somebody else's."""
+    files = by_path(plan_init(replace(BARE, requirement="")))
+    assert 'session.install(os.environ["COMPOSETASKS"])' in files["noxfile.py"].new
+    job = yaml.safe_load(files[".github/workflows/smoke.yml"].new)["jobs"]["smoke"]
+    assert job["env"]["COMPOSETASKS"].startswith("git+https://")
+    known = by_path(plan_init(replace(BARE, requirement="composetasks @ git+https://x/y@1")))
+    assert 'session.install("composetasks @ git+https://x/y@1")' in known["noxfile.py"].new
+    assert "COMPOSETASKS" not in known[".github/workflows/smoke.yml"].new
+
+
 def test_what_was_done_once_is_not_proposed_again() -> None:
     done = {one.path: one.new for one in plan_init(BARE).files}
     again = Surroundings("shop", done, {}, VARIABLES, BARE.contexts, git=True)
