@@ -74,6 +74,21 @@ def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
     )
 
 
+def test_what_may_be_data_all_the_same_is_named_at_the_end(project: Project) -> None:
+    project.compose(
+        f"services:\n  app:{SLEEPER}    volumes: [rows:/a, ./data:/b]\nvolumes: {{rows: {{}}}}\n"
+    )
+    assert project.inv("up").code == 0
+    ran = project.inv("snapshot")
+    assert ran.code == 0, ran.err
+    assert "the state is kept, without data" in ran.out + ran.err
+    git(project.folder, "init", "-q")
+    git(project.folder, "add", "compose.yaml", "tasks.py")
+    ran = project.inv("snapshot")
+    assert ran.code == 0, ran.err
+    assert "without" not in ran.out + ran.err
+
+
 def test_what_a_stop_would_lose_needs_consent(project: Project) -> None:
     memory = "memory: {driver: local, driver_opts: {type: tmpfs, device: tmpfs}}"
     started(project, ["memory:/a", "rows:/b"], f"volumes:\n  rows: {{}}\n  {memory}\n")

@@ -41,12 +41,14 @@ class State:
 @frozen
 class Unkept:
     """A mount that services may write to and that is no state: ``what`` it is, and the ``reason``
-    in words that several can share. ``in_memory`` says that it is empty after a stop."""
+    in words that several can share. ``in_memory`` says that it is empty after a stop, ``untold``
+    that it may be data all the same."""
 
     what: str
     services: tuple[str, ...]
     reason: str
     in_memory: bool = False
+    untold: bool = False
 
 
 @frozen

@@ -33,4 +33,6 @@ def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCod
             )
         paused = session.settings.live if live else {}
         plan = plan_snapshot(world, name or next_name(world.snapshots, "snapshot"), paused)
-        return carry_to_end(session, plan, world, "the state is kept")
+        untold = [one.what for one in world.unkept if one.untold]
+        without = f", without {', '.join(untold)}" if untold else ""
+        return carry_to_end(session, plan, world, f"the state is kept{without}")

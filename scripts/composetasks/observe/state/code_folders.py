@@ -9,6 +9,10 @@ from composetasks.run import process
 
 SEARCHED_DEPTH = 3
 """How deep below a folder a git repository of its own is looked for."""
+UNTOLD = (
+    "without files in git nothing tells data from code here; name it in stack.state, in "
+    "invoke.yaml, to have it kept"
+)
 
 
 PLACEHOLDERS = frozenset([".empty", ".gitignore", ".gitkeep", ".keep", ".placeholder"])
@@ -35,10 +39,7 @@ def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
     if tracked:
         return "git tracks what is in it"
     if tracked is None and not named:
-        return (
-            "without files in git nothing tells data from code here; name it in stack.state, in "
-            "invoke.yaml, to have it kept"
-        )
+        return UNTOLD
     return ""
 
 

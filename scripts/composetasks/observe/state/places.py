@@ -25,7 +25,7 @@ from composetasks.facts import (
 from composetasks.facts.engine import PROJECT, replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.observe.engine import host_files
-from composetasks.observe.state.code_folders import is_kept_empty, why_no_state
+from composetasks.observe.state.code_folders import UNTOLD, is_kept_empty, why_no_state
 from composetasks.run import file_systems, settings
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def _found_folders(
             if path in names:
                 warnings.append(f"{relative} is not state, although the settings name it: {why}")
             else:
-                unkept.append(Unkept(relative, services, why))
+                unkept.append(Unkept(relative, services, why, untold=why == UNTOLD))
             continue
         setting = named.get(name, settings.StateSetting())
         folders[path] = State(
