@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
@@ -275,6 +275,10 @@ class World:
     forwards: Forwards | None = None
     maker: Maker | None = None
     sent: Mapping[str, Sent] = field(default_factory=dict)
+
+    def with_containers(self, containers: Iterable[Container]) -> World:
+        """The world with these containers in place of the engine's."""
+        return replace(self, engine=replace(self.engine, containers=tuple(containers)))
 
     def replicas(self, service: str) -> tuple[Container, ...]:
         """The replicas of a service of this project, by number."""

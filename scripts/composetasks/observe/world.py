@@ -153,7 +153,7 @@ def look_again(world: World, client: APIClient) -> World:
     containers = read_containers(client)
     local = is_here(client.base_url)
     ports = port_holders(unheld(_published(world.model), containers)) if local else ()
-    return replace(world, engine=replace(world.engine, containers=containers), ports=ports)
+    return replace(world.with_containers(containers), ports=ports)
 
 
 def _blocker(model: Model, name: str, failure: TaskFailure) -> Blocker:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from composetasks.facts import ExitCode
+
 SAME_SECONDS = 0.1
 """Signals closer together are one: a Ctrl-C reaches a whole process group, in which another
 program may pass it on, and ``timeout`` sends its signal twice."""
@@ -30,6 +32,11 @@ class Terminated(BaseException):
 
 class EngineSilent(BaseException):
     """The engine does not answer any more; not an Exception, as :class:`Terminated`."""
+
+
+def exit_code(end: BaseException) -> ExitCode:
+    """The code of a run that Ctrl-C or SIGTERM ended."""
+    return ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
 
 
 _RAISED: dict[int, type[BaseException]] = {

@@ -156,7 +156,7 @@ def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
         return {}
     times = {}
     for name, step in steps.items():
-        numbers = _numbers(step, 3)
+        numbers = _numbers(step)
         if numbers:
             first, last, runs, *recent = numbers
             times[name] = StepTime(first, last, max(1, int(runs)), tuple(recent[-KEPT_RUNS:]))
@@ -174,13 +174,13 @@ def known_again(recorded: StepTime, seconds: float) -> StepTime:
 
 def _build_times(document: Mapping[str, Any]) -> list[BuildTime]:
     builds = document.get("builds")
-    rows = [_numbers(row, 3) for row in builds] if isinstance(builds, list) else []
+    rows = [_numbers(row) for row in builds] if isinstance(builds, list) else []
     return [BuildTime(row[0], row[1], row[2]) for row in rows if row]
 
 
-def _numbers(value: Any, count: int) -> list[float]:
-    """A list of at least so many durations; an empty one for anything else."""
-    whole = isinstance(value, list) and len(value) >= count and all(map(_is_number, value))
+def _numbers(value: Any) -> list[float]:
+    """A list of at least three durations; an empty one for anything else."""
+    whole = isinstance(value, list) and len(value) >= 3 and all(map(_is_number, value))
     return [float(one) for one in value] if whole else []
 
 

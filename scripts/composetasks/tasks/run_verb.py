@@ -23,7 +23,7 @@ from composetasks.run.external_failures import as_failure, silent
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.settings import read_settings
-from composetasks.run.signals import EngineSilent, Terminated, ended_politely
+from composetasks.run.signals import EngineSilent, Terminated, ended_politely, exit_code
 from composetasks.store.folder import OwnFolder, hand_over
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
@@ -124,7 +124,7 @@ def _interrupted(
     return _left(
         TaskFailure(
             f"{task(name)} was {'terminated' if ended else 'interrupted'}",
-            code=ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED,
+            code=exit_code(error),
             hint=left if changing else "run it again",
         ),
         session,

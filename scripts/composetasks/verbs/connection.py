@@ -87,9 +87,7 @@ class EngineConnection:
 
         forwarded = forwards(world.model, ports)
         containers = seen_from_here(world.engine.containers, forwarded.known)
-        return replace(
-            world, forwards=forwarded, engine=replace(world.engine, containers=containers)
-        )
+        return replace(world.with_containers(containers), forwards=forwarded)
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -19,7 +19,7 @@ from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import result_document
 from composetasks.run.failure import EngineLost, TaskFailure
 from composetasks.run.masking import safe, shows_secret
-from composetasks.run.signals import Terminated, ignore_signals
+from composetasks.run.signals import Terminated
 from composetasks.verbs.session import Session
 
 CHANGES = ("create", "start", "destroy")
@@ -67,10 +67,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
             printer.write(batch if options.raw else _masked(batch))
             printer.flush()
     except (KeyboardInterrupt, Terminated) as end:
-        ignore_signals()
-        code = ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
-        session.reporter.interrupted(session.verb, code)
-        return code
+        return session.interrupted(end)
     except EngineLost as error:
         raise TaskFailure(
             "the engine went away while its logs were read",

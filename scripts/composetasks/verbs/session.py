@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from composetasks.facts import Environment, Model, Scope, World
+from composetasks.facts import Environment, ExitCode, Model, Scope, World
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import program
 from composetasks.report.reporter import Reporter
 from composetasks.run import masking
 from composetasks.run.compose import Compose
 from composetasks.run.settings import Settings
+from composetasks.run.signals import Terminated, exit_code, ignore_signals
 from composetasks.store.folder import OwnFolder
 from composetasks.verbs.connection import EngineConnection
 from composetasks.verbs.project import Project
@@ -110,6 +111,13 @@ class Session:
     @property
     def client(self) -> APIClient:
         return self.engine.client
+
+    def interrupted(self, end: KeyboardInterrupt | Terminated) -> ExitCode:
+        """Tell that somebody ended what goes on until then; its exit code."""
+        ignore_signals()
+        code = exit_code(end)
+        self.reporter.interrupted(self.verb, code)
+        return code
 
     def model(self, names: Sequence[str] = ()) -> Model:
         return self.project.model(names)

@@ -15,7 +15,7 @@ from composetasks.observe.start.watch import Watch
 from composetasks.report.deploy import services_document, tasks_lines
 from composetasks.report.service_documents import status_document
 from composetasks.run.failure import TaskFailure
-from composetasks.run.signals import Terminated, ignore_signals
+from composetasks.run.signals import Terminated
 from composetasks.verbs.session import Session
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def _watched(session: Session) -> ExitCode:
                     look = again(session, look)
                 session.reporter.refreshed(look.document())
     except (KeyboardInterrupt, Terminated) as end:
-        ignore_signals()
-        code = ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
-        session.reporter.interrupted(session.verb, code)
-        return code
+        return session.interrupted(end)
 
 
 class EventStream:

@@ -29,7 +29,7 @@ from composetasks.plan.watch.batch import described, initially, operations, rebu
 from composetasks.plan.watch.rules import Rules, watch_rules
 from composetasks.run.external_failures import as_failure
 from composetasks.run.failure import TaskFailure
-from composetasks.run.signals import Terminated, ignore_signals
+from composetasks.run.signals import Terminated, exit_code, ignore_signals
 from composetasks.store import folder
 from composetasks.verbs.carry_through import Limits, carry_through
 from composetasks.verbs.environment import check_environment
@@ -147,9 +147,7 @@ def _next(batches: Iterator[Mapping[str, bool]]) -> Mapping[str, bool]:
     try:
         return next(batches)
     except (KeyboardInterrupt, Terminated) as end:
-        ended = isinstance(end, Terminated)
-        code = ExitCode.TERMINATED if ended else ExitCode.INTERRUPTED
-        raise _WatchEnded(code) from end
+        raise _WatchEnded(exit_code(end)) from end
 
 
 def _reread(

@@ -63,7 +63,7 @@ def look(index: str) -> dict[str, Any]:
         "authorities": bundle,
         "digest": _digest(bundle),
         "proxies": {name: without_user(value) for name, value in proxies.items() if value},
-        "disk": _room("/"),
+        "disk": _room(),
         "watching": [_limit("max_user_watches"), _limit("max_user_instances")],
     }
 
@@ -149,9 +149,9 @@ def _digest(path: str) -> str:
     return ""
 
 
-def _room(path: str) -> list[int]:
-    """Bytes and inodes of a file system, and those free."""
-    stats = os.statvfs(path)
+def _room() -> list[int]:
+    """Bytes and inodes of the root's file system, and those free."""
+    stats = os.statvfs("/")
     return [
         stats.f_blocks * stats.f_frsize,
         stats.f_bavail * stats.f_frsize,

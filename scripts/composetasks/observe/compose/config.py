@@ -14,7 +14,7 @@ from composetasks.facts import ExitCode
 from composetasks.facts.dollars import doubled, undoubled
 from composetasks.facts.frozen import frozen
 from composetasks.observe.compose.contents import inline_contents
-from composetasks.observe.compose.hashes import resource_hashes
+from composetasks.observe.compose.hashes import by_service, resource_hashes
 from composetasks.observe.compose.sources import TRUE, example_of, variable
 from composetasks.observe.env import usage
 from composetasks.run import masking
@@ -106,7 +106,7 @@ def ask(
             "secrets": {**_secret_sources(config), "literal": literal},
             "resource_hashes": resource_hashes(spelled),
             "inline": inline_contents(config, from_environment(compose, config), key),
-            "hashes": dict(line.split(" ", 1) for line in hashes.splitlines() if " " in line),
+            "hashes": by_service(hashes),
             "faults": faults,
             "cures": {name: cure for name in faults if (cure := _cure(compose, faults[name]))},
             "separator": "_" if _compatible(compose) else "-",

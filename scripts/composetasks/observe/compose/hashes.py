@@ -236,4 +236,9 @@ def _asked(
             output = asking.run(*arguments).stdout
     except (ProgramError, OSError):  # there may be room for no temporary file
         return {}
+    return by_service(output)
+
+
+def by_service(output: str) -> dict[str, str]:
+    """The hashes that ``config --hash "*"`` prints, a line for each service."""
     return dict(line.split(" ", 1) for line in output.splitlines() if " " in line)

@@ -21,6 +21,7 @@ from composetasks.facts import Container, Model, PortHolder
 from composetasks.facts.frozen import frozen
 from composetasks.observe.instances.maker import same_checkout
 from composetasks.run import file_systems
+from composetasks.store import folder
 
 TCP_LISTEN, UDP_BOUND = "0A", "07"
 """States in /proc/net: a listening TCP socket; a UDP socket without a peer (proc(5))."""
@@ -187,7 +188,7 @@ def _owners(taken: Iterable[_Socket]) -> Iterator[PortHolder]:
         listener = sockets[inode]
         yield listener.holder(_described(pid))
     for listener in left.values():
-        yield listener.holder(PortHolder("", 0, "", user=_user(listener.uid)))
+        yield listener.holder(PortHolder("", 0, "", user=folder.user(listener.uid)))
 
 
 def _processes_of(inodes: set[int]) -> Iterator[tuple[int, int]]:
@@ -229,15 +230,6 @@ def _container_of(pid: int) -> str:
         return ""
     match = CONTAINER_ID.search(cgroups)
     return match[1] if match else ""
-
-
-def _user(uid: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _by_binding(ports: Iterable[tuple[str, int, str]]) -> Iterator[PortHolder]:
@@ -290,8 +282,8 @@ def real_paths(
         if local or file_systems.exists(path)
     }
     mine = os.path.realpath(model.directory)
-    for folder in folders:
-        real = paths.get(folder)
+    for place in folders:
+        real = paths.get(place)
         if real and same_checkout(Path(real), Path(mine)):
-            paths[folder] = mine
+            paths[place] = mine
     return paths

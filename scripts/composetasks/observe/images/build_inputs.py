@@ -21,19 +21,17 @@ def build_inputs(
     model: Model,
     images: Engine | Images,
     cache: Path,
-    services: Iterable[str] | None = None,
     client: APIClient | None = None,
     ahead: ForkedValues | None = None,
 ) -> Mapping[str, BuildInputs]:
-    """The inputs of every service with a build section, or of ``services`` among them, and of
-    those that they are built upon.
+    """The inputs of every service with a build section, and of those that they are built upon.
 
     ``cache`` is the folder where file digests are remembered; ``client`` is asked for the
     configuration of base images not seen before; folders that were listed ``ahead`` are not listed
     again. Raises TaskFailure, code 6, where a context, a Dockerfile or its target is missing, or a
     file can't be read.
     """
-    inputs, faults = inputs_and_faults(model, images, cache, services, client, ahead)
+    inputs, faults = inputs_and_faults(model, images, cache, None, client, ahead)
     for failure in faults.values():
         raise failure
     return inputs

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from composetasks.observe.images.expansion import quoted_words
+
 DIRECTIVE = re.compile(r"^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
 COMMENT = re.compile(r"^[ \t]*#")
 HEREDOC = re.compile(r"^(\d*)<<(-?)([^<]*)$")
@@ -183,17 +185,11 @@ def _heredoc_names(text: str) -> Iterator[tuple[str, bool]]:
 
     A word that begins with a quote is no heredoc; a quoted name is one whose body stays as it is.
     """
-    for word in _shell_words(text):
+    for word in quoted_words(text):
         match = HEREDOC.match(word)
         name = re.sub(r"[\"'\\]", "", match[3]) if match else ""
         if match and name:
             yield name, match[2] == "-"
-
-
-def _shell_words(text: str) -> Iterator[str]:
-    """Words with their quotes left in, white space within quotes not dividing."""
-    for match in re.finditer(r"(?:[^\s\"'\\]|\\.|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\"'\\])+", text):
-        yield match[0]
 
 
 def _body(raw: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:

@@ -14,7 +14,6 @@ from composetasks.facts import (
     Blocker,
     Consent,
     Container,
-    Engine,
     Plan,
     RemoveContainer,
     RenameContainer,
@@ -150,10 +149,7 @@ def after(world: World, steps: Iterable[Step]) -> World:
         for container in world.engine.containers
         if container.id not in gone
     )
-    if containers == world.engine.containers:
-        return world
-    engine: Engine = replace(world.engine, containers=containers)
-    return replace(world, engine=engine)
+    return world.with_containers(containers)
 
 
 def _in_the_way(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from composetasks.facts import (
     Blocker,
@@ -36,9 +35,7 @@ def needed(
         for container in world.engine.containers
         if container_state(container) not in (ContainerState.DEAD, ContainerState.REMOVING)
     )
-    steps = plan_services(
-        replace(world, engine=replace(world.engine, containers=staying)), starting, image_of
-    )
+    steps = plan_services(world.with_containers(staying), starting, image_of)
     names: dict[str, str] = {}
     for step in steps:
         if isinstance(step.operation, CreateContainer | RecreateContainer):

@@ -151,7 +151,7 @@ def starts(
         else container
         for container in world.engine.containers
     )
-    after = replace(world, engine=replace(world.engine, containers=containers))
+    after = world.with_containers(containers)
     services = world.model.with_dependencies([*names, *jobs])
     started = plan_services(after, services, after.images_now(services), rerun=[*jobs, *names])
     steps = _as_they_were(world, started, stopped, jobs)
