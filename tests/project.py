@@ -32,6 +32,11 @@ class Ran:
         return validate(json.loads(self.out))
 
     @property
+    def checks(self) -> dict[str, Any]:
+        """The doctor's checks by name."""
+        return {check["name"]: check for check in self.document["checks"]}
+
+    @property
     def lines(self) -> list[Any]:
         """The JSON lines on stdout."""
         return [validate(json.loads(line)) for line in self.out.splitlines()]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from xdist.scheduler import LoadScopeScheduling
 from composetasks.observe.engine.inventory import connect
 from tests.engine import busybox
 from tests.engine.planned import Planned
-from tests.engine.stacks import docker
-from tests.project import TASKS, Project, own_environment
+from tests.engine.stacks import own_project
+from tests.project import Project
 
 
 class Scheduling(LoadScopeScheduling):
@@ -48,32 +47,11 @@ def _engine() -> None:
     busybox.image()
 
 
-def remove_project(name: str) -> None:
-    """Everything on the engine that carries this Compose project's label or name."""
-    label = f"label=com.docker.compose.project={name}"
-    for kind, listing, force in (
-        ("container", ["-aq"], ["-fv"]),
-        ("network", ["-q"], []),
-        ("volume", ["-q"], ["-f"]),
-    ):
-        found = docker(kind, "ls", *listing, "--filter", label).split()
-        if found:
-            docker(kind, "rm", *force, *found, check=False)
-    tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{name}-*").split()
-    if tags:
-        docker("image", "rm", "-f", *tags, check=False)
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project with a name of its own."""
-    name = f"ct-test-{uuid.uuid4().hex[:8]}"
-    folder = tmp_path / "project"
-    folder.mkdir()
-    made = Project(folder, own_environment(), name)
-    made.write("tasks.py", TASKS)
-    yield made
-    remove_project(name)
+    with own_project(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
-from composetasks.facts import Container, Event, Plan, Scope, World
+from composetasks.facts import Container, Event, ExitCode, Plan, Scope, World
 from composetasks.observe.compose.binary import find
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.world import observe_world
@@ -159,3 +159,11 @@ class Planned:
 
     def _ours(self, *names: str) -> bool:
         return any(self.name in name for name in names)
+
+
+def steps(plan: Plan) -> list[tuple[str, str]]:
+    return [(step.action.value, step.target) for step in plan.steps]
+
+
+def codes(plan: Plan) -> list[ExitCode]:
+    return [blocker.code for blocker in plan.blockers]

@@ -69,6 +69,22 @@ def free_prefixes() -> Iterator[str]:
             yield prefix
 
 
+def remove_project(name: str) -> None:
+    """Everything on the engine that carries this Compose project's label or name."""
+    label = f"label=com.docker.compose.project={name}"
+    for kind, listing, force in (
+        ("container", ["-aq"], ["-fv"]),
+        ("network", ["-q"], []),
+        ("volume", ["-q"], ["-f"]),
+    ):
+        found = docker(kind, "ls", *listing, "--filter", label).split()
+        if found:
+            docker(kind, "rm", *force, *found, check=False)
+    tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{name}-*").split()
+    if tags:
+        docker("image", "rm", "-f", *tags, check=False)
+
+
 @contextlib.contextmanager
 def own_project(tmp_path: Path) -> Iterator[Project]:
     """A project with a name of its own, of which nothing stays."""
@@ -81,12 +97,4 @@ def own_project(tmp_path: Path) -> Iterator[Project]:
     try:
         yield made
     finally:
-        label = f"label=com.docker.compose.project={name}"
-        for kind, listing, force in (
-            ("container", ["-aq"], ["-fv"]),
-            ("network", ["-q"], []),
-            ("volume", ["-q"], ["-f"]),
-        ):
-            found = docker(kind, "ls", *listing, "--filter", label).split()
-            if found:
-                docker(kind, "rm", *force, *found, check=False)
+        remove_project(name)

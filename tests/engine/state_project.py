@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.engine.stacks import docker, wait_until
 from tests.project import Project
+from tests.repositories import git
 
 TOY = """
 services:
@@ -42,14 +42,6 @@ STATE = {
     "state/points": {"group": "rows", "path": "state/points"},
     "state/jars": {"cache": True, "path": "state/jars"},
 }
-
-
-def git(folder: Path, *arguments: str) -> None:
-    """Run git as nobody in particular."""
-    person = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"}
-    argv = ["git", *person, *arguments]
-    subprocess.run(argv, cwd=folder, env=environment, check=True, capture_output=True)
 
 
 def make_toy(project: Project, **stack: Any) -> Project:

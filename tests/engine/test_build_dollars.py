@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.engine.conftest import remove_project
-from tests.engine.stacks import compose, docker
+from tests.engine.stacks import compose, docker, remove_project
 from tests.project import Project
 
 MODEL = """

@@ -9,22 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.facts import Action, Consent, ExitCode, Plan
+from composetasks.facts import Action, Consent, ExitCode
 from composetasks.plan.conflicts.networks import pool_report
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder
 from tests.engine.busybox import TAG
-from tests.engine.planned import Planned
+from tests.engine.planned import Planned, codes, steps
 
 pytestmark = pytest.mark.engine
-
-
-def steps(plan: Plan) -> list[tuple[str, str]]:
-    return [(step.action.value, step.target) for step in plan.steps]
-
-
-def codes(plan: Plan) -> list[ExitCode]:
-    return [blocker.code for blocker in plan.blockers]
 
 
 def volumes_of(planned: Planned, name: str) -> list[str]:

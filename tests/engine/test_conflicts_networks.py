@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 
-from composetasks.facts import Consent, ExitCode, Plan
+from composetasks.facts import Consent, ExitCode
 from composetasks.observe.compose.hashes import resource_hashes
 from tests.engine.busybox import TAG
-from tests.engine.planned import Planned
+from tests.engine.planned import Planned, steps
 
 pytestmark = pytest.mark.engine
-
-
-def steps(plan: Plan) -> list[tuple[str, str]]:
-    return [(step.action.value, step.target) for step in plan.steps]
 
 
 def write(planned: Planned, label: str, **services: Any) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.facts import Consent, ExitCode, Plan
+from composetasks.facts import Consent, ExitCode
 from composetasks.observe.conflicts.host import port_holders
-from tests.engine.planned import Planned
+from tests.engine.planned import Planned, codes
 from tests.engine.stacks import free_port, wait_until
 
 pytestmark = pytest.mark.engine
@@ -36,10 +36,6 @@ def listening(address: str, port: int, *, udp: bool = False, both: bool = False)
 def publishing(planned: Planned, *ports: str, **more: object) -> Planned:
     planned.write({"web": {"ports": list(ports), **more}})
     return planned
-
-
-def codes(plan: Plan) -> list[ExitCode]:
-    return [blocker.code for blocker in plan.blockers]
 
 
 # --- processes ------------------------------------------------------------------------------

@@ -40,10 +40,6 @@ def toy(project: Project) -> Project:
     return project
 
 
-def checks(ran: Ran) -> dict[str, Any]:
-    return {one["name"]: one for one in ran.document["checks"]}
-
-
 def failed(ran: Ran) -> dict[str, str]:
     """What failed, each with its message; every one has its hint."""
     found = [one for one in ran.document["checks"] if one["status"] == "failed"]
@@ -56,7 +52,7 @@ def failed(ran: Ran) -> dict[str, str]:
 
 
 def test_on_an_engine_that_is_well_a_container_and_a_build_run(toy: Project) -> None:
-    found = checks(toy.inv("doctor", "--json"))
+    found = toy.inv("doctor", "--json").checks
     assert {name: found[name]["status"] for name in ("engine", "container", "model")} == {
         "engine": "ok",
         "container": "ok",
@@ -96,9 +92,9 @@ def test_an_engine_that_was_stopped(toy: Project, small: OwnEngine) -> None:
     [(name, message)] = failed(ran).items()
     assert name == "engine"
     assert str(small.socket) in message
-    assert "start" in checks(ran)["engine"]["hint"]
-    assert checks(ran)["container"]["status"] == "skipped"
-    assert checks(ran)["model"]["status"] == "ok"
+    assert "start" in ran.checks["engine"]["hint"]
+    assert ran.checks["container"]["status"] == "skipped"
+    assert ran.checks["model"]["status"] == "ok"
 
 
 def test_a_full_disk_where_images_live(toy: Project, small: OwnEngine) -> None:
@@ -110,8 +106,8 @@ def test_a_full_disk_where_images_live(toy: Project, small: OwnEngine) -> None:
     found = failed(ran)
     assert f"free where images live ({small.data})" in found["disk"]
     assert "no space left on device" in found["container"]
-    assert checks(ran)["engine"]["status"] == "ok"
-    assert checks(ran)["model"]["status"] == "ok"
+    assert ran.checks["engine"]["status"] == "ok"
+    assert ran.checks["model"]["status"] == "ok"
 
 
 # --- who asks -------------------------------------------------------------------------------
@@ -156,7 +152,7 @@ def test_an_old_plugin_in_path(toy: Project, tmp_path: Path) -> None:
     old.write_text("#!/bin/sh\necho 'docker-compose version 1.29.2, build x'\n")
     old.chmod(0o755)
     path = f"{old.parent}{os.pathsep}{toy.environment['PATH']}"
-    found = checks(toy.inv("doctor", "--json", PATH=path))
+    found = toy.inv("doctor", "--json", PATH=path).checks
     assert found["compose"]["status"] == "warning"
     assert f"{old} is 1.29.2" in found["compose"]["message"]
     assert str(old) in found["compose"]["hint"]
@@ -168,7 +164,7 @@ def test_a_builder_that_nobody_knows_any_more(toy: Project, tmp_path: Path) -> N
     label = ["--label", f"com.docker.compose.project={toy.name}"]
     docker("create", "--name", name, *label, busybox.TAG)
     docker("volume", "create", *label, f"{name}_state")
-    found = checks(toy.inv("doctor", "--json"))["builders"]
+    found = toy.inv("doctor", "--json").checks["builders"]
     assert found["status"] == "warning"
     assert name in found["message"]
     assert f"{name}_state" in found["message"]
@@ -258,11 +254,11 @@ def test_an_image_with_the_wrong_authorities(
     assert message.startswith("this host believes the certificate of")
     assert "a container made from" in message
     assert "/etc/ssl/certs/ca-certificates.crt" in message
-    assert "update-ca-certificates" in checks(ran)["certificates"]["hint"]
-    assert checks(ran)["container"]["status"] == "ok"
+    assert "update-ca-certificates" in ran.checks["certificates"]["hint"]
+    assert ran.checks["container"]["status"] == "ok"
 
     with_image(project, image(right))
-    found = checks(project.inv("doctor", "--json", **own))["certificates"]
+    found = project.inv("doctor", "--json", **own).checks["certificates"]
     assert (found["status"], "a container" in found["message"]) == ("ok", True), found
 
 
@@ -277,4 +273,4 @@ def test_a_host_with_the_wrong_authorities(
     message = failed(ran)["certificates"]
     assert "is not believed" in message
     assert f"this host, by {wrong}" in message
-    assert "SSL_CERT_FILE" in checks(ran)["certificates"]["hint"]
+    assert "SSL_CERT_FILE" in ran.checks["certificates"]["hint"]

@@ -15,8 +15,7 @@ from composetasks.facts import Mount, Service, World
 from composetasks.observe.engine.inventory import connect, read_engine
 from composetasks.observe.images.health_checks import image_checks
 from tests.engine.busybox import TAG
-from tests.engine.conftest import remove_project
-from tests.engine.stacks import docker
+from tests.engine.stacks import docker, remove_project
 from tests.unit.worlds import model, service
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.engine.conftest import remove_project
 from tests.engine.owners import owner
-from tests.engine.stacks import docker, free_port, wait_until
-from tests.engine.state_project import git
+from tests.engine.stacks import docker, free_port, remove_project, wait_until
 from tests.project import TASKS, Project, Ran
+from tests.repositories import git
 
 NAMES = ("one", "two", "three")
 EIGHT = tuple(f"n{number}" for number in range(8))

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import remove_project
-from tests.engine.stacks import docker, free_prefixes
-from tests.engine.state_project import git
+from tests.engine.stacks import docker, free_prefixes, remove_project
 from tests.project import Project, Ran
+from tests.repositories import git
 
 LOOP = {"image": "ct-test/busybox", "init": True, "command": ["sleep", "1000"]}
 

@@ -7,12 +7,10 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.engine.stacks import compose, docker, own_project
+from tests.engine.stacks import compose, docker
 from tests.project import Project
 
 TALKERS = """
@@ -33,12 +31,6 @@ services:
     logging: {driver: none}
     profiles: [more]
 """
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with own_project(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.engine.engine_proxy import EngineProxy
-from tests.engine.stacks import compose, docker, own_project, wait_until
+from tests.engine.stacks import compose, docker, wait_until
 from tests.project import Project
 
 LONGEST_SECONDS = 40
@@ -111,12 +111,6 @@ class Following:
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with own_project(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

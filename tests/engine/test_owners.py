@@ -13,7 +13,6 @@ import pytest
 
 from composetasks.apply.instances.teardown import empty_as_root
 from composetasks.observe.engine.inventory import connect
-from tests.engine.conftest import remove_project
 from tests.engine.owners import (
     SECONDS,
     containers,
@@ -25,7 +24,7 @@ from tests.engine.owners import (
     watchers,
     write_stack,
 )
-from tests.engine.stacks import docker, wait_until
+from tests.engine.stacks import docker, remove_project, wait_until
 from tests.project import Project
 
 SLOW = """

@@ -11,8 +11,7 @@ import pytest
 
 from tests import installed
 from tests.engine.busybox import TAG
-from tests.engine.conftest import remove_project
-from tests.engine.stacks import compose, docker
+from tests.engine.stacks import compose, docker, remove_project
 from tests.project import Project, own_environment
 
 DOCKERFILE = f"FROM {TAG}\nCOPY . /app\nCMD sleep 3600\n"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.engine.busybox import TAG
-from tests.engine.stacks import compose, docker, own_project
+from tests.engine.stacks import compose, docker
 from tests.project import Project
 from tests.schemas import validate
 
@@ -19,9 +17,8 @@ SLEEP = {"image": TAG, "init": True, "command": ["sleep", "3600"], "stop_grace_p
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Project]:
-    with own_project(tmp_path) as project:
-        yield project
+def shop(project: Project) -> Project:
+    return project
 
 
 def write(project: Project, services: dict[str, dict[str, Any]]) -> None:

@@ -18,7 +18,6 @@ from tests.engine.state_project import (
     content,
     digest,
     fill,
-    git,
     helpers,
     make_toy,
     mountpoint,
@@ -26,6 +25,7 @@ from tests.engine.state_project import (
     volume,
 )
 from tests.project import Project
+from tests.repositories import git
 from tests.unit.apply.state import trees
 
 EMPTY = {"."}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.stacks import docker
-from tests.engine.state_project import git
 from tests.project import Project
+from tests.repositories import git
 
 SLEEPER = """
     image: ct-test/busybox

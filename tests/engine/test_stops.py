@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from composetasks.plan.start.stop import plan_stop
 from composetasks.run.failure import TaskFailure
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
-from tests.engine.stacks import compose, docker, own_project, wait_until
+from tests.engine.stacks import compose, docker, wait_until
 from tests.project import Project
 
 pytestmark = pytest.mark.engine
@@ -23,9 +21,8 @@ SLEEP = {"image": TAG, "init": True, "command": ["sleep", "3600"], "stop_grace_p
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Project]:
-    with own_project(tmp_path) as project:
-        yield project
+def shop(project: Project) -> Project:
+    return project
 
 
 def write(project: Project, services: dict[str, dict[str, Any]], **more: Any) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.engine.conftest import remove_project
-from tests.engine.stacks import docker
+from tests.engine.stacks import docker, remove_project
 from tests.project import Project
 
 STAYS = 'image: ct-test/busybox, init: true, command: [sleep, "1000"]'

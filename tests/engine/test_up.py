@@ -194,7 +194,7 @@ def test_two_instances_stand_beside_the_stack(two: Project) -> None:
         assert two.inv("down", "--instance", "two").code == 0
         assert ids(two) == before
     finally:
-        from tests.engine.conftest import remove_project
+        from tests.engine.stacks import remove_project
 
         remove_project(f"{two.name}-two")
 

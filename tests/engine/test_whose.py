@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.engine.busybox import TAG
-from tests.engine.conftest import remove_project
-from tests.engine.stacks import compose, docker, own_project
+from tests.engine.stacks import compose, docker, own_project, remove_project
 from tests.project import Project
 
 pytestmark = pytest.mark.engine

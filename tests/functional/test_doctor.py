@@ -49,12 +49,8 @@ def shop(project: Project) -> Project:
     return project
 
 
-def checks(ran: Ran) -> dict[str, Any]:
-    return {one["name"]: one for one in ran.document["checks"]}
-
-
 def statuses(ran: Ran) -> dict[str, str]:
-    return {name: one["status"] for name, one in checks(ran).items()}
+    return {name: one["status"] for name, one in ran.checks.items()}
 
 
 def failing(ran: Ran) -> Any:
@@ -71,8 +67,8 @@ def test_without_an_engine_the_rest_is_looked_at_and_what_needs_one_says_so(shop
     assert found["name"] == "engine"
     assert "there is not a socket" in found["message"]
     assert {name for name, word in statuses(ran).items() if word == "skipped"} == OF_THE_ENGINE
-    assert "needs the engine" in checks(ran)["container"]["message"]
-    assert checks(ran)["model"]["status"] == "ok"
+    assert "needs the engine" in ran.checks["container"]["message"]
+    assert ran.checks["model"]["status"] == "ok"
 
 
 def test_the_page_shows_problems_last_with_what_to_do(shop: Project) -> None:
@@ -192,7 +188,7 @@ def config(tmp_path: Path, shop: Project) -> Path:
 def test_an_old_plugin_of_the_user_is_named(shop: Project, config: Path) -> None:
     old = plugin(config / "cli-plugins", "docker-compose", "2.10.2")
     ran = shop.inv("doctor", "--json")
-    check = checks(ran)["compose"]
+    check = ran.checks["compose"]
     assert check["status"] == "warning"
     assert f"{old} is 2.10.2" in check["message"]
     assert str(old) in check["hint"]
@@ -201,7 +197,7 @@ def test_an_old_plugin_of_the_user_is_named(shop: Project, config: Path) -> None
 
 def test_an_old_buildx_of_the_user_is_named(shop: Project, config: Path) -> None:
     old = plugin(config / "cli-plugins", "docker-buildx", "github.com/docker/buildx v0.10.2 abc")
-    check = checks(shop.inv("doctor", "--json"))["buildx"]
+    check = shop.inv("doctor", "--json").checks["buildx"]
     assert check["status"] == "failed"
     assert f"{old} is 0.10.2" in check["message"]
 
@@ -209,7 +205,7 @@ def test_an_old_buildx_of_the_user_is_named(shop: Project, config: Path) -> None
 def test_an_old_program_in_path_is_named(shop: Project, tmp_path: Path) -> None:
     old = plugin(tmp_path / "bin", "docker-compose", "docker-compose version 1.29.2, build x")
     path = f"{old.parent}{os.pathsep}{shop.environment['PATH']}"
-    check = checks(shop.inv("doctor", "--json", PATH=path))["compose"]
+    check = shop.inv("doctor", "--json", PATH=path).checks["compose"]
     assert check["status"] == "warning"
     assert f"{old} is 1.29.2" in check["message"]
 
@@ -220,7 +216,7 @@ def test_a_plugin_that_hangs_holds_up_no_other_check(shop: Project, config: Path
     began = time.monotonic()
     ran = shop.inv("doctor", "--json")
     assert time.monotonic() - began < BOUND_SECONDS
-    assert f"{path} is of no version" in checks(ran)["buildx"]["message"]
+    assert f"{path} is of no version" in ran.checks["buildx"]["message"]
     assert statuses(ran)["compose"] == "ok"
 
 
@@ -228,18 +224,18 @@ def test_a_broken_model_is_one_check_and_not_the_end(shop: Project) -> None:
     shop.write("compose.yaml", "services: {web: {image: a, ports: [x:y:z]}}\n")
     ran = shop.inv("doctor", "--json")
     assert ran.code == 1
-    check = checks(ran)["model"]
+    check = ran.checks["model"]
     assert check["status"] == "failed"
     assert "the Compose model is invalid" in check["message"]
     assert "invalid IP address: x" in check["message"]
-    assert checks(ran)["open-ports"]["message"] == "needs a valid model"
+    assert ran.checks["open-ports"]["message"] == "needs a valid model"
     assert statuses(ran)["env"] == "ok"
 
 
 def test_a_broken_env_file_is_one_check_and_not_the_end(shop: Project) -> None:
     shop.write(".env.example", "# composetasks: env\n# type: int\nWORKERS=1\n")
     shop.write(".env", "WORKERS=many\n").chmod(0o600)
-    check = checks(shop.inv("doctor", "--json"))["env"]
+    check = shop.inv("doctor", "--json").checks["env"]
     assert check["status"] == "failed"
     assert ".env:1: WORKERS: 'many' is not a whole number" in check["message"]
 
@@ -248,25 +244,25 @@ def test_a_bug_in_one_check_hides_no_other(shop: Project) -> None:
     shop.write("tasks.py", BUG)
     ran = shop.inv("doctor", "--json")
     assert ran.code == 1
-    check = checks(ran)["clock"]
+    check = ran.checks["clock"]
     assert check["status"] == "failed"
     assert "a bug in this check: ZeroDivisionError: planted" in check["message"]
     kept = Path(check["hint"].rpartition(" ")[2])
     assert "ZeroDivisionError: planted" in kept.read_text()
-    assert len(checks(ran)) == 25
+    assert len(ran.checks) == 25
     assert statuses(ran)["model"] == "ok"
 
 
 def test_an_engine_that_is_too_old(shop: Project, engine: ScriptedEngine) -> None:
     engine.info = {"ServerVersion": "20.10.24", "OSType": "linux"}
-    check = checks(shop.inv("doctor", "--json"))["engine"]
+    check = shop.inv("doctor", "--json").checks["engine"]
     assert check["status"] == "failed"
     assert "Docker 20.10.24" in check["message"]
 
 
 def test_an_engine_whose_clock_differs(shop: Project, engine: ScriptedEngine) -> None:
     engine.info = {"ServerVersion": "28.0.0", "SystemTime": "2020-01-01T00:00:00.5+01:00"}
-    check = checks(shop.inv("doctor", "--json"))["clock"]
+    check = shop.inv("doctor", "--json").checks["clock"]
     assert check["status"] == "failed"
     assert "behind" in check["message"]
 
@@ -275,14 +271,14 @@ def test_an_engine_for_other_programs_is_not_tried(shop: Project, engine: Script
     engine.info = {"ServerVersion": "28.0.0", "OSType": "windows", "Architecture": "x86_64"}
     ran = shop.inv("doctor", "--json")
     assert statuses(ran)["container"] == statuses(ran)["build"] == "skipped"
-    assert "this one is for windows x86_64" in checks(ran)["container"]["message"]
+    assert "this one is for windows x86_64" in ran.checks["container"]["message"]
     assert engine.changes == []
 
 
 def test_a_full_disk_where_images_live(shop: Project, engine: ScriptedEngine) -> None:
     """/proc has no room for anybody."""
     engine.info = {"ServerVersion": "28.0.0", "DockerRootDir": "/proc"}
-    check = checks(shop.inv("doctor", "--json"))["disk"]
+    check = shop.inv("doctor", "--json").checks["disk"]
     assert check["status"] == "failed"
     assert "/proc" in check["message"]
 
@@ -291,7 +287,7 @@ def test_a_port_that_is_taken(shop: Project, engine: ScriptedEngine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         shop.write("compose.yaml", COMPOSE.replace("18099", str(port)))
-        check = checks(shop.inv("doctor", "--json"))["ports"]
+        check = shop.inv("doctor", "--json").checks["ports"]
     assert check["status"] == "failed"
     assert f"port 127.0.0.1:{port}/tcp" in check["message"]
     assert f"pid {os.getpid()}" in check["message"]
@@ -303,6 +299,6 @@ def test_an_index_named_with_a_password_is_asked_without_it(shop: Project) -> No
         port = closed.getsockname()[1]
     index = f"http://me:planted-password@127.0.0.1:{port}/simple/"
     ran = shop.inv("doctor", "--json", PIP_INDEX_URL=index)
-    check = checks(ran)["package-index"]
+    check = ran.checks["package-index"]
     assert (check["status"], "refused" in check["message"]) == ("warning", True)
     assert "planted-password" not in ran.out + ran.err

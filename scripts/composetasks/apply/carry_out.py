@@ -72,15 +72,11 @@ AT_ONCE = 8
 def carry_out(plan: Plan, world: World, tools: Tools) -> Generator[Event, None, None]:
     """Do what ``plan`` says and yield what happens; raises TaskFailure where a step fails."""
     stages = _stages(plan)
-    ends, images, state = (
-        stages[_PlanStage.ENDS],
-        stages[_PlanStage.IMAGES],
-        stages[_PlanStage.STATE],
-    )
+    images, state = stages[_PlanStage.IMAGES], stages[_PlanStage.STATE]
     containers, clearing = stages[_PlanStage.CONTAINERS], stages[_PlanStage.CLEARING]
     after_state = {step.id for step in state}
     left_over = [step for step in clearing if not after_state.isdisjoint(step.needs)]
-    for step in ends:
+    for step in stages[_PlanStage.ENDS]:
         yield from teardown.carry_out(step, tools.client)
     if images:
         yield from build(images, world, tools)
@@ -258,13 +254,13 @@ def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]
         under_way: dict[Future[list[Event]], list[Step]] = {}
         try:
             while left or under_way:
-                pending = {*left, *(step.id for some in under_way.values() for step in some)}
+                pending = {*left, *(step.id for group in under_way.values() for step in group)}
                 for step in list(left.values()):
                     if step.id in left and pending.isdisjoint(step.needs):
-                        some = _at_once(step, left.values())
-                        for one in some:
-                            del left[one.id]
-                        under_way[pool.submit(_clear_some, some, world, tools)] = some
+                        group = _at_once(step, left.values())
+                        for together in group:
+                            del left[together.id]
+                        under_way[pool.submit(_clear_some, group, world, tools)] = group
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
                     del under_way[future]

@@ -73,13 +73,13 @@ def _files(modules: str) -> Iterator[tuple[str, str]]:
     result = process.run(
         [python, "-I", "-S", "-B", "-c", PROBE.format(modules=modules), *packages], timeout=30
     )
-    found = json.loads(result.stdout)
+    probed = json.loads(result.stdout)
     yield python, f"bin/{LIBRARY}"
-    for source in found["modules"]:
-        base = next(one for one in (found["library"], *packages) if source.startswith(f"{one}/"))
+    for source in probed["modules"]:
+        base = next(one for one in (probed["library"], *packages) if source.startswith(f"{one}/"))
         yield source, f"lib/{LIBRARY}/{os.path.relpath(source, base)}"
-    loaded = set(found["modules"])
-    for source in found["mapped"]:
+    loaded = set(probed["modules"])
+    for source in probed["mapped"]:
         name = os.path.basename(source)
         if name.startswith(("ld-", "ld.")):
             yield source, "bin/loader"

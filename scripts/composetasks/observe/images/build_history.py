@@ -57,8 +57,8 @@ class _Asking:
         named = os.path.basename(os.path.realpath(build.context)) if build else ""
         likely = [one for one in self.known if str(one.get("name", "")).startswith(named)]
         likely.sort(key=lambda one: str(one.get("created_at", "")))
-        for one in likely[-NEWEST:]:
-            reference = str(one.get("ref", "")).rpartition("/")[2]
+        for latest in likely[-NEWEST:]:
+            reference = str(latest.get("ref", "")).rpartition("/")[2]
             for record in self._documents("inspect", reference, "--format", "json"):
                 if self._is_of(service, record):
                     yield self._log(reference), float(record.get("Duration") or 0) / 1e9

@@ -12,7 +12,7 @@ from composetasks.facts import Mount
 from composetasks.observe.instances.shared_folders import shared_sources
 from composetasks.observe.state.places import state_folders
 from composetasks.run.settings import StateSetting
-from tests.unit.observe.state.test_code_folders import git
+from tests.repositories import git
 from tests.unit.worlds import model, service
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from composetasks.observe.state.code_folders import why_no_state
-
-
-def git(folder: Path, *arguments: str) -> None:
-    person = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"}
-    argv = ["git", *person, *arguments]
-    subprocess.run(argv, cwd=folder, env=environment, check=True, capture_output=True)
+from tests.repositories import git
 
 
 @pytest.fixture
