@@ -37,8 +37,8 @@ def compose(project: Project, *arguments: str, check: bool = True, **environment
     return done.stdout
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for what nothing announces."""
+def wait_until(condition: Callable[[], bool], seconds: float = 300.0) -> None:
+    """Wait for what nothing announces, as long as a very busy machine may take."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true"

@@ -69,11 +69,18 @@ def image_of(document: Any) -> Any:
     return image
 
 
-def test_what_only_compose_built_is_known_from_the_builder_s_history(shop: Project) -> None:
+def test_what_only_compose_built_is_known_from_the_builder_s_history(
+    shop: Project, tmp_path: Path
+) -> None:
     shutil.rmtree(shop.folder / ".composetasks")
     page = shop.folder / "web/page.html"
     page.write_text("built by Compose alone")
     docker("compose", "--project-directory", str(shop.folder), "build", "--no-cache", "web")
+    # Another project with a folder of that name is built more often.
+    (another := tmp_path / "web").mkdir()
+    (another / "Dockerfile").write_text("FROM scratch\nLABEL a=1\n")
+    for _ in range(6):
+        docker("buildx", "build", "--builder", "default", "--output", "type=cacheonly", str(another))
     image = image_of(shop.inv("layers", "--json").document)
     took = {one["line"]: one["seconds"] for one in image["layers"]}
     assert all(took[line] for line in (5, 8, 11))

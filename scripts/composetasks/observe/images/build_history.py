@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 NEWEST = 5
-"""How many builds of a service are read: its last ones, each of which costs two short programs."""
+"""How many builds of a service are read: its last ones."""
 PROGRAM_SECONDS = 10.0
 
 
@@ -46,6 +47,7 @@ class _Asking:
     def __init__(self, model: Model, env: Mapping[str, str]) -> None:
         self.model, self.env = model, env
         self.known: list[dict[str, Any]] | None = None
+        self.inspected: dict[str, list[dict[str, Any]]] = {}
 
     def builds(self, service: str) -> Iterator[tuple[BuildLog, float]]:
         """The last builds of a service that ended well, the latest at the end, and how many
@@ -56,12 +58,23 @@ class _Asking:
         # Buildx calls a build by its context's folder, then the Dockerfile and the target.
         named = os.path.basename(os.path.realpath(build.context)) if build else ""
         likely = [one for one in self.known if str(one.get("name", "")).startswith(named)]
-        likely.sort(key=lambda one: str(one.get("created_at", "")))
-        for latest in likely[-NEWEST:]:
-            reference = str(latest.get("ref", "")).rpartition("/")[2]
-            for record in self._documents("inspect", reference, "--format", "json"):
-                if self._is_of(service, record):
-                    yield self._log(reference), float(record.get("Duration") or 0) / 1e9
+        likely.sort(key=lambda one: str(one.get("created_at", "")), reverse=True)
+        # Whose a build was the list does not tell: other projects have folders of the same name.
+        references = (str(one.get("ref", "")).rpartition("/")[2] for one in likely)
+        own = (
+            (reference, float(record.get("Duration") or 0) / 1e9)
+            for reference in references
+            for record in self._inspected(reference)
+            if self._is_of(service, record)
+        )
+        for reference, seconds in reversed(list(islice(own, NEWEST))):
+            yield self._log(reference), seconds
+
+    def _inspected(self, reference: str) -> list[dict[str, Any]]:
+        if reference not in self.inspected:
+            documents = self._documents("inspect", reference, "--format", "json")
+            self.inspected[reference] = documents
+        return self.inspected[reference]
 
     def _is_of(self, service: str, record: Mapping[str, Any]) -> bool:
         labels = {one.get("Name"): one.get("Value") for one in record.get("Labels") or ()}
