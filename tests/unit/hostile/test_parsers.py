@@ -500,6 +500,13 @@ def test_only_what_may_be_deep_is_read_by_the_slow_loader(line: str, *, deep: bo
     assert sources._deep(f"services: {{}}\n{line}\n".encode()) is deep
 
 
+@pytest.mark.parametrize("line_break", ["\n", "\r", "\r\n", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_line_is_deep_whatever_line_break_is_before_it(line_break: str, encoding: str) -> None:
+    text = f"\ufeffx-nested:{line_break}{'- ' * 600}deep{line_break}"
+    assert sources._deep(text.encode(encoding))
+
+
 def test_both_loaders_of_yaml_find_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
     files = sorted(CORPUS.rglob("compose.yaml"))
     found = []

@@ -38,8 +38,9 @@ STDIN = "-"
 LIBYAML = "CSafeLoader"
 """The loader that takes an eighth of the time, where PyYAML was built with it."""
 DEEPEST = 1000
-OPENINGS = re.compile(rb"^[ \t?:-]*", re.MULTILINE)
-"""What stands in a line before whatever it says."""
+OPENINGS = re.compile(rb"[\0 \t?:-]+")
+"""What may stand in a line before whatever it says, in UTF-16 too. Where a line begins YAML
+decides, which has more line breaks than a newline."""
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 """What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
 
@@ -324,6 +325,6 @@ def _deep(content: bytes) -> bool:
     limit, would end the process: each collection is opened by a bracket (one of ``${NAME}`` opens
     none), or begins further right in its line than the one that holds it, behind no more than
     blanks and the marks of entries."""
-    furthest = max(len(opening) for opening in OPENINGS.findall(content))
+    furthest = max(map(len, OPENINGS.findall(content)), default=0)
     brackets = content.count(b"[") + content.count(b"{") - content.count(b"${")
     return furthest + brackets > DEEPEST
