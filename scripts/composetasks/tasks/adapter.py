@@ -187,7 +187,7 @@ def _made_of(folder: Path) -> Iterator[str]:
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None) or ""
         own = Path(path).is_relative_to(folder) and not Path(path).is_relative_to(sys.prefix)
-        if own or name == "composetasks.tasks.definitions":
+        if own or name.startswith("composetasks.tasks."):
             yield path
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from composetasks.store import cache_entry, names
 
 FILE = "command-line.json"
+DEFINITIONS = Path(__file__).parents[1] / "tasks" / "definitions.py"
+"""Of the installation that answers: a project may be used with several."""
 SNAPSHOTS, INSTANCES = "snapshots", "instances"
 STATE_ARGUMENTS = {"restore": SNAPSHOTS, "reset-state": names.STATE}
 """What the argument ``name`` of a task is a name of."""
@@ -47,8 +50,9 @@ def candidates(tokens: Sequence[str], line: CommandLine, folder: Path) -> list[s
     """What may stand in the place of the last token, which may be "", of which the shell takes what
     fits; nothing where only a file's name may. ``tokens`` are the words after the program's name;
     ``folder`` is the project's."""
-    # bash makes three words of --flag=value.
-    *before, current = [word for word in tokens if word != "="] or [""]
+    # bash makes three words of --flag=value, of which "=" is the current one right behind it.
+    *before, current = tokens or [""]
+    before, current = [word for word in before if word != "="], current.removeprefix("=")
     task, own = _task(before, line)
     flags = line.flags[task]
     if task in line.commands and _in_command(own, flags):
@@ -94,10 +98,11 @@ def _known(task: str, argument: str, folder: Path) -> list[str]:
 
 def keep(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
     """Keep a project's command line, and of which files it was made, where a run has kept
-    anything: completing a word alone leaves a folder as it is."""
+    anything: completing a word alone leaves a folder as it is. A ``tasks.py`` that is not there
+    counts as well: it may come."""
     cache = folder / ".composetasks" / "cache"
     if cache.is_dir():
-        stamps = {path: _stamp(path) for path in made_of}
+        stamps = {path: _stamp(path) for path in (*made_of, *_always(folder))}
         kept = {"flags": line.flags, "words": line.words, "commands": line.commands}
         cache_entry.save(cache / FILE, {"made_of": stamps, "line": kept})
 
@@ -108,13 +113,19 @@ def kept(stands: Path) -> tuple[CommandLine, Path] | None:
     from composetasks.verbs.find_project import find_project
 
     folder, _ = find_project(stands)
-    line = cache_entry.load(folder / ".composetasks" / "cache" / FILE, _understand)
+    understand = partial(_understand, _always(folder))
+    line = cache_entry.load(folder / ".composetasks" / "cache" / FILE, understand)
     return (line, folder) if line else None
 
 
-def _understand(value: Any) -> CommandLine | None:
+def _always(folder: Path) -> list[str]:
+    """The files that any command line of a project is made of, there or not."""
+    return [*map(str, (DEFINITIONS, folder / "tasks.py", folder / "tasks" / "__init__.py"))]
+
+
+def _understand(always: Sequence[str], value: Any) -> CommandLine | None:
     made_of = cache_entry.as_texts(value["made_of"])
-    if any(_stamp(path) != stamp for path, stamp in made_of.items()):
+    if any(_stamp(path) != made_of.get(path) for path in (*always, *made_of)):
         return None
     line = cache_entry.as_mapping(value["line"])
     flags = {task: cache_entry.as_texts(found) for task, found in line["flags"].items()}

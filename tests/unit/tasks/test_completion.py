@@ -11,6 +11,7 @@ from invoke.parser.context import ParserContext
 from composetasks.store import names
 from composetasks.tasks import collection
 from composetasks.tasks.adapter import command_line
+from composetasks.verbs import completion
 from composetasks.verbs.completion import candidates, keep, kept
 
 CORE = ParserContext(
@@ -42,6 +43,7 @@ def folder(tmp_path: Path) -> Path:
         ("up --instance review ", {"web", "up"}, {"review"}),
         ("up --instance=rev", {"--instance=review"}, {"web"}),
         ("up --instance = rev", {"review"}, {"web"}),
+        ("up --instance =", {"review"}, {"web", "--plan"}),
         ("restore mon", {"monday", "up"}, {"web", "db-data", ".half"}),
         ("reset-state db", {"db-data"}, {"monday"}),
         ("reset-state --keep db", {"db-data"}, {"monday", "up"}),
@@ -82,6 +84,25 @@ def test_a_kept_command_line_is_known_until_what_it_was_made_of_changes(folder: 
     assert kept(below) == (LINE, folder)
     tasks.write_text("from composetasks import collection\nns = collection()\n")
     assert kept(below) is None
+
+
+@pytest.mark.parametrize("tasks", ["tasks.py", "tasks/__init__.py"])
+def test_tasks_of_its_own_that_a_project_comes_to_have_are_known(folder: Path, tasks: str) -> None:
+    (folder / "compose.yaml").write_text("services: {}\n")
+    keep(LINE, folder, [])
+    assert kept(folder) == (LINE, folder)
+    (folder / tasks).parent.mkdir(exist_ok=True)
+    (folder / tasks).write_text("from composetasks import collection\n")
+    assert kept(folder) is None
+
+
+def test_what_another_installation_kept_is_not_known(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "compose.yaml").write_text("services: {}\n")
+    keep(LINE, folder, [])
+    monkeypatch.setattr(completion, "DEFINITIONS", folder / "compose.yaml")
+    assert kept(folder) is None
 
 
 def test_the_names_are_those_of_the_last_run(tmp_path: Path) -> None:
