@@ -80,7 +80,8 @@ def test_what_only_compose_built_is_known_from_the_builder_s_history(
     (another := tmp_path / "web").mkdir()
     (another / "Dockerfile").write_text("FROM scratch\nLABEL a=1\n")
     for _ in range(6):
-        docker("buildx", "build", "--builder", "default", "--output", "type=cacheonly", str(another))
+        options = ("--builder", "default", "--output", "type=cacheonly")
+        docker("buildx", "build", *options, str(another))
     image = image_of(shop.inv("layers", "--json").document)
     took = {one["line"]: one["seconds"] for one in image["layers"]}
     assert all(took[line] for line in (5, 8, 11))
