@@ -205,6 +205,23 @@ def test_a_branch_switch_is_one_batch_and_back_again_builds_nothing(shop: Projec
         assert watch.end()[0] == 130
 
 
+def test_an_edit_during_a_rebuild_after_which_the_rules_are_read_again_is_seen(
+    shop: Project,
+) -> None:
+    shop.compose(SERVICE)
+    with watching(shop) as watch:
+        shop.write("web/Dockerfile", DOCKERFILE.format(name=shop.name) + "LABEL more=1\n")
+        shop.write("web/.dockerignore", "README\n")
+        watch.until("step-done")  # the image has the file as it was
+        edit(shop, "web/a", "during\n")
+        watch.until_done("rebuild")
+        watch.until_done("rebuild")
+        assert inside(shop, "cat", "/web/a") == "during"
+        # What a build keeps of its own is no ignore file of the project's.
+        assert [line["event"] for line in watch.heard].count("watching") <= 2
+        assert watch.end()[0] == 130
+
+
 SYNCED = """
     read_only: {read_only}
     develop:

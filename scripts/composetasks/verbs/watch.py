@@ -55,22 +55,20 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
     rules = watch_rules(model, services)
     if session.options.plan or rules.blockers:
         return _start(session, services, rules, limits) or ExitCode.OK
-    started = False
-    while True:
-        paths, moved = _paths(model, rules), False
-        # What is edited during the start is seen after it.
-        with Changes(paths, model.directory) as changes:
-            if not started:
-                _start(session, services, rules, limits)
-                started = True
-            while not moved and _paths(model, rules) == paths:
-                try:
-                    moved = _follow(session, model, rules, limits, changes)
-                except _WatchEnded as end:
-                    ignore_signals()
-                    session.reporter.interrupted(session.verb, end.code)
-                    return end.code
-                model, rules = _reread(session, services, (model, rules))
+    # What is edited during the start is seen after it, and during anything else, too.
+    with Changes(_paths(model, rules), model.directory) as changes:
+        _start(session, services, rules, limits)
+        while True:
+            paths = _paths(model, rules)
+            try:
+                moved = _follow(session, model, rules, limits, changes)
+            except _WatchEnded as end:
+                ignore_signals()
+                session.reporter.interrupted(session.verb, end.code)
+                return end.code
+            model, rules = _reread(session, services, (model, rules))
+            if moved or _paths(model, rules) != paths:
+                changes.move(_paths(model, rules))
 
 
 class _WatchEnded(Exception):

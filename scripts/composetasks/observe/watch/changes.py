@@ -37,18 +37,32 @@ class Changes:
     """
 
     def __init__(self, paths: Iterable[str], directory: Path) -> None:
-        self._paths = tuple(dict.fromkeys(paths))
+        self._paths = tuple(paths)
         self._git = _git(directory)
         self._found: queue.Queue[Batch | BaseException] = queue.Queue()
         self._stop = threading.Event()
         self._watchers = 0
 
     def __enter__(self) -> Changes:
-        folders = _highest({path for path in self._paths if os.path.isdir(path)})
-        around = {_nearest_folder(os.path.dirname(path)) for path in self._paths}
+        self._watch(self._paths)
+        return self
+
+    def move(self, paths: Iterable[str]) -> None:
+        """Watch these paths in the place of those before, also where they are the same and a folder
+        came back. What was changed until now and not told yet is told all the same."""
+        before, self._stop, self._watchers = self._stop, threading.Event(), 0
+        self._watch(paths)
+        # A batch that has begun there comes to its end.
+        ending = threading.Timer(LONGEST_MILLISECONDS / 1000, before.set)
+        ending.daemon = True
+        ending.start()
+
+    def _watch(self, paths: Iterable[str]) -> None:
+        paths = tuple(dict.fromkeys(paths))
+        folders = _highest({path for path in paths if os.path.isdir(path)})
+        around = {_nearest_folder(os.path.dirname(path)) for path in paths}
         self._start(folders, recursive=True)
         self._start({one for one in around if not _is_in(one, folders)}, recursive=False)
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
@@ -63,12 +77,12 @@ class Changes:
             raise _unwatchable(error) from error
         self._watchers += 1
         # A thread of its own: in the main one it would take our signals for Ctrl-C.
-        threading.Thread(target=self._read, args=(notifier,), daemon=True).start()
+        threading.Thread(target=self._read, args=(notifier, self._stop), daemon=True).start()
 
-    def _read(self, notifier: _Notifier) -> None:
-        while not self._stop.is_set():
+    def _read(self, notifier: _Notifier, stop: threading.Event) -> None:
+        while not stop.is_set():
             try:
-                batch = notifier.batch(self._stop)
+                batch = notifier.batch(stop)
             except (OSError, RuntimeError) as error:
                 self._found.put(_unwatchable(error))
                 return

@@ -91,7 +91,8 @@ class WatchedRules:
         gone = any(
             path in roots and (added or not os.path.isdir(path)) for path, added in batch.items()
         )
-        return gone or any(path.endswith(".dockerignore") for path in batch)
+        ignoring = (path for path in batch if path.endswith(".dockerignore"))
+        return gone or any(not set(Path(path).parts).intersection(OURS) for path in ignoring)
 
     def _edit(
         self, path: str, change: str, only: Collection[WatchRule] | None = None

@@ -61,6 +61,14 @@ def test_a_path_falls_under_rules(
     assert all(edit.name == name for edit in edits)
 
 
+def test_an_ignore_file_has_the_rules_read_again_and_what_we_keep_of_one_has_not(
+    watched: WatchedRules, tmp_path: Path
+) -> None:
+    assert watched.outdated({str(tmp_path / "web/.dockerignore"): False})
+    kept = tmp_path / "web/.composetasks/cache/contexts/web.dockerignore"
+    assert not watched.outdated({str(kept): True})
+
+
 def test_what_became_of_it_is_what_is_there(watched: WatchedRules, tmp_path: Path) -> None:
     there, gone = tmp_path / "web/src/a.py", tmp_path / "web/src/b.py"
     there.write_text("x")
