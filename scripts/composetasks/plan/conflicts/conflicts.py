@@ -149,7 +149,7 @@ def after(world: World, steps: Iterable[Step]) -> World:
         for container in world.engine.containers
         if container.id not in gone
     )
-    return world.with_containers(containers)
+    return world.with_containers(containers) if gone or renamed else world
 
 
 def _in_the_way(
