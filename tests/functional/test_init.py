@@ -182,6 +182,16 @@ def test_a_project_with_a_tasks_file_has_init_too(shop: Project) -> None:
     assert "no compose file" in ran.err
 
 
+def test_the_way_to_a_compose_file_in_a_folder_is_told_from_where_one_stands(shop: Project) -> None:
+    (shop.folder / "compose.yaml").unlink()
+    shop.write("tasks.py", "from composetasks import collection\nns = collection()\n")
+    shop.write("a stack/compose.yml", "services: {web: {image: web:1}}\n")
+    shop.write("src/main.py", "")
+    ran = replace(shop, folder=shop.folder / "src").inv("up", "--plan")
+    assert ran.code == 6
+    assert "`cd '../a stack'`, or here with COMPOSE_FILE='a stack/compose.yml'" in ran.err
+
+
 def test_a_compose_file_in_a_folder_is_named_and_then_stands_in_the_tasks(shop: Project) -> None:
     """Nothing in such a project says where its compose file is: people have it in an alias, or in
     a Makefile."""

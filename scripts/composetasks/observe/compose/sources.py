@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -64,13 +65,16 @@ def compose_files(
 def no_compose_file(folder: Path) -> TaskFailure:
     """The failure of what needs a model in a folder where there is none."""
     below = [path.relative_to(folder) for path in _one_below(folder)]
+    hint = "create compose.yaml, or name the files in COMPOSE_FILE or stack.files"
+    if below:
+        place = os.path.relpath(folder / below[0].parent)
+        file = shlex.quote(str(below[0]))
+        hint = f"`cd {shlex.quote(place)}`, or here with COMPOSE_FILE={file}"
     return TaskFailure(
         f"no compose file in {folder} or above",
         code=ExitCode.INVALID,
         detail=f"below it: {', '.join(map(str, below))}" if below else "",
-        hint=f"`cd {below[0].parent}`, or here with COMPOSE_FILE={below[0]}"
-        if below
-        else "create compose.yaml, or name the files in COMPOSE_FILE or stack.files",
+        hint=hint,
     )
 
 
