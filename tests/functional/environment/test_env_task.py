@@ -167,6 +167,7 @@ def test_where_to_look_is_said_only_where_there_is_such_a_file(shop: Project) ->
 
 def test_a_default_that_has_another_variable_is_shown_with_its_value(project: Project) -> None:
     nested = "${HOST_A:-${HOST_B:-web}.${DOMAIN}}${OPEN:-${HOST_C}}${AT:-pg://u:${DB_PASSWORD}@h}"
+    nested += "${FIRST:-$SECOND}${SECOND:-a default of that place}"
     project.write(
         "compose.yaml", f"services: {{web: {{image: web, environment: {{H: '{nested}'}}}}}}"
     )
@@ -174,6 +175,7 @@ def test_a_default_that_has_another_variable_is_shown_with_its_value(project: Pr
     ran = project.inv("env", "--json")
     values = {one["name"]: (one["value"], one["source"]) for one in ran.document["variables"]}
     assert values["HOST_A"] == ("shop.example.com", "compose")
+    assert values["FIRST"][0] == ""
     assert values["HOST_C"][1] == "unset"
     assert "hunter22" not in ran.out
     assert "hunter22" not in project.inv("env").out

@@ -79,24 +79,19 @@ def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
 
 def resolved(usage: Usage, known: Mapping[str, str]) -> Usage:
     """The same, with what its defaults come to: another variable in one has its ``known`` value,
-    else its own default. One that needs a variable with neither comes to nothing."""
+    else the default that it has there. One that needs a variable with neither comes to nothing."""
+    return replace(
+        usage, defaults={n: _comes_to(word, known) for n, word in usage.defaults.items()}
+    )
 
-    def comes_to(name: str, *within: str) -> str | None:
-        lacking: list[str] = []
 
-        def value(other: str) -> str | None:
-            given = known.get(other)
-            if given is None and other in usage.defaults and other not in (name, *within):
-                return comes_to(other, name, *within)
-            return given
-
-        try:
-            text = compose_dotenv.substitute(usage.defaults[name], value, lacking.append)
-        except compose_dotenv.Refused:
-            return None
-        return None if lacking else text
-
-    return replace(usage, defaults={name: comes_to(name) or "" for name in usage.defaults})
+def _comes_to(default: str, known: Mapping[str, str]) -> str:
+    lacking: list[str] = []
+    try:
+        text = compose_dotenv.substitute(default, known.get, lacking.append)
+    except compose_dotenv.Refused:
+        return ""
+    return "" if lacking else text
 
 
 def _included(compose: Compose) -> dict[str, tuple[str, Path]]:
