@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from composetasks.observe.images.ignore import Ignore
-from composetasks.observe.images.listed_ahead import listed_by
 from composetasks.observe.images.listings import Listings
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
@@ -16,6 +15,4 @@ from composetasks.observe.images.tree import Reader
 if __name__ == "__main__":
     folder, memory = sys.argv[1:]
     roots = [Root("src", True, "", Modes.ALL)]
-    with listed_by([Path(memory)]) as ahead:
-        reader = Reader(folder, roots, {}, Ignore(()), Path(memory), Listings(ahead))
-        print(reader.read().digest)
+    print(Reader(folder, roots, {}, Ignore(()), Path(memory), Listings()).read().digest)

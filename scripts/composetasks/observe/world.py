@@ -36,24 +36,17 @@ from composetasks.store import build_records, container_configs, jobs
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from composetasks.run.forked import ForkedValues
-
 
 def observe_world(
-    model: Model,
-    client: APIClient,
-    compose: Compose,
-    cache: Path,
-    scope: Scope,
-    ahead: ForkedValues | None = None,
+    model: Model, client: APIClient, compose: Compose, cache: Path, scope: Scope
 ) -> World:
-    """Everything a plan for ``model`` is made from; folders listed ``ahead`` are not listed again.
-    Raises TaskFailure where the engine does not answer or a build context is missing."""
+    """Everything a plan for ``model`` is made from. Raises TaskFailure where the engine does not
+    answer or a build context is missing."""
     images = Images(client, None if scope.leftovers else model.images)
     world = _on_the_engine(model, client, compose, cache, images)
     if not scope.inputs:
         return world
-    world = _with_images(world, images, client, cache, scope, ahead)
+    world = _with_images(world, images, client, cache, scope)
     return _with_surroundings(world, client, cache, scope)
 
 
@@ -81,12 +74,7 @@ def _on_the_engine(
 
 
 def _with_images(
-    world: World,
-    images: Images,
-    client: APIClient,
-    cache: Path,
-    scope: Scope,
-    ahead: ForkedValues | None,
+    world: World, images: Images, client: APIClient, cache: Path, scope: Scope
 ) -> World:
     """``world`` with what its images are built from, and what is known of the images."""
     model = world.model
@@ -98,9 +86,7 @@ def _with_images(
         due = scope.rebuild or (build and (build.pull or build.no_cache))
         return bool(due) or images.built_from(inputs.digest) is None or by_hand(inputs)
 
-    wanted, faults = inputs_and_faults(
-        model, images, cache, client=client, ahead=ahead, listed=listed
-    )
+    wanted, faults = inputs_and_faults(model, images, cache, client=client, listed=listed)
     wanted, shared, warnings = _shared(wanted, model, images, cache, client, scope, listed)
     local = is_here(client.base_url)
     edited = {name: one for name, one in wanted.items() if local and by_hand(one)}

@@ -124,14 +124,12 @@ class Session:
 
     def observe(self, names: Sequence[str] = (), scope: Scope | None = None) -> World:
         """Everything a plan is made from, as far as ``scope`` says."""
-        from composetasks.observe.images.listed_ahead import listed_ahead
         from composetasks.observe.instances.abandoned import with_abandoned
         from composetasks.observe.world import observe_world
 
         scope = scope or Scope()
         model, cache = self.model(names), self.own_folder.cache
-        with listed_ahead(model, cache) if scope.inputs else contextlib.nullcontext() as ahead:
-            world = observe_world(model, self.client, self.compose, cache, scope, ahead)
+        world = observe_world(model, self.client, self.compose, cache, scope)
         if self.project.instance and scope.inputs:
             world = replace(world, in_common=self.project.in_common())
         if self.engine.remote:

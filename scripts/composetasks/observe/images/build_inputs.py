@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from composetasks.observe.engine.images import Images
-    from composetasks.run.forked import ForkedValues
 
 
 def build_inputs(
@@ -22,16 +21,14 @@ def build_inputs(
     images: Engine | Images,
     cache: Path,
     client: APIClient | None = None,
-    ahead: ForkedValues | None = None,
 ) -> Mapping[str, BuildInputs]:
     """The inputs of every service with a build section, and of those that they are built upon.
 
     ``cache`` is the folder where file digests are remembered; ``client`` is asked for the
-    configuration of base images not seen before; folders that were listed ``ahead`` are not listed
-    again. Raises TaskFailure, code 6, where a context, a Dockerfile or its target is missing, or a
-    file can't be read.
+    configuration of base images not seen before. Raises TaskFailure, code 6, where a context, a
+    Dockerfile or its target is missing, or a file can't be read.
     """
-    inputs, faults = inputs_and_faults(model, images, cache, None, client, ahead)
+    inputs, faults = inputs_and_faults(model, images, cache, None, client)
     for failure in faults.values():
         raise failure
     return inputs
@@ -43,13 +40,12 @@ def inputs_and_faults(
     cache: Path,
     services: Iterable[str] | None = None,
     client: APIClient | None = None,
-    ahead: ForkedValues | None = None,
     listed: Callable[[BuildInputs], bool] = lambda _: True,
 ) -> tuple[Mapping[str, BuildInputs], Mapping[str, TaskFailure]]:
     """The same, and in place of what :func:`build_inputs` raises the failure of each service that
     can't be built. The single files are told of the inputs that are to be ``listed``; of others
     the digest is enough."""
-    observer = Observer(model, images, cache, client, ahead)
+    observer = Observer(model, images, cache, client)
     faults = {}
     for name in model.services if services is None else services:
         if model.service(name).build:

@@ -7,12 +7,8 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from composetasks.observe.images.needs import Modes
-
-if TYPE_CHECKING:
-    from composetasks.run.forked import ForkedValues
 
 FOLDER = 0o040000
 KIND = 0o170000
@@ -36,19 +32,15 @@ class Unreadable(Exception):
 
 
 class Listings:
-    """Folders listed during one run, so that services with the same context list them once;
-    those that came ``ahead`` are not listed again."""
+    """Folders listed during one run, so that services with the same context list them once."""
 
-    def __init__(self, ahead: ForkedValues | None = None) -> None:
-        self.started_ns = ahead.started_ns if ahead else time.time_ns()
-        self._ahead = ahead
+    def __init__(self) -> None:
+        self.started_ns = time.time_ns()
         self._listed: dict[str, str] = {}
         self._digests: dict[tuple[str, int, int, int], str] = {}
 
     def listing(self, path: str) -> str:
         """What a folder holds, as a text that is equal when nothing changed."""
-        if self._ahead is not None:
-            self._listed.update(self._ahead.come())
         earlier = self._listed.get(path)
         if earlier is not None:
             return earlier

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from composetasks.observe.engine.images import Images
-    from composetasks.run.forked import ForkedValues
 
 VERSION = 1
 """Of what the digest is made from; a change here builds every image once."""
@@ -63,10 +62,9 @@ class Observer:
         images: Engine | Images,
         cache: Path,
         client: APIClient | None,
-        ahead: ForkedValues | None = None,
     ) -> None:
         self.model, self.images, self.cache, self.client = model, images, cache, client
-        self.listings = Listings(ahead)
+        self.listings = Listings()
         self.configs = Configs(cache, client)
         self.recorded = build_records.load_bases(cache)
         self.seen: dict[str, build_records.Base] = {}

@@ -138,14 +138,6 @@ def cache_file(cache: Path, service: str, context: str) -> Path:
     return cache / f"files-{key}"
 
 
-def kept_folders(entry: Path) -> list[str]:
-    """The folders that a memory knows, in the order in which they were read."""
-    kept = marks.load(entry)
-    if kept is None:
-        return []
-    return [f"{kept.folder}/{path}" if path else kept.folder for _, path in kept.of]
-
-
 def _understood(kept: Any) -> _Kept:
     """A memory as it was read; raises for one of another form or version."""
     folders = {

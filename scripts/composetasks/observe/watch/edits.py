@@ -76,7 +76,7 @@ class WatchedRules:
         for rule in kept:
             skipped = {*map(str, self.model.files), *_dockerfiles(self.model, rule.service)}
             for path in _with_contents(rule.path):
-                if path in skipped or os.path.isdir(path):
+                if path in skipped or os.path.isdir(path) or not os.path.lexists(path):
                     continue
                 edit = self._edit(path, "added", kept)
                 if edit is not None:

@@ -61,6 +61,17 @@ def test_a_path_falls_under_rules(
     assert all(edit.name == name for edit in edits)
 
 
+def test_what_is_to_be_there_from_the_beginning_is_what_is_here(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    rule = WatchRule("web", WatchAction.SYNC, str(source), "/app", initial_sync=True)
+    watched = WatchedRules(model(service("web"), directory=tmp_path), (rule,))
+    # A folder that is gone takes nothing from the container that was there before.
+    assert watched.initial({"web"}) == ()
+    source.mkdir()
+    (source / "a.py").write_text("x")
+    assert [edit.name for edit in watched.initial({"web"})] == ["src/a.py"]
+
+
 def test_an_ignore_file_has_the_rules_read_again_and_what_we_keep_of_one_has_not(
     watched: WatchedRules, tmp_path: Path
 ) -> None:
