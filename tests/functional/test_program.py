@@ -91,6 +91,14 @@ def test_a_task_file_that_needs_another_environment(shop: Project) -> None:
     assert "next: install composetasks where" in ran.err
 
 
+def test_a_task_file_with_a_mistake_is_named_with_its_line(shop: Project) -> None:
+    shop.write("tasks.py", f"{TASKS}def broken(:\n")
+    line = TASKS.count("\n") + 1
+    ran = shop.inv("status")
+    assert (ran.code, "Traceback" in ran.err) == (1, False)
+    assert f"{shop.folder}/tasks.py:{line}: " in ran.err
+
+
 def test_hints_say_what_was_typed(shop: Project) -> None:
     assert "`composetasks --list`" in shop.inv("ups").err
     assert "`composetasks status`" in shop.inv("exec", "-s", "a", "-s", "b", "--", "sh").err

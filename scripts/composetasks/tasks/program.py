@@ -70,6 +70,13 @@ class ComposeTasks(Program):
                 "and start it there",
                 code=int(ExitCode.FAILED),
             ) from error
+        except SyntaxError as error:
+            place = f"{error.filename}:{error.lineno}"
+            raise Exit(
+                f"error: the project's tasks can't be read: {place}: {error.msg}\n"
+                "next: correct it, and run it again",
+                code=int(ExitCode.FAILED),
+            ) from error
         tasks: Collection = Collection.from_module(
             module,
             loaded_from=str(folder),
