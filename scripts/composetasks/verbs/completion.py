@@ -75,7 +75,8 @@ def _task(before: Sequence[str], line: CommandLine) -> tuple[str, Sequence[str]]
     that runs a command is its own."""
     task, start = CORE, 0
     for place, token in enumerate(before):
-        if token in line.flags and task not in line.commands:
+        is_value = place > start and bool(line.flags[task].get(before[place - 1]))
+        if token in line.flags and task not in line.commands and not is_value:
             task, start = token, place + 1
     return task, before[start:]
 

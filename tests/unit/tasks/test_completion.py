@@ -41,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
         ("up --rerun d", {"db"}, {"up"}),
         ("up web --instance rev", {"review"}, {"web"}),
         ("up --instance review ", {"web", "up"}, {"review"}),
+        ("up --instance down --no-", {"--no-build"}, {"web"}),
         ("up --instance=rev", {"--instance=review"}, {"web"}),
         ("up --instance = rev", {"review"}, {"web"}),
         ("up --instance =", {"review"}, {"web", "--plan"}),
