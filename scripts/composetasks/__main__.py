@@ -20,12 +20,12 @@ def _completed(tokens: list[str]) -> bool:
     from composetasks.verbs import completion
 
     try:
-        kept = completion.kept(Path.cwd())
+        completed = completion.load(Path.cwd())
     except (OSError, TaskFailure):
         return False
-    if kept is None:
+    if completed is None:
         return False
-    print(*completion.candidates(tokens, *kept), sep="\n")
+    print(*completion.candidates(tokens, *completed), sep="\n")
     return True
 
 

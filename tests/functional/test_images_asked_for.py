@@ -71,7 +71,7 @@ def test_another_one_is_asked_for_once(engine: ScriptedEngine, client: APIClient
     gone = [images.image("gone:1") for _ in range(2)]
 
     assert [one and one.id for one in (*base, *gone)] == ["sha256:old"] * 2 + [None] * 2
-    assert [one.id for one in images.known] == ["sha256:old", "sha256:web"]
+    assert [one.id for one in images.images] == ["sha256:old", "sha256:web"]
     assert len(engine.requests) == 3
 
 
@@ -101,7 +101,7 @@ def test_what_was_built_from_other_inputs_than_those_here_is_looked_for_among_al
 
     assert [one and one.id for one in found] == ["sha256:old", None]
     assert engine.requests.count(LIST) == 1
-    assert len(images.known) == 3
+    assert len(images.images) == 3
 
 
 def test_many_are_had_from_one_list(engine: ScriptedEngine, client: APIClient) -> None:

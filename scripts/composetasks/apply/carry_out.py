@@ -80,7 +80,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Generator[Event, None, 
         yield from teardown.carry_out(step, tools.client)
     if images:
         yield from build(images, world, tools)
-    for step in stages[_PlanStage.SENDING]:
+    for step in stages[_PlanStage.MOUNTS]:
         yield from send(step, world, tools)
     if clearing or containers:
         check_unchanged(plan, world, tools)
@@ -107,7 +107,7 @@ def carry_out(plan: Plan, world: World, tools: Tools) -> Generator[Event, None, 
 
 
 class _PlanStage(enum.Enum):
-    ENDS, IMAGES, SENDING, CLEARING, STATE, CONTAINERS = range(6)
+    ENDS, IMAGES, MOUNTS, CLEARING, STATE, CONTAINERS = range(6)
     FORWARDS, END_FORWARDS, CHECKS, SWARM = range(6, 10)
 
 
@@ -147,7 +147,7 @@ def _stage(operation: Operation) -> _PlanStage:
         case RunProvider() | Wait():
             return _PlanStage.CONTAINERS
         case Send():
-            return _PlanStage.SENDING
+            return _PlanStage.MOUNTS
         case ForwardPort():
             return _PlanStage.FORWARDS
         case EndForwards():

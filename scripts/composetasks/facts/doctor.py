@@ -42,20 +42,20 @@ class Disk:
 
 @frozen
 class Daemon:
-    """What an engine says of itself. ``where`` is how it was chosen and reached, ``here`` whether
-    it is on this host; ``latency`` is how many seconds its simplest answer takes, ``ahead`` is how
-    many its clock is before ours; ``shifted`` says that root in a container is an ordinary user of
-    the engine's host (rootless, or user namespaces), ``podman`` that it is Podman, not Docker,
-    ``swarm`` that it is a node of a swarm."""
+    """What an engine says of itself. ``where`` is how it was chosen and reached, ``local`` whether
+    it is on this host; ``latency`` is how many seconds its simplest answer takes, ``clock_ahead``
+    is how many its clock is before ours; ``shifted`` says that root in a container is an ordinary
+    user of the engine's host (rootless, or user namespaces), ``podman`` that it is Podman, not
+    Docker, ``swarm`` that it is a node of a swarm."""
 
     where: str
-    here: bool
+    local: bool
     version: str
     system: str
     architecture: str
     root: str
     memory: int
-    ahead: float
+    clock_ahead: float
     proxies: Mapping[str, str] = field(default_factory=dict)
     shifted: bool = False
     latency: float = 0.0
@@ -86,14 +86,14 @@ class Watching:
 class Reach:
     """What a program finds in a ``place``: this host, a container, or a step of a build.
 
-    ``resolved`` is why the name of ``asked`` can't be resolved ("" where it can); ``answer`` why
+    ``resolved`` is why the name ``looked_up`` can't be resolved ("" where it can); ``answer`` why
     the package index does not answer ("" where it does); ``distrust`` why its certificate is not
     believed, by the authorities in ``authorities`` ("" where there are none). ``proxies`` are
     without passwords. ``image`` is what the container or the step was made from.
     """
 
     place: str
-    asked: str
+    looked_up: str
     resolved: str
     answer: str
     distrust: str

@@ -67,14 +67,14 @@ def reached_at(host_ip: str, port: int) -> str:
 
 @frozen
 class Binding:
-    """A port the engine holds open on its host for a container; ``here`` is the address of this
-    machine that leads to it, where that is forwarded."""
+    """A port the engine holds open on its host for a container; ``forwarded`` is the address of
+    this machine that leads to it, where that is forwarded."""
 
     host_ip: str
     published: int
     target: int
     protocol: str
-    here: str = ""
+    forwarded: str = ""
 
     @property
     def there(self) -> str:
@@ -173,7 +173,7 @@ class Container:
         return self.asked_hash or self._label("config-hash")
 
     @property
-    def made_from(self) -> str:
+    def compose_image_id(self) -> str:
         """The id of its image, as Compose labels it and compares it; the engine's without that."""
         return self.labels.get(IMAGE) or self.image_id
 
@@ -242,8 +242,8 @@ class Network:
     @property
     def project(self) -> str:
         """The project that Compose made it for; "" for one that was merely given its label."""
-        made = {NETWORK, f"{COMPOSE}relay-network"}.intersection(self.labels)
-        return self.labels.get(PROJECT, "") if made else ""
+        by_compose = {NETWORK, f"{COMPOSE}relay-network"}.intersection(self.labels)
+        return self.labels.get(PROJECT, "") if by_compose else ""
 
 
 @frozen

@@ -24,11 +24,11 @@ else:
     def frozen(cls: type[T]) -> type[T]:
         """Make the class one of values: equal and hashed by their fields, like
         ``dataclass(frozen=True)``; ``fields``, ``replace`` and ``asdict`` take them."""
-        made = dataclass(init=False, eq=False, repr=False)(cls)
+        value_class = dataclass(init=False, eq=False, repr=False)(cls)
         for method in (__init__, __eq__, __hash__, __repr__):
             if method.__name__ not in cls.__dict__:
                 setattr(cls, method.__name__, method)
-        return made
+        return value_class
 
 
 def __init__(self: Any, *values: Any, **named: Any) -> None:

@@ -181,24 +181,25 @@ class RestoreState:
 
 @frozen
 class CreateContainer:
-    """Let Compose create and start a container. ``in_sight``: it may make it together with all that
-    the service depends on, none of which it would touch; so it writes that into its label."""
+    """Let Compose create and start a container. ``sees_dependencies``: it may make it together with
+    all that the service depends on, none of which it would touch; so it writes that into its
+    label."""
 
     action: ClassVar[Action] = Action.CREATE_CONTAINER
-    in_sight: bool = False
+    sees_dependencies: bool = False
 
 
 @frozen
 class RecreateContainer:
     """Let Compose recreate a container. ``forced``: for something that Compose itself does not
     recreate it for; ``changed``: something of it differs from the model (nothing does where it is
-    recreated since Compose does so with whatever depends on a provider); ``in_sight`` as for one
-    that is created."""
+    recreated since Compose does so with whatever depends on a provider); ``sees_dependencies`` as
+    for one that is created."""
 
     action: ClassVar[Action] = Action.RECREATE_CONTAINER
     forced: bool = False
     changed: bool = True
-    in_sight: bool = False
+    sees_dependencies: bool = False
 
 
 @frozen

@@ -15,9 +15,9 @@ class State:
     ``kind`` is ``volume`` (``source`` is its key in the model, ``place`` its name on the engine)
     or ``folder`` (``source`` is relative to the project's folder, ``place`` its real path).
     ``services`` mount it, ``containers`` (ids) have it mounted. ``folder`` is the folder of the
-    engine's host that a volume's driver options mount ("" for none), and ``outside`` says that it
-    lies outside the project. ``bytes``, ``files``, ``folders`` and ``modified`` (when something in
-    it changed last) are what was measured; None and "" before.
+    engine's host that a volume's driver options mount ("" for none), and ``outside_project`` says
+    that it lies outside the project. ``bytes``, ``files``, ``folders`` and ``modified`` (when
+    something in it changed last) are what was measured; None and "" before.
     """
 
     name: str
@@ -31,7 +31,7 @@ class State:
     description: str = ""
     exists: bool = True
     folder: str = ""
-    outside: bool = False
+    outside_project: bool = False
     bytes: int | None = None
     files: int | None = None
     folders: int | None = None

@@ -40,8 +40,8 @@ class Hidden:
     seen: tuple[str, ...] = ()
 
     def holds(self, path: str) -> bool:
-        return any(_within(path, one) for one in self.places) and not any(
-            _within(path, one) for one in self.seen
+        return any(_within(path, place) for place in self.places) and not any(
+            _within(path, place) for place in self.seen
         )
 
 
@@ -149,10 +149,10 @@ class Maker:
 
 @frozen
 class Forwards:
-    """The ports of this machine that lead to an ``engine`` behind ssh: ``known`` by the address
+    """The ports of this machine that lead to an ``engine`` behind ssh: ``local`` by the address
     there; ``taken`` are the numbers that something else has here."""
 
-    known: Mapping[str, int] = field(default_factory=dict)
+    local: Mapping[str, int] = field(default_factory=dict)
     taken: frozenset[int] = frozenset()
     engine: str = ""
 
@@ -164,14 +164,14 @@ SENT = "composetasks-sent"
 @frozen
 class Sent:
     """A file or folder of this machine that ``services`` on an engine of another host mount from a
-    volume, where it is the folder ``key``. ``root`` is the folder that the paths of ``here`` (what
+    volume, where it is the folder ``key``. ``root`` is the folder that the paths of ``local`` (what
     is in it, in words) are relative to, ``there`` is what was sent before; ``sizes`` are the bytes
     of the files that differ."""
 
     key: str
     root: str
     services: tuple[str, ...]
-    here: Mapping[str, str] = field(default_factory=dict)
+    local: Mapping[str, str] = field(default_factory=dict)
     there: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
 
@@ -290,8 +290,8 @@ class World:
         images: dict[str, str | None] = {}
         for name in services:
             image = self.engine.image(self.model.services[name].image)
-            made_from = [container.made_from for container in self.replicas(name)]
-            images[name] = image.id if image else made_from[0] if made_from else None
+            used = [container.compose_image_id for container in self.replicas(name)]
+            images[name] = image.id if image else used[0] if used else None
         return images
 
     def plan(

@@ -91,7 +91,7 @@ def _with_images(
     local = is_here(client.base_url)
     edited = {name: one for name, one in wanted.items() if local and by_hand(one)}
     compared = _compared(model, images, wanted)
-    engine = replace(world.engine, images=images.known)
+    engine = replace(world.engine, images=images.images)
     return replace(
         world,
         engine=engine,

@@ -89,8 +89,8 @@ def summary(failure: TaskFailure, page: str, run: Path | None) -> str:
     fence = "`" * (longest + 1)
     title = " ".join(lines_of(clean(failure.message)))
     escaped = re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", title)
-    kept = f"\nEverything of this run is in `{run}`.\n" if run is not None else ""
-    return f"### {escaped}\n\n{fence}text\n{page}\n{fence}\n{kept}\n"
+    location = f"\nEverything of this run is in `{run}`.\n" if run is not None else ""
+    return f"### {escaped}\n\n{fence}text\n{page}\n{fence}\n{location}\n"
 
 
 def section(failure: TaskFailure, page: str, seconds: int) -> str:

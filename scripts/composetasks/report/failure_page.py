@@ -89,26 +89,26 @@ def _probes(diagnosis: Mapping[str, Any], whole: bool) -> Iterator[PageLine]:
     yield PageLine(f"  health check  {clean(diagnosis['check'])}", "bold")
     for probe in diagnosis["probes"]:
         when = f"{probe['time'][11:19]}Z  in {probe['seconds']:.1f} s  exit {probe['exit_code']}"
-        telling = clean(probe["telling"]) or "(no output)"
-        yield PageLine(f"    {when}  {telling}")
+        error_line = clean(probe["telling"]) or "(no output)"
+        yield PageLine(f"    {when}  {error_line}")
         texts = [parts_of(line) for line in lines_of(probe["output"])] if whole else []
         printed = [parts[-1].strip() for parts in texts if parts]
-        if printed != [telling]:
+        if printed != [error_line]:
             yield from (PageLine(f"      {line}") for line in printed)
 
 
 def _log(diagnosis: Mapping[str, Any], count: int, whole: bool) -> Iterator[PageLine]:
     name = clean(diagnosis["container"])
     last = [clean(line).rstrip() for line in diagnosis["log"]][-count:]
-    telling = clean(diagnosis["telling"]).strip()
+    error_line = clean(diagnosis["telling"]).strip()
     if not last:
         if name:
             yield PageLine(f"  log  {name} said nothing", "bold")
         return
     yield PageLine(f"  log  {name}", "bold")
-    if telling:
-        yield PageLine(f"    > {telling}", "red")
-    rest = [line for line in last if line.strip() != telling or whole]
+    if error_line:
+        yield PageLine(f"    > {error_line}", "red")
+    rest = [line for line in last if line.strip() != error_line or whole]
     yield from (PageLine(f"      {line}") for line in rest)
 
 
@@ -146,8 +146,8 @@ EVERYTHING = "everything: this is its first start, or it was taken down before"
 def completed(failure: TaskFailure, plan: Plan, record: RunRecord) -> TaskFailure:
     """The failure with what changed since its service last worked; both forms are kept."""
     service = str(failure.data["service"])
-    told = dict.fromkeys([*changes_of(plan, service), *record.changed_before(service)])
-    changed = [EVERYTHING] if EVERYTHING in told else list(told)
+    reasons = dict.fromkeys([*changes_of(plan, service), *record.changed_before(service)])
+    changed = [EVERYTHING] if EVERYTHING in reasons else list(reasons)
     diagnosis = {**failure.data["diagnosis"], "kept": record.page}
     data = {**failure.data, "changed": changed, "diagnosis": diagnosis}
     full = TaskFailure(
@@ -164,11 +164,11 @@ def changes_of(plan: Plan, service: str) -> list[str]:
     texts = []
     for step in plan.steps:
         changing = BuildImage | PullImage | RecreateContainer | UpdateService
-        made = isinstance(step.operation, changing)
+        changes = isinstance(step.operation, changing)
         first = isinstance(step.operation, CreateContainer | CreateService)
         if first and step.service == service:
             texts.append(EVERYTHING)
-        elif made and step.key and service in (step.service, *step.services):
+        elif changes and step.key and service in (step.service, *step.services):
             # An image without a key is its first, or one that went: nothing to compare it with.
             evidence = [evidence_line(one) for one in step.because]
             texts += [line for line in evidence if line] or [step.reason]

@@ -85,21 +85,21 @@ def show(page: Page, document: Mapping[str, Any]) -> None:
 
 def _show_script(page: Page, script: Mapping[str, Any]) -> None:
     lines = script["lines"]
-    telling = [one for one in lines if one["fate"] != Fate.NEEDLESS.value]
+    relevant = [one for one in lines if one["fate"] != Fate.NEEDLESS.value]
     page.line("")
     page.line(f"{script['path']}: what replaces it", "bold")
     rows: list[list[Any]] = []
-    for entry in telling:
+    for entry in relevant:
         fate = Fate(entry["fate"])
         place = "-".join(dict.fromkeys((str(entry["first"]), str(entry["last"]))))
         instead = [*map(task, entry["tasks"]), *([FATES[fate]] if fate in FATES else [])]
         rows.append([f"  {place}", entry["text"], ", ".join(instead), entry["why"]])
     if rows:
         page.table(rows, ["  line", "in the script", "instead", "why"])
-    unknown = sum(one["fate"] == Fate.UNKNOWN.value for one in telling)
-    needless = len(lines) - len(telling)
+    unknown = sum(one["fate"] == Fate.UNKNOWN.value for one in relevant)
+    needless = len(lines) - len(relevant)
     rest = f"; other lines that can go: {needless}" if needless else ""
-    page.line(f"  commands understood: {len(telling) - unknown} of {len(telling)}{rest}")
+    page.line(f"  commands understood: {len(relevant) - unknown} of {len(relevant)}{rest}")
 
 
 def summary(written: Collection[str], left: Collection[str]) -> str:

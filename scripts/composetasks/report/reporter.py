@@ -161,7 +161,7 @@ class Reporter:
         """What failed, why, and what to do next, in that order, to stderr."""
         from composetasks.report.text import clean
 
-        failure = self._told(failure)
+        failure = self._shown(failure)
         self.close()
         print(f"error: {clean(failure.message)}", file=sys.stderr)
         for line in clean(failure.detail).splitlines():
@@ -183,7 +183,7 @@ class Reporter:
             run = self._run[0].folder if self._run else None
             ci.tell(system, failure, whole(failure), run, time.time())
 
-    def _told(self, failure: TaskFailure) -> TaskFailure:
+    def _shown(self, failure: TaskFailure) -> TaskFailure:
         """A failure as it is shown: without secrets, one of a start with what changed before."""
         failure = _safe(failure)
         if "diagnosis" in failure.data and "changed" not in failure.data and self._run:
@@ -307,12 +307,12 @@ class JsonReporter(Reporter):
         self.write(documents.event_document(event))
 
     def went_wrong(self, failure: TaskFailure) -> None:
-        failure = self._told(failure)
+        failure = self._shown(failure)
         self.write({**documents.error_event(failure), "event": "failure"})
         super().failure(failure)
 
     def failure(self, failure: TaskFailure) -> None:
-        failure = self._told(failure)
+        failure = self._shown(failure)
         if self.stream:
             self.write(documents.error_event(failure))
         else:

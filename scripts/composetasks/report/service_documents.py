@@ -21,7 +21,8 @@ def status_document(
         "project": project,
         "services": list(services),
         "problems": [
-            {"service": one.service, "message": one.message, "hint": one.hint} for one in problems
+            {"service": problem.service, "message": problem.message, "hint": problem.hint}
+            for problem in problems
         ],
     }
 
@@ -79,10 +80,10 @@ def _ports(containers: tuple[Container, ...]) -> list[str]:
 def _forwarded(containers: tuple[Container, ...]) -> list[str]:
     """The addresses of this machine that lead to ports on the engine's host, with those there; one
     on every address of IPv4 and IPv6 once."""
-    bindings = [one for container in containers for one in container.bindings if one.here]
+    bindings = [one for container in containers for one in container.bindings if one.forwarded]
     ipv4_last = sorted(bindings, key=lambda one: ":" not in one.host_ip)
-    there = {one.here: one.there for one in ipv4_last}
-    return [f"{here}->{there[here]}" for here in dict.fromkeys(one.here for one in bindings)]
+    there = {one.forwarded: one.there for one in ipv4_last}
+    return [f"{here}->{there[here]}" for here in dict.fromkeys(one.forwarded for one in bindings)]
 
 
 def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
@@ -93,7 +94,7 @@ def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
         if entry.get("app_protocol")
     }
     ports = (
-        f"{protocols[binding.target]}://{binding.here or binding.there}"
+        f"{protocols[binding.target]}://{binding.forwarded or binding.there}"
         for container in containers
         for binding in container.bindings
         if binding.target in protocols
@@ -109,7 +110,7 @@ def open_document(service: str, url: str, *, opened: bool) -> dict[str, Any]:
 def guessed_urls(containers: tuple[Container, ...]) -> list[str]:
     """Addresses of all published TCP ports, for what most of them speak."""
     ports = (
-        f"{'https' if binding.target in HTTPS else 'http'}://{binding.here or binding.there}"
+        f"{'https' if binding.target in HTTPS else 'http'}://{binding.forwarded or binding.there}"
         for container in containers
         for binding in container.bindings
         if binding.protocol == "tcp"

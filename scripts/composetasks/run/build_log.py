@@ -130,7 +130,7 @@ class BuildLog:
 
     def detail(self) -> str:
         """The end of a build that failed: the step's last lines, and what Buildx says of it."""
-        return "\n".join([*self.last_lines(), self.said()])
+        return "\n".join([*self.last_lines(), self.last_error()])
 
     def dockerfile_line(self) -> int | None:
         """The line of the Dockerfile that failed, as BuildKit points at it."""
@@ -140,7 +140,7 @@ class BuildLog:
                 return int(match["line"])
         return None
 
-    def said(self) -> str:
+    def last_error(self) -> str:
         """BuildKit's own last words."""
         errors = [line for line in self.plain if line.startswith(("ERROR", "error"))]
         return re.sub(r"^(ERROR|error): ", "", (errors or self.plain or [""])[-1])

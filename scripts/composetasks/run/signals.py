@@ -106,24 +106,24 @@ def _main_thread_is_woken() -> Iterator[None]:
     """
     main = threading.main_thread().ident
     assert main is not None
-    told, tells = os.pipe()
-    os.set_blocking(tells, False)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
     def wake() -> None:
-        while numbers := os.read(told, 64):
+        while numbers := os.read(reader, 64):
             if set(numbers) != {WAKE}:
                 signal.pthread_kill(main, WAKE)
-        os.close(told)
+        os.close(reader)
 
     before = signal.signal(WAKE, lambda _number, _frame: None)
-    earlier = signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+    earlier = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     waker = threading.Thread(target=wake, daemon=True)
     waker.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(earlier)
-        os.close(tells)
+        os.close(writer)
         waker.join()
         signal.signal(WAKE, before)
 

@@ -26,7 +26,7 @@ from composetasks.run.failure import TaskFailure
 
 SOCKET = "/var/run/docker.sock"
 """Where an engine listens that says nothing else (docs.docker.com, dockerd, "Daemon socket")."""
-ASKED = "docker context inspect --format '{{.Endpoints.docker.Host}}'"
+ENDPOINT_COMMAND = "docker context inspect --format '{{.Endpoints.docker.Host}}'"
 """What the other host is asked where its docker client finds the engine: rootless ones and
 contexts have sockets elsewhere."""
 IDLE_SECONDS = 600
@@ -123,7 +123,7 @@ class SshLink:
         named = unquote(urlsplit(self.address).path)
         if named.strip("/"):
             return named
-        output = self.ssh(command=ASKED, check=False).stdout.strip()
+        output = self.ssh(command=ENDPOINT_COMMAND, check=False).stdout.strip()
         if output and not output.startswith("unix://"):
             raise self._failure(
                 f"Docker there uses the engine at {output}",

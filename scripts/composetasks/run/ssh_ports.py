@@ -14,7 +14,7 @@ from composetasks.run.external_failures import MALFORMED
 from composetasks.run.failure import TaskFailure
 from composetasks.run.ssh_link import ALIVE, SshLink, own_folder
 
-HERE = "127.0.0.1"
+LISTEN_ADDRESS = "127.0.0.1"
 """Where they are listened on here: what is published there to everybody is not by this machine."""
 
 
@@ -26,7 +26,7 @@ class Ports:
         self._link = SshLink(address, own_folder(), seconds, f"ports of {project}")
         self._list = self._link.folder / f"{self._link.name}.json"
 
-    def known(self) -> dict[str, int]:
+    def load(self) -> dict[str, int]:
         """The ports of this machine, by the address there that each leads to."""
         if not self._list.exists() or not self._link.there():
             return {}
@@ -40,7 +40,7 @@ class Ports:
         """Let a port of this machine lead to the address ``there``: the ``wanted`` one, or a free
         one where that can't be had. Returns which."""
         with self._link.alone():
-            forwarded = self.known()
+            forwarded = self.load()
             if not forwarded:
                 self._open()
             port = wanted if self._leads(wanted, there) else self._free(there)
@@ -60,7 +60,7 @@ class Ports:
             self._link.ssh("-M", "-f", "-N", "-o", "ControlPersist=no", *ALIVE)
 
     def _leads(self, port: int, there: str) -> bool:
-        forward = f"{HERE}:{port}:{there}"
+        forward = f"{LISTEN_ADDRESS}:{port}:{there}"
         return self._link.ssh("-O", "forward", "-L", forward, check=False).code == 0
 
     def _free(self, there: str) -> int:
@@ -82,7 +82,7 @@ class Ports:
 
 def _free_port() -> int:
     with socket.socket() as listener:
-        listener.bind((HERE, 0))
+        listener.bind((LISTEN_ADDRESS, 0))
         return int(listener.getsockname()[1])
 
 
@@ -90,6 +90,6 @@ def is_free(port: int) -> bool:
     """Whether a port can be listened on here."""
     with socket.socket() as tried, contextlib.suppress(OSError):
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tried.bind((HERE, port))
+        tried.bind((LISTEN_ADDRESS, port))
         return True
     return False

@@ -31,7 +31,7 @@ def versions() -> Iterator[str]:
     yield from (f"{name} {installed(package)}" for name, package in PACKAGES.items())
     yield f"Python {platform.python_version()}"
     yield platform.platform()
-    yield from (f"{name} {_said(argv)}" for name, argv in programs.items())
+    yield from (f"{name} {_version_of(argv)}" for name, argv in programs.items())
 
 
 def installed(package: str) -> str:
@@ -67,7 +67,7 @@ def _git(folder: str, *arguments: str) -> str:
         return ""
 
 
-def _said(argv: Sequence[str]) -> str:
+def _version_of(argv: Sequence[str]) -> str:
     """The first line that looks like a version of what a program says."""
     try:
         output = process.run(argv, timeout=ASK_SECONDS).stdout.split()

@@ -63,7 +63,7 @@ def on(what: str, patience: float = PROGRAM_SECONDS, *, due: float = 0.0) -> Ite
 
 
 @contextlib.contextmanager
-def told(say: Callable[[str], None]) -> Iterator[None]:
+def announced(say: Callable[[str], None]) -> Iterator[None]:
     """For the block, ``say`` what takes long, from a thread. Of several that are due at once only
     the longest is said."""
     over = False

@@ -86,10 +86,10 @@ def load_bases(cache: Path) -> dict[str, Base]:
     return cache_entry.load(cache / "bases.json", _bases) or {}
 
 
-def _bases(kept: Any) -> dict[str, Base]:
+def _bases(entry: Any) -> dict[str, Base]:
     return {
         name: Base(str(base["digest"]), bool(base["triggers"]), str(base["image"]))
-        for name, base in cache_entry.as_mapping(kept).items()
+        for name, base in cache_entry.as_mapping(entry).items()
     }
 
 
@@ -189,12 +189,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and type(value) is not bool and 0 <= value < 4e9
 
 
-def _inputs(digest: str, kept: Any) -> BuildInputs:
+def _inputs(digest: str, entry: Any) -> BuildInputs:
     return BuildInputs(
-        service=str(kept["service"]),
+        service=str(entry["service"]),
         digest=digest,
-        files=cache_entry.as_texts(kept["files"]),
-        options=cache_entry.as_texts(kept["options"]),
-        core=str(kept["core"]),
-        bases=cache_entry.as_texts(kept["bases"]),
+        files=cache_entry.as_texts(entry["files"]),
+        options=cache_entry.as_texts(entry["options"]),
+        core=str(entry["core"]),
+        bases=cache_entry.as_texts(entry["bases"]),
     )

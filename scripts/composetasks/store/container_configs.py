@@ -97,11 +97,11 @@ def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The kept configurations of ``hashes``, those that are there."""
     configs = {}
     for config_hash in set(hashes):
-        kept = (
+        config = (
             cache_entry.load(_place(cache, config_hash), cache_entry.as_mapping)
             if config_hash
             else None
         )
-        if kept is not None:
-            configs[config_hash] = kept
+        if config is not None:
+            configs[config_hash] = config
     return configs

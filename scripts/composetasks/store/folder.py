@@ -99,12 +99,12 @@ class OwnFolder:
     def _stamp(self) -> str:
         """The time, or just after that of the last run where the clock has been set back since:
         by their names, runs are in the order in which they were made."""
-        moment = datetime.now(timezone.utc)
+        time = datetime.now(timezone.utc)
         last = max(self.runs.iterdir(), default=self.runs).name.partition("-")[0]
         with contextlib.suppress(ValueError):
-            made = datetime.strptime(last, STAMP).replace(tzinfo=timezone.utc)
-            moment = max(moment, made + timedelta(microseconds=1))
-        return moment.strftime(STAMP)
+            last_made = datetime.strptime(last, STAMP).replace(tzinfo=timezone.utc)
+            time = max(time, last_made + timedelta(microseconds=1))
+        return time.strftime(STAMP)
 
 
 def elsewhere(project: Path) -> OwnFolder | None:

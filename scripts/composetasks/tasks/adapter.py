@@ -124,11 +124,11 @@ def _checked(
 
 def _without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
     """What runs before or after several tasks runs once; ``inv up down up`` means it."""
-    kept: list[Call] = []
+    distinct: list[Call] = []
     for call in calls:
-        if call.called_as or call not in kept:
-            kept.append(call)
-    return kept
+        if call.called_as or call not in distinct:
+            distinct.append(call)
+    return distinct
 
 
 def _script_printed(print_invokes: Callable[..., None]) -> Callable[..., None]:
@@ -155,7 +155,7 @@ def _complete(
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else core.remainder.split()
     tokens = words[1:]
     if names == [COMPOSETASKS]:
-        completion.keep(line, folder, _made_of(folder))
+        completion.save(line, folder, _made_of(folder))
     elif not tokens or tokens[-1] in {flag for flags in line.flags.values() for flag in flags}:
         # Invoke's scripts leave out a word of which nothing is typed yet.
         tokens.append("")

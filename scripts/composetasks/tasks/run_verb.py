@@ -56,7 +56,7 @@ def run_verb(
     folder = project_folder(context)
     session: Session | None = None
     code: int = ExitCode.OK
-    with ended_politely(process.kill_all), waiting.told(reporting.note):
+    with ended_politely(process.kill_all), waiting.announced(reporting.note):
         try:
             settings = read_settings(settings_of(context))
             file_systems.wait_for(settings.engine_timeout)
@@ -64,23 +64,23 @@ def run_verb(
             session = Session(name, folder, settings, reporting, options(), task_names, changing)
             code = verb(session)
         except TaskFailure as failure:
-            code = _told(reporting, failure)
+            code = _show(reporting, failure)
         except (KeyboardInterrupt, Terminated) as error:
             process.end_all()
-            code = _told(
+            code = _show(
                 reporting, _interrupted(name, error, session, reporting, changing=changing)
             )
         except EngineSilent:
             process.end_all(SILENT_GRACE_SECONDS)
-            code = _told(reporting, _left(silent(settings.engine_timeout), session, reporting))
+            code = _show(reporting, _left(silent(settings.engine_timeout), session, reporting))
         except Exception as error:
             if isinstance(error, BrokenPipeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            outside = as_failure(error)
-            told_as = (
-                _left(outside, session, reporting) if outside else _bug(folder, session, error)
+            external = as_failure(error)
+            shown = (
+                _left(external, session, reporting) if external else _bug(folder, session, error)
             )
-            code = _told(reporting, told_as)
+            code = _show(reporting, shown)
         finally:
             process.end_all()
             if session is not None:
@@ -105,7 +105,7 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, stream)
 
 
-def _told(reporting: Reporter, failure: TaskFailure) -> ExitCode:
+def _show(reporting: Reporter, failure: TaskFailure) -> ExitCode:
     """Make a failure visible; a run folder on a full disk must not keep it from being shown."""
     try:
         reporting.failure(failure)
@@ -134,15 +134,15 @@ def _interrupted(
 
 def _left(failure: TaskFailure, session: Session | None, reporting: Reporter) -> TaskFailure:
     """A failure that came from outside, with what of the plan was done by then and what was not."""
-    kept = session.run_folder if session else None
-    if kept is None:
+    run_folder = session.run_folder if session else None
+    if run_folder is None:
         lines, data = ["nothing was changed"], {}
     else:
         done, not_done = reporting.done_and_pending()
         lines = [
             f"done: {', '.join(done) or 'nothing'}",
             f"not done: {', '.join(not_done) or 'nothing'}",
-            f"what happened is in {kept}",
+            f"what happened is in {run_folder}",
         ]
         data = {"done": done, "not_done": not_done}
     detail = "\n".join([*([failure.detail] if failure.detail else []), *lines])
@@ -157,14 +157,14 @@ def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure
 
     stands_on = ", ".join(versions())
     text = safe("".join(traceback.format_exception(error)))
-    kept = session.run_folder if session and session.run_folder else None
+    run_folder = session.run_folder if session and session.run_folder else None
     message = f"a bug in composetasks: {type(error).__name__}: {error}"
     try:
-        if kept is None:
+        if run_folder is None:
             place = OwnFolder(folder / ".composetasks", folder / ".composetasks" / "cache")
             place.make()
-            kept = place.new_run("bug")
-        report = kept / "traceback.txt"
+            run_folder = place.new_run("bug")
+        report = run_folder / "traceback.txt"
         report.write_text(f"{stands_on}\n\n{text}", "utf-8", "backslashreplace")
     except (OSError, TaskFailure) as unkept:
         return TaskFailure(

@@ -59,15 +59,15 @@ def candidates(tokens: Sequence[str], line: CommandLine, folder: Path) -> list[s
         return []
     flag, equals, _ = current.partition("=")
     if equals and flags.get(flag):
-        return [f"{flag}={name}" for name in _known(task, flags[flag], folder)]
+        return [f"{flag}={name}" for name in _values(task, flags[flag], folder)]
     if own and flags.get(own[-1]):
         argument = flags[own[-1]]
         tasks = sorted(filter(None, line.flags)) if argument == HELP else []
-        return tasks or _known(task, argument, folder)
+        return tasks or _values(task, argument, folder)
     if current.startswith("-"):
         return [flag for flag in flags if flag.startswith(("--", current))]
     tasks = sorted(filter(None, line.flags)) if task not in line.commands else []
-    return [*tasks, *_known(task, line.words.get(task, ""), folder)]
+    return [*tasks, *_values(task, line.words.get(task, ""), folder)]
 
 
 def _task(before: Sequence[str], line: CommandLine) -> tuple[str, Sequence[str]]:
@@ -89,7 +89,7 @@ def _in_command(own: Sequence[str], flags: Mapping[str, str]) -> bool:
     return any(not token.startswith("-") and n not in valued for n, token in enumerate(own))
 
 
-def _known(task: str, argument: str, folder: Path) -> list[str]:
+def _values(task: str, argument: str, folder: Path) -> list[str]:
     kind = STATE_ARGUMENTS.get(task) if argument == "name" else ARGUMENTS.get(argument)
     ours = folder / ".composetasks"
     if kind in (SNAPSHOTS, INSTANCES):
@@ -97,18 +97,18 @@ def _known(task: str, argument: str, folder: Path) -> list[str]:
     return names.known_names(ours / "cache").get(kind or "", [])
 
 
-def keep(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
+def save(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
     """Keep a project's command line, and of which files it was made, where a run has kept
     anything: completing a word alone leaves a folder as it is. A ``tasks.py`` that is not there
     counts as well: it may come."""
     cache = folder / ".composetasks" / "cache"
     if cache.is_dir():
         stamps = {path: _stamp(path) for path in (*made_of, *_always(folder))}
-        kept = {"flags": line.flags, "words": line.words, "commands": line.commands}
-        cache_entry.save(cache / FILE, {"made_of": stamps, "line": kept})
+        entry = {"flags": line.flags, "words": line.words, "commands": line.commands}
+        cache_entry.save(cache / FILE, {"made_of": stamps, "line": entry})
 
 
-def kept(stands: Path) -> tuple[CommandLine, Path] | None:
+def load(stands: Path) -> tuple[CommandLine, Path] | None:
     """The kept command line of the project where somebody stands, and its folder; None where none
     is kept, or what it was made of has changed."""
     from composetasks.verbs.find_project import find_project

@@ -69,7 +69,7 @@ class EngineConnection:
             return containers
         from composetasks.observe.engine.forwarded import seen_from_here
 
-        return seen_from_here(containers, ports.known())
+        return seen_from_here(containers, ports.load())
 
     def of_another_host(self, world: World) -> World:
         """What there is to know of an engine that is not on this host."""
@@ -86,7 +86,7 @@ class EngineConnection:
         from composetasks.observe.engine.forwarded import forwards, seen_from_here
 
         forwarded = forwards(world.model, ports)
-        containers = seen_from_here(world.engine.containers, forwarded.known)
+        containers = seen_from_here(world.engine.containers, forwarded.local)
         return replace(world.with_containers(containers), forwards=forwarded)
 
     def close(self) -> None:

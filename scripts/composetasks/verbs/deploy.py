@@ -124,8 +124,8 @@ def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: byte
         before, raw_before = (last.file.file, last.raw) if last else ({}, {})
         file = replace(file, file=with_services(before, file.file, services))
         raw = replace(raw, file=with_services(raw_before, raw.file, services))
-    made = [one for one in wanted.contents if one.data is not None]
-    return Target(world, file, raw, made)
+    contents = [one for one in wanted.contents if one.data is not None]
+    return Target(world, file, raw, contents)
 
 
 def _of_revision(session: Session, swarm: Swarm, which: str | bool) -> Target:

@@ -40,7 +40,9 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     usage = read_usage(session.compose, environment.files)
     names = variable_names(environment, usage)
     held, unasked = ({}, "") if check else _held(session, usage)
-    expected = {name: found[0].value for name in names if (found := values(environment, name))}
+    expected = {
+        name: assignments[0].value for name in names if (assignments := values(environment, name))
+    }
     interpolation = interpolated(session.compose, expected)
     included = {name: value for name, (value, _) in usage.included.items()}
     usage = resolved(usage, {**included, **interpolation})

@@ -64,7 +64,7 @@ class Examination:
         self.roots = Bounded(self._roots, ENGINE_SECONDS)
         self.cleared = Bounded(self._clear, ENGINE_SECONDS)
         self.refusal = Bounded(self._refusal, ENGINE_SECONDS)
-        self.asked = Bounded(self._asked, CONTAINER_SECONDS)
+        self.health_programs = Bounded(self._health_programs, CONTAINER_SECONDS)
         self.container = Bounded(lambda: self._in_container(index), CONTAINER_SECONDS)
         self.build = Bounded(lambda: self._in_step(index), BUILD_SECONDS)
 
@@ -72,8 +72,8 @@ class Examination:
         """Take away what is still there of a container and a build."""
         self._containers.end()
         process.end_all()
-        for made in (self.container, self.build):
-            made.join(END_SECONDS)
+        for under_way in (self.container, self.build):
+            under_way.join(END_SECONDS)
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ class Examination:
             self.model.or_unavailable("a valid model"),
             self.held.or_unavailable("the engine"),
         )
-        local = self.daemon().here
+        local = self.daemon().local
         wanted = [
             (demand.host_ip, number, demand.protocol)
             for demand in demands(model, model.services)
@@ -141,7 +141,7 @@ class Examination:
         with contextlib.closing(connect()) as client:
             return refusal(name, client)
 
-    def _asked(self) -> tuple[dict[str, str], dict[str, str]]:
+    def _health_programs(self) -> tuple[dict[str, str], dict[str, str]]:
         """The services whose check is their image's own, and the program that a check lacks."""
         from composetasks.apply.doctor.programs import lacking
         from composetasks.observe.images.health_checks import image_checks
@@ -149,7 +149,7 @@ class Examination:
         world = self.world.or_unavailable("the engine and a valid model")
         client = self.engine.or_unavailable("the engine")[0]
         services = world.model.services.items()
-        wanted = {name: found for name, one in services if (found := programs(one))}
+        wanted = {name: needed for name, one in services if (needed := programs(one))}
         self.cleared.value()
         own = image_checks(client, world.model, world.engine, self.session.own_folder.cache)
         return own, lacking(client, world, wanted, self._containers)
@@ -174,9 +174,9 @@ class Examination:
 
     def checks(self) -> list[Check]:
         """Every check, in the order of the page."""
-        return [self._made(name, judge) for name, judge in CHECKS.items()]
+        return [self._judged(name, judge) for name, judge in CHECKS.items()]
 
-    def _made(self, name: str, judge: Callable[[Examination], Check]) -> Check:
+    def _judged(self, name: str, judge: Callable[[Examination], Check]) -> Check:
         try:
             return judge(self)
         except Unavailable as lacking:
@@ -192,12 +192,12 @@ class Examination:
             return self._bug(name, error)
 
     def _bug(self, name: str, error: Exception) -> Check:
-        kept = self.session.own_folder.new_run(f"doctor-{name}") / "traceback.txt"
-        kept.write_text(
+        path = self.session.own_folder.new_run(f"doctor-{name}") / "traceback.txt"
+        path.write_text(
             safe("".join(traceback.format_exception(error))), "utf-8", "backslashreplace"
         )
         words = f"a bug in this check: {type(error).__name__}: {error}"
-        return Check(name, Status.FAILED, words, f"please report it with {kept}")
+        return Check(name, Status.FAILED, words, f"please report it with {path}")
 
     def reaches(self) -> tuple[list[Reach], list[str]]:
         """What was found in each place, and the places where nothing was."""
@@ -233,7 +233,7 @@ def _on_host(index: str) -> Reach:
 def _disks(examination: Examination) -> tuple[list[Any], str]:
     """The file systems where images live: as this host and as a container see it."""
     daemon = examination.daemon()
-    disks = [machine.disk(daemon.root) if daemon.here else None]
+    disks = [machine.disk(daemon.root) if daemon.local else None]
     if (container := examination.container.or_none()) is not None:
         disks.append(container.disk)
     return disks, daemon.root
@@ -241,7 +241,7 @@ def _disks(examination: Examination) -> tuple[list[Any], str]:
 
 def _memory(examination: Examination) -> Check:
     daemon, model = examination.daemon(), examination.model.or_none()
-    available = machine.available_memory() if daemon.here else None
+    available = machine.available_memory() if daemon.local else None
     return of_engine.memory(daemon, available, of_stack.memory_limits(model) if model else 0)
 
 
@@ -254,7 +254,7 @@ def _dns(examination: Examination) -> Check:
 def _ports(examination: Examination) -> Check:
     world, local = (
         examination.world.or_unavailable("the engine and a valid model"),
-        examination.daemon().here,
+        examination.daemon().local,
     )
     return of_stack.ports(
         world, machine.local_ports(), machine.reserved_ports(), on_this_host=local
@@ -265,7 +265,7 @@ def _mounts(examination: Examination) -> Check:
     from composetasks.observe.conflicts.mount_sources import missing_away
 
     daemon = examination.daemon()
-    if daemon.here:
+    if daemon.local:
         return of_stack.mounts(daemon)
     model, held = (
         examination.model.or_unavailable("a valid model"),
@@ -279,7 +279,7 @@ def _mounts(examination: Examination) -> Check:
 
 def _watching(examination: Examination) -> Check:
     """Of the kernel that the containers run on: this host's, where they run here."""
-    if examination.daemon().here:
+    if examination.daemon().local:
         own = machine.watching()
         if own is not None:
             return of_stack.watching(own)
@@ -307,7 +307,9 @@ def _health(examination: Examination) -> Check:
     # Without an engine any image may have a check of its own.
     unknown = dict.fromkeys(model.services, "")
     own, lacking = (
-        (unknown, {}) if examination.engine.or_none() is None else examination.asked.value()
+        (unknown, {})
+        if examination.engine.or_none() is None
+        else examination.health_programs.value()
     )
     return of_stack.health(World(model, Engine(), image_checks=own), lacking)
 

@@ -36,7 +36,7 @@ def live_status(
         document, measured, chosen = look.document(), time.monotonic(), 0
         idle = session.reporter.idle_seconds() or 0.0
         while True:
-            session.reporter.live(document, lines.known(), chosen)
+            session.reporter.live(document, lines.texts(), chosen)
             changed = stream.next()
             if changed:
                 look = again(session, look)

@@ -49,7 +49,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
     ends when it is interrupted (130, without a word), or at ``until``.
     """
     wanted = LogRange(
-        _moment("since", options.since), _moment("until", options.until), _tail(options.tail)
+        _time("since", options.since), _time("until", options.until), _tail(options.tail)
     )
     shown = line_filter(options.grep, options.exclude)
     model = session.model(services)
@@ -170,14 +170,14 @@ def _masked(lines: Sequence[LogLine]) -> Sequence[LogLine]:
 
 
 def _last_of_each(batches: Iterable[Sequence[LogLine]], count: int) -> Sequence[LogLine]:
-    kept: dict[str, deque[LogLine]] = defaultdict(lambda: deque(maxlen=count))
+    last: dict[str, deque[LogLine]] = defaultdict(lambda: deque(maxlen=count))
     for lines in batches:
         for line in lines:
-            kept[line.container].append(line)
-    return sorted((line for lines in kept.values() for line in lines), key=by_time)
+            last[line.container].append(line)
+    return sorted((line for lines in last.values() for line in lines), key=by_time)
 
 
-def _moment(flag: str, text: str) -> str:
+def _time(flag: str, text: str) -> str:
     try:
         return timestamps.seconds(text, time.time()) if text else ""
     except ValueError as error:

@@ -20,7 +20,8 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
     model = session.model([name] if name else ())
     world = World(model, Engine(containers=session.engine.containers(model)))
     running = {
-        one: tuple(c for c in world.replicas(one) if c.state == "running") for one in model.services
+        service_name: tuple(c for c in world.replicas(service_name) if c.state == "running")
+        for service_name in model.services
     }
     service, url = _chosen(model, name, running)
     opened = webbrowser.open(url)

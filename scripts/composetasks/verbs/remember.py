@@ -70,8 +70,8 @@ def build_definitions(session: Session, services: Sequence[str]) -> Definitions:
 
     compose, cache = session.compose, session.own_folder.cache
 
-    def understood(kept: Mapping[str, Any]) -> Definitions:
-        return {name: dict(kept[name]) for name in services}
+    def understood(entry: Mapping[str, Any]) -> Definitions:
+        return {name: dict(entry[name]) for name in services}
 
     question = ["bake", *services]
     definitions = recall(compose, cache, question, understood)

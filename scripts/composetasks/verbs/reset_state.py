@@ -34,8 +34,8 @@ def reset_state(
         if ended is not None:
             return ended
         emptied = [step.target for step in plan.steps if step.action is Action.EMPTY_STATE]
-        kept = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
+        snapshots = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
         message = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
-        back = f"; {task(f'restore {kept[0]}')} brings it back" if kept else ""
+        back = f"; {task(f'restore {snapshots[0]}')} brings it back" if snapshots else ""
         report_done(session, plan, f"{message}{back}")
     return ExitCode.OK

@@ -31,22 +31,22 @@ class SentMounts:
     override: Path
 
     @classmethod
-    def of(cls, folder: Path, kept: Path, address: str) -> SentMounts:
-        """For the engine at ``address``; ``kept`` is our folder of the project in ``folder``, or of
-        an instance of it."""
+    def of(cls, folder: Path, own_folder: Path, address: str) -> SentMounts:
+        """For the engine at ``address``; ``own_folder`` is our folder of the project in ``folder``,
+        or of an instance of it."""
         engine = hashlib.sha256(address.encode()).hexdigest()[:12]
         own = folder / ".composetasks" / "sent"
-        return cls(own / f"{engine}.json", kept / "sent" / f"{engine}.yaml")
+        return cls(own / f"{engine}.json", own_folder / "sent" / f"{engine}.yaml")
 
     @property
     def sources(self) -> list[str]:
         """The files and folders that are there still."""
-        kept = folder.read_json(self.named)
-        if not kept:
+        document = folder.read_json(self.named)
+        if not document:
             return []
         from composetasks.observe.engine.sent import can_be_sent
 
-        return [one for one in kept.get("sources", ()) if can_be_sent(one)]
+        return [one for one in document.get("sources", ()) if can_be_sent(one)]
 
     def add(self, sources: Iterable[str]) -> None:
         self.named.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ def snapshots(session: Session) -> ExitCode:
     """The snapshots of this project, the oldest first."""
     from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
-    kept = load_all(session.own_folder.root / SNAPSHOTS)
-    document = snapshots_document(kept)
+    entries = load_all(session.own_folder.root / SNAPSHOTS)
+    document = snapshots_document(entries)
     session.reporter.result(document, lines(document))
     return ExitCode.OK

@@ -65,9 +65,9 @@ def _observe(session: Session) -> World:
 
 def unknown_state(error: UnknownState) -> TaskFailure:
     """The failure for a name that is no state, with the closest ones."""
-    there = f"there is {', '.join(error.known)}" if error.known else "the model has no state"
+    there = f"there is {', '.join(error.existing)}" if error.existing else "the model has no state"
     return TaskFailure(
         f"no state is called {error.name!r}",
         code=ExitCode.USAGE,
-        hint=did_you_mean(error.name, error.known, there),
+        hint=did_you_mean(error.name, error.existing, there),
     )

@@ -189,7 +189,7 @@ class Observation:
             {
                 **service,
                 **_taken(figures, self._ids[service["name"]]),
-                **_told(answers.get(service["name"])),
+                **_facts(answers.get(service["name"])),
             }
             for service in self._services
         ]
@@ -216,7 +216,7 @@ def _declared(
     return declaring
 
 
-def _told(facts: ServiceFacts | None) -> dict[str, Any]:
+def _facts(facts: ServiceFacts | None) -> dict[str, Any]:
     """What a service said of itself; nothing where it was not asked."""
     facts = facts or ServiceFacts()
     return {"facts": dict(facts.values), "facts_problem": facts.problem}

@@ -67,7 +67,9 @@ def _chosen(costs: ImageCosts) -> list[Prediction]:
     """The edits to make: of the file that was named, or of each kind; none that builds nothing."""
     named = [one for one in costs.predictions if one.edit is EditKind.PATH]
     return [
-        one for one in named or costs.predictions if one.layers and one.edit is not EditKind.FIRST
+        prediction
+        for prediction in named or costs.predictions
+        if prediction.layers and prediction.edit is not EditKind.FIRST
     ]
 
 

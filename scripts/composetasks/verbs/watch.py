@@ -191,10 +191,10 @@ class _Effects:
         except engine_silent():
             raise
         except engine_lost() as error:
-            outside = as_failure(error)
-            if outside is None:
+            external = as_failure(error)
+            if external is None:
                 raise
-            self._session.reporter.went_wrong(outside)
+            self._session.reporter.went_wrong(external)
             return False
         return True
 

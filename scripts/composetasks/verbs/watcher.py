@@ -60,8 +60,8 @@ def _ended(place: Path, text: str) -> str:
     except TaskFailure as failure:
         return f"{failure.message} {failure.detail}".strip()
     except (OSError, RuntimeError) as error:
-        outside = as_failure(error)
-        return outside.message if outside else f"{type(error).__name__}: {error}"
+        external = as_failure(error)
+        return external.message if external else f"{type(error).__name__}: {error}"
     return ""
 
 

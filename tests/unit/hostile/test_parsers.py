@@ -428,7 +428,7 @@ def test_the_progress_of_a_build(fuzz_seconds: float) -> None:
         log.bases()
         log.last_lines()
         log.dockerfile_line()
-        log.said()
+        log.last_error()
         log.has_triggers()
 
     fuzz(spoilt(documents.PROGRESS), check, fuzz_seconds)

@@ -83,7 +83,7 @@ def test_a_failure_is_the_step_that_failed_and_not_those_cancelled_with_it() -> 
     assert failed.name == RUN
     assert log.last_lines() == [*(f"line {number}" for number in range(11, 40)), "no newline"]
     assert log.dockerfile_line() == 7
-    assert log.said() == "failed to solve: exit code: 2"
+    assert log.last_error() == "failed to solve: exit code: 2"
 
 
 def test_a_build_that_never_began_has_said_why() -> None:
@@ -91,7 +91,7 @@ def test_a_build_that_never_began_has_said_why() -> None:
     assert log.failed() is None
     assert log.last_lines() == []
     assert log.dockerfile_line() is None
-    assert log.said() == "no builder"
+    assert log.last_error() == "no builder"
 
 
 def test_base_images_from_a_registry_are_known_by_their_digest() -> None:

@@ -16,6 +16,6 @@ def test_a_damaged_list_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(SshLink, "there", lambda _: True)
     ports = ssh_ports.Ports("ssh://host", "shop", 1.0)
     ports._list.write_text(text)
-    assert ports.known() == {}
+    assert ports.load() == {}
     ports._keep({"db:1": 5})
-    assert ports.known() == {"db:1": 5}
+    assert ports.load() == {"db:1": 5}

@@ -13,7 +13,7 @@ SOON = 0.01
 def _told_while(*waits: str, count: int) -> list[str]:
     """The first sentences that are told while all of these are waited for."""
     said: queue.Queue[str] = queue.Queue()
-    with waiting.told(said.put):
+    with waiting.announced(said.put):
         if len(waits) == 1:
             with waiting.on(waits[0], SOON):
                 return [said.get(timeout=60) for _ in range(count)]
@@ -43,7 +43,7 @@ def test_what_takes_long_by_itself_is_told_that_much_later() -> None:
 
 def test_what_has_come_is_told_no_more() -> None:
     said: queue.Queue[str] = queue.Queue()
-    with waiting.told(said.put):
+    with waiting.announced(said.put):
         with waiting.on("the first", SOON):
             said.get(timeout=60)
         with waiting.on("the second", SOON):

@@ -12,7 +12,7 @@ from composetasks.store import names
 from composetasks.tasks import collection
 from composetasks.tasks.adapter import command_line
 from composetasks.verbs import completion
-from composetasks.verbs.completion import candidates, keep, kept
+from composetasks.verbs.completion import candidates, load, save
 
 CORE = ParserContext(
     args=(Argument(names=("list", "l"), kind=bool), Argument(names=("help", "h"), optional=True))
@@ -71,7 +71,7 @@ def test_what_may_come_next(folder: Path, line: str, some: set[str], none: set[s
 
 def test_a_project_that_never_ran_has_its_tasks_and_stays_as_it_is(tmp_path: Path) -> None:
     assert candidates(["up", "we"], LINE, tmp_path) == sorted(filter(None, LINE.flags))
-    keep(LINE, tmp_path, [])
+    save(LINE, tmp_path, [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,30 +80,30 @@ def test_a_kept_command_line_is_known_until_what_it_was_made_of_changes(folder: 
     tasks.write_text("from composetasks import collection\n")
     below = folder / "src"
     below.mkdir()
-    assert kept(below) is None
-    keep(LINE, folder, [str(tasks)])
-    assert kept(below) == (LINE, folder)
+    assert load(below) is None
+    save(LINE, folder, [str(tasks)])
+    assert load(below) == (LINE, folder)
     tasks.write_text("from composetasks import collection\nns = collection()\n")
-    assert kept(below) is None
+    assert load(below) is None
 
 
 @pytest.mark.parametrize("tasks", ["tasks.py", "tasks/__init__.py"])
 def test_tasks_of_its_own_that_a_project_comes_to_have_are_known(folder: Path, tasks: str) -> None:
     (folder / "compose.yaml").write_text("services: {}\n")
-    keep(LINE, folder, [])
-    assert kept(folder) == (LINE, folder)
+    save(LINE, folder, [])
+    assert load(folder) == (LINE, folder)
     (folder / tasks).parent.mkdir(exist_ok=True)
     (folder / tasks).write_text("from composetasks import collection\n")
-    assert kept(folder) is None
+    assert load(folder) is None
 
 
 def test_what_another_installation_kept_is_not_known(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "compose.yaml").write_text("services: {}\n")
-    keep(LINE, folder, [])
+    save(LINE, folder, [])
     monkeypatch.setattr(completion, "DEFINITIONS", folder / "compose.yaml")
-    assert kept(folder) is None
+    assert load(folder) is None
 
 
 def test_the_names_are_those_of_the_last_run(tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ def _remove_container(
         _removed(step, client, lambda: client.remove_container(step.key))
     else:
         _end(step, client, record)
-    kept = f"; kept: {', '.join(volumes)}" if volumes else ""
+    kept_volumes = f"; kept: {', '.join(volumes)}" if volumes else ""
     return {
-        "message": f"removed{kept}",
+        "message": f"removed{kept_volumes}",
         "volumes": volumes,
         "record": place,
     }

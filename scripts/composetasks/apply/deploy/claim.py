@@ -53,8 +53,8 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
     holder = {"who": who(), "since": now(), "process": process.text if process else ""}
     while True:
         try:
-            made = client.create_config(name, json.dumps(holder), labels={NAMESPACE: stack})
-            return str(made["ID"])
+            config = client.create_config(name, json.dumps(holder), labels={NAMESPACE: stack})
+            return str(config["ID"])
         except errors.APIError as error:
             if error.status_code != 409:
                 raise

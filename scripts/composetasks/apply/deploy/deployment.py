@@ -240,11 +240,11 @@ def _prune(stack: Stack) -> None:
     from docker import errors
 
     assert stack.file is not None
-    kept = stack.swarm.revisions[-(stack.keep - 1) :] if stack.keep > 1 else ()
+    recent = stack.swarm.revisions[-(stack.keep - 1) :] if stack.keep > 1 else ()
     for revision in stack.swarm.revisions:
-        if revision not in kept:
+        if revision not in recent:
             stack.client.remove_config(revision.id)
-    files = [stack.file, *(one.raw for one in kept)]
+    files = [stack.file, *(one.raw for one in recent)]
     removers = {
         "configs": (stack.client.configs, stack.client.remove_config),
         "secrets": (stack.client.secrets, stack.client.remove_secret),

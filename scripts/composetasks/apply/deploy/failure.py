@@ -62,7 +62,7 @@ def not_up(
 class RolledBack:
     """How a part of a stack is after the rollback, and whether that is as it was before."""
 
-    told: str
+    sentence: str
     as_before: bool = True
 
 
@@ -80,7 +80,7 @@ def roll_back(touched: Sequence[Step], stack: Stack) -> list[RolledBack]:
 
 def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack) -> TaskFailure:
     """The failure of a deployment with what became of the stack."""
-    messages = [one.told for one in back]
+    messages = [one.sentence for one in back]
     as_before = all(one.as_before for one in back)
     failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *messages])
     failure.data = {**failure.data, "taken_back": messages, "as_before": as_before}

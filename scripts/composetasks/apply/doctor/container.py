@@ -54,14 +54,14 @@ class Containers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[str, APIClient] = {}
+        self._running: dict[str, APIClient] = {}
         self._ended = False
 
     @contextlib.contextmanager
-    def made(self, client: APIClient, key: str) -> Iterator[None]:
+    def removed_after(self, client: APIClient, key: str) -> Iterator[None]:
         """A container that was just made, which is removed after the block."""
         with self._lock:
-            self._made[key] = client
+            self._running[key] = client
             ended = self._ended
         try:
             if ended:
@@ -75,7 +75,7 @@ class Containers:
         from docker import errors
 
         with self._lock:
-            client = self._made.pop(key, None)
+            client = self._running.pop(key, None)
         if client is not None:
             with contextlib.suppress(errors.APIError, requests.exceptions.RequestException):
                 client.remove_container(key, v=True, force=True)
@@ -84,7 +84,7 @@ class Containers:
         """Remove them now, whoever waits for one."""
         with self._lock:
             self._ended = True
-            left = list(self._made)
+            left = list(self._running)
         for key in left:
             self._remove(key)
 
@@ -102,7 +102,7 @@ def in_container(
     try:
         with _image(client, image) as reference:
             key = _created(client, project, reference, index)
-            with containers.made(client, key):
+            with containers.removed_after(client, key):
                 client.put_archive(key, "/", interpreter.archive(MODULES))
                 client.start(key)
                 code = int(client.wait(key, timeout=LONGEST_SECONDS + 2)["StatusCode"])
@@ -143,8 +143,8 @@ def _image(client: APIClient, image: str) -> Iterator[str]:
     if image:
         yield image
         return
-    with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as made:
-        yield made
+    with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as empty:
+        yield empty
 
 
 def _created(client: APIClient, project: str, image: str, index: str) -> str:
@@ -155,7 +155,7 @@ def _created(client: APIClient, project: str, image: str, index: str) -> str:
         security_opt=["no-new-privileges", "label=disable"],
         log_config={"Type": "json-file", "Config": {}},
     )
-    made = untyped.create_container(
+    container = untyped.create_container(
         image,
         entrypoint=interpreter.entrypoint(),
         command=[*interpreter.argv(PROGRAM), index],
@@ -167,7 +167,7 @@ def _created(client: APIClient, project: str, image: str, index: str) -> str:
         healthcheck={"Test": ["NONE"]},
         host_config=host,
     )
-    return str(made["Id"])
+    return str(container["Id"])
 
 
 def remove_left_over(client: APIClient, project: str) -> None:

@@ -45,8 +45,10 @@ def lacking(
 def _own(world: World, service: Service) -> str | None:
     """The id of a container of the service that is made from the image of now."""
     image = world.engine.image(service.image)
-    made = (one.id for one in world.replicas(service.name) if image and one.image_id == image.id)
-    return next(made, None)
+    up_to_date = (
+        one.id for one in world.replicas(service.name) if image and one.image_id == image.id
+    )
+    return next(up_to_date, None)
 
 
 @contextlib.contextmanager
@@ -55,15 +57,15 @@ def _created(
 ) -> Iterator[str]:
     untyped: Any = client
     project = world.model.project
-    made = untyped.create_container(
+    container = untyped.create_container(
         service.image,
         command=["true"],
         name=f"{project}-doctor-{secrets.token_hex(4)}",
         labels={LABEL: project},
         host_config=untyped.create_host_config(network_mode="none"),
     )
-    with containers.made(client, str(made["Id"])):
-        yield str(made["Id"])
+    with containers.removed_after(client, str(container["Id"])):
+        yield str(container["Id"])
 
 
 class _FileSystem:

@@ -23,18 +23,18 @@ LOST_LAYER = "the engine's build cache has lost a layer: it is built once more, 
 
 def lost_layer(log: BuildLog) -> bool:
     """Whether a build failed because of what the engine's cache lacks, and of nothing else."""
-    return external_failures.LOST_LAYER in log.said()
+    return external_failures.LOST_LAYER in log.last_error()
 
 
 def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) -> TaskFailure:
     """The failure of a service's build. Files are named as seen from ``directory``; ``path`` is
     where the whole log is."""
     vertex = log.failed()
-    if vertex is None and any(words in log.said() for words in ENGINE_LOST):
+    if vertex is None and any(words in log.last_error() for words in ENGINE_LOST):
         return TaskFailure(
             f"the engine went away while the image of {service.name} was built",
             code=ExitCode.NO_ENGINE,
-            detail=log.said(),
+            detail=log.last_error(),
             hint=f"{external_failures.LOOK}; no container was touched",
             data={"service": service.name, "log": str(path)},
         )

@@ -109,8 +109,8 @@ def _token(place: Path, now: Seen) -> str:
     return token
 
 
-def _sent(kept: Any) -> tuple[str, Seen]:
-    token, before = kept
+def _sent(entry: Any) -> tuple[str, Seen]:
+    token, before = entry
     seen = {
         path: (int(size), int(time), str(text))
         for path, (size, time, text) in cache_entry.as_mapping(before).items()

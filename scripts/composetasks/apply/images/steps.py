@@ -121,24 +121,24 @@ class ImageSteps:
             tell(event("progress", step, vertex.name))
 
         with (
-            prepared(step.service, target, inputs, project, self.tools.cache) as sending,
+            prepared(step.service, target, inputs, project, self.tools.cache) as sent,
             log_file(path) as stream,
         ):
             log = BuildLog(stream)
             began = time.monotonic()
             within = self.client.timeout * waiting.WORK
-            code = run_bake(bake, sending.changes, log, started, self.register, within=within)
+            code = run_bake(bake, sent.changes, log, started, self.register, within=within)
             if code != 0 and lost_layer(log) and not bake.no_cache:
                 tell(event("warning", step, LOST_LAYER))
                 log = BuildLog(stream)
                 again = replace(bake, no_cache=True)
-                code = run_bake(again, sending.changes, log, started, self.register, within=within)
+                code = run_bake(again, sent.changes, log, started, self.register, within=within)
         took = log.time(time.monotonic() - began)
         if code != 0:
             raise build_failure(service, self.world.model.directory, log, path)
         image = self.client.inspect_image(service.image)
         result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
-        if sending.touched() or self._differs(step.service, inputs):
+        if sent.touched() or self._differs(step.service, inputs):
             # Which content BuildKit read can't be told: this image gets no digest.
             self._record.undigested(image["Id"])
             return {**result, "touched": True}

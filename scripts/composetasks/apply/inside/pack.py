@@ -44,7 +44,7 @@ class Pack:
         """Write everything in an open folder, itself as ``./``, and the archive's end."""
         self._member(b"./", os.fstat(root), b"5", attributes=_attributes_of(root))
         for folder, name, status, path in tree.walk(root):
-            self._one(folder, name, status, b"./" + path)
+            self._entry(folder, name, status, b"./" + path)
         self._write(bytes(2 * BLOCK))
 
     def some(self, root: int, paths: Iterable[bytes], place: bytes) -> None:
@@ -64,7 +64,7 @@ class Pack:
                     opened = os.open(folder or b".", tree.FOLDER, dir_fd=root)
                     try:
                         status = os.lstat(name, dir_fd=opened)
-                        self._one(opened, name, status, place + part)
+                        self._entry(opened, name, status, place + part)
                     finally:
                         os.close(opened)
         self._write(bytes(2 * BLOCK))
@@ -73,7 +73,7 @@ class Pack:
         self.length += len(content)
         self._take(content)
 
-    def _one(self, folder: int, name: bytes, status: os.stat_result, path: bytes) -> None:
+    def _entry(self, folder: int, name: bytes, status: os.stat_result, path: bytes) -> None:
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFSOCK:
             self.left_out.append(os.fsdecode(path))

@@ -52,11 +52,11 @@ def main() -> None:
 def look(index: str) -> dict[str, Any]:
     """Everything; no value in it holds a password."""
     proxies = urllib.request.getproxies_environment()
-    index_url = _asked(index, proxies)
+    index_url = _host_to_resolve(index, proxies)
     bundle = authorities()
     answer, distrust = reach(index, bundle)
     return {
-        "asked": index_url,
+        "looked_up": index_url,
         "resolved": unresolved(index_url),
         "answer": answer,
         "distrust": distrust,
@@ -68,7 +68,7 @@ def look(index: str) -> dict[str, Any]:
     }
 
 
-def _asked(index: str, proxies: dict[str, str]) -> str:
+def _host_to_resolve(index: str, proxies: dict[str, str]) -> str:
     """The host whose name must be resolved: the index's, or the proxy's before it."""
     parts = urlsplit(index)
     host = parts.hostname or ""

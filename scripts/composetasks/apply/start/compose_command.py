@@ -27,7 +27,7 @@ LOOK_SECONDS = 5.0
 LONGEST_SECONDS = 1200.0
 """How long the engine may take for one container where nobody gave the services a time: it copies
 what the image has in the places of new volumes, and that may be a lot."""
-_SAID = re.compile(r"\s*(Container|Network|Volume) (\S+)\s+(\w+)")
+_PROGRESS = re.compile(r"\s*(Container|Network|Volume) (\S+)\s+(\w+)")
 _UNDER_WAY: Mapping[str, str] = {
     "Recreate": "to be recreated",
     "Creating": "to be created",
@@ -51,7 +51,7 @@ class UnderWay:
 
     def hear(self, line: str) -> None:
         """Take in a line of its progress."""
-        match = _SAID.match(line)
+        match = _PROGRESS.match(line)
         if match is None:
             return
         kind, name, word = match.groups()

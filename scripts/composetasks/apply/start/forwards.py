@@ -57,7 +57,7 @@ def _forward(step: Step, world: World, tools: Tools) -> Iterator[Event]:
     assert isinstance(operation, ForwardPort)
     assert tools.ports is not None
     began = time.monotonic()
-    forwarded = tools.ports.known()
+    forwarded = tools.ports.load()
     containers = [
         container
         for container in read_containers(tools.client)

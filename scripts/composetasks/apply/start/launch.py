@@ -108,11 +108,11 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
     needed = {name: providers for name in wanted if (providers := model.providers_of(name))}
     run_along = {one for providers in needed.values() for one in providers}
     apart = {one: steps for one, steps in wanted.items() if one not in {*needed, *run_along}}
-    made = {one: steps for one, steps in apart.items() if any(map(_in_sight, steps))}
-    _make(tools, model, made)
+    seeing = {one: steps for one, steps in apart.items() if any(map(_sees_dependencies, steps))}
+    _make(tools, model, seeing)
     groups: dict[bool, list[str]] = {}
     for name, steps in apart.items():
-        groups.setdefault(_forced(steps) and name not in made, []).append(name)
+        groups.setdefault(_forced(steps) and name not in seeing, []).append(name)
     for forced, names in groups.items():
         up = [*UP, "--no-deps", *_force(forced)]
         _run_compose(tools, model, up, names, limit=_limit(tools, names))
@@ -155,9 +155,11 @@ def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Ste
                 raise NotLaunched([name], str(error.explanation or error)) from error
 
 
-def _in_sight(step: Step) -> bool:
+def _sees_dependencies(step: Step) -> bool:
     operation = step.operation
-    return isinstance(operation, CreateContainer | RecreateContainer) and operation.in_sight
+    return (
+        isinstance(operation, CreateContainer | RecreateContainer) and operation.sees_dependencies
+    )
 
 
 def _force(forced: bool) -> list[str]:

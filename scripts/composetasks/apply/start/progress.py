@@ -52,8 +52,8 @@ class ServiceProgress:
     up_since: float | None = None
     given_up: bool = False
     too_early: bool = False
-    told: str = ""
-    told_at: float = 0.0
+    reported: str = ""
+    reported_at: float = 0.0
 
     @property
     def begun(self) -> float | None:
@@ -105,24 +105,26 @@ class ServiceProgress:
 
     def to_tell(self, now: float) -> str:
         """What is to be said of it now, "" for nothing."""
-        moment = self.tell_at()
-        if now < moment or self.begun is None:
+        due = self.tell_at()
+        if now < due or self.begun is None:
             return ""
         message = self.verdict.message
         took = now - self.begun
-        times = [f"for {took:.0f} s"] if message == self.told else []
+        times = [f"for {took:.0f} s"] if message == self.reported else []
         if self.verdict.kind == PORT_CLOSED and self.patience < self.limit:
             times.append(f"at most {self.patience:.0f} s")
-        self.told, self.told_at = message, now
+        self.reported, self.reported_at = message, now
         return f"{message} ({', '.join(times)})" if times else message
 
     def tell_at(self) -> float:
         """When something is to be said of it next."""
         if not self.coming or not self.verdict.message or self.begun is None:
             return math.inf
-        if not self.told:
+        if not self.reported:
             return self.begun + (0.0 if self.verdict.kind in AT_ONCE else TELL_SECONDS)
-        return self.told_at + (TELL_EVERY if self.verdict.message == self.told else TELL_CHANGE)
+        return self.reported_at + (
+            TELL_EVERY if self.verdict.message == self.reported else TELL_CHANGE
+        )
 
 
 def deadlines(services: Mapping[str, ServiceProgress]) -> dict[str, float]:

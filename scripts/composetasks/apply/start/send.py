@@ -68,7 +68,7 @@ def _archive(file: IO[bytes], sent: Sent, operation: Send) -> int:
 
 
 def _list(sent: Sent) -> IO[bytes]:
-    text = json.dumps(sent.here).encode()
+    text = json.dumps(sent.local).encode()
     entry = tarfile.TarInfo(f"{LISTS}/{sent.key}.json")
     entry.size = len(text)
     buffer = io.BytesIO()

@@ -35,7 +35,7 @@ from composetasks.run.signals import Terminated
 
 AWAY_INTERVAL = 0.2
 """Seconds between two tries of an engine that is away."""
-TELLING = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause", "health_status")
+EVENTS = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause", "health_status")
 """The events after which a container may stand otherwise than before; without those of every
 single health probe."""
 ANNOUNCED_SECONDS = 2.0
@@ -64,7 +64,7 @@ class Start:
         self.dependencies = Dependencies(self.model, self.services)
         self.failures = Failures(self.dependencies, tools, self.record)
         self.seen = Seen()
-        self.watch = Watch(self.client, self.model.project, TELLING)
+        self.watch = Watch(self.client, self.model.project, EVENTS)
 
     def _of(self, name: str) -> ServiceProgress:
         if name not in self.services:

@@ -190,8 +190,8 @@ class StateReplacement:
                 if name == state.place and not self._nocopy(container.service, target):
                     mount = {"Type": "volume", "Source": name, "Target": target}
                     config = {"Image": container.image_id, "HostConfig": {"Mounts": [mount]}}
-                    made = helper.create(self.tools.client, config)
-                    self.tools.client.remove_container(made, v=True)
+                    created = helper.create(self.tools.client, config)
+                    self.tools.client.remove_container(created, v=True)
 
     def _nocopy(self, name: str, target: str) -> bool:
         service = self.world.model.services.get(name)

@@ -23,7 +23,7 @@ LEVEL = 3
 """zstd's own default."""
 THREADS = 2
 SEND_BYTES = 1 << 18
-KEPT = ("bytes", "files", "left_out", "length", "special", "compressed", "sha256")
+ARCHIVE_FIELDS = ("bytes", "files", "left_out", "length", "special", "compressed", "sha256")
 """What the helper says of an archive, and a manifest keeps."""
 PROGRESS_BYTES = 50_000_000
 
@@ -80,7 +80,7 @@ def _part(state: State, path: Path, packed: dict[str, Any]) -> dict[str, Any]:
         "kind": state.kind,
         "source": state.source,
         "file": path.name,
-        **{key: packed[key] for key in KEPT},
+        **{key: packed[key] for key in ARCHIVE_FIELDS},
     }
 
 

@@ -35,7 +35,7 @@ def sync(client: APIClient, project: str, operation: Sync) -> str:
         raise _failed(operation.service, "it has no container", f"{task('up')} creates one")
     archive, copied = _archive(operation.copies)
     for container in containers:
-        with _told(operation.service, container):
+        with _refusals_named(operation.service, container):
             if operation.removals and container["State"] == "running":
                 _remove(client, container["Id"], operation.removals)
             if copied:
@@ -53,7 +53,7 @@ def run_hook(client: APIClient, project: str, service: str, hook: Hook) -> Itera
     for container in _containers(client, project, service):
         if container["State"] != "running":
             continue
-        with _told(service, container):
+        with _refusals_named(service, container):
             command = list(hook.command)
             code, lines = _execute(
                 client,
@@ -82,7 +82,7 @@ def _name(container: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _told(service: str, container: Mapping[str, Any]) -> Iterator[None]:
+def _refusals_named(service: str, container: Mapping[str, Any]) -> Iterator[None]:
     """Have the engine's refusals told as failures of this container."""
     from docker import errors
 

@@ -138,7 +138,7 @@ def _faults(asking: _ConfigCommand, files: Sequence[Path], refusal: ProgramError
         alone = _without_env_files(asking, files, [one for one in readers if one != name])
         done = alone("--no-consistency", "-q", check=False)
         if done.code != 0:
-            faults[name] = (_told(done.stderr) or ["its env_file can't be read"])[0]
+            faults[name] = (_warnings_last(done.stderr) or ["its env_file can't be read"])[0]
     if not faults:
         raise refusal
     return faults
@@ -182,7 +182,7 @@ def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, s
 
 def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
     """The failure for a model that Compose refuses: its refusal first, its warnings after."""
-    reasons = _told(error.stderr) or [str(error)]
+    reasons = _warnings_last(error.stderr) or [str(error)]
     unset = any(UNSET.fullmatch(_warning(line)) for line in error.stderr.splitlines())
     return TaskFailure(
         "the Compose model is invalid",
@@ -193,7 +193,7 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
     )
 
 
-def _told(stderr: str) -> list[str]:
+def _warnings_last(stderr: str) -> list[str]:
     """What Compose printed, its warnings last, each once and without its logger's decoration."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     return [
@@ -206,7 +206,7 @@ def _warnings(lines: Iterable[str]) -> list[str]:
     """Compose's warnings, which come in any order, and repeated: each once, and one for all
     variables that are not set, of which a project whose `.env` is missing has dozens."""
     warnings = sorted({_warning(line) for line in lines if line.strip()})
-    unset = [found[1] for one in warnings if (found := UNSET.fullmatch(one))]
+    unset = [match[1] for one in warnings if (match := UNSET.fullmatch(one))]
     if len(unset) <= 1:
         return warnings
     others = [one for one in warnings if not UNSET.fullmatch(one)]

@@ -66,7 +66,7 @@ def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Pat
     others = list(_others(model, engine.containers))
     if not others:
         return engine
-    hashes = _known(cache)
+    hashes = _load(cache)
     recorded = container_configs.load(cache, (one.config_hash for one in others))
     unknown = [one for one in others if one.config_hash not in {*hashes, *recorded}]
     if unknown:
@@ -86,7 +86,7 @@ def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[st
     """Remember that ``containers`` were made from the model as it is; what is known then, by
     label."""
     services = {one.config_hash: model.services[one.service] for one in _others(model, containers)}
-    hashes = _known(cache)
+    hashes = _load(cache)
     if services:
         hashes |= {label: service.config_hash for label, service in services.items()}
         cache_entry.save(_place(cache), hashes)
@@ -127,7 +127,7 @@ def _unchanged(
     yield from (one for one in candidates if one.name not in recreated)
 
 
-def _known(cache: Path) -> dict[str, str]:
+def _load(cache: Path) -> dict[str, str]:
     return cache_entry.load(_place(cache), cache_entry.as_texts) or {}
 
 
@@ -203,7 +203,7 @@ def _hashes(
     keys = {name: _key(compose, model.services[name], fields) for name, fields in filled.items()}
     missing = {name: filled[name] for name, key in keys.items() if key not in cached}
     if missing:
-        answered = _asked(model, missing, compose)
+        answered = _ask_compose(model, missing, compose)
         cached = {keys[name]: answered[name] for name in missing if name in answered} | {
             key: cached[key] for key in keys.values() if key in cached
         }
@@ -216,7 +216,7 @@ def _key(compose: Compose, service: Service, fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _asked(
+def _ask_compose(
     model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose
 ) -> dict[str, str]:
     """Compose's hashes with an override file that fills the ids in."""

@@ -179,8 +179,8 @@ def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[st
     """The bind mounts' sources that Compose is told not to make, devices, and the files of secrets
     and configs."""
     for entry in section.get("volumes") or ():
-        made = (entry.get("bind") or {}).get("create_host_path", True)
-        if entry.get("type") == "bind" and not made:
+        creates = (entry.get("bind") or {}).get("create_host_path", True)
+        if entry.get("type") == "bind" and not creates:
             yield str(entry["source"])
     for entry in section.get("devices") or ():
         # Others are names of the Container Device Interface: "vendor.com/gpu=all".

@@ -39,16 +39,16 @@ def recall(
     """What Compose answered to ``question``, as ``understand`` reads it, where nothing has changed
     since; else None."""
 
-    def unchanged(kept: Any) -> T:
+    def unchanged(entry: Any) -> T:
         digest = partial(_digest, container_configs.digest_key(cache))
         if (
-            kept["compose"] != list(compose.identity())
-            or kept["folder"] != str(compose.folder)
-            or kept["values"] != digest(_values(set(kept["words"]), compose.environment, digest))
-            or any(_state(Path(path), digest) != state for path, state in kept["files"].items())
+            entry["compose"] != list(compose.identity())
+            or entry["folder"] != str(compose.folder)
+            or entry["values"] != digest(_values(set(entry["words"]), compose.environment, digest))
+            or any(_state(Path(path), digest) != state for path, state in entry["files"].items())
         ):
             raise _Outdated
-        return understand(kept["answer"])
+        return understand(entry["answer"])
 
     return cache_entry.load(_place(compose, cache, question), unchanged)
 
@@ -66,7 +66,7 @@ def remember(
         for path, is_compose in read.items()
         for word in _words(path, is_compose)
     }
-    kept = {
+    entry = {
         "compose": compose.identity(),
         "folder": str(compose.folder),
         "words": sorted(words),
@@ -74,7 +74,7 @@ def remember(
         "files": {str(path): _state(path, digest) for path in read},
         "answer": answer,
     }
-    cache_entry.save(_place(compose, cache, question), kept)
+    cache_entry.save(_place(compose, cache, question), entry)
 
 
 def _read(compose: Compose) -> Mapping[Path, bool] | None:
@@ -89,7 +89,9 @@ def _read(compose: Compose) -> Mapping[Path, bool] | None:
     if read is None:
         return None
     missing = [
-        one for one, is_compose in read.items() if not is_compose and not project_files.exists(one)
+        path
+        for path, is_compose in read.items()
+        if not is_compose and not project_files.exists(path)
     ]
     examples = [one for path in missing for one in sources.examples_of(path)]
     paths = dict.fromkeys(examples, False) | dict.fromkeys(looked_for, True) | dict(read)

@@ -146,7 +146,9 @@ def examples_of(path: Path) -> list[Path]:
 def example_of(path: Path) -> Path | None:
     """The file beside a file of variables that shows what it may hold; None where there is none."""
     existing = (
-        one for one in examples_of(path) if project_files.exists(one) and os.path.isfile(one)
+        example
+        for example in examples_of(path)
+        if project_files.exists(example) and os.path.isfile(example)
     )
     return next(existing, None)
 

@@ -66,5 +66,5 @@ def _since(client: APIClient, container: Container) -> str:
     record = inspect_container(client, container.id)
     state = record.get("State") or {}
     field = MOMENTS.get(container.state, "StartedAt")
-    moment = str((record if field == "Created" else state).get(field) or "")
-    return f"{moment[:19]}Z" if moment and moment != NEVER else ""
+    stamp = str((record if field == "Created" else state).get(field) or "")
+    return f"{stamp[:19]}Z" if stamp and stamp != NEVER else ""

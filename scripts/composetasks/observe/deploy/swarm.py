@@ -74,7 +74,7 @@ def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
         configs=_names(configs),
         secrets=_names(client.secrets()),
         networks=frozenset(
-            str(one["Name"]) for one in client.networks() if one.get("Scope") == "swarm"
+            str(network["Name"]) for network in client.networks() if network.get("Scope") == "swarm"
         ),
         attributes=tuple(map(_attributes, nodes)),
         unbalanced=local and len(nodes) == 1 and is_here(client.base_url) and lacks_ipvs(),

@@ -51,8 +51,8 @@ def read_logs(
                 place = f"{task.name}@{task.node}" if task else f"{name}@"
                 lines.append(LogLine(time, name, 1, place, stream, text))
     until = float(wanted.until) if wanted.until else None
-    kept = [one for one in lines if until is None or parse_time(one.time).timestamp() <= until]
-    return sorted(kept, key=by_time) if services else None
+    in_range = [one for one in lines if until is None or parse_time(one.time).timestamp() <= until]
+    return sorted(in_range, key=by_time) if services else None
 
 
 def _services(client: Any, stack: str) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:

@@ -46,7 +46,9 @@ def observe_wanted(
         config=mask(raw, key),
         raw=raw,
         contents=tuple(
-            one for kind in LARGEST for one in _contents(raw.get(kind) or {}, kind, stack, values)
+            content
+            for kind in LARGEST
+            for content in _contents(raw.get(kind) or {}, kind, stack, values)
         ),
         digests=base_digests(references, client),
     )

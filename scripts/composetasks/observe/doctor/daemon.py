@@ -58,18 +58,18 @@ def _described(
 ) -> Daemon:
     now = float(seconds(str(info["SystemTime"]), before)) if info.get("SystemTime") else before
     # Its clock was read somewhere between the question and the answer.
-    ahead = max(now - after, 0.0) or min(now - before, 0.0)
+    clock_ahead = max(now - after, 0.0) or min(now - before, 0.0)
     proxies = {"http": "HttpProxy", "https": "HttpsProxy", "no": "NoProxy"}
     security = " ".join(info.get("SecurityOptions") or ())
     return Daemon(
         where=where,
-        here=local,
+        local=local,
         version=str(info.get("ServerVersion", "")),
         system=str(info.get("OSType", "")),
         architecture=str(info.get("Architecture", "")),
         root=str(info.get("DockerRootDir", "")),
         memory=int(info.get("MemTotal", 0)),
-        ahead=ahead,
+        clock_ahead=clock_ahead,
         proxies={
             name: without_user(str(info[key])) for name, key in proxies.items() if info.get(key)
         },

@@ -33,8 +33,8 @@ def package_index(environment: Mapping[str, str]) -> str:
     settings = configparser.RawConfigParser(strict=False)
     with contextlib.suppress(configparser.Error, UnicodeDecodeError):
         settings.read([os.path.expanduser(path) for path in PIP_FILES])
-    kept = settings.get("global", "index-url", fallback="")
-    for address in (*(environment.get(name, "") for name in INDEX_NAMES), kept):
+    configured = settings.get("global", "index-url", fallback="")
+    for address in (*(environment.get(name, "") for name in INDEX_NAMES), configured):
         if address.startswith(("http://", "https://")):
             return without_user(address)
     return f"https://{DEFAULT_INDEX}/simple/"
@@ -129,7 +129,9 @@ def compose_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
     """The Compose binaries, those of the docker client first, in its own order; then the one
     that came with this package, and ``docker-compose`` in PATH."""
     plugins = [(path, True) for path in candidates(environment)]
-    return _asked([*plugins, *_in_path("docker-compose", environment)], ["version", "--short"])
+    return _with_versions(
+        [*plugins, *_in_path("docker-compose", environment)], ["version", "--short"]
+    )
 
 
 def buildx_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
@@ -138,7 +140,7 @@ def buildx_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
     folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
     paths = [Path(folder, "docker-buildx") for folder in folders]
     plugins = [(path, True) for path in paths if os.access(path, os.X_OK)]
-    return _asked([*plugins, *_in_path("docker-buildx", environment)], ["version"])
+    return _with_versions([*plugins, *_in_path("docker-buildx", environment)], ["version"])
 
 
 def _in_path(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
@@ -147,7 +149,7 @@ def _in_path(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Path, 
             yield Path(program), False
 
 
-def _asked(programs: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin, ...]:
+def _with_versions(programs: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin, ...]:
     """Each once, whatever links lead to it, with what it says of its version."""
     once: dict[Path, tuple[Path, bool]] = {}
     for path, searched in programs:

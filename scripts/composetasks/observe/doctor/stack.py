@@ -24,7 +24,9 @@ def root_services(
     runs (a program that begins as root and then lays it down is fine), else by the model and the
     image; None before that is here."""
     running = {
-        one.service: one for one in replicas_of(containers, model.project) if one.state == "running"
+        container.service: container
+        for container in replicas_of(containers, model.project)
+        if container.state == "running"
     }
     services: dict[str, bool | None] = {}
     for name, service in model.services.items():
@@ -74,7 +76,9 @@ def builders(engine: Engine) -> tuple[Builder, ...]:
         if container.name.startswith(BUILDKIT)
     ]
     volumes = [
-        Builder("volume", one.name) for one in engine.volumes if one.name.startswith(BUILDKIT)
+        Builder("volume", volume.name)
+        for volume in engine.volumes
+        if volume.name.startswith(BUILDKIT)
     ]
     return (*containers, *volumes)
 

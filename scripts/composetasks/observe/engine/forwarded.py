@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from composetasks.facts import Binding, Container, Forwards, Model, reached_at
 from composetasks.observe.engine.endpoint import chosen
-from composetasks.run.ssh_ports import HERE, Ports, is_free
+from composetasks.run.ssh_ports import LISTEN_ADDRESS, Ports, is_free
 
 
 def ports_of(project: str, seconds: float) -> Ports | None:
@@ -18,7 +18,7 @@ def ports_of(project: str, seconds: float) -> Ports | None:
 
 def forwards(model: Model, ports: Ports) -> Forwards:
     """What is forwarded, and what the model would publish on a port that is taken here."""
-    ports_here = ports.known()
+    ports_here = ports.load()
     wanted = {
         port.published[0]
         for service in model.services.values()
@@ -42,7 +42,7 @@ def seen_from_here(
         replace(
             container,
             bindings=tuple(
-                replace(binding, here=f"{HERE}:{port}")
+                replace(binding, forwarded=f"{LISTEN_ADDRESS}:{port}")
                 if (port := _leading(binding, ports_here))
                 else binding
                 for binding in container.bindings

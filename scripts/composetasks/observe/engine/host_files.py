@@ -38,11 +38,11 @@ def with_volume(client: APIClient, volume: str, place: str) -> Iterator[str]:
     config = {"Image": "", "Cmd": ["-"], "Labels": {LABEL: ""}, "HostConfig": {"Mounts": [mount]}}
     untyped: Any = client
     with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as image:
-        made = untyped.create_container_from_config({**config, "Image": image})["Id"]
+        container = untyped.create_container_from_config({**config, "Image": image})["Id"]
         try:
-            yield made
+            yield container
         finally:
-            untyped.remove_container(made, force=True)
+            untyped.remove_container(container, force=True)
 
 
 def missing(client: APIClient, paths: Iterable[str]) -> frozenset[str]:
@@ -69,8 +69,8 @@ def _first_missing(client: APIClient, image: str, paths: list[str]) -> str:
     untyped: Any = client
     config = {"Image": image, "Cmd": ["-"], "Labels": {LABEL: ""}, "HostConfig": {"Mounts": mounts}}
     try:
-        made = untyped.create_container_from_config(config)
+        container = untyped.create_container_from_config(config)
     except errors.APIError as error:
         return str(error.explanation or "").partition(REFUSED)[2].strip()
-    untyped.remove_container(made["Id"], force=True)
+    untyped.remove_container(container["Id"], force=True)
     return ""

@@ -25,30 +25,30 @@ class Images:
     def __init__(self, client: APIClient, expected: Collection[str] | None) -> None:
         self._client, self._expected = client, frozenset(expected or ())
         self._by_name = expected is not None and len(self._expected) <= FEW
-        self._asked: set[str] = set()
-        self._all, self._known = False, Engine()
+        self._requested: set[str] = set()
+        self._all, self._engine = False, Engine()
 
     def read(self) -> tuple[Image, ...]:
         """Ask the engine for those expected, or all; those known from then on."""
         self._ask(self._expected)
-        return self.known
+        return self.images
 
     @property
-    def known(self) -> tuple[Image, ...]:
-        return self._known.images
+    def images(self) -> tuple[Image, ...]:
+        return self._engine.images
 
     def image(self, reference: str) -> Image | None:
         """The image of an id or a reference."""
-        if not self._all and reference not in self._asked:
+        if not self._all and reference not in self._requested:
             self._ask({reference})
-        return self._known.image(reference)
+        return self._engine.image(reference)
 
     def built_from(self, digest: str) -> Image | None:
         """An image that was built from the inputs of this digest, whatever it is called."""
-        image = self._known.built_from(digest)
+        image = self._engine.built_from(digest)
         if image is None and not self._all:
             self._list()
-            image = self._known.built_from(digest)
+            image = self._engine.built_from(digest)
         return image
 
     def _ask(self, references: Collection[str]) -> None:
@@ -56,9 +56,9 @@ class Images:
         if answer is None:
             self._list()
             return
-        self._asked |= set(references)
-        images = {one.id: one for one in (*self.known, *answer)}
-        self._known = Engine(images=tuple(sorted(images.values(), key=lambda one: one.id)))
+        self._requested |= set(references)
+        images = {one.id: one for one in (*self.images, *answer)}
+        self._engine = Engine(images=tuple(sorted(images.values(), key=lambda one: one.id)))
 
     def _list(self) -> None:
-        self._known, self._all = Engine(images=read_images(self._client)), True
+        self._engine, self._all = Engine(images=read_images(self._client)), True

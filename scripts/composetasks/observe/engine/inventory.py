@@ -119,14 +119,14 @@ def _unreachable(why: str, where: str) -> TaskFailure:
 def read_engine(client: APIClient, listed: Callable[[], tuple[Image, ...]] | None = None) -> Engine:
     """Everything the engine holds, in four round trips at once whatever their number; of images
     what ``listed`` gives in place of all."""
-    containers = _asked(lambda: read_containers(client))
-    images = _asked(listed or (lambda: read_images(client)))
-    networks = _asked(lambda: read_networks(client))
-    volumes = _asked(lambda: read_volumes(client))
+    containers = _under_way(lambda: read_containers(client))
+    images = _under_way(listed or (lambda: read_images(client)))
+    networks = _under_way(lambda: read_networks(client))
+    volumes = _under_way(lambda: read_volumes(client))
     return Engine(containers.value(), images.value(), networks.value(), volumes.value())
 
 
-def _asked(question: Callable[[], T]) -> Bounded[T]:
+def _under_way(question: Callable[[], T]) -> Bounded[T]:
     """A question under way. The client itself knows how long an answer may take."""
     return Bounded(question, threading.TIMEOUT_MAX)
 
@@ -152,7 +152,7 @@ def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, .
     names = sorted(references)
     parts = [names[first::CONNECTIONS] for first in range(min(CONNECTIONS, len(names)))]
     with parsing("the engine's images", ExitCode.NO_ENGINE):
-        under_way = [_asked(partial(client.image_records, part)) for part in parts]
+        under_way = [_under_way(partial(client.image_records, part)) for part in parts]
         images: list[Image] = []
         for records in [one.value() for one in under_way]:
             if records is None:
@@ -216,7 +216,9 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
             if mount.get("Type") == "volume" and mount.get("Name")
         },
         binds=tuple(
-            str(one.get("Source")) for one in raw.get("Mounts") or () if one.get("Type") == "bind"
+            str(mount.get("Source"))
+            for mount in raw.get("Mounts") or ()
+            if mount.get("Type") == "bind"
         ),
         bindings=_bindings(raw),
     )
@@ -226,13 +228,13 @@ def _bindings(raw: Mapping[str, Any]) -> tuple[Binding, ...]:
     """The published ports by the container's: the engine lists them in any order."""
     bindings = [
         Binding(
-            host_ip=str(one.get("IP", "")),
-            published=int(one["PublicPort"]),
-            target=int(one["PrivatePort"]),
-            protocol=str(one.get("Type", "tcp")),
+            host_ip=str(port.get("IP", "")),
+            published=int(port["PublicPort"]),
+            target=int(port["PrivatePort"]),
+            protocol=str(port.get("Type", "tcp")),
         )
-        for one in raw.get("Ports") or ()
-        if one.get("PublicPort")
+        for port in raw.get("Ports") or ()
+        if port.get("PublicPort")
     ]
     bindings.sort(key=lambda one: (one.target, one.protocol, one.host_ip, one.published))
     return tuple(bindings)

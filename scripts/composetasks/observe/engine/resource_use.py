@@ -127,7 +127,7 @@ def cpu(before: Sample | None, after: Sample) -> float | None:
     try:
         if before is None:
             return None
-        passed = _moment(after) - _moment(before)
+        passed = _time_read(after) - _time_read(before)
         used = _processor(after) - _processor(before)
         if not _processes(after) or _processes(before) == 0:
             return None
@@ -139,7 +139,7 @@ def cpu(before: Sample | None, after: Sample) -> float | None:
     return round(100 * used / passed / 1e9, 1)
 
 
-def _moment(sample: Sample) -> float:
+def _time_read(sample: Sample) -> float:
     stamp = str(sample["read"])
     if stamp.startswith("0001"):
         raise ValueError("never read")

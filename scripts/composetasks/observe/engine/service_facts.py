@@ -44,12 +44,12 @@ class Questions:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
-        self._asked: dict[str, _Question] = {}
+        self._questions: dict[str, _Question] = {}
 
     def ask(self, services: Mapping[str, tuple[Container, Declared]]) -> None:
         """Ask these services, each in a container, as is declared. One whose answer was not taken
         yet, or is still to come, is not asked again: what hangs there is not made more."""
-        before, self._asked = self._asked, {}
+        before, self._questions = self._questions, {}
         for name, (container, declared) in services.items():
             question = before.get(name)
             if (
@@ -59,12 +59,12 @@ class Questions:
             ):
                 ask = partial(_answer, self._client, container, declared)
                 question = _Question(container.id, Bounded(ask, SECONDS))
-            self._asked[name] = question
+            self._questions[name] = question
 
     def answers(self) -> dict[str, ServiceFacts]:
         """What each has answered, or why nothing."""
         answers = {}
-        for name, question in self._asked.items():
+        for name, question in self._questions.items():
             answers[name] = _facts(question.answer)
             question.taken = True
         return answers
@@ -125,9 +125,9 @@ def _got(client: APIClient, container: Container, source: FactsSource) -> str:
     bindings = [one for one in container.bindings if one.target == source.port]
     if not bindings:
         raise _NoFacts(f"port {source.port} is not published")
-    if not bindings[0].here and not is_here(client.base_url):
+    if not bindings[0].forwarded and not is_here(client.base_url):
         raise _NoFacts(f"port {source.port} is published on the engine's host alone")
-    address = f"http://{bindings[0].here or bindings[0].there}{source.path}"
+    address = f"http://{bindings[0].forwarded or bindings[0].there}{source.path}"
     with requests.Session() as session:
         session.trust_env = False  # no proxy stands between this machine and its own ports
         get = partial(session.get, address, timeout=SECONDS, stream=True, allow_redirects=False)

@@ -77,18 +77,19 @@ def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
     return Usage(services=services, defaults=defaults, included=_included(compose))
 
 
-def resolved(usage: Usage, known: Mapping[str, str]) -> Usage:
-    """The same, with what its defaults come to: another variable in one has its ``known`` value,
-    else the default that it has there. One that needs a variable with neither comes to nothing."""
+def resolved(usage: Usage, values: Mapping[str, str]) -> Usage:
+    """The same, with what its defaults come to: another variable in one has its value in
+    ``values``, else the default that it has there. One that needs a variable with neither comes to
+    nothing."""
     return replace(
-        usage, defaults={n: _comes_to(word, known) for n, word in usage.defaults.items()}
+        usage, defaults={n: _comes_to(word, values) for n, word in usage.defaults.items()}
     )
 
 
-def _comes_to(default: str, known: Mapping[str, str]) -> str:
+def _comes_to(default: str, values: Mapping[str, str]) -> str:
     lacking: list[str] = []
     try:
-        text = compose_dotenv.substitute(default, known.get, lacking.append)
+        text = compose_dotenv.substitute(default, values.get, lacking.append)
     except compose_dotenv.Refused:
         return ""
     return "" if lacking else text
@@ -131,7 +132,7 @@ def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[
     elif key == "env_file":
         paths = set(_paths(value))
         for assignment in (
-            one for file in files if str(file.path) in paths for one in file.compose
+            entry for file in files if str(file.path) in paths for entry in file.compose
         ):
             yield assignment.name, f"environment.{assignment.name}"
     elif key == "build" and isinstance(value, dict):

@@ -18,34 +18,34 @@ class Configs:
 
     def __init__(self, cache: Path, client: APIClient | None) -> None:
         self._place, self._client = cache / "image-configs.json", client
-        self._known: dict[str, Any] | None = None
+        self._configs: dict[str, Any] | None = None
 
     def get(self, image_id: str) -> ImageConfig:
         """What is known of an image; nothing where it can't be asked for."""
-        if self._known is None:
-            self._known = cache_entry.load(self._place, _understood) or {}
-        config = self._known.get(image_id)
+        if self._configs is None:
+            self._configs = cache_entry.load(self._place, _understood) or {}
+        config = self._configs.get(image_id)
         if config is None:
-            config = _asked(self._client, image_id) if self._client is not None else None
+            config = _inspect(self._client, image_id) if self._client is not None else None
             if config is None:
                 return ImageConfig()
-            self._known[image_id] = config
-            cache_entry.save(self._place, self._known)
+            self._configs[image_id] = config
+            cache_entry.save(self._place, self._configs)
         triggers = (parse_one(text) for text in config["onbuild"])
         return ImageConfig(env=config["env"], onbuild=tuple(one for one in triggers if one))
 
 
-def _understood(kept: Any) -> dict[str, dict[str, Any]]:
+def _understood(entry: Any) -> dict[str, dict[str, Any]]:
     return {
         image_id: {
             "env": cache_entry.as_texts(config["env"]),
             "onbuild": cache_entry.as_names(config["onbuild"]),
         }
-        for image_id, config in cache_entry.as_mapping(kept).items()
+        for image_id, config in cache_entry.as_mapping(entry).items()
     }
 
 
-def _asked(client: Any, image_id: str) -> dict[str, Any] | None:
+def _inspect(client: Any, image_id: str) -> dict[str, Any] | None:
     from docker.errors import DockerException
 
     try:

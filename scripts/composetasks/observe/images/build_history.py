@@ -46,18 +46,20 @@ def _has_buildkit(client: APIClient) -> bool:
 class _Asking:
     def __init__(self, model: Model, env: Mapping[str, str]) -> None:
         self.model, self.env = model, env
-        self.known: list[dict[str, Any]] | None = None
+        self.completed: list[dict[str, Any]] | None = None
         self.inspected: dict[str, list[dict[str, Any]]] = {}
 
     def builds(self, service: str) -> Iterator[tuple[BuildLog, float]]:
         """The last builds of a service that ended well, the latest at the end, and how many
         seconds each took."""
-        if self.known is None:
-            self.known = self._documents("ls", "--format", "json", "--filter", "status=completed")
+        if self.completed is None:
+            self.completed = self._documents(
+                "ls", "--format", "json", "--filter", "status=completed"
+            )
         build = self.model.services[service].build
         # Buildx calls a build by its context's folder, then the Dockerfile and the target.
         named = os.path.basename(os.path.realpath(build.context)) if build else ""
-        likely = [one for one in self.known if str(one.get("name", "")).startswith(named)]
+        likely = [one for one in self.completed if str(one.get("name", "")).startswith(named)]
         likely.sort(key=lambda one: str(one.get("created_at", "")), reverse=True)
         # Whose a build was the list does not tell: other projects have folders of the same name.
         references = (str(one.get("ref", "")).rpartition("/")[2] for one in likely)

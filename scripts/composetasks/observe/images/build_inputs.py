@@ -55,8 +55,8 @@ def inputs_and_faults(
                 faults[name] = failure
     observer.remember()
     inputs = {
-        name: observer.with_files(made) if listed(made) else made
-        for name, made in observer.made.items()
+        name: observer.with_files(image_inputs) if listed(image_inputs) else image_inputs
+        for name, image_inputs in observer.results.items()
     }
     return inputs, faults
 

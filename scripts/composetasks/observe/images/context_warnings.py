@@ -98,8 +98,10 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
     return cached[key]
 
 
-def _lists(kept: Any) -> dict[str, list[str]]:
-    return {key: cache_entry.as_names(value) for key, value in cache_entry.as_mapping(kept).items()}
+def _lists(entry: Any) -> dict[str, list[str]]:
+    return {
+        key: cache_entry.as_names(value) for key, value in cache_entry.as_mapping(entry).items()
+    }
 
 
 def _index(folder: Path) -> tuple[int, ...]:

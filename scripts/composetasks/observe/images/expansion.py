@@ -113,7 +113,7 @@ def _modified(name: str, rest: str, scope: Variables, escape: str) -> str:
     return expand(match[3], scope, escape) if there else ""
 
 
-def told(word: str, scope: Variables, escape: str) -> str | None:
+def expand_known(word: str, scope: Variables, escape: str) -> str | None:
     """``word`` expanded, None where that can't be told."""
     try:
         return expand(word, scope, escape)
@@ -127,11 +127,11 @@ def set_env(scope: Variables, text: str, escape: str) -> None:
     before = scope.copy()
     if words and "=" not in words[0]:
         name, _, value = text.strip().partition(words[0])[2].partition("\0")
-        scope.values[words[0]] = told(name.strip(), before, escape)
+        scope.values[words[0]] = expand_known(name.strip(), before, escape)
         return
     for word in words:
         name, _, value = word.partition("=")
-        scope.values[name] = told(value, before, escape)
+        scope.values[name] = expand_known(value, before, escape)
 
 
 def quoted_words(text: str) -> Iterator[str]:

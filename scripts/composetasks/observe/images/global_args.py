@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from composetasks.observe.images.dockerfile import Instruction
-from composetasks.observe.images.expansion import Variables, quoted_words, told
+from composetasks.observe.images.expansion import Variables, expand_known, quoted_words
 from composetasks.run.masking import MASK
 
 
@@ -28,7 +28,7 @@ class GlobalArgs:
             if name in self.passed:
                 value = unmasked(self.passed[name])
             elif equals:
-                value = told(default, seen, self.escape)
+                value = expand_known(default, seen, self.escape)
             elif name in self.values:
                 continue
             else:

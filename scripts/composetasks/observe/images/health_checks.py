@@ -46,12 +46,14 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
 
 def _shows_none(container: Container, service: Service, image: Image) -> bool:
     """Whether a container without a check shows that its service's image has none."""
-    as_in_model = container.config_hash == service.config_hash and container.made_from == image.id
+    as_in_model = (
+        container.config_hash == service.config_hash and container.compose_image_id == image.id
+    )
     return container.state == "running" and as_in_model
 
 
-def _understood(kept: Any) -> dict[str, bool]:
-    return {key: bool(one) for key, one in cache_entry.as_mapping(kept).items()}
+def _understood(entry: Any) -> dict[str, bool]:
+    return {key: bool(one) for key, one in cache_entry.as_mapping(entry).items()}
 
 
 def _has_one(client: Any, image: Image) -> bool:

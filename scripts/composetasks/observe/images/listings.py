@@ -56,7 +56,7 @@ class Listings:
         self._listed[path] = listed
         return listed
 
-    def one(self, path: str) -> str:
+    def of_file(self, path: str) -> str:
         """The listing of a single file, as a folder's that holds nothing else."""
         try:
             status = os.lstat(path)

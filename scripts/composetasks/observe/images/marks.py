@@ -55,8 +55,8 @@ def _mark(listing: str) -> str:
     return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def _understood(kept: Any) -> Marks:
-    of = {(int(number), str(path)): str(mark) for number, path, mark in kept["of"]}
-    biggest = tuple((str(name), int(size)) for name, size in kept["biggest"])
-    folder, view, digest = (str(kept[key]) for key in ("folder", "view", "digest"))
-    return Marks(int(kept["version"]), folder, view, digest, int(kept["size"]), biggest, of)
+def _understood(entry: Any) -> Marks:
+    of = {(int(number), str(path)): str(mark) for number, path, mark in entry["of"]}
+    biggest = tuple((str(name), int(size)) for name, size in entry["biggest"])
+    folder, view, digest = (str(entry[key]) for key in ("folder", "view", "digest"))
+    return Marks(int(entry["version"]), folder, view, digest, int(entry["size"]), biggest, of)

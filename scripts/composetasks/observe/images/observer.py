@@ -69,15 +69,15 @@ class Observer:
         self.recorded = build_records.load_bases(cache)
         self.seen: dict[str, build_records.Base] = {}
         self.builders = model.builders()
-        self.made: dict[str, BuildInputs] = {}
+        self.results: dict[str, BuildInputs] = {}
         self.looked: dict[str, Looked] = {}
         self.triggers: dict[str, tuple[Instruction, ...] | None] = {}
         self.under_way: list[str] = []
 
     def inputs(self, name: str) -> BuildInputs:
         """The inputs of a service, and first of those it is built upon."""
-        if name in self.made:
-            return self.made[name]
+        if name in self.results:
+            return self.results[name]
         if name in self.under_way:
             circle = " -> ".join([*self.under_way[self.under_way.index(name) :], name])
             raise TaskFailure(
@@ -87,10 +87,10 @@ class Observer:
             )
         self.under_way.append(name)
         try:
-            self.made[name] = self._inputs(self.model.service(name))
+            self.results[name] = self._inputs(self.model.service(name))
         finally:
             self.under_way.pop()
-        return self.made[name]
+        return self.results[name]
 
     def _inputs(self, service: Service) -> BuildInputs:
         build = service.build
@@ -132,8 +132,8 @@ class Observer:
             warnings += context_warnings.warnings(
                 service.name, folders[context], read, self.model, self.cache
             )
-        made = self._made(service, options, bases, files, warnings)
-        return replace(made, hidden=self._hidden(service, needs, folder))
+        inputs = self._build_inputs(service, options, bases, files, warnings)
+        return replace(inputs, hidden=self._hidden(service, needs, folder))
 
     def _hidden(self, service: Service, needs: Needs, folder: str) -> Hidden:
         """What of the build context all services that run this image mount over. On another host
@@ -157,9 +157,9 @@ class Observer:
             f"{service.name}: its build context {build.context} is remote; it is built again when "
             "that address or an option changes, or with --no-cache"
         )
-        return self._made(service, options, bases, {}, [warning])
+        return self._build_inputs(service, options, bases, {}, [warning])
 
-    def _made(
+    def _build_inputs(
         self,
         service: Service,
         options: dict[str, str],

@@ -45,7 +45,7 @@ def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
     """Whether a container that the engine has made of the image for this service shows that it is
     the right one: of an image for several platforms the engine may tell about another."""
     return any(
-        container.config_hash == service.config_hash and container.made_from == image.id
+        container.config_hash == service.config_hash and container.compose_image_id == image.id
         for container in replicas_of(engine.containers, model.project, service.name)
     )
 

@@ -188,12 +188,12 @@ def _class_expression(negated: str, members: str) -> str:
 def _outermost(roots: Iterable[Root]) -> list[Root]:
     """Roots without those within another that sees at least as much of modes, by path."""
     seen: dict[str, Modes] = {}
-    kept = []
+    outermost = []
     for root in sorted(roots, key=lambda root: (root.path, bool(root.excludes), -root.modes)):
         parts = root.path.split("/") if root.path else []
         above = ("/".join(parts[:count]) for count in range(len(parts) + 1))
         if not any(seen.get(path, -1) >= root.modes for path in above):
             if not root.excludes:
                 seen[root.path] = root.modes
-            kept.append(root)
-    return kept
+            outermost.append(root)
+    return outermost

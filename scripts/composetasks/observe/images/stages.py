@@ -26,9 +26,9 @@ from composetasks.observe.images.expansion import (
     Untold,
     Variables,
     expand,
+    expand_known,
     quoted_words,
     set_env,
-    told,
 )
 from composetasks.observe.images.global_args import GlobalArgs, unmasked
 from composetasks.observe.images.ignore import cleaned
@@ -211,7 +211,7 @@ class Finder:
     def _start(self, stage: _Stage) -> list[Instruction]:
         """Take over what the stage is made from, and return its triggers."""
         variables = Variables(self.globals.values)
-        platform = told(stage.platform, variables, self.escape) or stage.platform
+        platform = expand_known(stage.platform, variables, self.escape) or stage.platform
         try:
             base = expand(stage.base, variables, self.escape)
         except Untold:
@@ -282,7 +282,7 @@ class Finder:
             if name in self.passed:
                 stage.scope.values[name] = unmasked(self.passed[name])
             elif equals:
-                stage.scope.values[name] = told(default, stage.scope, self.escape)
+                stage.scope.values[name] = expand_known(default, stage.scope, self.escape)
             elif name in self.globals.values:
                 stage.scope.values[name] = self.globals.values[name]
 

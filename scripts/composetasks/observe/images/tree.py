@@ -68,7 +68,7 @@ class _Folder(NamedTuple):
     size: int
 
 
-class _Kept(NamedTuple):
+class _Memory(NamedTuple):
     """What is remembered of a context: for which folder and selection of its files, and what came
     of it."""
 
@@ -80,7 +80,7 @@ class _Kept(NamedTuple):
     biggest: tuple[tuple[str, int], ...] = ()
 
 
-NOTHING = _Kept()
+NOTHING = _Memory()
 
 
 @dataclass
@@ -138,19 +138,19 @@ def cache_file(cache: Path, service: str, context: str) -> Path:
     return cache / f"files-{key}"
 
 
-def _understood(kept: Any) -> _Kept:
+def _understood(entry: Any) -> _Memory:
     """A memory as it was read; raises for one of another form or version."""
     folders = {
         (number, path): _Folder(listing, files, subfolders, size)
-        for number, path, listing, files, subfolders, size in kept["folders"]
+        for number, path, listing, files, subfolders, size in entry["folders"]
     }
-    texts = (kept["folder"], kept["view"], kept["digest"])
-    biggest = tuple((name, int(size)) for name, size in kept["biggest"])
-    if kept["version"] != VERSION or not all(isinstance(one, str) for one in texts):
+    texts = (entry["folder"], entry["view"], entry["digest"])
+    biggest = tuple((name, int(size)) for name, size in entry["biggest"])
+    if entry["version"] != VERSION or not all(isinstance(one, str) for one in texts):
         raise ValueError("another version")
     if not all(map(_whole, folders.values())):
         raise ValueError("lists of another form")
-    return _Kept(kept["folder"], kept["view"], folders, kept["digest"], kept["size"], biggest)
+    return _Memory(entry["folder"], entry["view"], folders, entry["digest"], entry["size"], biggest)
 
 
 def _whole(folder: _Folder) -> bool:
@@ -160,11 +160,11 @@ def _whole(folder: _Folder) -> bool:
     )
 
 
-def _kept(kept: _Kept) -> dict[str, Any]:
+def _as_entry(memory: _Memory) -> dict[str, Any]:
     return {
-        **kept._asdict(),
+        **memory._asdict(),
         "version": VERSION,
-        "folders": [(*key, *folder) for key, folder in kept.folders.items()],
+        "folders": [(*key, *folder) for key, folder in memory.folders.items()],
     }
 
 
@@ -188,43 +188,47 @@ class Reader:
         self.ignore, self.entry, self.listings = ignore, entry, listings
         self.new: dict[_Key, _Folder] = {}
         self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
-        self.kept, self.old = NOTHING, NOTHING.folders
+        self.memory, self.old = NOTHING, NOTHING.folders
         self.same_view, self.differs = False, True
         self.filter = ContextFilter(ignore, Root("", True, "", Modes.ALL))
 
     def read(self) -> Files:
         """What is there. Raises Unreadable."""
-        kept = marks.load(self.entry)
-        if kept and (kept.version, kept.view) == (VERSION, self.view) and kept.hold(self._listing):
+        marked = marks.load(self.entry)
+        if (
+            marked
+            and (marked.version, marked.view) == (VERSION, self.view)
+            and marked.hold(self._listing)
+        ):
             # What is told of single files is seldom asked for.
-            files = self._files(kept.digest, kept.size, kept.biggest, False)
+            files = self._files(marked.digest, marked.size, marked.biggest, False)
             return replace(files, _read=lambda: self._read_all()._read())
         return self._read_all()
 
     def _read_all(self) -> Files:
         """What is there, by what is remembered of each file."""
-        self.kept = cache_entry.load(self.entry, _understood) or NOTHING
-        self.old = self.kept.folders
+        self.memory = cache_entry.load(self.entry, _understood) or NOTHING
+        self.old = self.memory.folders
         # Another selection of the same folders: digests still hold, selections don't.
-        self.same_view = self.kept.view == self.view
+        self.same_view = self.memory.view == self.view
         self.differs = not self.same_view
         for number, root in enumerate(self.roots):
             self._root(number, root)
         if not self.differs and len(self.new) == len(self.old):
-            self._mark(self.kept)
-            return self._files(self.kept.digest, self.kept.size, self.kept.biggest, False)
+            self._mark(self.memory)
+            return self._files(self.memory.digest, self.memory.size, self.memory.biggest, False)
         size = sum(folder.size for folder in self.new.values())
         files = self._files("", size, self._biggest(), True)
         files.digest = self._digest(files.entries())
-        kept = _Kept(self.folder, self.view, self.new, files.digest, size, files.biggest)
-        cache_entry.save(self.entry, _kept(kept))
-        self._mark(kept)
+        memory = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
+        cache_entry.save(self.entry, _as_entry(memory))
+        self._mark(memory)
         return files
 
-    def _mark(self, kept: _Kept) -> None:
+    def _mark(self, memory: _Memory) -> None:
         """Keep by what it is told the next time that nothing changed."""
-        of = marks.marks_of((key, folder.listing) for key, folder in kept.folders.items())
-        what = (self.folder, self.view, kept.digest, kept.size, kept.biggest)
+        of = marks.marks_of((key, folder.listing) for key, folder in memory.folders.items())
+        what = (self.folder, self.view, memory.digest, memory.size, memory.biggest)
         marks.save(self.entry, marks.Marks(VERSION, *what, of))
 
     def _files(
@@ -280,7 +284,7 @@ class Reader:
         """What is listed of a folder, or of a root that is a file, as it is now."""
         number, path = key
         if not self.roots[number].is_folder:
-            return self.listings.one(f"{self.folder}/{path}")
+            return self.listings.of_file(f"{self.folder}/{path}")
         return self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
 
     def _take(self, key: _Key, listing: str, path: str, state: States | None) -> _Folder:
@@ -296,7 +300,7 @@ class Reader:
 
     def _look(self, listing: str, path: str, state: States | None, old: _Folder | None) -> _Folder:
         """Read what differs from ``old``. ``state`` is None where nothing is to be ignored."""
-        digests = _known(old) if old else {}
+        digests = _texts_by_row(old) if old else {}
         prefix = f"{path}/" if path else ""
         racy = self.listings.started_ns - RACY_NS
         coarse = self.listings.started_ns - COARSE_RACY_NS
@@ -349,7 +353,7 @@ def _is_no_text(line: str) -> bool:
     return any("\udc80" <= character <= "\udcff" for character in line)
 
 
-def _known(old: _Folder) -> dict[Row, str]:
+def _texts_by_row(old: _Folder) -> dict[Row, str]:
     """The texts of a kept folder by the row they were read for."""
     texts = dict(_files(old))
     try:

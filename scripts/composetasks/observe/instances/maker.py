@@ -29,8 +29,8 @@ def other_maker(engine: Engine, project: str, me: Maker) -> Maker | None:
     nobody said."""
     for volume in engine.volumes:
         if volume.labels.get(f"{MAKER_LABEL}project") == project:
-            kept = (volume.labels.get(f"{MAKER_LABEL}{name}", "") for name in me.labels())
-            maker = Maker(*kept)
+            labels = (volume.labels.get(f"{MAKER_LABEL}{name}", "") for name in me.labels())
+            maker = Maker(*labels)
             if (maker.host, maker.machine) != (me.host, me.machine):
                 return maker
     return None

@@ -160,10 +160,10 @@ class Follow:
 
     # --- one container ----------------------------------------------------------------------
 
-    def _opened_after(self, moment: float) -> bool:
-        """Whether a log is being opened, or was after ``moment``."""
+    def _opened_after(self, since: float) -> bool:
+        """Whether a log is being opened, or was after ``since``."""
         with self._changed:
-            return bool(self._opening) or self._opened > moment
+            return bool(self._opening) or self._opened > since
 
     def _open(self, *keys: str) -> None:
         with self._changed:

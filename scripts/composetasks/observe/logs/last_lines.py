@@ -49,7 +49,7 @@ class LastLines:
         self._follow.close()
         self._watch.__exit__(*exc)
 
-    def known(self) -> Mapping[str, str]:
+    def texts(self) -> Mapping[str, str]:
         """The last line of each service that wrote one, without secrets."""
         return {name: safe(line) for name, line in dict(self._lines).items()}
 

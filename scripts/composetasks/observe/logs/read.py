@@ -220,10 +220,10 @@ def _shorter(payload: bytes) -> tuple[bytes, bytes]:
     """Time and text of a frame whose time is not written as Docker writes it, but in any other way
     of RFC 3339 (Podman: whole seconds, with its zone); nothing where it is none."""
     stamp, _, text = payload.partition(b" ")
-    moment = timestamps.parse_time(stamp.decode("ascii", "replace"))
-    if moment.year == 1:
+    parsed = timestamps.parse_time(stamp.decode("ascii", "replace"))
+    if parsed.year == 1:
         return b"", b""
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z".encode(), text
+    return f"{parsed:%Y-%m-%dT%H:%M:%S.%f}000Z".encode(), text
 
 
 def _messages(response: Any, cursor: Cursor | None) -> Iterator[list[Message]]:
@@ -282,7 +282,7 @@ def history(
     opened = []  # all of them before the first is read: the engine works on them side by side
     for container in containers:
         cursor = None if cursors is None else cursors.setdefault(container.id, Cursor())
-        with _told(container, cursor, warn):
+        with _unreadable_skipped(container, cursor, warn):
             response = open_log(client, container, wanted)
             opened.append(_read(response, container, cursor, warn))
     for batch in merged(opened):
@@ -296,7 +296,7 @@ def history(
 def _read(
     response: Any, container: Container, cursor: Cursor | None, warn: Callable[[str], None]
 ) -> Iterator[list[LogLine]]:
-    with _told(container, cursor, warn), contextlib.closing(response):
+    with _unreadable_skipped(container, cursor, warn), contextlib.closing(response):
         batches = lines(response, container, cursor)
         while True:
             with waiting.on(f"the engine (the log of {container.name})", waiting.ENGINE_SECONDS):
@@ -307,7 +307,7 @@ def _read(
 
 
 @contextlib.contextmanager
-def _told(
+def _unreadable_skipped(
     container: Container, cursor: Cursor | None, warn: Callable[[str], None]
 ) -> Iterator[None]:
     """Go on without a container whose log can't be read, saying so."""

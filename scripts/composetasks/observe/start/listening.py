@@ -32,10 +32,10 @@ class Listening:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
-        self._here = is_here(client.base_url)
+        self._local = is_here(client.base_url)
 
     def __call__(self, record: Mapping[str, Any]) -> Sockets | None:
-        listening = self._by_process(record) if self._here else None
+        listening = self._by_process(record) if self._local else None
         return self._by_exec(str(record["Id"])) if listening is None else listening
 
     def _by_process(self, record: Mapping[str, Any]) -> Sockets | None:

@@ -36,7 +36,7 @@ def _timeline(run: Path, document: Mapping[str, Any]) -> Timeline | None:
     began, ended = str(document["began"]), str(document["ended"])
     seconds = _since(began, ended)
     services = tuple(
-        _service(name, one, began, seconds) for name, one in document["services"].items()
+        _service(name, service, began, seconds) for name, service in document["services"].items()
     )
     if not services:
         return None

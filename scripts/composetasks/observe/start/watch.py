@@ -42,7 +42,7 @@ class Watch:
         self._closed = False
         self._pause = threading.Event()
         self._since: int | None = None
-        self._asked: set[str] = set()
+        self._asked_to_end: set[str] = set()
         self._ended: dict[str, bool] = {}
 
     def __enter__(self) -> Watch:
@@ -100,16 +100,16 @@ class Watch:
 
     def _note(self, key: str, action: str) -> None:
         if action == "start":
-            self._asked.discard(key)
+            self._asked_to_end.discard(key)
             self._ended.pop(key, None)
         elif action == "kill":
-            self._asked.add(key)
+            self._asked_to_end.add(key)
         elif action == "die":
-            self._ended[key] = key not in self._asked
+            self._ended[key] = key not in self._asked_to_end
 
     def asked_to_end(self, key: str) -> bool:
         """Whether the engine was asked to stop or kill the last run of a container."""
-        return key in self._asked
+        return key in self._asked_to_end
 
     def ended_by_itself(self, key: str) -> bool | None:
         """Whether the last run of a container exited without being stopped; None where its end

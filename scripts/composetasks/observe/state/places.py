@@ -168,7 +168,8 @@ def _volumes(
             description=setting.description,
             exists=volume is not None,
             folder=device,
-            outside=bool(device) and home_of(Path(file_systems.realpath(device)), homes) is None,
+            outside_project=bool(device)
+            and home_of(Path(file_systems.realpath(device)), homes) is None,
         )
 
 

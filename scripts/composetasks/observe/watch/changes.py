@@ -39,7 +39,7 @@ class Changes:
     def __init__(self, paths: Iterable[str], directory: Path) -> None:
         self._paths = tuple(paths)
         self._git = _git(directory)
-        self._found: queue.Queue[Batch | BaseException] = queue.Queue()
+        self._batches: queue.Queue[Batch | BaseException] = queue.Queue()
         self._stop = threading.Event()
         self._watchers = 0
 
@@ -84,10 +84,10 @@ class Changes:
             try:
                 batch = notifier.batch(stop)
             except (OSError, RuntimeError) as error:
-                self._found.put(_unwatchable(error))
+                self._batches.put(_unwatchable(error))
                 return
             if batch is not None:
-                self._found.put(batch)
+                self._batches.put(batch)
         notifier.close()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -115,7 +115,7 @@ class Changes:
         return True
 
     def _next(self, seconds: float | None) -> Batch:
-        batch = self._found.get(block=seconds != 0.0, timeout=seconds or None)
+        batch = self._batches.get(block=seconds != 0.0, timeout=seconds or None)
         if isinstance(batch, BaseException):
             raise batch
         return batch

@@ -72,13 +72,13 @@ class WatchedRules:
     def initial(self, services: Collection[str]) -> tuple[Edit, ...]:
         """The files that are to be in the containers of ``services`` from the beginning."""
         edits = {}
-        kept = {rule for rule in self.rules if rule.initial_sync and rule.service in services}
-        for rule in kept:
+        rules = {rule for rule in self.rules if rule.initial_sync and rule.service in services}
+        for rule in rules:
             skipped = {*map(str, self.model.files), *_dockerfiles(self.model, rule.service)}
             for path in _with_contents(rule.path):
                 if path in skipped or os.path.isdir(path) or not os.path.lexists(path):
                     continue
-                edit = self._edit(path, "added", kept)
+                edit = self._edit(path, "added", rules)
                 if edit is not None:
                     edits[path] = edit
         return tuple(edits.values())

@@ -210,7 +210,9 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
                 f"`docker compose --project-directory {quote(folder)} down`"
             ),
             because=tuple(
-                piece for one in there for piece in container_summary.evidence(world, one)
+                piece
+                for container in there
+                for piece in container_summary.evidence(world, container)
             ),
         )
         for folder, there in sorted(by_folder.items())

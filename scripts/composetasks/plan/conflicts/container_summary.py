@@ -17,28 +17,28 @@ TOOLS = {
 
 def made_by(world: World, container: Container) -> str:
     """Who made it, in words: "by Compose project shop in /srv/shop"."""
-    made = origin(world, container)
+    maker = origin(world, container)
     service = f"service {container.service}" if container.service else "it"
-    if made is Origin.BY_HAND:
+    if maker is Origin.BY_HAND:
         return _by_hand(container)
-    if made is Origin.OTHER_PROJECT:
+    if maker is Origin.OTHER_PROJECT:
         folder = f" in {container.working_dir}" if container.working_dir else ""
         return f"by Compose project {container.project}{folder}, {service}"
-    if made is Origin.OTHER_CHECKOUT:
+    if maker is Origin.OTHER_CHECKOUT:
         who = f" ({person(world)})" if world.maker else ""
         return f"by another checkout of this project in {container.working_dir}{who}, {service}"
-    if made is Origin.GONE_CHECKOUT:
+    if maker is Origin.GONE_CHECKOUT:
         return f"by a checkout of this project in {container.working_dir}, which is gone, {service}"
-    if made is Origin.ONE_OFF:
+    if maker is Origin.ONE_OFF:
         return f"by `docker compose run` of {service}"
-    if made is Origin.HELPER:
+    if maker is Origin.HELPER:
         return f"by Compose as a hook or relay of {service}"
-    if made is Origin.OTHER_FILES:
+    if maker is Origin.OTHER_FILES:
         files = ", ".join(_foreign_files(world, container))
         return f"by other Compose files of this project ({files}), {service}"
-    if made is Origin.INACTIVE:
+    if maker is Origin.INACTIVE:
         return f"by this project for {service}, whose profile is not active"
-    if made is Origin.NO_SERVICE:
+    if maker is Origin.NO_SERVICE:
         return f"by this project for {service}, which is no longer in the model"
     return f"by this project for {service}"
 
@@ -116,8 +116,8 @@ def sentence(world: World, container: Container) -> str:
 
 def removal(world: World, container: Container) -> str:
     """The summary of a container that is removed, its volumes not."""
-    kept = "; its volumes are kept" if container.volumes else ""
-    return sentence(world, container) + kept
+    volumes = "; its volumes are kept" if container.volumes else ""
+    return sentence(world, container) + volumes
 
 
 def volumes(container: Container) -> str:

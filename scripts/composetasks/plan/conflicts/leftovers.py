@@ -35,14 +35,14 @@ def left_containers(world: World, planned: Set[str]) -> Findings:
     steps: list[Step] = []
     spared: dict[Origin, list[Container]] = {}
     for container in world.engine.containers:
-        made = origin(world, container)
-        treatment = LEFT_OVER[made][container_state(container)]
+        maker = origin(world, container)
+        treatment = LEFT_OVER[maker][container_state(container)]
         if container.id in planned:
             continue
         if treatment is Treatment.SPARE:
-            spared.setdefault(made, []).append(container)
+            spared.setdefault(maker, []).append(container)
         elif treatment in CONSENT:
-            reason = f"{REASONS[made]}; {container_summary.removal(world, container)}"
+            reason = f"{REASONS[maker]}; {container_summary.removal(world, container)}"
             because = (Evidence(kind="left-over"),)
             steps.append(
                 removal_step(world, container, reason, CONSENT[treatment], because=because)
@@ -51,11 +51,11 @@ def left_containers(world: World, planned: Set[str]) -> Findings:
 
 
 def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str]:
-    for made, containers in spared.items():
+    for maker, containers in spared.items():
         for container in containers:
             why = (
                 "a one-off that still runs"
-                if made is Origin.ONE_OFF
+                if maker is Origin.ONE_OFF
                 else f"{container_summary.made_by(world, container)}; "
                 f"{container_summary.state(container)}"
             )

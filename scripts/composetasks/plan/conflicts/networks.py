@@ -106,7 +106,8 @@ def differences(world: World, service: Service, container: Container) -> Iterato
     start would leave it off), or it is on one that is gone (it can't be started)."""
     ids = {network.name: network.id for network in world.engine.networks}
     replaced = {
-        one.resource.key: one for one in changed(world.model, world.engine, service.networks)
+        change.resource.key: change
+        for change in changed(world.model, world.engine, service.networks)
     }
     for key in service.networks:
         resource = world.model.networks.get(key)
@@ -208,10 +209,10 @@ def _others_on(
     """Who else is on a network: guests, and running services of ours not part of the start."""
     guests, absent = [], []
     for container in on(world.engine, network):
-        made = origin(world, container)
-        if made in (Origin.BY_HAND, Origin.OTHER_PROJECT, Origin.OTHER_FILES, Origin.ONE_OFF):
+        maker = origin(world, container)
+        if maker in (Origin.BY_HAND, Origin.OTHER_PROJECT, Origin.OTHER_FILES, Origin.ONE_OFF):
             guests.append(container)
-        elif made is Origin.OURS and container.service not in starting and container.running:
+        elif maker is Origin.OURS and container.service not in starting and container.running:
             absent.append(container)
     return guests, absent
 
@@ -285,9 +286,9 @@ def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
         network = by_name.get(resource.name) if resource and not resource.external else None
         if network and network.labels.get(PROJECT) != world.model.project:
             maker = network.labels.get(PROJECT)
-            made = f"by Compose project {maker}" if maker else "by hand"
+            how = f"by Compose project {maker}" if maker else "by hand"
             yield (
-                f"network {network.name} was made {made}, not by this project: it is used as it "
+                f"network {network.name} was made {how}, not by this project: it is used as it "
                 "is (`external: true` says so in the model)"
             )
 
@@ -311,7 +312,9 @@ def pool_report(world: World) -> str:
     empty: dict[str, list[Network]] = {}
     drivers = ("host", "null", "")
     networks = [
-        one for one in world.engine.networks if one.driver not in drivers and one.name != "bridge"
+        network
+        for network in world.engine.networks
+        if network.driver not in drivers and network.name != "bridge"
     ]
     for network in networks:
         if not on(world.engine, network):

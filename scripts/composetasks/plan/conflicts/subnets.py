@@ -127,7 +127,7 @@ def _refusal(world: World, wanted: _WantedSubnet, network: Network, taken: Subne
     there = networks.on(world.engine, network)
     folders = {c.working_dir for c in world.engine.containers if maker and c.project == maker}
     where = f" in {', '.join(sorted(folders - {''}))}" if folders - {""} else ""
-    made = f"made by Compose project {maker}{where}" if maker else "not made by Compose"
+    how_made = f"made by Compose project {maker}{where}" if maker else "not made by Compose"
     users = ", ".join(container.name for container in there)
     choose = f"choose another subnet (networks.{wanted.resource.key}.ipam.config)"
     if not there:
@@ -140,7 +140,7 @@ def _refusal(world: World, wanted: _WantedSubnet, network: Network, taken: Subne
         "subnet",
         str(wanted.subnet),
         f"network {wanted.resource.name} is to have the subnet {wanted.subnet}, which overlaps "
-        f"with {taken} of network {network.name} ({made}, "
+        f"with {taken} of network {network.name} ({how_made}, "
         f"{f'used by {users}' if users else 'used by no container'})",
         f"{choose}, or {end}",
         because=(

@@ -98,8 +98,8 @@ def _described(world: World, volume: Volume) -> str:
         if owner and container.project == owner and container.working_dir
     }
     where = f" in {', '.join(sorted(folders))}" if folders else ""
-    made = f", created {volume.created}" if volume.created else ""
-    return f"{volume.name} {whose}{where}{made}"
+    created = f", created {volume.created}" if volume.created else ""
+    return f"{volume.name} {whose}{where}{created}"
 
 
 def _warning(key: str, name: str, namesakes: list[str]) -> str:
@@ -125,9 +125,9 @@ def changed(world: World, services: Iterable[str]) -> Iterator[str]:
             continue
         maker = volume.labels.get(PROJECT)
         if maker != world.model.project:
-            made = f"by Compose project {maker}" if maker else "by hand"
+            how = f"by Compose project {maker}" if maker else "by hand"
             yield (
-                f"volume {volume.name} was made {made}, not by this project: it is used as it is "
+                f"volume {volume.name} was made {how}, not by this project: it is used as it is "
                 "(`external: true` says so in the model)"
             )
         elif _differs(volume, resource):

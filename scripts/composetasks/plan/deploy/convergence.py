@@ -66,15 +66,15 @@ def progress(
         failed = str(update.get("Message") or "its update was rolled back")
     elif len(failures) >= CRASHES or (failures and not live and _gives_up(policy, failures)):
         failed = f"{len(failures)} of its tasks failed"
-    telling = failures or [one for one in new if _state(one) in ENDED] or current
+    decisive = failures or [one for one in new if _state(one) in ENDED] or current
     waiting = state == "updating" or any(
-        one.get("DesiredState") == "running" and one not in current and not job for one in tasks
+        task.get("DesiredState") == "running" and task not in current and not job for task in tasks
     )
     return Convergence(
         done=min(len(good), max(0, wanted - 1)) if waiting else len(good),
         wanted=wanted,
         failed=failed,
-        task=telling[-1] if telling else None,
+        task=decisive[-1] if decisive else None,
         proven=job or bool(state) or bool(template["ContainerSpec"].get("Healthcheck")),
     )
 

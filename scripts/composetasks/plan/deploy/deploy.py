@@ -168,16 +168,16 @@ def _reason(because: Sequence[Evidence]) -> str:
 def _comparable(section: Mapping[str, Any]) -> dict[str, Any]:
     """A service of a stack file with its lists of what has a target as mappings, so that a
     difference is one of a port, a mount or a config."""
-    made = {}
+    comparable = {}
     for key, value in section.items():
         if key == WAITS_FOR:
             continue
         if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
             by_target = {str(one.get("target")): one for one in value}
-            made[key] = by_target if len(by_target) == len(value) else value
+            comparable[key] = by_target if len(by_target) == len(value) else value
         else:
-            made[key] = value
-    return made
+            comparable[key] = value
+    return comparable
 
 
 def _removals(swarm: Swarm, staying: Collection[str], reason: str) -> Iterator[Step]:
@@ -223,12 +223,12 @@ def _unreachable(swarm: Swarm, wanted: StackFile, services: Sequence[str]) -> It
 
 def _missing(swarm: Swarm, wanted: StackFile, contents: Sequence[Content]) -> Iterator[Blocker]:
     """The configs, secrets and networks that others were to make, and that the swarm lacks."""
-    made = {one.name for one in contents}
+    own = {one.name for one in contents}
     there = {"configs": swarm.configs, "secrets": swarm.secrets, "networks": swarm.networks}
     for kind, names in there.items():
         for entry in (wanted.file.get(kind) or {}).values():
             name = str(entry.get("name"))
-            if entry.get("external") and name not in names and name not in made:
+            if entry.get("external") and name not in names and name not in own:
                 word = kind[:-1]
                 how = "--driver overlay " if word == "network" else ""
                 yield Blocker(

@@ -6,7 +6,7 @@ know, and drops others, with one line or none.
 
 from __future__ import annotations
 
-KEPT = frozenset(
+SAME = frozenset(
     (
         *("cap_add", "cap_drop", "command", "credential_spec", "dns", "dns_search", "entrypoint"),
         *("environment", "healthcheck", "hostname", "init", "isolation", "labels", "logging"),

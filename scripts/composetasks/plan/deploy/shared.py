@@ -10,16 +10,17 @@ def shared_resources(config: Mapping[str, Any], services: Mapping[str, Any]) -> 
     """The networks, volumes, configs and secrets that the translated ``services`` use."""
     networks = _used(services, lambda one: one.get("networks", ()))
     volumes = _used(services, lambda one: (v.get("source", "") for v in one.get("volumes", ())))
-    made: dict[str, Any] = {
+    sections: dict[str, Any] = {
         "networks": {
-            key: _network(key, one, config) for key, one in _of(config, "networks", networks)
+            key: _network(key, network, config)
+            for key, network in _of(config, "networks", networks)
         },
         "volumes": {key: _volume(key, one, config) for key, one in _of(config, "volumes", volumes)},
     }
     for kind in ("configs", "secrets"):
         names = _used(services, lambda one, kind=kind: (o["source"] for o in one.get(kind, ())))
-        made[kind] = {name: {"external": True, "name": name} for name in sorted(names)}
-    return {kind: entries for kind, entries in made.items() if entries}
+        sections[kind] = {name: {"external": True, "name": name} for name in sorted(names)}
+    return {kind: entries for kind, entries in sections.items() if entries}
 
 
 def _used(services: Mapping[str, Any], names: Any) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from composetasks.facts import Blocker, ExitCode
 from composetasks.facts.deploy import WAITS_FOR, StackFile
-from composetasks.plan.deploy.fields import COMPOSE_ONLY, KEPT, PLACED, REFUSED, TRANSLATED
+from composetasks.plan.deploy.fields import COMPOSE_ONLY, PLACED, REFUSED, SAME, TRANSLATED
 from composetasks.plan.deploy.shared import network_warnings, shared_resources
 
 VERSION = "3.13"
@@ -73,19 +73,19 @@ class _Translation:
         )
 
     def translate(self) -> dict[str, Any]:
-        given = {key: value for key, value in self.section.items() if _said(value)}
+        given = {key: value for key, value in self.section.items() if _is_set(value)}
         for key in given:
             if key in REFUSED:
                 if not _harmless(key, given[key]):
                     self._block(key, f"asks for {REFUSED[key]} ({key})")
-            elif not key.startswith("x-") and key not in KEPT | TRANSLATED | COMPOSE_ONLY:
+            elif not key.startswith("x-") and key not in SAME | TRANSLATED | COMPOSE_ONLY:
                 self.dropped.append(key)
         for key in ("command", "entrypoint"):
             if self.section.get(key) == []:
                 self._block(key, f"does without the {key} of its image")
-        made = {key: _without_nothing(given[key]) for key in given if key in KEPT}
-        made["image"] = self.image
-        made["deploy"] = self._deploy()
+        translated = {key: _without_nothing(given[key]) for key in given if key in SAME}
+        translated["image"] = self.image
+        translated["deploy"] = self._deploy()
         parts = {
             "extra_hosts": [str(one).replace("=", ":", 1) for one in given.get("extra_hosts", ())],
             "networks": self._networks(),
@@ -94,7 +94,7 @@ class _Translation:
             **{kind: list(self._objects(kind)) for kind in ("configs", "secrets")},
             WAITS_FOR: sorted(given.get("depends_on", ())),
         }
-        return {**made, **{key: value for key, value in parts.items() if value}}
+        return {**translated, **{key: value for key, value in parts.items() if value}}
 
     def warnings(self) -> Iterator[str]:
         if self.dropped:
@@ -142,7 +142,7 @@ class _Translation:
         if reservations.pop("devices", None):
             self._block("deploy.resources.reservations.devices", "asks for devices of a host")
         kinds = {"limits": limits, "reservations": reservations}
-        return {kind: asked for kind, one in kinds.items() if (asked := _amounts(one))}
+        return {kind: amounts for kind, one in kinds.items() if (amounts := _amounts(one))}
 
     def _ports(self) -> Iterator[dict[str, Any]]:
         mode = (self.section.get("deploy") or {}).get("endpoint_mode") or self.endpoint
@@ -180,7 +180,7 @@ class _Translation:
                     "stack.deploy.files: `volumes: !override [...]`",
                 )
                 continue
-            made = {
+            entry = {
                 key: mount[key]
                 for key in ("type", "source", "target", "read_only")
                 if mount.get(key)
@@ -190,7 +190,7 @@ class _Translation:
                 options["size"] = int(options["size"])
             if options.pop("subpath", None):
                 self._block("volumes", f"mounts a part of {mount.get('source')} (subpath)")
-            yield {**made, **({kind: options} if options else {})}
+            yield {**entry, **({kind: options} if options else {})}
         if self.section.get("shm_size"):
             size = {"size": int(self.section["shm_size"])}
             yield {"type": "tmpfs", "target": "/dev/shm", "tmpfs": size}  # noqa: S108
@@ -213,27 +213,27 @@ class _Translation:
         place = {"configs": "/", "secrets": "/run/secrets/"}[kind]
         for entry in self.section.get(kind) or ():
             source = str(entry["source"])
-            made: dict[str, Any] = {"target": str(entry.get("target") or place + source)}
-            made |= {key: str(entry[key]) for key in ("uid", "gid") if entry.get(key)}
+            reference: dict[str, Any] = {"target": str(entry.get("target") or place + source)}
+            reference |= {key: str(entry[key]) for key in ("uid", "gid") if entry.get(key)}
             if entry.get("mode"):
-                made["mode"] = int(str(entry["mode"]), 8)
-            yield {"source": self.objects[kind, source], **made}
+                reference["mode"] = int(str(entry["mode"]), 8)
+            yield {"source": self.objects[kind, source], **reference}
 
     # --- whom it reaches --------------------------------------------------------------------
 
     def _networks(self) -> dict[str, Any]:
         alias = [self.section["container_name"]] if self.section.get("container_name") else []
-        made: dict[str, Any] = {}
+        networks: dict[str, Any] = {}
         for key, entry in (self.section.get("networks") or {}).items():
             given = dict(entry or {})
             aliases = list(dict.fromkeys([*(given.pop("aliases", None) or ()), *alias]))
             if given.pop("ipv4_address", None) or given.pop("ipv6_address", None):
                 self._block("networks", f"has an address of its own on the network {key}")
             self.dropped += [
-                f"networks.{key}.{one}" for one, value in given.items() if _said(value)
+                f"networks.{key}.{option}" for option, value in given.items() if _is_set(value)
             ]
-            made[key] = {"aliases": aliases} if aliases else None
-        return made
+            networks[key] = {"aliases": aliases} if aliases else None
+        return networks
 
     def _block(self, what: str, why: str, hint: str = "") -> None:
         self.blockers.append(
@@ -250,7 +250,7 @@ class _Translation:
         )
 
 
-def _said(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     return value not in (None, "", False) and value != [] and value != {}
 
 

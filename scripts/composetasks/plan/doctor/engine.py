@@ -41,14 +41,14 @@ def engine(daemon: Daemon) -> Check:
             "while a service starts",
         )
     far = f", on another host; an answer takes {daemon.latency * 1000:.0f} ms"
-    return ok("engine", f"{name} {daemon.version} at {daemon.where}{'' if daemon.here else far}")
+    return ok("engine", f"{name} {daemon.version} at {daemon.where}{'' if daemon.local else far}")
 
 
 def swarm(daemon: Daemon, endpoint: str, *, lacks_ipvs: bool) -> Check:
     """Whether the kernel can do what Swarm asks of it; ``endpoint`` is the one that is set."""
     if not daemon.swarm:
         return ok("swarm", "the engine is in none")
-    if daemon.here and lacks_ipvs and endpoint != "dnsrr":
+    if daemon.local and lacks_ipvs and endpoint != "dnsrr":
         return warning("swarm", NO_IPVS, "set stack.deploy.endpoint: dnsrr")
     return ok("swarm", "the engine is a node of one")
 
@@ -102,8 +102,8 @@ def _plugin(
 
 def clock(daemon: Daemon) -> Check:
     """Whether this host and the engine agree about the time."""
-    skew = abs(daemon.ahead)
-    side = "ahead of" if daemon.ahead > 0 else "behind"
+    skew = abs(daemon.clock_ahead)
+    side = "ahead of" if daemon.clock_ahead > 0 else "behind"
     if skew < SKEW_SECONDS:
         return ok("clock", "the engine's clock is this host's, to the second")
     words = f"the engine's clock is {skew:.0f} s {side} this host's"

@@ -43,17 +43,18 @@ def ran(name: str, reach: Reach) -> Check:
 
 def dns(container: Reach, host: Reach | None) -> Check:
     """Whether names are resolved in a container."""
+    name = container.looked_up
     if not container.resolved:
-        return ok("dns", f"a container resolves {container.asked}")
+        return ok("dns", f"a container resolves {name}")
     if host is not None and host.resolved:
         return warning(
             "dns",
-            f"neither a container nor this host resolves {container.asked} ({host.resolved})",
+            f"neither a container nor this host resolves {name} ({host.resolved})",
             "without a network only what is here already can be built and started",
         )
     return failed(
         "dns",
-        f"a container can't resolve {container.asked} ({container.resolved}), and this host can",
+        f"a container can't resolve {name} ({container.resolved}), and this host can",
         'give the engine a name server that containers reach: "dns" in its daemon.json',
     )
 
@@ -63,7 +64,7 @@ def package_index(reaches: Collection[Reach], missing: Collection[str]) -> Check
     asked."""
     bad = [one for one in reaches if one.answer]
     host = next((one for one in reaches if one.place == "host"), None)
-    index = next((one.asked for one in reaches), "the package index")
+    index = next((one.looked_up for one in reaches), "the package index")
     if not bad:
         lacks = f" (not asked from {_places(missing)})" if missing else ""
         return ok("package-index", f"{index} answers {_words(reaches)}{lacks}")
@@ -113,10 +114,10 @@ def proxy(reaches: Collection[Reach], daemon: Mapping[str, str]) -> Check:
 
 def _proxies(variables: Mapping[str, str]) -> str:
     """The addresses of proxies, without passwords: they never got here."""
-    kept = sorted(
+    addresses = sorted(
         {value.rstrip("/") for name, value in variables.items() if name in ("http", "https")}
     )
-    return ", ".join(kept) or "none"
+    return ", ".join(addresses) or "none"
 
 
 def certificates(reaches: Collection[Reach]) -> Check:
@@ -132,14 +133,14 @@ def certificates(reaches: Collection[Reach]) -> Check:
         if host is not None and host.distrust:
             return failed(
                 "certificates",
-                f"the certificate of {host.asked} is not believed ({shown})",
+                f"the certificate of {host.looked_up} is not believed ({shown})",
                 "see that the clock is right; where a proxy signs with a certificate of its own, "
                 "its authority must be among this host's (update-ca-certificates), and "
                 "SSL_CERT_FILE name them",
             )
         return failed(
             "certificates",
-            f"this host believes the certificate of {bad[0].asked}, and not all others do "
+            f"this host believes the certificate of {bad[0].looked_up}, and not all others do "
             f"({shown})",
             "bring this host's authorities into the image: copy them to "
             "/usr/local/share/ca-certificates, run update-ca-certificates, and set PIP_CERT and "
@@ -151,5 +152,6 @@ def certificates(reaches: Collection[Reach]) -> Check:
     without = [one for one in reaches if not one.authorities]
     lacks = f"; no authorities at all: {_words(without)}" if without else ""
     return ok(
-        "certificates", f"that of {believing[0].asked} is believed by {_words(believing)}{lacks}"
+        "certificates",
+        f"that of {believing[0].looked_up} is believed by {_words(believing)}{lacks}",
     )

@@ -149,7 +149,7 @@ def mounts(
     sends: bool = False,
 ) -> Check:
     """Whether the engine's host has what the model mounts from this one, or it is sent there."""
-    if daemon.here:
+    if daemon.local:
         return ok("mounts", "the engine is on this host, and mounts are of it")
     lacking = [one for one in sorted(only_here) if not sends or one in not_sent]
     if lacking:
@@ -186,7 +186,9 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
     ``bases`` are the base images of each service that builds, "" for one never seen here."""
     engine, services = world.engine, world.model.services.values()
     absent = [
-        one.image for one in services if one.build is None and engine.image(one.image) is None
+        service.image
+        for service in services
+        if service.build is None and engine.image(service.image) is None
     ]
     unbuilt = [one for one in services if one.build and engine.image(one.image) is None]
     unseen = {name for one in bases.values() for name, base in one.items() if not base}

@@ -189,9 +189,9 @@ class _Planner:
             self.image_of[name] = None
             return
         assert same is not None
-        kept = present if present and put_by_hand(self.world, service, present, same) else None
-        self.image_of[name] = kept.id if kept else same.id
-        if kept:
+        by_hand = present if present and put_by_hand(self.world, service, present, same) else None
+        self.image_of[name] = by_hand.id if by_hand else same.id
+        if by_hand:
             self.warnings.append(
                 f"{name}: somebody else put an image on {service.image} after the last build here: "
                 f"it is used as it is; {task(f'build --no-cache {name}')} builds another"
@@ -268,9 +268,9 @@ class _Planner:
             for name in names
             if (image := plain(self.world.model.service(name).image)) in self.builders
         ):
-            made = [step for step in self.steps.values() if name == step.service]
+            image_steps = [step for step in self.steps.values() if name == step.service]
             if name in shared.images and not any(
-                isinstance(step.operation, BuildImage) for step in made
+                isinstance(step.operation, BuildImage) for step in image_steps
             ):
                 continue
             target = shared.reference(name, self.world.inputs[name].digest)
@@ -282,7 +282,7 @@ class _Planner:
                     service=name,
                     services=(name,),
                     because=(Evidence(kind="no-shared-image", name=target),),
-                    needs=tuple(step.id for step in made),
+                    needs=tuple(step.id for step in image_steps),
                 )
             )
 

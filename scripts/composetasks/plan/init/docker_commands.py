@@ -9,7 +9,7 @@ from composetasks.facts import Fate
 from composetasks.plan.init.shell import LISTED
 
 
-class Found(NamedTuple):
+class Meaning(NamedTuple):
     """What becomes of a command, by which tasks, and why."""
 
     fate: Fate
@@ -17,9 +17,9 @@ class Found(NamedTuple):
     why: str = ""
 
 
-def done(*tasks: str, why: str) -> Found:
+def done(*tasks: str, why: str) -> Meaning:
     """A command that tasks replace."""
-    return Found(Fate.REPLACED, tasks, why)
+    return Meaning(Fate.REPLACED, tasks, why)
 
 
 WAITS = "waits until every service works, by the health checks, and no longer"
@@ -30,13 +30,13 @@ WAITS = "waits until every service works, by the health checks, and no longer"
 MANAGED = ("container", "image", "volume", "network", "system", "builder", "buildx")
 
 
-def of_docker(rest: list[str]) -> Found:
+def of_docker(rest: list[str]) -> Meaning:
     """What becomes of ``docker`` with these arguments."""
     words = [word for word in rest if not word.startswith("-")]
     if words[:1] == ["compose"]:
         return of_compose(rest[rest.index("compose") + 1 :])
     if words[:1] == ["stack"]:
-        return Found(Fate.UNKNOWN, why="what is on the swarm")
+        return Meaning(Fate.UNKNOWN, why="what is on the swarm")
     what = " ".join(words[:2]) if words and words[0] in MANAGED else next(iter(words), "")
     everything = LISTED in rest or "prune" in words
     if everything and what in EVERYTHING:
@@ -44,10 +44,10 @@ def of_docker(rest: list[str]) -> Found:
     if what in DOCKER:
         meaning = DOCKER[what]
         return _with_name(meaning, rest) if meaning.tasks in (("logs",), ("exec",)) else meaning
-    return Found(Fate.UNKNOWN, why=f"what `docker {what}` is for")
+    return Meaning(Fate.UNKNOWN, why=f"what `docker {what}` is for")
 
 
-def _with_name(meaning: Found, rest: Sequence[str]) -> Found:
+def _with_name(meaning: Meaning, rest: Sequence[str]) -> Meaning:
     """``logs`` with the flag that goes on, ``exec`` with the place of its command; the service is
     another name."""
     if meaning.tasks == ("exec",):
@@ -80,7 +80,7 @@ _ASKS = done("doctor", why="checks engine, Compose, network, disk and the model 
 _CLEANS = done("clean-orphans", why="removes what of this project nothing needs any more")
 _LOGS = done("logs", why="merges the services by time, and goes on when one is recreated")
 _RUNS = done("exec", why="runs a command in the service's container")
-DOCKER: Mapping[str, Found] = {
+DOCKER: Mapping[str, Meaning] = {
     **dict.fromkeys(("rm", "remove", "container rm"), _NAMES),
     **dict.fromkeys(("stop", "kill", "container stop", "container kill"), _STOPS),
     **dict.fromkeys(("build", "image build", "buildx build", "buildx bake"), _BUILDS),
@@ -100,7 +100,7 @@ DOCKER: Mapping[str, Found] = {
     **dict.fromkeys(("start", "container start"), done("up", why="starts what does not run")),
     **dict.fromkeys(("restart", "container restart"), done("restart", why="and waits")),
     "push": done("build --push", why="shares images by their inputs, with stack.registry"),
-    "login": Found(Fate.STAYS, why="once for each machine, and no part of a start"),
+    "login": Meaning(Fate.STAYS, why="once for each machine, and no part of a start"),
     "": _ASKS,
     "network inspect": _DECLARED,
     "network ls": _DECLARED,
@@ -132,7 +132,7 @@ WITH_VALUE = (
 )
 
 
-def of_compose(rest: list[str]) -> Found:
+def of_compose(rest: list[str]) -> Meaning:
     """What becomes of ``docker compose`` with these arguments."""
     flags: dict[str, None] = {}
     while rest and rest[0].startswith(("-", "$")):
@@ -146,7 +146,7 @@ def of_compose(rest: list[str]) -> Found:
     return meaning._replace(why="; ".join(filter(None, (meaning.why, note))))
 
 
-def _of_subcommand(command: str, arguments: list[str]) -> Found:
+def _of_subcommand(command: str, arguments: list[str]) -> Meaning:
     flags, services = _flags(arguments), " ".join(_services(arguments))
     if command == "down":
         return _of_down(flags)
@@ -157,14 +157,14 @@ def _of_subcommand(command: str, arguments: list[str]) -> Found:
     if command == "up":
         return _of_up(flags, services)
     if command in ("build", "restart"):
-        kept = [flag for flag in ("--no-cache", "--pull") if flag in flags]
-        task = " ".join(filter(None, (command, *kept, services)))
+        passed_on = [flag for flag in ("--no-cache", "--pull") if flag in flags]
+        task = " ".join(filter(None, (command, *passed_on, services)))
         return COMPOSE[command]._replace(tasks=(task,))
-    unknown = Found(Fate.UNKNOWN, why=f"what `docker compose {command}` is for here")
+    unknown = Meaning(Fate.UNKNOWN, why=f"what `docker compose {command}` is for here")
     return COMPOSE.get(command, unknown)
 
 
-def _of_up(flags: Iterable[str], services: str) -> Found:
+def _of_up(flags: Iterable[str], services: str) -> Meaning:
     notes = ["builds what changed, recreates what differs, and waits until all works"]
     if "--scale" in flags:
         notes.append("the number of replicas is `scale:` or `deploy.replicas` in the file")
@@ -175,7 +175,7 @@ def _of_up(flags: Iterable[str], services: str) -> Found:
     return done(f"up {services}".strip(), why="; ".join(notes))
 
 
-def _of_down(flags: Iterable[str]) -> Found:
+def _of_down(flags: Iterable[str]) -> Meaning:
     whys = [_STOPS.why]
     tasks = ["down"]
     if {"-v", "--volumes"} & set(flags):
@@ -213,7 +213,7 @@ def _services(arguments: Sequence[str]) -> list[str]:
     return [word for word in words if "$" not in word]
 
 
-COMPOSE: Mapping[str, Found] = {
+COMPOSE: Mapping[str, Meaning] = {
     "build": done("build", why="builds what changed alone, and says which file changed it"),
     "restart": done("restart", why="and waits until it works"),
     "logs": _LOGS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from composetasks.facts import Fate, Replacement
-from composetasks.plan.init.docker_commands import WAITS, Found, done, of_compose, of_docker
+from composetasks.plan.init.docker_commands import WAITS, Meaning, done, of_compose, of_docker
 from composetasks.plan.init.shell import Lines, read
 
 
@@ -22,14 +22,14 @@ def _of_lines(lines: Lines) -> Replacement:
     if lines.waits:
         replacements = [done("up", why=WAITS)]
     elif lines.commands is None:
-        replacements = [Found(Fate.UNKNOWN, why="a quote in it is not closed")]
+        replacements = [Meaning(Fate.UNKNOWN, why="a quote in it is not closed")]
     else:
         replacements = [_of_command(words) for words in lines.commands]
-    telling = [one for one in replacements if one.fate is not Fate.NEEDLESS] or replacements
-    fates = {one.fate for one in telling}
+    relevant = [one for one in replacements if one.fate is not Fate.NEEDLESS] or replacements
+    fates = {one.fate for one in relevant}
     fate = next((one for one in WORST_FIRST if one in fates), Fate.NEEDLESS)
-    tasks = dict.fromkeys(task for one in telling for task in one.tasks)
-    whys = dict.fromkeys(one.why for one in telling if one.why)
+    tasks = dict.fromkeys(task for one in relevant for task in one.tasks)
+    whys = dict.fromkeys(one.why for one in relevant if one.why)
     return Replacement(lines.first, lines.last, lines.text, fate, tuple(tasks), "; ".join(whys))
 
 
@@ -46,7 +46,7 @@ SHELL = (
 """What starts, stops and waits for nothing."""
 
 
-def _of_command(words: Sequence[str]) -> Found:
+def _of_command(words: Sequence[str]) -> Meaning:
     name, rest = words[0].rpartition("/")[2], list(words[1:])
     if name == "docker-compose":
         return of_compose(rest)
@@ -56,44 +56,44 @@ def _of_command(words: Sequence[str]) -> Found:
         return OTHERS[name](rest)
     if name in SHELL or ("=" in name and name.partition("=")[0].rstrip("+").isidentifier()):
         reads = [word for word in rest if word.endswith(".env") or ".env " in word]
-        return done("env", why=READS_ENV) if name == "export" and reads else Found(Fate.NEEDLESS)
-    return Found(Fate.UNKNOWN, why=f"what {name} does")
+        return done("env", why=READS_ENV) if name == "export" and reads else Meaning(Fate.NEEDLESS)
+    return Meaning(Fate.UNKNOWN, why=f"what {name} does")
 
 
 READS_ENV = "Compose and the tasks read .env by themselves"
 
 
-def _source(rest: Sequence[str]) -> Found:
+def _source(rest: Sequence[str]) -> Meaning:
     if any(word.endswith(".env") for word in rest):
         return done("env", why=READS_ENV)
-    return Found(Fate.UNKNOWN, why=f"what {' '.join(rest)} does")
+    return Meaning(Fate.UNKNOWN, why=f"what {' '.join(rest)} does")
 
 
-def _copy(rest: Sequence[str]) -> Found:
+def _copy(rest: Sequence[str]) -> Meaning:
     if rest and rest[-1].rpartition("/")[2] == ".env":
         return done("env --check", why="says what .env lacks; copying the example stays yours")
-    return Found(Fate.UNKNOWN, why="what is copied, and for whom")
+    return Meaning(Fate.UNKNOWN, why="what is copied, and for whom")
 
 
-def _by_engine(what: str) -> Callable[[Sequence[str]], Found]:
+def _by_engine(what: str) -> Callable[[Sequence[str]], Meaning]:
     return lambda rest: (
         done("doctor", why=f"says whether an engine answers; {what} stays yours")
         if any("docker" in word.lower() for word in rest)
-        else Found(Fate.UNKNOWN, why="what it starts or stops")
+        else Meaning(Fate.UNKNOWN, why="what it starts or stops")
     )
 
 
-def _open(rest: Sequence[str]) -> Found:
+def _open(rest: Sequence[str]) -> Meaning:
     if any(word.startswith(("http://", "https://")) for word in rest):
         return done("open", why="knows the URLs of the services")
     return _by_engine("starting it")(rest)
 
 
-def _ports(_rest: Sequence[str]) -> Found:
+def _ports(_rest: Sequence[str]) -> Meaning:
     return done("up", why="says who holds a port or a name, and ends nobody else's program")
 
 
-OTHERS: Mapping[str, Callable[[Sequence[str]], Found]] = {
+OTHERS: Mapping[str, Callable[[Sequence[str]], Meaning]] = {
     "sleep": lambda rest: done("up", why=WAITS),
     "wait-for-it.sh": lambda rest: done("up", why=WAITS),
     "wait-for-it": lambda rest: done("up", why=WAITS),
@@ -103,9 +103,9 @@ OTHERS: Mapping[str, Callable[[Sequence[str]], Found]] = {
     "source": _source,
     ".": _source,
     "cp": _copy,
-    "mkdir": lambda rest: Found(Fate.STAYS, why="a mounted folder is the project's own"),
-    "chmod": lambda rest: Found(Fate.STAYS, why="rights of files are the project's own"),
-    "chown": lambda rest: Found(Fate.STAYS, why="rights of files are the project's own"),
+    "mkdir": lambda rest: Meaning(Fate.STAYS, why="a mounted folder is the project's own"),
+    "chmod": lambda rest: Meaning(Fate.STAYS, why="rights of files are the project's own"),
+    "chown": lambda rest: Meaning(Fate.STAYS, why="rights of files are the project's own"),
     "systemctl": _by_engine("starting it"),
     "service": _by_engine("starting it"),
     "command": _by_engine("installing it"),

@@ -72,7 +72,7 @@ def followed(text: str, image: LayeredImage, remedy: Remedy) -> str:
             first = re.sub(r"^(\s*\w+)", rf"\1 {remedy.flags}", first)
         moved += [first, *others]
         gone.update(own)
-    kept = [(number, line) for number, line in enumerate(lines) if number not in gone]
-    before = [line for number, line in kept if number < remedy.before - 1]
-    after = [line for number, line in kept if number >= remedy.before - 1]
+    left = [(number, line) for number, line in enumerate(lines) if number not in gone]
+    before = [line for number, line in left if number < remedy.before - 1]
+    after = [line for number, line in left if number >= remedy.before - 1]
     return "\n".join([*before, *remedy.added, *moved, *after])

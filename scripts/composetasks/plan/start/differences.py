@@ -27,11 +27,11 @@ def differences(
     image_id = image_of.get(service.name)
     if container.config_hash != service.config_hash:
         yield from _config_differences(world, service, container)
-    made_from = container.made_from
+    image_before = container.compose_image_id
     if image_id is None:
-        yield Evidence(kind="image", old=short_id(made_from), new=MADE_BY_PLAN)
-    elif image_id != made_from:
-        yield Evidence(kind="image", old=short_id(made_from), new=short_id(image_id))
+        yield Evidence(kind="image", old=short_id(image_before), new=MADE_BY_PLAN)
+    elif image_id != image_before:
+        yield Evidence(kind="image", old=short_id(image_before), new=short_id(image_id))
     yield from mounted_images(world, service, container, image_of)
     if container.state in ("created", "running", "paused", "restarting", "exited"):
         for path in world.old_contents.get(container.id, ()):

@@ -30,7 +30,7 @@ def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) 
         needs = tuple(step.id for step in containers if step.service == name)
         for target in dict.fromkeys(one.target for one in service.ports if one.protocol == "tcp"):
             there = _addresses(world, service, target, starts=name in starting)
-            if there is None or not set(there) <= world.forwards.known.keys():
+            if there is None or not set(there) <= world.forwards.local.keys():
                 yield Step(
                     operation=ForwardPort(target),
                     target=f"{name}:{target}",

@@ -40,7 +40,7 @@ def _waits(name: str, arguments: Sequence[str]) -> bool:
     """Whether a command is the last of its line and only waits."""
     if name == "sleep":
         return bool(arguments) and all(
-            re.fullmatch(r"inf(inity)?|[\d.]+[smhd]?", one) for one in arguments
+            re.fullmatch(r"inf(inity)?|[\d.]+[smhd]?", argument) for argument in arguments
         )
     if name == "tail":
         return any(re.fullmatch(r"-\w*[fF]|--follow(=\w+)?", one) for one in arguments)

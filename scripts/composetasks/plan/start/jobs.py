@@ -87,7 +87,8 @@ def _shown(world: World, *sources: str) -> str:
     """Sources as a compose file names them."""
     home = f"{world.model.directory}/"
     return ", ".join(
-        f"./{one.removeprefix(home)}" if one.startswith(home) else one for one in sources
+        f"./{source.removeprefix(home)}" if source.startswith(home) else source
+        for source in sources
     )
 
 

@@ -46,7 +46,7 @@ def mounted(sources: Mapping[str, Sent]) -> dict[str, dict[str, str]]:
     changes."""
     digests: dict[str, dict[str, str]] = {}
     for source, sent in sources.items():
-        digest = hashlib.sha256(repr(sorted(sent.here.items())).encode()).hexdigest()
+        digest = hashlib.sha256(repr(sorted(sent.local.items())).encode()).hexdigest()
         for name in sent.services:
             digests.setdefault(name, {})[source] = digest
     return digests
@@ -69,7 +69,7 @@ def _service(
         by_source = {one["source"]: files[kind].get(one["source"]) for one in entries}
         if any(source in sources for source in by_source.values()):
             section[kind] = Replace(
-                dict(one) for one in entries if by_source[one["source"]] not in sources
+                dict(entry) for entry in entries if by_source[entry["source"]] not in sources
             )
         for mount in entries:
             if (source := by_source[mount["source"]]) in sources:
@@ -98,8 +98,8 @@ def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
     """A step for each source that ``services`` mount and that is other here than what was sent."""
     for source, sent in world.sent.items():
         users = tuple(name for name in sent.services if name in services)
-        changed = tuple(p for p, text in sorted(sent.here.items()) if sent.there.get(p) != text)
-        removed = tuple(sorted(sent.there.keys() - sent.here.keys()))
+        changed = tuple(p for p, text in sorted(sent.local.items()) if sent.there.get(p) != text)
+        removed = tuple(sorted(sent.there.keys() - sent.local.keys()))
         if users and (changed or removed):
             yield Step(
                 operation=Send(changed, removed),
@@ -112,7 +112,7 @@ def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
 
 
 def _reason(sent: Sent, changed: Iterable[str], removed: Collection[str], world: World) -> str:
-    files = [path for path in changed if sent.here[path][0] != "d"]
+    files = [path for path in changed if sent.local[path][0] != "d"]
     count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
     amount = f"{count} ({size(sum(sent.sizes.values()))})"
     if not sent.there:

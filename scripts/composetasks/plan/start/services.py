@@ -74,24 +74,24 @@ def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def in_sight(world: World, steps: Iterable[Step]) -> Iterator[Step]:
+def seeing_dependencies(world: World, steps: Iterable[Step]) -> Iterator[Step]:
     """The steps of a start, with those marked that make a container of a service of which Compose
     would leave alone all that it depends on, once the steps before are done."""
     steps = tuple(steps)
-    made = {step.service for step in steps if isinstance(step.operation, CONTAINER_MADE)}
+    recreated = {step.service for step in steps if isinstance(step.operation, CONTAINER_MADE)}
     as_it_is: dict[str, bool] = {}
 
     def stays(name: str) -> bool:
-        if name not in made and name not in as_it_is:
+        if name not in recreated and name not in as_it_is:
             as_it_is[name] = _stays_as_it_is(world, name)
-        return name in made or as_it_is[name]
+        return name in recreated or as_it_is[name]
 
     for step in steps:
         if isinstance(step.operation, CreateContainer | RecreateContainer):
             needed = world.model.with_dependencies([step.service])
             others = [one for one in needed if one != step.service]
             if others and _knows_all(world.model, needed) and all(map(stays, others)):
-                step = replace(step, operation=replace(step.operation, in_sight=True))
+                step = replace(step, operation=replace(step.operation, sees_dependencies=True))
         yield step
 
 
@@ -138,22 +138,22 @@ def _steps(world: World, services: Iterable[str], request: _Request) -> tuple[St
     for name in services:
         service = world.model.services[name]
         recreated = [one for one in shares_with(service) if one in moved]
-        made = tuple(_service_steps(world, service, replace(request, launched=launched), recreated))
-        if any(isinstance(step.operation, RecreateContainer) for step in made):
+        own = tuple(_service_steps(world, service, replace(request, launched=launched), recreated))
+        if any(isinstance(step.operation, RecreateContainer) for step in own):
             moved.add(name)
-        made += tuple(_restarts(world, service, moved, launched, made))
-        if any(isinstance(step.operation, ContainerStart) for step in made):
+        own += tuple(_restarts(world, service, moved, launched, own))
+        if any(isinstance(step.operation, ContainerStart) for step in own):
             launched.add(name)
         if service.provided:
-            made = (_run_provider(service),)
+            own = (_run_provider(service),)
         needs = tuple(
             step_id
             for dependency in service.depends_on
             for step_id in touched.get(dependency.service, ())
         )
-        made = tuple(replace(step, needs=needs + step.needs) for step in made)
-        touched[name] = [step.id for step in made]
-        steps += made
+        own = tuple(replace(step, needs=needs + step.needs) for step in own)
+        touched[name] = [step.id for step in own]
+        steps += own
     return tuple(steps)
 
 

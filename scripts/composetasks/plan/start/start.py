@@ -34,7 +34,7 @@ from composetasks.plan.start.faults import model_faults, with_present_images, wi
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
 from composetasks.plan.start.sent import send_steps
-from composetasks.plan.start.services import in_sight, plan_services
+from composetasks.plan.start.services import plan_services, seeing_dependencies
 
 
 @frozen
@@ -68,7 +68,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     sent = send_steps(world, services)
     before = [*images.steps, *in_the_way.steps, *sent]
     steps = (
-        *_linked(before, tuple(in_sight(cleared, containers))),
+        *_linked(before, tuple(seeing_dependencies(cleared, containers))),
         *forward_steps(world, services, containers),
     )
     return world.plan(
@@ -149,10 +149,10 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
         warnings.append(f"{step.target} is taken as it is, though {step.reason}")
         runs = [name for name in step.services if image_of.get(name, "") is None]
         image_of.update(dict.fromkeys(runs, present.id))
-    kept = tuple(step for step in images.steps if not isinstance(step.operation, BuildImage))
+    steps = tuple(step for step in images.steps if not isinstance(step.operation, BuildImage))
     return replace(
         images,
-        steps=kept,
+        steps=steps,
         image_of=image_of,
         blockers=tuple(blockers),
         warnings=tuple(warnings),

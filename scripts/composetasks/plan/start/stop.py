@@ -44,7 +44,7 @@ def plan_stop(world: World) -> Plan:
 
 
 def _forwards(world: World) -> list[Step]:
-    if not world.forwards or not world.forwards.known:
+    if not world.forwards or not world.forwards.local:
         return []
     step = Step(
         operation=EndForwards(),

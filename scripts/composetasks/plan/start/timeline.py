@@ -34,8 +34,8 @@ def critical_path(timeline: Timeline) -> tuple[Link, ...]:
     begins = [_begin(timeline, one) for one in path]
     ends = [*begins[1:], _end(timeline, path[-1])] if path else []
     return tuple(
-        Link(one.name, round(max(0.0, end - begin), 3))
-        for one, begin, end in zip(path, begins, ends, strict=True)
+        Link(service.name, round(max(0.0, end - begin), 3))
+        for service, begin, end in zip(path, begins, ends, strict=True)
     )
 
 
@@ -89,7 +89,9 @@ def _own(start: ServiceStart, seconds: float) -> str:
 def _last(timeline: Timeline) -> ServiceStart | None:
     """The service that decided the end of the start: the one that it failed for, else the last."""
     failed = [
-        one for one in timeline.services if timeline.outcome == "failed" and one.state == "failed"
+        service
+        for service in timeline.services
+        if timeline.outcome == "failed" and service.state == "failed"
     ]
     return max(
         failed or timeline.services,

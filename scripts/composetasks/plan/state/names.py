@@ -13,7 +13,7 @@ class UnknownState(Exception):
 
     def __init__(self, name: str, names: Sequence[str]) -> None:
         super().__init__(name)
-        self.name, self.known = name, tuple(names)
+        self.name, self.existing = name, tuple(names)
 
 
 class SplitGroup(Exception):
@@ -27,11 +27,11 @@ def select(state: Sequence[State], names: Iterable[str], keep: Iterable[str]) ->
     Raises UnknownState, and SplitGroup where what is named and what is kept are in one group.
     """
     named = {one.name for name in names for one in _called(state, name)}
-    kept = {one.name for name in keep for one in _called(state, name)}
+    spared = {one.name for name in keep for one in _called(state, name)}
     chosen = named or {one.name for one in state if not one.cache}
-    if named & kept:
-        raise SplitGroup(f"{min(named & kept)} is named both to be reset and to be kept")
-    kept_groups = {one.group: one.name for one in state if one.group and one.name in kept}
+    if named & spared:
+        raise SplitGroup(f"{min(named & spared)} is named both to be reset and to be kept")
+    kept_groups = {one.group: one.name for one in state if one.group and one.name in spared}
     groups = {one.group for one in state if one.group and one.name in chosen}
     for part in state:
         if part.name in named and part.group in kept_groups:
@@ -43,7 +43,7 @@ def select(state: Sequence[State], names: Iterable[str], keep: Iterable[str]) ->
         part
         for part in state
         if (part.name in chosen or (part.group in groups and not part.cache))
-        and part.name not in kept
+        and part.name not in spared
         and part.group not in kept_groups
     )
 

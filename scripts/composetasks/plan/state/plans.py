@@ -46,8 +46,8 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
     """Empty ``chosen``, after a snapshot of it."""
     full = [one for one in chosen if one.exists and not _is_empty(one)]
     users = users_of(world, full)
-    kept = full if snapshot else ()
-    steps = _before(world, users, kept, "reset", "what is emptied can be brought back with it")
+    to_keep = full if snapshot else ()
+    steps = _before(world, users, to_keep, "reset", "what is emptied can be brought back with it")
     before = tuple(step.id for step in steps)
     steps += [_empty(one, before, snapshot=snapshot) for one in full]
     done = tuple(step.id for step in steps if isinstance(step.operation, EmptyState))
@@ -64,14 +64,14 @@ def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) 
     users = users_of(world, held, live)
     stopped = stops(world, users)
     needs = tuple(step.id for step in stopped)
-    kept = _snapshot(name, held, needs, "all state but caches")
+    snapshot = _snapshot(name, held, needs, "all state but caches")
     paused = tuple(
         Evidence(kind="paused", name=part.name, detail=_paused(live[part.service]))
         for part in users.live
     )
     operation = TakeSnapshot(_names(held), paused=tuple(one.name for one in users.live))
-    kept = replace(kept, operation=operation, because=(*kept.because, *paused))
-    steps: list[Step] = [*stopped, kept]
+    snapshot = replace(snapshot, operation=operation, because=(*snapshot.because, *paused))
+    steps: list[Step] = [*stopped, snapshot]
     done = tuple(step.id for step in steps if isinstance(step.operation, TakeSnapshot))
     steps += starts(world, users, done)
     return _plan(world, "snapshot", steps, users, _unkept(world, "kept"))
@@ -111,8 +111,8 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
     missing = [name for name in parts if name not in {one.name for one in chosen}]
     replaced = [one for one in chosen if one.exists and not _is_empty(one)]
     users = users_of(world, chosen)
-    kept = replaced if snapshot else ()
-    steps = _before(world, users, kept, "restore", "what is replaced can be brought back")
+    to_keep = replaced if snapshot else ()
+    steps = _before(world, users, to_keep, "restore", "what is replaced can be brought back")
     before = tuple(step.id for step in steps)
     of = f"snapshot of {wanted.created}"
     for restored in chosen:
@@ -209,14 +209,14 @@ def _plan(
 
 
 def _before(
-    world: World, users: Users, kept: Sequence[State], command: str, reason: str
+    world: World, users: Users, to_keep: Sequence[State], command: str, reason: str
 ) -> list[Step]:
-    """What is done before state is changed: who uses it is stopped, and what is to be ``kept`` goes
+    """What is done before state is changed: who uses it is stopped, and ``to_keep`` goes
     into a snapshot."""
     steps = [*stops(world, users)]
-    if kept:
+    if to_keep:
         name = next_name(world.snapshots, f"before-{command}")
-        steps.append(_snapshot(name, kept, tuple(step.id for step in steps), reason))
+        steps.append(_snapshot(name, to_keep, tuple(step.id for step in steps), reason))
     return steps
 
 
@@ -239,7 +239,7 @@ def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason:
         service=services[0] if services else "",
         services=services,
         because=tuple(
-            Evidence(kind="state-kept", name=one.name, detail=_amount(one)) for one in state
+            Evidence(kind="state-kept", name=part.name, detail=_amount(part)) for part in state
         ),
         needs=needs,
     )
@@ -274,12 +274,12 @@ def _empty(state: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
 
 def _consent(state: State) -> Consent:
     """What lies outside the project may be somebody else's as well."""
-    return Consent.FORCE if state.outside else Consent.YES
+    return Consent.FORCE if state.outside_project else Consent.YES
 
 
 def _what(state: State) -> str:
     used = f"used by {', '.join(state.services)}" if state.services else "used by no active service"
-    where = f", which is {state.folder}, outside the project" if state.outside else ""
+    where = f", which is {state.folder}, outside the project" if state.outside_project else ""
     return f"{state.kind} {state.place}{where}, {used}"
 
 

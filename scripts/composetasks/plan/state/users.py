@@ -170,31 +170,33 @@ def _as_they_were(
     same containers are started, and none is made, but what is missing of a dependency."""
     there = {one.id: one for one in world.engine.containers}
     users = {one.service for one in stopped.values()}
-    kept: list[Step] = []
+    remaining: list[Step] = []
     ids: dict[str, str] = {}
     for step in steps:
         was = there.get(step.key)
         if step.service in jobs:
-            kept.append(step)
+            remaining.append(step)
         elif was is None and (step.service in users or isinstance(step.operation, RunProvider)):
             continue
         elif was is None or not (
             was.id in stopped or isinstance(step.operation, RecreateContainer)
         ):
-            kept.append(step)
+            remaining.append(step)
         elif was.id in stopped or not was.running:
             again = StartContainer(as_it_was=True)
-            kept.append(
+            remaining.append(
                 replace(step, operation=again, target=was.name, reason=f"it is {was.state}")
             )
-            ids[step.id] = kept[-1].id
-    there_now = {step.id for step in kept}
+            ids[step.id] = remaining[-1].id
+    there_now = {step.id for step in remaining}
     return [
         replace(
             step,
-            needs=tuple(one for need in step.needs if (one := ids.get(need, need)) in there_now),
+            needs=tuple(
+                needed for need in step.needs if (needed := ids.get(need, need)) in there_now
+            ),
         )
-        for step in kept
+        for step in remaining
     ]
 
 
@@ -202,7 +204,8 @@ def _was_done(world: World, step: Step) -> bool:
     """Whether a step starts a job that is done."""
     service = world.model.services[step.service]
     return any(
-        one.id == step.key and is_done(world, service, one) for one in world.replicas(step.service)
+        container.id == step.key and is_done(world, service, container)
+        for container in world.replicas(step.service)
     )
 
 

@@ -37,7 +37,9 @@ def operations(edits: Sequence[Edit]) -> tuple[WatchOperation, ...]:
             edited = tuple(edit for edit in hooked if rule in edit.rules)
             operations.append(RunHook(rule.service, rule.hook, edited))
     return tuple(
-        one for one in operations if not isinstance(one, Sync) or one.copies or one.removals
+        operation
+        for operation in operations
+        if not isinstance(operation, Sync) or operation.copies or operation.removals
     )
 
 
@@ -45,10 +47,10 @@ def _under(edits: Iterable[Edit], wanted: Callable[[WatchRule], bool]) -> tuple[
     """The edits that fall under rules that are ``wanted``, with those rules alone."""
     pairs = []
     for edit in edits:
-        kept = [at for at, rule in enumerate(edit.rules) if wanted(rule)]
-        if kept:
-            rules = tuple(edit.rules[at] for at in kept)
-            pairs.append(replace(edit, rules=rules, below=tuple(edit.below[at] for at in kept)))
+        matching = [at for at, rule in enumerate(edit.rules) if wanted(rule)]
+        if matching:
+            rules = tuple(edit.rules[at] for at in matching)
+            pairs.append(replace(edit, rules=rules, below=tuple(edit.below[at] for at in matching)))
     return tuple(pairs)
 
 

@@ -131,8 +131,8 @@ def _of_build(service: Service) -> Iterator[WatchRule]:
     contexts = build.definition.get("additional_contexts") or {}
     folders = [one for one in (build.context, *contexts.values()) if str(one).startswith("/")]
     dockerfile = posixpath.normpath(posixpath.join(build.context, build.dockerfile or "Dockerfile"))
-    outside = not dockerfile.startswith(f"{build.context.rstrip('/')}/")
-    if build.context.startswith("/") and outside:
+    elsewhere = not dockerfile.startswith(f"{build.context.rstrip('/')}/")
+    if build.context.startswith("/") and elsewhere:
         folders += [dockerfile, f"{dockerfile}.dockerignore"]
     for path in dict.fromkeys(map(str, folders)):
         yield WatchRule(service.name, WatchAction.REBUILD, path, declared=False)

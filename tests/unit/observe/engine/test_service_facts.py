@@ -80,5 +80,5 @@ def test_a_port_on_the_host_of_an_engine_elsewhere_is_none_of_this_machine(port:
     assert asked(ELSEWHERE, ":80/facts", there).problem == (
         "port 80 is published on the engine's host alone"
     )
-    forwarded = Binding("127.0.0.1", 1, 80, "tcp", here=f"127.0.0.1:{port}")
+    forwarded = Binding("127.0.0.1", 1, 80, "tcp", forwarded=f"127.0.0.1:{port}")
     assert asked(ELSEWHERE, ":80/facts", forwarded).values == {"lag": "12", "model": "ab"}

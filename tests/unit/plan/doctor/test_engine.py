@@ -11,13 +11,13 @@ from composetasks.plan.doctor import engine
 
 DAEMON = Daemon(
     where="unix:///run/docker.sock (the default)",
-    here=True,
+    local=True,
     version="28.5.2",
     system="linux",
     architecture="x86_64",
     root="/var/lib/docker",
     memory=16_000_000_000,
-    ahead=0.0,
+    clock_ahead=0.0,
 )
 ROOM = Disk("/var/lib/docker", 100_000_000_000, 50_000_000_000, 1_000_000, 900_000)
 OLD = Plugin("/home/me/.docker/cli-plugins/docker-compose", "2.10.2")
@@ -94,7 +94,7 @@ def test_an_old_buildx_fails_even_before_a_newer_one_because_it_is_what_builds()
     ],
 )
 def test_clocks_that_differ(ahead: float, status: Status, word: str) -> None:
-    check = engine.clock(replace(DAEMON, ahead=ahead))
+    check = engine.clock(replace(DAEMON, clock_ahead=ahead))
     assert check.status is status
     assert word in check.message
 
@@ -174,4 +174,4 @@ def test_a_swarm_on_a_kernel_that_can_not_balance_is_told() -> None:
     assert engine.swarm(DAEMON, "", lacks_ipvs=True).status is Status.OK
     assert engine.swarm(node, "", lacks_ipvs=True).status is Status.WARNING
     assert engine.swarm(node, "dnsrr", lacks_ipvs=True).status is Status.OK
-    assert engine.swarm(replace(node, here=False), "", lacks_ipvs=True).status is Status.OK
+    assert engine.swarm(replace(node, local=False), "", lacks_ipvs=True).status is Status.OK

@@ -184,7 +184,7 @@ def test_a_build_is_tried_on_a_base_that_is_here_under_its_name() -> None:
 
 
 def test_what_is_only_here_and_never_sent_is_no_mount_that_is_sent() -> None:
-    away = replace(DAEMON, here=False)
+    away = replace(DAEMON, local=False)
     here, state = ("/p/code", "/p/data"), {"/p/data": NotSent.STATE}
 
     unsent = stack.mounts(away, here, state)

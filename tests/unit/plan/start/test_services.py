@@ -17,7 +17,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.plan.start.services import in_sight, plan_services
+from composetasks.plan.start.services import plan_services, seeing_dependencies
 from tests.unit.worlds import built, container, image, model, service, world
 
 IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
@@ -189,8 +189,8 @@ def made_in_sight(of: World, *names: str) -> set[str]:
     made = (CreateContainer, RecreateContainer)
     return {
         one.service
-        for one in in_sight(of, steps(of, *names))
-        if isinstance(one.operation, made) and one.operation.in_sight
+        for one in seeing_dependencies(of, steps(of, *names))
+        if isinstance(one.operation, made) and one.operation.sees_dependencies
     }
 
 

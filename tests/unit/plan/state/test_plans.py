@@ -109,7 +109,7 @@ def test_a_group_is_not_split(keep: str) -> None:
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
     with pytest.raises(UnknownState) as caught:
         select(ALL, ["dta"], ())
-    assert caught.value.known == ("data", "jars", "log", "points")
+    assert caught.value.existing == ("data", "jars", "log", "points")
 
 
 def test_numbered_names_go_on_above_the_last() -> None:
@@ -235,7 +235,7 @@ def test_compose_makes_such_a_job_without_looking_at_what_it_depends_on() -> Non
     plan = plan_reset(replace(of, model=replace(of.model, services=now)), [DB], snapshot=False)
     made = step(plan, Action.RECREATE_CONTAINER, "shop-job-1").operation
     assert isinstance(made, RecreateContainer)
-    assert not made.in_sight
+    assert not made.sees_dependencies
 
 
 def test_where_nothing_runs_such_a_job_is_forgotten() -> None:
