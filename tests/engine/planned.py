@@ -18,6 +18,7 @@ from composetasks.observe.compose.model import load_model
 from composetasks.observe.world import observe_world
 from composetasks.plan.conflicts.claims import Findings
 from composetasks.plan.conflicts.conflicts import leftovers
+from composetasks.plan.start.services import needed_names
 from composetasks.plan.start.start import StartOptions, plan_start
 from composetasks.run.compose import Compose
 from composetasks.store.folder import OwnFolder
@@ -84,7 +85,10 @@ class Planned:
         return plan_start(self.world(), names, StartOptions(force=force, wait=wait))
 
     def leftovers(self, *, force: bool = False) -> Findings:
-        return leftovers(self.world(), force=force)
+        return self._leftovers(self.world(), force=force)
+
+    def _leftovers(self, world: World, *, force: bool) -> Findings:
+        return leftovers(world, needed_names(world, world.model.services), force)
 
     def find(self, name: str) -> Container | None:
         """A container of the engine by its whole name."""
@@ -100,7 +104,7 @@ class Planned:
     def clean(self, *, force: bool = False) -> list[Event]:
         """Carry out what ``clean-orphans`` would."""
         world = self.world()
-        found = leftovers(world, force=force)
+        found = self._leftovers(world, force=force)
         return self.do(Plan("clean-orphans", self.name, found.steps, (), found.blockers))
 
     def do(self, plan: Plan, seen: World | None = None) -> list[Event]:

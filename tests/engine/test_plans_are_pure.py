@@ -15,6 +15,7 @@ from composetasks.observe.state.places import observe_state
 from composetasks.plan.conflicts.conflicts import plan_clean, without_lookalikes
 from composetasks.plan.images.decisions import plan_build
 from composetasks.plan.instances import abandoned
+from composetasks.plan.start.services import needed_names
 from composetasks.plan.start.start import StartOptions, plan_checks, plan_start
 from composetasks.plan.start.stop import plan_stop
 from composetasks.plan.state.plans import plan_reset, plan_restore, plan_snapshot
@@ -53,7 +54,9 @@ def plans(world: World) -> dict[str, Callable[[], Any]]:
         "build": lambda: plan_build(world, (), no_cache=False),
         "build, uncached": lambda: plan_build(world, (), no_cache=True, pull=True, push=True),
         "down": lambda: plan_stop(world),
-        "clean-orphans": lambda: plan_clean(world, force=True),
+        "clean-orphans": lambda: plan_clean(
+            world, needed_names(world, world.model.services), force=True
+        ),
         "reset-state": lambda: plan_reset(world, world.state, snapshot=True),
         "snapshot": lambda: plan_snapshot(world, "name", {"db": ("true",)}),
         "restore": lambda: plan_restore(world, kept, snapshot=True),

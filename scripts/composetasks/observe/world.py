@@ -12,7 +12,7 @@ from composetasks.facts import Blocker, BuildInputs, Model, Scope, Shared, World
 from composetasks.facts.references import plain
 from composetasks.observe.compose.contents import old_contents
 from composetasks.observe.compose.hashes import with_asked_hashes, with_resolved_hashes
-from composetasks.observe.conflicts.host import is_here, port_holders, real_paths, unheld
+from composetasks.observe.conflicts.host import port_holders, real_paths, unheld
 from composetasks.observe.conflicts.mount_sources import (
     empty_folders,
     missing_away,
@@ -23,6 +23,7 @@ from composetasks.observe.conflicts.state_times import with_since
 from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.images import Images
 from composetasks.observe.engine.inventory import read_containers, read_engine, read_plugins
+from composetasks.observe.engine.local import is_here
 from composetasks.observe.images.build_inputs import inputs_and_faults
 from composetasks.observe.images.edits import edited_since_tagged, outdated
 from composetasks.observe.images.health_checks import image_checks

@@ -61,6 +61,25 @@ AWAY = (
 LOOK = "`docker version` shows whether the engine answers; run the task again when it does"
 
 
+class EngineGone(Exception):
+    """The engine does not answer."""
+
+
+def engine_lost() -> tuple[type[Exception], ...]:
+    """What is raised where the engine can't be talked to."""
+    import requests
+
+    return (EngineGone, requests.exceptions.RequestException)
+
+
+def engine_silent() -> type[Exception]:
+    """What is raised, of these, where it is there and does not answer: nobody waits for one that
+    hangs to come back."""
+    import requests
+
+    return requests.exceptions.Timeout
+
+
 def silent(seconds: float, detail: str = "") -> NoAnswer:
     """The failure of a run whose engine has not answered for so long."""
     return NoAnswer(

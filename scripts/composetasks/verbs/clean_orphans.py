@@ -10,8 +10,10 @@ from composetasks.verbs.session import Session
 def clean_orphans(session: Session) -> ExitCode:
     """The finding of ``up`` with nothing to start; running leftovers need consent."""
     from composetasks.plan.conflicts.conflicts import plan_clean
+    from composetasks.plan.start.services import needed_names
 
     with session.changing():
         world = session.observe(scope=Scope(leftovers=True))
-        plan = plan_clean(world, force=session.options.force)
+        names = needed_names(world, world.model.services)
+        plan = plan_clean(world, names, force=session.options.force)
         return carry_to_end(session, plan, world, "nothing stands in the way")

@@ -47,7 +47,7 @@ class EngineConnection:
     @property
     def remote(self) -> bool:
         """Whether the engine is on another host."""
-        from composetasks.observe.conflicts.host import is_here
+        from composetasks.observe.engine.local import is_here
 
         return not is_here(self.client.base_url)
 

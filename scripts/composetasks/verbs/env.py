@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.launch import engine_lost
 from composetasks.facts import Engine, ExitCode, Model, Problem, Usage
 from composetasks.facts.engine import replicas_of
 from composetasks.plan.env.check import correction, fatal, problems
@@ -14,6 +13,7 @@ from composetasks.plan.env.specification import values
 from composetasks.plan.env.variables import variable_names, variable_status
 from composetasks.plan.start.faults import model_faults
 from composetasks.report.documents import environment_document
+from composetasks.run.external_failures import engine_lost
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import hidden, secret
 from composetasks.store import container_configs
@@ -30,7 +30,8 @@ ASIDE_SECONDS = 5.0
 def env(session: Session, *, check: bool = False) -> ExitCode:
     """Show the environment; with ``check`` only what is wrong with it, ending with 6 if that is
     fatal."""
-    from composetasks.observe.env.usage import interpolated, read_usage, resolved
+    from composetasks.observe.compose.config import interpolated
+    from composetasks.observe.env.usage import read_usage, resolved
 
     environment = session.environment
     wrong = problems(environment)

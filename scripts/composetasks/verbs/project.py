@@ -121,7 +121,7 @@ class Project:
     def send(self, world: World, client: APIClient) -> bool:
         """Have what only this machine has mounted from a volume from now on, but for state and what
         a volume can't stand for; says whether there is more of it than before."""
-        from composetasks.observe.engine.sent import check_subpaths, sent_before
+        from composetasks.observe.start.sent import check_subpaths, sent_before
 
         wanted = set(world.only_here)
         if not self.sent.named.exists():
@@ -135,7 +135,7 @@ class Project:
 
     def not_sent(self, model: Model, sources: Iterable[str]) -> dict[str, NotSent]:
         """Those of ``sources`` that a start never sends to an engine on another host, with why."""
-        from composetasks.observe.engine.sent import can_be_sent
+        from composetasks.observe.start.sent import can_be_sent
         from composetasks.plan.start.sent import replaceable
 
         replaced, reasons = replaceable(model), {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ended]]) -> None:
     """Keep how jobs ended, each with the service it belongs to, and what they had mounted."""
-    from composetasks.observe.conflicts.host import is_here
+    from composetasks.observe.engine.local import is_here
     from composetasks.observe.start.jobs import mounted_digests
     from composetasks.plan.start.jobs import mounted_at_start
     from composetasks.store import jobs

@@ -44,7 +44,7 @@ class SentMounts:
         document = folder.read_json(self.named)
         if not document:
             return []
-        from composetasks.observe.engine.sent import can_be_sent
+        from composetasks.observe.start.sent import can_be_sent
 
         return [one for one in document.get("sources", ()) if can_be_sent(one)]
 
@@ -58,7 +58,7 @@ class SentMounts:
         sources = self.sources
         if not sources:
             return base
-        from composetasks.observe.engine.sent import file_digests, key_of
+        from composetasks.observe.start.sent import file_digests, key_of
         from composetasks.plan.instances.override import dump
         from composetasks.plan.start.sent import override
 
@@ -79,7 +79,7 @@ class SentMounts:
 
     def observed(self, world: World, client: APIClient, cache: Path) -> World:
         """``world`` with what was sent, and what there is now."""
-        from composetasks.observe.engine.sent import observe_sent
+        from composetasks.observe.start.sent import observe_sent
         from composetasks.plan.start.sent import mounted
 
         sent = observe_sent(world, self.sources, client, cache)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from composetasks.apply.start.launch import engine_lost, engine_silent
 from composetasks.facts import Container, ExitCode, ServiceFacts
 from composetasks.facts.engine import replicas_of
 from composetasks.facts.service_facts import FACTS_LABEL
 from composetasks.observe.start.watch import Watch
 from composetasks.report.deploy import services_document, tasks_lines
 from composetasks.report.service_documents import status_document
+from composetasks.run.external_failures import engine_lost, engine_silent
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated
 from composetasks.verbs.session import Session

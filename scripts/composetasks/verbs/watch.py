@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from composetasks.apply.start.launch import engine_lost, engine_silent
 from composetasks.apply.tools import service_event
 from composetasks.facts import (
     BuildImage,
@@ -27,7 +26,7 @@ from composetasks.facts import (
 from composetasks.facts.program import task
 from composetasks.plan.watch.batch import described, initially, operations, rebuilt_alone
 from composetasks.plan.watch.rules import Rules, watch_rules
-from composetasks.run.external_failures import as_failure
+from composetasks.run.external_failures import as_failure, engine_lost, engine_silent
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated, exit_code, ignore_signals
 from composetasks.store import folder

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from composetasks.observe.compose import compose_dotenv
 from composetasks.observe.compose.binary import find
-from composetasks.observe.env import compose_dotenv
 from tests.unit.observe.env.corpus import Case, cases
 
 PROCESS = {"P": "process", "EMPTY": ""}

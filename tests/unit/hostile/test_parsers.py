@@ -23,11 +23,10 @@ from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
 from composetasks.apply.start.probe import Seen, Waited, probe
 from composetasks.facts import Build, Container, Engine, World
-from composetasks.observe.compose import sources
+from composetasks.observe.compose import compose_dotenv, sources
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.compose.sources import compose_files, included_env_files, reached
 from composetasks.observe.engine.inventory import read_engine
-from composetasks.observe.env import compose_dotenv
 from composetasks.observe.env.dotenv import read_environment
 from composetasks.observe.images.build_inputs import build_inputs
 from composetasks.observe.images.ignore import Ignore, read_patterns

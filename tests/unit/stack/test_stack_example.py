@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from composetasks.observe.env.compose_dotenv import defaults as defaults_in
+from composetasks.observe.compose.compose_dotenv import defaults as defaults_in
 from composetasks.observe.env.dotenv import read_environment
 from composetasks.plan.env.check import problems
 

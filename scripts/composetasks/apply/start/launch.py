@@ -29,7 +29,7 @@ from composetasks.facts.plain_text import lines_of
 from composetasks.plan.start.error_line import plain_line
 from composetasks.run import waiting
 from composetasks.run.compose import Compose
-from composetasks.run.external_failures import unless_full
+from composetasks.run.external_failures import EngineGone, engine_lost, unless_full
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.process import ProgramError
@@ -41,10 +41,6 @@ LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
 OPTIONS = ("--no-build", "--pull", "never", "--remove-orphans=false")
 UP = ("up", "-d", *OPTIONS)
 MAKE = ("up", "--no-start", *OPTIONS)
-
-
-class EngineGone(Exception):
-    """The engine does not answer."""
 
 
 class NotLaunched(Exception):
@@ -60,21 +56,6 @@ class NotLaunched(Exception):
         """The line that tells the reason: the last one that speaks of an error."""
         errors = [line for line in self.lines if "rror" in line]
         return (errors or self.lines or [""])[-1]
-
-
-def engine_lost() -> tuple[type[Exception], ...]:
-    """What is raised where the engine can't be talked to."""
-    import requests
-
-    return (EngineGone, requests.exceptions.RequestException)
-
-
-def engine_silent() -> type[Exception]:
-    """What is raised, of these, where it is there and does not answer: nobody waits for one that
-    hangs to come back."""
-    import requests
-
-    return requests.exceptions.Timeout
 
 
 def engine_answers(tools: Tools) -> bool:

@@ -21,7 +21,7 @@ from composetasks.facts import SENT, Event, Send, Sent, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.units import size
 from composetasks.observe.engine.host_files import with_volume
-from composetasks.observe.engine.sent import LISTS, PLACE
+from composetasks.observe.start.sent import LISTS, PLACE
 from composetasks.run.failure import TaskFailure
 
 

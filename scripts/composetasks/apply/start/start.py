@@ -13,15 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from composetasks.apply.start.dependencies import Dependencies
 from composetasks.apply.start.failures import Failures
-from composetasks.apply.start.launch import (
-    EngineGone,
-    NotLaunched,
-    culprit,
-    engine_lost,
-    engine_silent,
-    launch,
-    launches,
-)
+from composetasks.apply.start.launch import NotLaunched, culprit, launch, launches
 from composetasks.apply.start.probe import Probe, Seen, Waited, probe
 from composetasks.apply.start.progress import ServiceProgress, deadlines
 from composetasks.apply.start.record import StartRecord
@@ -30,6 +22,7 @@ from composetasks.facts import Action, Event, Step, World
 from composetasks.facts.jobs import Ended, namespaces_of, sortable
 from composetasks.observe.start.watch import Watch, replicas
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
+from composetasks.run.external_failures import EngineGone, engine_lost, engine_silent
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.signals import Terminated
 

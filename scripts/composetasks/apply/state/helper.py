@@ -18,8 +18,8 @@ from composetasks.apply import interpreter
 from composetasks.apply.inside import wire
 from composetasks.apply.state.mounts import ARCHIVES, Archives, Mounted, bind
 from composetasks.facts import ExitCode, World
-from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.host_files import empty_image
+from composetasks.observe.engine.local import is_here
 from composetasks.run import waiting
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError

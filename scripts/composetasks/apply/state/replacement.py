@@ -20,7 +20,7 @@ from composetasks.apply.tools import Tools, event
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.program import task
-from composetasks.observe.conflicts.host import is_here
+from composetasks.observe.engine.local import is_here
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder, snapshot_folder
 from composetasks.store.folder import JOURNAL

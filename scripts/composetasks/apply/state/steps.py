@@ -6,13 +6,13 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from composetasks.apply.start.launch import engine_lost
 from composetasks.apply.state import snapshot
 from composetasks.apply.state.helper import HelperFailed, failure
 from composetasks.apply.state.replacement import StateReplacement
 from composetasks.apply.tools import Tools, event
 from composetasks.facts import Event, Step, TakeSnapshot, World
 from composetasks.facts.program import task
+from composetasks.run.external_failures import engine_lost
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 

@@ -16,7 +16,6 @@ from composetasks.facts.frozen import frozen
 from composetasks.observe.compose.contents import inline_contents
 from composetasks.observe.compose.hashes import by_service, resource_hashes
 from composetasks.observe.compose.sources import TRUE, example_of, variable
-from composetasks.observe.env import usage
 from composetasks.run import masking
 from composetasks.run.compose import Compose
 from composetasks.run.external_failures import parsing
@@ -174,7 +173,27 @@ def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, s
     expected = {
         name: variable(name, compose.folder, compose.environment) for name in sorted(named - {""})
     }
-    return usage.interpolated(compose, expected) if expected else {}
+    return interpolated(compose, expected) if expected else {}
+
+
+def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str]:
+    """The values that Compose interpolates with, for the names in ``expected``; empty where it
+    refuses to say.
+
+    Compose prints ``NAME=value`` lines, values of several lines as they are, which can't be taken
+    apart; so the expected value of each name is looked for first.
+    """
+    try:
+        output = f"\n{compose.run('config', '--environment').stdout}"
+    except ProgramError:
+        return {}
+    values = {}
+    for name, value in expected.items():
+        if f"\n{name}={value}\n" in output:
+            values[name] = value
+        elif f"\n{name}=" in output:
+            values[name] = output.partition(f"\n{name}=")[2].partition("\n")[0]
+    return values
 
 
 # --- what Compose refuses -------------------------------------------------------------------

@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from composetasks.observe.compose import project_files, sources
-from composetasks.observe.env import compose_dotenv
+from composetasks.observe.compose import compose_dotenv, project_files, sources
 from composetasks.run.compose import Compose
 from composetasks.store import cache_entry, container_configs
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode
-from composetasks.observe.compose import project_files
-from composetasks.observe.env import compose_dotenv
+from composetasks.observe.compose import compose_dotenv, project_files
 from composetasks.run.external_failures import MALFORMED
 from composetasks.run.failure import TaskFailure
 

@@ -25,8 +25,6 @@ from composetasks.store import folder
 
 TCP_LISTEN, UDP_BOUND = "0A", "07"
 """States in /proc/net: a listening TCP socket; a UDP socket without a peer (proc(5))."""
-LOCAL_ENGINES = ("http+docker://localhost", "http+docker://localnpipe")
-"""The addresses that the SDK gives sockets and pipes of this host."""
 CONTAINER_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
 """How an engine's cgroups end, under cgroup v1, v2 and systemd."""
 
@@ -258,12 +256,6 @@ def _by_psutil(host_ip: str, number: int, protocol: str) -> PortHolder:
 
 
 # --- folders --------------------------------------------------------------------------------
-
-
-def is_here(address: str) -> bool:
-    """Whether the engine at an address (the SDK's ``base_url``) is on this host, so that its ports
-    are this host's and the folders that its labels name are to be found here."""
-    return address in LOCAL_ENGINES
 
 
 def real_paths(

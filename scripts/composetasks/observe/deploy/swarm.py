@@ -16,8 +16,8 @@ from typing import Any
 
 from composetasks.facts import ExitCode, Revision, StackFile, Swarm, SwarmService
 from composetasks.facts.deploy import CHECK, LARGEST, NAMESPACE, REVISION
-from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.doctor.machine import lacks_ipvs
+from composetasks.observe.engine.local import is_here
 from composetasks.run import masking
 from composetasks.run.external_failures import parsing
 from composetasks.run.failure import TaskFailure

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 from composetasks.facts import Daemon, ExitCode
 from composetasks.facts.timestamps import seconds
-from composetasks.observe.conflicts.host import is_here
 from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import TooOld, connect
-from composetasks.observe.engine.local import PODMAN
+from composetasks.observe.engine.local import PODMAN, is_here
 from composetasks.run import ssh_link
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import without_user

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 SOCKET = "unix://"
+LOCAL_ENGINES = ("http+docker://localhost", "http+docker://localnpipe")
+"""The addresses that the SDK gives sockets and pipes of this host."""
 SAFE = "/:@"
 """What in references means in a path what it means in them."""
 NO_SUCH_IMAGE = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.BAD_REQUEST)
 """How the engine answers where it has no image of a name, or where that can't be one."""
 PODMAN = "Libpod/"
 """What the Server header of Podman's answers begins with. Its lists need the SDK's client."""
+
+
+def is_here(address: str) -> bool:
+    """Whether the engine at an address (the SDK's ``base_url``) is on this host, so that its ports
+    are this host's and the folders that its labels name are to be found here."""
+    return address in LOCAL_ENGINES
 
 
 def takes_connections(address: str, seconds: float) -> bool:

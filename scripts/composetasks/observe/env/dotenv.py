@@ -15,8 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from composetasks.facts import EnvFile, Environment, ExitCode, Reading, Variable
-from composetasks.observe.compose import project_files, sources
-from composetasks.observe.env import compose_dotenv
+from composetasks.observe.compose import compose_dotenv, project_files, sources
 from composetasks.run.failure import TaskFailure
 
 MARKER = re.compile(r"#\s*composetasks:\s*env\s*$")

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import EnvFile, Usage
-from composetasks.observe.compose import project_files, sources
-from composetasks.observe.env import compose_dotenv
+from composetasks.observe.compose import compose_dotenv, project_files, sources
 from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
 
@@ -23,26 +22,6 @@ RAW = ("--profile", "*", "config", "--format", "json", "--no-interpolate", "--no
 NEWER = ("--no-env-resolution",)
 """Keeps ``env_file`` as it is; not every Compose has it."""
 RESOURCES = ("networks", "volumes", "configs", "secrets")
-
-
-def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str]:
-    """The values that Compose interpolates with, for the names in ``expected``; empty where it
-    refuses to say.
-
-    Compose prints ``NAME=value`` lines, values of several lines as they are, which can't be taken
-    apart; so the expected value of each name is looked for first.
-    """
-    try:
-        output = f"\n{compose.run('config', '--environment').stdout}"
-    except ProgramError:
-        return {}
-    values = {}
-    for name, value in expected.items():
-        if f"\n{name}={value}\n" in output:
-            values[name] = value
-        elif f"\n{name}=" in output:
-            values[name] = output.partition(f"\n{name}=")[2].partition("\n")[0]
-    return values
 
 
 def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from composetasks.facts import Build, BuildInputs, Engine, ExitCode, Hidden, Model, Service
 from composetasks.facts.references import plain, registry_digest
-from composetasks.observe.conflicts.host import is_here
+from composetasks.observe.engine.local import is_here
 from composetasks.observe.images import context_warnings
 from composetasks.observe.images.base_configs import Configs
 from composetasks.observe.images.build_section import (

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.observe.conflicts.host import TCP_LISTEN, is_here, kernel_address
+from composetasks.observe.conflicts.host import TCP_LISTEN, kernel_address
+from composetasks.observe.engine.local import is_here
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -23,10 +23,11 @@ from composetasks.facts import (
 from composetasks.facts.program import task
 from composetasks.plan.conflicts import (
     addresses,
+    container_names,
     container_summary,
     external,
+    instances,
     mounts,
-    names,
     networks,
     ports,
     subnets,
@@ -44,24 +45,22 @@ from composetasks.plan.conflicts.leftovers import left_containers, left_networks
 from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
 from composetasks.plan.conflicts.treatment import rename_step, treated
 from composetasks.plan.images.tags import old_tags
-from composetasks.plan.instances import override as instance
-from composetasks.plan.instances import separation
 
 
 def conflicts(
     world: World,
     services: Iterable[str],
+    names: Mapping[str, str],
     force: bool = False,
-    image_of: Mapping[str, str | None] | None = None,
 ) -> Findings:
     """What is in the way of starting ``services``, and nothing else.
 
-    ``force`` is consent to remove what is not ours and runs; without it that blocks the plan.
-    ``image_of`` gives the image that each is to run, as :func:`plan_services` takes it.
-    Leftovers that are in nobody's way are named in one warning.
+    ``names`` are those of the containers that the start makes, each with its service. ``force`` is
+    consent to remove what is not ours and runs; without it that blocks the plan. Leftovers that are
+    in nobody's way are named in one warning.
     """
     starting = tuple(services)
-    findings = _in_the_way(world, starting, force, image_of)
+    findings = _in_the_way(world, starting, names, force)
     steps, blockers, warnings = networks.replacements(world, starting, force)
     in_subnets = subnets.overlaps(world, starting)
     steps += in_subnets.steps
@@ -69,7 +68,7 @@ def conflicts(
         *in_subnets.blockers,
         *addresses.blockers(world, starting),
         *external.missing(world, starting),
-        *separation.blockers(world, starting),
+        *instances.blockers(world, starting),
     )
     findings += Findings(_after_leaving(world, findings.steps, steps), blockers, warnings)
     rest = left_containers(world, {step.key for step in findings.steps})
@@ -83,7 +82,7 @@ def conflicts(
             *volumes.namesakes(world, starting),
             *volumes.changed(world, starting),
             *external.without_plugin(world, starting),
-            *separation.warnings(world, starting),
+            *instances.warnings(world, starting),
             *ports.warnings(world.model, starting),
             *addresses.warnings(world, starting),
             *rest.warnings,
@@ -92,19 +91,20 @@ def conflicts(
     )
 
 
-def leftovers(world: World, force: bool = False) -> Findings:
-    """What ``clean-orphans`` removes: what would be in the way of starting everything, and all
-    leftovers of ours. A changed network stays as long as one of our containers runs on it."""
+def leftovers(world: World, names: Mapping[str, str], force: bool = False) -> Findings:
+    """What ``clean-orphans`` removes: what would be in the way of starting everything, which makes
+    the containers of ``names``, and all leftovers of ours. A changed network is kept as long as one
+    of our containers runs on it."""
     starting = tuple(world.model.services)
-    findings = _in_the_way(world, starting, force)
+    findings = _in_the_way(world, starting, names, force)
     rest = left_containers(world, {step.key for step in findings.steps})
     findings += rest
     return findings + Findings(left_networks(world, findings.steps, findings.steps))
 
 
-def plan_clean(world: World, *, force: bool = False) -> Plan:
+def plan_clean(world: World, names: Mapping[str, str], *, force: bool = False) -> Plan:
     """The plan of ``clean-orphans``: :func:`leftovers`, and the tags of builds long replaced."""
-    findings = leftovers(world, force=force)
+    findings = leftovers(world, names, force)
     return world.plan(
         "clean-orphans",
         (*findings.steps, *old_tags(world)),
@@ -153,17 +153,14 @@ def after(world: World, steps: Iterable[Step]) -> World:
 
 
 def _in_the_way(
-    world: World,
-    starting: tuple[str, ...],
-    force: bool,
-    image_of: Mapping[str, str | None] | None = None,
+    world: World, starting: tuple[str, ...], names: Mapping[str, str], force: bool
 ) -> Findings:
     model = world.model
     elsewhere = _other_checkouts(world)
     claimed = gather(
         claim
         for claim in (
-            *names.claims(world, starting, image_of or world.images_now(starting)),
+            *container_names.claims(world, names),
             *ports.claims(world, starting),
             *addresses.claims(world, starting),
             *networks.claims(world, starting),
@@ -173,7 +170,7 @@ def _in_the_way(
     )
     findings = Findings(
         blockers=(
-            *names.ours_against_ours(model, starting),
+            *container_names.ours_against_ours(model, starting),
             *ports.ours_against_ours(model, starting),
             *elsewhere,
         )
@@ -194,7 +191,7 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
         ):
             by_folder.setdefault(container.working_dir, []).append(container)
     project = world.model.project
-    own = instance.free_name(world) if by_folder else ""
+    own = instances.free_name(world) if by_folder else ""
     whose = f", of {container_summary.person(world)}" if world.maker else ""
     return tuple(
         conflict(
@@ -251,7 +248,7 @@ def _interrupted(
     holders = {container.name: container.id for container in world.engine.containers}
     cleared = {step.key: step.id for step in before}
     steps: list[Step] = []
-    for recreation in names.interrupted(world, starting):
+    for recreation in container_names.interrupted(world, starting):
         new, old = recreation.container, recreation.original
         if new.id in planned:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from composetasks.facts import Blocker, Container, Evidence, RenameContainer, Step, World
 from composetasks.facts.program import task
-from composetasks.plan.conflicts import container_summary, names
+from composetasks.plan.conflicts import container_names, container_summary, instances
 from composetasks.plan.conflicts.claims import (
     SENTENCES,
     Claim,
@@ -17,7 +17,6 @@ from composetasks.plan.conflicts.claims import (
 )
 from composetasks.plan.conflicts.origin import Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
-from composetasks.plan.instances import override as instance
 
 LET_GO = {
     ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
@@ -78,7 +77,7 @@ def _ways_out(world: World, holder: Gathered) -> str:
         or origin(world, holder.container) is not Origin.OTHER_PROJECT
     ):
         return commands
-    own = task(f"up --instance {instance.free_name(world)}")
+    own = task(f"up --instance {instances.free_name(world)}")
     return f"{commands}; {own} starts this one beside it, with names and ports of its own"
 
 
@@ -121,7 +120,7 @@ def _let_go(world: World, holder: Gathered) -> Findings:
 def _renaming(world: World, container: Container, claim: Claim) -> Step:
     return rename_step(
         container,
-        names.own_name(world, container),
+        container_names.own_name(world, container),
         f"service {claim.service} needs its name now; it is recreated under its own with "
         f"service {container.service}",
         (claim.service, container.service),

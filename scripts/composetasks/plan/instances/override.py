@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from composetasks.facts import Model, Resource, Service, World
+from composetasks.facts import Model, Resource, Service
 from composetasks.facts.dollars import doubled
-from composetasks.plan.conflicts import origin
+from composetasks.plan.conflicts.instances import LONGEST
 from composetasks.plan.instances import separation
 
-LONGEST = 41
 NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST - 1}}}")
 """What an instance may be called: it becomes part of a Compose project name."""
 
@@ -29,22 +28,6 @@ PortKey = tuple[str, str, str, int, str]
 def project_name(model: Model, instance: str) -> str:
     """The Compose project of an instance of ``model``."""
     return f"{model.project}-{instance}"
-
-
-def free_name(world: World) -> str:
-    """A name for an instance of this checkout: what its folder is called, as far as that can be a
-    name, with a number where an instance of that name is another checkout's."""
-    model = world.model
-    base = model.project.removesuffix(f"-{model.instance}") if model.instance else model.project
-    wanted = re.sub(r"[^a-z0-9_-]+", "-", (world.checkout or model.directory.name).lower())
-    wanted = wanted.strip("-_")[: LONGEST - 3].rstrip("-_") or "copy"
-    taken = {
-        container.project
-        for container in world.engine.containers
-        if origin.real_path(world, container.working_dir) != origin.project_folder(world)
-    }
-    names = (wanted, *(f"{wanted}-{number}" for number in range(2, 100)))
-    return next(name for name in names if f"{base}-{name}" not in taken)
 
 
 def published_ports(model: Model) -> list[PortKey]:

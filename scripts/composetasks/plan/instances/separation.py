@@ -9,9 +9,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from composetasks.facts import Blocker, InCommon, Model, Resource, Service, World, bind_device
+from composetasks.facts import InCommon, Model, Resource, Service, bind_device
 from composetasks.plan.conflicts.addresses import FIELDS, pools, subnets
-from composetasks.plan.conflicts.claims import conflict
 from composetasks.plan.conflicts.networks import keys_of, users
 from composetasks.plan.conflicts.volumes import options_of, used
 
@@ -177,50 +176,3 @@ def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(entry, path)
     elif isinstance(value, str):
         yield path, value
-
-
-# --- the plan of an instance ----------------------------------------------------------------
-
-
-def blockers(world: World, services: Collection[str]) -> Iterator[Blocker]:
-    """What would be written to by two copies, for the services that are started."""
-    for common in world.in_common:
-        starting = [name for name in common.services if name in services]
-        if starting:
-            yield conflict(
-                f"shared-{common.kind}",
-                common.name,
-                f"instance {world.model.instance} would share {common.kind} {common.name} with the "
-                f"other copies (service {', '.join(starting)}): {common.reason}",
-                common.hint,
-                service=starting[0],
-            )
-
-
-def warnings(world: World, services: Collection[str]) -> Iterator[str]:
-    """What the copies do share, as the model asks."""
-    model = world.model
-    if not model.instance:
-        return
-    external = [
-        network.name
-        for key in keys_of(model, services)
-        if (network := model.networks.get(key)) and network.external
-    ]
-    if external:
-        on = sorted({name for key in external for name in _on(model, services, key)})
-        yield (
-            f"external network {', '.join(external)} is the same for all copies: "
-            f"{', '.join(on)} answer to the same names on it"
-        )
-    host = [name for name in services if model.services[name].config.get("network_mode") == "host"]
-    if host:
-        yield (
-            f"{', '.join(host)} on the host's network: what listens there, and what is reached at "
-            "localhost, is the same for all copies"
-        )
-
-
-def _on(model: Model, services: Collection[str], name: str) -> list[str]:
-    keys = {key for key, one in model.networks.items() if one.name == name}
-    return [one for one in services if keys & set(model.services[one].networks)]

@@ -29,7 +29,9 @@ from composetasks.facts import (
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import namespaces_of, shares_with
 from composetasks.plan.conflicts import networks
+from composetasks.plan.conflicts.container_names import interrupted
 from composetasks.plan.conflicts.mounts import started
+from composetasks.plan.conflicts.origin import ContainerState, container_state
 from composetasks.plan.start import jobs
 from composetasks.plan.start.differences import differences
 from composetasks.plan.start.jobs import due, is_done
@@ -64,6 +66,28 @@ def plan_services(
             return steps
         # What is started may make a job due, whose own start may make another one due.
         launched |= making
+
+
+def needed_names(
+    world: World, services: Iterable[str], image_of: Mapping[str, str | None] | None = None
+) -> dict[str, str]:
+    """The names of the containers that are to be made of ``services``, each with the first that
+    needs it. What is left as it is needs none, whatever it is called now. ``image_of`` gives the
+    image that each service is to run, where that is another than now."""
+    starting = tuple(services)
+    image_of = image_of or world.images_now(starting)
+    staying = tuple(
+        container
+        for container in world.engine.containers
+        if container_state(container) not in (ContainerState.DEAD, ContainerState.REMOVING)
+    )
+    names: dict[str, str] = {}
+    for step in plan_services(world.with_containers(staying), starting, image_of):
+        if isinstance(step.operation, CONTAINER_MADE):
+            names.setdefault(step.target, step.service)
+    for broken_off in interrupted(world, starting):
+        names.setdefault(broken_off.name, broken_off.container.service)
+    return names
 
 
 def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:

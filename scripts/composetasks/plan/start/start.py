@@ -34,7 +34,7 @@ from composetasks.plan.start.faults import model_faults, with_present_images, wi
 from composetasks.plan.start.forwards import forward_steps
 from composetasks.plan.start.health_lint import health_warnings
 from composetasks.plan.start.sent import send_steps
-from composetasks.plan.start.services import plan_services, seeing_dependencies
+from composetasks.plan.start.services import needed_names, plan_services, seeing_dependencies
 
 
 @frozen
@@ -56,7 +56,8 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
     images = with_present_images(world, images)
     if not options.build:
         images = without_builds(world, images)
-    in_the_way: Findings = conflicts(world, services, options.force, images.image_of)
+    needed = needed_names(world, services, images.image_of)
+    in_the_way: Findings = conflicts(world, services, needed, options.force)
     cleared = after(world, in_the_way.steps)
     containers = plan_services(
         cleared,

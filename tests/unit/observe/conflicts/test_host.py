@@ -12,6 +12,7 @@ import pytest
 
 from composetasks.facts import Binding
 from composetasks.observe.conflicts import host
+from composetasks.observe.engine.local import is_here
 from tests.unit.worlds import container, model, service
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -111,5 +112,5 @@ def test_on_an_engine_elsewhere_nobodys_folder_is_taken_for_gone(tmp_path: Path)
     here = model(service("db"), directory=tmp_path, files=())
     found = host.real_paths(here, [labelled(tmp_path / "gone")], local=False)
     assert found == {str(tmp_path): str(tmp_path)}
-    assert host.is_here("http+docker://localhost")
-    assert not host.is_here("http+docker://ssh")
+    assert is_here("http+docker://localhost")
+    assert not is_here("http+docker://ssh")

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composetasks.facts import Environment, Problem
-from composetasks.observe.env import compose_dotenv, dotenv
+from composetasks.observe.compose import compose_dotenv
+from composetasks.observe.env import dotenv
 from composetasks.observe.env.dotenv import read_environment
 from composetasks.plan.env.check import lines, problems
 from composetasks.plan.env.specification import values

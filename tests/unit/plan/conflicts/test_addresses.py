@@ -9,7 +9,7 @@ import pytest
 
 from composetasks.facts import Action, Container, Engine, ExitCode, Network, Resource, World
 from composetasks.plan.conflicts.claims import Findings
-from composetasks.plan.conflicts.conflicts import conflicts
+from tests.unit.plan.conflicts.finding import in_the_way
 from tests.unit.worlds import container, model, service, world
 
 SUBNET = "10.1.0.0/24"
@@ -33,7 +33,7 @@ def seen(*services: Any, config: Any = None, networks: Any = (), containers: Any
 
 
 def found(of: World) -> Findings:
-    return conflicts(of, of.model.services)
+    return in_the_way(of)
 
 
 def messages(of: World) -> list[tuple[int, str]]:

@@ -21,9 +21,10 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan.conflicts.claims import Findings
-from composetasks.plan.conflicts.conflicts import after, conflicts, leftovers
+from composetasks.plan.conflicts.conflicts import after
 from composetasks.plan.conflicts.origin import ContainerState, Origin, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, LEFT_OVER, Treatment
+from tests.unit.plan.conflicts.finding import in_the_way, leftovers
 from tests.unit.worlds import HERE, container, model, network, service, world
 
 DB = service("db", container_names=("postgres",))
@@ -90,7 +91,7 @@ def seen(of: Model, *containers: Container, **changes: Any) -> World:
 
 
 def found(of: World, *names: str, force: bool = False) -> Findings:
-    return conflicts(of, names or tuple(of.model.services), force=force)
+    return in_the_way(of, *names, force=force)
 
 
 # --- who made it ----------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan.conflicts.claims import Findings
-from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.conflicts.networks import differences, pool_report
+from tests.unit.plan.conflicts.finding import in_the_way
 from tests.unit.worlds import container, model, network, service, world
 
 LABELS = {
@@ -53,7 +53,7 @@ def guest(**changes: Any) -> Container:
 
 
 def found(of: World, *names: str, force: bool = False) -> Findings:
-    return conflicts(of, names or ("web", "db"), force=force)
+    return in_the_way(of, *(names or ("web", "db")), force=force)
 
 
 def test_a_changed_network_is_recreated() -> None:

@@ -20,8 +20,8 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan.conflicts.claims import Findings
-from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.conflicts.ports import meet, port_text
+from tests.unit.plan.conflicts.finding import in_the_way
 from tests.unit.worlds import container, model, service, world
 
 
@@ -43,7 +43,7 @@ def bound(number: int, host_ip: str = "127.0.0.1", protocol: str = "tcp") -> Bin
 
 
 def found(of: World, *names: str, force: bool = False) -> Findings:
-    return conflicts(of, names or tuple(of.model.services), force=force)
+    return in_the_way(of, *names, force=force)
 
 
 def blockers(of: World, *names: str) -> list[Blocker]:

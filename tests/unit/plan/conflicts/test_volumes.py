@@ -9,8 +9,8 @@ import pytest
 
 from composetasks.facts import Engine, ExitCode, Mount, Network, Resource, Volume, World
 from composetasks.plan.conflicts.claims import Findings
-from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.start.start import StartOptions, plan_start
+from tests.unit.plan.conflicts.finding import in_the_way
 from tests.unit.worlds import model, service, world
 
 BOUND = {"type": "none", "o": "bind", "device": "/srv/data"}
@@ -24,7 +24,7 @@ def with_volume(opts: Any, *volumes: Volume, missing: Any = (), **changes: Any) 
 
 
 def found(of: World) -> Findings:
-    return conflicts(of, of.model.services)
+    return in_the_way(of)
 
 
 def volume(**options: str) -> Volume:

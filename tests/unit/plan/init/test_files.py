@@ -11,7 +11,7 @@ import yaml
 from dotenv import dotenv_values
 
 from composetasks.facts import InitPlan, ModelVariable, Proposal, ProposedFile, Surroundings
-from composetasks.observe.env import compose_dotenv
+from composetasks.observe.compose import compose_dotenv
 from composetasks.plan.init.files import plan_init
 from composetasks.plan.init.specification import guessed, specification, specified
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composetasks.facts import Engine, Port, Resource, World
+from composetasks.plan.conflicts.instances import free_name
 from composetasks.plan.instances.override import (
     NAME,
     dump,
-    free_name,
     override,
     project_name,
     published_ports,

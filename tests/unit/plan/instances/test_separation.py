@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from composetasks.facts import ExitCode, InCommon, Model, Mount, Resource
-from composetasks.plan.conflicts.conflicts import conflicts
 from composetasks.plan.instances.override import Reset, override
 from composetasks.plan.instances.separation import in_common, own_volumes
+from tests.unit.plan.conflicts.finding import in_the_way
 from tests.unit.worlds import model, service, world
 
 BOUND = {"driver_opts": {"type": "none", "o": "bind", "device": "/srv/data"}}
@@ -151,18 +151,18 @@ def test_only_what_is_started_is_refused() -> None:
     of = world(model(service("a"), service("b"), instance="two"))
     one = InCommon("folder", "data", ("b",), "why", "what to do")
     of = replace(of, in_common=(one,))
-    [blocker] = conflicts(of, ("a", "b")).blockers
+    [blocker] = in_the_way(of, "a", "b").blockers
     assert (blocker.code, blocker.hint) == (ExitCode.CONFLICT, "what to do")
     assert "instance two would share folder data with the other copies" in blocker.message
-    assert conflicts(of, ("a",)).blockers == ()
+    assert in_the_way(of, "a").blockers == ()
 
 
 def test_what_the_model_shares_is_said() -> None:
     a, b = service("a", networks=("edge",)), service("b", config={"network_mode": "host"})
     networks = {"edge": Resource("edge", "proxy", external=True, config={"driver": "overlay"})}
     of = world(model(a, b, networks=networks, instance="two"))
-    said = conflicts(of, ("a", "b")).warnings
+    said = in_the_way(of, "a", "b").warnings
     assert "external network proxy is the same for all copies: a answer" in said[0]
     assert "b on the host's network" in said[1]
     base = replace(of, model=replace(of.model, instance=None))
-    assert len(conflicts(base, ("a", "b")).warnings) == len(said) - 2
+    assert len(in_the_way(base, "a", "b").warnings) == len(said) - 2

@@ -5,51 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from composetasks.facts import (
-    Blocker,
-    Container,
-    CreateContainer,
-    Evidence,
-    Model,
-    RecreateContainer,
-    World,
-)
+from composetasks.facts import Blocker, Container, Evidence, Model, World
 from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
-from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
-from composetasks.plan.start.services import plan_services
+from composetasks.plan.conflicts.origin import Origin, origin
 
 TEMPORARY = re.compile(r"([0-9a-f]{12})_(.+)")
 """What Compose calls the new container while the old one still has the name: the first 12 digits
 of the old one's id, and the name it is to get."""
 
 
-def needed(
-    world: World, services: Iterable[str], image_of: Mapping[str, str | None]
-) -> dict[str, str]:
-    """The names of the containers that are to be made of ``services``, each with the first that
-    needs it. What stays as it is needs none, whatever it is called now."""
-    starting = tuple(services)
-    staying = tuple(
-        container
-        for container in world.engine.containers
-        if container_state(container) not in (ContainerState.DEAD, ContainerState.REMOVING)
-    )
-    steps = plan_services(world.with_containers(staying), starting, image_of)
-    names: dict[str, str] = {}
-    for step in steps:
-        if isinstance(step.operation, CreateContainer | RecreateContainer):
-            names.setdefault(step.target, step.service)
-    for broken_off in interrupted(world, starting):
-        names.setdefault(broken_off.name, broken_off.container.service)
-    return names
-
-
-def claims(
-    world: World, services: Iterable[str], image_of: Mapping[str, str | None]
-) -> Iterator[Claim]:
-    """Containers that hold a name that ``services`` need and are not theirs."""
-    names = needed(world, services, image_of)
+def claims(world: World, names: Mapping[str, str]) -> Iterator[Claim]:
+    """Containers that hold one of ``names`` and are not of the service that needs it."""
     for container in world.engine.containers:
         service = names.get(container.name)
         if service is None:

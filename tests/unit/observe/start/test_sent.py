@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.observe.engine.sent import can_be_sent, file_digests, listed
 from composetasks.observe.images.listings import Listings
 from composetasks.observe.start.jobs import read_source
+from composetasks.observe.start.sent import can_be_sent, file_digests, listed
 from composetasks.store import container_configs
 from tests.unit.worlds import model
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.observe.env import compose_dotenv
-from composetasks.observe.env.compose_dotenv import Refused, substitute
+from composetasks.observe.compose import compose_dotenv
+from composetasks.observe.compose.compose_dotenv import Refused, substitute
 
 KNOWN = {"SET": "value", "EMPTY": ""}
 
