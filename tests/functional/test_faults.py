@@ -58,6 +58,24 @@ def test_a_fault_blocks_what_needs_it(shop: Project) -> None:
     ]
 
 
+@pytest.mark.parametrize("example", ["gone.env.example", "gone.env-sample", "gone.env_template"])
+def test_the_example_of_an_env_file_that_is_missing_is_named(shop: Project, example: str) -> None:
+    shop.write(example, "A=1\n")
+    ran = shop.inv("up", "late", "--plan")
+    assert ran.code == 6
+    assert f"`cp {shop.folder / example} {shop.folder / 'gone.env'}`" in ran.err
+
+
+def test_composes_warnings_name_files_from_the_projects_folder(shop: Project) -> None:
+    shop.write("compose.yaml", f"version: '3'\n{MODEL}")
+    [warning] = [
+        one
+        for one in shop.inv("up", "db", "--plan", "--json").document["warnings"]
+        if "obsolete" in one
+    ]
+    assert warning.startswith("compose.yaml: ")
+
+
 def test_who_only_looks_sees_it_and_goes_on(shop: Project) -> None:
     ran = shop.inv("status", "--json")
     assert ran.code == 0

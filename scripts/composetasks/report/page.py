@@ -150,13 +150,14 @@ class Page:
             self._live.start()
         self._live.update(shown, refresh=True)
 
-    def close(self) -> None:
-        """End the live part, leaving its last state on the screen."""
+    def close(self, failed: str = "") -> None:
+        """End the live part, leaving its last state on the screen: of the service that ``failed``
+        that it did."""
         if self._live is not None:
             self._live.stop()
             self._live = None
         if self._progress is not None:
-            self._progress.close()
+            self._progress.close(failed)
             self._progress = None
 
     def table(self, rows: list[list[Text | str]], header: list[str] | None = None) -> None:

@@ -68,8 +68,9 @@ class Progress:
     def event(self, event: Event) -> None:
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Nothing is held open by plain lines."""
+    def close(self, failed: str = "") -> None:
+        """The end; ``failed`` is the service that a start could not bring up. Plain lines hold
+        nothing open, and leave it to the failure's own."""
 
 
 class PlainLines(Progress):
@@ -136,5 +137,7 @@ class LiveLines(Progress):
             )
         return table
 
-    def close(self) -> None:
+    def close(self, failed: str = "") -> None:
+        if failed in self._rows:
+            self._rows[failed] = _Row("failed", "not up", self._rows[failed].began)
         self._live.stop()

@@ -162,7 +162,7 @@ class Reporter:
         from composetasks.report.text import clean
 
         failure = self._shown(failure)
-        self.close()
+        self.close(failure.data.get("service", "") if "diagnosis" in failure.data else "")
         print(f"error: {clean(failure.message)}", file=sys.stderr)
         for line in clean(failure.detail).splitlines():
             print(f"  {line}", file=sys.stderr)
@@ -227,10 +227,10 @@ class Reporter:
         """End what goes on until it is interrupted: for people, without a word."""
         self.close()
 
-    def close(self) -> None:
-        """Let go of the terminal."""
+    def close(self, failed: str = "") -> None:
+        """Let go of the terminal; ``failed`` is the service that a start could not bring up."""
         if "page" in self.__dict__:
-            self.page.close()
+            self.page.close(failed)
 
 
 def _safe(failure: TaskFailure) -> TaskFailure:

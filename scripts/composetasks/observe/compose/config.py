@@ -109,7 +109,10 @@ def ask(
             "faults": faults,
             "cures": {name: cure for name in faults if (cure := _cure(compose, faults[name]))},
             "separator": "_" if _compatible(compose) else "-",
-            "warnings": _warnings(warnings.splitlines()),
+            # Compose names its files by their whole paths.
+            "warnings": [
+                one.replace(f"{compose.folder}/", "") for one in _warnings(warnings.splitlines())
+            ],
         }
 
 

@@ -31,7 +31,9 @@ OVERRIDE_NAMES = (
 )
 
 
-EXAMPLES = ("{}.example", "{}.sample", "{}.template", "{}.dist")
+EXAMPLES = tuple(
+    f"{{}}{mark}{word}" for word in ("example", "sample", "template", "dist") for mark in ".-_"
+)
 EXAMPLES_OF_ENV = ("env.example", "example.env")
 STDIN = "-"
 """The name that Compose takes for its standard input."""
