@@ -33,7 +33,7 @@ def test_a_failed_start_is_in_the_summary_and_an_annotation(project: Project) ->
     assert ran.code == 8
     assert ran.lines[-1]["event"] == "error"
     (annotation,) = [line for line in ran.err.splitlines() if line.startswith("::")]
-    assert annotation.startswith("::error title=db::db is not up: it exited with code 3")
+    assert annotation.startswith("::error title=db::db is not up: exited with code 3")
     page = summary.read_text()
     assert "connecting with ***" in page
     assert "tr0ub4dor" not in page + ran.err + ran.out

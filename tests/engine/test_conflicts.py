@@ -323,7 +323,7 @@ def test_down_spares_what_other_files_of_the_project_made(planned: Planned) -> N
     planned.by_compose("-f", "debug.yaml", "up", "-d")
     ran = planned.inv("down")
     assert ran.code == ExitCode.OK, ran.err
-    assert f"{planned.name}-debug-1 stays" in ran.err
+    assert f"{planned.name}-debug-1 is kept" in ran.err
     assert planned.find(f"{planned.name}-db-1") is None
     spared = planned.find(f"{planned.name}-debug-1")
     assert spared is not None

@@ -96,7 +96,7 @@ def test_a_job_that_is_stopped_in_the_middle_is_not_done(project: Project) -> No
     child = project.start("up", "--json")
     assert child.stdout is not None
     for line in child.stdout:
-        if json.loads(line).get("message") == "running to its end":
+        if json.loads(line).get("message") == "running to completion":
             docker("stop", f"{project.name}-job-1")
             break
     _, err = child.communicate(timeout=60)
@@ -132,7 +132,7 @@ def test_who_shares_a_network_is_started_again_with_it(project: Project) -> None
     assert "eth0" in networks()
     assert project.plan("up") == []
     compose(project, "up", "-d", "--no-deps", "--force-recreate", "vpn")
-    assert "it shares what vpn has, which was recreated" in project.inv("up").err
+    assert "shares namespaces or volumes with vpn, which was recreated" in project.inv("up").err
     assert "eth0" in networks()
     assert project.plan("up") == []
 

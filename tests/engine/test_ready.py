@@ -69,7 +69,7 @@ def test_what_listens_is_read_where_it_listens(project: Project) -> None:
         "shell": "running",
     }
     [warning] = warned(ran)
-    assert warning.startswith("late listens on port 83 of its own 127.0.0.1 alone")
+    assert warning.startswith("late listens on port 83 only on 127.0.0.1 inside the container")
 
 
 CLOSED = """
@@ -83,9 +83,9 @@ def test_a_port_that_stays_closed_is_a_warning_unless_it_is_asked_for(project: P
     ran = project.inv("up", "--json", "--timeout", "4")
     assert ran.code == 0, ran.err
     told = [line["message"] for line in ran.lines if line["event"] == "service-state"]
-    assert "waiting for it to listen on port 8080 (open there: 1234)" in told
+    assert "waiting for it to listen on port 8080 (it listens on: 1234)" in told
     [warning] = warned(ran)
-    assert warning.startswith("web runs, but does not listen on port 8080 (open there: 1234)")
+    assert warning.startswith("web running, but not listening on port 8080 (it listens on: 1234)")
 
     def again(ready: str) -> Ran:
         docker("rm", "-f", f"{project.name}-web-1")
@@ -94,7 +94,7 @@ def test_a_port_that_stays_closed_is_a_warning_unless_it_is_asked_for(project: P
 
     ran = again("listening")
     assert (ran.code, ran.lines[-1]["kind"]) == (8, "port-refused"), ran.err
-    assert "it runs, but did not listen on port 8080 in its 2 s" in ran.err
+    assert "running, but did not listen on port 8080 within 2 s" in ran.err
     ran = again("running")
     assert (ran.code, warned(ran)) == (0, [])
     ran = again("healthy")
@@ -114,10 +114,10 @@ def test_exit_code_0_is_an_end_unless_it_should_stay_up(project: Project) -> Non
     project.compose(EXITS)
     ran = project.inv("up", "--json")
     assert ran.code == 0, ran.err
-    assert said(ran) == {"cycles": "exits and is started again", "server": "exited with code 0"}
+    assert said(ran) == {"cycles": "exits and is restarted", "server": "exited with code 0"}
     assert sorted(one.split(" ", 1)[1][:27] for one in warned(ran)) == [
         "exited with code 0 although",
-        "exits with code 0 and is st",
+        "exits with code 0 and is re",
     ]
     docker("rm", "-f", f"{project.name}-server-1")
     project.write("invoke.yaml", "stack: {services: {server: {ready: running}}}\n")
@@ -206,7 +206,7 @@ def test_a_failing_health_check_is_told_at_once(project: Project) -> None:
     project.compose(TELLS)
     child = project.start("up", "db")
     assert child.stderr is not None
-    says = "db: its health check exited with code 2: no answer from the store\n"
+    says = "db: health check exited with code 2: no answer from the store\n"
     for line in child.stderr:
         if line == says:
             docker("exec", f"{project.name}-db-1", "touch", "/tmp/ok")

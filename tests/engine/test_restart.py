@@ -127,8 +127,7 @@ def test_a_job_is_done_again_and_a_changed_model_is_told(shop: Project) -> None:
     before = runs(shop)
     ran = shop.inv("restart")
     assert ran.code == 0, ran.err
-    assert "web is restarted as it is, but its configuration changed" in ran.err
-    assert "`inv up web` recreates it" in ran.err
+    assert "web is restarted unchanged; `inv up web` recreates it: configuration changed" in ran.err
     now = runs(shop)
     assert [now[name][0] for name in now] == [before[name][0] for name in now]
     assert now["job-1"][1] == "exited"

@@ -302,7 +302,7 @@ def test_a_container_that_the_engine_was_asked_to_kill(project: Project, tmp_pat
     docker("kill", waiting.name)
     code, last = waiting.end()
     assert (code, last["kind"]) == (8, "killed")
-    assert "someone asked the engine for it" in last["diagnosis"]["what"][1]
+    assert "someone asked the engine to kill it" in last["diagnosis"]["what"][1]
 
 
 def test_a_kernel_that_kills_for_memory_and_tells_the_engine_nothing(
@@ -315,7 +315,7 @@ def test_a_kernel_that_kills_for_memory_and_tells_the_engine_nothing(
     docker("run", "--rm", "--pid", "host", "ct-test/busybox", "kill", "-KILL", process)
     code, last = waiting.end()
     assert (code, last["kind"]) == (8, "out-of-memory")
-    assert "most likely it used up its memory limit of 64 MiB" in last["diagnosis"]["what"][1]
+    assert "most likely it reached its memory limit of 64 MiB" in last["diagnosis"]["what"][1]
 
 
 def test_the_event_stream_is_cut(project: Project, tmp_path: Path) -> None:

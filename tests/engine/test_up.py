@@ -103,7 +103,7 @@ def test_only_what_uses_a_variable_is_recreated(two: Project) -> None:
     evidence = {"kind": "config", "field": "environment.WEIGHT", "old": "0.3", "new": "0.9"}
     assert step["because"] == [evidence]
     assert (job["action"], job["service"]) == ("start-container", "migrate")
-    assert job["reason"] == "its work rests on db, made or started by this plan"
+    assert job["reason"] == "it depends on db, created or started by this plan"
     assert two.inv("up", WEIGHT="0.9").code == 0
     after = ids(two)
     assert {name for name in after if after[name] != before[name]} == {f"{two.name}-db-1"}

@@ -63,7 +63,7 @@ def test_a_plan_for_people_names_the_steps(shop: Project) -> None:
     ran = shop.inv("up", "--plan")
     assert ran.code == 0
     assert "create-container" in ran.out
-    assert "it does not exist yet" in ran.out
+    assert "does not exist yet" in ran.out
 
 
 def test_bare_words_are_services(shop: Project) -> None:

@@ -164,7 +164,7 @@ volumes:
         os.chown(path, NOBODY, NOBODY)
     ran = shop.as_nobody("up", "--plan")
     assert ran.returncode == 0, ran.stderr
-    assert "create-container  shop-job-1  it does not exist yet" in ran.stdout
+    assert "create-container  shop-job-1  does not exist yet" in ran.stdout
     ran = shop.as_nobody("snapshot", "--plan")
     assert f"not kept: {secret}/live (outside the project's folder)" in ran.stdout, ran.stderr
     ran = shop.as_nobody("up", "--plan", "--instance", "a")

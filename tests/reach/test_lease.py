@@ -72,7 +72,7 @@ def test_the_second_is_told_who_is_at_it_and_what_is_made_has_a_maker(
     assert f"in {mine.folder}, of root on " in third.err
     assert (again.code, "nothing to do" in again.out) == (0, True), again.err
     assert spared.code == 0
-    assert "stays: made by another checkout" in spared.out + spared.err
+    assert "is kept: created by another checkout" in spared.out + spared.err
     assert (gone.code, taken.code) == (0, 0), taken.err
     assert theirs.inv("down").code == 0
 

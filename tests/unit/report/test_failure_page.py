@@ -29,7 +29,7 @@ from composetasks.store.run_record import RunRecord
 def failure(**changes: Any) -> TaskFailure:
     diagnosis: dict[str, Any] = {
         "container": "shop-db-1",
-        "what": ["its health check did not pass within its 20 s", "and more"],
+        "what": ["its health check did not pass within 20 s", "and more"],
         "said": "",
         "exit_code": None,
         "check": "pg_isready",
@@ -49,7 +49,7 @@ def failure(**changes: Any) -> TaskFailure:
     }
     diagnosis.update(changes)
     return TaskFailure(
-        "db is not up: its health check did not pass within its 20 s",
+        "db is not up: its health check did not pass within 20 s",
         code=ExitCode.NOT_HEALTHY,
         hint="`docker exec shop-db-1 pg_isready`",
         data={

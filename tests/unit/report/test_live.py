@@ -34,7 +34,7 @@ def service(name: str, state: str = "running", health: str = "", **changes: Any)
 
 
 SERVICES = [
-    service("db", health="starting", problem="its health check exited with code 1: no answer"),
+    service("db", health="starting", problem="health check exited with code 1: no answer"),
     service("api", "created", waits_for=["db", "cache"]),
     service("web", health="healthy", urls=["http://127.0.0.1:8080"]),
     service("job", "exited", exit_code=0, done=True),
@@ -57,7 +57,7 @@ def test_at_80_columns_each_service_is_a_line_that_fits() -> None:
     assert max(map(len, lines)) <= 80
     assert lines[0].rstrip() == "shop  2 of 4 up"
     told = {line[3:].split()[0]: line.rstrip() for line in lines[2:6]}
-    assert "its health check exited" in told["db"]
+    assert "health check exited" in told["db"]
     assert told["api"].endswith("waits for db, cache")
     assert "GET /health 200 long" in told["web"]
     assert told["web"].startswith(">")

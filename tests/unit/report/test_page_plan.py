@@ -53,13 +53,13 @@ def test_a_long_list_is_shown_by_its_ends_and_where_all_of_it_is(
 
 def test_a_job_says_once_why_it_runs_again(capsys: pytest.CaptureFixture[str]) -> None:
     because = (
-        Evidence(kind="dependency", name="db", detail="made or started by this plan"),
+        Evidence(kind="dependency", name="db", detail="created or started by this plan"),
         Evidence(kind="mount", name="./sql"),
     )
     step = Step(StartContainer(), "shop-job-1", reason(because), "job", because=because)
     Page().plan(Plan("up", "shop", steps=(step,)), announced=False)
     out = capsys.readouterr().out
-    assert (out.count("made or started"), out.count("./sql")) == (1, 1)
+    assert (out.count("created or started"), out.count("./sql")) == (1, 1)
 
 
 def test_one_file_that_changed_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,9 +95,9 @@ def test_addresses_are_the_urls_where_there_are_some() -> None:
 
 
 def test_what_is_stale_is_told_below_with_its_reasons() -> None:
-    because = ["2 files changed, a.py among them", "its image changed"]
+    because = ["2 files changed, a.py among them", "image changed"]
     lines = page(one(stale=True, stale_because=because), one(name="db"))
-    assert lines[-2:] == ["", "web is stale: 2 files changed, a.py among them; its image changed"]
+    assert lines[-2:] == ["", "web is stale: 2 files changed, a.py among them; image changed"]
 
 
 def test_a_page_fits_a_narrow_terminal() -> None:

@@ -28,7 +28,7 @@ def page(timeline: Timeline, width: int) -> list[str]:
     shown = Page()
     out = io.StringIO()
     shown.out = Console(file=out, width=width, highlight=False)
-    advice = (Shortening("db", "db is asked about its health every 5 s only", 4.5),)
+    advice = (Shortening("db", "the health check of db runs only every 5 s", 4.5),)
     show(shown, timeline, PATH, advice)
     return out.getvalue().splitlines()
 

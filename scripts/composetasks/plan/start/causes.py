@@ -65,14 +65,14 @@ def cause(case: Case) -> Cause:
     if kind == "removed":
         return Cause(
             kind,
-            ("its container was removed by someone else while it was waited for",),
-            f"run {task('up')} again: it is created again",
+            ("its container was removed by someone else during the start",),
+            f"run {task('up')} again, which creates it",
         )
     if kind == "engine-gone":
         return Cause(
             kind,
             (case.verdict.message,),
-            f"see that the engine runs (`docker info`), then run {task('up')} again",
+            f"make sure that the engine is running (`docker info`), then run {task('up')} again",
         )
     if kind == "never-started":
         hint = f"correct `depends_on` of {case.service}, then run {task('up')} again"
@@ -98,20 +98,23 @@ _SOURCE = re.compile(r'error mounting "([^"]+)" to rootfs at "([^"]+)"')
 
 def _not_started(case: Case, error: str) -> Cause:
     """The engine made no process of it; ``error`` is why, often through four programs."""
-    shell = f"`docker compose run --rm --no-deps --entrypoint sh {case.service}` looks inside"
+    shell = (
+        f"`docker compose run --rm --no-deps --entrypoint sh {case.service}` opens a "
+        "shell in the image"
+    )
     program = re.search(r'exec: "([^"]+)": (.+)', error)
     short = _innermost(error)
     if program and "permission denied" not in program[2]:
         words = f'its command "{program[1]}" was not found in the image'
         return Cause("command-not-found", (words,), f"correct `command`; {shell}")
     if program:
-        words = f'its command "{program[1]}" may not be executed (no x bit, or a folder)'
+        words = f'its command "{program[1]}" is not executable (no x bit, or a folder)'
         return Cause("command-not-executable", (words,), f"make it executable; {shell}")
     if "port is already allocated" in error or "address already in use" in error:
         return Cause(
             "port-taken",
             (short,),
-            f"{task('status')} here and there shows who has the port",
+            f"{task('status')} in this project and in others shows which one has the port",
         )
     if "address pool" in error:
         return Cause(NO_SUBNET, (short,), f"free a network, then run {task('up')} again")
@@ -138,12 +141,12 @@ def _prerequisite(case: Case, error: str) -> str:
     devices = re.search(r"could not select device driver .*capabilities: \[\[(.+)\]\]", error)
     if devices:
         return (
-            f"install what drives {devices[1]} devices on the engine's host (for NVIDIA its "
-            f"Container Toolkit), or take `gpus` or `devices` out of {case.service}"
+            f"install the driver of {devices[1]} devices on the engine's host (for NVIDIA, the "
+            f"NVIDIA Container Toolkit), or remove `gpus` or `devices` from {case.service}"
         )
     plugin = re.search(r"requires (Docker \w+) plugin", error)
     if plugin:
-        return f"install the {plugin[1]} plugin, or take what needs it out of {case.service}"
+        return f"install the {plugin[1]} plugin, or remove what needs it from {case.service}"
     return ""
 
 
@@ -165,7 +168,7 @@ def _mount(case: Case, error: str, short: str) -> Cause:
         why = error[match.end() :].rpartition(": ")[2] or "not permitted"
         inside = re.search(r"cannot be mounted because (.+)", error)
         why = inside[0] if inside else why
-        words = f"{match[1]} may not be mounted at {match[2]}: {why}"
+        words = f"{match[1]} can't be mounted at {match[2]}: {why}"
         return Cause("mount-not-permitted", (words,), hint)
     if "no such file" in error:
         return Cause("mount-missing", (short,), hint)
@@ -196,47 +199,57 @@ def _innermost(error: str) -> str:
 
 def _too_late(case: Case) -> Cause:
     probes = fresh_probes(case.state)
-    within = f"in its {case.limit:g} s"
+    within = f"within {case.limit:g} s"
     if case.state.get("Health") and case.state.get("Running"):
         return _health(case, probes, within)
     if case.verdict.listens:
         what = f"port{'s' if len(case.ports) > 1 else ''} {', '.join(map(str, case.ports))}"
         what = what if case.ports else "any port"
-        words = f"it runs, but did not listen on {what} {within}"
+        words = f"running, but did not listen on {what} {within}"
         return Cause("port-refused", (words,), _look(case))
     if case.state.get("Restarting"):
         return _loop(case)
     if case.awaited and case.state.get("Running"):
-        words = f"it should exit with code 0, and still ran after its {case.limit:g} s"
+        words = f"should exit with code 0, but was still running after {case.limit:g} s"
         return Cause("job-too-long", (words,), _longer(case))
     if case.state.get("Paused"):
-        return Cause("paused", (f"it was paused {within}",), f"`docker unpause {case.container}`")
-    return Cause("too-late", (f"it was not up {within}: {case.verdict.message}",), _longer(case))
+        return Cause(
+            "paused",
+            (f"still paused after {case.limit:g} s",),
+            f"`docker unpause {case.container}`",
+        )
+    return Cause("too-late", (f"not up {within}: {case.verdict.message}",), _longer(case))
 
 
 def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cause:
     check = health_command(case.record)
-    by_hand = f"run its check by hand: `docker exec {case.container} {check}`"
+    by_hand = f"run its health check by hand: `docker exec {case.container} {check}`"
     if len(check) > TYPED:
-        by_hand = f"try its check in there: `docker exec -it {case.container} sh`"
+        by_hand = (
+            f"try its health check inside the container: `docker exec -it {case.container} sh`"
+        )
     if not probes:
-        words = f"its health check was not asked once {within}: its first probe comes later"
-        hint = "give the check `start_period` and `start_interval: 500ms`, or more `--timeout`"
+        words = f"its health check did not run once {within}: the first probe comes later"
+        hint = (
+            "give the health check `start_period` and `start_interval: 500ms`, or raise `--timeout`"
+        )
         return Cause("never-probed", (words,), hint)
     last = str(probes[-1].get("Output", ""))
     if last.startswith("Health check exceeded timeout"):
-        words = f"its health check hangs: it gave no answer in its own timeout ({_inside(last)})"
-        return Cause("health-check-hangs", (words, f"it was not healthy {within}"), by_hand)
+        words = f"its health check hangs: no result within its own timeout ({_inside(last)})"
+        return Cause("health-check-hangs", (words, f"not healthy {within}"), by_hand)
     code = int(probes[-1].get("ExitCode", 0))
     if code in (126, 127) or "executable file not found" in last:
         program = re.search(r'exec: "([^"]+)"', last) or re.search(r"([\w./-]+): not found", last)
         what = f' "{program[1]}"' if program else ""
-        words = f"its health check needs a program{what} that its image lacks"
-        return Cause("health-check-broken", (words,), "add it to the image, or check another way")
-    count = f"{len(probes)} probes" if len(probes) > 1 else "its one probe"
+        words = f"its health check needs a program{what} that the image does not have"
+        return Cause(
+            "health-check-broken", (words,), "add it to the image, or use another health check"
+        )
+    count = f"{len(probes)} probes" if len(probes) > 1 else "the only probe"
     words = f"its health check did not pass {within}; {count} exited with code {code}"
     if code == 0:
-        words = f"its health check passed, but it was not healthy {within}"
+        words = f"its health check passed, but the container was not healthy {within}"
     return Cause("never-healthy", (words,), by_hand)
 
 
@@ -258,33 +271,33 @@ def health_command(record: Mapping[str, Any]) -> str:
 
 def _ended(case: Case) -> Cause:
     code = int(case.state.get("ExitCode", 0))
-    after = f" after it had been up for {case.was_up:.1f} s" if case.was_up is not None else ""
+    after = f" after being up for {case.was_up:.1f} s" if case.was_up is not None else ""
     denied = _denied(case)
     if case.state.get("OOMKilled"):
-        return _out_of_memory(case, f"it was killed for memory: it used up {_limit(case)}{after}")
+        return _out_of_memory(case, f"OOM-killed: it reached {_limit(case)}{after}")
     if denied:
         return denied
     if code in (126, 127):
-        word = "may not be executed" if code == 126 else "was not found"
+        word = "can't be executed" if code == 126 else "was not found"
         kind = "command-not-executable" if code == 126 else "command-not-found"
-        return Cause(kind, (f"a command {word}{after}: it exited with code {code}",), _look(case))
+        return Cause(kind, (f"a command {word}{after}: exited with code {code}",), _look(case))
     signal = signal_of(code)
     if signal:
-        return _killed(case, f"it was killed by {signal} (exit code {code}){after}")
+        return _killed(case, f"killed by {signal} (exit code {code}){after}")
     if case.was_up is not None:
         return Cause(
             "died",
-            (f"it exited with code {code}{after}, while others were waited for",),
+            (f"exited with code {code}{after}, while the start waited for others",),
             _look(case),
         )
     if code == 0:
-        words = "it exited with code 0, although it should stay up"
-        also = "its command finished, or went to the background: the container ends with it"
+        words = "exited with code 0, but should stay up"
+        also = "its command finished or went to the background, and the container ends with it"
         return Cause("ended-early", (words, also), _look(case))
     if case.awaited:
-        words = f"others wait for it to exit with code 0, and it exited with code {code}"
+        words = f"exited with code {code}, but others wait for it to exit with code 0"
         return Cause("job-failed", (words,), _look(case))
-    return Cause("ended", (f"it exited with code {code}",), _look(case))
+    return Cause("ended", (f"exited with code {code}",), _look(case))
 
 
 def _killed(case: Case, words: str) -> Cause:
@@ -293,12 +306,14 @@ def _killed(case: Case, words: str) -> Cause:
     if signal_of(int(case.state.get("ExitCode", 0))) != "SIGKILL":
         return Cause("killed", (words,), _look(case))
     if case.asked_to_end:
-        sender = "someone asked the engine for it, as `docker kill` and `docker stop` do"
+        sender = "someone asked the engine to kill it, as `docker kill` and `docker stop` do"
         return Cause("killed", (words, sender), _look(case))
     if case.asked_to_end is False and case.host.get("Memory"):
-        sender = f"the engine was not asked for it: most likely it used up {_limit(case)}"
+        sender = f"the engine was not asked to kill it: most likely it reached {_limit(case)}"
         return _out_of_memory(case, words, sender)
-    sender = "nothing says who sent it: someone by hand, or the host short of memory"
+    sender = (
+        "the sender is unknown: someone by hand, or the kernel because the host is short of memory"
+    )
     return Cause("killed", (words, sender), _look(case))
 
 
@@ -313,15 +328,15 @@ def _limit(case: Case) -> str:
 
 def _loop(case: Case) -> Cause:
     code = int(case.state.get("ExitCode", 0))
-    last = "was killed for memory" if case.state.get("OOMKilled") else f"exited with code {code}"
+    last = "was OOM-killed" if case.state.get("OOMKilled") else f"exited with code {code}"
     times = f"{int(case.record.get('RestartCount', 0))} times"
-    words = f"it was restarted {times} and did not stay up"
+    words = f"restarted {times} without staying up"
     signal = signal_of(code)
     # While it runs again the engine has forgotten how it ended before.
     also = (
         ()
         if case.state.get("Running") and not case.state.get("Restarting")
-        else (f"the last time it {last}{f' ({signal})' if signal else ''}",)
+        else (f"the last run {last}{f' ({signal})' if signal else ''}",)
     )
     return Cause("restart-loop", (words, *also), _look(case))
 
@@ -351,8 +366,8 @@ def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
     user = (case.record.get("Config") or {}).get("User") or "root"
     source = mount.get("Name") or mount.get("Source")
     how = "" if mount.get("RW", True) else ", mounted read-only"
-    words = f"its user ({user}) may not use {path}, in its mount of {source}{how}"
-    ended = f"it exited with code {case.state.get('ExitCode')}"
+    words = f"user {user} is denied access to {path}, in the mount of {source}{how}"
+    ended = f"exited with code {case.state.get('ExitCode')}"
     target = mount.get("Destination")
     owner = f"`docker compose run --rm --no-deps --entrypoint ls {case.service} -land {target}`"
     return Cause("mount-not-permitted", (words, ended), f"{owner} shows its owner and mode")
@@ -362,14 +377,14 @@ def _denied_mount(case: Case, path: str, mount: Mapping[str, Any]) -> Cause:
 
 
 def _look(case: Case) -> str:
-    return f"{_logs(case)}; correct it and run {task('up')} again"
+    return f"{_logs(case)}; correct the cause and run {task('up')} again"
 
 
 def _logs(case: Case) -> str:
-    return f"{task(f'logs {case.service}')} shows all it said"
+    return f"{task(f'logs {case.service}')} shows its whole log"
 
 
 def _longer(case: Case) -> str:
     longer = max(60, round(case.limit * 2))
     up, logs = task(f"up --timeout {longer}"), task(f"logs {case.service}")
-    return f"{up} if it only needs longer; {logs}"
+    return f"{up} if it only needs more time; {logs} shows its log"

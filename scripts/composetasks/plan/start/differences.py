@@ -48,7 +48,7 @@ def _config_differences(world: World, service: Service, container: Container) ->
             field="(unknown)",
             old=container.config_hash[:12],
             new=service.config_hash[:12],
-            detail="what this container was made from is not on record",
+            detail="the configuration it was created from is not recorded",
         )
         return
     changes = list(changed_fields(comparable(was), comparable(service.config)))

@@ -57,7 +57,7 @@ def _inactive(model: Model, name: str, dependency: str) -> Blocker:
         target=dependency,
         message=f"{name} depends on {dependency}, which is "
         + (f"in the inactive profile {profiles[0]}" if profiled else "not in the model"),
-        hint=f"name {dependency} as well, or set COMPOSE_PROFILES={profiles[0]}"
+        hint=f"add {dependency} to the services, or set COMPOSE_PROFILES={profiles[0]}"
         if profiled
         else "correct depends_on in the compose file",
         code=ExitCode.INVALID,
@@ -75,5 +75,5 @@ def with_present_images(world: World, images: ImagePlan) -> ImagePlan:
         if blocker.kind != "build" or always or world.engine.image(blocker.target) is None:
             blockers.append(blocker)
         else:
-            warnings.append(f"{blocker.message}: {blocker.target} is used as it is")
+            warnings.append(f"{blocker.message}: {blocker.target} is used unchanged")
     return replace(images, blockers=tuple(blockers), warnings=tuple(warnings))

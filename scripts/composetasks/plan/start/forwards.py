@@ -60,8 +60,8 @@ def _reason(there: Iterable[str], world: World) -> str:
     assert world.forwards is not None
     numbers = [int(one.rpartition(":")[2]) for one in there]
     if not numbers:
-        return "a port of this machine is to lead to it, the engine's number where that is free"
+        return "forwarded from a port of this machine, the same number where that is free"
     taken = [str(one) for one in numbers if one in world.forwards.taken]
     if taken:
-        return f"{', '.join(taken)} is taken on this machine: a free port is to lead to it"
-    return f"{', '.join(f'127.0.0.1:{one}' for one in numbers)} of this machine is to lead to it"
+        return f"port {', '.join(taken)} is taken on this machine: forwarded from a free one"
+    return f"{', '.join(f'127.0.0.1:{one}' for one in numbers)} of this machine is forwarded to it"

@@ -45,16 +45,16 @@ def health_warnings(
     bare = [name for name in unasked if name in awaited]
     others = [name for name in unasked if name not in awaited]
     if bare:
-        lines.append(f"no health check, though others depend on it: {', '.join(bare)}")
+        lines.append(f"no health check, although others depend on it: {', '.join(bare)}")
     if others:
-        lines.append(f"no health check, so a start can't tell that it works: {', '.join(others)}")
+        lines.append(f"no health check, so a start can't verify that it works: {', '.join(others)}")
     return tuple(lines)
 
 
 def _lacks(service: str, program: str) -> str:
     return (
-        f"{service}: its check runs {program}, which its image lacks: put it there, or ask with "
-        "what is there"
+        f"{service}: its health check runs {program}, which the image does not have: add it, or "
+        "use a program that the image has"
     )
 
 
@@ -73,12 +73,12 @@ def _of_one(service: Service) -> Iterator[tuple[str, str]]:
     if not service.has_healthcheck or not words or words == "NONE":
         return
     if re.search(r"\bpg_isready\b", words) and not _names_host(service, words):
-        advice = "pg_isready without -h also passes for the temporary server of a first start"
+        advice = "pg_isready without -h also passes on the temporary server of a first start"
         yield service.name, f"{advice}: add -h 127.0.0.1"
         return
     interval = _interval(check)
     if seconds(interval) > SLOW_SECONDS:
-        advice = "health is asked about so seldom that a start waits for it"
+        advice = "its health check runs so rarely that a start has to wait for it"
         yield (
             f"{service.name} (every {interval})",
             f"{advice}: add start_period: 60s and start_interval: 500ms",

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from composetasks.facts import Container, Evidence, Model, Service, World
 from composetasks.facts.jobs import Ended, rests_on
 
-UNKNOWN = "what it mounted then is not on record"
+UNKNOWN = "what it mounted at its last run is not recorded"
 
 
 def looks_like_job(model: Model, service: Service) -> bool:
@@ -49,9 +49,9 @@ def due(
     since = max(run.finished if run else "", end.until if end else "")
     for name in rests_on(world.model, service.name):
         if name in launched:
-            yield Evidence(kind="dependency", name=name, detail="made or started by this plan")
+            yield Evidence(kind="dependency", name=name, detail="created or started by this plan")
         elif run and any(started > since for started in _started(world, name)):
-            yield Evidence(kind="dependency", name=name, detail="made or started since it ended")
+            yield Evidence(kind="dependency", name=name, detail="created or started since it ended")
     mounted = world.mounted.get(service.name, {})
     if mounted and end is None:
         yield Evidence(kind="mount", name=_shown(world, *mounted), detail=UNKNOWN)
@@ -98,6 +98,6 @@ def reason(because: tuple[Evidence, ...]) -> str:
         f"{evidence.name}, which it mounts, "
         + ("may have changed" if evidence.detail == UNKNOWN else "has changed")
         if evidence.kind == "mount"
-        else f"its work rests on {evidence.name}, {evidence.detail}"
+        else f"it depends on {evidence.name}, {evidence.detail}"
         for evidence in because
     )

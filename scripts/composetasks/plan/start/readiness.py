@@ -112,15 +112,15 @@ def judge(
     cycles = restarts >= LOOP_RESTARTS and not state.get("ExitCode") and not of.awaited
     if state.get("Restarting") and cycles and not of.ready:
         # Compose is content with it, and nothing has failed.
-        warning = "exits with code 0 and is started again by its restart policy, again and again"
-        return Readiness(Phase.UP, "exits and is started again", CYCLES, warning=warning)
+        warning = "exits with code 0 and is restarted by its restart policy, over and over"
+        return Readiness(Phase.UP, "exits and is restarted", CYCLES, warning=warning)
     if state.get("Restarting"):
         times = f"restarted {restarts} times" if restarts > 1 else "restarting"
         message = f"{times}, last exited with code {state.get('ExitCode')}"
         return Readiness(Phase.WAITING, message, "restarting")
     if state.get("Running"):
         if of.awaited:
-            return Readiness(Phase.WAITING, "running to its end", "job")
+            return Readiness(Phase.WAITING, "running to completion", "job")
         return _running(record, state, of, restarts)
     if state.get("Status") == "created":
         if state.get("Error"):
@@ -140,7 +140,9 @@ def _running(
     settle = RESTARTED_SETTLE_SECONDS if restarts else settle
     if of.ready == "healthy" and not health:
         return Readiness(
-            Phase.FAILED, "it has no health check, and its setting asks for one", "no-health-check"
+            Phase.FAILED,
+            "no health check, but `ready: healthy` in its settings requires one",
+            "no-health-check",
         )
     if of.ready in ("", "healthy") and health:
         return _health(state, str(health.get("Status")))
@@ -159,7 +161,7 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
     message = "waiting for its health check" if status == "starting" else status
     kind = status
     if probes and probes[-1].get("ExitCode"):
-        message = f"its health check {_probe_end(probes[-1])}"
+        message = f"health check {_probe_end(probes[-1])}"
         kind = "failing" if status == "starting" else status
     return Readiness(Phase.WAITING, message, kind, again=HEALTH_SECONDS)
 
@@ -177,7 +179,7 @@ def _probe_end(probe: Mapping[str, Any]) -> str:
     """How a failed probe ended: its code, and the line that tells why."""
     output = probe_line(str(probe.get("Output", "")))
     if output.startswith("Health check exceeded timeout"):
-        return f"gave no answer in time{output.removeprefix('Health check exceeded timeout')}"
+        return f"timed out{output.removeprefix('Health check exceeded timeout')}"
     return f"exited with code {probe.get('ExitCode')}{output and ': '}{output}"
 
 
@@ -194,23 +196,23 @@ def judge_listening(
     named = f"port{'s' if len(of.ports) > 1 else ''} {', '.join(map(str, of.ports))}"
     what = named if of.ports else "any port"
     if sockets is None:
-        warning = f"runs; whether it listens on {what} can't be seen from here"
+        warning = f"running; whether it listens on {what} can't be checked from here"
         return replace(verdict, phase=Phase.UP, message="running", listens=False, warning=warning)
     hits = {port for _, port in sockets if not of.ports or port in of.ports}
     if hits:
         inside = hits.intersection(of.published) - {port for at, port in sockets if not _own(at)}
         warning = ""
         if inside:
-            warning = f"listens on port {min(inside)} of its own 127.0.0.1 alone: publishing that "
-            warning += "port reaches nobody"
+            warning = f"listens on port {min(inside)} only on 127.0.0.1 inside the container: "
+            warning += "its published port can't reach it"
         return Readiness(Phase.UP, f"listening on port {min(hits)}", warning=warning)
     others = _others_open(of, sockets)
     if enough:
         warning = (
-            f"runs, but does not listen on {what}{others}; with `ready: listening` or "
-            "`ready: running` in its settings a start waits for that, or not at all"
+            f"running, but not listening on {what}{others}; set `ready: listening` in its "
+            "settings for a start to wait until it listens, or `ready: running` not to wait"
         )
-        return Readiness(Phase.UP, f"running, does not listen on {what}{others}", warning=warning)
+        return Readiness(Phase.UP, f"running, not listening on {what}{others}", warning=warning)
     return replace(verdict, message=f"waiting for it to listen on {what}{others}")
 
 
@@ -218,7 +220,7 @@ def _others_open(of: Expected, sockets: Collection[tuple[str, int]]) -> str:
     """The few other ports that are open there, in words: the model may name the wrong one."""
     ports = sorted({port for _, port in sockets}.difference(of.ports))
     named = ", ".join(map(str, ports))
-    return f" (open there: {named})" if 0 < len(ports) <= MOST_NAMED else ""
+    return f" (it listens on: {named})" if 0 < len(ports) <= MOST_NAMED else ""
 
 
 def _own(address: str) -> bool:
@@ -269,7 +271,7 @@ def _ended(
     if code == 0:
         return _ended_well(record, state, of, asked_to_end)
     if state.get("OOMKilled"):
-        return Readiness(Phase.FAILED, "killed: it used more memory than it may", "out-of-memory")
+        return Readiness(Phase.FAILED, "OOM-killed: it reached its memory limit", "out-of-memory")
     kind = "killed" if signal_of(code) == "SIGKILL" else "exited"
     return Readiness(Phase.FAILED, f"exited with code {exit_meaning(code)}", kind)
 
@@ -282,13 +284,13 @@ def _ended_well(
     policy = ((record.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no"
     stays = of.ready != "" or asked_to_end or policy not in ENDING_POLICIES
     if stays and not of.awaited:
-        return Readiness(Phase.FAILED, "exited with code 0 although it should stay up", "exited")
+        return Readiness(Phase.FAILED, "exited with code 0, but should stay up", "exited")
     warning = ""
     if state.get("OOMKilled"):
-        warning = "exited with code 0, but one of its processes was killed for memory"
+        warning = "exited with code 0, but one of its processes was OOM-killed"
     elif not of.awaited and (of.ports or _check(record)):
         what = "a health check" if _check(record) else "ports"
-        warning = f"exited with code 0 although it has {what}: a job, or one that should stay up?"
+        warning = f"exited with code 0 although it has {what}: is it a job, or should it stay up?"
     return Readiness(Phase.DONE, "exited with code 0", warning=warning)
 
 

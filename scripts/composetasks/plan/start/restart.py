@@ -98,9 +98,9 @@ def _ours(world: World, name: str) -> tuple[Container, ...]:
 
 
 def _step(world: World, service: Service, container: Container, cause: str) -> Step:
-    state = f"it is {container.state}"
+    state = container.state
     if container.state == "exited" and container.exit_code is not None:
-        state = f"it exited with code {container.exit_code}"
+        state = f"exited with code {container.exit_code}"
     shares = cause in namespaces_of(service)
     relation = "whose namespaces it shares" if shares else "which it depends on"
     return Step(
@@ -156,7 +156,7 @@ def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Bloc
 
 def _spared(world: World, names: list[str]) -> list[str]:
     return [
-        f"container {replica.name} is not restarted: made {made_by(world, replica)}"
+        f"container {replica.name} is not restarted: created {made_by(world, replica)}"
         for name in names
         for replica in world.replicas(name)
     ]
@@ -171,6 +171,6 @@ def _changed(world: World, names: list[str]) -> list[str]:
         if isinstance(step.operation, RecreateContainer) and step.operation.changed
     }
     return [
-        f"{name} is restarted as it is, but {reason} since: {task(f'up {name}')} recreates it"
+        f"{name} is restarted unchanged; {task(f'up {name}')} recreates it: {reason}"
         for name, reason in changed.items()
     ]

@@ -116,7 +116,7 @@ def _reason(sent: Sent, changed: Iterable[str], removed: Collection[str], world:
     count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
     amount = f"{count} ({size(sum(sent.sizes.values()))})"
     if not sent.there:
-        return f"{world.remote} does not have it: {amount}"
+        return f"not on {world.remote} yet: {amount}"
     gone = f", {len(removed)} removed" if removed else ""
     return f"changed since it was sent to {world.remote}: {amount}{gone}"
 

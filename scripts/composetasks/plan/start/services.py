@@ -222,7 +222,7 @@ def _service_steps(
     missing = (Evidence(kind="no-container"),)
     for number in range(last + 1, last + 1 + service.replicas - len(present)):
         name = _name(world, service, number)
-        yield _step(CreateContainer(), service, name, "it does not exist yet", missing)
+        yield _step(CreateContainer(), service, name, "does not exist yet", missing)
     for container in present[service.replicas :]:
         yield _step(
             RemoveContainer(),
@@ -284,7 +284,7 @@ def _job_again(
     if not work and not rerun:
         return
     because = work or (Evidence(kind="state", old=container.state, new="running"),)
-    why = jobs.reason(work) if work else "it is to run again"
+    why = jobs.reason(work) if work else "asked for with --rerun"
     yield _step(StartContainer(), service, container.name, why, because, container.id)
 
 
@@ -294,16 +294,16 @@ def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
     if container.state == "running":
         if wait and container.health in ("starting", "unhealthy"):
             because = (Evidence(kind="health", old=container.health, new="healthy"),)
-            reason = f"it runs and is {container.health}"
+            reason = f"running, but {container.health}"
             yield _step(Wait(), service, container.name, reason, because, container.id)
         return
     if container.state == "restarting":
         because = (Evidence(kind="state", old="restarting", new="running"),)
-        yield _step(Wait(), service, container.name, "it is restarting", because, container.id)
+        yield _step(Wait(), service, container.name, "restarting", because, container.id)
         return
-    reason = f"it is {container.state}"
+    reason = f"not running ({container.state})"
     if container.state == "exited" and container.exit_code is not None:
-        reason = f"it exited with code {container.exit_code}"
+        reason = f"exited with code {container.exit_code}"
     start = StartContainer(unpause=container.state == "paused")
     yield _step(start, service, container.name, reason, evidence, container.id)
 
@@ -356,22 +356,25 @@ def _restart_reason(
 def _recreate_reason(because: tuple[Evidence, ...]) -> str:
     fields = [e.field.strip("()") for e in because if e.kind == "config" and e.field]
     parts = []
-    if fields:
+    if fields == ["unknown"]:
+        parts.append("configuration changed")
+    elif fields:
         shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
-        parts.append(f"its configuration changed ({shown})")
+        parts.append(f"configuration changed ({shown})")
     parts += [
         {
-            "image": "its image changed",
-            "mounted-image": f"the image {e.name} that it mounts changed",
-            "network": f"it is not on its network {e.name}"
+            "image": "image changed",
+            "mounted-image": f"mounted image {e.name} changed",
+            "network": f"not connected to network {e.name}"
             if e.old == networks.NOT_ATTACHED
-            else f"its network {e.name} changed",
-            "volume": f"its volume at {e.name} changed",
-            "content": f"its config {e.name} was edited",
-            "dependency": f"it shares what {e.name} has, which {e.detail or 'is recreated'}",
-            "provider": f"it gets what the provider of {e.name} says",
+            else f"network {e.name} changed",
+            "volume": f"volume at {e.name} changed",
+            "content": f"config {e.name} was edited",
+            "dependency": f"shares namespaces or volumes with {e.name}, which "
+            f"{e.detail or 'is recreated'}",
+            "provider": f"gets its variables from the provider {e.name}",
         }[e.kind]
         for e in because
         if e.kind != "config"
     ]
-    return ", ".join(dict.fromkeys(parts)) or "its configuration changed"
+    return ", ".join(dict.fromkeys(parts)) or "configuration changed"

@@ -116,7 +116,7 @@ def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
         Step(
             operation=RunCheck(check.command),
             target=check.name,
-            reason=f"the settings declare it, run in {check.service}",
+            reason=f"declared in the settings; runs in {check.service}",
             service=check.service,
             services=(check.service,),
             because=(Evidence(kind="command", detail=" ".join(check.command)),),
@@ -140,14 +140,14 @@ def without_builds(world: World, images: ImagePlan) -> ImagePlan:
                 Blocker(
                     kind="image",
                     target=step.target,
-                    message=f"{step.service}: its image {step.target} is not on this engine",
-                    hint=f"{task(f'build {step.service}')}, or leave out --no-build",
+                    message=f"{step.service}: image {step.target} is not on this engine",
+                    hint=f"run {task(f'build {step.service}')}, or omit --no-build",
                     code=ExitCode.INVALID,
                     service=step.service,
                 )
             )
             continue
-        warnings.append(f"{step.target} is taken as it is, though {step.reason}")
+        warnings.append(f"{step.target} is used without a rebuild: {step.reason}")
         runs = [name for name in step.services if image_of.get(name, "") is None]
         image_of.update(dict.fromkeys(runs, present.id))
     steps = tuple(step for step in images.steps if not isinstance(step.operation, BuildImage))

@@ -49,7 +49,7 @@ def _forwards(world: World) -> list[Step]:
     step = Step(
         operation=EndForwards(),
         target=world.model.project,
-        reason="nothing of it is left that ports of this machine could lead to",
+        reason="nothing is left to forward ports to",
         because=(Evidence(kind="forward", name=world.forwards.engine),),
     )
     return [step]
@@ -82,7 +82,7 @@ def _removals(model: Model, ours: list[Container]) -> list[Step]:
         step = Step(
             operation=RemoveContainer(),
             target=container.name,
-            reason=f"it is {container.state}; its volumes stay",
+            reason=f"{container.state}; its volumes are kept",
             service=container.service if declared else "",
             services=(container.service,) if declared else (),
             because=(Evidence(kind="state", old=container.state, new="removed"),),
@@ -99,7 +99,7 @@ def _provider_stops(model: Model, needs: tuple[str, ...]) -> list[Step]:
         Step(
             operation=StopProvider(),
             target=name,
-            reason="Compose has its provider end what it made",
+            reason="Compose has its provider remove what it created",
             service=name,
             services=(name,),
             because=(Evidence(kind="provider", name=service.provider),),
@@ -113,13 +113,13 @@ def _provider_stops(model: Model, needs: tuple[str, ...]) -> list[Step]:
 def _stays(world: World, staying: list[Container], spared: list[Container]) -> Iterator[str]:
     """Warnings of what of this project is left, and why."""
     for container in spared:
-        yield f"container {container.name} stays: made {made_by(world, container)}"
+        yield f"container {container.name} is kept: created {made_by(world, container)}"
     for network in _own_networks(world):
         for container in staying:
             if network.name in container.networks and container not in spared:
                 yield (
-                    f"network {network.name} stays: container {container.name} is on it, "
-                    f"made {made_by(world, container)}"
+                    f"network {network.name} is kept: container {container.name} is on it, "
+                    f"created {made_by(world, container)}"
                 )
 
 
@@ -133,7 +133,7 @@ def _networks(world: World, staying: list[Container], needs: tuple[str, ...]) ->
         Step(
             operation=RemoveNetwork(),
             target=network.name,
-            reason="it belongs to this project and nothing uses it then",
+            reason="belongs to this project; no container will be on it",
             because=(Evidence(kind="network", name=network.name, detail="of this project"),),
             needs=needs,
             key=network.id,

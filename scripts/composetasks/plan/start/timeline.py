@@ -70,19 +70,21 @@ def _quicker(timeline: Timeline, start: ServiceStart) -> Shortening:
 def _without(timeline: Timeline, before: ServiceStart, after: ServiceStart) -> Shortening:
     """What is gained where ``after`` does not wait for ``before``."""
     saved = _length(timeline) - _length(timeline, apart={(after.name, before.name)})
-    message = f"{after.name} waits for {before.name}: if it can start without, let it"
+    message = (
+        f"{after.name} waits for {before.name}: remove that dependency if it can start without it"
+    )
     return Shortening(after.name, message, round(saved, 3))
 
 
 def _slow(start: ServiceStart) -> str:
     return (
-        f"{start.name} is asked about its health every {start.asked_every:g} s only: "
-        "add start_period: 60s and start_interval: 500ms to its check"
+        f"the health check of {start.name} runs only every {start.asked_every:g} s: add "
+        "start_period: 60s and start_interval: 500ms to it"
     )
 
 
 def _own(start: ServiceStart, seconds: float) -> str:
-    end = "to its end" if start.state == "done" else "until it is ready"
+    end = "to complete" if start.state == "done" else "to become ready"
     return f"{start.name} itself takes {seconds:.1f} s {end}"
 
 

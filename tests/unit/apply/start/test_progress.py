@@ -36,7 +36,7 @@ def test_a_health_check_has_as_long_as_the_engine_gives_it() -> None:
 
 
 def test_a_job_has_as_long_as_it_runs() -> None:
-    job = Readiness(Phase.WAITING, "running to its end", "job")
+    job = Readiness(Phase.WAITING, "running to completion", "job")
     assert deadlines({"a": progress(job)}) == {"a": math.inf}
     assert deadlines({"a": progress(job, given=9.0)}) == {"a": 109.0}
 

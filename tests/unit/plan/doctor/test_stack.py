@@ -138,7 +138,10 @@ def test_health_checks_are_judged_by_the_rules_of_a_start() -> None:
     assert stack.health(world(model(service("job")))).status is Status.OK
     assert stack.health(world(model(WEB))).status is Status.WARNING
     check = stack.health(world(model(service("web"))), {"web": "curl"})
-    assert (check.status, "web: its check runs curl" in check.message) == (Status.WARNING, True)
+    assert (check.status, "web: its health check runs curl" in check.message) == (
+        Status.WARNING,
+        True,
+    )
 
 
 @pytest.mark.parametrize(

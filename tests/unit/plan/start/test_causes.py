@@ -24,13 +24,13 @@ def killed(
 def test_the_engine_s_notice_of_the_kernel_s_kill_is_enough() -> None:
     found = killed(noticed=True, limits=EIGHT, asked=None)
     assert found.kind == "out-of-memory"
-    assert found.words == ("it was killed for memory: it used up its memory limit of 8 MiB",)
+    assert found.words == ("OOM-killed: it reached its memory limit of 8 MiB",)
 
 
 def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
     found = killed(limits=EIGHT, asked=False)
     assert found.kind == "out-of-memory"
-    assert "most likely it used up its memory limit of 8 MiB" in found.words[1]
+    assert "most likely it reached its memory limit of 8 MiB" in found.words[1]
     assert "mem_limit" in found.hint
 
 
@@ -40,7 +40,7 @@ def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
         ('environment variable "TOKEN" required by secret "shop_token" is not set', "give TOKEN a"),
         (
             'could not select device driver "" with capabilities: [[gpu]]',
-            "Toolkit), or take `gpus`",
+            "Toolkit), or remove `gpus`",
         ),
         ("'models' support requires Docker Model plugin", "install the Docker Model plugin"),
     ],
@@ -55,9 +55,9 @@ def test_what_this_machine_lacks_is_named_with_the_way_to_get_it(said: str, hint
 @pytest.mark.parametrize(
     ("asked", "limits", "sender"),
     [
-        (True, EIGHT, "someone asked the engine for it"),
-        (None, EIGHT, "nothing says who sent it"),
-        (False, None, "nothing says who sent it"),
+        (True, EIGHT, "someone asked the engine to kill it"),
+        (None, EIGHT, "the sender is unknown"),
+        (False, None, "the sender is unknown"),
     ],
 )
 def test_else_it_was_a_signal(asked: bool | None, limits: Any, sender: str) -> None:

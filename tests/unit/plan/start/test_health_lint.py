@@ -68,8 +68,8 @@ def test_services_without_a_check_share_a_line_where_others_depend_on_them() -> 
     cache = service("cache", restart="always")
     web = service("web", restart="always", depends_on=[Dependency("db"), Dependency("cache")])
     assert warnings(db, cache, web) == (
-        "no health check, though others depend on it: db, cache",
-        "no health check, so a start can't tell that it works: web",
+        "no health check, although others depend on it: db, cache",
+        "no health check, so a start can't verify that it works: web",
     )
 
 
@@ -83,7 +83,7 @@ def test_a_check_that_cannot_pass_is_told_first() -> None:
     slow, lacks = checked("db", test=["CMD", "true"], interval="6s"), service("web")
     of = World(model=model(slow, lacks), engine=Engine())
     first, second = health_warnings(of, ["db", "web"], {"web": "curl"})
-    assert first.startswith("web: its check runs curl, which its image lacks")
+    assert first.startswith("web: its health check runs curl, which the image does not have")
     assert second.startswith("db (every 6s): ")
 
 
@@ -91,7 +91,7 @@ def test_the_same_advice_for_many_is_one_line() -> None:
     many = [checked(f"s{number}", test=["CMD", "true"], interval="10s") for number in range(3)]
     [line] = warnings(*many)
     assert line.startswith(
-        "s0 (every 10s), s1 (every 10s), s2 (every 10s): health is asked about so seldom"
+        "s0 (every 10s), s1 (every 10s), s2 (every 10s): its health check runs so rarely"
     )
 
 

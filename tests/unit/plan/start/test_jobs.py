@@ -76,7 +76,7 @@ def test_what_others_wait_for_is_done_unless_its_start_saw_otherwise() -> None:
 
 def test_a_worker_that_was_stopped_is_started() -> None:
     [step] = steps(of(awaited=False, ended={}))
-    assert (step.action, step.reason) == (Action.START_CONTAINER, "it exited with code 0")
+    assert (step.action, step.reason) == (Action.START_CONTAINER, "exited with code 0")
 
 
 def test_nothing_is_due_where_nothing_changed() -> None:
@@ -87,7 +87,7 @@ def test_work_is_due_when_what_it_rests_on_is_started_again() -> None:
     again = {**RUNS, "id-db-1": Run(at(9))}
     [step] = steps(of(runs=again))
     assert (step.action, step.service) == (Action.START_CONTAINER, "job")
-    assert step.reason == "its work rests on db, made or started since it ended"
+    assert step.reason == "it depends on db, created or started since it ended"
     # In its own start others may be started after it has ended.
     assert steps(of(runs={**RUNS, "id-db-1": Run(at(4))})) == []
 

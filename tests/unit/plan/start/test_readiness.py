@@ -91,12 +91,12 @@ def test_health_from_before_the_last_start_is_not_believed() -> None:
 def test_a_failing_health_check_says_what_it_says() -> None:
     failing = health("starting", LATER, ExitCode=2, Output="10%\r90%\n\x1b[31mno answer\x1b[0m\n")
     verdict = judge(record(Running=True, Health=failing), PLAIN)
-    assert verdict.message == "its health check exited with code 2: no answer"
+    assert verdict.message == "health check exited with code 2: no answer"
     hangs = health(
         "starting", LATER, ExitCode=-1, Output="Health check exceeded timeout (1s): connecting"
     )
     verdict = judge(record(Running=True, Health=hangs), PLAIN)
-    assert verdict.message == "its health check gave no answer in time (1s): connecting"
+    assert verdict.message == "health check timed out (1s): connecting"
 
 
 def test_the_setting_decides() -> None:
@@ -160,8 +160,8 @@ def test_one_listening_port_is_enough(sockets: Any, phase: Phase) -> None:
 
 
 def test_what_can_not_be_seen_and_what_nobody_reaches_is_told() -> None:
-    assert "can't be seen" in judge_listening(WAITING, WEB, None).warning
-    assert "reaches nobody" in judge_listening(WAITING, WEB, {("127.0.0.1", 80)}).warning
+    assert "can't be checked" in judge_listening(WAITING, WEB, None).warning
+    assert "can't reach it" in judge_listening(WAITING, WEB, {("127.0.0.1", 80)}).warning
     assert judge_listening(WAITING, WEB, {("127.0.0.1", 443)}).warning == ""
     assert judge_listening(WAITING, WEB, {("127.0.0.1", 80), ("::", 80)}).warning == ""
 
@@ -172,16 +172,16 @@ def test_a_port_that_stays_closed_is_a_warning_in_the_end() -> None:
     )
     given_up = judge_listening(WAITING, WEB, set(), enough=True)
     assert given_up.phase is Phase.UP
-    assert "does not listen on ports 80, 443" in given_up.warning
+    assert "not listening on ports 80, 443" in given_up.warning
 
 
 def test_what_is_open_instead_of_a_port_is_told() -> None:
     """The model may name the wrong port; of a namespace of many programs nothing is said."""
     other = {("0.0.0.0", 8080), ("::", 8080)}
-    message = "waiting for it to listen on ports 80, 443 (open there: 8080)"
+    message = "waiting for it to listen on ports 80, 443 (it listens on: 8080)"
     assert judge_listening(WAITING, WEB, other).message == message
     assert (
-        "ports 80, 443 (open there: 8080); with"
+        "ports 80, 443 (it listens on: 8080); set"
         in judge_listening(WAITING, WEB, other, enough=True).warning
     )
     of_a_host = {("0.0.0.0", port) for port in range(1000, 1010)}

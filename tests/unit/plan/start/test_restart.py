@@ -34,7 +34,7 @@ def reasons(plan: Plan) -> dict[str, str]:
 def test_what_depends_with_restart_true_and_what_shares_a_network_goes_along() -> None:
     plan = plan_restart(chain(), ["db"])
     assert reasons(plan) == {
-        "db": "it is running",
+        "db": "running",
         "web": "db, which it depends on, is restarted",
         "side": "web, whose namespaces it shares, is restarted",
     }
@@ -46,9 +46,9 @@ def test_what_depends_with_restart_true_and_what_shares_a_network_goes_along() -
 def test_without_a_name_everything_that_has_a_container_is_restarted() -> None:
     plan = plan_restart(chain(web={"state": "exited", "exit_code": 3}, side=None), [])
     assert reasons(plan) == {
-        "db": "it is running",
-        "web": "it exited with code 3",
-        "api": "it is running",
+        "db": "running",
+        "web": "exited with code 3",
+        "api": "running",
     }
     assert not plan.blockers
 
@@ -65,7 +65,7 @@ def test_another_checkout_s_containers_are_left_alone_and_told() -> None:
     plan = plan_restart(chain(web=elsewhere), [])
     assert list(reasons(plan)) == ["db", "api", "side"]
     [warning] = plan.warnings
-    assert warning.startswith("container shop-web-1 is not restarted: made by another checkout")
+    assert warning.startswith("container shop-web-1 is not restarted: created by another checkout")
 
 
 def test_a_changed_model_is_told_and_changes_nothing() -> None:
@@ -73,8 +73,9 @@ def test_a_changed_model_is_told_and_changes_nothing() -> None:
     plan = plan_restart(chain(api=edited), ["api"])
     assert list(reasons(plan)) == ["api"]
     [warning] = plan.warnings
-    assert warning.startswith("api is restarted as it is, but its configuration changed")
-    assert warning.endswith("`inv up api` recreates it")
+    assert warning.startswith(
+        "api is restarted unchanged; `inv up api` recreates it: configuration changed"
+    )
 
 
 def test_the_engine_restarts_where_compose_would_restart_too_much_or_fail() -> None:

@@ -54,7 +54,7 @@ def test_another_configuration_recreates_and_names_the_field() -> None:
 
 def test_an_unrecorded_configuration_is_admitted() -> None:
     [step] = steps(world(model(service("web", config_hash="new")), [container("web")]))
-    assert step.because[0].detail == "what this container was made from is not on record"
+    assert step.because[0].detail == "the configuration it was created from is not recorded"
 
 
 def test_what_shares_a_container_that_was_recreated_by_hand_names_it() -> None:
@@ -62,12 +62,12 @@ def test_what_shares_a_container_that_was_recreated_by_hand_names_it() -> None:
     made = [replace(container("vpn"), created=9), replace(container("app"), created=3)]
     seen = world(model(service("vpn"), app), made, recorded_configs={"hash-app": app.config})
     [step] = steps(seen, "app", images={"app": "sha256:app"})
-    assert step.reason == "it shares what vpn has, which was recreated"
+    assert step.reason == "shares namespaces or volumes with vpn, which was recreated"
     older = [replace(container("vpn"), created=1), made[1]]
     [step] = steps(
         replace(seen, engine=world(seen.model, older).engine), "app", images={"app": "sha256:app"}
     )
-    assert step.reason == "its configuration changed (order or content)"
+    assert step.reason == "configuration changed (order or content)"
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_another_network_of_the_same_name_recreates() -> None:
 
 def test_a_container_off_its_network_is_said_to_be_that() -> None:
     [step] = steps(world(model(service("web")), [container("web", networks={})]))
-    assert step.reason == "it is not on its network shop_default"
+    assert step.reason == "not connected to network shop_default"
 
 
 def test_a_stopped_container_is_started_again() -> None:
     stopped = container("db", state="exited", exit_code=137)
     [step] = steps(world(model(service("db", restart="always")), [stopped]))
-    assert (step.action, step.reason) == (Action.START_CONTAINER, "it exited with code 137")
+    assert (step.action, step.reason) == (Action.START_CONTAINER, "exited with code 137")
 
 
 def test_a_job_that_is_done_is_not_run_twice() -> None:

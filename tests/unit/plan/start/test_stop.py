@@ -37,7 +37,7 @@ def test_what_other_files_or_another_checkout_made_stays_with_its_network() -> N
         plan = plan_stop(seen(container("web"), spared))
         assert [step.target for step in plan.steps] == ["shop-web-1"]
         [warning] = plan.warnings
-        assert f"{spared.name} stays" in warning
+        assert f"{spared.name} is kept" in warning
 
 
 def test_what_a_stranger_is_on_is_left() -> None:
@@ -45,7 +45,9 @@ def test_what_a_stranger_is_on_is_left() -> None:
     plan = plan_stop(seen(container("web"), guest))
     assert [step.target for step in plan.steps] == ["shop-web-1"]
     [warning] = plan.warnings
-    assert warning.startswith("network shop_default stays: container guest is on it, made by hand")
+    assert warning.startswith(
+        "network shop_default is kept: container guest is on it, created by hand"
+    )
     assert targets(replace(seen(), engine=replace(seen().engine, networks=(network(),)))) == [
         "shop_default"
     ]

@@ -272,7 +272,7 @@ def test_a_stopped_dependency_is_started_with_what_needs_it() -> None:
     )
     plan = plan_reset(of, [DB], snapshot=False)
     start = step(plan, Action.START_CONTAINER, "shop-feed-1")
-    assert start.reason == "it exited with code 1, and db depends on it"
+    assert start.reason == "exited with code 1, and db depends on it"
 
 
 # --- snapshot -------------------------------------------------------------------------------
