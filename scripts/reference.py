@@ -1,4 +1,4 @@
-"""Writes the pages of docs/reference/ that repeat what the code says; a test holds them to it.
+"""Writes the pages of docs/reference/ that repeat the code; a test checks that they are current.
 
 python scripts/reference.py        write them
 """
@@ -21,9 +21,9 @@ GENERATED = "<!-- written by scripts/reference.py from the code; do not edit -->
 
 CODES = {
     ExitCode.OK: "done, or nothing to do",
-    ExitCode.FAILED: "an expected failure with no code of its own",
-    ExitCode.USAGE: "wrong usage: unknown service, task or flag, bad value",
-    ExitCode.BUG: "a bug of ours: one line, and the traceback in the run folder",
+    ExitCode.FAILED: "an expected failure without a more specific code",
+    ExitCode.USAGE: "wrong usage: unknown service, task or flag, invalid value",
+    ExitCode.BUG: "a bug in composetasks: one line, and the traceback in the run folder",
     ExitCode.REFUSED: "refused: a step needs consent that was not given; nothing was changed",
     ExitCode.NO_ENGINE: "no usable engine (not installed, not running, no permission, too old)",
     ExitCode.INVALID: (
@@ -33,84 +33,86 @@ CODES = {
     ExitCode.BUILD_FAILED: "a build failed",
     ExitCode.NOT_HEALTHY: "not healthy in time, or a container failed while starting",
     ExitCode.CONFLICT: (
-        "a conflict that can't be resolved: a port, name or checkout in use by something we must "
-        "not touch, or two of our own services that want the same one"
+        "a conflict that can't be resolved: a port, name or checkout in use by something that "
+        "composetasks must not touch, or by two services of this project"
     ),
     ExitCode.CHANGES: "`--plan` with `--exit-code`: there is something to do",
     ExitCode.LOCKED: "another run holds the lock (who, since when)",
-    ExitCode.INTERRUPTED: "interrupted: children ended, nothing half-applied left unreported",
+    ExitCode.INTERRUPTED: (
+        "interrupted: child processes were ended, and every half-applied step was reported"
+    ),
     ExitCode.TERMINATED: "terminated: the same",
 }
 
 ACTIONS = {
     Action.BUILD_IMAGE: (
         "an image's tag",
-        "builds it: its inputs changed or it is missing",
+        "builds it, because its inputs changed or it is missing",
     ),
     Action.PULL_IMAGE: (
         "an image's tag",
-        "fetches it from its registry, or one of the same inputs from the shared one",
+        "pulls it from its registry, or an image of the same inputs from the shared registry",
     ),
     Action.RETAG_IMAGE: (
         "an image's tag",
-        "gives it to the image that these inputs made before; nothing is built",
+        "puts it on the image that was built from these inputs before; nothing is built",
     ),
     Action.PUSH_IMAGE: (
         "an image's name in the shared registry",
-        "puts the image there, for those who have the same inputs",
+        "pushes the image there, for users with the same inputs",
     ),
     Action.REMOVE_CONTAINER: (
         "a container's name",
-        "stops it where it runs, keeps its record and last log lines, removes it; volumes stay",
+        "stops it if it runs, keeps its record and last log lines, removes it; volumes are kept",
     ),
-    Action.RENAME_CONTAINER: ("a container's name", "repairs a name left by a failed recreate"),
-    Action.STOP_CONTAINER: ("a container's name", "stops it; it is started again by a later step"),
+    Action.RENAME_CONTAINER: ("a container's name", "repairs a name left by a failed recreation"),
+    Action.STOP_CONTAINER: ("a container's name", "stops it; a later step starts it again"),
     Action.REMOVE_NETWORK: ("a network's name", "removes a network of this project"),
-    Action.REMOVE_IMAGE: ("an image's tag", "removes the tag, and the image with its last one"),
+    Action.REMOVE_IMAGE: ("an image's tag", "removes the tag, and with its last tag the image"),
     Action.END_INSTANCE: (
         "an instance's project",
-        "removes all that is left of an instance whose owner has ended, its state too",
+        "removes everything of an instance whose owner has ended, including its state",
     ),
-    Action.SNAPSHOT: ("a snapshot's name", "keeps a copy of the state"),
+    Action.SNAPSHOT: ("a snapshot's name", "saves a copy of the state"),
     Action.EMPTY_STATE: ("a volume or folder", "empties it"),
     Action.RESTORE_STATE: ("a volume or folder", "puts a snapshot's content in its place"),
-    Action.CREATE_CONTAINER: ("a container's name", "creates it by Compose and starts it"),
+    Action.CREATE_CONTAINER: ("a container's name", "creates it with Compose and starts it"),
     Action.RECREATE_CONTAINER: (
         "a container's name",
-        "replaces it by Compose and starts it; its volumes stay",
+        "recreates it with Compose and starts it; its volumes are kept",
     ),
-    Action.START_CONTAINER: ("a container's name", "starts it as it is"),
+    Action.START_CONTAINER: ("a container's name", "starts it unchanged"),
     Action.RESTART_CONTAINER: (
         "a container's name",
-        "stops it after its hooks, where it runs, and starts it as it is, by Compose",
+        "if it runs, stops it after its hooks; starts it unchanged, with Compose",
     ),
     Action.RUN_PROVIDER: (
         "a service",
-        "has Compose run its provider, once for all that depend on it and start at the same time",
+        "has Compose run its provider, once for all dependents that start at the same time",
     ),
-    Action.STOP_PROVIDER: ("a service", "has Compose end what its provider made"),
-    Action.WAIT: ("a container's name", "waits until it is up; it runs already"),
+    Action.STOP_PROVIDER: ("a service", "has Compose stop what its provider made"),
+    Action.WAIT: ("a container's name", "waits until the running container is up"),
     Action.SEND: (
         "a file or folder of this machine",
-        "sends what changed in it to the volume that stands for its bind mounts on another host",
+        "sends its changes to the volume that replaces its bind mounts on another host",
     ),
     Action.FORWARD_PORT: (
         "a service and its port",
-        "lets a port of this machine lead to it, where the engine is behind ssh",
+        "forwards a port of this machine to it, if the engine is behind ssh",
     ),
-    Action.END_FORWARDS: ("the project", "ends what was forwarded to this machine"),
+    Action.END_FORWARDS: ("the project", "ends the forwarding to this machine"),
     Action.RUN_CHECK: ("a check's name", "runs a check that the settings declare"),
     Action.RUN_CHECK_JOB: ("a check's name", "runs such a check in a swarm, as a job"),
     Action.CREATE_SERVICE: ("STACK_SERVICE", "has Docker create a service of a swarm"),
     Action.UPDATE_SERVICE: ("STACK_SERVICE", "has Docker update a service of a swarm"),
-    Action.REMOVE_SERVICE: ("STACK_SERVICE", "removes a service of a swarm; its volumes stay"),
+    Action.REMOVE_SERVICE: ("STACK_SERVICE", "removes a service of a swarm; its volumes are kept"),
 }
 
 
 TASKS_INTRODUCTION = """
-`inv TASK` runs them beside a `tasks.py` that has `ns = collection()`. `composetasks TASK`, which
-the wheel brings, runs the same in any folder with a compose file and below it; alone it lists
-them, and `composetasks --version` prints the versions of all they stand on.
+`inv TASK` runs a task of a `tasks.py` that has `ns = collection()`. `composetasks TASK`, a command
+of the wheel, runs the same tasks in any folder with a compose file and below it. Without a task it
+lists them; `composetasks --version` prints the versions of composetasks and of everything it uses.
 """
 
 
@@ -145,11 +147,11 @@ def plan_page() -> str:
     )
     return (
         f"{GENERATED}# Plans\n\n"
-        "A plan is what a task will do, in order, and nothing else. `--plan` prints it and changes "
-        "nothing; `--plan --json` prints it by [its schema](schemas/plan-1.json).\n\n"
+        "A plan lists, in order, everything that a task will do. `--plan` prints it and changes "
+        "nothing; `--plan --json` prints it as JSON by [its schema](schemas/plan-1.json).\n\n"
         "Each step has a reason (one sentence), `because` (the evidence as data), `needs` (the "
-        "steps before it), `destroys` (what is lost for good) and `consent` (`none`, `yes` for "
-        "`--yes`, `force` for `--force`).\n\n"
+        "steps before it), `destroys` (data that is lost for good) and `consent` (`none`, `yes` "
+        "for `--yes`, `force` for `--force`).\n\n"
         f"| action | target | what it does |\n|---|---|---|\n{rows}"
     )
 
@@ -182,85 +184,90 @@ def _word(treatment: Treatment) -> str:
 
 CONFLICTS_BEFORE = """# Conflicts
 
-Before anything is built or started, `inv up` finds every container name, host port, address, subnet
-and network that the start needs and something else has, what the start needs and is not there, and
-every leftover of this project; `inv clean-orphans` finds the same with nothing to start. What is
-found is told with who made it, its state and since when, its image, its volumes and its
-networks. What is done about it depends on who made it and on how alive it is, by the tables below;
-the code decides on the same tables.
+Before `inv up` builds or starts anything, it finds three things: every container name, host port,
+address, subnet and network that the start needs and something else holds; everything that the start
+needs and that is missing; and every leftover of this project. `inv clean-orphans` finds the same
+without a start. Each finding is shown with its maker, its state and since when, its image, its
+volumes and its networks. The treatment depends on the maker and the state, as the tables
+below show; the code decides by the same tables.
 
-A container that is removed leaves its inspect record and its last 200 log lines in the run's
-folder (`.composetasks/runs/.../removed/`), and all its volumes, anonymous ones too; they are named.
+When a container is removed, its inspect record and its last 200 log lines are saved in the run's
+folder (`.composetasks/runs/.../removed/`). Its volumes are kept and named, anonymous volumes too.
 
 ## Whose a container is
 
-A container is a service's where Compose made it as one: it has `container-number` and `config-hash`
-among its `com.docker.compose.` labels, `oneoff=False`, and no `hook`. Images that Compose builds
-carry the labels of project and service, and what is made of them inherits those, by `docker run`,
-by Swarm or by a tool: without the others it is made by hand, and no task counts, shows or removes
-it as a service's. So is a container made of a commit (`docker commit`) of a service's container:
-it has all its labels, and the id of the image among them is not its own. Compose itself takes it
-for the service's, and removes one of the two when it next starts that service; a plan that does
-is refused (exit 9), or removes it where it does not run.
+A container belongs to a service if Compose made it for the service: it has `container-number` and
+`config-hash` among its `com.docker.compose.` labels, `oneoff=False`, and no `hook`. Images that
+Compose builds carry the labels of project and service, and containers made from them by
+`docker run`, by Swarm or by another tool inherit these labels. Without the other labels, such a
+container counts as made by hand, and no task counts, shows or removes it as a service's. The same
+applies to a container made from a commit (`docker commit`) of a service's container: it has all the
+labels, but the image id among them is not its own. Compose itself takes it for the service's, and
+removes one of the two when it next starts that service. A plan that would make Compose do so
+is refused (exit 9) if the container runs; otherwise the plan removes it.
 
 """
-CONFLICTS_PORTS = """A container that has a needed name and a needed port is one step. A name that
-moved from one of our services to another is taken by renaming its container, which Compose then
-recreates. One of our own services that runs, holds a needed port or sits on a network that has
-to be recreated, and is not part of this start, is refused: starting it too resolves that.
+CONFLICTS_PORTS = """A container that holds both a needed name and a needed port takes one step. If
+a name moved from one of our services to another, its container is renamed and Compose then
+recreates it. If one of our own services runs, is not part of this start, and holds a needed port or
+is on a network that has to be recreated, the start is refused: starting that service too resolves
+it.
 
-**Ports** meet where number and protocol are equal and one's host address is the other's, or is
-every address of its family (`0.0.0.0`, `::`; none given means both). A stopped container holds no
-port; containers of ours that this start recreates let go of theirs; an ephemeral port is never a
-conflict; a range needs as many free ports as there are replicas. A port that a process holds is
-refused (exit 9) with its name, pid and user, `--force` or not; whose process it is may not be
-visible to you, which is then said. One that is taken while images are built stops the run before a
-container is touched.
+**Ports** conflict if number and protocol are equal and one host address equals the other or is
+every address of its family (`0.0.0.0`, `::`; no address means both). A stopped container holds no
+port. Containers of ours that this start recreates release their ports. An ephemeral port never
+conflicts. A range needs as many free ports as there are replicas. A port that a process holds is
+refused (exit 9) with the process's name, pid and user, even with `--force`; if you lack the
+permission to see the process, the message says so. A port that is taken while images are built
+stops the run before a container is touched.
 
-**Addresses**: a container that has the `ipv4_address` or `ipv6_address` which a service is to have
-is treated by the table; a stopped one has none. An address outside of its network's subnets, or
-kept for a gateway, is refused (exit 6).
+**Addresses**: a container that has the `ipv4_address` or `ipv6_address` of a service
+is treated by the table; a stopped container has no address. An address outside its network's
+subnets, or reserved for a gateway, is refused (exit 6).
 
-**Subnets**: a network of the engine that overlaps with one that the start makes is refused (exit 9)
-with its maker and its users. One of this project that is no longer in the model is removed, and the
-containers of this start that are on it are recreated.
+**Subnets**: a network of the engine that overlaps with one that the start creates is refused (exit
+9) with its maker and its users. If it is a network of this project that is no longer in the model,
+it is removed, and the containers of this start that are on it are recreated.
 
-**Ours against ours**: two services, or two replicas of one, that want the same name, port or
-address, and two networks that overlap, are refused (exit 9) before anything starts.
+**Ours against ours**: two services, or two replicas of one service, that need the same name, port
+or address, and two networks that overlap, are refused (exit 9) before anything starts.
 
 ## Not there
 
-Refused with exit 6, all at once, because Compose or the engine would fail half way: an external
-network or volume (with the command that makes it), the folder or device of a local volume
-(`driver_opts.device`), the file of a secret or config, a device, a bind mount's source with
-`create_host_path: false`. What lies on another machine than this one is left to the engine.
+Missing things are refused with exit code 6, all at once, because Compose or the engine would fail
+halfway: an external network or volume (with the command that creates it), the folder or device of a
+local volume (`driver_opts.device`), the file of a secret or config, a device, a bind mount's source
+with `create_host_path: false`. For sources on another machine the check is left to the engine.
 
 """
-CONFLICTS_LEFT_OVER = """`up` removes no leftover that is in nobody's way; it names them in a line.
-Checkouts are compared by the real path of the Compose project's folder. Networks of this project
-that no container is on are removed by `clean-orphans` too.
+CONFLICTS_LEFT_OVER = """`up` does not remove a leftover that blocks nothing; it names such
+leftovers on one line. Checkouts are compared by the real path of the Compose project's folder.
+`clean-orphans` also removes networks of this project that no container is on.
 
 """
 CONFLICTS_AFTER = """## Repaired on the way
 
-- **A recreation that broke off** leaves the new container under a temporary name
-  (`249662c60a09_shop-db-1`). Where the old one is gone, the new one gets its name; where the
-  new one never ran, it goes; where it runs and the old one does not, it takes the old one's place.
-- **A network whose definition changed** is removed by a step of its own and recreated by Compose;
-  the containers on it are recreated, and keep their volumes. Somebody else's running container on
-  it is refused before anything is stopped; with `--force` it is taken off the network and runs on.
-- **A container off its network**, or on one that is gone, is recreated: Compose would start it
-  without, or fail.
+- **An interrupted recreation** leaves the new container under a temporary name
+  (`249662c60a09_shop-db-1`). If the old container is gone, the new one gets its name. If the new
+  one never ran, it is removed. If the new one runs and the old one does not, the new one replaces
+  the old one.
+- **A network whose definition changed** is removed by a separate step and recreated by Compose;
+  the containers on it are recreated, and keep their volumes. A running container of somebody else
+  on that network is refused before anything is stopped; with `--force` it is disconnected from the
+  network and keeps running.
+- **A container that is disconnected from its network**, or whose network is gone, is recreated:
+  Compose would start it without the network, or fail.
 
-## Said, and nothing done
+## Reported, and nothing done
 
-- A volume of the model is about to be created empty while there is one of its name that was this
-  project's: of the same folder, of a project whose name begins alike, or made by hand.
-- A volume was made with other options than the model's: it is used as it is, as by Compose.
-- A bind mount's source is not there, and the engine makes a folder where a file is meant, as the
-  names on both sides say; or it has done so before.
-- A network or volume of the model exists, and this project did not make it.
-- The engine has no subnet left: the networks that no container uses, by project, with size and age.
+- A volume of the model is about to be created empty, although a volume with the same short name
+  belonged to this project: it is from the same folder, from a project with a similar name, or made
+  by hand.
+- A volume was created with options other than the model's: it is used unchanged, as by Compose.
+- A bind mount's source does not exist, and the engine would make a folder although the names on
+  both sides suggest a file; or the engine has done so before.
+- A network or volume of the model exists, and this project did not create it.
+- The engine has no subnet left: the unused networks are listed by project, with size and age.
 """
 
 

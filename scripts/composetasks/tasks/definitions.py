@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 adapter.install(chain.refuse_wrong_words)
 
-SERVICE = "a service (repeatable; bare words do the same)"
-JOBS = "how many images are built at once (one more than there are cores, if memory allows)"
+SERVICE = "a service (repeatable; the flag may be left out)"
+JOBS = "how many images are built at once (default: cores + 1, if memory allows)"
 
 
 @verb_task(
@@ -23,12 +23,12 @@ JOBS = "how many images are built at once (one more than there are cores, if mem
     stream=True,
     help={
         "service": SERVICE,
-        "build": "build changed images first, which is the default",
-        "wait": "wait until everything works, which is the default",
-        "timeout": "seconds each service may take until it is up",
+        "build": "build changed images first (default)",
+        "wait": "wait until every service is up (default)",
+        "timeout": "how many seconds each service may take to come up",
         "jobs": JOBS,
         "pull": "look for newer images in the registry",
-        "rerun": "a finished job to run again (repeatable)",
+        "rerun": "a completed job to run again (repeatable)",
     },
 )
 def up(
@@ -41,7 +41,7 @@ def up(
     pull: bool = False,
     rerun: tuple[str, ...] = (),
 ) -> ExitCode:
-    """Start the stack, build what changed, and wait until everything works."""
+    """Build changed images, start the stack, and wait until every service is up."""
     from composetasks.verbs.up import up as verb
 
     return verb(
@@ -59,10 +59,10 @@ def up(
 @verb_task(
     changing=True,
     stream=True,
-    help={"service": SERVICE, "timeout": "seconds each service may take until it is up"},
+    help={"service": SERVICE, "timeout": "how many seconds each service may take to come up"},
 )
 def restart(session: Session, service: tuple[str, ...] = (), timeout: str = "") -> ExitCode:
-    """Stop containers and start them again as they are, and wait until they work."""
+    """Stop containers, start them again unchanged, and wait until they are up."""
     from composetasks.verbs.restart import restart as verb
 
     return verb(session, service, timeout=number("timeout", timeout))
@@ -71,10 +71,10 @@ def restart(session: Session, service: tuple[str, ...] = (), timeout: str = "") 
 @verb_task(
     changing=True,
     stream=True,
-    help={"service": SERVICE, "timeout": "seconds each service may take until it is up"},
+    help={"service": SERVICE, "timeout": "how many seconds each service may take to come up"},
 )
 def watch(session: Session, service: tuple[str, ...] = (), timeout: str = "") -> ExitCode:
-    """Start the stack, then bring each edit into it: develop.watch, or what images are made of."""
+    """Start the stack, then bring each edit into it, by develop.watch or the build inputs."""
     from composetasks.verbs.watch import watch as verb
 
     return verb(session, service, timeout=number("timeout", timeout))
@@ -82,7 +82,7 @@ def watch(session: Session, service: tuple[str, ...] = (), timeout: str = "") ->
 
 @verb_task(changing=True, stream=True)
 def down(session: Session) -> ExitCode:
-    """Stop and remove this project's containers and networks; state stays."""
+    """Stop and remove this project's containers and networks; state is kept."""
     from composetasks.verbs.down import down as verb
 
     return verb(session)
@@ -90,13 +90,13 @@ def down(session: Session) -> ExitCode:
 
 @verb_task(
     help={
-        "service": "the service (the first word does the same)",
-        "command": "the command (the words after the service do the same, flags included)",
-        "user": "the user it runs as: a name or number, and :GROUP",
-        "workdir": "the folder in the container it runs in",
-        "env": "NAME=VALUE for it, or a NAME whose value is taken from here (repeatable)",
-        "index": "the number of the container, where the service has several",
-        "no_tty": "no terminal for it, which is so wherever stdin or stdout is none",
+        "service": "the service (the flag may be left out)",
+        "command": "the command (the flag may be left out; the command may have flags)",
+        "user": "the user to run as: a name or number, and :GROUP",
+        "workdir": "the folder in the container to run in",
+        "env": "a variable: NAME=VALUE, or NAME to pass this environment's value (repeatable)",
+        "index": "the number of the container, if the service has several",
+        "no_tty": "run without a terminal (default if stdin or stdout is not a terminal)",
     },
 )
 def exec_(
@@ -109,7 +109,7 @@ def exec_(
     index: str = "",
     no_tty: bool = False,
 ) -> int:
-    """Run a command in a service's running container; its exit code is the task's."""
+    """Run a command in a service's running container, and exit with the command's exit code."""
     from composetasks.verbs.exec import ExecOptions, execute
 
     if not service:  # `inv exec -- SERVICE COMMAND...`
@@ -126,7 +126,7 @@ def exec_(
         "no_cache": "run every step of the Dockerfiles again",
         "pull": "look for newer base images in the registry",
         "jobs": JOBS,
-        "push": "push the images to the registry of stack.registry, where it lacks them",
+        "push": "push images that the registry in stack.registry lacks",
     },
 )
 def build(
@@ -156,10 +156,10 @@ def build(
     optional=("rollback",),
     help={
         "service": SERVICE,
-        "timeout": "seconds each service may take until it is up",
-        "verify": "run the stack's own checks when it is up, which is the default",
-        "rollback": "go back to this revision, or to the one before the last",
-        "remove": "remove the stack from the swarm; its volumes stay",
+        "timeout": "how many seconds each service may take to come up",
+        "verify": "run the stack's own checks when it is up (default)",
+        "rollback": "roll back to this revision (default: the one before the last)",
+        "remove": "remove the stack from the swarm; its volumes are kept",
     },
 )
 def deploy(
@@ -170,7 +170,7 @@ def deploy(
     rollback: str = "",
     remove: bool = False,
 ) -> ExitCode:
-    """Bring the stack on Docker Swarm to what the model says, wait, check, or roll it back."""
+    """Deploy the stack on Docker Swarm, wait until it is up, check it, or roll it back."""
     from composetasks.verbs.deploy import deploy as verb
 
     return verb(
@@ -185,23 +185,25 @@ def deploy(
 
 @verb_task(changing=True, stream=True)
 def clean_orphans(session: Session) -> ExitCode:
-    """Remove what stands in the way of a start, and leftovers of ours."""
+    """Remove conflicts that block a start, and leftovers of this project."""
     from composetasks.verbs.clean_orphans import clean_orphans as verb
 
     return verb(session)
 
 
-@verb_task(stream="watch", help={"watch": "again after every event, until interrupted"})
+@verb_task(
+    stream="watch", help={"watch": "show the page again after every event, until interrupted"}
+)
 def status(session: Session, watch: bool = False) -> ExitCode:
-    """Show services, health, freshness of image and code, what they take, ports and URLs."""
+    """Show services: health, stale images and code, memory and processor, ports and URLs."""
     from composetasks.verbs.status import status as verb
 
     return verb(session, watch=watch)
 
 
-@verb_task(help={"service": "the service, where several have a URL (a bare word does the same)"})
+@verb_task(help={"service": "the service, if several have a URL (the flag may be left out)"})
 def open_(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
-    """Open a service's URL in the browser, and print it."""
+    """Print a service's URL and open it in the browser."""
     from composetasks.verbs.open import open_in_browser
 
     return open_in_browser(session, one_name(service, "status"))
@@ -209,13 +211,13 @@ def open_(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
 
 @verb_task(help={"service": SERVICE})
 def graph(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
-    """Show who depends on whom, with health and ports, as Mermaid."""
+    """Show the services' dependencies, health and ports as a Mermaid graph."""
     from composetasks.verbs.graph import graph as verb
 
     return verb(session, service)
 
 
-@verb_task(help={"svg": "draw it into this file as well"})
+@verb_task(help={"svg": "also write a picture to this file"})
 def timeline(session: Session, svg: str = "") -> ExitCode:
     """Show the last start as a waterfall, its critical path, and what would shorten it."""
     from composetasks.verbs.timeline import timeline as verb
@@ -223,9 +225,9 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
     return verb(session, svg)
 
 
-@verb_task(help={"check": "show only what is wrong, and end with 6 where it is fatal"})
+@verb_task(help={"check": "show only problems, and exit with code 6 if one is fatal"})
 def env(session: Session, check: bool = False) -> ExitCode:
-    """Show every variable: its value, where it is from, what it overrides, who uses it."""
+    """Show every variable: its value, its source, what it overrides, what uses it."""
     from composetasks.verbs.env import env as verb
 
     return verb(session, check=check)
@@ -234,8 +236,8 @@ def env(session: Session, check: bool = False) -> ExitCode:
 @verb_task(
     help={
         "service": SERVICE,
-        "edit": "what an edit of this file would build again",
-        "validate": "make each edit on a copy of the project, build, and compare",
+        "edit": "predict what an edit of this file would rebuild",
+        "validate": "make each edit on a copy of the project, build it, and compare",
         "svg": "write a picture of the layers to this file",
     },
 )
@@ -246,7 +248,7 @@ def layers(
     validate: bool = False,
     svg: str = "",
 ) -> ExitCode:
-    """Show what each layer of the images costs, what an edit would build again, and advice."""
+    """Show the cost of each image layer, what an edit would rebuild, and advice."""
     from composetasks.verbs.layers import layers as verb
 
     return verb(session, service, edit=edit, validate=validate, svg=svg)
@@ -254,7 +256,7 @@ def layers(
 
 @verb_task()
 def doctor(session: Session) -> ExitCode:
-    """Check all that the stack stands on: engine, network, disk, model, .env and more."""
+    """Check what the stack depends on: engine, network, disk, model, .env and more."""
     from composetasks.verbs.doctor import doctor as verb
 
     return verb(session)
@@ -272,14 +274,14 @@ def verify(session: Session) -> ExitCode:
     stream=True,
     help={
         "service": SERVICE,
-        "follow": "go on as lines are written, across restarts and recreation",
-        "since": "from then on: 10m, 2026-01-31T12:00:00Z, or Unix seconds",
-        "until": "up to then, written the same way",
-        "timestamps": "the engine's time before each line",
-        "tail": "how many of the last lines of each container, or all",
+        "follow": "keep showing new lines, across restarts and recreation",
+        "since": "lines from this time on: 10m, 2026-01-31T12:00:00Z, or Unix seconds",
+        "until": "lines up to this time, in the same formats",
+        "timestamps": "show the engine's time before each line",
+        "tail": "how many of the last lines of each container to show, or all",
         "grep": "only lines that match this regular expression",
         "exclude": "no lines that match this regular expression",
-        "raw": "leave the values of secrets in the lines, which are masked otherwise",
+        "raw": "show the values of secrets, which are masked by default",
     },
 )
 def logs(
@@ -294,7 +296,7 @@ def logs(
     exclude: str = "",
     raw: bool = False,
 ) -> ExitCode:
-    """Show what the services wrote, merged by time."""
+    """Show the services' logs, merged by time."""
     from composetasks.verbs.logs import LogOptions
     from composetasks.verbs.logs import logs as verb
 
@@ -311,7 +313,7 @@ def logs(
     return verb(session, service, options)
 
 
-STATE = "a piece of state, or a group (repeatable; bare words do the same)"
+STATE = "a piece of state, or a group (repeatable; the flag may be left out)"
 
 
 @verb_task(
@@ -319,8 +321,8 @@ STATE = "a piece of state, or a group (repeatable; bare words do the same)"
     stream=True,
     help={
         "name": STATE,
-        "snapshot": "take a snapshot first, which is the default",
-        "keep": "state to leave alone (repeatable)",
+        "snapshot": "take a snapshot first (default)",
+        "keep": "state to leave unchanged (repeatable)",
     },
 )
 def reset_state(
@@ -329,7 +331,7 @@ def reset_state(
     snapshot: bool = True,
     keep: tuple[str, ...] = (),
 ) -> ExitCode:
-    """Empty the stack's state, or the named parts of it, after a snapshot."""
+    """Empty the stack's state, or the named parts of it, after taking a snapshot."""
     from composetasks.verbs.reset_state import reset_state as verb
 
     return verb(session, name, snapshot=snapshot, keep=keep)
@@ -339,12 +341,12 @@ def reset_state(
     changing=True,
     stream=True,
     help={
-        "name": "what to call it",
-        "live": "pause instead of stopping, where stack.services.NAME.live says how",
+        "name": "the snapshot's name (the flag may be left out)",
+        "live": "pause services instead of stopping them, if stack.services.NAME.live says how",
     },
 )
 def snapshot(session: Session, name: tuple[str, ...] = (), live: bool = False) -> ExitCode:
-    """Keep the stack's state under a name."""
+    """Save the stack's state under a name."""
     from composetasks.verbs.snapshot import snapshot as verb
 
     return verb(session, one_name(name, "snapshots"), live=live)
@@ -362,12 +364,12 @@ def snapshots(session: Session) -> ExitCode:
     changing=True,
     stream=True,
     help={
-        "name": "the snapshot",
-        "snapshot": "take a snapshot of what is replaced first, which is the default",
+        "name": "the snapshot's name (the flag may be left out)",
+        "snapshot": "first take a snapshot of the state that is replaced (default)",
     },
 )
 def restore(session: Session, name: tuple[str, ...] = (), snapshot: bool = True) -> ExitCode:
-    """Put back the state that a snapshot holds."""
+    """Restore the state that a snapshot holds."""
     from composetasks.verbs.restore import restore as verb
 
     return verb(session, one_name(name, "snapshots"), snapshot=snapshot)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @verb_task(changing=True)
 def init(session: Session) -> ExitCode:
-    """Write what a project lacks (tasks.py, aliases, CI ...); say what replaces its scripts."""
+    """Write the files a project lacks (tasks.py, CI ...), and show what replaces its scripts."""
     from composetasks.verbs.init import init as verb
 
     return verb(session)

@@ -19,13 +19,13 @@ from composetasks.tasks.adapter import COMMAND, after_dashes
 if TYPE_CHECKING:
     from composetasks.verbs.session import Options
 
-JSON = {"json": (False, "JSON on stdout instead of a page")}
+JSON = {"json": (False, "print JSON on stdout instead of a page")}
 INSTANCE = {"instance": ("", "act on the copy of the stack that has this name")}
 CHANGING = {
     "plan": (False, "print the plan and change nothing"),
-    "yes": (False, "consent to what ends or empties something of ours"),
-    "force": (False, "consent also to what is not ours"),
-    "exit_code": (False, "with --plan: end with 10 where there is something to do"),
+    "yes": (False, "consent to steps that stop, remove or empty something of this project"),
+    "force": (False, "consent also to steps that affect something of others"),
+    "exit_code": (False, "with --plan: exit with code 10 if there is something to do"),
     "wait_lock": ("", "seconds to wait for another run to end"),
 }
 

@@ -14,11 +14,11 @@ class Origin(enum.Enum):
     OTHER_PROJECT = "made by another Compose project"
     OTHER_CHECKOUT = "made by another checkout with this project's name"
     GONE_CHECKOUT = (
-        "made by a checkout of this project whose folder is gone, of no service of this model"
+        "made by a checkout of this project whose folder is gone, for no service of this model"
     )
-    OTHER_FILES = "made by other Compose files of this project"
-    ONE_OFF = "a one-off of `docker compose run`"
-    HELPER = "a hook or relay that Compose made for a service"
+    OTHER_FILES = "made from other compose files of this project"
+    ONE_OFF = "a one-off container of `docker compose run`"
+    HELPER = "a hook or relay container that Compose made for a service"
     NO_SERVICE = "of a service that is no longer in the model"
     INACTIVE = "of a service whose profile is not active"
     OURS = "of a service of this model"

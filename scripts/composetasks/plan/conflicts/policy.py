@@ -18,11 +18,11 @@ class Treatment(enum.Enum):
     REMOVE = "removed; its record, its last log lines and its volumes are kept"
     REMOVE_WITH_YES = "stopped and removed with `--yes`; its record and its volumes are kept"
     REFUSE_UNLESS_FORCED = "refused (exit 9); `--force` stops and removes it, its volumes are kept"
-    REFUSE = "refused (exit 9), with `--force` too"
-    RENAME = "renamed; it goes on as it is"
-    AWAIT = "waited for until it is gone"
-    SPARE = "spared, with a warning"
-    NOTHING = "no concern of this task"
+    REFUSE = "refused (exit 9), even with `--force`"
+    RENAME = "renamed, and otherwise unchanged"
+    AWAIT = "composetasks waits until it is gone"
+    SPARE = "left unchanged, with a warning"
+    NOTHING = "ignored by this task"
 
 
 CONSENT = {
