@@ -54,7 +54,7 @@ def test_a_stopped_container_by_hand_is_removed_and_its_traces_are_kept(
     assert steps(plan) == [("remove-container", name), ("create-container", name)]
     removal = plan.steps[0]
     assert (removal.consent, removal.key) == (Consent.NONE, key)
-    assert "made by hand" in removal.reason
+    assert "created by hand" in removal.reason
     assert f"{state}" in removal.reason
     assert " since 20" in removal.reason
     assert f"{db.name}-named" in removal.reason
@@ -241,8 +241,10 @@ def test_left_overs_of_ours_are_told_apart(planned: Planned) -> None:
         (f"{name}-old-1", "yes"),
         (f"{name}-older-1", "none"),
     ]
-    spared = [warning for warning in found.warnings if "is spared" in warning]
-    assert any(f"{name}-at-work is spared: a one-off that still runs" in one for one in spared)
+    spared = [warning for warning in found.warnings if "is not removed" in warning]
+    assert any(
+        f"{name}-at-work is not removed: a one-off that is still running" in one for one in spared
+    )
     assert any("other Compose files" in one and "debug.yaml" in one for one in spared)
 
     up = planned.plan()
@@ -446,7 +448,7 @@ def test_refused_and_forced_on_the_command_line(db: Planned) -> None:
     for arguments in (["up"], ["up", "--plan"], ["up", "--yes"], ["clean-orphans"]):
         ran = db.inv(*arguments)
         assert ran.code == ExitCode.CONFLICT, ran.err
-        assert "made by hand" in ran.err
+        assert "created by hand" in ran.err
     assert db.client.inspect_container(name)["Id"] == key
     ran = db.inv("up", "--force")
     assert ran.code == ExitCode.OK, ran.err

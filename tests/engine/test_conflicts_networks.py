@@ -229,7 +229,7 @@ def test_a_network_by_hand_is_used_with_a_warning(planned: Planned) -> None:
     planned.docker("network", "create", f"{planned.name}_default")
     planned.write({"a": {}})
     plan = planned.plan()
-    assert any("was made by hand, not by this project" in one for one in plan.warnings)
+    assert any("was created by hand, not by this project" in one for one in plan.warnings)
     planned.do(plan)
     assert planned.plan().steps == ()
 

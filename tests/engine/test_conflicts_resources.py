@@ -60,7 +60,7 @@ def test_an_overlapping_subnet_is_told_with_its_owner(planned: Planned) -> None:
     assert "Pool overlaps" in planned.by_compose("up", "-d", check=False)
     [(code, message)] = said(planned.plan())
     assert code == ExitCode.CONFLICT
-    assert f"{prefix}.0/25 of network {planned.name}-other (not made by Compose" in message
+    assert f"{prefix}.0/25 of network {planned.name}-other (not created by Compose" in message
     planned.docker("network", "rm", f"{planned.name}-other")
     # What an earlier model of this project left there is in nobody's way.
     planned.write({"app": {"networks": ["old"]}}, networks={"old": network(f"{prefix}.0/24")})
@@ -86,7 +86,7 @@ def test_fixed_addresses_that_are_taken_or_impossible(planned: Planned) -> None:
         planned.write(services, networks={"default": network(f"{prefix}.0/24")})
 
     for a, b, says in (
-        (f"{prefix}.1", "", "keeps for its gateway"),
+        (f"{prefix}.1", "", "reserves for its gateway"),
         ("10.199.0.9", "", "is not in network"),
         (f"{prefix}.9", f"{prefix}.9", "services a and b want the same address"),
     ):
@@ -134,7 +134,7 @@ def test_a_device_that_is_not_there_and_a_volume_whose_device_changed(
     plan = planned.plan()
     assert plan.blockers == ()
     [warning] = plan.warnings
-    assert f"device {one} where the model has {two}" in warning
+    assert f"device {one}, but the model has {two}" in warning
     planned.do(plan)
     planned.by_compose("exec", "app", "touch", "/data/kept")
     assert (one / "kept").exists()
@@ -161,7 +161,7 @@ def test_files_and_devices_that_containers_need(planned: Planned) -> None:
     assert targets == {"/dev/nothing-here", str(planned.folder / "pw"), str(planned.folder / "st")}
     planned.write({"app": {"volumes": app["volumes"]}})
     [warning] = planned.plan().warnings
-    assert f"{planned.folder}/app.conf (app, at /etc/app.conf): not there" in warning
+    assert f"{planned.folder}/app.conf (app, at /etc/app.conf): does not exist" in warning
     planned.up()
     planned.by_compose("down")
     # The engine has made folders of all three; one of them is no folder by its name.

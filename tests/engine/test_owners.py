@@ -121,7 +121,7 @@ def test_where_no_watcher_lives_the_next_run_of_a_task_ends_it(
             os.kill(watcher, signal.SIGKILL)
         wait_until(lambda: watchers(stack, "one") == [])
     assert len(containers(stack, "one")) == 2
-    assert "instance one is left over" in stack.inv("status").err
+    assert "instance one is abandoned" in stack.inv("status").err
     planned = stack.plan(*words)
     assert planned[0] == ("end-instance", f"{stack.name}-one")
     assert len(containers(stack, "one")) == 2

@@ -70,7 +70,7 @@ def test_an_image_older_than_its_pull_policy_allows_is_pulled(
 
             wait_until(lambda: project.plan("up", POLICY="every_1s") != [])
             plan = project.inv("up", "--plan", POLICY="every_1s")
-            assert "its pull_policy is every_1s" in plan.out
+            assert "pull_policy is every_1s" in plan.out
             assert project.inv("up", POLICY="every_1s").code == 0
 
             format_ = '{{index .Config.Labels "made"}}'

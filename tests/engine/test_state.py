@@ -196,7 +196,7 @@ def test_on_a_terminal_the_projects_name_is_the_consent(
     ("arguments", "said"),
     [
         (["dta"], "did you mean data?"),
-        (["data", "--keep", "state/points"], "one group (rows)"),
+        (["data", "--keep", "state/points"], "the same group (rows)"),
         (["data", "--keep", "data"], "both"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
         project.inv("down")
         docker("volume", "rm", external)
     assert (planned.code, ran.code) == (1, 1)
-    assert "nothing to keep" in ran.err
+    assert "nothing to save" in ran.err
     assert before == after
     named = "an anonymous volume: give it a name in the Compose file to have it kept"
     memory = "in memory, which is empty once its services have stopped"

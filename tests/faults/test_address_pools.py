@@ -34,7 +34,7 @@ def test_who_holds_them_is_told_and_nothing_of_others_goes(
     project.compose(ONE)
     others = take_all(f"{project.name}-gone")
     ran = project.inv("up")
-    failed(ran, 8, "the engine has no subnet left", f"project {project.name}-gone:", others[0])
+    failed(ran, 8, "the engine has no free subnet left", f"project {project.name}-gone:", others[0])
     [command] = (line for line in ran.err.splitlines() if "docker network rm " in line)
     assert set(command.partition("network rm ")[2].split()) == set(others)
     there = docker("network", "ls", "--format", "{{.Name}}").split()

@@ -94,7 +94,7 @@ secrets: {token: {file: ./token.txt}}
         for name in ("token.txt", "models"):
             assert f"{shop.folder / name}, which its containers need, does not exist" in ran.err
         told = ran.out if "--plan" in arguments else ran.err
-        assert f"{shop.folder}/nginx.conf (web, at /etc/nginx/nginx.conf): not there" in told
+        assert f"{shop.folder}/nginx.conf (web, at /etc/nginx/nginx.conf): does not exist" in told
         assert f"{shop.folder}/data" not in told
     assert engine.changes == []
     assert shop.inv("up", "db", "--plan").code == 0

@@ -94,7 +94,7 @@ def test_a_start_takes_the_image_that_is_there_as_compose_does(
     engine.images.append({"Id": "sha256:w", "RepoTags": ["web:1"], "Created": 1, "Size": 2})
     document = shop.inv("up", "web", "--plan", "--json").document
     assert [step["action"] for step in document["steps"]] == ["create-container"]
-    [warning] = [one for one in document["warnings"] if "used as it is" in one]
+    [warning] = [one for one in document["warnings"] if "used unchanged" in one]
     assert warning.startswith("web: build context ../not-checked-out does not exist")
     assert blocked(shop, "build", "web") == ["web: build context ../not-checked-out does not exist"]
 

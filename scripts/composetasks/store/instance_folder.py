@@ -100,7 +100,7 @@ def refuse_other(name: str, text: str, mine: Owner | None) -> None:
     for somebody else: it would end with that one, or outlive what was promised."""
     if mine is None or text == mine.text:
         return
-    whose = f"process {text.partition(' ')[0]}" if text else "nobody: it was made by hand"
+    whose = f"process {text.partition(' ')[0]}" if text else "no process: it was created by hand"
     raise TaskFailure(
         f"instance {name} lives for {whose}, not for process {mine.pid}",
         code=ExitCode.CONFLICT,

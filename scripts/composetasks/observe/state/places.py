@@ -183,7 +183,7 @@ def _not_ours(model: Model, resource: Resource, volume: Volume | None) -> tuple[
     owner = volume.labels.get(PROJECT) if volume else model.project
     if owner == model.project:
         return "", False
-    return (f"of project {owner}" if owner else "made by hand"), False
+    return (f"of project {owner}" if owner else "created by hand"), False
 
 
 def nameless(model: Model, engine: Engine) -> list[Unkept]:

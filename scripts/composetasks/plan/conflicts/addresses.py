@@ -91,7 +91,7 @@ def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
             "own-address",
             str(address.address),
             f"{who} want the same address {address.address} on network {address.resource.name}",
-            "let them be reached by their services' names, or give each an address of its own",
+            "use the services' names instead of addresses, or give each service its own address",
             service=address.service,
             because=(Evidence(kind="address", name=str(address.address)),),
         )
@@ -124,8 +124,8 @@ def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
             early.append(f"{wanted.address} of {wanted.service}")
     if early:
         yield (
-            f"{', '.join(early)}: the engine may give such an early address to another service "
-            "that starts before; `ip_range` in the network's ipam.config keeps them apart"
+            f"{', '.join(early)}: the engine may assign an address this low to another service "
+            "that starts earlier; set `ip_range` in the network's ipam.config to prevent that"
         )
 
 
@@ -140,16 +140,16 @@ def _impossible(wanted: Fixed) -> tuple[str, str] | None:
         if wanted.network is not None:
             return None
         why = f"network {name}, which has no IPv{family} subnet of its own in the model"
-        hint = f"name one that holds it: networks.{key}.ipam.config"
+        hint = f"add a subnet that contains it to networks.{key}.ipam.config"
         return f"wants the address {wanted.address} on {why}", hint
     if not any(wanted.address in subnet for subnet in ranges):
         there = ", ".join(map(str, ranges))
         return (
             f"wants the address {wanted.address}, which is not in network {name} ({there})",
-            f"choose an address of {there}, or correct networks.{key}.ipam.config",
+            f"choose an address in {there}, or correct networks.{key}.ipam.config",
         )
     if wanted.address in _reserved(wanted):
-        why = f"network {name} keeps for its gateway or as an auxiliary address"
+        why = f"network {name} reserves for its gateway or as an auxiliary address"
         return f"wants the address {wanted.address}, which {why}", "choose another address"
     return None
 

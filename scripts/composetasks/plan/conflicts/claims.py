@@ -34,9 +34,10 @@ class ClaimKind(enum.Enum):
 SENTENCES = {
     ClaimKind.NAME: "holds the name {what}, which {services} needs",
     ClaimKind.PORT: "holds port {what}, which {services} publishes",
-    ClaimKind.ADDRESS: "has the address {what}, which {services} is to have",
+    ClaimKind.ADDRESS: "has the address {what}, which {services} needs",
     ClaimKind.NETWORK: "is on network {what}, which has to be recreated for {services}",
-    ClaimKind.SERVICE: "counts as {services} for Compose, which would take it for its own",
+    ClaimKind.SERVICE: "has the Compose labels of {services}, so Compose would treat it as part of "
+    "the project",
 }
 
 
@@ -94,7 +95,7 @@ class Gathered:
             wanting = by_kind.setdefault(claim.kind, {}).setdefault(claim.what, [])
             if claim.service not in wanting:
                 wanting.append(claim.service)
-        return ", and it ".join(
+        return ", and ".join(
             SENTENCES[kind].format(what=what, services=f"service {', '.join(services)}")
             for kind, wanted in by_kind.items()
             for what, services in wanted.items()
@@ -144,7 +145,7 @@ def removal_step(
     because: tuple[Evidence, ...] = (),
 ) -> Step:
     """The step that removes ``container``; the volumes it uses stay."""
-    lost = (f"what {container.name} wrote outside its volumes",) if container.running else ()
+    lost = (f"data that {container.name} wrote outside its volumes",) if container.running else ()
     return Step(
         operation=RemoveContainer(stopped_only=not container.running),
         target=container.name,

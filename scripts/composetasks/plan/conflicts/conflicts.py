@@ -199,12 +199,12 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
             folder,
             f"another checkout of project {project}, in {folder}{whose}, has containers: "
             + ", ".join(f"{one.name} ({container_summary.state(one)})" for one in there),
-            f"{task(f'up --instance {own}')} starts this one as a copy of its own beside it; or "
+            f"{task(f'up --instance {own}')} starts this one as a separate instance beside it; or "
             + (
-                f"ask for its end ({task('down')} there)"
+                f"have its owner stop it ({task('down')} there)"
                 if world.maker
-                else "end the other first: "
-                f"`docker compose --project-directory {quote(folder)} down`"
+                else "stop the other one first: `docker compose --project-directory "
+                f"{quote(folder)} down`"
             ),
             because=tuple(
                 piece
@@ -226,9 +226,9 @@ def _broken(world: World, starting: tuple[str, ...], before: tuple[Step, ...]) -
         removal_step(
             world,
             container,
-            "it is dead and can't be started again"
+            "dead; can't be started again"
             if container.state == "dead"
-            else "it is being removed already; its end is waited for",
+            else "already being removed; waits until it is gone",
             Consent.NONE,
             services=(container.service,),
         )
@@ -253,7 +253,7 @@ def _interrupted(
         if new.id in planned:
             continue
         service = (new.service,)
-        reason = "a recreation broke off before it got its name"
+        reason = "its recreation was interrupted before it got its name"
         rename = rename_step(new, recreation.name, reason, service)
         if old is None or old.id in planned:
             holder = holders.get(recreation.name)
@@ -263,11 +263,15 @@ def _interrupted(
             steps.append(replace(rename, needs=needs))
         elif new.running and not old.running:
             removal = removal_step(
-                world, old, f"{new.name} has replaced it and runs", Consent.NONE, services=service
+                world,
+                old,
+                f"{new.name} has replaced it and is running",
+                Consent.NONE,
+                services=service,
             )
             steps += [removal, replace(rename, needs=(removal.id,))]
         else:
-            reason = f"a recreation broke off before it could replace {old.name}"
+            reason = f"its recreation was interrupted before it could replace {old.name}"
             consent = Consent.YES if new.running else Consent.NONE
             steps.append(removal_step(world, new, reason, consent, services=service))
     return tuple(steps)

@@ -54,7 +54,7 @@ def _by_hand(container: Container) -> str:
             value = container.labels[label]
             return f"by {words} {value}" if value not in ("", "true") else f"by {words}"
     of = container.labels.get(PROJECT)
-    image = f" of an image of Compose project {of}" if of else ""
+    image = f" from an image of Compose project {of}" if of else ""
     return f"by hand (`docker run` or `docker create`){image}"
 
 
@@ -102,7 +102,7 @@ def evidence(world: World, container: Container) -> tuple[Evidence, ...]:
 def sentence(world: World, container: Container) -> str:
     """The summary as one line of plain words."""
     parts = [
-        f"made {made_by(world, container)}",
+        f"created {made_by(world, container)}",
         state(container),
         f"image {container.image}",
     ]

@@ -46,9 +46,9 @@ def without_plugin(world: World, services: Iterable[str]) -> Iterator[str]:
     for kind, resource in wanted:
         if resource.plugin in world.missing_plugins and resource.name not in there:
             yield (
-                f"{kind} {resource.name} needs the driver {resource.plugin}, which the engine does "
-                f"not list: `docker plugin install {quote(resource.plugin)}`, unless it is a "
-                "program of the host"
+                f"{kind} {resource.name} needs the driver {resource.plugin}, which the engine "
+                f"does not list: `docker plugin install {quote(resource.plugin)}`, unless the "
+                "driver is a program on the host"
             )
 
 
@@ -57,8 +57,8 @@ def _missing(kind: str, resource: Resource, service: str) -> Blocker:
         kind=f"external-{kind}",
         target=resource.name,
         message=f"{service}: external {kind} {resource.name} does not exist",
-        hint=f"`docker {kind} create {quote(resource.name)}`, or let this project make it: take "
-        f"`external` from {kind}s.{resource.key}",
+        hint=f"`docker {kind} create {quote(resource.name)}`, or let this project create "
+        f"it: remove `external` from {kind}s.{resource.key}",
         code=ExitCode.INVALID,
         service=service,
     )

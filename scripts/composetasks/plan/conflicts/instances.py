@@ -59,8 +59,8 @@ def warnings(world: World, services: Collection[str]) -> Iterator[str]:
     if external:
         on = sorted({name for key in external for name in _on(model, services, key)})
         yield (
-            f"external network {', '.join(external)} is the same for all copies: "
-            f"{', '.join(on)} answer to the same names on it"
+            f"external network {', '.join(external)} is the same for all copies, and so are the "
+            f"names on it of {', '.join(on)}"
         )
     host = [name for name in services if model.services[name].config.get("network_mode") == "host"]
     if host:

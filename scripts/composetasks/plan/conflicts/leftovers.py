@@ -20,10 +20,10 @@ from composetasks.plan.conflicts.origin import Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, LEFT_OVER, Treatment
 
 REASONS = {
-    Origin.GONE_CHECKOUT: "its checkout is gone",
+    Origin.GONE_CHECKOUT: "its checkout no longer exists",
     Origin.NO_SERVICE: "its service is no longer in the model",
-    Origin.ONE_OFF: "it is a one-off that has ended",
-    Origin.HELPER: "it has ended, and Compose makes another when it needs one",
+    Origin.ONE_OFF: "a one-off that has exited",
+    Origin.HELPER: "exited; Compose creates another when it needs one",
 }
 NAMED = 5
 """How many leftovers a warning names."""
@@ -54,12 +54,12 @@ def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str
     for maker, containers in spared.items():
         for container in containers:
             why = (
-                "a one-off that still runs"
+                "a one-off that is still running"
                 if maker is Origin.ONE_OFF
                 else f"{container_summary.made_by(world, container)}; "
                 f"{container_summary.state(container)}"
             )
-            yield f"container {container.name} is spared: {why}"
+            yield f"container {container.name} is not removed: {why}"
 
 
 def left_networks(
@@ -80,7 +80,7 @@ def left_networks(
             Step(
                 operation=RemoveNetwork(),
                 target=network.name,
-                reason="no container uses it" + (" then" if last else ""),
+                reason="not used by any container" + (" then" if last else ""),
                 because=(Evidence(kind="left-over", name=network.name),),
                 needs=tuple(last),
                 key=network.id,
@@ -101,8 +101,8 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
     ]
     if parts:
         yield (
-            f"leftovers of ours: {' and '.join(parts)}; {task('clean-orphans')} removes them "
-            "(--plan names them all)"
+            f"leftovers of this project: {' and '.join(parts)}; {task('clean-orphans')} removes "
+            "them (--plan lists them all)"
         )
 
 

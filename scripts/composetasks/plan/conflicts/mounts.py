@@ -26,10 +26,10 @@ FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
 """A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
 
 WAYS_THERE = {
-    None: "set `stack.remote.mounts: send`, which sends it there; build it into the image (COPY); "
-    "or sync it (`develop.watch`) and leave the mount out",
+    None: "set `stack.remote.mounts: send` to send it there; copy it into the image "
+    "(COPY); or sync it (`develop.watch`) and remove the mount",
     NotSent.STATE: "restore a snapshot of this state there (`restore`), or create the folder there",
-    NotSent.KIND: "create it there, or leave it out",
+    NotSent.KIND: "create it there, or remove the mount",
 }
 """How what only this machine has gets to an engine on another host, by why it is not sent."""
 
@@ -66,13 +66,13 @@ def _why_not(path: str, world: World) -> str:
 
 def _way_out(path: str, world: World) -> str:
     if point := world.silent.get(path):
-        return f"see why (`stat -f {point}` waits for it as well), or unmount it"
+        return f"find out why (`stat -f {point}` waits for it as well), or unmount it"
     if not world.remote:
         return "create it, or correct the path in the compose file"
     # Docker itself would make an empty folder there, and start the service on it.
     if path not in world.only_here:
-        return "bind mounts are of the engine's host: create it there, or correct the path"
-    return f"bind mounts are of the engine's host: {WAYS_THERE[world.not_sent.get(path)]}"
+        return "bind mounts refer to the engine's host: create it there, or correct the path"
+    return f"bind mounts refer to the engine's host: {WAYS_THERE[world.not_sent.get(path)]}"
 
 
 def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:
@@ -106,14 +106,14 @@ def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:
     missing = [one for one in meant if one[1].source in world.missing]
     if missing:
         yield (
-            f"{_named(missing)}: not there, and the engine makes a folder of root's in its place; "
-            "where a file is meant, create it first"
+            f"{_named(missing)}: does not exist, so the engine creates a folder owned by root in "
+            "its place; if a file is meant, create it first"
         )
     empty = [one for one in meant if one[1].source in world.empty_folders]
     if empty:
         yield (
-            f"{_named(empty)}: an empty folder, as the engine makes where a mounted file is "
-            "missing; where a file is meant, `rmdir` it and create the file"
+            f"{_named(empty)}: an empty folder, as the engine creates when a mounted file is "
+            "missing; if a file is meant, `rmdir` it and create the file"
         )
 
 

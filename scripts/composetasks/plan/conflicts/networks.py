@@ -221,15 +221,11 @@ def _replace(
     world: World, change: ChangedNetwork, starting: tuple[str, ...], awake: list[Container]
 ) -> Step:
     using = users(world.model, starting, change.resource.key)
-    reason = (
-        "its name changed"
-        if change.network.name != change.resource.name
-        else "its definition changed"
-    )
-    reason += "; it is recreated, and the containers on it are recreated"
+    reason = "name changed" if change.network.name != change.resource.name else "definition changed"
+    reason += "; it is recreated together with the containers on it"
     if awake:
         lose = "loses" if len(awake) == 1 else "lose"
-        reason += f"; {', '.join(guest.name for guest in awake)} {lose} it"
+        reason += f"; {', '.join(guest.name for guest in awake)} {lose} the connection"
     return Step(
         operation=RemoveNetwork(disconnect_ours=True, disconnect_all=bool(awake)),
         target=change.network.name,
@@ -248,8 +244,8 @@ def _not_part(change: ChangedNetwork, absent: list[Container]) -> Blocker:
         ClaimKind.NETWORK,
         change.network.name,
         f"network {change.network.name} changed and has to be recreated, but "
-        f"{', '.join(container.name for container in absent)} runs on it and is not part of this "
-        "start",
+        f"{', '.join(container.name for container in absent)} is running on it and is not part "
+        "of this start",
         f"start {' '.join(services)} as well: {task('up')}, or name it with the others",
         service=services[0],
         because=change_evidence(change),
@@ -262,9 +258,9 @@ def _guest(world: World, change: ChangedNetwork, guest: Container) -> Blocker:
         change.network.name,
         f"network {change.network.name} changed and has to be recreated, but container "
         f"{guest.name} is on it: {container_summary.sentence(world, guest)}",
-        f"`docker network disconnect {change.network.name} {guest.name}` takes it off, and "
-        f"`docker network connect {change.network.name} {guest.name}` puts it on the new one after "
-        "the start; --force does the first for you",
+        f"`docker network disconnect {change.network.name} {guest.name}` disconnects it, and "
+        f"`docker network connect {change.network.name} {guest.name}` connects it to the new "
+        "network after the start; --force does the first step for you",
         because=(*change_evidence(change), *container_summary.evidence(world, guest)),
     )
 
@@ -288,8 +284,8 @@ def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
             maker = network.labels.get(PROJECT)
             how = f"by Compose project {maker}" if maker else "by hand"
             yield (
-                f"network {network.name} was made {how}, not by this project: it is used as it "
-                "is (`external: true` says so in the model)"
+                f"network {network.name} was created {how}, not by this project; it is used "
+                "unchanged (declare it `external: true` in the model)"
             )
 
 
@@ -321,13 +317,13 @@ def pool_report(world: World) -> str:
             empty.setdefault(network.labels.get(PROJECT, ""), []).append(network)
     count = sum(len(some) for some in empty.values())
     held = f"{len(networks)} networks hold its address pools"
-    lines = [f"the engine has no subnet left: {held}, and no container uses {count} of them"]
+    lines = [f"the engine has no free subnet left: {held}, and no container uses {count} of them"]
     for project, some in sorted(empty.items()):
-        lines.append(f"  {f'project {project}' if project else 'made by hand'}:")
+        lines.append(f"  {f'project {project}' if project else 'created by hand'}:")
         lines += [f"    {one.name}  {_size(one)}  since {one.created[:19]}Z" for one in some]
     if count:
         names = " ".join(one.name for _, some in sorted(empty.items()) for one in some)
-        lines.append(f"remove those that nobody needs: docker network rm {names}")
+        lines.append(f"remove those that are no longer needed: docker network rm {names}")
     return "\n".join(lines)
 
 

@@ -10,15 +10,15 @@ from composetasks.facts import Container, Role, World
 class Origin(enum.Enum):
     """Who made a container. The order is that of docs/reference/conflicts.md."""
 
-    BY_HAND = "made by hand (`docker run`) or by a tool"
-    OTHER_PROJECT = "made by another Compose project"
-    OTHER_CHECKOUT = "made by another checkout with this project's name"
+    BY_HAND = "created by hand (`docker run`) or by a tool"
+    OTHER_PROJECT = "created by another Compose project"
+    OTHER_CHECKOUT = "created by another checkout with this project's name"
     GONE_CHECKOUT = (
-        "made by a checkout of this project whose folder is gone, for no service of this model"
+        "created by a checkout of this project whose folder is gone, for no service of this model"
     )
-    OTHER_FILES = "made from other compose files of this project"
+    OTHER_FILES = "created from other compose files of this project"
     ONE_OFF = "a one-off container of `docker compose run`"
-    HELPER = "a hook or relay container that Compose made for a service"
+    HELPER = "a hook or relay container that Compose created for a service"
     NO_SERVICE = "of a service that is no longer in the model"
     INACTIVE = "of a service whose profile is not active"
     OURS = "of a service of this model"

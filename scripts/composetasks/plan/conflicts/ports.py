@@ -188,11 +188,11 @@ def _processes(held: _Held, demand: Demand, number: int) -> list[PortHolder]:
 def _held_by_process(demand: Demand, process: PortHolder) -> Blocker:
     if process.pid is None:
         hint = (
-            f"`sudo ss -Hlnp 'sport = :{demand.first}'` shows whose it is; "
-            f"end it, or publish another port for {demand.service}"
+            f"`sudo ss -Hlnp 'sport = :{demand.first}'` shows the process; stop it, or publish "
+            f"another port for {demand.service}"
         )
     else:
-        hint = f"end it (`kill {process.pid}`), or publish another port for {demand.service}"
+        hint = f"stop it (`kill {process.pid}`), or publish another port for {demand.service}"
     return conflict(
         ClaimKind.PORT,
         demand.text,
@@ -252,7 +252,8 @@ def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker
                 demand,
                 f"the {demand.count} replicas of service {demand.service} all want port "
                 f"{demand.text}",
-                "publish a range, or the container's port alone (the engine chooses one then)",
+                "publish a range, or only the container's port (the engine then chooses the "
+                "host's port)",
             )
         for other in fixed[:place]:
             same = (other.first, other.protocol) == (demand.first, demand.protocol)
@@ -298,7 +299,7 @@ def _too_narrow(wanted: tuple[Demand, ...]) -> Iterator[Blocker]:
         if not demand.fixed and len(free) < demand.count:
             yield _own(
                 demand,
-                f"service {demand.service} wants {demand.count} of the ports {demand.text}, and "
+                f"service {demand.service} wants {demand.count} of the ports {demand.text}, but "
                 "other services of this model leave too few of them",
                 "publish a wider range",
             )
@@ -320,6 +321,6 @@ def warnings(model: Model, services: Iterable[str]) -> Iterator[str]:
     ]
     if pairs:
         yield (
-            "ranges of ports include a port that another service needs, and whichever starts first "
-            f"may take it: {', '.join(pairs)}"
+            "port ranges include a port that another service needs, and whichever service starts "
+            f"first may take it: {', '.join(pairs)}"
         )

@@ -106,7 +106,7 @@ def _removal(
     return Step(
         operation=RemoveNetwork(disconnect_ours=True),
         target=network.name,
-        reason=f"it is no longer in the model, and network {wanted.resource.name} needs its subnet",
+        reason=f"no longer in the model, and network {wanted.resource.name} needs its subnet",
         service=using[0],
         services=using,
         because=(
@@ -127,20 +127,20 @@ def _refusal(world: World, wanted: _WantedSubnet, network: Network, taken: Subne
     there = networks.on(world.engine, network)
     folders = {c.working_dir for c in world.engine.containers if maker and c.project == maker}
     where = f" in {', '.join(sorted(folders - {''}))}" if folders - {""} else ""
-    how_made = f"made by Compose project {maker}{where}" if maker else "not made by Compose"
+    how_made = f"created by Compose project {maker}{where}" if maker else "not created by Compose"
     users = ", ".join(container.name for container in there)
     choose = f"choose another subnet (networks.{wanted.resource.key}.ipam.config)"
     if not there:
         end = f"`docker network rm {quote(network.name)}` frees it"
     elif maker:
-        end = f"`docker compose -p {maker} down` ends what uses it"
+        end = f"`docker compose -p {maker} down` removes what uses it"
     else:
-        end = f"end its containers and `docker network rm {quote(network.name)}`"
+        end = f"stop its containers and run `docker network rm {quote(network.name)}`"
     return conflict(
         "subnet",
         str(wanted.subnet),
-        f"network {wanted.resource.name} is to have the subnet {wanted.subnet}, which overlaps "
-        f"with {taken} of network {network.name} ({how_made}, "
+        f"network {wanted.resource.name} needs the subnet {wanted.subnet}, which overlaps with "
+        f"{taken} of network {network.name} ({how_made}, "
         f"{f'used by {users}' if users else 'used by no container'})",
         f"{choose}, or {end}",
         because=(
@@ -164,8 +164,8 @@ def _too_many(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
                 kind="subnet",
                 target=str(declared.subnet),
                 message=f"network {declared.resource.key} has two IPv{declared.subnet.version} "
-                f"subnets, {first} and {declared.subnet}: a bridge has one",
-                hint=f"take one from networks.{declared.resource.key}.ipam.config",
+                f"subnets, {first} and {declared.subnet}: a bridge network has one",
+                hint=f"remove one from networks.{declared.resource.key}.ipam.config",
                 code=ExitCode.INVALID,
                 because=(Evidence(kind="network", name=declared.resource.name, field="ipam"),),
             )

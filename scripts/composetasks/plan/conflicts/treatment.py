@@ -19,11 +19,11 @@ from composetasks.plan.conflicts.origin import Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
 
 LET_GO = {
-    ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; else "
+    ClaimKind.PORT: "start {service} as well ({up}) if it no longer publishes that port; otherwise "
     "`docker stop {name}`",
-    ClaimKind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that the "
-    "engine gives apart from fixed ones; `docker stop {name}` frees this one until it is started "
-    "again",
+    ClaimKind.ADDRESS: "`ip_range` in the network's ipam.config keeps the addresses that "
+    "the engine assigns apart from fixed ones; `docker stop {name}` frees this one until the "
+    "container is started again",
 }
 """How one of our own containers comes to give up what another of ours needs."""
 
@@ -40,9 +40,9 @@ def treated(world: World, holder: Gathered, force: bool) -> Findings:
 
 def _removal(world: World, holder: Gathered, treatment: Treatment) -> Step:
     container = holder.container
-    reason = f"it {holder.sentence}; {container_summary.removal(world, container)}"
+    reason = f"{holder.sentence}; {container_summary.removal(world, container)}"
     if treatment is Treatment.AWAIT:
-        reason = f"it {holder.sentence}, and is being removed already; its end is waited for"
+        reason = f"{holder.sentence}, and is already being removed; waits until it is gone"
     return removal_step(
         world,
         container,
@@ -58,7 +58,7 @@ def _refusal(world: World, holder: Gathered) -> Blocker:
     return conflict(
         first.kind,
         first.what,
-        f"container {container.name} {holder.sentence}, and it is not ours to end: "
+        f"container {container.name} {holder.sentence}, and this project does not own it: "
         f"{container_summary.sentence(world, container)}",
         _ways_out(world, holder),
         service=first.service,
@@ -78,18 +78,18 @@ def _ways_out(world: World, holder: Gathered) -> str:
     ):
         return commands
     own = task(f"up --instance {instances.free_name(world)}")
-    return f"{commands}; {own} starts this one beside it, with names and ports of its own"
+    return f"{commands}; {own} starts this one beside it, with its own names and ports"
 
 
 def _commands(holder: Gathered) -> str:
     """The two commands that would resolve it, the milder one first."""
     name = holder.container.name
-    end = f"`docker stop {name} && docker rm {name}` ends it (--force does that for you)"
+    end = f"`docker stop {name} && docker rm {name}` removes it (--force does that for you)"
     if any(claim.kind is ClaimKind.NAME for claim in holder.claims):
         if all(claim.kind is ClaimKind.NAME for claim in holder.claims):
-            return f"`docker rename {name} {name}-before` lets it run on; {end}"
+            return f"`docker rename {name} {name}-before` keeps it under another name; {end}"
         return end
-    return f"`docker stop {name}` frees it until it is started again; {end}"
+    return f"`docker stop {name}` frees it until the container is started again; {end}"
 
 
 def _let_go(world: World, holder: Gathered) -> Findings:
@@ -121,7 +121,7 @@ def _renaming(world: World, container: Container, claim: Claim) -> Step:
     return rename_step(
         container,
         container_names.own_name(world, container),
-        f"service {claim.service} needs its name now; it is recreated under its own with "
+        f"service {claim.service} needs its name now; it is recreated under its own name with "
         f"service {container.service}",
         (claim.service, container.service),
     )

@@ -91,7 +91,7 @@ def _renamed(world: World, other: str) -> bool:
 def _described(world: World, volume: Volume) -> str:
     """A namesake by name, maker and age."""
     owner = volume.labels.get(PROJECT)
-    whose = f"of Compose project {owner}" if owner else "made by hand"
+    whose = f"of Compose project {owner}" if owner else "created by hand"
     folders = {
         container.working_dir
         for container in world.engine.containers
@@ -105,9 +105,10 @@ def _described(world: World, volume: Volume) -> str:
 def _warning(key: str, name: str, namesakes: list[str]) -> str:
     there = "; ".join(namesakes)
     return (
-        f"volume {name} does not exist and is created empty, while there "
-        f"{'is' if len(namesakes) == 1 else 'are'} {there}: if the data is there, set "
-        f"COMPOSE_PROJECT_NAME, or name the volume (volumes.{key}.name) in the model"
+        f"volume {name} does not exist and is created empty, but "
+        f"{'a similar volume exists' if len(namesakes) == 1 else 'similar volumes exist'}: "
+        f"{there}; if the data is there, set COMPOSE_PROJECT_NAME, or name the volume "
+        f"(volumes.{key}.name) in the model"
     )
 
 
@@ -127,8 +128,8 @@ def changed(world: World, services: Iterable[str]) -> Iterator[str]:
         if maker != world.model.project:
             how = f"by Compose project {maker}" if maker else "by hand"
             yield (
-                f"volume {volume.name} was made {how}, not by this project: it is used as it is "
-                "(`external: true` says so in the model)"
+                f"volume {volume.name} was created {how}, not by this project; it is used "
+                "unchanged (declare it `external: true` in the model)"
             )
         elif _differs(volume, resource):
             yield _used_as_it_is(volume, resource)
@@ -147,15 +148,14 @@ def _used_as_it_is(volume: Volume, resource: Resource) -> str:
     device, wanted = volume.options.get("device"), options_of(resource).get("device")
     what = "another definition"
     if device != wanted:
-        what = f"device {device or '(none)'} where the model has {wanted or '(none)'}"
+        what = f"device {device or '(none)'}, but the model has {wanted or '(none)'}"
     lost = (
-        f"what is in {device} stays"
-        if bind_device(volume.options)
-        else "what is in it would be lost"
+        f"the data in {device} is kept" if bind_device(volume.options) else "its data would be lost"
     )
     return (
-        f"volume {volume.name} was made with {what}, and is used as it is: after {task('down')}, "
-        f"`docker volume rm {quote(volume.name)}` lets the next start recreate it ({lost})"
+        f"volume {volume.name} was created with {what}; it is used unchanged: after "
+        f"{task('down')}, `docker volume rm {quote(volume.name)}` lets the next start recreate it "
+        f"({lost})"
     )
 
 
@@ -186,12 +186,12 @@ def without_device(world: World, services: Iterable[str]) -> Iterator[Blocker]:
 def _hint(resource: Resource, volume: Volume | None, device: str) -> str:
     if volume is not None and options_of(resource).get("device") != device:
         return (
-            f"the model names another now: `docker volume rm {quote(resource.name)}` lets the next "
-            "start recreate the volume"
+            f"the model now names another one: `docker volume rm {quote(resource.name)}` lets the "
+            "next start recreate the volume"
         )
     if not device.startswith("/"):
         return (
-            f"a relative device is the engine's own: write `driver: local` in volumes."
-            f"{resource.key} (Compose makes it absolute then), or ${{PWD}}/{device}"
+            "a relative device is relative to a folder of the engine: write `driver: local` in "
+            f"volumes.{resource.key} (Compose then makes it absolute), or ${{PWD}}/{device}"
         )
     return f"create it (`mkdir -p {quote(device)}`), or correct volumes.{resource.key}.driver_opts"

@@ -193,8 +193,8 @@ class _Planner:
         self.image_of[name] = by_hand.id if by_hand else same.id
         if by_hand:
             self.warnings.append(
-                f"{name}: somebody else put an image on {service.image} after the last build here: "
-                f"it is used as it is; {task(f'build --no-cache {name}')} builds another"
+                f"{name}: {service.image} was retagged by someone else after the last build here; "
+                f"it is used unchanged, and {task(f'build --no-cache {name}')} rebuilds it"
             )
         elif present is None or present.id != same.id:
             self._retag(service, service.image, present, same)
@@ -251,7 +251,7 @@ class _Planner:
         return Step(
             operation=PullImage(shared=shared.images[name]),
             target=service.image,
-            reason=f"{shared.registry} has an image of the same inputs",
+            reason=f"{shared.registry} has an image with the same build inputs",
             service=name,
             services=self._sharing(name),
             because=(Evidence(kind="shared-image", name=shared.images[name]), *because),
@@ -278,7 +278,7 @@ class _Planner:
                 Step(
                     operation=PushImage(),
                     target=target,
-                    reason=f"{shared.registry} does not have it",
+                    reason=f"not in {shared.registry} yet",
                     service=name,
                     services=(name,),
                     because=(Evidence(kind="no-shared-image", name=target),),
@@ -326,7 +326,7 @@ class _Planner:
             Step(
                 operation=RetagImage(),
                 target=tag,
-                reason="an image made from the same inputs is here already",
+                reason="an image with the same build inputs already exists",
                 service=service.name,
                 services=self._sharing(service.name),
                 because=(Evidence(kind="image", old=old, new=short_id(same.id), name=name),),
@@ -371,8 +371,8 @@ class _Planner:
                 and self.world.inputs[name].digest != own
             ):
                 self.warnings.append(
-                    f"{builder} and {name} build the same image {image} from different inputs; "
-                    f"that of {builder} is taken"
+                    f"{builder} and {name} build the same image {image} from different build "
+                    f"inputs; that of {builder} is used"
                 )
         return tuple(sharing)
 

@@ -31,7 +31,7 @@ def blocker(service: Service) -> Blocker:
     return Blocker(
         kind="image",
         target=service.image,
-        message=f"{service.name}: its image {service.image} is not on this engine, and its "
+        message=f"{service.name}: image {service.image} is not on this engine, and "
         f"pull_policy is {service.config['pull_policy']}",
         hint=f"`docker pull {service.image}`, or change pull_policy",
         code=ExitCode.INVALID,
@@ -53,18 +53,18 @@ def pull_step(
     other = asking.get(plain(service.image))
     of = service
     if present is None:
-        because, reason = Evidence(kind="no-image"), "it is not on this engine"
+        because, reason = Evidence(kind="no-image"), "not on this engine"
     elif other is not None:
         of, policy = other, str(other.config.get("pull_policy"))
-        because, reason = Evidence(kind="pull-policy", new=policy), f"its pull_policy is {policy}"
+        because, reason = Evidence(kind="pull-policy", new=policy), f"pull_policy is {policy}"
     elif not allowed(service):
         return None
     elif service.name in world.other_platforms:
         platform, actual = str(service.config["platform"]), world.other_platforms[service.name]
         because = Evidence(kind="platform", old=actual, new=platform)
-        reason = f"the one on this engine is for {actual}, and the model asks for {platform}"
+        reason = f"the image on this engine is for {actual}, but the model asks for {platform}"
     elif newest:
-        because, reason = Evidence(kind="pull"), "a newer one is asked for"
+        because, reason = Evidence(kind="pull"), "newer images were asked for"
     else:
         return None
     return Step(

@@ -76,10 +76,10 @@ def build_reason(why: WhyBuilt) -> str:
     because = why.evidence
     first = because[0]
     plain = {
-        "no-image": "it is not on this engine",
-        "no-cache": "everything is rebuilt, as asked",
-        "pull": "newer base images are asked for",
-        "no-record": "what it was made from is not known",
+        "no-image": "not on this engine",
+        "no-cache": "a full rebuild was asked for",
+        "pull": "newer base images were asked for",
+        "no-record": "its build inputs are not recorded",
     }
     if first.kind in plain:
         return plain[first.kind]
@@ -95,9 +95,9 @@ def build_reason(why: WhyBuilt) -> str:
 
 def _option_reason(evidence: Evidence) -> str:
     if evidence.kind == "base-image":
-        return f"its base image {evidence.name} {'changed' if evidence.new else 'is recreated'}"
+        return f"base image {evidence.name} {'changed' if evidence.new else 'is recreated'}"
     if evidence.kind == "build-arg":
-        return f"its build arg {evidence.name} changed"
+        return f"build arg {evidence.name} changed"
     if evidence.kind == "dockerfile":
-        return "its Dockerfile changed"
-    return f"its {evidence.kind} changed"
+        return "Dockerfile changed"
+    return f"{evidence.kind} changed"

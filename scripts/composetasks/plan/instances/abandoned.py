@@ -27,11 +27,11 @@ def warnings(world: World) -> Iterator[str]:
     """A line for each of them, where nothing is going to be done about it."""
     for instance in world.abandoned:
         name = instance.instance
-        yield f"instance {name} is left over: {reason(instance)}; {task('up')} ends it"
+        yield f"instance {name} is abandoned: {reason(instance)}; {task('up')} ends it"
 
 
 def reason(instance: AbandonedInstance) -> str:
-    return f"process {instance.owner.partition(' ')[0]}, which it lived for, has ended"
+    return f"process {instance.owner.partition(' ')[0]}, its owner, has ended"
 
 
 def _step(instance: AbandonedInstance, target: str) -> Step:

@@ -116,7 +116,7 @@ def in_common(model: Model, shared: Collection[str]) -> Iterator[InCommon]:
                 kind="volume",
                 name=key,
                 services=tuple(used(model, model.services)[key]),
-                reason=f"its data is at {options_of(resource)['device']} for all of them",
+                reason=f"its data is at {options_of(resource)['device']} for every copy",
                 hint=f"`stack.state` lets all copies use it ({{{key!r}: {{'shared': True}}}}); or "
                 "a variable in its driver_opts gives each its own",
             )
@@ -127,9 +127,10 @@ def in_common(model: Model, shared: Collection[str]) -> Iterator[InCommon]:
                 kind="network",
                 name=key,
                 services=users(model, model.services, key),
-                reason=f"a {network.config['driver']} network is that of the host's interface, "
-                "which can't have it twice",
-                hint=f"make it once with `docker network create`, and say networks.{key}.external",
+                reason=f"a {network.config['driver']} network is tied to an interface of "
+                "the host, which can have only one",
+                hint="create it once with `docker network create`, and set "
+                f"networks.{key}.external",
             )
     yield from _written_addresses(model)
 
@@ -154,8 +155,8 @@ def _written_addresses(model: Model) -> Iterator[InCommon]:
                         services=(service.name,),
                         reason=f"{field} names it, and an instance's network {key} has another "
                         "subnet",
-                        hint="name the service that has the address instead: services find each "
-                        "other by name",
+                        hint="use the name of the service that has the address: "
+                        "services find each other by name",
                     )
 
 

@@ -30,14 +30,16 @@ def select(state: Sequence[State], names: Iterable[str], keep: Iterable[str]) ->
     spared = {one.name for name in keep for one in _called(state, name)}
     chosen = named or {one.name for one in state if not one.cache}
     if named & spared:
-        raise SplitGroup(f"{min(named & spared)} is named both to be reset and to be kept")
+        raise SplitGroup(
+            f"{min(named & spared)} is named both as state to reset and as state to keep"
+        )
     kept_groups = {one.group: one.name for one in state if one.group and one.name in spared}
     groups = {one.group for one in state if one.group and one.name in chosen}
     for part in state:
         if part.name in named and part.group in kept_groups:
             raise SplitGroup(
-                f"{part.name} and {kept_groups[part.group]} are in one group ({part.group}), "
-                "which is reset together"
+                f"{part.name} and {kept_groups[part.group]} are in the same group ({part.group}), "
+                "which is reset as a whole"
             )
     return tuple(
         part

@@ -47,7 +47,7 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
     full = [one for one in chosen if one.exists and not _is_empty(one)]
     users = users_of(world, full)
     to_keep = full if snapshot else ()
-    steps = _before(world, users, to_keep, "reset", "what is emptied can be brought back with it")
+    steps = _before(world, users, to_keep, "reset", "to be able to restore what is emptied")
     before = tuple(step.id for step in steps)
     steps += [_empty(one, before, snapshot=snapshot) for one in full]
     done = tuple(step.id for step in steps if isinstance(step.operation, EmptyState))
@@ -81,9 +81,9 @@ def _nothing_to_keep(world: World) -> Plan:
     blocker = Blocker(
         kind="nothing-to-keep",
         target=world.model.project,
-        message="nothing to keep: there is no state",
-        hint="state is what services write to named volumes and to folders of the project that "
-        "hold no code; `stack.state` in the settings names others",
+        message="nothing to save: there is no state",
+        hint="state is what services write to named volumes and to folders of the "
+        "project that hold no code; add others to `stack.state` in the settings",
         code=ExitCode.FAILED,
     )
     plan = _plan(world, "snapshot", (), Users((), (), ()), _unkept(world, "kept"))
@@ -112,7 +112,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
     replaced = [one for one in chosen if one.exists and not _is_empty(one)]
     users = users_of(world, chosen)
     to_keep = replaced if snapshot else ()
-    steps = _before(world, users, to_keep, "restore", "what is replaced can be brought back")
+    steps = _before(world, users, to_keep, "restore", "to be able to restore what is replaced")
     before = tuple(step.id for step in steps)
     of = f"snapshot of {wanted.created}"
     for restored in chosen:
@@ -148,7 +148,9 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
     done = tuple(step.id for step in steps if isinstance(step.operation, RestoreState))
     steps += _again(world, chosen, users, done)
     plan = _plan(world, "restore", steps, users)
-    warnings = [f"snapshot {wanted.name} holds {name}, which the model has not" for name in missing]
+    warnings = [
+        f"snapshot {wanted.name} contains {name}, which is not in the model" for name in missing
+    ]
     warnings += _other_images(world, wanted, chosen)
     return replace(plan, warnings=(*plan.warnings, *warnings))
 
@@ -163,7 +165,7 @@ def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
         Evidence(
             kind="foreign-snapshot",
             name="made elsewhere",
-            detail=f"{what} devices or set-user-ID programs, and not made by this checkout",
+            detail=f"{what} devices or set-user-ID programs, and not taken by this checkout",
         ),
     )
 
@@ -173,7 +175,7 @@ def _other_images(world: World, wanted: Snapshot, chosen: Sequence[State]) -> li
     names = dict.fromkeys(name for one in chosen for name in one.services)
     now = {name: world.engine.image(world.model.services[name].image) for name in names}
     return [
-        f"{name} ran another image when snapshot {wanted.name} was made"
+        f"{name} ran another image when snapshot {wanted.name} was taken"
         for name, image in now.items()
         if image and wanted.images.get(name) not in (None, image.id)
     ]
@@ -192,7 +194,7 @@ def _plan(
             target=container.name,
             message=f"container {container.name}, {origin(world, container).value}, "
             f"uses {', '.join(names)}",
-            hint=f"stop it with `docker stop {container.name}` and run the task again",
+            hint=f"stop it with `docker stop {container.name}`, then run the task again",
             code=ExitCode.CONFLICT,
         )
         for container, names in users.foreign

@@ -25,7 +25,7 @@ from composetasks.plan.start.jobs import is_done
 from composetasks.plan.start.services import plan_services
 from composetasks.plan.start.stop import with_hooks
 
-WORK_GONE = "its work was in the state that is replaced"
+WORK_GONE = "its results were in the state that is replaced"
 """Why a job that is done runs again."""
 OURS = (Origin.OURS, Origin.ONE_OFF, Origin.NO_SERVICE, Origin.INACTIVE, Origin.OTHER_FILES)
 
@@ -98,11 +98,11 @@ def stops(world: World, users: Users) -> list[Step]:
         ]
         back = origin(world, container) is Origin.OURS
         lost = _in_memory(world, container)
-        reason = f"it uses {', '.join(names)}" if names else _depends(world, container, users)
+        reason = f"uses {', '.join(names)}" if names else _depends(world, container, users)
         step = Step(
             operation=StopContainer(),
             target=container.name,
-            reason=reason if back else f"{reason}; it is not started again",
+            reason=reason if back else f"{reason}; not started again",
             service=container.service if container.service in world.model.services else "",
             services=(container.service,) if container.service in world.model.services else (),
             because=(Evidence(kind="state", old=container.state, new="exited"),),
@@ -119,7 +119,7 @@ def stops(world: World, users: Users) -> list[Step]:
 def _in_memory(world: World, container: Container) -> tuple[str, ...]:
     """What is lost when a container stops: volumes in memory that it mounts."""
     return tuple(
-        f"what {part.what} holds in memory"
+        f"data that {part.what} holds in memory"
         for part in world.unkept
         if part.in_memory and container.service in part.services
     )
@@ -130,7 +130,7 @@ def _depends(world: World, container: Container, users: Users) -> str:
     through = [
         name for name in world.model.with_dependencies([container.service]) if name in users_of_it
     ]
-    return f"it depends on {', '.join(through)}"
+    return f"depends on {', '.join(through)}"
 
 
 # --- starting again -------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def _as_they_were(
         elif was.id in stopped or not was.running:
             again = StartContainer(as_it_was=True)
             remaining.append(
-                replace(step, operation=again, target=was.name, reason=f"it is {was.state}")
+                replace(step, operation=again, target=was.name, reason=f"was {was.state}")
             )
             ids[step.id] = remaining[-1].id
     there_now = {step.id for step in remaining}
@@ -215,7 +215,7 @@ def _with_reason(
     if step.key in stopped and isinstance(step.operation, StartContainer):
         ran = stopped[step.key].state
         because = (Evidence(kind="state", old="exited", new="running"),)
-        reason = "it ran before" if ran == "running" else f"it was {ran} before"
+        reason = "was running before" if ran == "running" else f"was {ran} before"
         return replace(step, reason=reason, because=because)
     if step.service in jobs:
         return replace(step, reason=WORK_GONE)
@@ -246,7 +246,7 @@ def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) ->
         Step(
             operation=RemoveContainer(),
             target=container.name,
-            reason=f"{WORK_GONE}: the next start is to run it again",
+            reason=f"{WORK_GONE}: the next start runs it again",
             service=name,
             services=(name,),
             because=(Evidence(kind="state", old=container.state, new="removed"),),

@@ -134,7 +134,7 @@ def test_a_subnet_that_another_network_has() -> None:
     [(code, text)] = messages(of)
     assert code == ExitCode.CONFLICT
     assert "10.1.0.0/24, which overlaps with 10.1.0.128/25 of network other" in text
-    assert "made by Compose project x in /srv/shop, used by shop-z-1" in text
+    assert "created by Compose project x in /srv/shop, used by shop-z-1" in text
     [blocker] = found(seen(service("a"), networks=(other(),))).blockers
     assert "`docker network rm other`" in blocker.hint
 

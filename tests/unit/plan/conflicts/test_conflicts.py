@@ -167,7 +167,7 @@ def test_left_overs_are_treated_as_the_table_says(who: Origin, state: str) -> No
         assert got.blockers[0].code is ExitCode.CONFLICT
     elif treatment is Treatment.SPARE:
         assert steps == []
-        assert any("something is spared" in warning for warning in got.warnings)
+        assert any("something is not removed" in warning for warning in got.warnings)
     elif treatment is Treatment.NOTHING:
         broken = who is Origin.OURS and state in ("dead", "removing")
         assert bool(steps) is broken
@@ -188,7 +188,7 @@ def test_the_card_tells_maker_state_image_volumes_and_networks() -> None:
     )
     [step] = found(seen(model(DB), one)).steps
     assert step.reason == (
-        "it holds the name postgres, which service db needs; made by hand (`docker run` or "
+        "holds the name postgres, which service db needs; created by hand (`docker run` or "
         "`docker create`); exited (137) since 2026-03-01T10:00:00Z; image postgres:15; volumes "
         f"{anonymous[:12]}… (anonymous), pgold; network bridge; its volumes are kept"
     )
@@ -204,7 +204,7 @@ def test_a_refusal_names_two_commands_that_resolve_it() -> None:
     assert "`docker rename postgres postgres-before`" in blocker.hint
     assert "`docker stop postgres && docker rm postgres`" in blocker.hint
     assert "--force" in blocker.hint
-    assert "made by hand" in blocker.message
+    assert "created by hand" in blocker.message
 
 
 def test_another_project_is_named_with_its_folder() -> None:
@@ -351,8 +351,8 @@ def test_up_only_says_that_there_are_left_overs() -> None:
     orphan = container("cache", state="exited")
     got = found(seen(model(service("db")), orphan))
     assert got.steps == ()
-    said = "leftovers of ours: 1 container (shop-cache-1); `inv clean-orphans` removes them"
-    assert got.warnings == (f"{said} (--plan names them all)",)
+    said = "leftovers of this project: 1 container (shop-cache-1); `inv clean-orphans` removes them"
+    assert got.warnings == (f"{said} (--plan lists them all)",)
 
 
 def test_empty_networks_of_ours_are_left_over_and_those_in_use_are_not() -> None:

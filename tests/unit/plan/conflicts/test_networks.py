@@ -99,7 +99,7 @@ def test_other_networks_are_left_alone(as_is: Any) -> None:
 def test_a_running_guest_blocks_before_anything_is_stopped() -> None:
     [blocker] = found(changed(container("web"), guest())).blockers
     assert blocker.code is ExitCode.CONFLICT
-    assert "container guest is on it: made by hand" in blocker.message
+    assert "container guest is on it: created by hand" in blocker.message
     assert "`docker network disconnect shop_default guest`" in blocker.hint
     assert "`docker network connect shop_default guest`" in blocker.hint
     assert found(changed(container("web"), guest())).steps == ()
@@ -110,7 +110,7 @@ def test_with_force_the_guest_loses_the_network_and_lives() -> None:
     assert got.blockers == ()
     [step] = got.steps
     assert (step.action, step.consent) == (Action.REMOVE_NETWORK, Consent.FORCE)
-    assert "guest loses it" in step.reason
+    assert "guest loses the connection" in step.reason
 
 
 def test_a_stopped_guest_is_told_how_to_come_back() -> None:
@@ -147,7 +147,7 @@ def test_a_renamed_network_is_replaced() -> None:
 
 def test_a_network_of_others_is_used_with_a_warning() -> None:
     got = found(there(replace(network(), labels={}))())
-    assert "network shop_default was made by hand, not by this project" in got.warnings[0]
+    assert "network shop_default was created by hand, not by this project" in got.warnings[0]
 
 
 # --- why containers are recreated for their networks ----------------------------------------
@@ -202,12 +202,12 @@ def test_the_report_names_unused_networks_by_project_with_size_and_age() -> None
     here = replace(world(model()), engine=Engine(containers=(user,), networks=networks))
     assert pool_report(here).splitlines() == [
         (
-            "the engine has no subnet left: 3 networks hold its address pools, and no container "
-            "uses 2 of them"
+            "the engine has no free subnet left: 3 networks hold its address pools, and no "
+            "container uses 2 of them"
         ),
-        "  made by hand:",
+        "  created by hand:",
         "    mine  172.20.0.0/16 (65,536 addresses)  since 2026-01-02T03:04:05Z",
         "  project b:",
         "    b_default  172.19.0.0/24 (256 addresses)  since 2026-01-02T03:04:05Z",
-        "remove those that nobody needs: docker network rm mine b_default",
+        "remove those that are no longer needed: docker network rm mine b_default",
     ]

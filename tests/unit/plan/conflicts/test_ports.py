@@ -282,7 +282,7 @@ def test_a_distribution_is_found_where_there_is_one() -> None:
 def test_a_range_that_may_take_anothers_port_is_pointed_out() -> None:
     here = world(model(publishing("a", port(8080, last=8082)), publishing("b", port(8081))))
     [warning] = found(here).warnings
-    assert "whichever starts first" in warning
+    assert "whichever service starts first" in warning
 
 
 def test_many_of_them_are_one_line() -> None:

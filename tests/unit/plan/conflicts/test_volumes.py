@@ -61,11 +61,11 @@ def test_all_that_others_should_have_made_is_named_at_once() -> None:
 
 def test_a_changed_volume_is_used_as_it_is_with_a_warning() -> None:
     [warning] = found(with_volume(BOUND, volume(), config_hash="now")).warnings
-    assert "device (none) where the model has /srv/data" in warning
+    assert "device (none), but the model has /srv/data" in warning
     assert "would be lost" in warning
     old = volume(type="none", o="bind", device="/srv/old")
     [warning] = found(with_volume(BOUND, old, config_hash="now")).warnings
-    assert "what is in /srv/old stays" in warning
+    assert "the data in /srv/old is kept" in warning
     assert found(with_volume(BOUND, volume(), config_hash="before")).warnings == ()
 
 

@@ -170,7 +170,7 @@ def test_of_different_builds_of_one_image_the_first_is_taken_and_said_so() -> No
     wanted = {"web": inputs("web", A), "worker": inputs("worker", B)}
     plan = plan_images(world(services, (), wanted), ["worker"])
     assert only(plan.steps).service == "web"
-    assert "different inputs" in only_text(plan.warnings)
+    assert "different build inputs" in only_text(plan.warnings)
 
 
 def only_text(texts: Sequence[str]) -> str:
@@ -195,43 +195,43 @@ def test_what_is_odd_about_the_inputs_is_said_where_they_are_built() -> None:
             "1",
             "2",
             Evidence(kind="build-arg", name="V", old="1", new="2"),
-            "its build arg V changed",
+            "build arg V changed",
         ),
         (
             "build-arg.V",
             None,
             "2",
             Evidence(kind="build-arg", name="V", new="2"),
-            "its build arg V changed",
+            "build arg V changed",
         ),
-        ("target", "a", "b", Evidence(kind="target", old="a", new="b"), "its target changed"),
+        ("target", "a", "b", Evidence(kind="target", old="a", new="b"), "target changed"),
         (
             "base-image.python:3.11",
             "sha256:1",
             "sha256:2",
             Evidence(kind="base-image", name="python:3.11", old="sha256:1", new="sha256:2"),
-            "its base image python:3.11 changed",
+            "base image python:3.11 changed",
         ),
         (
             "dockerfile",
             "FROM a\nRUN b\nCMD c",
             "FROM a\nRUN d\nCMD c",
             Evidence(kind="dockerfile", old="RUN b", new="RUN d"),
-            "its Dockerfile changed",
+            "Dockerfile changed",
         ),
         (
             "dockerfile",
             "FROM a\nCMD c",
             "FROM a\nRUN d\nCMD c",
             Evidence(kind="dockerfile", new="RUN d"),
-            "its Dockerfile changed",
+            "Dockerfile changed",
         ),
         (
             "dockerfile",
             "FROM a\nRUN d\nCMD c",
             "FROM a\nCMD c",
             Evidence(kind="dockerfile", old="RUN d"),
-            "its Dockerfile changed",
+            "Dockerfile changed",
         ),
     ],
 )
@@ -508,7 +508,7 @@ def test_an_image_is_pulled_for_all_who_run_it_once_one_of_them_asks() -> None:
     plan = plan_images(due, ["db", "often"])
     step = only(plan.steps)
     assert (step.service, step.services) == ("often", ("db", "often"))
-    assert step.reason == "its pull_policy is every_12h"
+    assert step.reason == "pull_policy is every_12h"
     assert plan.image_of == {"db": None, "often": None}
 
 

@@ -224,7 +224,7 @@ def test_a_job_whose_work_is_emptied_runs_again() -> None:
     plan = plan_reset(job_world("db", "web"), [DB], snapshot=False)
     starts = [one for one in plan.steps if one.action is Action.START_CONTAINER]
     assert [one.target for one in starts] == ["shop-db-1", "shop-job-1", "shop-web-1"]
-    assert starts[1].reason == "its work was in the state that is replaced"
+    assert starts[1].reason == "its results were in the state that is replaced"
     assert starts[1].id in starts[2].needs
 
 
@@ -365,8 +365,8 @@ def test_another_image_and_missing_state_are_warned_of() -> None:
     )
     plan = plan_restore(SHOP, old, snapshot=True)
     assert plan.warnings == (
-        "snapshot before holds gone, which the model has not",
-        "db ran another image when snapshot before was made",
+        "snapshot before contains gone, which is not in the model",
+        "db ran another image when snapshot before was taken",
     )
 
 
