@@ -171,6 +171,41 @@ def test_a_failure_is_explained_and_the_watch_goes_on(shop: Project) -> None:
         assert watch.end()[0] == 130
 
 
+NARROW = """
+    develop:
+      watch:
+        - {path: ./web/a, action: rebuild}
+        - {path: ./web, action: sync, target: /tmp/web, initial_sync: true, ignore: [Dockerfile]}
+"""
+
+
+def test_after_a_failed_build_its_dockerfile_is_watched_and_nothing_is_copied_twice(
+    shop: Project,
+) -> None:
+    shop.compose(SERVICE + NARROW)
+    with watching(shop) as watch:
+        watch.until_done("sync")
+        good = (shop.folder / "web/Dockerfile").read_text()
+        edit(shop, "web/Dockerfile", f"{good}RUN echo no such luck; exit 3\n")
+        edit(shop, "web/a", "two\n")
+        failed = watch.until("failure")
+        assert "no such luck" in json.dumps(failed)
+        assert "again" not in failed["hint"]
+        edit(shop, "web/Dockerfile", good)
+        watch.until_done("rebuild")
+        watch.until_done("sync")
+        assert inside(shop, "cat", "/tmp/web/a") == "two"
+        heard = len(watch.heard)
+        edit(shop, "web/a", "three\n")
+        watch.until_done("rebuild")
+        edit(shop, "web/src/new.py", "the end\n")
+        watch.until("files-changed", message="web/src/new.py was added: sync web")
+        told = [one for one in watch.heard[heard:] if one["event"] == "files-changed"]
+        assert [one["action"] for one in told] == ["rebuild", "sync", "sync"]
+        assert inside(shop, "cat", "/tmp/web/a") == "three"
+        assert watch.end()[0] == 130
+
+
 def git(project: Project, *words: str) -> None:
     author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run(["git", *author, *words], cwd=project.folder, check=True, capture_output=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -210,7 +211,7 @@ class Reporter:
 
     def went_wrong(self, failure: TaskFailure) -> None:
         """A failure after which the run goes on."""
-        self.failure(failure)
+        self.failure(_by_an_edit(failure))
         self.note("watching on: the next edit is another try")
 
     def note(self, text: str) -> None:
@@ -231,6 +232,16 @@ class Reporter:
         """Let go of the terminal; ``failed`` is the service that a start could not bring up."""
         if "page" in self.__dict__:
             self.page.close(failed)
+
+
+def _by_an_edit(failure: TaskFailure) -> TaskFailure:
+    """A failure of a run that goes on: what is corrected is tried again without a task."""
+    hint = re.sub(
+        r"\b(correct (?:it|the cause)) and run (?:the task|`[^`]+`) again", r"\1", failure.hint
+    )
+    return TaskFailure(
+        failure.message, code=failure.code, hint=hint, detail=failure.detail, data=failure.data
+    )
 
 
 def _safe(failure: TaskFailure) -> TaskFailure:
@@ -308,6 +319,7 @@ class JsonReporter(Reporter):
 
     def went_wrong(self, failure: TaskFailure) -> None:
         failure = self._shown(failure)
+        failure = _by_an_edit(failure)
         self.write({**documents.error_event(failure), "event": "failure"})
         super().failure(failure)
 

@@ -21,10 +21,17 @@ from composetasks.facts import (
     RunHook,
     Scope,
     Sync,
+    WatchAction,
     WatchOperation,
 )
 from composetasks.facts.program import task
-from composetasks.plan.watch.batch import described, initially, operations, rebuilt_alone
+from composetasks.plan.watch.batch import (
+    after_initial,
+    described,
+    initially,
+    operations,
+    rebuilt_alone,
+)
 from composetasks.plan.watch.rules import Rules, watch_rules
 from composetasks.run.external_failures import as_failure, engine_lost, engine_silent
 from composetasks.run.failure import TaskFailure
@@ -54,13 +61,14 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
     rules = watch_rules(model, services)
     if session.options.plan or rules.blockers:
         return _start(session, services, rules, limits) or ExitCode.OK
+    failed: set[str] = set()
     # What is edited during the start is seen after it, and during anything else, too.
     with Changes(_paths(model, rules), model.directory) as changes:
         _start(session, services, rules, limits)
         while True:
             paths = _paths(model, rules)
             try:
-                moved = _follow(session, model, rules, limits, changes)
+                moved = _follow(session, model, rules, limits, changes, failed)
             except _WatchEnded as end:
                 ignore_signals()
                 session.reporter.interrupted(session.verb, end.code)
@@ -78,8 +86,13 @@ class _WatchEnded(Exception):
 
 
 def _paths(model: Model, rules: Rules) -> tuple[str, ...]:
-    """What is watched: the rules may be others after an edit of a compose file."""
-    return (*(rule.path for rule in rules.rules), *map(str, model.files))
+    """What is watched: the rules may be others after an edit of a compose file. A Dockerfile is in
+    any case, which may have to be corrected."""
+    from composetasks.observe.watch.edits import dockerfiles
+
+    rebuilt = [rule.service for rule in rules.rules if rule.action is WatchAction.REBUILD]
+    recipes = [path for service in rebuilt for path in dockerfiles(model, service)]
+    return (*(rule.path for rule in rules.rules), *recipes, *map(str, model.files))
 
 
 def _start(
@@ -118,14 +131,22 @@ def _start(
     return None
 
 
-def _follow(session: Session, model: Model, rules: Rules, limits: Limits, changes: Changes) -> bool:
+def _follow(
+    session: Session,
+    model: Model,
+    rules: Rules,
+    limits: Limits,
+    changes: Changes,
+    failed: set[str],
+) -> bool:
     """Do what edits ask for until the rules have to be read again; whether a folder that is watched
-    came or went, so that it is not watched any more."""
+    came or went, so that it is not watched any more. ``failed`` is kept to the services whose last
+    rebuild failed."""
     from composetasks.observe.watch.edits import WatchedRules
 
-    watched, files = WatchedRules(model, rules.rules), {*map(str, model.files)}
+    watched, files = WatchedRules(model, rules.rules, failed), {*map(str, model.files)}
     session.reporter.watching(rules.rules, folder.now())
-    does = _Effects(session, limits, watched)
+    does = _Effects(session, limits, watched, failed)
     does.initial({rule.service for rule in rules.rules if rule.initial_sync})
     batches = iter(changes)
     while True:
@@ -165,17 +186,23 @@ def _reread(
 class _Effects:
     """Does what edits ask for."""
 
-    def __init__(self, session: Session, limits: Limits, watched: WatchedRules) -> None:
+    def __init__(
+        self, session: Session, limits: Limits, watched: WatchedRules, failed: set[str]
+    ) -> None:
         self._session, self._limits, self._watched = session, limits, watched
+        self._failed = failed
+        self._recreated: Collection[str] = ()
 
     def batch(self, batch: Mapping[str, bool]) -> None:
         """Do what a batch asks for, each thing in turn; what can't be done ends the batch."""
+        self._recreated = ()
         for operation in operations(self._watched.edits(batch)):
             if not self._did(operation):
                 return
 
     def initial(self, names: Collection[str]) -> None:
         """Copy what is to be in the containers of services from the beginning."""
+        self._recreated = names
         for operation in operations(self._watched.initial(names)):
             if isinstance(operation, Sync):
                 self._did(replace(operation, initial=True))
@@ -203,10 +230,16 @@ class _Effects:
         client, project = self._session.client, self._watched.model.project
         match operation:
             case Rebuild():
+                self._failed |= {*operation.services}
                 self._rebuild(operation)
+                self._failed -= {*operation.services}
             case Restart():
                 self._restart(operation)
             case Sync(service=service):
+                if service in self._recreated and not operation.initial:
+                    operation = after_initial(operation)
+                    if not operation.edits:
+                        return
                 what = initially(operation.edits) if operation.initial else ""
                 began = self._tell("sync", (service,), operation.edits, what)
                 done = sync.sync(client, project, operation)

@@ -34,10 +34,12 @@ class _WatchedRule:
     recipe: tuple[str, ...]
     is_folder: bool
 
-    def below(self, path: str) -> str | None:
+    def below(self, path: str, failed: bool) -> str | None:
         """The path below that of the rule, "" for that itself; None where the rule is not for it.
         A file that the rule names is meant, whatever patterns say of it; a folder is what is in
-        it."""
+        it. After a rebuild that ``failed``, the rule is for all that the build is done by."""
+        if failed and self.rule.action is WatchAction.REBUILD and path in self.recipe:
+            return _below(path, self.rule.path)
         if path == self.rule.path:
             return None if self.is_folder or os.path.isdir(path) else ""
         below = _below(path, self.rule.path)
@@ -54,8 +56,12 @@ class _WatchedRule:
 class WatchedRules:
     """The rules of a model, ready to be asked about paths."""
 
-    def __init__(self, model: Model, rules: Iterable[WatchRule]) -> None:
-        self.model, self.rules = model, tuple(rules)
+    def __init__(
+        self, model: Model, rules: Iterable[WatchRule], failed: Collection[str] = ()
+    ) -> None:
+        """``failed`` are the services whose last rebuild failed, which may change: what they are
+        built by is one of their edits then, wherever it lies."""
+        self.model, self.rules, self._failed = model, tuple(rules), failed
         self._watched = tuple(_watched(model, rule) for rule in self.rules)
 
     def edits(self, batch: Mapping[str, bool]) -> tuple[Edit, ...]:
@@ -74,7 +80,7 @@ class WatchedRules:
         edits = {}
         rules = {rule for rule in self.rules if rule.initial_sync and rule.service in services}
         for rule in rules:
-            skipped = {*map(str, self.model.files), *_dockerfiles(self.model, rule.service)}
+            skipped = {*map(str, self.model.files), *dockerfiles(self.model, rule.service)}
             for path in _with_contents(rule.path):
                 if path in skipped or os.path.isdir(path) or not os.path.lexists(path):
                     continue
@@ -105,7 +111,8 @@ class WatchedRules:
         matches = [
             (watched.rule, below)
             for watched in self._watched
-            if (only is None or watched.rule in only) and (below := watched.below(path)) is not None
+            if (only is None or watched.rule in only)
+            and (below := watched.below(path, watched.rule.service in self._failed)) is not None
         ]
         if not matches:
             return None
@@ -131,7 +138,8 @@ def _watched(model: Model, rule: WatchRule) -> _WatchedRule:
     return _WatchedRule(rule, include, ignore, context, ignored, recipe, is_folder)
 
 
-def _dockerfiles(model: Model, service: str) -> Iterator[str]:
+def dockerfiles(model: Model, service: str) -> Iterator[str]:
+    """The Dockerfile of a service that is built here."""
     build = model.services[service].build
     if build is not None:
         yield os.path.join(build.context, build.dockerfile or "Dockerfile")

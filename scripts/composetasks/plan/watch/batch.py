@@ -73,6 +73,15 @@ def _sync(service: str, edits: Iterable[Edit]) -> Sync:
     return Sync(service, tuple(copies.items()), tuple(sorted(highest)), mine)
 
 
+def after_initial(operation: Sync) -> Sync:
+    """What is left of a sync once ``initial_sync`` has copied what is there: removals, and what
+    other rules copy."""
+    removed = [edit for edit in operation.edits if edit.change == "removed"]
+    present = [edit for edit in operation.edits if edit.change != "removed"]
+    left = _under(present, lambda rule: not rule.initial_sync)
+    return _sync(operation.service, (*removed, *left))
+
+
 def _place(rule: WatchRule, path: str, below: str) -> str:
     """Where in the container a file belongs: never above the rule's target."""
     if not below and rule.target.endswith("/"):

@@ -61,6 +61,19 @@ def test_a_path_falls_under_rules(
     assert all(edit.name == name for edit in edits)
 
 
+@pytest.mark.parametrize(
+    ("failed", "edited"), [(set(), []), ({"web"}, ["web/Dockerfile", "web/.dockerignore"])]
+)
+def test_what_a_failed_build_is_done_by_is_an_edit_wherever_it_lies(
+    watched: WatchedRules, tmp_path: Path, failed: set[str], edited: list[str]
+) -> None:
+    rule = WatchRule("web", WatchAction.REBUILD, f"{tmp_path}/web/src")
+    names = ("web/Dockerfile", "web/.dockerignore", "web/README")
+    again = WatchedRules(watched.model, (rule,), failed)
+    edits = [edit for name in names for edit in again.edits({str(tmp_path / name): False})]
+    assert [edit.name for edit in edits] == edited
+
+
 def test_what_is_to_be_there_from_the_beginning_is_what_is_here(tmp_path: Path) -> None:
     source = tmp_path / "src"
     rule = WatchRule("web", WatchAction.SYNC, str(source), "/app", initial_sync=True)

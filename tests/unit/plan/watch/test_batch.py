@@ -17,7 +17,7 @@ from composetasks.facts import (
     WatchAction,
     WatchRule,
 )
-from composetasks.plan.watch.batch import described, operations, rebuilt_alone
+from composetasks.plan.watch.batch import after_initial, described, operations, rebuilt_alone
 from tests.unit.worlds import built, model, service, world
 
 SYNC = WatchRule("web", WatchAction.SYNC, "/p/src", "/app")
@@ -110,3 +110,21 @@ def test_an_edit_of_one_is_no_reason_to_start_what_it_depends_on() -> None:
     alone, names = rebuilt_alone(world(model(service("db"), web)), ("web",))
     assert names == ("web",)
     assert alone.model.services["web"].depends_on == ()
+
+
+def test_what_an_initial_sync_has_copied_is_not_copied_again() -> None:
+    begun = replace(SYNC, initial_sync=True)
+    (both,) = operations(
+        [
+            edit("src/a", begun, HOOKED),
+            edit("src/b", begun),
+            edit("src/gone", begun, change="removed"),
+        ]
+    )[:1]
+    assert isinstance(both, Sync)
+    left = after_initial(both)
+    assert left.copies == (("/hooked/a", "/p/src/a"),)
+    assert left.removals == ("/app/gone",)
+    (one,) = operations([edit("src/b", begun)])
+    assert isinstance(one, Sync)
+    assert after_initial(one).edits == ()
