@@ -104,7 +104,7 @@ def test_a_full_disk_where_images_live(toy: Project, small: OwnEngine) -> None:
             stream.write(bytes(1 << 20))
     ran = toy.inv("doctor", "--json")
     found = failed(ran)
-    assert f"free where images live ({small.data})" in found["disk"]
+    assert f"free where images are stored ({small.data})" in found["disk"]
     assert "no space left on device" in found["container"]
     assert ran.checks["engine"]["status"] == "ok"
     assert ran.checks["model"]["status"] == "ok"
@@ -251,7 +251,7 @@ def test_an_image_with_the_wrong_authorities(
     own |= dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "")
     ran = project.inv("doctor", "--json", **own)
     message = failed(ran)["certificates"]
-    assert message.startswith("this host believes the certificate of")
+    assert message.startswith("this host trusts the certificate of")
     assert "a container made from" in message
     assert "/etc/ssl/certs/ca-certificates.crt" in message
     assert "update-ca-certificates" in ran.checks["certificates"]["hint"]

@@ -357,7 +357,7 @@ def test_what_swarm_has_no_word_for_is_refused_and_nothing_is_made(
     overridden = shop.inv("deploy", "--plan", INVOKE_STACK_DEPLOY_NAME="other")
 
     assert refused.code == 6
-    assert "publishes 80 on 127.0.0.1 alone" in refused.err
+    assert "publishes 80 on 127.0.0.1 only" in refused.err
     assert "/page (bind)" in refused.err
     assert manager.specs(shop.name) == {}
     assert overridden.code == 0, overridden.err
@@ -389,7 +389,7 @@ def test_the_stack_plans_without_a_blocker(manager: Manager, tmp_path: Path) -> 
     assert unplaced.code == 6
     hints = {one["hint"] for one in unplaced.document["blockers"]}
     assert hints == {
-        f"`docker node update --label-add {label} NODE`, on a manager, gives one the label"
+        f"add the label to a node: `docker node update --label-add {label} NODE`, on a manager"
     }
     assert plan.code == 0, plan.err
     assert plan.document["blockers"] == []

@@ -41,7 +41,7 @@ def test_the_doctor_asks_the_registry_through_the_engine(engine: OwnEngine, tmp_
         insecure = said(INVOKE_STACK_REGISTRY=f"{plain}/shop")
 
     assert said()[0] == "ok"
-    assert friend == ("ok", f"{local}/shop answers the engine", "")
+    assert friend == ("ok", f"the engine reaches {local}/shop", "")
     assert (stranger[0], stranger[2]) == ("warning", f"`docker login {local}`")
     assert gone[0] == "warning"
     assert "connection refused" in gone[1]

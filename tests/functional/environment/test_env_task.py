@@ -158,7 +158,7 @@ def test_where_to_look_is_said_only_where_there_is_such_a_file(shop: Project) ->
     (shop.folder / ".env.example").unlink()
     shop.write("compose.yaml", COMPOSE.replace("${TAG:-1}", "${TAG:?which one}"))
     for name in ("", "env.example"):
-        says = f"; {name} says what .env may hold\n" if name else "\n"
+        says = f"; {name} describes what .env may contain\n" if name else "\n"
         if name:
             shop.write(name, "TAG=1\n")
         assert shop.inv("up", "--plan").err.endswith(f"next: correct these{says}")
@@ -236,9 +236,7 @@ def test_up_without_a_specification_checks_only_what_compose_refuses(project: Pr
     env_file(project, "WORD=pa$word\n")
     ran = project.inv("up")
     assert ran.code == 6
-    assert "compose.yaml:1: TAG: the compose file requires it, and it is not set: say which" in (
-        ran.err
-    )
+    assert "compose.yaml:1: TAG: required by the compose file, but not set: say which" in (ran.err)
     assert project.inv("env", "--check", TAG="x").code == 0
 
 

@@ -51,7 +51,7 @@ def plan_deploy(
     images = _images(world, services) if build else ImagePlan()
     steps = [*images.steps]
     if not names:
-        steps += _removals(swarm, wanted.services, "the model has it no more")
+        steps += _removals(swarm, wanted.services, "no longer in the model")
     steps += _services(swarm, wanted, services, images.steps)
     if len(steps) > len(images.steps):
         steps += _checks(checks, wanted, steps)
@@ -79,7 +79,7 @@ def plan_deploy(
 
 def plan_removal(world: World, swarm: Swarm) -> Plan:
     """Remove the whole stack from a swarm; volumes stay."""
-    steps = _removals(swarm, (), "the stack is to go; its volumes stay")
+    steps = _removals(swarm, (), "the stack is removed; its volumes are kept")
     return replace(world.plan("deploy", steps), project=swarm.stack, instance=None)
 
 
@@ -111,7 +111,7 @@ def _services(
         yield Step(
             operation=UpdateService() if present else CreateService(),
             target=f"{swarm.stack}_{name}",
-            reason=_reason(because[name]) if present else "the swarm does not have it",
+            reason=_reason(because[name]) if present else "not in the swarm yet",
             service=name,
             services=(name,),
             because=because[name] if present else (Evidence(kind="no-service"),),
@@ -156,12 +156,12 @@ def _drift(present: SwarmService, recorded: str) -> Iterator[Evidence]:
 def _reason(because: Sequence[Evidence]) -> str:
     kinds = {one.kind for one in because}
     if "no-record" in kinds:
-        return "what it was deployed from is on no record"
+        return "its last deployment is not recorded"
     fields = [one.field for one in because if one.kind == "config" and one.field]
     shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
-    parts = [f"its configuration changed ({shown})"] if fields else []
+    parts = [f"configuration changed ({shown})"] if fields else []
     if "drift" in kinds:
-        parts.append("it is no longer as it was deployed")
+        parts.append("changed by hand since the last deployment")
     return ", ".join(parts)
 
 
@@ -202,7 +202,7 @@ def _checks(
             yield Step(
                 operation=RunCheckJob(check.command),
                 target=check.name,
-                reason=f"the settings declare it, run as {check.service} is",
+                reason=f"declared in the settings; runs with the configuration of {check.service}",
                 service=check.service,
                 services=(check.service,),
                 because=(Evidence(kind="command", detail=" ".join(check.command)),),
@@ -235,7 +235,7 @@ def _missing(swarm: Swarm, wanted: StackFile, contents: Sequence[Content]) -> It
                     kind=word,
                     target=name,
                     message=f"the swarm has no {word} {name}",
-                    hint=f"`docker {word} create {how}{name}` makes one",
+                    hint=f"`docker {word} create {how}{name}` creates it",
                     code=ExitCode.INVALID,
                 )
 
@@ -251,9 +251,10 @@ def _in_use(world: World, swarm: Swarm, wanted: StackFile) -> Iterator[Blocker]:
             yield Blocker(
                 kind="container",
                 target=container.name,
-                message=f"container {container.name} runs here and uses the same volumes as the "
-                f"service {container.service} would",
-                hint=f"{task('down')} first, or name the stack otherwise in stack.deploy.name",
+                message=f"container {container.name} is running here and uses the same "
+                f"volumes as service {container.service} would",
+                hint=f"run {task('down')} first, or give the stack another name in "
+                "stack.deploy.name",
                 code=ExitCode.CONFLICT,
                 service=container.service,
             )
@@ -266,4 +267,4 @@ def _fixed(swarm: Swarm, wanted: StackFile) -> Iterator[str]:
         was, now = before.get(kind) or {}, wanted.file.get(kind) or {}
         for key in was:
             if key in now and was[key] != now[key]:
-                yield f"{kind[:-1]} {key} changed, and Swarm leaves one that is there as it is"
+                yield f"{kind[:-1]} {key} changed, but Swarm does not update an existing one"

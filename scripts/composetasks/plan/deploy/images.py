@@ -44,8 +44,9 @@ def references(world: World, swarm: Swarm, digests: Mapping[str, str]) -> Refere
                 Blocker(
                     kind="registry",
                     target=service.image,
-                    message=f"{name}: its image is built here, and the swarm's nodes can't pull it",
-                    hint="name a registry that all of them reach in stack.registry",
+                    message=f"{name}: its image is built here, and the swarm's other nodes "
+                    "can't pull it",
+                    hint="set stack.registry to a registry that every node can reach",
                     code=ExitCode.INVALID,
                     service=name,
                 )
@@ -73,7 +74,7 @@ def _from_outside(
         references.images[name] = f"{reference}@{digest}"
     elif present and swarm.local:
         references.warnings.append(
-            f"{name}: its image {reference} is in no registry; the one that is here is used"
+            f"{name}: its image {reference} is in no registry; the local one is used"
         )
     else:
         references.blockers.append(

@@ -53,5 +53,7 @@ def _hint(constraint: str) -> str:
     parts = CONSTRAINT.fullmatch(constraint)
     if parts and parts[1].startswith(LABEL) and parts[2] == "==":
         label = f"{parts[1].removeprefix(LABEL)}={parts[3]}"
-        return f"`docker node update --label-add {label} NODE`, on a manager, gives one the label"
+        return (
+            f"add the label to a node: `docker node update --label-add {label} NODE`, on a manager"
+        )
     return "correct deploy.placement.constraints, or the nodes (`docker node ls`)"

@@ -77,4 +77,4 @@ def network_warnings(config: Mapping[str, Any], services: Mapping[str, Any]) -> 
         lost = [word for word in ("enable_ipv6", "enable_ipv4") if entry.get(word)]
         lost += ["driver_opts"] if entry.get("driver_opts") and not _opts_count(entry) else []
         if lost and not entry.get("external"):
-            yield f"network {key}: Swarm has no {', '.join(lost)}; left out"
+            yield f"network {key}: Swarm has no {', '.join(lost)}; ignored"

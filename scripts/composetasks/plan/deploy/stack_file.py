@@ -77,12 +77,12 @@ class _Translation:
         for key in given:
             if key in REFUSED:
                 if not _harmless(key, given[key]):
-                    self._block(key, f"asks for {REFUSED[key]} ({key})")
+                    self._block(key, f"uses {REFUSED[key]} ({key})")
             elif not key.startswith("x-") and key not in SAME | TRANSLATED | COMPOSE_ONLY:
                 self.dropped.append(key)
         for key in ("command", "entrypoint"):
             if self.section.get(key) == []:
-                self._block(key, f"does without the {key} of its image")
+                self._block(key, f"clears the {key} of its image")
         translated = {key: _without_nothing(given[key]) for key in given if key in SAME}
         translated["image"] = self.image
         translated["deploy"] = self._deploy()
@@ -98,12 +98,12 @@ class _Translation:
 
     def warnings(self) -> Iterator[str]:
         if self.dropped:
-            yield f"{self.name}: Swarm has no {', '.join(sorted(self.dropped))}; left out"
+            yield f"{self.name}: Swarm has no {', '.join(sorted(self.dropped))}; ignored"
         local = sorted(set(self._local_volumes()))
         if local and not self._placed():
             yield (
-                f"{self.name}: each node has a volume {', '.join(local)} of its own, and nothing "
-                "says on which node it runs: name one in deploy.placement.constraints"
+                f"{self.name}: each node has its own volume {', '.join(local)}, and the service "
+                "is not tied to a node: name one in deploy.placement.constraints"
             )
 
     # --- how it runs ------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class _Translation:
             **given.get("reservations", {}),
         }
         if reservations.pop("devices", None):
-            self._block("deploy.resources.reservations.devices", "asks for devices of a host")
+            self._block("deploy.resources.reservations.devices", "uses host devices")
         kinds = {"limits": limits, "reservations": reservations}
         return {kind: amounts for kind, one in kinds.items() if (amounts := _amounts(one))}
 
@@ -151,8 +151,8 @@ class _Translation:
             if str(port.get("host_ip") or "") not in EVERY_ADDRESS:
                 self._block(
                     "ports",
-                    f"publishes {port['target']} on {port['host_ip']} alone, and Swarm would on "
-                    "all addresses",
+                    f"publishes {port['target']} on {port['host_ip']} only, but Swarm publishes "
+                    "on all addresses",
                     "publish it without an address, or not at all, in a file of "
                     "stack.deploy.files: `ports: !override [...]`",
                 )
@@ -189,7 +189,7 @@ class _Translation:
             if kind == "tmpfs" and "size" in options:
                 options["size"] = int(options["size"])
             if options.pop("subpath", None):
-                self._block("volumes", f"mounts a part of {mount.get('source')} (subpath)")
+                self._block("volumes", f"mounts a subpath of {mount.get('source')}")
             yield {**entry, **({kind: options} if options else {})}
         if self.section.get("shm_size"):
             size = {"size": int(self.section["shm_size"])}
@@ -228,7 +228,7 @@ class _Translation:
             given = dict(entry or {})
             aliases = list(dict.fromkeys([*(given.pop("aliases", None) or ()), *alias]))
             if given.pop("ipv4_address", None) or given.pop("ipv6_address", None):
-                self._block("networks", f"has an address of its own on the network {key}")
+                self._block("networks", f"has a fixed address on network {key}")
             self.dropped += [
                 f"networks.{key}.{option}" for option, value in given.items() if _is_set(value)
             ]
@@ -242,7 +242,7 @@ class _Translation:
                 target=f"{self.name}.{what}",
                 message=f"{self.name} {why}: Swarm can't do that",
                 hint=hint
-                or "take it out in a file of stack.deploy.files: `"
+                or "remove it in a file of stack.deploy.files: `"
                 f"{what.partition('.')[0]}: !reset null`",
                 code=ExitCode.INVALID,
                 service=self.name,

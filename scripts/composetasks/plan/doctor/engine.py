@@ -23,8 +23,8 @@ LITTLE_MEMORY, NO_MEMORY = 1_000_000_000, 200_000_000
 LITTLE_DISK, NO_DISK = 5_000_000_000, 500_000_000
 """A build of a few large packages takes some GB; below the lower figure even a start may fail."""
 NO_IPVS = (
-    "this kernel has no IPVS: nothing answers at the virtual addresses of services, nor at ports "
-    "of the ingress network"
+    "this kernel has no IPVS: virtual addresses of services and ports of the ingress network do "
+    "not answer"
 )
 LITTLE_INODES, NO_INODES = 0.05, 0.005
 """Shares of all inodes."""
@@ -37,8 +37,8 @@ def engine(daemon: Daemon) -> Check:
         return failed(
             "engine",
             f"Docker {daemon.version or '(no version)'} at {daemon.where} is too old",
-            f"upgrade it to {dotted(OLDEST_ENGINE)} or newer: older ones can't probe health fast "
-            "while a service starts",
+            f"upgrade it to {dotted(OLDEST_ENGINE)} or newer: older ones don't support "
+            "`start_interval` in health checks",
         )
     far = f", on another host; an answer takes {daemon.latency * 1000:.0f} ms"
     return ok("engine", f"{name} {daemon.version} at {daemon.where}{'' if daemon.local else far}")
@@ -47,10 +47,10 @@ def engine(daemon: Daemon) -> Check:
 def swarm(daemon: Daemon, endpoint: str, *, lacks_ipvs: bool) -> Check:
     """Whether the kernel can do what Swarm asks of it; ``endpoint`` is the one that is set."""
     if not daemon.swarm:
-        return ok("swarm", "the engine is in none")
+        return ok("swarm", "the engine is not part of a swarm")
     if daemon.local and lacks_ipvs and endpoint != "dnsrr":
         return warning("swarm", NO_IPVS, "set stack.deploy.endpoint: dnsrr")
-    return ok("swarm", "the engine is a node of one")
+    return ok("swarm", "the engine is a node of a swarm")
 
 
 def compose(plugins: Collection[Plugin]) -> Check:
@@ -75,26 +75,26 @@ def _plugin(
     searched = [one for one in plugins if one.searched]
     usable = [one for one in searched if at_least(one.version, oldest)]
     old = [one for one in plugins if not at_least(one.version, oldest)]
-    named = "; ".join(f"{one.path} is {one.version or 'of no version it would say'}" for one in old)
+    named = "; ".join(f"{one.path} is {one.version or 'of an unknown version'}" for one in old)
     needed = f"{dotted(oldest)} or newer"
     if not usable:
         return failed(
             name,
             f"no usable {word}: {named or 'none is installed'}",
-            f"install {word} {needed}, or run `make up`, which brings one where it may",
+            f"install {word} {needed}, or run `make up`, which installs it where permitted",
         )
     used = usable[0]
     if old and old[0] is searched[0] and not falls_back:
         return failed(
             name,
             f"`{command}` is too old: {named}",
-            f"remove {old[0].path}: behind it is {used.path}, which is {used.version}",
+            f"remove {old[0].path}; {used.path} ({used.version}) is used then",
         )
     if old:
         what = f"`{command}`" if old[0] is searched[0] else f"an old {word}"
         return warning(
             name,
-            f"{word} {used.version} is used ({used.path}), and {what} is another: {named}",
+            f"{word} {used.version} is used ({used.path}), but {what} is a different one: {named}",
             f"remove or upgrade {old[0].path} (needed: {needed})",
         )
     return ok(name, f"{word} {used.version} ({used.path})")
@@ -105,12 +105,14 @@ def clock(daemon: Daemon) -> Check:
     skew = abs(daemon.clock_ahead)
     side = "ahead of" if daemon.clock_ahead > 0 else "behind"
     if skew < SKEW_SECONDS:
-        return ok("clock", "the engine's clock is this host's, to the second")
+        return ok("clock", "the engine's clock agrees with this host's to the second")
     words = f"the engine's clock is {skew:.0f} s {side} this host's"
-    hint = "set both by NTP; a virtual machine may have to be restarted after its host slept"
+    hint = (
+        "synchronize both by NTP; a virtual machine may need a restart after its host was suspended"
+    )
     if skew < SKEW_BREAKS_SECONDS:
-        return warning("clock", f"{words}: edits may be taken for old", hint)
-    return failed("clock", f"{words}: certificates and package lists may be refused", hint)
+        return warning("clock", f"{words}: new edits may look old", hint)
+    return failed("clock", f"{words}: certificates and package lists may be rejected", hint)
 
 
 def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
@@ -121,16 +123,17 @@ def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
         words += f", {size(available)} of it free"
     free = daemon.memory if available is None else available
     if free < NO_MEMORY:
-        return failed("memory", f"too little memory: {words}", "end what takes it")
+        return failed("memory", f"too little memory: {words}", "stop what uses it")
     if free < LITTLE_MEMORY:
         return warning(
-            "memory", f"little memory: {words}", "end what takes it, or give the engine more"
+            "memory", f"little memory: {words}", "stop what uses it, or give the engine more"
         )
     if limits > daemon.memory:
         return warning(
             "memory",
-            f"the services may take {size(limits)} together, and the engine has {words}",
-            "lower the limits, or give the engine more: what takes too much is killed (137)",
+            f"the services may use {size(limits)} together, but the engine has {words}",
+            "lower the limits, or give the engine more: a container that uses too much is "
+            "OOM-killed (137)",
         )
     return ok("memory", words)
 
@@ -139,10 +142,13 @@ def disk(disks: Iterable[Disk | None], root: str) -> Check:
     """Room where the engine keeps its images; the least of what was found counts."""
     measured = [one for one in disks if one is not None]
     if not measured:
-        return skipped("disk", f"{root} can't be looked at, and no container runs")
+        return skipped("disk", f"{root} can't be inspected, and no container can run")
     least = min(measured, key=lambda one: one.free)
-    words = f"{size(least.free)} of {size(least.bytes)} free where images live ({root})"
-    hint = f"`docker system df` shows what takes the room; {task('clean-orphans')} removes ours"
+    words = f"{size(least.free)} of {size(least.bytes)} free where images are stored ({root})"
+    hint = (
+        f"`docker system df` shows what uses the space; {task('clean-orphans')} removes "
+        "this project's leftovers"
+    )
     if least.free < NO_DISK:
         return failed("disk", f"only {words}", hint)
     if least.free < LITTLE_DISK:
@@ -154,14 +160,17 @@ def inodes(disks: Iterable[Disk | None], root: str) -> Check:
     """Files that can still be made where the engine keeps its images."""
     measured = [one for one in disks if one is not None]
     if not measured:
-        return skipped("inodes", f"{root} can't be looked at, and no container runs")
+        return skipped("inodes", f"{root} can't be inspected, and no container can run")
     counted = [one for one in measured if one.inodes]
     if not counted:
-        return ok("inodes", "as many as there is room for")
+        return ok("inodes", "as many as fit")
     least = min(counted, key=lambda one: one.inodes_free / one.inodes)
     share = least.inodes_free / least.inodes
     words = f"{least.inodes_free:,} inodes free ({share:.1%}) in {root}"
-    hint = "images of many small files take them: remove images and build cache that nobody needs"
+    hint = (
+        "images with many small files use them up: remove images and build cache that "
+        "are no longer needed"
+    )
     if share < NO_INODES:
         return failed("inodes", f"only {words}", hint)
     if share < LITTLE_INODES:
@@ -174,12 +183,12 @@ def builders(parts: Iterable[Builder], installed: Collection[str]) -> Check:
     own = {name: f"{BUILDKIT}{name}" for name in installed}
     left = [one for one in parts if not any(one.name.startswith(own[name]) for name in own)]
     if not left:
-        return ok("builders", "no builder is left over")
+        return ok("builders", "no leftover builder")
     named = ", ".join(f"{one.kind} {one.name}" for one in left)
     first = left[0]
     way = "docker rm -fv" if first.kind == "container" else "docker volume rm"
     return warning(
         "builders",
-        f"left over by builders that this user's Buildx does not know: {named}",
-        f"if nobody else uses it: `{way} {first.name}`",
+        f"left over from builders that this user's Buildx does not know: {named}",
+        f"if no one else uses it: `{way} {first.name}`",
     )

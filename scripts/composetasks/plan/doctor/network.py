@@ -12,13 +12,13 @@ PLACES = {"host": "this host", "container": "a container", "builder": "a build"}
 
 
 REGISTRY_FIXES = {
-    "HTTP response to HTTPS client": "it speaks http alone: give it a certificate, or name {host} "
-    "in `insecure-registries` of the engine's daemon.json",
-    "x509": "put its certificate authority on the engine's host, in "
+    "HTTP response to HTTPS client": "it speaks only HTTP: give it a certificate, or add {host} to "
+    "`insecure-registries` of the engine's daemon.json",
+    "x509": "install its certificate authority on the engine's host, in "
     "/etc/docker/certs.d/{host}/ca.crt",
     "no basic auth credentials": "`docker login {host}`",
-    "authentication required": "`docker login {host}`, as somebody who may read there",
-    "denied": "`docker login {host}`, as somebody who may read there",
+    "authentication required": "`docker login {host}`, as a user who may read there",
+    "denied": "`docker login {host}`, as a user who may read there",
 }
 """What to do by what the engine says of a registry."""
 
@@ -26,12 +26,12 @@ REGISTRY_FIXES = {
 def registry(name: str, refusal: str) -> Check:
     """The registry that images are shared in: whether the engine gets an answer as this user."""
     if not name:
-        return ok("registry", "none is set to share built images in (`stack.registry`)")
+        return ok("registry", "no registry is set for sharing built images (`stack.registry`)")
     if not refusal:
-        return ok("registry", f"{name} answers the engine")
+        return ok("registry", f"the engine reaches {name}")
     host = name.partition("/")[0]
     fixes = (fix for words, fix in REGISTRY_FIXES.items() if words in refusal)
-    fix = next(fixes, "see that the engine's host reaches {host}")
+    fix = next(fixes, "make sure that the engine's host reaches {host}")
     return warning("registry", f"{name}: {refusal}", fix.format(host=host))
 
 
@@ -50,12 +50,12 @@ def dns(container: Reach, host: Reach | None) -> Check:
         return warning(
             "dns",
             f"neither a container nor this host resolves {name} ({host.resolved})",
-            "without a network only what is here already can be built and started",
+            "without a network, only what is on this engine already can be built and started",
         )
     return failed(
         "dns",
-        f"a container can't resolve {name} ({container.resolved}), and this host can",
-        'give the engine a name server that containers reach: "dns" in its daemon.json',
+        f"a container can't resolve {name} ({container.resolved}), but this host can",
+        'give the engine a name server that containers can reach: "dns" in its daemon.json',
     )
 
 
@@ -73,12 +73,13 @@ def package_index(reaches: Collection[Reach], missing: Collection[str]) -> Check
         return warning(
             "package-index",
             f"the package index does not answer ({answers})",
-            "without it no image that installs packages can be built; see the network and proxies",
+            "without it, no image that installs packages can be built; check the network and "
+            "proxies",
         )
     return failed(
         "package-index",
-        f"this host reaches the package index, and not all others do ({answers})",
-        "see the proxies and dns above; firewalls often let the host out and not its containers",
+        f"this host reaches the package index, but not every place does ({answers})",
+        "see proxy and dns above; firewalls often block containers but not the host",
     )
 
 
@@ -99,16 +100,16 @@ def proxy(reaches: Collection[Reach], daemon: Mapping[str, str]) -> Check:
     different = set(seen.values())
     shown = "; ".join(f"{place}: {proxies}" for place, proxies in seen.items())
     if different == {"none"}:
-        return ok("proxy", "none, neither here nor in the engine, a container or a build")
+        return ok("proxy", "none on this host, in the engine, in a container or in a build")
     if len(different) == 1:
         return ok("proxy", f"the same everywhere: {seen['the engine']}")
     if not any(one.answer for one in reaches):
-        return ok("proxy", f"they differ, and all reach the package index ({shown})")
+        return ok("proxy", f"different, but all reach the package index ({shown})")
     return warning(
         "proxy",
-        f"they differ, and not all reach the package index ({shown})",
-        'containers and builds take theirs from "proxies" in ~/.docker/config.json, the engine '
-        "from its service's environment; 127.0.0.1 means another machine in each of them",
+        f"different, and not all reach the package index ({shown})",
+        'containers and builds take them from "proxies" in ~/.docker/config.json, the engine '
+        "from the environment of its service; 127.0.0.1 is a different machine in each of them",
     )
 
 
@@ -133,25 +134,27 @@ def certificates(reaches: Collection[Reach]) -> Check:
         if host is not None and host.distrust:
             return failed(
                 "certificates",
-                f"the certificate of {host.looked_up} is not believed ({shown})",
-                "see that the clock is right; where a proxy signs with a certificate of its own, "
-                "its authority must be among this host's (update-ca-certificates), and "
-                "SSL_CERT_FILE name them",
+                f"the certificate of {host.looked_up} is not trusted ({shown})",
+                "check the clock; if a proxy signs with its own certificate, add its authority to "
+                "this host's (update-ca-certificates), and point SSL_CERT_FILE to them",
             )
         return failed(
             "certificates",
-            f"this host believes the certificate of {bad[0].looked_up}, and not all others do "
+            f"this host trusts the certificate of {bad[0].looked_up}, but not every place does "
             f"({shown})",
-            "bring this host's authorities into the image: copy them to "
+            "add this host's authorities to the image: copy them to "
             "/usr/local/share/ca-certificates, run update-ca-certificates, and set PIP_CERT and "
             "SSL_CERT_FILE",
         )
     believing = [one for one in reaches if one.authorities and not one.answer]
     if not believing:
-        return ok("certificates", "not checked: nothing answers, or has authorities of its own")
+        return ok(
+            "certificates",
+            "not checked: no place that reaches the index has certificate authorities",
+        )
     without = [one for one in reaches if not one.authorities]
-    lacks = f"; no authorities at all: {_words(without)}" if without else ""
+    lacks = f"; no certificate authorities in {_words(without)}" if without else ""
     return ok(
         "certificates",
-        f"that of {believing[0].looked_up} is believed by {_words(believing)}{lacks}",
+        f"that of {believing[0].looked_up} is trusted by {_words(believing)}{lacks}",
     )

@@ -80,7 +80,7 @@ def ports(
     names = tuple(world.model.services)
     wanted = published.demands(world.model, names)
     if not wanted:
-        return ok("ports", "none is published on a number of its own")
+        return ok("ports", "no fixed port is published")
     ports = [one.message for one in published.ours_against_ours(world.model, names)]
     ports += [one.message for one in published.blockers(world, names)]
     ports += [
@@ -89,9 +89,9 @@ def ports(
         for claim in published.claims(world, names)
     ]
     if ports:
-        return failed("ports", _some(ports), f"{task('up --plan')} says what it does about each")
+        return failed("ports", _some(ports), f"{task('up --plan')} shows what it does about each")
     if not on_this_host:
-        return ok("ports", "no container holds one; the processes of the engine's host are unseen")
+        return ok("ports", "no container holds one; processes on the engine's host can't be seen")
     inside = sorted(
         {
             number
@@ -103,12 +103,12 @@ def ports(
     if inside and local:
         return warning(
             "ports",
-            f"{_some(map(str, inside))} lie among the ports that outgoing connections are given "
-            f"({local[0]}-{local[1]}): one of those may hold it when the stack starts",
+            f"{_some(map(str, inside))} lie in the range of ports for outgoing connections "
+            f"({local[0]}-{local[1]}): a connection may hold one when the stack starts",
             f"publish a port below {local[0]}, or reserve it: "
             f"sysctl net.ipv4.ip_local_reserved_ports={','.join(map(str, inside[:SHOWN]))}",
         )
-    return ok("ports", f"{_count(len(wanted), 'published port')}, none held by anybody else")
+    return ok("ports", f"{_count(len(wanted), 'published port')}, no conflict")
 
 
 def open_ports(model: Model, containers: Iterable[Container]) -> Check:
@@ -135,10 +135,10 @@ def open_ports(model: Model, containers: Iterable[Container]) -> Check:
     if wide:
         return warning(
             "open-ports",
-            f"open to the whole network, past the firewall: {_some(sorted(wide))}",
-            'publish on this host alone: "127.0.0.1:PORT:PORT"',
+            f"reachable from the whole network, bypassing the firewall: {_some(sorted(wide))}",
+            'publish on this host only: "127.0.0.1:PORT:PORT"',
         )
-    return ok("open-ports", "none: what is published is for this host alone")
+    return ok("open-ports", "none: ports are published on this host only")
 
 
 def mounts(
@@ -150,18 +150,18 @@ def mounts(
 ) -> Check:
     """Whether the engine's host has what the model mounts from this one, or it is sent there."""
     if daemon.local:
-        return ok("mounts", "the engine is on this host, and mounts are of it")
+        return ok("mounts", "the engine is on this host, and so are its mounts")
     lacking = [one for one in sorted(only_here) if not sends or one in not_sent]
     if lacking:
         ways = dict.fromkeys(WAYS_THERE[not_sent.get(one)] for one in lacking)
         return failed(
             "mounts",
-            f"only on this machine, and not on the engine's: {_some(lacking)}",
+            f"on this machine, but not on the engine's host: {_some(lacking)}",
             "; ".join(ways),
         )
     if only_here:
         return ok("mounts", f"sent to the engine's host by a start: {_some(sorted(only_here))}")
-    return ok("mounts", "nothing is mounted that only this machine has")
+    return ok("mounts", "no mount needs files that only this machine has")
 
 
 def root(users: Mapping[str, bool | None], daemon: Daemon) -> Check:
@@ -169,15 +169,15 @@ def root(users: Mapping[str, bool | None], daemon: Daemon) -> Check:
     services = [name for name, is_root in users.items() if is_root]
     unknown = [name for name, is_root in users.items() if is_root is None]
     if daemon.shifted:
-        return ok("root", "root in a container is an ordinary user of this engine's host")
+        return ok("root", "root in a container is an ordinary user on this engine's host")
     if not services and unknown:
-        return skipped("root", f"needs the images, which are not here, of {_some(unknown)}")
+        return skipped("root", f"the images of {_some(unknown)} are not on this engine")
     if not services:
         return ok("root", "no service runs as root")
     return warning(
         "root",
         f"as root: {_some(services)}",
-        "name another user: `USER` in the Dockerfile, or `user:` in the compose file",
+        "set another user: `USER` in the Dockerfile, or `user:` in the compose file",
     )
 
 
@@ -196,14 +196,15 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
     if needed:
         return warning(
             "images",
-            f"not on this engine, and not to be had without a registry: {_some(needed)}",
-            f"while one answers: {task('up')} brings them, `docker pull` each of them",
+            f"not on this engine, and only available from a registry: {_some(needed)}",
+            f"while it can be reached, {task('up')} pulls them all, `docker pull` each of them",
         )
     if unbuilt:
         return ok(
-            "images", f"{_some(one.name for one in unbuilt)} still to build; its bases are here"
+            "images",
+            f"{_some(one.name for one in unbuilt)} still to be built; the base images are here",
         )
-    return ok("images", "all that a start and a build need is here: both work offline")
+    return ok("images", "everything that a start and a build need is here: both work offline")
 
 
 def health(world: World, lacking: Mapping[str, str] | None = None) -> Check:
@@ -212,25 +213,25 @@ def health(world: World, lacking: Mapping[str, str] | None = None) -> Check:
     warnings = health_warnings(world, world.model.services, lacking)
     if warnings:
         return warning("health-checks", "; ".join(warnings), "see the compose file")
-    return ok("health-checks", "nothing to better")
+    return ok("health-checks", "nothing to improve")
 
 
 def watching(watching: Watching | None) -> Check:
     """The limits that hot reload meets first."""
     if watching is None or not watching.watches:
-        return skipped("file-watching", "the kernel does not say its inotify limits here")
+        return skipped("file-watching", "the kernel's inotify limits can't be read here")
     words = (
         f"{watching.watches:,} watches, {watching.instances} instances, "
         f"{watching.used} of them in use"
     )
     hint = (
-        "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512, "
-        "and in /etc/sysctl.d to keep it"
+        "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512, and in "
+        "/etc/sysctl.d to make it permanent"
     )
     if watching.used >= NEARLY_ALL * watching.instances:
-        return failed("file-watching", f"nearly all inotify instances are taken: {words}", hint)
+        return failed("file-watching", f"nearly all inotify instances are in use: {words}", hint)
     if watching.watches < FEW_WATCHES or watching.instances < FEW_INSTANCES:
-        return warning("file-watching", f"few for hot reload: {words}", hint)
+        return warning("file-watching", f"low for hot reload: {words}", hint)
     return ok("file-watching", words)
 
 

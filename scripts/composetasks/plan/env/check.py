@@ -66,8 +66,8 @@ def correction(environment: Environment) -> str:
         return ""
     name = shown(environment, environment.example)
     if environment.specification is not None:
-        return f"{name} says what each variable may be"
-    return f"{name} says what .env may hold"
+        return f"{name} describes the allowed values"
+    return f"{name} describes what .env may contain"
 
 
 def lines(problems: Iterable[Problem]) -> list[str]:
@@ -96,10 +96,10 @@ def _of_line(fault: Fault, path: str) -> Problem:
 def _of_file(file: EnvFile, path: str) -> Iterator[Problem]:
     """Files that can't be read at all."""
     if "missing" in file.traits:
-        why = "COMPOSE_ENV_FILES names this file, and it can't be read"
-        yield Problem("fatal", "", path, 0, why, "create it, or leave it out")
+        why = "COMPOSE_ENV_FILES names this file, but it can't be read"
+        yield Problem("fatal", "", path, 0, why, "create it, or remove it from COMPOSE_ENV_FILES")
     if "utf-16" in file.traits:
-        why = "the file is UTF-16, which neither Compose nor python-dotenv reads"
+        why = "the file is UTF-16, which neither Compose nor python-dotenv can read"
         yield Problem("fatal", "", path, 0, why, "save it as UTF-8")
 
 
@@ -108,14 +108,14 @@ def _of_whole_file(file: EnvFile, path: str) -> Iterator[Problem]:
     if "not-utf-8" in file.traits:
         # Bytes that are no UTF-8 were decoded as surrogates.
         line = _first(file, map(chr, range(0xDC80, 0xDD00)))
-        why = "this is not UTF-8: python-dotenv can't read the file"
+        why = "not valid UTF-8: python-dotenv can't read the file"
         yield Problem("fatal", "", path, line, why, "save the file as UTF-8")
     if "nul" in file.traits:
-        why = "there is a NUL byte, which no variable can hold"
+        why = "a NUL byte, which no variable can contain"
         yield Problem("fatal", "", path, _first(file, "\0"), why, "remove it")
     if "bom" in file.traits:
         why = "the file begins with a byte order mark"
-        yield Problem("warning", "", path, 1, why, "save it as UTF-8 without BOM")
+        yield Problem("warning", "", path, 1, why, "save it as UTF-8 without a BOM")
     if "crlf" in file.traits:
         why, way = "lines end with CRLF, as on Windows", f"sed -i 's/\\r$//' {path}"
         yield Problem("warning", "", path, _first(file, "\r"), why, way)
@@ -141,7 +141,7 @@ def _demanded(environment: Environment) -> Iterator[Problem]:
         if name in names or (assigned and (assigned[0].value or not filled)):
             continue
         names.add(name)
-        why = f"the compose file requires it, and it is {'empty' if assigned else 'not set'}"
+        why = f"required by the compose file, but {'empty' if assigned else 'not set'}"
         why += f": {message}" if message else ""
         place = shown(environment, path)
         yield Problem("fatal", name, place, line, why, f"add {name}=... to .env")
@@ -157,7 +157,10 @@ def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) ->
             continue
         if name in environment.used:
             user, number = environment.used[name]
-            why = f"{shown(environment, user)}:{number} uses it, and .env.example does not have it"
+            why = (
+                f"{shown(environment, user)}:{number} uses it, but .env.example does "
+                "not describe it"
+            )
             yield Problem("warning", name, path, line, why, "describe it in .env.example")
             continue
         # Many are no slips of the pen: it is the file of something else.
@@ -185,6 +188,6 @@ def _overridden(environment: Environment, file: EnvFile) -> Iterator[Problem]:
         if len(assigned) > 1 and assigned[0].file is None and assigned[1].file is file:
             if assigned[0].value == assigned[1].value:
                 continue
-            why = "the process environment has another value, which wins"
+            why = "the process environment has another value, which takes precedence"
             way = f"unset {name} in your shell to use this line"
             yield Problem("warning", name, path, assigned[1].line, why, way)

@@ -26,12 +26,12 @@ UNREAD = (
     (
         r"<{7}|={7}|>{7}|\|{7}",
         "a merge conflict was left in the file",
-        "resolve it, and remove its marks",
+        "resolve it, and remove the conflict markers",
     ),
     (r"\s*(//|;|--\s|/\*)", "comments begin with '#'", "begin the line with '#'"),
     (
         r"\s*(?:(?:set|setx|let|const|var|declare)\s|\$env:|\$\s)",
-        "it is a command of a shell or a program",
+        "it is a shell command",
         f"{WRITE}, with nothing before the name",
     ),
     (r"\s*-\s", "it is an item of a YAML list", f"{WRITE}, without the '-'"),
@@ -41,15 +41,15 @@ UNREAD = (
 """What a line looks like that can't be read: a pattern for its beginning, why, and the way out."""
 UNREAD_VALUES = (
     (r"\s*=", "there is no name before '='", WRITE),
-    (r"\s*[\w.-]+\s*:", "it has ':' after the name", f"{WRITE}, as dotenv has it"),
+    (r"\s*[\w.-]+\s*:", "it has ':' after the name", WRITE),
     (
         r"[^=]*=\s*(['\"]).*\1\s*[^\s#]",
-        "something follows the closing quote",
+        "there is text after the closing quote",
         "put the whole value in one pair of quotes",
     ),
     (
         r"[^=]*=\s*['\"]",
-        "a quote is opened and never closed",
+        "a quote is never closed",
         "close the quote, or remove it",
     ),
     (r"[^=]*$", "it has no '='", f"{WRITE}, or begin the line with '#'"),
@@ -76,7 +76,7 @@ def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] =
             True,
             first,
             _name_in(file, first),
-            "the value goes on over several lines, which only a quoted one may",
+            "the value spans several lines, which only a quoted value may",
             'put it in double quotes: NAME="-----BEGIN ... -----END ...-----"',
             refused=any(one.refused and one.line in lines for one in file.compose),
         )
@@ -147,7 +147,7 @@ def _why_unread(text: str, refused: str) -> tuple[str, str]:
     if "space" in refused:
         return "the name has a space in it", f"{WRITE}, the name without spaces"
     if refused.endswith("in a name"):
-        return f"there is {refused}", "names are made of letters, digits and '_'"
+        return f"it contains {refused}", "names are made of letters, digits and '_'"
     return refused or "it is not NAME=value", WRITE
 
 
@@ -204,9 +204,9 @@ def _why_different(text: str, name: str) -> tuple[str, str]:
     value = text.partition("=")[2].strip(" \t\r\n")
     quote = value[:1] if value[:1] in ("'", '"') else ""
     if re.search(r"\r(?!\n|$)", text):
-        return "there is a lone carriage return in it", "save the file with line endings of LF"
+        return "it contains a lone carriage return", "save the file with line endings of LF"
     if re.match(r"\s*(?:export\s+)?[\w.-]+\s*:", text):
-        return "it has ':' after the name", f"{WRITE}, as dotenv has it"
+        return "it has ':' after the name", WRITE
     if "=" not in text:
         return "the last line has neither '=' nor a line break", WRITE
     if not NAME.fullmatch(name):
@@ -214,16 +214,16 @@ def _why_different(text: str, name: str) -> tuple[str, str]:
     if quote == "'" and "${" in value:
         return (
             "python-dotenv replaces ${...} in single quotes, Compose does not",
-            "choose a value without '${': no spelling of it means the same to both",
+            "choose a value without '${': no notation means the same to both",
         )
     if quote != "'" and (fault := _dollar_fault(value)):
         return fault
     if quote and "\\" in value:
-        return "a backslash in quotes", "leave the quotes out, or the backslash"
+        return "a backslash in quotes", "remove the quotes or the backslash"
     if quote and "\r\n" in text:
         return "a value of several lines with CRLF", "save the file with line endings of LF"
     if not quote and re.search(r"^#|[^\S ]#", value):
-        return "'#' begins a comment for one of them", "put the comment on a line of its own"
+        return "'#' begins a comment for only one of them", "put the comment on a line of its own"
     if not quote and re.search(r"[^\S ]", value):
         return "white space that is not a plain space", "retype the spaces of this line"
     return "its quotes or spaces", "put the value in single quotes"
@@ -233,18 +233,18 @@ def _dollar_fault(value: str) -> tuple[str, str] | None:
     rest = re.sub(r"\$\{[A-Za-z_]\w*(:-[^${}]*)?\}", "", value)
     if "${" in rest:
         return (
-            "only ${NAME} and ${NAME:-default} mean the same to both",
-            "use one of these, or single quotes to keep '$' as text",
+            "only ${NAME} and ${NAME:-default} mean the same in both",
+            "use one of these, or single quotes to keep '$' literal",
         )
     if "$" in rest:
         return (
-            "Compose takes '$' for a reference, python-dotenv for text",
+            "Compose reads '$' as a reference, python-dotenv as text",
             "put the value in single quotes to keep '$' as text, or write ${NAME}",
         )
     if "${" in value:
         return (
             "they replace ${NAME:-default} differently where NAME is empty",
-            "give NAME a value, or none at all",
+            "give NAME a value, or do not set it",
         )
     return None
 
@@ -260,13 +260,13 @@ def _suspicious(file: EnvFile, secrets: Collection[str]) -> Iterator[Fault]:
             continue
         name = assignment.name if PRINTABLE.fullmatch(assignment.name) else ""
         if last[assignment.name].line != assignment.line:
-            again = f"it is set again in line {last[assignment.name].line}, which wins"
+            again = f"it is set again in line {last[assignment.name].line}, which takes precedence"
             yield Fault(False, assignment.line, name, again, "remove one of them")
         elif assignment.line in alone:
             yield Fault(False, assignment.line, name, "it has no '=' and sets nothing", WRITE)
         elif assignment.unset:
             unset = "a variable" if assignment.name in secrets else ", ".join(assignment.unset)
-            why = f"it uses {unset}, which nothing before this line sets"
+            why = f"it uses {unset}, which is not set before this line"
             yield Fault(False, assignment.line, name, why, "set it above, or remove it")
         elif fault := _odd_value(file.lines[assignment.line - 1], assignment.value or ""):
             yield Fault(False, assignment.line, name, *fault)
@@ -280,12 +280,12 @@ def _odd_value(text: str, value: str) -> tuple[str, str] | None:
         return f"its value has an invisible character, {code}", "retype the value"
     if match := ODD_SPACE.search(re.split(r" #", text.partition("=")[2])[0]):
         code = f"U+{ord(match[0]):04X}"
-        why = f"around its value is a space that is not a plain one, {code}"
+        why = f"a non-standard space around its value, {code}"
         return f"{why}: not every program takes it away", "retype the line"
     if re.match(r"[^=]*=\s*['\"]", text):
         return None
     if "$(" in value or value.startswith("`"):
-        return "its command is kept as text: neither program runs it", "write the result here"
+        return "the command in it is kept as text: neither program runs it", "write the result here"
     if SECOND.search(value):
         return "a second assignment is part of its value", "give each variable its own line"
     return None

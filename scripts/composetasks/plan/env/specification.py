@@ -54,7 +54,7 @@ def of_specification(environment: Environment, path: Path) -> Iterator[Problem]:
             and variable.default
             and (fault := value_fault(variable.type, variable.default))
         ):
-            why = f"its example {variable.default!r} is not {fault}, which is its type"
+            why = f"its example {variable.default!r} does not match its type, {fault}"
             yield Problem(
                 "fatal", variable.name, file, variable.line, why, "correct one of the two"
             )
@@ -71,10 +71,10 @@ def of_values(environment: Environment) -> Iterator[Problem]:
             yield _missing(environment, variable, value)
         elif value is not None and value.file is not None and variable.default:
             path = shown(environment, value.file.path)
-            example = "a secret of your own" if variable.type == SECRET else variable.default
+            example = "your own secret" if variable.type == SECRET else variable.default
             way = f"give it a value such as {example}, or remove the line"
             what = "only blanks" if value.value else "empty"
-            why = f"it is {what}, which counts as not set"
+            why = f"{what}, which counts as not set"
             yield Problem("warning", variable.name, path, value.line, why, way)
 
 
@@ -96,18 +96,18 @@ def _of_value(environment: Environment, variable: Variable, value: Value) -> Ite
             "warning", variable.name, path, value.line, why, "create it, or correct the path"
         )
     if variable.type == SECRET and value.value == variable.default:
-        why = "it is a secret, and still has the value of .env.example, which everybody knows"
-        yield Problem("warning", variable.name, path, value.line, why, "choose one of your own")
+        why = "a secret that still has the value of .env.example, which is public"
+        yield Problem("warning", variable.name, path, value.line, why, "choose your own value")
 
 
 def _missing(environment: Environment, variable: Variable, value: Value | None) -> Problem:
     meaning = f" ({variable.meaning.rstrip('.')})" if variable.meaning else ""
     if value is None:
-        why, way = f"it is required and not set{meaning}", f"add {variable.name}=... to .env"
+        why, way = f"required, but not set{meaning}", f"add {variable.name}=... to .env"
         return Problem("fatal", variable.name, ".env", 0, why, way)
     path = shown(environment, value.file.path) if value.file else ""
     what = "only blanks" if value.value else "empty"
-    why = f"it is required and {what}{meaning}"
+    why = f"required, but {what}{meaning}"
     return Problem("fatal", variable.name, path, value.line, why, "give it a value")
 
 
@@ -119,7 +119,7 @@ def _correction(variable: Variable, value: str) -> str:
 
     number = variable.type[0] in ("int", "float", "port")
     if number and "," in value and fits(value.replace(",", ".")):
-        return "write a point, not a comma"
+        return "use a point, not a comma"
     if number and value.endswith("%"):
         return "write a share such as 0.5, without '%'"
     if variable.type[0] == "choice":

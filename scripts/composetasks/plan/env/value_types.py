@@ -19,7 +19,7 @@ def notation_fault(words: Sequence[str]) -> str:
     if name not in CHECKS:
         return f"{' '.join(words)!r} is not a type"
     if name == "choice":
-        return "" if arguments else "'choice' names no choices"
+        return "" if arguments else "'choice' lists no choices"
     if name not in ("int", "float"):
         return f"{name!r} takes nothing after it" if arguments else ""
     if not arguments:

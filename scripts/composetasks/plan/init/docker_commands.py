@@ -22,7 +22,7 @@ def done(*tasks: str, why: str) -> Meaning:
     return Meaning(Fate.REPLACED, tasks, why)
 
 
-WAITS = "waits until every service works, by the health checks, and no longer"
+WAITS = "waits until every service is ready, by its health check"
 
 
 # --- docker -----------------------------------------------------------------------------------
@@ -36,11 +36,15 @@ def of_docker(rest: list[str]) -> Meaning:
     if words[:1] == ["compose"]:
         return of_compose(rest[rest.index("compose") + 1 :])
     if words[:1] == ["stack"]:
-        return Meaning(Fate.UNKNOWN, why="what is on the swarm")
+        return Meaning(Fate.UNKNOWN, why="what runs on the swarm")
     what = " ".join(words[:2]) if words and words[0] in MANAGED else next(iter(words), "")
     everything = LISTED in rest or "prune" in words
     if everything and what in EVERYTHING:
-        return done("down", "clean-orphans", why=f"{EVERYTHING[what]}; these remove ours alone")
+        return done(
+            "down",
+            "clean-orphans",
+            why=f"{EVERYTHING[what]}; these tasks remove only this project's",
+        )
     if what in DOCKER:
         meaning = DOCKER[what]
         return _with_name(meaning, rest) if meaning.tasks in (("logs",), ("exec",)) else meaning
@@ -59,8 +63,8 @@ def _with_name(meaning: Meaning, rest: Sequence[str]) -> Meaning:
     return meaning._replace(tasks=(f"{meaning.tasks[0]} {'--follow ' if follow else ''}SERVICE",))
 
 
-_OF_ALL_CONTAINERS = "that takes the containers of every project on the machine"
-_OF_ALL = "that takes what other projects have on this engine"
+_OF_ALL_CONTAINERS = "this affects the containers of every project on the machine"
+_OF_ALL = "this affects other projects on this engine"
 EVERYTHING = {
     **dict.fromkeys(("rm", "remove", "stop", "kill", "container rm"), _OF_ALL_CONTAINERS),
     **dict.fromkeys(("container stop", "container kill"), _OF_ALL_CONTAINERS),
@@ -69,16 +73,16 @@ EVERYTHING = {
     **dict.fromkeys(("network prune", "builder prune", "buildx prune"), _OF_ALL),
 }
 _NAMES = done(
-    "up", why="removes a stopped container that has a name it needs, and says whose it is"
+    "up", why="removes a stopped container that has a name it needs, and says who created it"
 )
-_STOPS = done("down", why="stops and removes this project's containers; state stays")
-_BUILDS = done("build", "up", why="build what changed alone, once the service has `build:`")
-_EMPTIES = done("reset-state", why="empties state after a snapshot, which `restore` brings back")
-_DECLARED = done("up", why="Compose makes what stands under `networks:` and `volumes:`")
+_STOPS = done("down", why="stops and removes this project's containers; state is kept")
+_BUILDS = done("build", "up", why="build only what changed, once the service has `build:`")
+_EMPTIES = done("reset-state", why="empties state after a snapshot, which `restore` puts back")
+_DECLARED = done("up", why="Compose creates what is declared under `networks:` and `volumes:`")
 _SHOWS = done("status", why="shows every service, its health, ports and what is stale")
-_ASKS = done("doctor", why="checks engine, Compose, network, disk and the model for real")
-_CLEANS = done("clean-orphans", why="removes what of this project nothing needs any more")
-_LOGS = done("logs", why="merges the services by time, and goes on when one is recreated")
+_ASKS = done("doctor", why="checks the engine, Compose, network, disk and the model in practice")
+_CLEANS = done("clean-orphans", why="removes what is no longer needed of this project")
+_LOGS = done("logs", why="merges the services by time, and continues when one is recreated")
 _RUNS = done("exec", why="runs a command in the service's container")
 DOCKER: Mapping[str, Meaning] = {
     **dict.fromkeys(("rm", "remove", "container rm"), _NAMES),
@@ -97,10 +101,10 @@ DOCKER: Mapping[str, Meaning] = {
         ("run", "container run", "create"),
         done("up", why="once it is a service of the compose file, with its ports and volumes"),
     ),
-    **dict.fromkeys(("start", "container start"), done("up", why="starts what does not run")),
+    **dict.fromkeys(("start", "container start"), done("up", why="starts what is not running")),
     **dict.fromkeys(("restart", "container restart"), done("restart", why="and waits")),
-    "push": done("build --push", why="shares images by their inputs, with stack.registry"),
-    "login": Meaning(Fate.STAYS, why="once for each machine, and no part of a start"),
+    "push": done("build --push", why="shares images by their build inputs, with stack.registry"),
+    "login": Meaning(Fate.STAYS, why="needed once on each machine, not for a start"),
     "": _ASKS,
     "network inspect": _DECLARED,
     "network ls": _DECLARED,
@@ -142,7 +146,7 @@ def of_compose(rest: list[str]) -> Meaning:
         rest = rest[2 if flag in GLOBAL_WITH_VALUE and not sign else 1 :]
     command, arguments = (rest[0], rest[1:]) if rest else ("ps", [])
     meaning = _of_subcommand(command, arguments)
-    note = f"its options stand in {' and '.join(flags)}" if flags else ""
+    note = f"its options go into {' and '.join(flags)}" if flags else ""
     return meaning._replace(why="; ".join(filter(None, (meaning.why, note))))
 
 
@@ -165,11 +169,11 @@ def _of_subcommand(command: str, arguments: list[str]) -> Meaning:
 
 
 def _of_up(flags: Iterable[str], services: str) -> Meaning:
-    notes = ["builds what changed, recreates what differs, and waits until all works"]
+    notes = ["builds what changed, recreates what differs, and waits until every service is ready"]
     if "--scale" in flags:
         notes.append("the number of replicas is `scale:` or `deploy.replicas` in the file")
     if "--force-recreate" in flags:
-        notes.append("`restart` is for starting again what did not change")
+        notes.append("`restart` starts again what did not change")
     if "--abort-on-container-exit" in flags or "--exit-code-from" in flags:
         notes.append("a service that ends by itself is a job, and `up` fails with it")
     return done(f"up {services}".strip(), why="; ".join(notes))
@@ -182,7 +186,7 @@ def _of_down(flags: Iterable[str]) -> Meaning:
         tasks.append("reset-state")
         whys.append("`reset-state` empties the volumes, after a snapshot")
     if "--rmi" in flags:
-        whys.append("images are built again when their inputs change, and need not be removed")
+        whys.append("images are rebuilt when their build inputs change, and need not be removed")
     if "--remove-orphans" in flags:
         tasks.append("clean-orphans")
     return done(*tasks, why="; ".join(whys))
@@ -214,23 +218,23 @@ def _services(arguments: Sequence[str]) -> list[str]:
 
 
 COMPOSE: Mapping[str, Meaning] = {
-    "build": done("build", why="builds what changed alone, and says which file changed it"),
-    "restart": done("restart", why="and waits until it works"),
+    "build": done("build", why="builds only what changed, and says which file changed"),
+    "restart": done("restart", why="and waits until it is up"),
     "logs": _LOGS,
     "exec": _RUNS,
     "run": done(
         "up",
-        why="runs a job once, and again when it is due: a service that others await with "
-        "`service_completed_successfully`; `docker compose run` goes on working",
+        why="runs a job once, and again when it is due: a service that others await "
+        "with `service_completed_successfully`; `docker compose run` still works",
     ),
-    "start": done("up", why="starts what does not run"),
+    "start": done("up", why="starts what is not running"),
     "create": done("up --no-wait", why="creates and starts"),
     **dict.fromkeys(("stop", "kill", "rm", "pause"), _STOPS),
     **dict.fromkeys(("ps", "ls", "top", "images", "stats", "port"), _SHOWS),
     **dict.fromkeys(("config", "convert"), done("env --check", why="checks model and variables")),
     "pull": done("up --pull", why="looks for newer images"),
-    "push": done("build --push", why="shares images by their inputs, with stack.registry"),
+    "push": done("build --push", why="shares images by their build inputs, with stack.registry"),
     "wait": done("up", why=WAITS),
     "version": _ASKS,
-    "watch": done("watch", why="says what an edit does, and builds what changed alone"),
+    "watch": done("watch", why="shows what an edit does, and builds only what changed"),
 }

@@ -130,7 +130,7 @@ def test_faults_of_the_specification_are_told(folder: Folder) -> None:
     )
     assert [(one.line, one.name, one.message) for one in folder.problems()] == [
         (3, "A", "# type: 'integer' is not a type"),
-        (5, "B", "its example 'x' is not a whole number, which is its type"),
+        (5, "B", "its example 'x' does not match its type, a whole number"),
         (6, "B", "it is specified twice, first in line 5"),
         (8, "C", "# type: '' is not a type"),
     ]
@@ -139,11 +139,11 @@ def test_faults_of_the_specification_are_told(folder: Folder) -> None:
 def test_a_required_variable_must_have_a_value(folder: Folder) -> None:
     folder.write(".env.example", MARK + "# The token of the feed.\n# required\nA=\n")
     assert lines(folder.problems()) == [
-        ".env: A: it is required and not set (The token of the feed); add A=... to .env"
+        ".env: A: required, but not set (The token of the feed); add A=... to .env"
     ]
     folder.write(".env", "A=\n")
     assert lines(folder.problems()) == [
-        ".env:1: A: it is required and empty (The token of the feed); give it a value"
+        ".env:1: A: required, but empty (The token of the feed); give it a value"
     ]
     assert [one.file for one in folder.problems({"A": ""}) if one.severity == "fatal"] == [""]
     assert folder.problems({"A": "x"}) == (
@@ -152,7 +152,7 @@ def test_a_required_variable_must_have_a_value(folder: Folder) -> None:
             "A",
             ".env",
             1,
-            "the process environment has another value, which wins",
+            "the process environment has another value, which takes precedence",
             "unset A in your shell to use this line",
         ),
     )
@@ -189,8 +189,8 @@ def test_all_that_compose_files_require_is_told_at_once(folder: Folder) -> None:
         "    # ${COMMENT:?}\n    command: $${ESCAPED:?} ${C:-${NESTED:?}} ${A:?again}  # ${D:?}\n",
     )
     assert [(one.line, one.name, one.message) for one in folder.problems({}, model)] == [
-        (1, "A", "the compose file requires it, and it is not set: say a"),
-        (4, "B", "the compose file requires it, and it is not set"),
+        (1, "A", "required by the compose file, but not set: say a"),
+        (4, "B", "required by the compose file, but not set"),
     ]
     folder.write(".env", "A=\nB=\n")
     assert [one.name for one in folder.problems({}, model)] == ["A"]
@@ -208,7 +208,7 @@ def test_a_name_that_compose_files_use_is_missing_from_the_specification(folder:
     folder.write(".env", "B=1\n")
     model = folder.write("compose.yaml", "name: $B\n")
     (found,) = folder.problems({}, model)
-    assert found.message == "compose.yaml:1 uses it, and .env.example does not have it"
+    assert found.message == "compose.yaml:1 uses it, but .env.example does not describe it"
 
 
 PLAIN_TEXTS = st.lists(

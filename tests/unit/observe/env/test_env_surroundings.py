@@ -102,15 +102,15 @@ def test_no_file_at_all_may_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["   ", "\t", "\u00a0"])
 def test_blanks_are_no_value_of_what_is_required(tmp_path: Path, value: str) -> None:
     said = problems_of(tmp_path, f'A="{value}"\n', "# required\n# type: secret\nA=\n")
-    assert any("A: it is required and only blanks" in line for line in said)
+    assert any("A: required, but only blanks" in line for line in said)
     said = problems_of(tmp_path, "", "# required\nA=\n", A=value)
-    assert any("A: it is required and only blanks" in line for line in said)
+    assert any("A: required, but only blanks" in line for line in said)
 
 
 @pytest.mark.parametrize("line", ["A=5\u00a0", "A=\u00a05", 'A="5"\u00a0', "A=5\u2009"])
 def test_an_odd_space_around_a_value_is_told(tmp_path: Path, line: str) -> None:
     (said,) = problems_of(tmp_path, f"{line}\n", "# type: int\nA=1\n")
-    assert "A: around its value is a space that is not a plain one, U+" in said
+    assert "A: a non-standard space around its value, U+" in said
 
 
 @pytest.mark.parametrize("value", ["5\u00a0", "\u00a05", "5\u00a06"])
@@ -124,7 +124,7 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path: Path) -> None:
     said = problems_of(tmp_path, "A=./there\nB=/no/where\n", specification)
     assert [line[:52] for line in said] == [".env:2: B: there is no file or folder '/no/where'; c"]
     (overridden,) = problems_of(tmp_path, "B=~\nA=./no\n", specification, A="there")
-    assert "A: the process environment has another value, which wins" in overridden
+    assert "A: the process environment has another value, which takes precedence" in overridden
 
 
 def test_references_nested_without_end_are_refused(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_what_does_not_change_what_runs_is_one_warning() -> None:
         {"mac_address": "1:2", "cpu_shares": 9, "networks": {"default": {"priority": 1}}}
     )
     assert made.warnings == (
-        "web: Swarm has no cpu_shares, mac_address, networks.default.priority; left out",
+        "web: Swarm has no cpu_shares, mac_address, networks.default.priority; ignored",
     )
 
 
@@ -181,7 +181,7 @@ def test_a_volume_of_a_node_needs_a_place() -> None:
     shared = {"data": {"driver_opts": {"type": "nfs", "o": "addr=x"}}}
 
     [warning] = translated(mounted, volumes={"data": {"name": "shop_data"}}).warnings
-    assert "each node has a volume data of its own" in warning
+    assert "each node has its own volume data" in warning
     assert translated({**mounted, **anywhere}, volumes={"data": {}}).warnings == (warning,)
     assert translated({**mounted, **placed}, volumes={"data": {}}).warnings == ()
     assert translated(mounted, volumes=shared).warnings == ()

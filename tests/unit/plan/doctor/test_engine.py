@@ -54,8 +54,8 @@ def test_an_old_compose_beside_the_one_in_use_is_named(other: Plugin) -> None:
 
 
 def test_the_old_compose_that_docker_would_take_is_told_from_one_further_down() -> None:
-    assert "`docker compose` is another" in engine.compose([OLD, NEW]).message
-    assert "an old Compose is another" in engine.compose([NEW, OLD]).message
+    assert "`docker compose` is a different one" in engine.compose([OLD, NEW]).message
+    assert "an old Compose is a different one" in engine.compose([NEW, OLD]).message
 
 
 @pytest.mark.parametrize("found", [(), (OLD,), (IN_PATH,), (replace(NEW, version=""),)])

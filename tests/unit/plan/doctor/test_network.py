@@ -74,7 +74,7 @@ def test_an_authority_that_not_even_this_host_has() -> None:
 def test_an_image_without_authorities_is_named_and_no_failure() -> None:
     check = network.certificates([HOST, replace(CONTAINER, authorities="")])
     assert check.status is Status.OK
-    assert "no authorities at all: a container" in check.message
+    assert "no certificate authorities in a container" in check.message
 
 
 def test_proxies_that_differ_matter_where_something_is_not_reached() -> None:
@@ -99,9 +99,9 @@ def test_the_same_proxy_everywhere_is_fine() -> None:
     ("refusal", "fix"),
     [
         ("no basic auth credentials", "`docker login hub:5000`"),
-        ("http: server gave HTTP response to HTTPS client", "speaks http alone"),
+        ("http: server gave HTTP response to HTTPS client", "speaks only HTTP"),
         ("x509: certificate signed by unknown authority", "/etc/docker/certs.d/hub:5000/ca.crt"),
-        ("no such host", "see that the engine's host reaches hub:5000"),
+        ("no such host", "make sure that the engine's host reaches hub:5000"),
     ],
 )
 def test_a_registry_that_is_of_no_use_is_told_with_what_to_do(refusal: str, fix: str) -> None:

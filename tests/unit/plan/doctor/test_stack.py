@@ -113,7 +113,7 @@ def test_services_as_root() -> None:
 def test_who_a_service_runs_as_is_not_known_before_its_image_is_here() -> None:
     check = stack.root({"db": False, "web": None}, DAEMON)
     assert check.status is Status.SKIPPED
-    assert check.message.endswith("of web")
+    assert check.message.startswith("the images of web")
 
 
 def test_images_for_work_without_a_network() -> None:
@@ -125,7 +125,7 @@ def test_images_for_work_without_a_network() -> None:
     check = stack.images(world(of, engine=Engine(images=(image("web"),))), {})
     assert (check.status, "shop-db:latest" in check.message) == (Status.WARNING, True)
     check = stack.images(world(of, engine=Engine(images=(image("db"),))), {})
-    assert (check.status, "web still to build" in check.message) == (Status.OK, True)
+    assert (check.status, "web still to be built" in check.message) == (Status.OK, True)
 
 
 def test_health_checks_are_judged_by_the_rules_of_a_start() -> None:

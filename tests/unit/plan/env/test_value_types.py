@@ -21,7 +21,7 @@ def test_what_the_contract_lists_is_a_type(notation: str) -> None:
     [
         ("integer", "'integer' is not a type"),
         ("", "'' is not a type"),
-        ("choice", "'choice' names no choices"),
+        ("choice", "'choice' lists no choices"),
         ("bool yes", "'bool' takes nothing after it"),
         ("int 1-9", "'1-9' is not a range of int (such as int 1..9)"),
         ("int 0.5..2", "'0.5..2' is not a range of int (such as int 1..9)"),
