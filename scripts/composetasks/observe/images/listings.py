@@ -3,20 +3,31 @@ is a short text, equal where the image would be equal."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from composetasks.observe.images import folders
+from composetasks.observe.images.folders import (
+    FOLDER,
+    KIND,
+    SEPARATOR,
+    UNKNOWN,
+    list_folder,
+    mark,
+)
 from composetasks.observe.images.needs import Modes
 
-FOLDER = 0o040000
-KIND = 0o170000
-SEPARATOR = "/"
-SENT_ALONG = ("user.", "security.capability")
-"""The extended attributes that BuildKit sends along."""
-TRIES = 5
-"""How often a folder is listed in which entries come and go meanwhile."""
+if TYPE_CHECKING:
+    from composetasks.run.process import Running
+
+ALONE_SECONDS = 0.02
+"""How long folders are looked at by this process alone. Another one takes as long to start."""
 
 
 Row = tuple[str, int, int, int, int, int, str]
@@ -37,24 +48,59 @@ class Listings:
     def __init__(self) -> None:
         self.started_ns = time.time_ns()
         self._listed: dict[str, str] = {}
+        self._marks: dict[str, str] = {}
         self._digests: dict[tuple[str, int, int, int], str] = {}
 
-    def listing(self, path: str) -> str:
-        """What a folder holds, as a text that is equal when nothing changed."""
-        earlier = self._listed.get(path)
-        if earlier is not None:
-            return earlier
-        for _ in range(TRIES):
-            try:
-                listed = list_folder(path)
-                break
-            except FileNotFoundError:
-                # An entry went while the folder was listed, or the folder itself.
-                listed = ""
-            except OSError as error:
-                raise Unreadable(path, error.strerror or str(error)) from error
-        self._listed[path] = listed
-        return listed
+    def listing(self, path: str, known: str | None = None) -> str:
+        """What a folder holds, as a text that is equal when nothing changed: the one ``known``
+        where this run has seen that it is still the same."""
+        if path not in self._listed:
+            if known is None or self._marks.get(path) != mark(known):
+                try:
+                    known = list_folder(path)
+                except OSError as error:
+                    raise Unreadable(path, error.strerror or str(error)) from error
+            self._listed[path] = known
+        return self._listed[path]
+
+    def hold(self, marks: Mapping[str, str]) -> bool:
+        """Whether folders are listed as they were when they got these marks."""
+        rest = deque(path for path in marks if path not in self._marks)
+        alone_until = time.monotonic() + ALONE_SECONDS
+        while rest and time.monotonic() < alone_until:
+            self._look(rest.popleft(), marks)
+        if rest:
+            self._look_with_another(rest, marks)
+        return all(self._marks[path] == expected for path, expected in marks.items())
+
+    def _look(self, path: str, marks: Mapping[str, str]) -> None:
+        """List a folder. The text is kept where it is another than expected: a hundred thousand
+        files have 8 MB of it."""
+        try:
+            listing = list_folder(path)
+        except OSError:
+            self._marks[path] = UNKNOWN  # It may not be read any more: its parent changed, too.
+            return
+        self._marks[path] = mark(listing)
+        if self._marks[path] != marks[path]:
+            self._listed[path] = listing
+
+    def _look_with_another(self, rest: deque[str], marks: Mapping[str, str]) -> None:
+        """List folders from the first on, and have another process list them from the last on,
+        until both meet."""
+        from composetasks.run import process
+
+        program = (sys.executable, "-I", "-S", "-X", "utf8", folders.__file__)
+        names = "\n".join(os.fsencode(path).hex() for path in reversed(rest))
+        with contextlib.ExitStack() as stack:
+            another = None
+            with contextlib.suppress(process.ProgramError):
+                another = stack.enter_context(process.Running(program, stdin=names))
+            while rest:
+                self._look(rest.popleft(), marks)
+                for told in _told(another) if another else ():
+                    if rest:
+                        self._marks[rest.pop()] = told
 
     def of_file(self, path: str) -> str:
         """The listing of a single file, as a folder's that holds nothing else."""
@@ -74,24 +120,12 @@ class Listings:
         return self._digests[key]
 
 
-def list_folder(path: str) -> str:
-    """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
-    folder name, mode and extended attributes. What separates them stands in no name."""
-    # From an open folder, names are looked up without walking the path to it each time.
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with os.scandir(descriptor) as entries:
-            # Of a hundred thousand files a call for each would take a seventh of the whole.
-            listed = [
-                f"{entry.name}/{status.st_mode}/{status.st_size}"
-                f"/{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
-                if (status := entry.stat(follow_symlinks=False)).st_mode & KIND != FOLDER
-                else f"{entry.name}/{status.st_mode}/{attributes(f'{path}/{entry.name}')}"
-                for entry in entries
-            ]
-    finally:
-        os.close(descriptor)
-    return SEPARATOR.join(listed)
+def _told(another: Running) -> Iterator[str]:
+    """What a program has said so far, without waiting for more."""
+    with contextlib.suppress(TimeoutError):
+        while line := another.line(0):
+            if line.stream == "stdout":
+                yield line.text
 
 
 def rows(listing: str) -> Iterator[Row]:
@@ -146,18 +180,3 @@ def with_modes(text: str, modes: Modes) -> str:
 def folder_text(mode: int, attributes: str) -> str:
     """The text of a folder's own entry."""
     return f"d {mode & 0o7777:o}{attributes and ' '}{attributes}"
-
-
-def attributes(path: str) -> str:
-    """A digest of the extended attributes that BuildKit sends along and that are not the
-    machine's own affair (as SELinux labels are); "" where there are none."""
-    if not hasattr(os, "listxattr"):
-        return ""  # macOS: its Python can't read them
-    try:
-        names = [n for n in os.listxattr(path, follow_symlinks=False) if n.startswith(SENT_ALONG)]
-        if not names:
-            return ""
-        held = [(name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names)]
-    except OSError:
-        return ""
-    return hashlib.sha256(repr(held).encode()).hexdigest()[:16]

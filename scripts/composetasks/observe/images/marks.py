@@ -3,11 +3,11 @@ memory of its files: that is hundreds of times as long, and is not read where no
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from composetasks.observe.images.folders import mark
 from composetasks.store import cache_entry
 
 Key = tuple[int, str]
@@ -26,14 +26,10 @@ class Marks(NamedTuple):
     biggest: tuple[tuple[str, int], ...]
     of: Mapping[Key, str]
 
-    def hold(self, listing: Callable[[Key], str]) -> bool:
-        """Whether all folders are listed as they were."""
-        return all(_mark(listing(key)) == mark for key, mark in self.of.items())
-
 
 def marks_of(listings: Iterable[tuple[Key, str]]) -> dict[Key, str]:
     """The marks of folders that were listed so."""
-    return {key: _mark(listing) for key, listing in listings}
+    return {key: mark(listing) for key, listing in listings}
 
 
 def load(entry: Path) -> Marks | None:
@@ -49,10 +45,6 @@ def save(entry: Path, marks: Marks) -> None:
 
 def _place(entry: Path) -> Path:
     return entry.with_name(f"marks-{entry.name}")
-
-
-def _mark(listing: str) -> str:
-    return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _understood(entry: Any) -> Marks:

@@ -13,7 +13,8 @@ import stat
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from composetasks.observe.images.listings import attributes, folder_text, with_modes
+from composetasks.observe.images.folders import attributes
+from composetasks.observe.images.listings import folder_text, with_modes
 from composetasks.observe.images.needs import Modes, Source
 
 WILDCARD = re.compile(r"[*?\[\\]")

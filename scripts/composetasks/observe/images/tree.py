@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from composetasks.observe.images import marks
+from composetasks.observe.images.folders import FOLDER, KIND, SEPARATOR, attributes, mark
 from composetasks.observe.images.ignore import (
     ContextFilter,
     FolderMatch,
@@ -29,13 +30,9 @@ from composetasks.observe.images.ignore import (
     ignored_in,
 )
 from composetasks.observe.images.listings import (
-    FOLDER,
-    KIND,
-    SEPARATOR,
     Listings,
     Row,
     Unreadable,
-    attributes,
     folder_text,
     joined,
     rows,
@@ -198,12 +195,22 @@ class Reader:
         if (
             marked
             and (marked.version, marked.view) == (VERSION, self.view)
-            and marked.hold(self._listing)
+            and self._hold(marked.of)
         ):
             # What is told of single files is seldom asked for.
             files = self._files(marked.digest, marked.size, marked.biggest, False)
             return replace(files, _read=lambda: self._read_all()._read())
         return self._read_all()
+
+    def _hold(self, of: Mapping[_Key, str]) -> bool:
+        """Whether all is listed as it was when it got these marks."""
+        folders: dict[str, str] = {}
+        files: dict[str, str] = {}
+        for key, expected in of.items():
+            (folders if self.roots[key[0]].is_folder else files)[self._place(key)] = expected
+        return self.listings.hold(folders) and all(
+            mark(self.listings.of_file(path)) == expected for path, expected in files.items()
+        )
 
     def _read_all(self) -> Files:
         """What is there, by what is remembered of each file."""
@@ -272,24 +279,28 @@ class Reader:
         todo = [(start, state)]
         while todo:
             path, state = todo.pop()
-            folder = self._take((number, path), self._listing((number, path)), path, state)
+            folder = self._take((number, path), path, state)
             prefix = f"{path}/" if path else ""
             for name, _, _ in _subfolders(folder):
                 todo.append((prefix + name, self.filter.state(prefix + name, state)))
 
     def _single(self, number: int, path: str) -> None:
-        self._take((number, path), self._listing((number, path)), posixpath.dirname(path), None)
+        self._take((number, path), posixpath.dirname(path), None)
 
     def _listing(self, key: _Key) -> str:
         """What is listed of a folder, or of a root that is a file, as it is now."""
-        number, path = key
-        if not self.roots[number].is_folder:
-            return self.listings.of_file(f"{self.folder}/{path}")
-        return self.listings.listing(f"{self.folder}/{path}" if path else self.folder)
-
-    def _take(self, key: _Key, listing: str, path: str, state: States | None) -> _Folder:
-        """The kept folder where its listing is the same, a new look at it otherwise."""
+        if not self.roots[key[0]].is_folder:
+            return self.listings.of_file(self._place(key))
         old = self.old.get(key)
+        return self.listings.listing(self._place(key), old.listing if old else None)
+
+    def _place(self, key: _Key) -> str:
+        _, path = key
+        return f"{self.folder}/{path}" if path else self.folder
+
+    def _take(self, key: _Key, path: str, state: States | None) -> _Folder:
+        """The kept folder where its listing is the same, a new look at it otherwise."""
+        old, listing = self.old.get(key), self._listing(key)
         if self.same_view and old is not None and old.listing == listing:
             folder = old
         else:
