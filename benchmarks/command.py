@@ -123,6 +123,9 @@ def digests() -> Iterator[Figure]:
         digest = (*program, str(folder), str(memory))
         status = (*git, "status", "--porcelain")
 
+        def measured(argv: tuple[str, ...]) -> float:
+            return seconds(lambda: run(*argv, environment=ours.environment))
+
         def forget() -> None:
             for kept in (memory, *memory.parent.glob("marks-*")):
                 kept.unlink(missing_ok=True)
@@ -130,9 +133,13 @@ def digests() -> Iterator[Figure]:
             (folder / ".git" / "index").unlink()
             run(*git, "read-tree", "HEAD")
 
-        yield from digested("cold", forget, digest, status)
-        run(*digest)  # What was forgotten for git's last run is known again.
-        yield from digested("warm", lambda: None, digest, status)
+        def cold(argv: tuple[str, ...]) -> float:
+            forget()
+            return measured(argv)
+
+        yield from digested("cold", cold, digest, status)
+        measured(digest)  # What was forgotten for git's last run is known again.
+        yield from digested("warm", measured, digest, status)
         peak = in_turns(
             {
                 "digest": lambda _: peak_memory(*digest, folder=ours.folder),
@@ -151,14 +158,10 @@ def digests() -> Iterator[Figure]:
 
 def digested(
     word: str,
-    before: Callable[[], None],
+    measured: Callable[[tuple[str, ...]], float],
     digest: tuple[str, ...],
     status: tuple[str, ...],
 ) -> Iterator[Figure]:
-    def measured(argv: tuple[str, ...]) -> float:
-        before()
-        return seconds(lambda: run(*argv))
-
     took = in_turns({"digest": lambda _: measured(digest), "git": lambda _: measured(status)})
     yield Figure(f"digesting {FILES:,} files, {word}", "`git status`", took["digest"], took["git"])
 
