@@ -24,6 +24,7 @@ services:
     environment: {PORT: "${LISTEN_PORT:-80}"}
     ports: ["${WEB_PORT:-8080}:80", "${WEB_BIND:-9000}:90"]
 """
+BOUND = "image: web:1\n    volumes: ['./db-data:/var/lib/db', './src:/src']"
 SCRIPT = "#!/bin/sh\ndocker compose down -v\nsleep 30\nPASSWORD=hunter22 ./seed.sh\n"
 WEB = {"Id": "sha256:web", "RepoTags": ["web:1"], "Created": 1, "Size": 2}
 NETWORKS = [{"Id": "n1", "Name": "bridge"}]
@@ -65,6 +66,23 @@ def make(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_the_state_that_a_script_removes_and_git_in_a_context_are_seen(shop: Project) -> None:
+    shop.write("compose.yaml", COMPOSE.replace("image: web:1", BOUND, 1))
+    shop.write("start_all.sh", "rm -rf db-data/*\nrm -rf src/*\ndocker compose up -d\n")
+    shop.write("src/a.py", "")
+    shop.write("db-data/base", "")
+    subprocess.run(["git", "add", "src", "compose.yaml"], cwd=shop.folder, check=True)
+    document = shop.inv("init", "--plan", "--json").document
+    (script,) = document["scripts"]
+    lines = {line["text"]: line["tasks"] for line in script["lines"]}
+    assert lines["rm -rf db-data/*"] == ["reset-state"]
+    assert lines["rm -rf src/*"] == []
+    assert shop.inv("init", "--yes").code == 0
+    written = files(shop)[".dockerignore"].splitlines()
+    assert written[1:] == [".composetasks", ".git"]
+    assert shop.inv("init", "--plan", "--exit-code").code == 0
 
 
 def test_nothing_is_written_before_it_was_shown_and_consented_to(shop: Project) -> None:

@@ -43,8 +43,9 @@ class ModelVariable:
 class Surroundings:
     """A project as it is before: ``texts`` are the files that could be proposed and are there
     already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
-    ``contexts`` are the build contexts that our own folder is in, each with the pattern that leaves
-    it out; ``tracked`` the files that git has; ``requirement`` is what pip installs us by,
+    ``contexts`` are the build contexts with a pattern for each thing that they should leave out:
+    our own folder, and git's; ``state`` the folders that services keep their state in;
+    ``tracked`` the files that git has; ``requirement`` is what pip installs us by,
     "" where nobody else has that;
     ``example`` the text of the file that shows what ``.env`` may hold, under whatever name;
     ``files`` the compose files where nothing in the project names them: COMPOSE_FILE of whoever
@@ -55,6 +56,7 @@ class Surroundings:
     scripts: Mapping[str, str] = field(default_factory=dict)
     variables: tuple[ModelVariable, ...] = ()
     contexts: tuple[tuple[str, str], ...] = ()
+    state: tuple[str, ...] = ()
     git: bool = False
     tracked: frozenset[str] = frozenset()
     requirement: str = "composetasks"

@@ -13,12 +13,13 @@ from composetasks.facts import ExitCode, InitPlan, Model, Proposal, Surroundings
 from composetasks.observe.compose.model import load_model
 from composetasks.observe.compose.sources import compose_files, no_compose_file
 from composetasks.observe.env.usage import read_usage, resolved
+from composetasks.observe.init.contexts import left_out
 from composetasks.observe.init.surroundings import surroundings
+from composetasks.observe.state.code_folders import why_no_state
 from composetasks.plan.init.files import plan_init
 from composetasks.report.init import init_document, show, summary
 from composetasks.run.compose import Compose
 from composetasks.run.failure import TaskFailure
-from composetasks.store.build_records import own_pattern
 from composetasks.verbs.carry_through import agreed, somebody_is_there
 from composetasks.verbs.session import Session
 
@@ -51,10 +52,12 @@ def _seen(session: Session) -> Surroundings:
         files = ()
     model = _model(session, compose)
     usage = resolved(read_usage(compose, session.environment.files), {})
-    contexts = sorted(set(_contexts(session.folder, model)) if model else ())
+    contexts = tuple(left_out(session.folder, model)) if model else ()
+    state = sorted(set(_state(session.folder, model))) if model else ()
     project = model.project if model else session.folder.name
     seen = surroundings(session.environment, usage, project, contexts)
-    return replace(seen, files=tuple(os.path.relpath(path, session.folder) for path in files))
+    names = tuple(os.path.relpath(path, session.folder) for path in files)
+    return replace(seen, files=names, state=tuple(state))
 
 
 def _model(session: Session, compose: Compose) -> Model | None:
@@ -68,15 +71,15 @@ def _model(session: Session, compose: Compose) -> Model | None:
     return None
 
 
-def _contexts(folder: Path, model: Model) -> Iterator[tuple[str, str]]:
-    """The build contexts inside the project that our own folder is in."""
+def _state(folder: Path, model: Model) -> Iterator[str]:
+    """The folders of the project in which services keep their state."""
     for service in model.services.values():
-        context = Path(service.build.context) if service.build else None
-        if context and os.path.isdir(context) and context.is_relative_to(folder):
-            pattern = own_pattern(str(context), folder / ".composetasks" / "cache")
-            place = os.path.relpath(context, folder)
-            if pattern:
-                yield "" if place == "." else place, pattern
+        for mount in service.mounts:
+            place = Path(mount.source)
+            if mount.type != "bind" or mount.read_only or folder not in place.parents:
+                continue
+            if not os.path.isfile(place) and why_no_state(place, project=folder, named=True) == "":
+                yield os.path.relpath(place, folder)
 
 
 def _consent(session: Session, plan: InitPlan) -> None:

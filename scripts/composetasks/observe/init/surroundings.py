@@ -35,7 +35,7 @@ def surroundings(
     environment: Environment, usage: Usage, project: str, contexts: Iterable[tuple[str, str]]
 ) -> Surroundings:
     """The project in its folder. ``contexts`` are those of its builds, each by its folder and
-    the pattern that leaves our own out."""
+    a pattern that it should have."""
     folder = environment.folder
     contexts = tuple(contexts)
     names = (*FILES, *(f"{place}/.dockerignore" for place, _ in contexts if place))

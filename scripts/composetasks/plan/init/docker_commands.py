@@ -77,7 +77,7 @@ _NAMES = done(
 )
 _STOPS = done("down", why="stops and removes this project's containers; state is kept")
 _BUILDS = done("build", "up", why="build only what changed, once the service has `build:`")
-_EMPTIES = done("reset-state", why="empties state after a snapshot, which `restore` puts back")
+EMPTIES = done("reset-state", why="empties state after a snapshot, which `restore` puts back")
 _DECLARED = done("up", why="Compose creates what is declared under `networks:` and `volumes:`")
 _SHOWS = done("status", why="shows every service, its health, ports and what is stale")
 _ASKS = done("doctor", why="checks the engine, Compose, network, disk and the model in practice")
@@ -88,7 +88,7 @@ DOCKER: Mapping[str, Meaning] = {
     **dict.fromkeys(("rm", "remove", "container rm"), _NAMES),
     **dict.fromkeys(("stop", "kill", "container stop", "container kill"), _STOPS),
     **dict.fromkeys(("build", "image build", "buildx build", "buildx bake"), _BUILDS),
-    **dict.fromkeys(("volume rm", "volume prune"), _EMPTIES),
+    **dict.fromkeys(("volume rm", "volume prune"), EMPTIES),
     **dict.fromkeys(("volume create", "network create", "network connect"), _DECLARED),
     **dict.fromkeys(("network rm", "network prune", "rmi", "image rm"), _CLEANS),
     **dict.fromkeys(("ps", "container ls", "images", "image ls", "inspect", "port"), _SHOWS),

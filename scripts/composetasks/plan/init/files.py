@@ -34,7 +34,7 @@ def plan_init(seen: Surroundings) -> InitPlan:
         *_dockerignores(seen),
     ]
     files = tuple(one for one in proposed if one is not None and one.old != one.new)
-    scripts = {path: replacements(text) for path, text in sorted(seen.scripts.items())}
+    scripts = {path: replacements(text, seen.state) for path, text in sorted(seen.scripts.items())}
     return InitPlan(seen.project, files, scripts)
 
 
@@ -113,12 +113,18 @@ def _gitignore(seen: Surroundings) -> ProposedFile | None:
 
 
 def _dockerignores(seen: Surroundings) -> Iterator[ProposedFile]:
-    """For each build context with our folder in it the line that leaves that out."""
-    for folder, pattern in seen.contexts:
+    """For each build context the lines that leave out what it should not be sent."""
+    for folder in dict.fromkeys(folder for folder, _ in seen.contexts):
         path = f"{folder}/{DOCKERIGNORE}" if folder else DOCKERIGNORE
         old = seen.texts.get(path, "")
         there = {line.strip().strip("/") for line in old.splitlines()}
-        lines = [] if there & {pattern, "*", "**", f"**/{pattern}"} else [pattern]
+        # A line that takes something in again says that somebody wants it.
+        lines = [
+            pattern
+            for place, pattern in seen.contexts
+            if place == folder
+            and not there & {pattern, "*", "**", f"**/{pattern}", f"!{pattern}", f"{pattern}*"}
+        ]
         yield _file(seen, path, _lines_added(old, lines), append=True)
 
 

@@ -6,25 +6,34 @@ its sleeping, whatever it asks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from composetasks.facts import Fate, Replacement
-from composetasks.plan.init.docker_commands import WAITS, Meaning, done, of_compose, of_docker
+from composetasks.plan.init.docker_commands import (
+    EMPTIES,
+    WAITS,
+    Meaning,
+    done,
+    of_compose,
+    of_docker,
+)
 from composetasks.plan.init.shell import Lines, read
 
 
-def replacements(script: str) -> tuple[Replacement, ...]:
-    """What becomes of each line of a script."""
-    return tuple(_of_lines(lines) for lines in read(script))
+def replacements(script: str, state: Sequence[str] = ()) -> tuple[Replacement, ...]:
+    """What becomes of each line of a script; ``state`` are the folders that services keep their
+    state in, as seen from the project's."""
+    return tuple(_of_lines(lines, state) for lines in read(script))
 
 
-def _of_lines(lines: Lines) -> Replacement:
+def _of_lines(lines: Lines, state: Sequence[str]) -> Replacement:
     if lines.waits:
         replacements = [done("up", why=WAITS)]
     elif lines.commands is None:
         replacements = [Meaning(Fate.UNKNOWN, why="a quote in it is not closed")]
     else:
-        replacements = [_of_command(words) for words in lines.commands]
+        replacements = [_of_command(words, state) for words in lines.commands]
     relevant = [one for one in replacements if one.fate is not Fate.NEEDLESS] or replacements
     fates = {one.fate for one in relevant}
     fate = next((one for one in WORST_FIRST if one in fates), Fate.NEEDLESS)
@@ -46,18 +55,35 @@ SHELL = (
 """What starts, stops and waits for nothing."""
 
 
-def _of_command(words: Sequence[str]) -> Meaning:
+def _of_command(words: Sequence[str], state: Sequence[str]) -> Meaning:
     name, rest = words[0].rpartition("/")[2], list(words[1:])
     if name == "docker-compose":
         return of_compose(rest)
     if name == "docker":
         return of_docker(rest)
+    if name == "rm" and _removes_state(rest, state):
+        return EMPTIES
     if name in OTHERS:
         return OTHERS[name](rest)
     if name in SHELL or ("=" in name and name.partition("=")[0].rstrip("+").isidentifier()):
         reads = [word for word in rest if word.endswith(".env") or ".env " in word]
         return done("env", why=READS_ENV) if name == "export" and reads else Meaning(Fate.NEEDLESS)
     return Meaning(Fate.UNKNOWN, why=f"what {name} does")
+
+
+OF_PROJECT = re.compile(r"^(?:(?:\.\.?|\$PWD|\$\{PWD\}|\$OTHER)/)*")
+"""What a path may begin with that means the project's folder, wherever the script lies."""
+
+
+def _removes_state(rest: Sequence[str], state: Sequence[str]) -> bool:
+    """Whether all that ``rm`` takes is state of services: a folder of it, what is in one, or a
+    folder above."""
+    taken = [OF_PROJECT.sub("", word).rstrip("/*") for word in rest if not word.startswith("-")]
+    return bool(taken) and all(
+        path
+        and any(f"{one}/".startswith(f"{path}/") or path.startswith(f"{one}/") for one in state)
+        for path in taken
+    )
 
 
 READS_ENV = "Compose and the tasks read .env by themselves"

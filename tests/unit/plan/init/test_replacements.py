@@ -64,6 +64,27 @@ def test_a_command_and_the_tasks_that_replace_it(command: str, tasks: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("command", "replaced"),
+    [
+        ("rm -rf mysql-data/*", True),
+        ("sudo rm -rf ./volumes/db", True),
+        ('rm -r -f "$(pwd)/volumes/"', True),
+        ("rm -rf ../mysql-data volumes/db/base", True),
+        ("rm -rf -- ${PWD}/mysql-data", True),
+        ("rm -rf mysql-data build", False),
+        ("rm -rf mysql-database", False),
+        ("rm -f /tmp/lock", False),
+        ("rm -rf ./*", False),
+        ("rm -rf /mysql-data", False),
+    ],
+)
+def test_state_that_is_removed_by_hand_is_emptied_by_a_task(command: str, replaced: bool) -> None:
+    (found,) = replacements(command, ("mysql-data", "volumes/db"))
+    assert found.tasks == (("reset-state",) if replaced else ())
+    assert found.fate is (Fate.REPLACED if replaced else Fate.UNKNOWN)
+
+
+@pytest.mark.parametrize(
     "command", ["npm run migrate", "./seed.sh", "docker frobnicate", 'echo "never closed']
 )
 def test_what_is_not_understood_is_said(command: str) -> None:
