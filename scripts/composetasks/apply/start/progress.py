@@ -4,6 +4,7 @@ for."""
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ LISTEN_SECONDS = 60.0
 """How long at most a port is waited for that nobody but the model's ``ports`` asks for."""
 TELL_SECONDS = 3.0
 """After how long something is said of what is still waited for."""
-TELL_EVERY = 10.0
+TELL_EVERY = 30.0
 TELL_CHANGE = 2.0
-"""How often it is said again, and how soon where it is something else."""
+"""How often it is said again, and how soon where it is something else. What differs in its numbers
+alone (a check that prints the time) is the same."""
+NUMBER = re.compile(r"\d+")
 AT_ONCE = ("failing", "unhealthy", "restarting")
 """The kinds of waiting that are told at once."""
 
@@ -110,7 +113,7 @@ class ServiceProgress:
             return ""
         message = self.verdict.message
         took = now - self.begun
-        times = [f"for {took:.0f} s"] if message == self.reported else []
+        times = [f"for {took:.0f} s"] if self._is_reported else []
         if self.verdict.kind == PORT_CLOSED and self.patience < self.limit:
             times.append(f"at most {self.patience:.0f} s")
         self.reported, self.reported_at = message, now
@@ -122,9 +125,12 @@ class ServiceProgress:
             return math.inf
         if not self.reported:
             return self.begun + (0.0 if self.verdict.kind in AT_ONCE else TELL_SECONDS)
-        return self.reported_at + (
-            TELL_EVERY if self.verdict.message == self.reported else TELL_CHANGE
-        )
+        return self.reported_at + (TELL_EVERY if self._is_reported else TELL_CHANGE)
+
+    @property
+    def _is_reported(self) -> bool:
+        """Whether what it waits for is what was said last."""
+        return NUMBER.sub("", self.verdict.message) == NUMBER.sub("", self.reported)
 
 
 def deadlines(services: Mapping[str, ServiceProgress]) -> dict[str, float]:

@@ -57,7 +57,20 @@ def test_a_failing_check_is_told_at_once_and_again() -> None:
     db = progress(says)
     assert db.to_tell(100.5) == says.message
     assert db.to_tell(101.0) == ""
-    assert db.to_tell(100.5 + TELL_EVERY) == f"{says.message} (for 10 s)"
+    assert db.to_tell(100.5 + TELL_EVERY) == f"{says.message} (for 30 s)"
+
+
+def test_what_differs_in_its_numbers_alone_is_no_news() -> None:
+    def failing(text: str) -> Readiness:
+        return Readiness(Phase.WAITING, f"its health check exited with code {text}", "failing")
+
+    db = progress(failing("1: 12:00:01 not ready after 3 tries"))
+    assert db.to_tell(100.5)
+    db.verdict = failing("1: 12:00:04 not ready after 12 tries")
+    assert db.to_tell(104.0) == ""
+    assert db.to_tell(100.5 + TELL_EVERY) == f"{db.verdict.message} (for 30 s)"
+    db.verdict = failing("1: the disk is full")
+    assert db.to_tell(104.0 + TELL_EVERY) == db.verdict.message
 
 
 def test_a_port_is_told_after_a_while() -> None:
@@ -66,7 +79,7 @@ def test_a_port_is_told_after_a_while() -> None:
     assert web.to_tell(100.5) == ""
     assert web.to_tell(100.0 + TELL_SECONDS) == f"{closed.message} (at most 60 s)"
     again = web.to_tell(100.0 + TELL_SECONDS + TELL_EVERY)
-    assert again == f"{closed.message} (for 13 s, at most 60 s)"
+    assert again == f"{closed.message} (for 33 s, at most 60 s)"
     # It ends as the service's own time does, or with a failure.
     assert progress(closed, given=20.0).to_tell(105.0) == closed.message
     asked = progress(closed, of=Expected(ready="listening"))
