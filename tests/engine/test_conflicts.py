@@ -434,7 +434,7 @@ def test_who_came_to_a_needed_name_after_the_plan_stops_it_before_anything_is_re
     plan = planned.plan()
     world = planned.world()
     planned.by_hand(f"{planned.name}-b")
-    with pytest.raises(TaskFailure, match="another container has its name now"):
+    with pytest.raises(TaskFailure, match="another container now has its name"):
         planned.do(plan, world)
     assert planned.find(f"{planned.name}-a-1") is not None
 

@@ -68,9 +68,9 @@ def test_what_compose_waits_for_is_told_and_ends_with_the_services_time(shop: Sh
     for path in ("/containers/create", "/containers/[^/]+/start"):
         ran = shop.without("POST", path, "up", "--timeout", "1")
         assert ran.code == 8, ran.err
-        assert "the engine answers, but did not do this within 9 s: docker-compose up" in ran.err, (
-            ran.err
-        )
+        assert (
+            "the engine answers, but did not complete this within 9 s: docker-compose up" in ran.err
+        ), ran.err
         assert f"waiting for docker-compose up ({name} to " in ran.err
     # Compose gets its answers, but nobody else does.
     ran = shop.without("GET", "/containers/[^/]+/json", "up")
@@ -83,7 +83,7 @@ def test_a_build_that_is_not_begun(shop: Shop) -> None:
     shop.edit("image")
     ran = shop.without("POST", "/grpc", "build")
     assert ran.code == 5, ran.err
-    assert "a build was not begun within 9 s" in ran.err
+    assert "a build did not start within 9 s" in ran.err
     assert shop.project.inv("build").code == 0
 
 

@@ -28,8 +28,8 @@ def test_a_silent_registry_is_told_and_ends_a_build_but_no_doctor(
     }
     built = project.inv("build")
     assert built.code == 7, built.err
-    assert f"waiting for a registry to say what {silent}/base:1 is" in built.err
-    assert f"no registry said within 12 s what {silent}/base:1 is" in built.err
+    assert f"waiting for a registry to resolve {silent}/base:1" in built.err
+    assert f"no registry resolved {silent}/base:1 within 12 s" in built.err
 
     # The engine itself is as slow as the machine is busy.
     ran = project.inv("doctor", "--json", INVOKE_STACK_ENGINE_TIMEOUT="10")

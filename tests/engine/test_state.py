@@ -370,7 +370,7 @@ def test_a_live_service_that_can_t_be_prepared_is_no_snapshot(project: Project) 
     assert ran.code == 1
     assert "db could not be prepared for a snapshot" in ran.err
     assert "no room" in ran.err
-    assert "next: correct stack.services.db.live, or leave --live out" in ran.err
+    assert "next: correct stack.services.db.live, or omit --live" in ran.err
     assert running(toy)["db"] == before["db"]
     assert set(running(toy)) == set(before)
     assert toy.inv("snapshots", "--json").document["snapshots"] == []

@@ -291,5 +291,5 @@ def test_what_needs_another_consent_or_is_anothers_now_is_refused(planned: Plann
         planned.do(plan, world)
     world, plan = planned.world(), planned.plan()
     planned.by_hand(fixed)
-    with pytest.raises(TaskFailure, match="another container has its name now"):
+    with pytest.raises(TaskFailure, match="another container now has its name"):
         planned.do(plan, world)

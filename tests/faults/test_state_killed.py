@@ -130,7 +130,7 @@ def test_a_helper_that_is_killed_leaves_what_was_there(full: Project, part: floa
         assert both(full) == kept
         return
     assert child.returncode == 1
-    assert "ended before its work was done" in err
+    assert "exited before its work was done" in err
     assert both(full) == changed
     assert leftovers(full) != []
     ran = full.inv("restore", "whole", "--yes", "--no-snapshot")

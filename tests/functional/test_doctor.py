@@ -271,7 +271,7 @@ def test_an_engine_for_other_programs_is_not_tried(shop: Project, engine: Script
     engine.info = {"ServerVersion": "28.0.0", "OSType": "windows", "Architecture": "x86_64"}
     ran = shop.inv("doctor", "--json")
     assert statuses(ran)["container"] == statuses(ran)["build"] == "skipped"
-    assert "this one is for windows x86_64" in ran.checks["container"]["message"]
+    assert "this one runs windows x86_64" in ran.checks["container"]["message"]
     assert engine.changes == []
 
 

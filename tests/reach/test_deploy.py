@@ -240,7 +240,7 @@ def test_a_rollback_that_fails_too_is_told(shop: Project, manager: Manager) -> N
     manager.docker("rmi", "--force", f"{name}:gone")
     failed = shop.inv("deploy", "--no-verify", "--timeout", "15")
     assert failed.code == 8, failed.err
-    assert "api: rolled back to revision 2, and it does not run: " in failed.err
+    assert "api: rolled back to revision 2; not up: " in failed.err
     assert "the stack could not be rolled back completely" in failed.err
     assert "deploy --rollback 2" in failed.err
 
@@ -316,7 +316,7 @@ def test_two_at_once_and_one_that_was_killed(
     third = clone.inv("deploy")
 
     assert second.code == 75
-    assert f"another run deploys {shop.name}: that of root@" in second.err
+    assert f"another run is deploying {shop.name}: root@" in second.err
     assert waited >= 3
     assert third.code == 0, third.err
     assert manager.docker(*claim) == ""

@@ -146,7 +146,7 @@ def test_what_is_gone_when_it_is_to_be_sent_is_told(project: Project, engine: Ow
     _, err = started.communicate(timeout=60)
 
     assert started.returncode == 1, err
-    assert f"{project.folder}/code can't be read to be sent: No such file or directory" in err
+    assert f"{project.folder}/code can't be read for sending: No such file or directory" in err
     [web] = project.inv("status", "--json").document["services"]
     assert web["replicas"] == []
 

@@ -226,7 +226,7 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
             holders.get(step.target) if isinstance(step.operation, ContainerOperation) else None
         )
         if holder is not None and holder not in then:
-            raise _changed(step.target, "another container has its name now")
+            raise _changed(step.target, "another container now has its name")
     starting = dict.fromkeys(
         step.service for step in plan.steps if isinstance(step.operation, ContainerStart)
     )
@@ -243,7 +243,7 @@ def _stopped(message: str) -> TaskFailure:
     return TaskFailure(
         message,
         code=ExitCode.CONFLICT,
-        hint="nothing was removed or replaced; run the task again to see the new plan",
+        hint="nothing was removed or replaced; run the task again for a new plan",
     )
 
 

@@ -291,10 +291,10 @@ def test_archives(tmp_path: Path, archive: bytes, fuzz_seconds: float) -> None:
 
         def read(count: int) -> bytes:
             if count > 1 << 26:
-                raise BadArchive("it ends too early")
+                raise BadArchive("unexpected end of the archive")
             found = stream.read(count)
             if len(found) < count:
-                raise BadArchive("it ends too early")
+                raise BadArchive("unexpected end of the archive")
             return found
 
         with tempfile.TemporaryDirectory(dir=tmp_path) as root:

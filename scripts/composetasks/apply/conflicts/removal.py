@@ -60,7 +60,7 @@ def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> 
         raise TaskFailure(
             f"{step.action.value} {step.target} failed",
             detail=str(error.explanation or error),
-            hint=f"its record is in {run_folder}; run the task again to see what is left to do",
+            hint=f"its record is in {run_folder}; run the task again to continue",
         ) from error
     message = str(done.pop("message"))
     yield event("step-done", step, message, time.monotonic() - began, done)
@@ -93,11 +93,13 @@ def _remove_container(
         return {"message": "already gone"}
     state = str(record["State"]["Status"])
     if operation.stopped_only and state not in (*STOPPED, "removing"):
-        difference = f"container {step.target} did not run when the plan was made, and is {state}"
+        difference = (
+            f"container {step.target} was not running when the plan was made, and is now {state}"
+        )
         raise _changed(step, difference)
     if state == "removing":
         _wait_until_gone(step, client)
-        return {"message": "its removal is finished"}
+        return {"message": "removal completed"}
     place = _kept_in(record)
     with unless_full():
         _keep(client, record, run_folder / place)
@@ -127,7 +129,7 @@ def _container(step: Step, client: APIClient) -> dict[str, Any] | None:
         return None
     name = str(record["Name"]).lstrip("/")
     if name != step.target:
-        raise _changed(step, f"container {step.target} is called {name} now")
+        raise _changed(step, f"container {step.target} is now called {name}")
     return record
 
 
@@ -135,7 +137,7 @@ def _changed(step: Step, difference: str) -> TaskFailure:
     return TaskFailure(
         f"{difference}; {step.action.value} was not done",
         code=ExitCode.CONFLICT,
-        hint="run the task again to see the new plan",
+        hint="run the task again for a new plan",
     )
 
 
@@ -177,8 +179,8 @@ def _wait_until_gone(step: Step, client: APIClient) -> None:
         return
     except requests.exceptions.RequestException as error:
         raise TaskFailure(
-            f"container {step.target} is being removed for more than {GONE_SECONDS} s",
-            hint=f"`docker rm -f {step.target}` may say why; a restart of the engine ends it",
+            f"container {step.target} has been removing for more than {GONE_SECONDS} s",
+            hint=f"`docker rm -f {step.target}` may show why; restarting the engine clears it",
         ) from error
 
 
@@ -258,7 +260,7 @@ def _remove_network(
         if (name := _leave(step, operation, client, container, model))
     ]
     client.remove_network(step.key)
-    return {"message": "removed" + (f"; {', '.join(sorted(left))} left it" if left else "")}
+    return {"message": "removed" + (f"; disconnected {', '.join(sorted(left))}" if left else "")}
 
 
 def _leave(
@@ -309,6 +311,6 @@ def _remove_image(step: Step, client: APIClient) -> dict[str, Any]:
     except errors.NotFound:
         return {"message": "already gone"}
     if record["Id"] != step.key:
-        raise _changed(step, f"image {step.target} is not the one that the plan saw")
+        raise _changed(step, f"image {step.target} changed after the plan was made")
     client.remove_image(step.target)
     return {"message": "removed"}

@@ -68,7 +68,7 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
             continue
         if time.monotonic() >= deadline:
             raise TaskFailure(
-                f"another run deploys {stack}: that of {other['who']}, since {other['since']}",
+                f"another run is deploying {stack}: {other['who']}, since {other['since']}",
                 code=ExitCode.LOCKED,
                 hint="wait for it to end, or give --wait-lock SECONDS; if it was killed, "
                 f"`docker config rm {name}` frees the stack",

@@ -71,10 +71,10 @@ def carry_out(
 
 def _refused(error: APIError) -> TaskFailure:
     return TaskFailure(
-        "the swarm refused what it was asked for",
+        "the swarm refused the request",
         code=ExitCode.NOT_HEALTHY,
         detail=str(error.explanation or error),
-        hint="correct what it names, and deploy once more",
+        hint="correct what it names, and deploy again",
     )
 
 
@@ -100,7 +100,7 @@ def _pinned(stack: Stack, pushed: Collection[str], builder: Any) -> Stack:
         raise TaskFailure(
             f"the image {reference} was not pushed to its registry",
             code=ExitCode.BUILD_FAILED,
-            hint="files may have changed while it was built: deploy once more",
+            hint="files may have changed during the build: deploy again",
         )
     pinned = {
         name: {**service, "image": f"{service['image']}@{digests[service['image']]}"}
@@ -137,7 +137,7 @@ def _remove(step: Step, stack: Stack) -> Iterator[Event]:
     try:
         stack.client.remove_service(step.key)
     except errors.NotFound:
-        yield event("step-skipped", step, "it is gone already")
+        yield event("step-skipped", step, "already gone")
         return
     yield event("step-done", step)
 
@@ -196,7 +196,9 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
         for line in stack.log(identity, str((convergence.task or {}).get("ID"))):
             yield event("log", step, line)
         if not convergence.complete:
-            failed = convergence.failed or f"it has not ended after {stack.limit(step.target):g} s"
+            failed = (
+                convergence.failed or f"it was still running after {stack.limit(step.target):g} s"
+            )
             yield event("step-failed", step, failed)
             stands = replace(convergence, failed=failed)
             raise not_up(stack, step.service, stands, identity, f"the check {step.target} failed")

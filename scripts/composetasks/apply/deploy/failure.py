@@ -38,7 +38,7 @@ def not_up(
         f"{what or f'{name} is not up'}: {what_failed[0]}",
         service=name,
         cause="task-failed" if code else "not-up",
-        hint=f"correct it and deploy once more; {task('deploy --plan')} shows what differs",
+        hint=f"correct the cause and deploy again; {task('deploy --plan')} shows what differs",
         data={
             "waiting": [],
             "diagnosis": safe_data(
@@ -86,10 +86,9 @@ def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack
     failure.data = {**failure.data, "taken_back": messages, "as_before": as_before}
     if not as_before:
         last = stack.swarm.last
-        failure.message += "; and the stack could not be rolled back completely"
-        failure.hint = f"`docker stack ps {stack.name}` shows what runs now; " + (
-            f"once what is named above is corrected, {task(f'deploy --rollback {last.number}')} "
-            "goes back"
+        failure.message += ", and the stack could not be rolled back completely"
+        failure.hint = f"`docker stack ps {stack.name}` shows what is running; " + (
+            f"after the cause is corrected, {task(f'deploy --rollback {last.number}')} rolls back"
             if last
             else f"{task('deploy --remove --yes')} removes it"
         )
@@ -100,7 +99,7 @@ def _rolled_back(touched: Sequence[Step], stack: Stack) -> Iterator[RolledBack]:
     last = stack.swarm.last
     if not last and not stack.swarm.services:
         stack.remove()
-        yield RolledBack("what was created is removed: there was nothing before")
+        yield RolledBack("everything that was created is removed: there was nothing before")
         return
     recorded = last.raw["services"] if last else {}
     names = dict.fromkeys(step.service for step in touched)
@@ -110,18 +109,20 @@ def _rolled_back(touched: Sequence[Step], stack: Stack) -> Iterator[RolledBack]:
         if name in recorded:
             continue
         if name in stack.swarm.services:
-            yield RolledBack(f"{name}: stays as it is: no record says what it was", as_before=False)
+            yield RolledBack(
+                f"{name}: left as it is: its earlier state is not recorded", as_before=False
+            )
         elif name in records:
             stack.client.remove_service(records[name]["ID"])
-            yield RolledBack(f"{name}: removed, as it was not there before")
+            yield RolledBack(f"{name}: removed, because it did not exist before")
     if not last or not back:
         return
     before = {str(one["ID"]) for one in stack.tasks()}
     stack.deploy(last.raw, back)
     for name, convergence, _ in stack.wait(back, before):
-        how = "it runs" if convergence.complete else f"it does not run: {convergence.failed}"
+        how = "up" if convergence.complete else f"not up: {convergence.failed}"
         yield RolledBack(
-            f"{name}: rolled back to revision {last.number}, and {how}", convergence.complete
+            f"{name}: rolled back to revision {last.number}; {how}", convergence.complete
         )
 
 

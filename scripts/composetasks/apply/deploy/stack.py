@@ -60,7 +60,7 @@ class Stack:
                 f"`docker stack {arguments[0]}` exited with code {done.code}",
                 code=ExitCode.NOT_HEALTHY,
                 detail=safe(done.stderr.strip() or done.stdout.strip()),
-                hint="correct what it names, and deploy once more",
+                hint="correct what it names, and deploy again",
             )
 
     def deploy(self, file: Mapping[str, Any], names: Collection[str]) -> None:
@@ -79,7 +79,7 @@ class Stack:
         while self.tasks() or self.client.networks(filters=of_stack(self.name)):
             if time.monotonic() - began > self.limit(""):
                 raise TaskFailure(
-                    f"{self.name} is not gone after {self.limit(''):g} s",
+                    f"{self.name} still exists after {self.limit(''):g} s",
                     code=ExitCode.NOT_HEALTHY,
                     hint=f"`docker stack ps {self.name}` shows what is left",
                 )
@@ -127,7 +127,7 @@ class Stack:
             for name in list(pending):
                 record = records.get(name)
                 if record is None:
-                    yield name, Convergence(0, 1, "it was removed meanwhile"), passed
+                    yield name, Convergence(0, 1, "it was removed in the meantime"), passed
                     return
                 own = [one for one in tasks if one["ServiceID"] == record["ID"]]
                 convergence = progress(record, own, before, self.swarm.attributes)

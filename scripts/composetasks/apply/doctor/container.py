@@ -43,8 +43,8 @@ def usable_here(daemon: Daemon) -> None:
     same = ours == theirs
     if sys.platform != "linux" or daemon.system != "linux" or not same:
         raise Unavailable(
-            f"needs an engine for this machine's programs ({sys.platform} "
-            f"{platform.machine()}); this one is for {daemon.system} {daemon.architecture}"
+            f"needs an engine that can run this machine's programs ({sys.platform} "
+            f"{platform.machine()}); this one runs {daemon.system} {daemon.architecture}"
         )
 
 
@@ -118,8 +118,10 @@ def in_container(
 
 def _hint(why: str) -> str:
     if "no space left" in why.lower():
-        return "make room where the engine keeps its images: `docker system df` shows what it holds"
-    return "`docker run --rm IMAGE` shows the same; the words are the engine's"
+        return (
+            "free space where the engine stores its images: `docker system df` shows what uses it"
+        )
+    return "`docker run --rm IMAGE` shows the same error from the engine"
 
 
 def read(out: str, code: int, errors: str, image: str, place: str) -> Reach:
@@ -128,9 +130,10 @@ def read(out: str, code: int, errors: str, image: str, place: str) -> Reach:
         answer: dict[str, Any] = json.loads(out)
     except ValueError as error:
         raise TaskFailure(
-            f"the program in a {place} exited with code {code} and gave no answer",
+            f"the program in a {place} exited with code {code} without an answer",
             detail=errors.strip()[-500:],
-            hint="137 and 142 are kills: too little memory, or a name server that never answers",
+            hint="137 and 142 mean it was killed: too little memory, or a name server "
+            "that does not answer",
         ) from error
     room, limits = answer.pop("disk"), answer.pop("watching")
     return Reach(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ANSWER = "composetasks-answer.json"
 BUILD_SECONDS = LONGEST_SECONDS + 15.0
 BUILDER = (
-    "`docker buildx inspect` shows the builder in force; `docker buildx use default` is the "
+    "`docker buildx inspect` shows the current builder; `docker buildx use default` selects the "
     "engine's own"
 )
 DOCKERFILE = """\
@@ -118,7 +118,7 @@ def _failure(error: process.ProgramError) -> TaskFailure:
             hint="install Buildx 0.17 or newer (package docker-buildx, or docker-buildx-plugin)",
         )
     return TaskFailure(
-        "a build can't be run" if error.code != 124 else f"a build did not end: {error.stderr}",
+        "builds can't run" if error.code != 124 else f"a build did not finish: {error.stderr}",
         detail=why,
         hint=cure("\n".join(errors), BUILDER),
     )

@@ -37,7 +37,7 @@ def definition(
         return definition_of(done.stdout)
     except (process.ProgramError, Unclear) as error:
         raise TaskFailure(
-            "Compose does not say how to build " + ", ".join(services),
+            "Compose gives no build definition for " + ", ".join(services),
             code=ExitCode.INVALID,
             detail=getattr(error, "stderr", "") or str(error),
             hint="`docker compose build --print` shows the same; correct the compose file",
@@ -165,9 +165,9 @@ def _next(running: process.Running, log: BuildLog, within: float) -> process.Lin
     """The next line of a build; None at its end."""
     requests = [one.removeprefix(METADATA) for one in log.under_way() if OWN_STEP not in one]
     if all(OWN_STEP in one.name for one in log.vertexes.values()):
-        awaited = "the engine to begin the build"
+        awaited = "the engine to start the build"
     elif requests and all(one.startswith(METADATA) for one in log.under_way()):
-        awaited = f"a registry to say what {', '.join(requests)} is"
+        awaited = f"a registry to resolve {', '.join(requests)}"
     else:
         with waiting.on(process.named(running.argv), waiting.QUIET_SECONDS):
             return running.line()
@@ -176,9 +176,9 @@ def _next(running: process.Running, log: BuildLog, within: float) -> process.Lin
             return running.line(within)
     except TimeoutError as error:
         if not requests:
-            raise TimeoutError(f"a build was not begun within {within:g} s") from error
+            raise TimeoutError(f"a build did not start within {within:g} s") from error
         raise TaskFailure(
-            f"no registry said within {within:g} s what {', '.join(requests)} is",
+            f"no registry resolved {', '.join(requests)} within {within:g} s",
             code=ExitCode.BUILD_FAILED,
-            hint="see that its registry answers (`docker pull`), and run this again",
+            hint="make sure that its registry answers (`docker pull`), and run the task again",
         ) from error

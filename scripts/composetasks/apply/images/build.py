@@ -119,5 +119,5 @@ class _Schedule:
         self.left.discard(step.id)
         if "skipped" in outcome:
             return event("step-skipped", step, str(outcome["skipped"]), seconds)
-        message = "the image is the same as before" if outcome.get("same") else ""
+        message = "image unchanged" if outcome.get("same") else ""
         return event("step-done", step, message, seconds, outcome)

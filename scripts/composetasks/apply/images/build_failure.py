@@ -18,7 +18,7 @@ ENGINE_LOST = (
     "error during connect",
 )
 """What Buildx says where its connection to the engine breaks off."""
-LOST_LAYER = "the engine's build cache has lost a layer: it is built once more, without the cache"
+LOST_LAYER = "the engine's build cache has lost a layer: building again without the cache"
 
 
 def lost_layer(log: BuildLog) -> bool:
@@ -32,7 +32,7 @@ def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) 
     vertex = log.failed()
     if vertex is None and any(words in log.last_error() for words in ENGINE_LOST):
         return TaskFailure(
-            f"the engine went away while the image of {service.name} was built",
+            f"the engine went away during the build of the image of {service.name}",
             code=ExitCode.NO_ENGINE,
             detail=log.last_error(),
             hint=f"{external_failures.LOOK}; no container was touched",

@@ -176,7 +176,7 @@ class ImageSteps:
                 f"the base image {reference} of {step.service} could not be pulled",
                 code=ExitCode.BUILD_FAILED,
                 detail=safe(str(refused)),
-                hint="see that its registry answers, or leave out --pull",
+                hint="make sure that its registry answers, or omit --pull",
                 data={"service": step.service, "image": reference},
             ) from refused
 
@@ -205,7 +205,7 @@ class ImageSteps:
             raise TaskFailure(
                 f"the image {step.target} of {step.service} could not be pulled",
                 detail=safe("\n".join(dict.fromkeys(lines[-3:]))),
-                hint="see that the name is right and its registry answers, then run this again",
+                hint="check the name and that its registry answers, then run the task again",
                 data={"service": step.service, "image": step.target},
             )
         image = self.client.inspect_image(step.target)
@@ -220,7 +220,7 @@ class ImageSteps:
             with self._log(step, "pull") as stream:
                 sharing.pull(self.client, reference, stream, self.stopping)
         except sharing.RegistryRefused as refused:
-            message = f"{reference} could not be pulled ({refused}); it is built here"
+            message = f"{reference} could not be pulled ({refused}); building it here"
             tell(event("warning", step, message))
             return self._build(step, BuildImage(), tell)
         image = self.client.inspect_image(reference)
@@ -236,7 +236,7 @@ class ImageSteps:
         service, shared = self.world.model.service(step.service), self.world.shared
         digest = self.digests.get(step.service, self.world.inputs[step.service].digest)
         if digest is None or shared is None:
-            return {"skipped": "nobody can say which files it was built from"}
+            return {"skipped": "it is unknown which files it was built from"}
         # Somebody may have put another image on the service's own tag.
         image = self.client.inspect_image(self._digest_tag(service, digest))["Id"]
         references = (
@@ -251,7 +251,8 @@ class ImageSteps:
             raise TaskFailure(
                 f"the image of {step.service} could not be pushed to {references[0]}",
                 detail=safe(str(refused)),
-                hint="see that the registry answers and that you may push there (`docker login`)",
+                hint="make sure that the registry answers and that you may push to it "
+                "(`docker login`)",
                 data={"service": step.service, "image": references[0]},
             ) from refused
         return {"image": image, "digest": digest}
@@ -279,6 +280,6 @@ class ImageSteps:
             raise TaskFailure(
                 f"the image {step.key[:19]} was removed after the plan was made",
                 code=ExitCode.CONFLICT,
-                hint="run this again; the image will be built",
+                hint="run the task again to build the image",
             ) from error
         return {"image": step.key}

@@ -26,7 +26,7 @@ def write(folder: Path, files: Iterable[ProposedFile]) -> Iterator[str]:
         except OSError as error:
             raise TaskFailure(
                 f"{file.path} can't be written: {error.strerror}",
-                hint="see who may write to the project's folder, and run it again",
+                hint="check who may write to the project's folder, and run the task again",
             ) from error
         yield file.path
 
@@ -39,4 +39,6 @@ def _append(path: Path, file: ProposedFile) -> None:
 
 
 def _changed(path: str) -> TaskFailure:
-    return TaskFailure(f"{path} was changed meanwhile", hint="run it again to see what is left")
+    return TaskFailure(
+        f"{path} was changed in the meantime", hint="run the task again to see what is left"
+    )

@@ -303,7 +303,7 @@ class CommandHandler:
         exchanged = [place for place in self.places if place.is_exchanged()]
         if exchanged and not finished:
             if in_use:
-                raise OSError(errno.EBUSY, "a container runs on it")
+                raise OSError(errno.EBUSY, "a container is running on it")
             for place in reversed(exchanged):
                 place.undo()
         self.staged = list(self.places)

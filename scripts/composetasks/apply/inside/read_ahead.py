@@ -58,7 +58,7 @@ class Decompressed:
                 return b"".join(parts)
             self._now, self._at = self._next(), 0
             if not self._now:
-                raise unpack.BadArchive("it ends too early")
+                raise unpack.BadArchive("unexpected end of the archive")
 
     def digest(self) -> str:
         """The SHA-256 of the whole source, once all of it is read."""
@@ -82,7 +82,7 @@ class Decompressed:
                 if self._left is not None:
                     self._left -= len(content)
                     if self._left < 0:
-                        raise unpack.BadArchive("it holds more than its manifest says")
+                        raise unpack.BadArchive("it contains more than its manifest says")
                 self._content.put(content)
             # What follows the compressed content is part of the source all the same.
             while not self._stopped and self._source.read(READ):

@@ -58,7 +58,7 @@ class Unpack:
             for folder in reversed(self._folders):
                 self._finish_folder(folder)
         except (KeyError, OverflowError, ValueError) as error:
-            raise BadArchive(f"a member that is not as it should be ({error})") from error
+            raise BadArchive(f"an invalid member ({error})") from error
         finally:
             os.close(self._folder[1])
 
@@ -71,7 +71,7 @@ class Unpack:
             return None
         kind, size = header[156:157], _octal(header[124:136])
         if kind != b"x" or not _sound(header):
-            raise BadArchive("a member without its records")
+            raise BadArchive("a member without records")
         if size > LARGEST_RECORDS:
             raise BadArchive("records that are too long")
         records = _records(self._read(size + -size % BLOCK)[:size])
@@ -89,7 +89,7 @@ class Unpack:
             self._folders.append(member)
             return
         if not self._special and tree.is_special(member.kind, member.mode, member.attributes):
-            raise BadArchive("a device, or a program with other rights than its caller's")
+            raise BadArchive("a device, or a program with elevated privileges")
         folder = self._open(member.path[:-1])
         name = member.path[-1]
         if member.kind == b"0":
@@ -203,14 +203,14 @@ _DEVICES = {b"3": 0o020000, b"4": 0o060000, b"6": 0o010000}
 def _octal(text: bytes) -> int:
     digits = text.rstrip(b"\0 ")
     if digits.strip(b"01234567"):
-        raise BadArchive(f"a number that is none: {digits!r}")
+        raise BadArchive(f"an invalid number: {digits!r}")
     return int(digits or b"0", 8)
 
 
 def _decimal(text: bytes) -> int:
     """A number of digits alone: int() would take a sign, and underscores."""
     if not text.isdigit():
-        raise BadArchive(f"a number that is none: {text[:20]!r}")
+        raise BadArchive(f"an invalid number: {text[:20]!r}")
     return int(text)
 
 
@@ -225,7 +225,7 @@ def _records(text: bytes) -> dict[bytes, bytes]:
         digits, _, _ = text.partition(b" ")
         length = _decimal(digits)
         if not len(digits) < length <= len(text):
-            raise BadArchive("a record of another length than it says")
+            raise BadArchive("a record with a wrong length")
         record = text[len(digits) + 1 : length - 1]
         name, _, value = record.partition(b"=")
         records[name] = value

@@ -73,7 +73,7 @@ def carry_out(step: Step, client: APIClient) -> Iterator[Event]:
     place = Path(operation.folder) if operation.folder else None
     yield event("step-started", step)
     end_instance(client, operation.name, operation.owner, place)
-    yield event("step-done", step, "nothing of it is left")
+    yield event("step-done", step, "nothing is left of it")
 
 
 def _clear(client: APIClient, name: str, owner: str) -> None:
@@ -112,7 +112,7 @@ def _clear(client: APIClient, name: str, owner: str) -> None:
         )
     if problems:
         raise TaskFailure(
-            f"instance {name} could not be ended completely",
+            f"instance {name} could not be removed completely",
             detail="\n".join(dict.fromkeys(problems)),
             hint="the next run of any task tries again",
         )

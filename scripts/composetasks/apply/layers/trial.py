@@ -175,7 +175,7 @@ class Trial:
         if code != 0:
             failed = log.failed()
             cure = external_failures.cure(
-                log.detail(), f"see that {task(f'build {service}')} builds it"
+                log.detail(), f"make sure that {task(f'build {service}')} succeeds"
             )
             raise TaskFailure(
                 f"the copy of {service} could not be built: {failed.name if failed else 'at all'}",

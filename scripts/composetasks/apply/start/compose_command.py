@@ -125,7 +125,7 @@ def _next(
                 since = time.monotonic()
             elif time.monotonic() - since >= limit + grace:
                 raise NotDone(
-                    f"the engine answers, but did not do this within {limit:g} s: {awaited}"
+                    f"the engine answers, but did not complete this within {limit:g} s: {awaited}"
                 )
 
 

@@ -54,7 +54,9 @@ class Failures:
             return
         if self.dependencies.is_optional(name):
             self.record.failed(name)
-            message = f"{name} is not up ({verdict.message}); what depends on it starts without it"
+            message = (
+                f"{name} is not up ({verdict.message}); services that depend on it start without it"
+            )
             yield service_event("warning", name, message)
             return
         at = time.monotonic()
@@ -62,7 +64,7 @@ class Failures:
             verdict = replace(verdict, kind="removed")
         self.first = self.first or Failed(name, verdict, container, at)
         if self.dependencies.goes_on():
-            message = f"{verdict.message}; what can do without it is started"
+            message = f"{verdict.message}; services that do not require it are started"
             seconds = at - (progress.launched or self.began)
             yield service_event("service-state", name, message, seconds, {"state": "failed"})
 
@@ -90,7 +92,7 @@ class Failures:
             others = self.dependencies.waits_for(name) if progress.launched is None else []
             if others:
                 why = [f"{other} ({self.services[other].verdict.message})" for other in others]
-                message = f"it waits for what will not be ready: {', '.join(why)}"
+                message = f"it waits for services that will not be ready: {', '.join(why)}"
                 raise self._at_once(name, message, "never-started")
 
     def check_away(self, since: float) -> None:

@@ -277,9 +277,9 @@ def stop_provider(step: Step, tools: Tools, project: str) -> Iterator[Event]:
     except ProgramError as error:
         failed = NotLaunched([step.service], error.stdout + error.stderr)
         raise TaskFailure(
-            f"the provider of {step.service} could not end what it made",
+            f"the provider of {step.service} could not remove what it created",
             detail=safe(failed.why),
-            hint="see that its program is on PATH, and run the task again",
+            hint="make sure that its program is on PATH, and run the task again",
         ) from error
     yield event("step-done", step, "ended")
 
@@ -315,7 +315,7 @@ def _not_stopped(service: str, failed: NotLaunched) -> TaskFailure:
     return TaskFailure(
         f"service {service} could not be stopped: {safe(failed.why)}",
         detail=safe("\n".join(failed.lines)),
-        hint=f"`docker compose kill {service}` ends it without its hooks",
+        hint=f"`docker compose kill {service}` stops it without its hooks",
     )
 
 

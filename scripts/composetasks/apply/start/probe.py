@@ -93,7 +93,9 @@ def probe(
     try:
         record: Mapping[str, Any] = client.inspect_container(key)
     except errors.NotFound:
-        return Probe(Readiness(Phase.FAILED, "its container was removed meanwhile", "removed"))
+        return Probe(
+            Readiness(Phase.FAILED, "its container was removed in the meantime", "removed")
+        )
     with parsing("the engine's record of a container", ExitCode.NO_ENGINE):
         return judged(record, key, of, seen, waited, sockets)
 

@@ -42,8 +42,8 @@ def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
             length = _archive(archive, sent, operation)
         except OSError as error:
             raise TaskFailure(
-                f"{step.target} can't be read to be sent: {error.strerror or error}",
-                hint="see to it, then run the task again",
+                f"{step.target} can't be read for sending: {error.strerror or error}",
+                hint="correct that, then run the task again",
             ) from error
         client.put_archive(container, PLACE, archive)
         client.put_archive(container, PLACE, _list(sent))
@@ -86,4 +86,4 @@ def _remove(operation: Send, sent: Sent, volume: str, world: World, tools: Tools
             paths = [f"{sent.key}/{path}" for path in operation.removed]
             at_work.ask("remove", place=0, paths=paths)
     except HelperFailed as error:
-        raise failure("what is gone here could not be removed there", error) from error
+        raise failure("files deleted here could not be removed there", error) from error

@@ -47,9 +47,9 @@ class HelperFailed(Exception):
 
 def failure(what: str, error: HelperFailed) -> TaskFailure:
     """The failure for what the helper could not do."""
-    hint = "the state is what it was before"
+    hint = "the state is unchanged"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint += "; make room where the engine keeps it, and run the task again"
+        hint += "; free space where the engine stores it, and run the task again"
     return TaskFailure(f"{what}: {error.why}", detail=error.path, hint=hint)
 
 
@@ -117,7 +117,7 @@ class Helper:
             self._watch.start()
         except (errors.APIError, ProgramError) as error:
             raise TaskFailure(
-                "the helper container, which works on the state, can't be started",
+                "the helper container that works on the state can't be started",
                 detail=str(getattr(error, "explanation", None) or error),
                 hint="nothing was changed; it needs a Linux engine of this machine's architecture",
             ) from error
@@ -186,9 +186,9 @@ class Helper:
             status = os.lstat(place.state.place)
             if (status.st_dev, status.st_ino) != (there["device"], there["inode"]):
                 raise TaskFailure(
-                    f"{place.state.place} is not the folder that was looked at",
+                    f"{place.state.place} was replaced by another folder",
                     code=ExitCode.CONFLICT,
-                    hint="nothing was changed; see what replaced it, and run the task again",
+                    hint="nothing was changed; check what replaced it, and run the task again",
                 )
 
     def _same_archives(self, reply: Mapping[str, Any]) -> bool:
@@ -241,7 +241,7 @@ class Helper:
 
         kind, payload = self.receive()
         if kind != wire.JSON:
-            raise wire.WireError("data where an answer was due")
+            raise wire.WireError("data instead of an answer")
         reply: dict[str, Any] = json.loads(payload)
         if "error" in reply:
             raise HelperFailed(reply["error"], reply["errno"], reply["path"])
@@ -265,9 +265,9 @@ class Helper:
     def _gone(self) -> TaskFailure:
         last = self._complaint.decode(errors="replace").strip().splitlines()
         return TaskFailure(
-            "the helper container ended before its work was done",
+            "the helper container exited before its work was done",
             detail="\n".join(last[-5:]),
-            hint="the state is what it was; see `docker events`, and run the task again",
+            hint="the state is unchanged; see `docker events`, and run the task again",
         )
 
     def _read(self, count: int) -> bytes:

@@ -71,7 +71,9 @@ class StateReplacement:
             left = self._exchange(at_work)
         (self.tools.root / JOURNAL).unlink(missing_ok=True)
         for why in left:
-            yield Event("warning", folder.now(), f"what was there before is not all gone: {why}")
+            yield Event(
+                "warning", folder.now(), f"the replaced data could not be removed completely: {why}"
+            )
         for step, part in zip(self.steps, self.state, strict=True):
             emptied = isinstance(step.operation, EmptyState)
             if emptied and part.kind == "volume":
@@ -162,7 +164,7 @@ class StateReplacement:
         except OSError as error:
             raise _damaged(f"{path.name} can't be read ({error.strerror})") from error
         if not same:
-            raise _damaged(f"{path.name} was changed after it was made")
+            raise _damaged(f"{path.name} was changed after it was written")
 
     def _check_unused(self) -> None:
         """Raise TaskFailure, code 9, where something began to use the state meanwhile."""
@@ -173,9 +175,9 @@ class StateReplacement:
             if (container["Id"] in users or used) and helper.LABEL not in container["Labels"]:
                 name = min(container["Names"], key=len).lstrip("/")
                 raise TaskFailure(
-                    f"container {name} was started meanwhile, and uses the state",
+                    f"container {name} was started in the meantime, and uses the state",
                     code=ExitCode.CONFLICT,
-                    hint="the state is what it was before; stop it, and run the task again",
+                    hint="the state is unchanged; stop it, and run the task again",
                 )
 
     # --- after ------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ class StateReplacement:
 def _damaged(why: str) -> TaskFailure:
     return TaskFailure(
         f"the snapshot is damaged: {why}",
-        hint=f"the state is what it was before; {task('snapshots')} lists the others",
+        hint=f"the state is unchanged; {task('snapshots')} lists the others",
     )
 
 
@@ -228,7 +230,11 @@ def recover(world: World, client: APIClient, root: Path) -> str:
     undone = _recovered(world, client, places, journal["run"], in_use=in_use)["undone"]
     place.unlink(missing_ok=True)
     names = ", ".join(journal["state"])
-    return f"a run was killed while it replaced {names}: put back what was there" if undone else ""
+    return (
+        f"a run was killed while it replaced {names}: the earlier data was put back"
+        if undone
+        else ""
+    )
 
 
 def _recovered(
@@ -243,8 +249,8 @@ def _recovered(
     except HelperFailed as error:
         names = ", ".join(one.state.name for one in places)
         raise HalfReplaced(
-            f"{names} was half replaced when a run was killed, and can't be completed or undone: "
-            f"{error.why}",
+            f"{names} was partly replaced when a run was killed, and can't be completed or "
+            f"undone: {error.why}",
             detail=error.path,
             hint=f"stop what uses it with {task('down')}, and run the task again",
         ) from error

@@ -39,20 +39,20 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
         for progress in snapshot.write(step.target, state, world, tools, still):
             yield event("progress", step, progress)
     except HelperFailed as error:
-        raise failure(f"snapshot {step.target} could not be made", error) from error
+        raise failure(f"snapshot {step.target} could not be taken", error) from error
     except snapshot.Vanished as gone:
         raise TaskFailure(
-            f"snapshot {step.target} was not made: {gone.name} is empty now, and held "
+            f"snapshot {step.target} was not taken: {gone.name} is empty now, but had "
             f"{gone.files} files when the plan was made",
-            hint=f"something empties it when its services stop; {task('snapshot --live')} "
-            "reads it while they are paused",
+            hint=f"it is emptied when its services stop; {task('snapshot --live')} reads "
+            "it while they are paused",
         ) from gone
     except OSError as error:
         if isinstance(error, engine_lost()):
             raise
         raise TaskFailure(
             f"snapshot {step.target} could not be written: {error.strerror or error}",
-            hint="the state is what it was before; make room in .composetasks/snapshots",
+            hint="the state is unchanged; free space in .composetasks/snapshots",
         ) from error
     yield event("step-done", step, "kept", time.monotonic() - began)
 
@@ -81,5 +81,5 @@ def _prepare(service: str, command: Sequence[str], tools: Tools) -> None:
             f"{service} could not be prepared for a snapshot (`{' '.join(command)}` exited "
             f"with code {error.code})",
             detail=error.stderr.strip() or error.stdout.strip(),
-            hint=f"correct stack.services.{service}.live, or leave --live out",
+            hint=f"correct stack.services.{service}.live, or omit --live",
         ) from error

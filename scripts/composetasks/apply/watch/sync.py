@@ -91,7 +91,7 @@ def _refusals_named(service: str, container: Mapping[str, Any]) -> Iterator[None
     except errors.APIError as error:
         message = safe(str(error.explanation or error))
         why = f"container {_name(container)} could not be changed: {message}"
-        raise _failed(service, why, f"{task(f'up {service}')} recreates it if it has to") from error
+        raise _failed(service, why, f"{task(f'up {service}')} recreates it if necessary") from error
 
 
 def _failed(service: str, why: str, hint: str, detail: str = "") -> TaskFailure:

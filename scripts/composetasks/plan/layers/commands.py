@@ -15,9 +15,9 @@ from composetasks.facts import Layer, LayeredImage
 class CommandKind(enum.Enum):
     """What a command reads, and so what its result depends on."""
 
-    SYSTEM = "packages of the distribution"
-    LISTED = "packages that a manifest of the project lists"
-    NAMED = "packages that it names itself"
+    SYSTEM = "distribution packages"
+    LISTED = "packages from a manifest of the project"
+    NAMED = "packages named in the command"
     APART = "nothing of the project"
     OPAQUE = "anything"
 

@@ -73,8 +73,8 @@ def lock_first(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.LOCK_FIRST,
             (mixed[0].line, costs.layers[at].last_line),
-            f"copy {names(sorted(listed))} alone before this install and the rest after it: "
-            "an edit of the code then installs nothing again",
+            f"copy only {names(sorted(listed))} before this install and the rest after it: an "
+            "edit of the code then does not rerun the install",
             rate * costs.seconds(at),
             remedy,
         )
@@ -111,8 +111,8 @@ def split(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.SPLIT,
             (layer.line, layer.last_line),
-            "split this RUN: install in one of its own, before the code is copied, and keep here "
-            "only what needs the code",
+            "split this RUN: move the install into its own RUN before the code is copied, and "
+            "keep here only what needs the code",
             rate * costs.seconds(at) * SHARE,
         )
 
@@ -130,8 +130,8 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
             yield Advice(
                 AdviceKind.MERGE,
                 (costs.layers[at].line, other.last_line),
-                "merge these two: lists that are fetched in a layer of their own are stale when "
-                "the install is carried out again",
+                "merge these two: package lists in a layer of their own are stale when the "
+                "install runs again",
                 max(costs.rerun_rate(row[1]) * LAYER_SECONDS, 0.0),
             )
             continue
@@ -151,7 +151,7 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
             yield Advice(
                 AdviceKind.MERGE,
                 (costs.layers[at].line, costs.layers[row[-1]].last_line),
-                f"merge these {len(row)} RUNs: each is a container and a layer of its own",
+                f"merge these {len(row)} RUNs: each one adds a container and a layer",
                 costs.rerun_rate(at) * LAYER_SECONDS * (len(row) - 1),
             )
 
@@ -199,7 +199,7 @@ def order(costs: WeeklyCosts) -> Iterator[Advice]:
             yield Advice(
                 AdviceKind.ORDER,
                 (first, last),
-                "put what needs nothing of the project (packages, users) before the first COPY "
+                "move what does not need the project (packages, users) before the first COPY "
                 "that changes",
                 saved,
                 remedy,
@@ -226,8 +226,7 @@ def volatile_value(costs: WeeklyCosts) -> Iterator[Advice]:
             yield Advice(
                 AdviceKind.ORDER,
                 (layer.line, costs.layers[idle[-1]].last_line),
-                f"declare {name} after these RUNs: it is another with every commit, and they are "
-                "carried out again for it",
+                f"declare {name} after these RUNs: it changes with every commit, which reruns them",
                 costs.commit_rate * sum(map(costs.seconds, idle)),
             )
 
@@ -246,7 +245,7 @@ def cache_mount(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.CACHE_MOUNT,
             (layer.line, layer.last_line),
-            f"keep what it fetches between builds: RUN {mounts} ...",
+            f"keep its downloads between builds: RUN {mounts} ...",
             costs.rerun_rate(at) * costs.seconds(at) * share,
             Remedy(layer.line, (at,), _reached_by(costs, at), costs.rerun_rate(at), (), mounts),
         )
@@ -269,7 +268,7 @@ def lists(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.LISTS,
             (layer.line, layer.last_line),
-            "leave no package lists in the layer: a cache mount on /var/lib/apt, or `rm -rf "
+            "keep package lists out of the layer: a cache mount on /var/lib/apt, or `rm -rf "
             "/var/lib/apt/lists/*` in the same RUN (apk: --no-cache)",
             costs.rerun_rate(at) * costs.export_seconds(LISTS_BYTES),
         )
@@ -297,7 +296,7 @@ def wide(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.WIDE,
             (layer.line, layer.last_line),
-            f"leave out of the context what no step needs, by .dockerignore: {_places(extra)}",
+            f"exclude from the context what no step needs, in .dockerignore: {_places(extra)}",
             rate * costs.cost_from(at),
         )
 
@@ -343,7 +342,7 @@ def unread(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.UNREAD,
             (layer.line, layer.last_line),
-            f"do not copy {names(layer.files)} into this stage: nothing of it reads them",
+            f"do not copy {names(layer.files)} into this stage: nothing in it reads them",
             costs.rate(layer.files) * costs.cost_from(at),
         )
 
@@ -369,8 +368,8 @@ def floating(costs: WeeklyCosts) -> Iterator[Advice]:
         yield Advice(
             AdviceKind.FLOATING,
             (layer.line, layer.last_line),
-            f"name a version of {image.partition(':')[0]}: the tag {tag or 'latest'} moves, and "
-            "everything is built again when it does",
+            f"pin a version of {image.partition(':')[0]}: the tag {tag or 'latest'} moves, and "
+            "everything is rebuilt when it does",
             FLOATS_PER_WEEK * costs.cost_from(at),
         )
 

@@ -31,11 +31,15 @@ def watch_rules(model: Model, names: Iterable[str]) -> Rules:
         unwatched = _unwatched(named, declared)
         return replace(_checked(model, declared), warnings=tuple(unwatched))
     if any(_section(service) for service in services):
-        return Rules((), (), (_nothing(model, "no rule of their develop sections watches a path"),))
+        return Rules((), (), (_nothing(model, "no rule in their develop sections watches a path"),))
     rules = tuple(rule for service in services for rule in _of_build(service))
     if rules:
         return Rules(rules)
-    return Rules((), (), (_nothing(model, "no service has a develop section or is built here"),))
+    return Rules(
+        (),
+        (),
+        (_nothing(model, "no service has a develop section or an image that is built here"),),
+    )
 
 
 def _section(service: Service) -> list[Mapping[str, Any]]:
@@ -113,14 +117,14 @@ def _unwatched(named: tuple[str, ...], declared: list[WatchRule]) -> Iterator[st
     for rule in declared:
         if _copies_itself(rule):
             yield (
-                f"{rule.service}: {rule.path} is mounted at {rule.target}: there is nothing to "
-                "sync, and it is not watched"
+                f"{rule.service}: {rule.path} is mounted at {rule.target}: nothing to sync, so it "
+                "is not watched"
             )
     watched = {rule.service for rule in declared}
     for name in named:
         if name not in watched:
             alone = task(f"watch {name}")
-            yield f"{name} has no develop section: {alone} watches what it is built from"
+            yield f"{name} has no develop section: {alone} watches its build inputs"
 
 
 def _of_build(service: Service) -> Iterator[WatchRule]:
@@ -143,6 +147,6 @@ def _nothing(model: Model, why: str) -> Blocker:
         kind="watch",
         target=model.project,
         message=f"there is nothing to watch: {why}",
-        hint="add a develop section to a service, or name services that are built",
+        hint="add a develop section to a service, or name services whose images are built here",
         code=ExitCode.INVALID,
     )

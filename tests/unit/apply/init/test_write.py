@@ -26,6 +26,6 @@ def test_what_somebody_made_or_changed_meanwhile_stays(tmp_path: Path, file: Pro
     path = tmp_path / file.path
     path.parent.mkdir(exist_ok=True)
     path.write_text("theirs\n")
-    with pytest.raises(TaskFailure, match="was changed meanwhile"):
+    with pytest.raises(TaskFailure, match="was changed in the meantime"):
         list(write(tmp_path, [file]))
     assert path.read_text() == "theirs\n"

@@ -47,7 +47,7 @@ def reader(archive: bytes) -> Callable[[int], bytes]:
     def read(count: int) -> bytes:
         content = stream.read(count)
         if len(content) < count:
-            raise BadArchive("it ends too early")
+            raise BadArchive("unexpected end of the archive")
         return content
 
     return read

@@ -58,7 +58,10 @@ def test_what_follows_an_archive_is_refused_or_changes_its_digest(missing: int) 
 
 def test_content_that_ends_too_early_is_refused() -> None:
     compressed = zstandard.ZstdCompressor().compress(bytes(100))
-    with Decompressed(Source(compressed)) as archive, pytest.raises(BadArchive, match="too early"):
+    with (
+        Decompressed(Source(compressed)) as archive,
+        pytest.raises(BadArchive, match="unexpected end"),
+    ):
         archive.read(101)
 
 
@@ -202,7 +205,7 @@ def test_what_is_special_is_counted_and_refused_where_it_may_not_be(
     program.chmod(0o4755)
     assert opened(folder, "state").do_pack_here(0, 3, 2, "one.tar.zst")["special"] == plain + 1
     helper = opened(folder, "state", "later")
-    with pytest.raises(BadArchive, match="other rights than its caller's"):
+    with pytest.raises(BadArchive, match="elevated privileges"):
         helper.do_prepare_content_here(0, "one.tar.zst", length=None, special=False)
     helper.give_up()
     assert program.stat().st_mode & 0o4000

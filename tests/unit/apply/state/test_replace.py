@@ -165,7 +165,7 @@ def test_nothing_is_put_back_under_what_runs(tmp_path: Path) -> None:
     helper = open_places(tmp_path, whole=True)
     stop_before_the_end(helper)
     now = content(tmp_path)
-    with pytest.raises(OSError, match="a container runs on it"):
+    with pytest.raises(OSError, match="a container is running on it"):
         open_places(tmp_path, whole=True).do_recover(in_use=True)
     assert content(tmp_path) == now
 
