@@ -234,11 +234,16 @@ class Reporter:
             self.page.close(failed)
 
 
+RUN_AGAIN = re.compile(
+    r"\b(correct (?:it|the cause)) and run (?:the task|`[^`]+`) again"
+    r"|; run the task again when it does"
+)
+"""What a hint says of a task, where an edit is the other try."""
+
+
 def _by_an_edit(failure: TaskFailure) -> TaskFailure:
     """A failure of a run that goes on: what is corrected is tried again without a task."""
-    hint = re.sub(
-        r"\b(correct (?:it|the cause)) and run (?:the task|`[^`]+`) again", r"\1", failure.hint
-    )
+    hint = RUN_AGAIN.sub(r"\1", failure.hint)
     return TaskFailure(
         failure.message, code=failure.code, hint=hint, detail=failure.detail, data=failure.data
     )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from composetasks.report.reporter import Reporter
+from composetasks.run.external_failures import LOOK
 from composetasks.run.failure import TaskFailure
+
+ANSWERS = "`docker version` shows whether the engine answers"
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,7 @@ from composetasks.run.failure import TaskFailure
             "`inv logs web` shows it; correct the cause and run `inv up` again",
             "`inv logs web` shows it; correct the cause",
         ),
+        (f"{LOOK}; no container was touched", f"{ANSWERS}; no container was touched"),
         # No edit mends that.
         ("free a network, then run `inv up` again", "free a network, then run `inv up` again"),
     ],
