@@ -20,7 +20,11 @@ def _completed(tokens: list[str]) -> bool:
     from composetasks.verbs import completion
 
     try:
-        completed = completion.load(Path.cwd())
+        stands = Path.cwd()
+    except FileNotFoundError:
+        return True  # in a folder that was removed nothing may follow
+    try:
+        completed = completion.load(stands)
     except (OSError, TaskFailure):
         return False
     if completed is None:

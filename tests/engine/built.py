@@ -12,8 +12,8 @@ from composetasks.apply.carry_out import carry_out
 from composetasks.apply.tools import Tools
 from composetasks.facts import Event, Plan
 from composetasks.observe.engine.inventory import connect
-from composetasks.observe.images.build_inputs import digest_of
 from composetasks.plan.images.decisions import plan_build
+from composetasks.run.settings import Limits
 from tests.engine.busybox import TAG
 from tests.engine.planned import Planned
 
@@ -63,10 +63,7 @@ class Built(Planned):
             self.client,
             self.kept.new_run("build"),
             self.kept.cache,
-            jobs=jobs,
-            digest_now=lambda service: digest_of(
-                service, world.model, world.engine, self.kept.cache, self.client
-            ),
+            Limits(jobs=jobs),
         )
         yield from carry_out(plan_build(world, names, **options), world, tools)
 

@@ -21,6 +21,7 @@ from composetasks.plan.conflicts.conflicts import leftovers
 from composetasks.plan.start.services import needed_names
 from composetasks.plan.start.start import StartOptions, plan_start
 from composetasks.run.compose import Compose
+from composetasks.run.settings import Limits
 from composetasks.store.folder import OwnFolder
 from tests.engine.busybox import TAG
 from tests.project import TASKS, Project, Ran, own_environment
@@ -111,9 +112,7 @@ class Planned:
         """Carry a plan out; ``seen`` is the world it was made from, where that is long ago."""
         assert plan.blockers == ()
         run_folder = self.kept.new_run(plan.command)
-        tools = Tools(
-            self.compose, self.client, run_folder, self.kept.cache, timeout=60, wait=False
-        )
+        tools = Tools(self.compose, self.client, run_folder, self.kept.cache, Limits(False, 60))
         return list(carry_out(plan, seen or self.world(), tools))
 
     def by_compose(self, *arguments: str, check: bool = True) -> str:

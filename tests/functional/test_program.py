@@ -235,3 +235,30 @@ def test_a_reader_that_has_read_enough_of_a_list_is_no_error(
             check=False,
         )
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (
+            ["up"],
+            1,
+            "error: the current folder was removed\nnext: change to the project's folder\n",
+        ),
+        (["--complete", "--", "composetasks", "u"], 0, ""),
+    ],
+)
+def test_a_folder_that_was_removed_is_named(
+    shop: Project, words: list[str], code: int, message: str
+) -> None:
+    away = 'cd "$0" && rmdir "$0" && exec "$@"'
+    folder = shop.folder / "gone"
+    folder.mkdir()
+    ran = subprocess.run(
+        ["sh", "-c", away, str(folder), *shop.program, *words],
+        env=shop.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, "", message)

@@ -199,8 +199,10 @@ def _start_again(
     ran = {one.id for one in world.engine.containers if one.running}
     again = [step for step in containers if step.key in ran]
     if again:
-        wait = tools.wait and isinstance(error, Exception)
-        yield from Start(world, again, replace(tools, wait=wait)).run()
+        wait = tools.limits.wait and isinstance(error, Exception)
+        yield from Start(
+            world, again, replace(tools, limits=replace(tools.limits, wait=wait))
+        ).run()
 
 
 def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Event, Step
 from composetasks.facts.frozen import frozen
 from composetasks.run.compose import Compose
+from composetasks.run.settings import Limits, Settings
 from composetasks.store import folder
 
 if TYPE_CHECKING:
@@ -19,13 +20,8 @@ if TYPE_CHECKING:
 
     from composetasks.apply.deploy.stack import Stack
     from composetasks.apply.images.bake import Definitions
-    from composetasks.apply.start.probe import Sockets
     from composetasks.facts import Ended
     from composetasks.run.ssh_ports import Ports
-
-
-def _nobody(record: Mapping[str, Any]) -> None:
-    """Where nobody can be asked what listens."""
 
 
 def _forget(ends: Sequence[tuple[str, Ended]]) -> None:
@@ -36,28 +32,18 @@ def _forget(ends: Sequence[tuple[str, Ended]]) -> None:
 class Tools:
     """The programs, folders and limits of one run.
 
-    ``timeout`` and ``timeouts`` (by service) are seconds; ``jobs`` is how many images are built
-    at once, None to decide by cores and memory; ``digest_now`` looks at a service's build inputs
-    once more, and gives their digest; ``definitions`` is what Compose says of the builds, where
-    it was asked before; ``taken_since`` says who has come to a port that some services publish
-    since the plan was made; ``sockets`` tells what listens in a container, ``ready`` what makes a
-    service up where the settings say it; ``remember_ends`` keeps how jobs ended, with their
-    services; ``stack`` is the one of a swarm that is deployed, ``ports`` are those forwarded to
-    this machine, for an engine behind ssh.
+    ``definitions`` is what Compose says of the builds, where it was asked before; ``taken_since``
+    says who has come to a port that some services publish since the plan was made;
+    ``remember_ends`` keeps how jobs ended, with their services; ``stack`` is the one of a swarm
+    that is deployed, ``ports`` are those forwarded to this machine, for an engine behind ssh.
     """
 
     compose: Compose
     client: APIClient
     run_folder: Path
     cache: Path
-    jobs: int | None = None
-    timeout: float | None = None
-    timeouts: Mapping[str, float] = field(default_factory=dict)
-    ready: Mapping[str, str] = field(default_factory=dict)
-    live: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sockets: Sockets = _nobody
-    wait: bool = True
-    digest_now: Callable[[str], str] | None = None
+    limits: Limits = Limits()
+    settings: Settings = Settings()
     definitions: Future[Definitions] | None = None
     remember_ends: Callable[[Sequence[tuple[str, Ended]]], None] = _forget
     taken_since: Callable[[Sequence[str]], Sequence[str]] | None = None
@@ -71,7 +57,9 @@ class Tools:
 
     def given_timeout(self, service: str) -> float | None:
         """Seconds ``service`` may take: the run's own limit or the settings'; None for neither."""
-        return self.timeout if self.timeout is not None else self.timeouts.get(service)
+        if self.limits.timeout is not None:
+            return self.limits.timeout
+        return self.settings.timeouts.get(service)
 
 
 def event(

@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
-from composetasks.facts.engine import Container, Engine, Network, Volume, replicas_of
+from composetasks.facts.engine import Container, Engine, Image, Network, Volume, replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, Run
 from composetasks.facts.model import Model, Service
@@ -283,6 +283,12 @@ class World:
     def replicas(self, service: str) -> tuple[Container, ...]:
         """The replicas of a service of this project, by number."""
         return replicas_of(self.engine.containers, self.model.project, service)
+
+    def images_of_users(self, state: Iterable[State]) -> Mapping[str, Image]:
+        """The image that each service which uses some of ``state`` would run, where it is there."""
+        names = dict.fromkeys(name for one in state for name in one.services)
+        images = {name: self.engine.image(self.model.services[name].image) for name in names}
+        return {name: image for name, image in images.items() if image}
 
     def images_now(self, services: Iterable[str]) -> Mapping[str, str | None]:
         """The image each service would run; what its container was made from where the tag is

@@ -218,11 +218,17 @@ def _shortened(text: str, plan: Plan, style: str) -> Text:
     return Text(line, style=style)
 
 
-def _steps_table(plan: Plan) -> RenderableType:
+def three_columns() -> Table:
+    """A table without lines: a word, a name, and a text that takes the rest."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold", ratio=1)
+    return table
+
+
+def _steps_table(plan: Plan) -> RenderableType:
+    table = three_columns()
     for step in plan.steps:
         verb = Text(step.action.value, style=STYLES.get(step.action, "green"))
         table.add_row(verb, Text(clean(step.target)), _reason(step, plan))

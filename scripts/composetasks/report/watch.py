@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from composetasks.facts import WatchRule
+from composetasks.report.page import three_columns
 from composetasks.report.text import clean
 
 DOES = {
@@ -25,10 +25,7 @@ DOES = {
 
 def rules_table(rules: Iterable[WatchRule]) -> RenderableType:
     """A line for each rule: the service, the path, and what an edit of it does."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold", ratio=1)
+    table = three_columns()
     for rule in rules:
         near = os.path.relpath(rule.path)
         path = rule.path if near.startswith(os.pardir) else near

@@ -84,6 +84,17 @@ class Settings:
     remote: Remote = Remote()
 
 
+@frozen
+class Limits:
+    """The limits of one run: whether services are waited for, for how many seconds each (None: as
+    the settings and the model say), and how many images are built at once (None: by cores and
+    memory)."""
+
+    wait: bool = True
+    timeout: float | None = None
+    jobs: int | None = None
+
+
 DEFAULTS: dict[str, Any] = {
     "files": [],
     "state": {},

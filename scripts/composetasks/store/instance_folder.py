@@ -9,15 +9,13 @@ override gives.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from composetasks.facts import ExitCode
-from composetasks.run import owner, process
+from composetasks.run import owner
 from composetasks.run.failure import TaskFailure
 from composetasks.run.owner import Owner
 from composetasks.store import folder
@@ -106,18 +104,3 @@ def refuse_other(name: str, text: str, mine: Owner | None) -> None:
         code=ExitCode.CONFLICT,
         hint="choose another name for the instance, or leave stack.owner out to work on this one",
     )
-
-
-def ensure_watched(place: Path, argv: Sequence[str]) -> None:
-    """Start the watcher where none lives. The lock is taken here and handed on to it, so that
-    there is never a second one, nor a moment without."""
-    descriptor = os.open(place / WATCHER, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    else:
-        command = [sys.executable, *argv, str(place)]
-        process.detach(command, log=place / "watcher.log", holding=descriptor)
-    finally:
-        os.close(descriptor)

@@ -152,8 +152,7 @@ def _complete(
 
     folder = Path(collection.loaded_from or Path.cwd())
     line = command_line({completion.CORE: initial_context, **parser.contexts})
-    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else core.remainder.split()
-    tokens = words[1:]
+    tokens = after_dashes(core.remainder)[1:]
     if names == [COMPOSETASKS]:
         completion.save(line, folder, _made_of(folder))
     elif not tokens or tokens[-1] in {flag for flags in line.flags.values() for flag in flags}:
@@ -234,12 +233,11 @@ def _is_list(context: Any, word: str) -> bool:
     return context.args[word].kind is list
 
 
-def after_dashes(context: Context) -> list[str]:
-    """The words after ``--`` on the command line, which Invoke keeps as one text only."""
-    if not context.remainder:
-        return []
+def after_dashes(remainder: str) -> list[str]:
+    """The words after ``--`` on the command line, of which Invoke keeps the one text
+    ``remainder``."""
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    return words if " ".join(words) == context.remainder else shlex.split(context.remainder)
+    return words if " ".join(words) == remainder else shlex.split(remainder)
 
 
 def context_of(executor: Executor, call: Call) -> Context:

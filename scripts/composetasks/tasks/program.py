@@ -42,7 +42,14 @@ class ComposeTasks(Program):
         """Take the project's tasks, and its folder as that of ``tasks.py``."""
         from composetasks.verbs.find_project import find_project
 
-        folder, has_tasks = find_project(Path.cwd())
+        try:
+            stands = Path.cwd()
+        except FileNotFoundError:
+            raise Exit(
+                "error: the current folder was removed\nnext: change to the project's folder",
+                code=int(ExitCode.FAILED),
+            ) from None
+        folder, has_tasks = find_project(stands)
         self.config.set_project_location(str(folder))
         self.config.load_project()
         tasks = self._of_project(folder) if has_tasks else collection()

@@ -93,7 +93,7 @@ def verb_task(
             arguments = {p.name: given.get(p.name, p.default) for p in own}
             arguments |= {p.name: tuple(arguments[p.name] or ()) for p in own if p.default == ()}
             if COMMAND in arguments:
-                tail = after_dashes(context)
+                tail = after_dashes(context.remainder)
                 dashes = ["--"] if tail and arguments[COMMAND] else []
                 arguments[COMMAND] += (*dashes, *tail)
             only_plan = bool(flags.get("plan"))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from composetasks.facts import ExitCode, Scope
 from composetasks.run.failure import TaskFailure
-from composetasks.verbs.carry_through import Limits, carry_to_end
+from composetasks.run.settings import Limits
+from composetasks.verbs.carry_through import carry_to_end
 from composetasks.verbs.session import Session
 
 

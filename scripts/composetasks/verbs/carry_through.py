@@ -21,10 +21,10 @@ from composetasks.facts import (
     Plan,
     World,
 )
-from composetasks.facts.frozen import frozen
 from composetasks.report.documents import result_document
 from composetasks.run.external_failures import FULL
 from composetasks.run.failure import NotUp, TaskFailure
+from composetasks.run.settings import Limits
 from composetasks.run.signals import Terminated
 from composetasks.verbs import remember
 from composetasks.verbs.session import Session
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
 
 LONG_SECONDS = 5.0
 """A start that took longer says what its time was spent on."""
-
-
-@frozen
-class Limits:
-    """The limits of one run: whether services are waited for, for how many seconds each (None: as
-    the settings and the model say), and how many images are built at once (None: by cores and
-    memory)."""
-
-    wait: bool = True
-    timeout: float | None = None
-    jobs: int | None = None
 
 
 def carry_through(
@@ -227,24 +216,15 @@ def _tools(
     stack: Stack | None,
 ) -> Tools:
     from composetasks.apply.tools import Tools
-    from composetasks.observe.images.build_inputs import digest_of
-    from composetasks.observe.start.listening import Listening
 
     assert session.run_folder is not None
-    client, cache = session.client, session.own_folder.cache
     return Tools(
         compose=session.compose,
-        client=client,
+        client=session.client,
         run_folder=session.run_folder,
-        cache=cache,
-        jobs=limits.jobs,
-        timeout=limits.timeout,
-        timeouts=session.settings.timeouts,
-        ready=session.settings.ready,
-        live=session.settings.live,
-        sockets=Listening(client),
-        wait=limits.wait,
-        digest_now=lambda service: digest_of(service, world.model, world.engine, cache, client),
+        cache=session.own_folder.cache,
+        limits=limits,
+        settings=session.settings,
         definitions=definitions,
         remember_ends=partial(remember.remember_ends, session, world),
         taken_since=partial(_taken_since, session, world),

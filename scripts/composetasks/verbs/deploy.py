@@ -10,7 +10,8 @@ from composetasks.apply.deploy.stack import Stack
 from composetasks.facts import Content, ExitCode, Plan, Revision, Scope, StackFile, Swarm, World
 from composetasks.facts.frozen import frozen
 from composetasks.run.failure import TaskFailure
-from composetasks.verbs.carry_through import Limits, carry_through
+from composetasks.run.settings import Limits
+from composetasks.verbs.carry_through import carry_through
 from composetasks.verbs.environment import check_environment
 from composetasks.verbs.session import Session
 

@@ -57,12 +57,12 @@ class Instance:
 
     def watch_over(self) -> None:
         """See that an instance that lives for a process ends with it, whatever ends us."""
-        from composetasks.verbs.watcher import COMMAND
+        from composetasks.verbs.watcher import ensure_watched
 
         if self.owner is not None:
             instance_folder.claim_new(self.place, self.owner.text)
         if instance_folder.lives_here(instance_folder.recorded(self.place)):
-            instance_folder.ensure_watched(self.place, COMMAND)
+            ensure_watched(self.place)
 
     def claim(self) -> None:
         """Make sure, under the lock, that the instance is ours to change. Raises TaskFailure where

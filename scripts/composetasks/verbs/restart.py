@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from composetasks.facts import ExitCode, Scope
-from composetasks.verbs.carry_through import Limits, carry_through, report_services
+from composetasks.run.settings import Limits
+from composetasks.verbs.carry_through import carry_through, report_services
 from composetasks.verbs.services import service_documents
 from composetasks.verbs.session import Session
 

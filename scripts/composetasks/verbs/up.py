@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from composetasks.facts import ExitCode, Scope
-from composetasks.verbs.carry_through import Limits, carry_through, report_services
+from composetasks.run.settings import Limits
+from composetasks.verbs.carry_through import carry_through, report_services
 from composetasks.verbs.environment import check_environment
 from composetasks.verbs.services import service_documents, unchanged_documents
 from composetasks.verbs.session import Session

@@ -35,9 +35,10 @@ from composetasks.plan.watch.batch import (
 from composetasks.plan.watch.rules import Rules, watch_rules
 from composetasks.run.external_failures import as_failure, engine_lost, engine_silent
 from composetasks.run.failure import TaskFailure
+from composetasks.run.settings import Limits
 from composetasks.run.signals import Terminated, exit_code, ignore_signals
 from composetasks.store import folder
-from composetasks.verbs.carry_through import Limits, carry_through
+from composetasks.verbs.carry_through import carry_through
 from composetasks.verbs.environment import check_environment
 from composetasks.verbs.services import service_documents
 from composetasks.verbs.session import Session

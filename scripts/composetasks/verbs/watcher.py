@@ -9,23 +9,39 @@ for an owner that ends its instance itself, and wants to see it gone.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 import time
 from pathlib import Path
 
 from composetasks.apply.instances.teardown import end_instance
 from composetasks.observe.engine.inventory import connect
-from composetasks.run import owner
+from composetasks.run import owner, process
 from composetasks.run.external_failures import as_failure
 from composetasks.run.failure import TaskFailure
 from composetasks.store import instance_folder
 from composetasks.store.folder import now
 
-COMMAND = ("-m", "composetasks.verbs.watcher")
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 GIVE_UP_SECONDS = 1800.0
 """An engine may be on its way up again; after that the next task of the project does it."""
+
+
+def ensure_watched(place: Path) -> None:
+    """Start the watcher where none lives. The lock is taken here and handed on to it, so that
+    there is never a second one, nor a moment without."""
+    descriptor = os.open(place / instance_folder.WATCHER, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    else:
+        command = [sys.executable, "-m", "composetasks.verbs.watcher", str(place)]
+        process.detach(command, log=place / "watcher.log", holding=descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def watch(place: Path, *, wait: bool = True) -> int:

@@ -47,7 +47,7 @@ def build(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
     elif builds:
         run.look_up(builds)
     ordered = longest_first(steps, _longest(tools.cache, builds))
-    yield from _Schedule(ordered, run, tools.jobs or default_jobs()).events()
+    yield from _Schedule(ordered, run, tools.limits.jobs or default_jobs()).events()
 
 
 def _longest(cache: Path, services: Sequence[str]) -> dict[str, float]:

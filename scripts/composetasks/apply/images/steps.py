@@ -28,6 +28,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.references import divided, repository
+from composetasks.observe.images.build_inputs import digest_of
 from composetasks.run import process, waiting
 from composetasks.run.build_log import BuildLog, Vertex
 from composetasks.run.failure import TaskFailure
@@ -182,10 +183,10 @@ class ImageSteps:
 
     def _differs(self, service: str, inputs: BuildInputs) -> bool:
         """Whether a service's inputs are others than those it was built for."""
-        if self.tools.digest_now is None:
-            return False
+        world = self.world
         with self.lock:
-            return self.tools.digest_now(service) != inputs.digest
+            now = digest_of(service, world.model, world.engine, self.tools.cache, self.client)
+        return now != inputs.digest
 
     # --- pulling and retagging --------------------------------------------------------------
 

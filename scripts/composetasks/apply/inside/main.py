@@ -220,13 +220,16 @@ class CommandHandler:
 
     def do_prepare_empty(self, place: int) -> None:
         """Prepare an empty folder with the attributes of what is there."""
-        replacing = self.places[place]
-        self.staged.append(replacing)
-        content = replacing.prepare()
-        old = replacing.open()
+        content = self._prepared(place)
+        old = self.places[place].open()
         tree.copy_attributes(old, content)
         os.close(old)
         os.close(content)
+
+    def _prepared(self, place: int) -> int:
+        """The folder that is filled beside what is there, open."""
+        self.staged.append(self.places[place])
+        return self.places[place].prepare()
 
     def do_prepare_content(self, place: int, **limits: Any) -> dict[str, Any]:
         """Unpack the data records that follow, up to an empty one, beside what is there; says the
@@ -246,9 +249,7 @@ class CommandHandler:
     def _unpack(
         self, place: int, source: read_ahead.ArchiveSource, length: int | None, special: bool
     ) -> dict[str, Any]:
-        replacing = self.places[place]
-        self.staged.append(replacing)
-        content = replacing.prepare()
+        content = self._prepared(place)
         try:
             with read_ahead.Decompressed(source, length) as archive:
                 unpack.Unpack(archive.read, content, special=special).run()

@@ -4,13 +4,12 @@ and ``logs/NAME.log`` of every container of the start, without secrets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts.frozen import frozen
 from composetasks.facts.timestamps import parse_time
 from composetasks.observe.start.container_evidence import (
     LAST_LINES,
@@ -20,7 +19,7 @@ from composetasks.observe.start.container_evidence import (
 )
 from composetasks.plan.start.causes import Case, cause, health_command
 from composetasks.plan.start.error_line import error_line, plain_line
-from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, probe_line
+from composetasks.plan.start.readiness import fresh_probes, probe_line
 from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe_data
@@ -32,76 +31,44 @@ if TYPE_CHECKING:
 SHOWN_PROBES = 3
 
 
-@frozen
-class Trouble:
-    """A service that is not up, and what stood around it then.
-
-    ``containers`` are the start's, by service: id to name; ``key`` the id of the one meant, ""
-    for none. ``printed`` is what Compose printed of it. ``since`` is when the start began (Unix
-    seconds), ``limit`` the deadline and ``was_up`` how long it had been up (seconds, None for
-    never). ``of`` is what was expected of it. ``waiting`` are the services that only wait for it,
-    ``other_states`` how each of the others is.
-    """
-
-    service: str
-    verdict: Readiness
-    containers: Mapping[str, Mapping[str, str]]
-    key: str = ""
-    printed: str = ""
-    since: float = 0.0
-    limit: float = 0.0
-    was_up: float | None = None
-    of: Expected = field(default_factory=Expected)
-    waiting: Sequence[str] = ()
-    other_states: Mapping[str, str] = field(default_factory=dict)
-
-
-def diagnose(client: APIClient, run_folder: Path, trouble: Trouble) -> NotUp:
+def diagnose(client: APIClient, run_folder: Path, case: Case) -> NotUp:
     """The failure of a start: its diagnosis by name and in words, with the evidence as data."""
-    names = {key: name for some in trouble.containers.values() for key, name in some.items()}
-    seen = evidence(client, names, trouble.since)
+    names = {key: name for some in case.containers.values() for key, name in some.items()}
+    seen = evidence(client, names, case.since)
     with unless_full():
         _keep(run_folder, seen.values())
-    container = seen.get(trouble.key) or ContainerEvidence()
+    container = seen.get(case.key) or ContainerEvidence()
     lines = _last_run(container)
-    killed = trouble.verdict.kind == "killed"
-    case = Case(
-        service=trouble.service,
-        container=container.name
-        or trouble.containers.get(trouble.service, {}).get(trouble.key, ""),
-        verdict=trouble.verdict,
+    killed = case.verdict.kind == "killed"
+    case = replace(
+        case,
         record=container.record,
         lines=lines,
-        printed=trouble.printed,
-        limit=trouble.limit,
-        was_up=trouble.was_up,
-        awaited=trouble.of.awaited,
-        ports=trouble.of.ports,
-        asked_to_end=asked_to_end(client, trouble.key, container.record) if killed else None,
+        asked_to_end=asked_to_end(client, case.key, container.record) if killed else None,
     )
     diagnosis = cause(case)
     at = error_line(lines)
     document = {
         "container": case.container,
         "what": list(diagnosis.words),
-        "said": trouble.printed,
+        "said": case.printed,
         "exit_code": case.state.get("ExitCode") if not case.state.get("Running") else None,
         "check": health_command(container.record),
         "probes": [_probe(probe) for probe in fresh_probes(case.state)[-SHOWN_PROBES:]],
         "telling": lines[at] if at is not None else "",
         "log": list(lines[-LAST_LINES:]),
-        "standing": dict(trouble.other_states),
+        "standing": dict(case.other_states),
     }
-    replicas = trouble.containers.get(trouble.service, {})
-    subject = f"{trouble.service} ({case.container})" if len(replicas) > 1 else trouble.service
+    replicas = case.containers.get(case.service, {})
+    subject = f"{case.service} ({case.container})" if len(replicas) > 1 else case.service
     return NotUp(
         f"{subject} is not up: {diagnosis.words[0]}",
-        service=trouble.service,
+        service=case.service,
         cause=diagnosis.kind,
         hint=diagnosis.hint,
         data={
-            "containers": sorted(trouble.containers.get(trouble.service, ())),
-            "waiting": list(trouble.waiting),
+            "containers": sorted(replicas),
+            "waiting": list(case.waiting),
             "diagnosis": safe_data(document),
         },
     )

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from composetasks.apply.start.dependencies import Dependencies
-from composetasks.apply.start.diagnosis import Trouble, diagnose
+from composetasks.apply.start.diagnosis import diagnose
 from composetasks.apply.start.probe import removed_soon
 from composetasks.apply.start.progress import DEFAULT_TIMEOUT, deadlines
 from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools, service_event
-from composetasks.facts import Event
+from composetasks.facts import Event, timestamps
 from composetasks.facts.frozen import frozen
+from composetasks.plan.start.causes import Case
 from composetasks.plan.start.readiness import Phase, Readiness
 from composetasks.run.failure import NotUp
 from composetasks.run.masking import safe
@@ -41,7 +42,7 @@ class Failures:
     def __init__(self, dependencies: Dependencies, tools: Tools, record: StartRecord) -> None:
         self.dependencies, self.tools, self.record = dependencies, tools, record
         self.services = dependencies.services
-        self.began, self.since = time.monotonic(), time.time()
+        self.began = time.monotonic()
         self.first: Failed | None = None
         self.states_elsewhere: Mapping[str, str] = {}
 
@@ -125,13 +126,13 @@ class Failures:
         up_since = progress.up_since
         others = {**self.states_elsewhere, **self.dependencies.states_of_others(name)}
         order = {one: place for place, one in enumerate(self.dependencies.model.services)}
-        trouble = Trouble(
+        case = Case(
             service=name,
             verdict=failed.verdict,
             containers={one: dict(other.containers) for one, other in self.services.items()},
             key=failed.container or next(iter(progress.containers), ""),
             printed=printed,
-            since=self.since - 1,
+            since=float(timestamps.unix(self.record.began)) - 1,
             limit=round(min(progress.limit, at - (progress.begun or self.began)), 1),
             was_up=round(at - up_since, 1) if up_since is not None else None,
             of=progress.of,
@@ -140,4 +141,4 @@ class Failures:
                 sorted(others.items(), key=lambda one: order.get(one[0], len(order)))
             ),
         )
-        return diagnose(self.tools.client, self.tools.run_folder, trouble)
+        return diagnose(self.tools.client, self.tools.run_folder, case)

@@ -20,7 +20,7 @@ class StartRecord:
     """Written to as a start goes on. ``awaited`` are the services that another one waited for."""
 
     def __init__(self, project: str) -> None:
-        self._project, self._began = project, folder.now()
+        self._project, self.began = project, folder.now()
         self._services: dict[str, dict[str, Any]] = {}
         self._seen: dict[str, dict[str, Probe]] = {}
         self.awaited: set[str] = set()
@@ -55,7 +55,7 @@ class StartRecord:
         services = {name: {**self._of(name), **self._moments(name)} for name in states}
         document = {
             "project": self._project,
-            "began": self._began,
+            "began": self.began,
             "ended": folder.now(),
             "outcome": outcome,
             "services": {

@@ -20,8 +20,8 @@ from composetasks.apply.tools import Tools, event
 from composetasks.facts import SENT, Event, Send, Sent, State, Step, World
 from composetasks.facts.engine import PROJECT, VOLUME
 from composetasks.facts.units import size
-from composetasks.observe.engine.host_files import with_volume
-from composetasks.observe.start.sent import LISTS, PLACE
+from composetasks.observe.engine.host_files import PLACE, with_volume
+from composetasks.observe.start.sent import LISTS
 from composetasks.run.failure import TaskFailure
 
 
@@ -37,7 +37,7 @@ def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
     client.create_volume(volume, labels={PROJECT: project, VOLUME: SENT})
     if operation.removed:
         _remove(operation, sent, volume, world, tools)
-    with with_volume(client, volume, PLACE) as container, tempfile.TemporaryFile() as archive:
+    with with_volume(client, volume) as container, tempfile.TemporaryFile() as archive:
         try:
             length = _archive(archive, sent, operation)
         except OSError as error:
@@ -80,7 +80,7 @@ def _list(sent: Sent) -> IO[bytes]:
 
 def _remove(operation: Send, sent: Sent, volume: str, world: World, tools: Tools) -> None:
     """Remove what is gone here; an archive can't."""
-    place = mounts.for_writing(State(SENT, "volume", SENT, volume), 0)
+    place = mounts.for_writing(State(SENT, "volume", SENT, volume))
     try:
         with Helper(tools.client, world, [place]) as at_work:
             paths = [f"{sent.key}/{path}" for path in operation.removed]

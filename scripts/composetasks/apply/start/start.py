@@ -20,6 +20,7 @@ from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools, event, service_event
 from composetasks.facts import Action, Event, Step, World
 from composetasks.facts.jobs import Ended, namespaces_of, sortable
+from composetasks.observe.start.listening import Listening
 from composetasks.observe.start.watch import Watch, replicas
 from composetasks.plan.start.readiness import CYCLES, Phase, Readiness, expected
 from composetasks.run.external_failures import EngineGone, engine_lost, engine_silent
@@ -51,17 +52,17 @@ class Start:
             for dependency in self.model.services[name].depends_on:
                 if dependency.service in self.model.services:
                     self._of(dependency.service)
-        self.began = time.monotonic()
         self.away_since: float | None = None
         self.record = StartRecord(self.model.project)
         self.dependencies = Dependencies(self.model, self.services)
         self.failures = Failures(self.dependencies, tools, self.record)
         self.seen = Seen()
+        self.listening = Listening(self.client)
         self.watch = Watch(self.client, self.model.project, EVENTS)
 
     def _of(self, name: str) -> ServiceProgress:
         if name not in self.services:
-            of = expected(self.model, name, self.tools.ready.get(name, ""))
+            of = expected(self.model, name, self.tools.settings.ready.get(name, ""))
             self.services[name] = ServiceProgress([], of, self.tools.given_timeout(name))
         return self.services[name]
 
@@ -273,12 +274,12 @@ class Start:
 
     def _probe(self, name: str, progress: ServiceProgress, key: str) -> Probe:
         waited = Waited(
-            seconds=time.monotonic() - (progress.launched or self.began),
+            seconds=time.monotonic() - (progress.launched or self.failures.began),
             restarts_before=progress.restarts.get(key),
             asked_to_end=self.watch.asked_to_end(key),
             enough=progress.listened_enough(),
         )
-        last_probe = probe(self.client, key, progress.of, self.seen, waited, self.tools.sockets)
+        last_probe = probe(self.client, key, progress.of, self.seen, waited, self.listening)
         progress.restarts.setdefault(key, last_probe.restarts)
         self.record.seen(name, key, last_probe)
         return last_probe
@@ -294,7 +295,7 @@ class Start:
         failed = next((v for v in verdicts if v.phase is Phase.FAILED), None)
         waiting = next((v for v in verdicts if v.phase is Phase.WAITING), None)
         verdict = failed or waiting or verdicts[0]
-        if failed and not (progress.phase is Phase.UP and not self.tools.wait):
+        if failed and not (progress.phase is Phase.UP and not self.tools.limits.wait):
             key = list(progress.containers)[verdicts.index(failed)]
             yield from self.failures.add(name, failed, key)
             return
@@ -306,7 +307,7 @@ class Start:
             return
         if verdict.phase in (Phase.UP, Phase.DONE) and before is not verdict.phase:
             progress.up_since = time.monotonic()
-            seconds = time.monotonic() - (progress.launched or self.began)
+            seconds = time.monotonic() - (progress.launched or self.failures.began)
             self.record.ready(name)
             if progress.steps:
                 state = {"state": verdict.phase.value}
@@ -329,7 +330,7 @@ class Start:
         for progress in self.services.values():
             if progress.launched is None:
                 return False
-            if self.tools.wait and progress.steps and progress.phase is Phase.WAITING:
+            if self.tools.limits.wait and progress.steps and progress.phase is Phase.WAITING:
                 return False
         return True
 

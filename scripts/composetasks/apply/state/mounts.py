@@ -43,9 +43,9 @@ def for_reading(state: State, number: int) -> Mounted:
     return Mounted(state, number, _mount(state.kind, state.place, number, read_only=True))
 
 
-def for_writing(state: State, number: int) -> Mounted:
-    """The state itself."""
-    return Mounted(state, number, _mount(state.kind, state.place, number))
+def for_writing(state: State) -> Mounted:
+    """The state itself, the only one of its run."""
+    return Mounted(state, 0, _mount(state.kind, state.place, 0))
 
 
 def for_replacing(client: APIClient, state: State, number: int) -> Mounted:

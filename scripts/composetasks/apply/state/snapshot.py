@@ -68,7 +68,10 @@ def write(
             "created": folder.now(),
             "project": world.model.project,
             "parts": parts,
-            "images": _images(world, state),
+            "images": {
+                name: {"id": image.id, "tags": list(image.tags)}
+                for name, image in world.images_of_users(state).items()
+            },
         }
         snapshot_folder.finish(new, document, container_configs.digest_key(tools.cache))
 
@@ -124,15 +127,6 @@ def _archive(
                 reported = size
                 yield _progress(state, size)
     return {**at_work.answer(), "compressed": size, "sha256": digest.hexdigest()}
-
-
-def _images(world: World, state: Sequence[State]) -> dict[str, dict[str, Any]]:
-    """The image of each service that uses the state: its id, which is its digest, and tags."""
-    names = dict.fromkeys(name for one in state for name in one.services)
-    images = {name: world.engine.image(world.model.services[name].image) for name in names}
-    return {
-        name: {"id": image.id, "tags": list(image.tags)} for name, image in images.items() if image
-    }
 
 
 def send(at_work: Helper, number: int, path: Path, *, length: int | None, special: bool) -> str:

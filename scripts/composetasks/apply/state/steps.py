@@ -63,7 +63,7 @@ def _still(names: Sequence[str], world: World, tools: Tools) -> Iterator[None]:
     its service's own command."""
     containers = [one for one in world.engine.containers if one.name in names]
     for container in containers:
-        command = tools.live.get(container.service, ())
+        command = tools.settings.live.get(container.service, ())
         if command:
             _prepare(container.service, command, tools)
     with contextlib.ExitStack() as woken:

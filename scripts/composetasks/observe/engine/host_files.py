@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LABEL = "composetasks.look"
 """On the containers that are made to look; the name of their image begins so too."""
+PLACE = "/sent"
+"""Where a volume is mounted to be read and written."""
 REFUSED = "bind source path does not exist: "
 
 
@@ -31,10 +33,10 @@ def empty_image(client: APIClient, repository: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def with_volume(client: APIClient, volume: str, place: str) -> Iterator[str]:
-    """A container that is made and never started, with a volume at ``place``: what is there can be
-    had and put, for as long as the block lasts."""
-    mount = {"Type": "volume", "Source": volume, "Target": place, "VolumeOptions": {"NoCopy": True}}
+def with_volume(client: APIClient, volume: str) -> Iterator[str]:
+    """A container that is made and never started, with a volume at :data:`PLACE`: what is there can
+    be had and put, for as long as the block lasts."""
+    mount = {"Type": "volume", "Source": volume, "Target": PLACE, "VolumeOptions": {"NoCopy": True}}
     config = {"Image": "", "Cmd": ["-"], "Labels": {LABEL: ""}, "HostConfig": {"Mounts": [mount]}}
     untyped: Any = client
     with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as image:

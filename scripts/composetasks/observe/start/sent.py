@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from composetasks.facts import SENT, ExitCode, Model, Sent, World
 from composetasks.observe.compose.contents import digest
-from composetasks.observe.engine.host_files import with_volume
+from composetasks.observe.engine.host_files import PLACE, with_volume
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.tree import cache_file
 from composetasks.observe.start.jobs import inner_state, read_source
@@ -25,8 +25,6 @@ from composetasks.store import container_configs
 if TYPE_CHECKING:
     from docker import APIClient
 
-PLACE = "/sent"
-"""Where the volume is mounted to be read and written."""
 SUBPATHS = (1, 45)
 """The version of the engine's API that mounts have ``subpath`` from (Docker Engine 26)."""
 LISTS = "lists"
@@ -148,7 +146,7 @@ def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:
     volume = resource.name if resource else f"{world.model.project}_{SENT}"
     if all(one.name != volume for one in world.engine.volumes):
         return {}
-    with with_volume(client, volume, PLACE) as container:
+    with with_volume(client, volume) as container:
         try:
             chunks, _ = client.get_archive(container, f"{PLACE}/{LISTS}")
         except errors.NotFound:

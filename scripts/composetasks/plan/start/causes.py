@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from shlex import quote
 from typing import Any
 
@@ -13,7 +14,7 @@ from composetasks.facts import NO_SUBNET
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import task
 from composetasks.plan.start.error_line import error_line
-from composetasks.plan.start.readiness import Readiness, fresh_probes, signal_of
+from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, signal_of
 
 TYPED = 40
 """Characters up to which a health check is worth typing again."""
@@ -30,23 +31,38 @@ class Cause:
 
 @frozen
 class Case:
-    """What a diagnosis is made from. ``record`` is the inspect record, empty where there is no
-    container; ``printed`` is what the engine or Compose says of it; ``limit`` the deadline in
-    seconds; ``was_up`` for how many seconds the service had been up, None where it never was;
-    ``asked_to_end`` whether the engine was asked to kill it, None where nobody knows; ``ports``
-    the TCP ports that the model publishes or exposes."""
+    """A service that is not up, what stood around it then, and what a diagnosis is made from.
+
+    ``containers`` are the start's, by service: id to name; ``key`` is the id of the one meant, ""
+    for none. ``printed`` is what the engine or Compose printed of it. ``since`` is when the start
+    began (Unix seconds), ``limit`` the deadline in seconds, and ``was_up`` for how many seconds the
+    service had been up, None where it never was. ``of`` is what was expected of it. ``waiting`` are
+    the services that only wait for it, ``other_states`` how each of the others is.
+
+    The engine is asked for the rest: ``record`` is the inspect record, empty where there is no
+    container; ``lines`` are its last; ``asked_to_end`` says whether the engine was asked to kill
+    it, None where nobody knows.
+    """
 
     service: str
-    container: str
     verdict: Readiness
-    record: Mapping[str, Any]
-    lines: Sequence[str] = ()
+    containers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    key: str = ""
     printed: str = ""
+    since: float = 0.0
     limit: float = 0.0
     was_up: float | None = None
-    awaited: bool = False
+    of: Expected = field(default_factory=Expected)
+    waiting: Sequence[str] = ()
+    other_states: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    lines: Sequence[str] = ()
     asked_to_end: bool | None = None
-    ports: Sequence[int] = ()
+
+    @property
+    def container(self) -> str:
+        """The name of the container meant, "" for none."""
+        return self.containers.get(self.service, {}).get(self.key, "")
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -203,13 +219,13 @@ def _too_late(case: Case) -> Cause:
     if case.state.get("Health") and case.state.get("Running"):
         return _health(case, probes, within)
     if case.verdict.listens:
-        what = f"port{'s' if len(case.ports) > 1 else ''} {', '.join(map(str, case.ports))}"
-        what = what if case.ports else "any port"
+        what = f"port{'s' if len(case.of.ports) > 1 else ''} {', '.join(map(str, case.of.ports))}"
+        what = what if case.of.ports else "any port"
         words = f"running, but did not listen on {what} {within}"
         return Cause("port-refused", (words,), _look(case))
     if case.state.get("Restarting"):
         return _loop(case)
-    if case.awaited and case.state.get("Running"):
+    if case.of.awaited and case.state.get("Running"):
         words = f"should exit with code 0, but was still running after {case.limit:g} s"
         return Cause("job-too-long", (words,), _longer(case))
     if case.state.get("Paused"):
@@ -294,7 +310,7 @@ def _ended(case: Case) -> Cause:
         words = "exited with code 0, but should stay up"
         also = "its command finished or went to the background, and the container ends with it"
         return Cause("ended-early", (words, also), _look(case))
-    if case.awaited:
+    if case.of.awaited:
         words = f"exited with code {code}, but others wait for it to exit with code 0"
         return Cause("job-failed", (words,), _look(case))
     return Cause("ended", (f"exited with code {code}",), _look(case))

@@ -172,12 +172,10 @@ def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
 
 def _other_images(world: World, wanted: Snapshot, chosen: Sequence[State]) -> list[str]:
     """Warnings: a service's image is not the one that wrote what is restored."""
-    names = dict.fromkeys(name for one in chosen for name in one.services)
-    now = {name: world.engine.image(world.model.services[name].image) for name in names}
     return [
         f"{name} ran another image when snapshot {wanted.name} was taken"
-        for name, image in now.items()
-        if image and wanted.images.get(name) not in (None, image.id)
+        for name, image in world.images_of_users(chosen).items()
+        if wanted.images.get(name) not in (None, image.id)
     ]
 
 

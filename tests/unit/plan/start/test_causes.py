@@ -18,7 +18,7 @@ def killed(
     """The diagnosis of a container that ended with ``code``."""
     record = {"State": {"OOMKilled": noticed, "ExitCode": code}, "HostConfig": limits or {}}
     verdict = Readiness(Phase.FAILED, f"ended with {code}", "killed")
-    return cause(Case("one", "shop-one-1", verdict, record, asked_to_end=asked))
+    return cause(Case("one", verdict, record=record, asked_to_end=asked))
 
 
 def test_the_engine_s_notice_of_the_kernel_s_kill_is_enough() -> None:
@@ -47,7 +47,7 @@ def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
 )
 def test_what_this_machine_lacks_is_named_with_the_way_to_get_it(said: str, hint: str) -> None:
     verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-    found = cause(Case("one", "shop-one-1", verdict, {}, printed=said))
+    found = cause(Case("one", verdict, printed=said))
     assert (found.kind, found.words) == ("prerequisite-missing", (said,))
     assert hint in found.hint
 
