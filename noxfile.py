@@ -1,4 +1,4 @@
-"""The suite's checks, each in an environment of its own that is made from a lock with hashes.
+"""The suite's checks, each in a separate environment that is made from a lock with hashes.
 
 nox                     lint, types, unit, functional, engine: what `make test` runs
 nox -s unit-3.12 -- -k conflicts
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parent
 LOCKS = ROOT / "requirements"
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14")
 IMAGES_PYTHON = "3.11"
-"""Debian bookworm's, of which the stack's images are made."""
+"""Debian bookworm's Python, which is in the stack's images."""
 
-# What bootstrap says of uv holds here too: it trusts what the machine trusts, and brings no Python.
+# As in bootstrap, uv trusts the machine's certificates and downloads no Python.
 os.environ.setdefault("UV_SYSTEM_CERTS", "1")
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
@@ -38,8 +38,8 @@ nox.options.sessions = ["lint", "types", "unit", "functional", "engine"]
 
 
 def interpreter(version: str) -> Path | None:
-    """A CPython of this version, asked for its version: a version manager's shim may be there
-    and answer for another one, or for none.
+    """A CPython of this version. It is asked for its version, because a version manager's shim may
+    run another version, or none.
     """
     name = f"python{version}"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -76,7 +76,7 @@ def interpreters() -> list[str]:
 
 
 def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
-    """Exactly what the lock says, and the project itself from its folder."""
+    """Install exactly the packages of the lock, and the project itself from its folder."""
     session.run_install(
         "uv", "pip", "sync", "--quiet", "--require-hashes", str(LOCKS / f"{lock}.txt")
     )
@@ -93,7 +93,7 @@ def install_compose(session: nox.Session) -> None:
 def pytest(
     session: nox.Session, *folders: str, options: Sequence[str] = (), workers: str = "auto"
 ) -> None:
-    """Run the tests below ``folders``, or those that the session was given, side by side."""
+    """Run the tests below ``folders``, or those named on the command line, in parallel."""
     chosen = f"testpaths={' '.join(folders)}"
     session.run("pytest", "-n", workers, "-o", chosen, *options, *session.posargs)
 
@@ -111,20 +111,20 @@ def tracked(*patterns: str) -> list[str]:
 
 
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
-"""From Go's module proxy: the package of that name fetches it from elsewhere when it is built."""
+"""From Go's module proxy: the PyPI package of that name downloads it from elsewhere."""
 
 
 def actionlint(session: nox.Session) -> tuple[tuple[str, ...], ...]:
-    """The check of the workflows, where there is a Go to run it with."""
+    """The check of the workflows, if Go is installed."""
     if not shutil.which("go"):
-        session.warn("the workflows were NOT checked: actionlint is run by go, which is not here")
+        session.warn("the workflows were NOT checked: actionlint needs go, which is not installed")
         return ()
     return (("go", "run", ACTIONLINT, *tracked(".github/workflows/*.yml")),)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff, import rules, shellcheck, hadolint, actionlint: all, before one that failed counts."""
+    """ruff, import rules, shellcheck, hadolint, actionlint: all run, even after a failure."""
     install(session, "lint", project=False)
     linters = (
         ("ruff", "check", "--output-format", "concise", "."),
@@ -153,15 +153,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy, strict, tests too."""
+    """mypy, strict, including the tests."""
     install(session, "types", project=False)
     session.run("mypy")
 
 
 @nox.session(python=interpreters() or SUPPORTED[:1])
 def unit(session: nox.Session) -> None:
-    """Values in, values out, under each supported CPython of this machine; what runs in the
-    images of the stack under theirs alone, or the oldest here.
+    """The unit tests, with each supported CPython of this machine; code that runs in the stack's
+    images only with their CPython, or the oldest of this machine.
     """
     install(session, "test")
     here = interpreters() or SUPPORTED[:1]
@@ -171,8 +171,8 @@ def unit(session: nox.Session) -> None:
 
 @nox.session(default=False, python=interpreters()[:1] or SUPPORTED[:1])
 def lowest(session: nox.Session) -> None:
-    """The unit tests with the oldest of everything that pyproject allows, under the oldest CPython
-    of this machine: what the bounds promise.
+    """The unit tests with the oldest dependencies that pyproject allows and the oldest CPython of
+    this machine.
     """
     session.run_install(
         *("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct"),
@@ -183,14 +183,14 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def functional(session: nox.Session) -> None:
-    """The command line and bootstrap, each against a scripted world."""
+    """The command line against a scripted engine, and bootstrap on scripted machines."""
     install(session, "test")
     install_compose(session)
     pytest(session, "tests/functional", "tests/bootstrap")
 
 
 def missing_engine() -> str:
-    """Why no engine answers; "" where one does."""
+    """Why no engine answers; "" if one does."""
     if not shutil.which("docker"):
         return "there is no docker client"
     asked = ["docker", "version", "--format", "{{.Server.Version}}"]
@@ -204,7 +204,7 @@ def missing_engine() -> str:
 
 @nox.session
 def engine(session: nox.Session) -> None:
-    """A real engine, and tiny images; skipped, and said so last, where none answers."""
+    """Tests with a real engine and tiny images; skipped, with a final note, if none answers."""
     why = missing_engine()
     if why and os.environ.get("REQUIRE_ENGINE") == "1":
         session.error(f"REQUIRE_ENGINE=1, and the engine tests can't run: {why}")
@@ -218,8 +218,8 @@ def engine(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """An engine of their own for tests that stop it, kill it and starve it; then many runs at
-    once, and sequences of tasks and faults (FAULT_SEQUENCES says how many).
+    """Tests that stop, kill and starve a separate engine; then many runs at once, and random
+    sequences of tasks and faults (FAULT_SEQUENCES sets their number).
     """
     install(session, "test")
     install_compose(session)
@@ -228,7 +228,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def reach(session: nox.Session) -> None:
-    """Engines on other hosts, by ssh and TLS, and swarms of them: in namespaces of their own."""
+    """Engines on other hosts, by ssh and TLS, and swarms, each in separate namespaces."""
     install(session, "test")
     install_compose(session)
     pytest(session, "tests/reach")
@@ -236,8 +236,8 @@ def reach(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def swarm(session: nox.Session) -> None:
-    """The whole stack on a swarm of one node, an engine of its own: deployed, changed, taken back
-    and removed. For the night: half an hour, and 10 GB of disk.
+    """The whole stack on a swarm of one node, with a separate engine: deployed, changed, rolled
+    back and removed. For overnight runs: half an hour, and 10 GB of disk.
     """
     install(session, "test")
     install_compose(session)
@@ -251,13 +251,13 @@ COMPOSE_TESTS = (
     *("tests/engine/test_build.py", "tests/engine/test_conflicts.py"),
     "tests/engine/test_same_containers.py",
 )
-"""The tests of what imitates Compose, or depends on how it does things."""
+"""The tests of code that imitates Compose, or depends on its behaviour."""
 
 
 @nox.session(default=False)
 def composes(session: nox.Session) -> None:
-    """The tests that stand on Compose, with the oldest supported version of it and newer ones: all,
-    before one that failed counts.
+    """The tests that depend on Compose, with its oldest supported version and newer ones: all run,
+    even after a failure.
     """
     install(session, "test")
     install_compose(session)
@@ -281,7 +281,7 @@ def composes(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """The documentation as a site, in .nox/docs/html: a link that leads nowhere is an error."""
+    """The documentation as a site, in .nox/docs/html: a broken link is an error."""
     install(session, "docs", project=False)
     site = Path(session.virtualenv.location, "html")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", str(site))
@@ -290,8 +290,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def release(session: nox.Session) -> None:
-    """The wheel and the sdist in dist/, checked as an index would, and tried: the command of the
-    wheel says its version, and the wheel that is built from the sdist is the same.
+    """The wheel and the sdist in dist/, checked as an index would, and tested: the wheel's command
+    prints its version, and a wheel that is built from the sdist is the same.
     """
     install(session, "release", project=False)
     build = ("uv", "build", "--quiet", "--clear")
@@ -309,8 +309,8 @@ def release(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def stream(session: nox.Session) -> None:
-    """Kafka, PostgreSQL and the stack's job, small: each fault by itself, then sequences of
-    messages and faults (STREAM_SEEDS says how many).
+    """Kafka, PostgreSQL and the stack's job, small: each fault alone, then random sequences of
+    messages and faults (STREAM_SEEDS sets their number).
     """
     install(session, "test")
     install_compose(session)
@@ -320,7 +320,7 @@ def stream(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def page(session: nox.Session) -> None:
-    """The dashboard in a real browser, with a PostgreSQL and the feed's clips beside it."""
+    """The dashboard in a real browser, with PostgreSQL and the feed's clips."""
     install(session, "test")
     install_compose(session)
     session.install(
@@ -331,8 +331,8 @@ def page(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def smoke(session: nox.Session) -> None:
-    """The tasks themselves on the whole stack, in a copy of its own, from the wheel that a user of
-    the library would install.
+    """The tasks on a separate copy of the whole stack, from the wheel that a user of the library
+    would install.
     """
     install(session, "dev", project=False)
     install_compose(session)
@@ -355,7 +355,9 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Every stated figure beside its peer; `-- --list` shows the cases, `-- --all` takes all."""
+    """Measure every stated figure and its peer; `-- --list` lists the cases, `-- --all` runs all
+    of them.
+    """
     install(session, "test")
     install_compose(session)
     # The stream's oracle is the job's own rule.
@@ -366,8 +368,8 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def audit(session: nox.Session) -> None:
-    """Bills of materials of all locks into dist/sbom, what the package index knows against what
-    they hold, and the images' pins that are not the newest. Fails where nobody could be asked.
+    """Bills of materials of all locks in dist/sbom, advisories about the locked packages, and the
+    images' pins that are not the newest. Fails if no advisories could be obtained.
     """
     install(session, "audit", project=False)
     session.run("python", "scripts/audit.py", *session.posargs)
@@ -375,7 +377,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
-    """Write the locks again; `-- --upgrade` takes the newest versions that fit."""
+    """Write the locks again; `-- --upgrade` selects the newest versions that fit."""
     project = "pyproject.toml"
     dev, test = ("-c", "requirements/dev.txt"), ("-c", "requirements/test.txt")
     wanted = (
