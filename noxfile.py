@@ -355,9 +355,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure every stated figure and its peer; `-- --list` lists the cases, `-- --all` runs all
-    of them.
-    """
+    """Measure each figure and its peer; `-- --list` lists the cases, `-- --all` runs all."""
     install(session, "test")
     install_compose(session)
     # The stream's oracle is the job's own rule.
