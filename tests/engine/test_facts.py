@@ -90,7 +90,7 @@ def test_what_services_tell_is_shown_and_none_of_them_stops_the_rest(
     assert problems == {
         "hangs": LATE,
         "fails": "`sh /facts/fails` exited with code 3: no lag is known",
-        "silent": "its answer has no line `name: value`",
+        "silent": "its answer contains no line `name: value`",
         "garbled": "No closing quotation",
         "closed": "port 9 is not published",
     }

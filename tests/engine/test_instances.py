@@ -162,7 +162,7 @@ def test_eight_starts_at_once_of_one_instance_are_one_start(shop: Project) -> No
     assert {child.returncode for child in hasty} <= {0, 75}, said
     assert 0 in {child.returncode for child in hasty}
     assert all(
-        "`inv up` of process" in err or "just started" in err
+        "`inv up`, process" in err or "just started" in err
         for child, err in zip(hasty, said, strict=True)
         if child.returncode == 75
     )

@@ -163,7 +163,7 @@ def test_an_owner_that_does_not_run_is_refused(stack: Project) -> None:
         end(one)
     refused = stack.inv("up", "--instance", "one", INVOKE_STACK_OWNER=str(one.pid))
     assert refused.code == 2
-    assert "is not the id of a process that runs" in refused.err
+    assert "is not the ID of a running process" in refused.err
 
 
 def test_an_owner_can_end_its_instance_itself(stack: Project) -> None:

@@ -115,7 +115,7 @@ FAILURES = [
     ("exits 1", EXITS_1, 60, "one", "ended", "> ValueError: WEIGHT is no number"),
     ("killed by a signal", KILLED, 60, "one", "killed", "SIGSEGV"),
     ("loops", LOOPS, 4, "one", "restart-loop", "> fatal: no config"),
-    ("killed for memory", OUT_OF_MEMORY, 60, "one", "out-of-memory", "8 MiB"),
+    ("OOM-killed", OUT_OF_MEMORY, 60, "one", "out-of-memory", "8 MiB"),
     ("command missing", NO_COMMAND, 60, "one", "command-not-found", '"no-such-program"'),
     ("not executable", NOT_EXECUTABLE, 60, "one", "command-not-executable", "/etc/passwd"),
     (

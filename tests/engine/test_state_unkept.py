@@ -59,16 +59,16 @@ def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
     assert (planned.code, ran.code) == (1, 1)
     assert "nothing to save" in ran.err
     assert before == after
-    named = "an anonymous volume: give it a name in the Compose file to have it kept"
-    memory = "in memory, which is empty once its services have stopped"
+    named = "an anonymous volume: name it in the compose file to have it kept"
+    memory = "in memory, which is lost when its services stop"
     assert sorted(planned.document["warnings"]) == sorted(
         [
             f"not kept: volume {project.name}_memory, app:/g ({memory})",
-            f"not kept: volume {external} (external, and so not this project's own)",
+            f"not kept: volume {external} (external, and so not owned by this project)",
             f"not kept: {outside} (outside the project's folder)",
-            f"not kept: {project.folder} (the project itself lies in it)",
+            f"not kept: {project.folder} (it contains the project itself)",
             "not kept: single (a single file)",
-            "not kept: code (git tracks what is in it)",
+            "not kept: code (git tracks its content)",
             f"not kept: app:/b ({named})",
         ]
     )
@@ -81,7 +81,7 @@ def test_what_may_be_data_all_the_same_is_named_at_the_end(project: Project) -> 
     assert project.inv("up").code == 0
     ran = project.inv("snapshot")
     assert ran.code == 0, ran.err
-    assert "the state is kept, without data" in ran.out + ran.err
+    assert "the state is saved, without data" in ran.out + ran.err
     git(project.folder, "init", "-q")
     git(project.folder, "add", "compose.yaml", "tasks.py")
     ran = project.inv("snapshot")

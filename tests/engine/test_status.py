@@ -175,7 +175,7 @@ def test_what_a_start_would_not_call_up_is_said_to_be_that(project: Project) -> 
     wait_until(lambda: status(project)["db"]["health"] == "unhealthy")
     services = status(project)
     assert services["db"]["problem"] == "health check exited with code 2: no answer"
-    assert services["loops"]["problem"].endswith("times, and does not stay up")
+    assert services["loops"]["problem"].endswith("times without staying up")
     assert services["quiet"]["problem"] == "waiting for it to listen on port 80"
     assert services["three"]["container"] == f"{project.name}-three-2"
     assert [one["state"] for one in services["three"]["replicas"]] == [

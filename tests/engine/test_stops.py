@@ -74,7 +74,7 @@ def test_what_was_stopped_for_a_snapshot_runs_again_after_an_interrupt(shop: Pro
     _, err = child.communicate(timeout=100)
     assert child.returncode == 130, err
     assert states(shop) == {"db-1": "running"}
-    assert "there is no snapshot" in shop.inv("snapshots").out
+    assert "no snapshots" in shop.inv("snapshots").out
 
 
 # --- hooks ----------------------------------------------------------------------------------

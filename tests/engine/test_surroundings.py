@@ -120,7 +120,7 @@ def test_a_name_in_a_context_that_is_not_utf_8_is_named(project: Project) -> Non
     os.mknod(os.fsencode(project.folder) + b"/web/caf\xe9")
     ran = project.inv("build")
     assert ran.code == 6
-    assert "web/caf\\xe9: its name, or what it links to, is not UTF-8" in ran.err
+    assert "web/caf\\xe9: its name or link target is not UTF-8" in ran.err
     plain = ["docker", "compose", "build"]
     refused = subprocess.run(
         plain, cwd=project.folder, env=project.environment, capture_output=True, check=False

@@ -283,7 +283,7 @@ def test_what_is_synced_is_there_from_the_beginning_and_after_a_recreation(shop:
         assert watch.until("failure")["code"] == 6
         shop.compose(SERVICE + SYNCED.format(read_only="false", target="/tmp/two"))
         watch.until(
-            "warning", message="compose.yaml was modified: `inv up` brings the services to it"
+            "warning", message="compose.yaml was modified: `inv up` applies it to the services"
         )
         while watch.until("watching")["rules"][0]["target"] != "/tmp/two":
             pass

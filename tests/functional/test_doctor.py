@@ -65,7 +65,7 @@ def test_without_an_engine_the_rest_is_looked_at_and_what_needs_one_says_so(shop
     ran = shop.inv("doctor", "--json")
     found = failing(ran)
     assert found["name"] == "engine"
-    assert "there is not a socket" in found["message"]
+    assert "there is no socket" in found["message"]
     assert {name for name, word in statuses(ran).items() if word == "skipped"} == OF_THE_ENGINE
     assert "needs the engine" in ran.checks["container"]["message"]
     assert ran.checks["model"]["status"] == "ok"
@@ -101,7 +101,7 @@ def test_an_engine_that_hangs_is_given_up(shop: Project, hung: str) -> None:
     began = time.monotonic()
     ran = shop.inv("doctor", "--json", DOCKER_HOST=hung)
     assert time.monotonic() - began < BOUND_SECONDS
-    assert "takes connections and does not answer" in failing(ran)["message"]
+    assert "accepts connections but does not answer" in failing(ran)["message"]
     assert statuses(ran)["model"] == "ok"
 
 

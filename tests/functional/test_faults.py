@@ -134,4 +134,4 @@ def test_composes_refusal_stands_first_and_its_warnings_once(shop: Project) -> N
         files = "compose.yaml:more.yaml"
         plans.append(shop.inv("up", "db", "--plan", "--json", A="1", COMPOSE_FILE=files).out)
     assert plans[0] == plans[1]
-    assert plans[0].count("3 variables are not set, and blank: B, C, D") == 1
+    assert plans[0].count("3 variables are not set and default to a blank string: B, C, D") == 1

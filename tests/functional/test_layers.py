@@ -46,7 +46,7 @@ def test_the_page_says_what_is_not_known(shop: Project) -> None:
     ran = shop.inv("layers")
     assert ran.code == 0
     assert "RUN make -C /app" in ran.out
-    assert "no git here" in ran.err
+    assert "no git repository" in ran.err
     (row,) = (line for line in ran.out.splitlines() if line.startswith("web  "))
     assert row.split() == ["web", "?", "?", "-", "?", "?"]
     assert "`inv build --no-cache web` shows it" in ran.out
@@ -79,7 +79,7 @@ def test_the_picture_is_an_svg_even_where_nothing_is_known(shop: Project) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--edit", "web/none.c"), "a file that is there"),
+        (("--edit", "web/none.c"), "an existing file"),
         (("--svg", "none/x.svg"), "can't be written"),
         (("-s", "wep"), "no service"),
     ],

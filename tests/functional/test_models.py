@@ -118,7 +118,7 @@ def test_a_missing_env_file_is_the_fault_of_its_service_in_composes_words(tmp_pa
     assert load(folder).faults == load(folder).faults
     assert load(folder).cures == {}
     (folder / "missing.env.example").write_text("A=\n")
-    cure = f"`cp {folder}/missing.env.example {folder}/missing.env`, and correct what it says"
+    cure = f"`cp {folder}/missing.env.example {folder}/missing.env`, and adjust its values"
     assert load(folder).cures == {"web": cure}
     (folder / "missing.env").write_text("A=1\n")
     assert load(folder).faults == {}
@@ -128,7 +128,9 @@ def test_a_missing_env_file_is_the_fault_of_its_service_in_composes_words(tmp_pa
 def test_variables_that_are_not_set_are_one_warning(tmp_path: Path) -> None:
     compose = tmp_path / "compose.yaml"
     compose.write_text("services: {web: {image: i, environment: {X: $A, Y: $B, Z: $A}}}\n")
-    assert load(tmp_path).warnings == ("2 variables are not set, and blank: A, B",)
+    assert load(tmp_path).warnings == (
+        "2 variables are not set and default to a blank string: A, B",
+    )
     (tmp_path / ".env").write_text("B=1\n")
     [words] = load(tmp_path).warnings
     assert words == 'The "A" variable is not set. Defaulting to a blank string.'
@@ -156,7 +158,7 @@ def test_a_number_of_replicas_that_nobody_can_run_is_a_fault_and_is_not_counted_
         [(name, fault)] = model.faults.items()
         assert (name, fault) == (
             "a",
-            "1000000000000 replicas are more than a network has addresses for",
+            "1000000000000 replicas are more than a network has addresses",
         )
         assert model.services["b"].replicas == 65534
 

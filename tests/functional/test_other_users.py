@@ -187,7 +187,7 @@ def test_a_file_in_the_place_of_a_folder(shop: AnothersProject, name: str) -> No
     assert shop.as_nobody("status").returncode == 0
     ran = shop.as_nobody("up")
     assert ran.returncode == 1
-    assert ran.stderr.startswith(f"error: {shop.folder / name} is not a folder, and has to be one")
+    assert ran.stderr.startswith(f"error: {shop.folder / name} has to be a folder, but is not")
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
@@ -202,5 +202,5 @@ def test_something_else_in_the_place_of_the_lock(shop: AnothersProject, kind: st
         os.mkfifo(place)
     ran = shop.inv("up")
     assert ran.code == 1
-    assert ran.err.startswith(f"error: {place} is not a regular file, and has to be one")
+    assert ran.err.startswith(f"error: {place} has to be a regular file, but is not")
     assert stat.S_ISREG(Path("/etc/passwd").stat().st_mode)

@@ -27,5 +27,5 @@ def test_it_is_refused_and_named(project: Project, engine: ScriptedEngine, name:
 def test_a_compose_file_from_standard_input_is_refused_and_called_that(project: Project) -> None:
     ran = project.inv("up", "--plan", COMPOSE_FILE="-")
     assert ran.code == 6, ran.err
-    assert "standard input can be read once" in ran.err
+    assert "standard input can be read only once" in ran.err
     assert "regular file" in ran.err

@@ -102,7 +102,7 @@ def test_a_task_file_with_a_mistake_is_named_with_its_line(shop: Project) -> Non
 def test_hints_say_what_was_typed(shop: Project) -> None:
     assert "`composetasks --list`" in shop.inv("ups").err
     assert "`composetasks status`" in shop.inv("exec", "-s", "a", "-s", "b", "--", "sh").err
-    assert "`composetasks up` keeps how it went" in shop.inv("timeline").err
+    assert "`composetasks up` records a start" in shop.inv("timeline").err
 
 
 def test_the_list_and_the_versions(shop: Project) -> None:

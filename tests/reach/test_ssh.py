@@ -155,7 +155,7 @@ def test_the_doctor_says_that_the_engine_is_missing_and_not_the_way(project: Pro
     ran = project.inv("doctor", DOCKER_HOST="ssh://far/nowhere/docker.sock")
 
     assert ran.code == 1
-    assert "ssh gets to ssh://far/nowhere/docker.sock (DOCKER_HOST), and no engine" in ran.out
+    assert "ssh reaches ssh://far/nowhere/docker.sock (DOCKER_HOST), but no engine" in ran.out
 
 
 def test_the_doctor_knows_the_link_and_what_is_only_here(project: Project) -> None:

@@ -58,7 +58,7 @@ def _containers(held: Mapping[str, bool | None]) -> Text:
     unsure = sorted(name for name, has in held.items() if has is None)
     texts: Sequence[str] = [
         *([f"not yet in {', '.join(old)}"] if old else ()),
-        *([f"perhaps not in {', '.join(unsure)}"] if unsure else ()),
+        *([f"possibly not in {', '.join(unsure)}"] if unsure else ()),
     ]
     return Text(clean("; ".join(texts)), style="yellow")
 
@@ -68,7 +68,7 @@ def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
     old = {name for one in variables for name, has in one["containers"].items() if has is False}
     if old:
         page.line(
-            f"{task('up')} recreates {', '.join(sorted(old))} with the present values",
+            f"{task('up')} recreates {', '.join(sorted(old))} with the current values",
             QUIET,
         )
 

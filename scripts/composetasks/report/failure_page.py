@@ -103,7 +103,7 @@ def _log(diagnosis: Mapping[str, Any], count: int, whole: bool) -> Iterator[Page
     error_line = clean(diagnosis["telling"]).strip()
     if not last:
         if name:
-            yield PageLine(f"  log  {name} said nothing", "bold")
+            yield PageLine(f"  log  {name} printed nothing", "bold")
         return
     yield PageLine(f"  log  {name}", "bold")
     if error_line:
@@ -115,7 +115,7 @@ def _log(diagnosis: Mapping[str, Any], count: int, whole: bool) -> Iterator[Page
 def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[PageLine]:
     changed = [clean(str(one)) for one in data.get("changed", ())]
     if not changed:
-        yield PageLine("  changed  nothing in its image and configuration since the start before")
+        yield PageLine("  changed  nothing in its image and configuration since the previous start")
         return
     head, rest = changed[0], changed[1:count]
     yield PageLine(f"  changed  {head}", "yellow")
@@ -126,7 +126,7 @@ def _changes(data: Mapping[str, Any], count: int | None) -> Iterator[PageLine]:
 
 def _others(data: Mapping[str, Any]) -> Iterator[PageLine]:
     if data["waiting"]:
-        yield PageLine(f"  only waits for it  {', '.join(data['waiting'])}")
+        yield PageLine(f"  waiting for it  {', '.join(data['waiting'])}")
     by_state: dict[str, list[str]] = {}
     for name, state in data["diagnosis"]["standing"].items():
         by_state.setdefault(state, []).append(name)
@@ -140,7 +140,7 @@ def _others(data: Mapping[str, Any]) -> Iterator[PageLine]:
 
 # --- what changed ---------------------------------------------------------------------------
 
-EVERYTHING = "everything: this is its first start, or it was taken down before"
+EVERYTHING = "everything: this is its first start, or its first after `down`"
 
 
 def completed(failure: TaskFailure, plan: Plan, record: RunRecord) -> TaskFailure:

@@ -15,8 +15,8 @@ from composetasks.run.masking import safe_data
 
 WORDS = {
     Proposal.CREATE: "is created",
-    Proposal.APPEND: "gets lines at its end",
-    Proposal.LEAVE: "is there, and is left as it is; this is what would be changed in it",
+    Proposal.APPEND: "is extended at its end",
+    Proposal.LEAVE: "exists and is left unchanged; these changes are proposed",
 }
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 FATES = {
@@ -80,7 +80,7 @@ def show(page: Page, document: Mapping[str, Any]) -> None:
             # As it is: neither folded, nor with blanks for tabs.
             page.out.out(clean(line), style=STYLES.get(line[:1]))
     if not document["files"]:
-        page.line("  every file is there", "green")
+        page.line("  every file exists", "green")
 
 
 def _show_script(page: Page, script: Mapping[str, Any]) -> None:
@@ -98,11 +98,11 @@ def _show_script(page: Page, script: Mapping[str, Any]) -> None:
         page.table(rows, ["  line", "in the script", "instead", "why"])
     unknown = sum(one["fate"] == Fate.UNKNOWN.value for one in relevant)
     needless = len(lines) - len(relevant)
-    rest = f"; other lines that can go: {needless}" if needless else ""
+    rest = f"; other lines that can be removed: {needless}" if needless else ""
     page.line(f"  commands understood: {len(relevant) - unknown} of {len(relevant)}{rest}")
 
 
 def summary(written: Collection[str], left: Collection[str]) -> str:
     """What was done, in a line."""
     done = f"written: {', '.join(written)}" if written else "nothing was written"
-    return f"{done}; left as they are: {', '.join(left)}" if left else done
+    return f"{done}; left unchanged: {', '.join(left)}" if left else done

@@ -118,7 +118,7 @@ def show(page: Page, layers: Mapping[str, Any]) -> None:
         _show_image(page, image)
     if not layers["images"]:
         return
-    page.line("seconds until it is built again, after an edit of", "bold")
+    page.line("seconds to rebuild after an edit of", "bold")
     header = ["", *CLASSES]
     rows: list[list[Text | str]] = []
     for image in layers["images"]:
@@ -145,7 +145,7 @@ def _show_validation(page: Page, validation: Mapping[str, Any]) -> None:
         for edit in validation["edits"]
     ]
     page.line("")
-    page.line("each edit made on a copy, and built", "bold")
+    page.line("each edit was made on a copy, which was built", "bold")
     page.table(rows, ["", "edit", "file", "predicted", "took", "error"])
     if validation["median_error"] is not None:
         page.line(f"median error: {validation['median_error']:.0%}", "bold")
@@ -166,10 +166,10 @@ def _show_image(page: Page, image: Mapping[str, Any]) -> None:
         ]
         for layer in sorted(image["layers"], key=lambda layer: int(layer["line"]))
     ]
-    page.table(rows, ["  line", "instruction", "took", "size", "changes", "made again"])
+    page.table(rows, ["  line", "instruction", "took", "size", "changes", "rebuilt"])
     if unmeasured(image):
         page.line(
-            "  what its steps take is not known, since none of them ran here: "
+            "  the duration of its steps is not known, since none of them ran here: "
             f"{task('build --no-cache ' + image['service'])} shows it",
             "yellow",
         )
@@ -193,16 +193,16 @@ def edit_line(image: Mapping[str, Any], edit: Mapping[str, Any]) -> str:
     """What an edit of one file costs an image, in a sentence."""
     service = image["service"]
     if not edit["layers"]:
-        return f"{service}: an edit of {edit['path']} builds nothing again"
+        return f"{service}: an edit of {edit['path']} rebuilds nothing"
     took = "seconds unknown" if edit["seconds"] is None else duration(edit["seconds"])
     where = place(image["dockerfile"], edit["line"])
-    return f"{service}: an edit of {edit['path']} builds all again from {where}: {took}"
+    return f"{service}: an edit of {edit['path']} rebuilds everything from {where}: {took}"
 
 
 def tried_line(tried: Tried) -> str:
     """An edit that was made and built, in a sentence."""
     seconds = tried.prediction.seconds
-    predicted = "nothing predicted" if seconds is None else f"predicted {duration(seconds)}"
+    predicted = "no prediction" if seconds is None else f"predicted {duration(seconds)}"
     what = tried.prediction.path or tried.prediction.edit.value
     return f"{tried.service}: after an edit of {what}: {predicted}, took {duration(tried.seconds)}"
 

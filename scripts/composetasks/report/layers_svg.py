@@ -40,7 +40,7 @@ def picture(document: Mapping[str, Any]) -> str:
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' {shape} viewBox='0 0 {WIDTH} {height}' {FONT}>",
         f"<rect {shape} fill='#ffffff'/>",
-        _text(16, 24, "What each layer takes to make, and how often it is made again", points=15),
+        _text(16, 24, "How long each layer takes to build, and how often it is rebuilt", points=15),
         *_legend(),
         *(_grid(longest, scale, height - 36) if any(sums) else ()),
     ]
@@ -104,7 +104,7 @@ def _bar(image: Mapping[str, Any], whole: float, y: float, scale: float) -> Iter
             yield from _segment(layer, x, y, width)
         x += width
     if unmeasured(image):
-        yield _text(x, y + 21, "no step ran here yet: what they take is not known", ink=QUIET)
+        yield _text(x, y + 21, "no step ran here yet: their duration is not known", ink=QUIET)
         return
     unknown = any(layer["seconds"] is None for layer in layers)
     yield _text(x + 8, y + 21, f"{duration(whole)}{' and more' if unknown else ''}")
@@ -115,7 +115,7 @@ def _segment(layer: Mapping[str, Any], x: float, y: float, width: float) -> Iter
     held = "" if layer["bytes"] is None else f", {size(layer['bytes'])}"
     text = (
         f"line {layer['line']}: {layer['instruction']}\n{duration(_seconds(layer))}{held}, "
-        f"made again by {layer['remade']} of the last commits"
+        f"rebuilt for {layer['remade']} of the last commits"
     )
     yield "<g>"
     yield f"<title>{escape(clean(text))}</title>"

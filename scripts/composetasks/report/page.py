@@ -110,7 +110,7 @@ class Page:
             texts = [_shortened(one.message, plan, "bold red") for one in blockers[:SHOWN_BLOCKERS]]
             if len(blockers) > SHOWN_BLOCKERS:
                 more = len(blockers) - SHOWN_BLOCKERS
-                texts.append(Text(f"and {more} more of this kind ({_whole(plan)} names them)"))
+                texts.append(Text(f"and {more} more of this kind ({_whole(plan)} lists them)"))
             hint = blockers[0].hint
             if not (announced and hint == plan.blockers[0].hint):
                 texts.append(Text(clean(hint)))
@@ -214,7 +214,7 @@ def _shortened(text: str, plan: Plan, style: str) -> Text:
     line = clean(text)
     if len(line) > LONGEST_LINE:
         head, tail = line[:SHOWN_HEAD].rpartition(" ")[0], line[-SHOWN_TAIL:].partition(" ")[2]
-        line = f"{head} [...] {tail} ({_whole(plan)} has all of it)"
+        line = f"{head} [...] {tail} ({_whole(plan)} shows all of it)"
     return Text(line, style=style)
 
 
@@ -243,7 +243,7 @@ def _reason(step: Step, plan: Plan) -> RenderableType:
     shown = [line for e in evidence if (line := evidence_line(e))]
     lines += [Text(line, style="bright_black") for line in shown[:SHOWN_EVIDENCE]]
     if len(shown) > SHOWN_EVIDENCE:
-        more = f"and {len(shown) - SHOWN_EVIDENCE} more ({_whole(plan)} names them)"
+        more = f"and {len(shown) - SHOWN_EVIDENCE} more ({_whole(plan)} lists them)"
         lines.append(Text(more, style="bright_black"))
     lines += [Text(f"lost for good: {clean(loss)}", style="red") for loss in step.destroys]
     if step.consent is not Consent.NONE:

@@ -24,12 +24,12 @@ DOING = {
     Action.REMOVE_NETWORK: ("removing", "removed"),
     Action.REMOVE_IMAGE: ("removing", "removed"),
     Action.END_INSTANCE: ("ending", "ended"),
-    Action.SNAPSHOT: ("keeping a copy", "kept"),
+    Action.SNAPSHOT: ("taking a snapshot", "taken"),
     Action.EMPTY_STATE: ("emptying", "emptied"),
     Action.RESTORE_STATE: ("restoring", "restored"),
     Action.SEND: ("sending", "sent"),
     Action.FORWARD_PORT: ("forwarding", "forwarded"),
-    Action.END_FORWARDS: ("ending its forwards", "no longer forwarded"),
+    Action.END_FORWARDS: ("removing its port forwards", "no longer forwarded"),
     Action.RUN_CHECK: ("checking", "passed"),
 }
 """What a step is called while and after it is done, where its events have no word of their own."""

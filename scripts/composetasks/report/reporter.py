@@ -198,7 +198,7 @@ class Reporter:
         """What is watched from now on, and what an edit does."""
         from composetasks.report.watch import rules_table
 
-        self.page.line("watching (Ctrl-C ends it, and the services run on)", "bold")
+        self.page.line("watching (Ctrl-C stops watching; the services keep running)", "bold")
         self.page.show(rules_table(rules))
         sys.stdout.flush()
 
@@ -212,7 +212,7 @@ class Reporter:
     def went_wrong(self, failure: TaskFailure) -> None:
         """A failure after which the run goes on."""
         self.failure(_by_an_edit(failure))
-        self.note("watching on: the next edit is another try")
+        self.note("still watching: the next edit tries again")
 
     def note(self, text: str) -> None:
         """A line beside the result, to stderr."""

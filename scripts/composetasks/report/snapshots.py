@@ -40,4 +40,4 @@ def lines(document: Mapping[str, Any]) -> list[str]:
         ]
         for snapshot in document["snapshots"]
     ]
-    return [clean(line) for line in aligned(rows)] or ["there is no snapshot"]
+    return [clean(line) for line in aligned(rows)] or ["no snapshots"]

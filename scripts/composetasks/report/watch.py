@@ -16,7 +16,7 @@ from composetasks.report.text import clean
 
 DOES = {
     "sync": "copies",
-    "rebuild": "rebuilds, where the image is made from this",
+    "rebuild": "rebuilds, if it is a build input",
     "restart": "restarts the containers",
     "sync+restart": "copies, and restarts the containers",
     "sync+exec": "copies, and runs",

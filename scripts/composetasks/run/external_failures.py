@@ -18,7 +18,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 NO_SPACE = ("no space left on device", "disk quota exceeded")
 FREE_ENGINE = (
-    "free some space where the engine keeps its data (`docker system df`), then run the task again"
+    "free some space where the engine stores its data (`docker system df`), then run the task again"
 )
 LOST_LAYER = "layer does not exist"
 """What BuildKit says where its cache has records of layers that are gone, which happens when a
@@ -30,9 +30,9 @@ EMPTY_CACHE = (
 BOOTING = "booting buildkit"
 """What Buildx is at while it makes a builder that is a container: with Podman there is no other."""
 GIVE_BUILDER = (
-    "the builder in force is a container of the image moby/buildkit, which does not run there: "
-    "pull or load it (`docker buildx inspect --bootstrap` shows the image and what it lacks); with "
-    "Docker, `docker buildx use default` builds without one"
+    "the current builder is a container of the image moby/buildkit, which does not run there: "
+    "pull or load the image (`docker buildx inspect --bootstrap` shows the image and what is "
+    "missing); with Docker, `docker buildx use default` builds without one"
 )
 MALFORMED = (
     ArithmeticError,
@@ -96,7 +96,7 @@ def as_failure(error: BaseException) -> TaskFailure | None:
     if isinstance(error, BrokenPipeError):
         return TaskFailure(
             "the program that read this task's output has ended",
-            hint="keep that program running, or send the output to a file",
+            hint="keep that program running, or write the output to a file",
         )
     if isinstance(error, OSError) and (
         error.errno in FULL or (error.errno in CLOSED and error.filename)
@@ -145,12 +145,12 @@ def _of_disk(error: OSError) -> TaskFailure:
         return TaskFailure(
             f"the disk is full{where}",
             detail=str(error.strerror),
-            hint="free some space on it and run the task again: it goes on from what there is",
+            hint="free some space on it and run the task again: it continues from what is there",
         )
     return TaskFailure(
         f"a file or folder can't be changed{where}",
         detail=str(error.strerror),
-        hint="see whose it is and whether its file system may be written to, then run it again",
+        hint="check its owner and whether its file system is writable, then run the task again",
     )
 
 
@@ -159,7 +159,7 @@ def _refused(error: BaseException) -> TaskFailure:
     if _is_full(message):
         return TaskFailure("the engine's disk is full", detail=message, hint=FREE_ENGINE)
     return TaskFailure(
-        "the engine refused what it was asked for",
+        "the engine refused the request",
         detail=message,
         hint="run the task again",
     )
@@ -176,5 +176,5 @@ def parsing(what: str, code: ExitCode) -> Iterator[None]:
             f"{what} can't be read: its format is not the expected one",
             code=code,
             detail=f"{type(error).__name__}: {error}",
-            hint="check that the program that wrote it is a supported version",
+            hint="check that the program that wrote it has a supported version",
         ) from error

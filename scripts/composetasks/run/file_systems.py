@@ -63,7 +63,7 @@ def check(path: str | os.PathLike[str]) -> None:
             f"{os.fspath(path)} can't be read: the file system at {point} "
             f"({_remote()[point]}) does not answer",
             code=ExitCode.INVALID,
-            hint=f"see why (`stat -f {point}` waits for it as well), or unmount it, "
+            hint=f"find out why (`stat -f {point}` waits for it as well), or unmount it, "
             "then run the task again",
         )
 

@@ -230,7 +230,9 @@ def _facts(name: str, value: Any) -> str | tuple[str, ...]:
 def _remote(raw: Mapping[str, Any]) -> Remote:
     unknown = set(raw) - {"forward", "mounts"}
     if unknown:
-        raise _bad(f"remote.{min(unknown)}", "there is no such setting (forward and mounts are)")
+        raise _bad(
+            f"remote.{min(unknown)}", "there is no such setting (there are forward and mounts)"
+        )
     mounts = raw.get("mounts")
     # From the environment it is a word.
     forward = {"": None, "true": True, "false": False}.get(
@@ -239,7 +241,7 @@ def _remote(raw: Mapping[str, Any]) -> Remote:
     if forward not in (None, True, False):
         raise _bad("remote.forward", f"{forward!r} is neither true nor false")
     if mounts not in (None, "", "send"):
-        raise _bad("remote.mounts", f"{mounts!r} is not send")
+        raise _bad("remote.mounts", f"{mounts!r} is not 'send'")
     return Remote(forward is not False, mounts == "send")
 
 

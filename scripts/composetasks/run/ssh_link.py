@@ -71,7 +71,7 @@ class SshLink:
 
     def __post_init__(self) -> None:
         if not urlsplit(self.address).hostname:
-            raise self._failure("it names no host", "write ssh://USER@HOST or ssh://HOST:PORT")
+            raise self._failure("it contains no host", "write ssh://USER@HOST or ssh://HOST:PORT")
 
     @property
     def name(self) -> str:
@@ -127,7 +127,7 @@ class SshLink:
         if output and not output.startswith("unix://"):
             raise self._failure(
                 f"Docker there uses the engine at {output}",
-                "name the engine's socket in the address: ssh://HOST/var/run/docker.sock",
+                "put the engine's socket into the address: ssh://HOST/var/run/docker.sock",
             )
         return output.removeprefix("unix://") or SOCKET
 
@@ -144,7 +144,7 @@ class SshLink:
             host = argv[argv.index("--") + 1]
             raise self._failure(
                 error.stderr.strip() or str(error),
-                f"`ssh {' '.join([*port, host])} true` must work without a question: see its key "
+                f"`ssh {' '.join([*port, host])} true` must work without a prompt: check its key "
                 "and known_hosts",
             ) from error
 
@@ -171,7 +171,7 @@ def own_folder() -> Path:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise TaskFailure(
-            f"{folder} is not private to you; the connection to the engine would be kept there",
+            f"{folder} is not private to you, and the connection to the engine would be kept there",
             code=ExitCode.NO_ENGINE,
             hint="remove it, or set XDG_RUNTIME_DIR to a folder of yours (mode 700)",
         )

@@ -70,8 +70,8 @@ class Ports:
                 return port
         raise TaskFailure(
             f"no port of this machine could be forwarded to {there} on the engine's host",
-            hint="see whether its sshd allows that (AllowTcpForwarding), or do without it "
-            "(setting stack.remote.forward: false)",
+            hint="check whether its sshd allows that (AllowTcpForwarding), or turn it "
+            "off (setting stack.remote.forward: false)",
         )
 
     def _keep(self, forwarded: Mapping[str, int]) -> None:

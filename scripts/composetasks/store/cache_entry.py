@@ -68,7 +68,7 @@ def as_mapping(value: Any) -> dict[str, Any]:
 def as_texts(value: Any) -> dict[str, str]:
     """A mapping of texts; raises TypeError for anything else."""
     if not all(isinstance(one, str) for one in as_mapping(value).values()):
-        raise TypeError("not all are texts")
+        raise TypeError("not all values are strings")
     texts: dict[str, str] = value
     return texts
 
@@ -76,7 +76,7 @@ def as_texts(value: Any) -> dict[str, str]:
 def as_names(value: Any) -> list[str]:
     """A list of texts; raises TypeError for anything else."""
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise TypeError("not a list of texts")
+        raise TypeError("not a list of strings")
     return value
 
 

@@ -148,7 +148,7 @@ def _make_own(place: Path) -> None:
     status = place.lstat()
     others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or others_write:
-        raise OSError(errno.EPERM, "is not this user's alone", str(place))
+        raise OSError(errno.EPERM, "is accessible to other users", str(place))
 
 
 def read_only(root: Path) -> bool:
@@ -163,8 +163,9 @@ def read_only(root: Path) -> bool:
 def not_a(path: Path, kind: str) -> TaskFailure:
     """The failure for something that is in the place of one of our files or folders."""
     return TaskFailure(
-        f"{path} is not a {kind}, and has to be one",
-        hint=f"nothing of ours is lost with it: move it away, or `rm -r {shlex.quote(str(path))}`",
+        f"{path} has to be a {kind}, but is not",
+        hint="it contains no data of composetasks: move it away, or `rm -r "
+        f"{shlex.quote(str(path))}`",
     )
 
 
@@ -176,7 +177,7 @@ def closed(path: Path) -> TaskFailure:
     if number == os.geteuid():
         return TaskFailure(
             f"{there} can't be written to",
-            hint="see its permissions, and whether its file system is read-only",
+            hint="check its permissions, and whether its file system is read-only",
         )
     owner, mine = user(number), user(os.geteuid())
     own = next((one for one in (path, *path.parents) if one.name == OWN_FOLDER), path)

@@ -51,10 +51,10 @@ def given(setting: str) -> Owner | None:
     owned_by = owner.of(int(setting)) if owner.PID.fullmatch(setting) else None
     if owned_by is None:
         raise TaskFailure(
-            f"setting stack.owner: {setting!r} is not the id of a process that runs",
+            f"setting stack.owner: {setting!r} is not the ID of a running process",
             code=ExitCode.USAGE,
-            hint="it names the process that the instance lives for; leave it out for one that "
-            "lives until you end it",
+            hint="it names the process that owns the instance; leave it out for an "
+            "instance that exists until you remove it",
         )
     return owned_by
 
@@ -100,7 +100,7 @@ def refuse_other(name: str, text: str, mine: Owner | None) -> None:
         return
     whose = f"process {text.partition(' ')[0]}" if text else "no process: it was created by hand"
     raise TaskFailure(
-        f"instance {name} lives for {whose}, not for process {mine.pid}",
+        f"instance {name} is owned by {whose}, not by process {mine.pid}",
         code=ExitCode.CONFLICT,
         hint="choose another name for the instance, or leave stack.owner out to work on this one",
     )

@@ -167,6 +167,6 @@ def _holding(descriptor: int) -> owner.Owner | None:
 def _holder(descriptor: int) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
-        return f"`{holder['verb']}` of process {holder['pid']}, since {holder['since']}"
+        return f"`{holder['verb']}`, process {holder['pid']}, since {holder['since']}"
     except (ValueError, KeyError, TypeError):
         return "a run that has just started"

@@ -89,11 +89,11 @@ def manifest(place: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise Damaged(f"its manifest can't be read ({error})") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise Damaged("its manifest is not one, or is of another version")
+        raise Damaged("its manifest is invalid, or of another version")
     if document.pop("sha256", "") != seal(document):
-        raise Damaged("its manifest was changed after it was made")
+        raise Damaged("its manifest was changed after it was written")
     if not _whole(document):
-        raise Damaged("its manifest lacks what belongs into it")
+        raise Damaged("its manifest is incomplete")
     return document
 
 
@@ -152,7 +152,7 @@ def verify(place: Path, name: str) -> dict[str, Any]:
         except OSError as error:
             raise Damaged(f"{part['file']} can't be read ({error.strerror})") from error
         if digest.hexdigest() != part["sha256"]:
-            raise Damaged(f"{part['file']} ({part['name']}) was changed after it was made")
+            raise Damaged(f"{part['file']} ({part['name']}) was changed after it was written")
     return document
 
 

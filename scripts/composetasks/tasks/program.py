@@ -72,9 +72,9 @@ class ComposeTasks(Program):
             module, _ = loader.load("tasks")
         except ImportError as error:
             raise Exit(
-                f"error: the project's tasks in {folder} can't be imported: {error}\n"
-                f"next: install {COMPOSETASKS} where what they import is installed, "
-                "and start it there",
+                f"error: the project's tasks in {folder} can't be imported: {error}\nnext: "
+                f"install {COMPOSETASKS} in the environment that has what they import, and run "
+                "it from there",
                 code=int(ExitCode.FAILED),
             ) from error
         except SyntaxError as error:

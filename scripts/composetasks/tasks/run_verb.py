@@ -170,7 +170,7 @@ def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure
         return TaskFailure(
             message,
             code=ExitCode.BUG,
-            detail=f"{stands_on}\nits traceback could not be kept: {unkept}",
+            detail=f"{stands_on}\nits traceback could not be saved: {unkept}",
             hint="please report it; run the task again where its folder can be written to",
         )
     return TaskFailure(

@@ -130,10 +130,10 @@ def _consent(session: Session, plan: Plan) -> None:
         return
     flag = "--force" if any(s.consent is Consent.FORCE for s in steps) else "--yes"
     if flag == "--yes" and somebody_is_there():
-        question, yes = f"{len(steps)} of these steps need your consent. Go on? [y/N]", "y"
+        question, yes = f"{len(steps)} of these steps need your consent. Continue? [y/N]", "y"
         if any(step.action in (Action.EMPTY_STATE, Action.RESTORE_STATE) for step in steps):
             yes = plan.project
-            question = f"This replaces state. Type the project's name ({yes}) to go on:"
+            question = f"This replaces state. Type the project's name ({yes}) to continue:"
         if agreed(question, yes):
             return
     raise TaskFailure(
@@ -249,7 +249,7 @@ def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
         failure.message,
         code=failure.code,
         detail=pool_report(world),
-        hint="nothing of others is removed here: free a network, then run it again",
+        hint="composetasks removes no networks of others: free one, then run the task again",
         data=failure.data,
     )
 

@@ -45,9 +45,9 @@ def deploy(
 
     if remove and (services or rollback):
         raise TaskFailure(
-            "--remove takes the whole stack",
+            "--remove removes the whole stack",
             code=ExitCode.USAGE,
-            hint="leave out the services, and --rollback",
+            hint="omit the services and --rollback",
         )
     settings, options = session.settings.deploy, session.options
     session.project.overrides = settings.files
@@ -148,7 +148,7 @@ def _chosen(revisions: Sequence[Revision], number: str | bool) -> Revision:
         if number is True
         else f"there is no revision {number}",
         code=ExitCode.USAGE,
-        hint=f"there are {there}" if there else "the first deployment makes one",
+        hint=f"there are {there}" if there else "the first deployment creates one",
     )
 
 

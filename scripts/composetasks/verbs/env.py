@@ -59,7 +59,9 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
 
         show(session.reporter.page, document, correction(environment), check=check)
     if unasked:
-        session.reporter.note(f"whether the running containers have these values: {unasked}")
+        session.reporter.note(
+            f"whether the running containers have these values is unknown: {unasked}"
+        )
     return ExitCode.INVALID if check and fatal(wrong) else ExitCode.OK
 
 

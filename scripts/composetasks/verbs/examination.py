@@ -182,7 +182,7 @@ class Examination:
         except Unavailable as lacking:
             return skipped(name, str(lacking))
         except Late as late:
-            hint = "what it asks hangs; see the other checks, and run it again"
+            hint = "what it asks does not answer; see the other checks, and run it again"
             return Check(name, Status.FAILED, str(late), hint)
         except TaskFailure as failure:
             first = failure.detail.strip().splitlines()[-1:]
@@ -246,7 +246,7 @@ def _memory(examination: Examination) -> Check:
 
 
 def _dns(examination: Examination) -> Check:
-    container = examination.container.or_unavailable("a container that runs")
+    container = examination.container.or_unavailable("a running container")
     hosts = [one for one in examination.reaches()[0] if one.place == "host"]
     return of_network.dns(container, hosts[0] if hosts else None)
 
@@ -283,7 +283,7 @@ def _watching(examination: Examination) -> Check:
         own = machine.watching()
         if own is not None:
             return of_stack.watching(own)
-    return of_stack.watching(examination.container.or_unavailable("a container that runs").watching)
+    return of_stack.watching(examination.container.or_unavailable("a running container").watching)
 
 
 def _builders(examination: Examination) -> Check:

@@ -76,12 +76,12 @@ def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
         return
     start = f"{task(f'up {name}')} starts it"
     if model.services[name].provided:
-        why, start = "a provider makes it", f"run the command where its provider {name} runs"
+        why, start = "a provider creates it", f"run the command where its provider {name} runs"
     elif meant:
         why = ", ".join(f"container {one.name} {_state(one)}" for one in meant)
         start = f"{start}, {task(f'logs {name}')} shows what it printed"
     elif containers:
-        why = f"it has no container with the number {number}"
+        why = f"it has no container with number {number}"
         start = f"it has {', '.join(str(one.number) for one in containers)}"
     else:
         why = "it has no container"

@@ -42,7 +42,8 @@ def check_name(name: str) -> None:
         raise TaskFailure(
             f"an instance can't be called {name!r}",
             code=ExitCode.USAGE,
-            hint="use small letters, digits, - and _, a letter or digit first, at most 41",
+            hint="use lowercase letters, digits, - and _, starting with a letter or "
+            "digit, at most 41",
         )
 
 

@@ -53,7 +53,7 @@ def layers(
         image_costs, tried = try_edits(session, model, image_costs)
     result = document(image_costs, tried)
     if commits is None:
-        session.reporter.note("no git here: how often files change is not known")
+        session.reporter.note("no git repository: how often files change is not known")
     if svg:
         _write(Path(svg), result)
     session.reporter.result(result, [])
@@ -88,7 +88,7 @@ def _write(place: Path, result: Mapping[str, Any]) -> None:
         raise TaskFailure(
             f"the picture can't be written to {place}: {error.strerror}",
             code=ExitCode.USAGE,
-            hint="name a file in a folder that is there and can be written to",
+            hint="name a file in a folder that exists and is writable",
         ) from error
 
 
@@ -96,8 +96,8 @@ def _edited(edit: str, directory: Path) -> str:
     """A file that is to be edited, relative to the project's folder. Raises TaskFailure, code 2."""
     if not os.path.isfile(edit):
         raise TaskFailure(
-            f"--edit takes a file that is there, not {edit!r}",
+            f"--edit takes an existing file, not {edit!r}",
             code=ExitCode.USAGE,
-            hint="give its path as seen from here",
+            hint="give its path relative to this folder",
         )
     return os.path.relpath(os.path.realpath(edit), os.path.realpath(directory))

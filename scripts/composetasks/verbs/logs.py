@@ -70,7 +70,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
         return session.interrupted(end)
     except EngineLost as error:
         raise TaskFailure(
-            "the engine went away while its logs were read",
+            "the engine went away while the logs were read",
             code=ExitCode.NO_ENGINE,
             detail=str(error),
             hint="`docker version` shows whether it is back",
@@ -135,7 +135,8 @@ class _LogReader:
             self.session.reporter.note(f"{', '.join(self.names)}: no containers yet")
         elif follow:
             self.session.reporter.note(
-                f"what a swarm's tasks go on to write: `docker service logs --follow {stack}_NAME`"
+                "to follow the logs of a swarm's tasks: `docker service logs --follow "
+                f"{stack}_NAME`"
             )
         matching = self._matching(lines or ())
         return matching if self.wanted.tail is None else _last_of_each([matching], self.wanted.tail)

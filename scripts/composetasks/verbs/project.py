@@ -77,7 +77,7 @@ class Project:
                 return other
             if self.changing:
                 raise
-            self.note(f"nothing is remembered: {failure.message} ({failure.hint})")
+            self.note(f"nothing is cached: {failure.message} ({failure.hint})")
         except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
             if not self.changing:
                 return folder

@@ -27,7 +27,7 @@ def reset_state(
             raise unknown_state(error) from error
         except SplitGroup as error:
             raise TaskFailure(
-                str(error), code=ExitCode.USAGE, hint="name both, or keep both"
+                str(error), code=ExitCode.USAGE, hint="reset both, or keep both"
             ) from error
         plan = plan_reset(world, chosen, snapshot=snapshot)
         ended = carry_through(session, plan, world)
@@ -36,6 +36,6 @@ def reset_state(
         emptied = [step.target for step in plan.steps if step.action is Action.EMPTY_STATE]
         snapshots = [step.target for step in plan.steps if step.action is Action.SNAPSHOT]
         message = f"emptied: {', '.join(emptied)}" if emptied else "the state is empty"
-        back = f"; {task(f'restore {snapshots[0]}')} brings it back" if snapshots else ""
+        back = f"; {task(f'restore {snapshots[0]}')} restores it" if snapshots else ""
         report_done(session, plan, f"{message}{back}")
     return ExitCode.OK

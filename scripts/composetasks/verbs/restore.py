@@ -41,7 +41,9 @@ def _place_of(session: Session, name: str) -> Path:
     names = [one.name for one in snapshot_folder.load_all(place)]
     if name not in names:
         there = (
-            f"there are {', '.join(names)}" if names else f"there is none yet: {task('snapshot')}"
+            f"there are {', '.join(names)}"
+            if names
+            else f"there are none yet: {task('snapshot')} takes one"
         )
         raise TaskFailure(
             f"no snapshot is called {name!r}" if name else "which snapshot?",

@@ -109,9 +109,9 @@ def _problem(
     )
     verdict = probed.readiness
     if probed.loops:
-        return f"restarted {probed.restarts} times, and does not stay up"
+        return f"restarted {probed.restarts} times without staying up"
     if verdict.phase is Phase.WAITING and verdict.kind in ("failing", "unhealthy", PORT_CLOSED):
         return verdict.message if verdict.message != "unhealthy" else ""
     if verdict.phase is Phase.FAILED and verdict.kind in ("start-failed", "no-health-check"):
         return verdict.message
-    return "killed for memory" if verdict.kind == "out-of-memory" else ""
+    return "OOM-killed" if verdict.kind == "out-of-memory" else ""

@@ -20,13 +20,13 @@ def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCod
         raise TaskFailure(
             f"a snapshot can't be called {name!r}",
             code=ExitCode.USAGE,
-            hint="use letters, digits, dots, - and _, a letter or digit first, at most 100",
+            hint="use letters, digits, dots, - and _, starting with a letter or digit, at most 100",
         )
     with session.changing():
         world = observe_with_state(session)
         if any(one.name == name for one in world.snapshots):
             raise TaskFailure(
-                f"there is a snapshot {name} already",
+                f"a snapshot {name} already exists",
                 code=ExitCode.USAGE,
                 hint="choose another name, or remove "
                 f"{session.own_folder.root / 'snapshots' / name}",
@@ -35,4 +35,4 @@ def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCod
         plan = plan_snapshot(world, name or next_name(world.snapshots, "snapshot"), paused)
         untold = [one.what for one in world.unkept if one.untold]
         without = f", without {', '.join(untold)}" if untold else ""
-        return carry_to_end(session, plan, world, f"the state is kept{without}")
+        return carry_to_end(session, plan, world, f"the state is saved{without}")

@@ -142,7 +142,7 @@ def again(session: Session, before: Observation) -> Observation:
     except TaskFailure as failure:
         if failure.code is not ExitCode.INVALID:
             raise
-        session.reporter.note(f"{failure.message}: shown as it was before")
+        session.reporter.note(f"{failure.message}: showing the last known state")
         return before
 
 

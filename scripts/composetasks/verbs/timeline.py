@@ -24,8 +24,8 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
     start = last_start(session.own_folder.runs)
     if start is None:
         raise TaskFailure(
-            "no start is known yet",
-            hint=f"{task('up')} keeps how it went; a start with nothing to do keeps nothing",
+            "no start is recorded yet",
+            hint=f"{task('up')} records a start, unless it had nothing to do",
         )
     path, advice = critical_path(start), shortenings(start)
     if svg:
@@ -38,7 +38,7 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
 
         show(session.reporter.page, start, path, advice)
     if svg:
-        session.reporter.note(f"drawn into {svg}")
+        session.reporter.note(f"written to {svg}")
     return ExitCode.OK
 
 
@@ -50,5 +50,5 @@ def _write(place: Path, text: str) -> None:
             f"--svg: {place} can't be written",
             code=ExitCode.USAGE,
             detail=str(error.strerror),
-            hint="name a file in a folder that is there",
+            hint="name a file in a folder that exists",
         ) from error

@@ -80,7 +80,7 @@ def _tried(
         built = _built(trial, image, prediction)
         if built is None:
             what = prediction.path or prediction.edit.value
-            session.reporter.note(f"{image.service}: no edit of {what} can be made on a copy")
+            session.reporter.note(f"{image.service}: {what} can't be edited on a copy")
             continue
         yield Tried(image.service, prediction, built.seconds, built.ran)
 
@@ -128,7 +128,7 @@ def _followed(session: Session, trial: Trial, image: LayeredImage, advice: Advic
     try:
         trial.build(image, better)
     except TaskFailure:
-        session.reporter.note(f"{image.service}: it does not build that way")
+        session.reporter.note(f"{image.service}: it does not build with that change")
         return advice
     before = _edited(trial, image, remedy.path, text)
     after = _edited(trial, image, remedy.path, better)

@@ -15,7 +15,7 @@ def verify(session: Session) -> ExitCode:
     checks = session.settings.checks
     if not checks:
         raise TaskFailure(
-            "the settings declare no check",
+            "the settings declare no checks",
             hint="add stack.checks to the settings: [{name, service, command}]",
         )
     with session.changing():

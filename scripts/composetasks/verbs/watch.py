@@ -155,7 +155,7 @@ def _follow(
         does.batch(batch)
         if edited := sorted(files.intersection(batch)):
             names = ", ".join(os.path.relpath(path, model.directory) for path in edited)
-            message = f"{names} was modified: {task('up')} brings the services to it"
+            message = f"{names} was modified: {task('up')} applies it to the services"
             session.reporter.happened(service_event("warning", "", message))
         outdated = watched.outdated(batch)
         if edited or outdated:

@@ -128,7 +128,7 @@ def test_a_running_container_has_a_value_or_not_yet(shop: Project, engine: Scrip
     page = shop.inv("env")
     assert "not yet in web" in page.out
     assert "not yet in db" in page.out
-    assert "`inv up` recreates db, web with the present values" in page.out
+    assert "`inv up` recreates db, web with the current values" in page.out
     assert "geheimnis" not in ran.out + ran.err + page.out + page.err
     assert engine.changes == []
 
@@ -138,7 +138,9 @@ def test_without_an_engine_nothing_is_said_of_containers(shop: Project) -> None:
     assert all(one["containers"] == {} for one in variables(shop.inv("env", "--json")).values())
     ran = shop.inv("env")
     assert "not yet in" not in ran.out
-    assert "whether the running containers have these values: no engine answers" in ran.err
+    assert (
+        "whether the running containers have these values is unknown: no engine answers" in ran.err
+    )
 
 
 def test_a_silent_engine_is_not_waited_for_and_what_it_was_to_tell_is_said(
@@ -150,7 +152,7 @@ def test_a_silent_engine_is_not_waited_for_and_what_it_was_to_tell_is_said(
         engine.silent.add((method, path))
         ran = shop.inv("env")
         assert (ran.code, "THRESHOLD" in ran.out) == (0, True)
-        assert "whether the running containers have these values: the engine " in ran.err
+        assert "whether the running containers have these values is unknown: the engine " in ran.err
         engine.silent.clear()
 
 

@@ -78,7 +78,7 @@ def test_the_line_that_tells_why_comes_before_the_last_ones() -> None:
 
 def test_it_says_who_waits_what_stays_up_and_what_changed() -> None:
     text = "\n".join(line.text for line in failure_page.lines(failure(), 80))
-    assert "only waits for it  web, api" in text
+    assert "waiting for it  web, api" in text
     assert "stays up  kafka" in text
     assert "starting: feed" in text
     assert "changed  environment.WEIGHT: 0.3 -> 0.9" in text

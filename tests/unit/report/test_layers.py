@@ -72,11 +72,11 @@ def test_a_picture_has_a_few_lines_at_round_seconds_whatever_its_scale(seconds: 
 def test_an_edit_is_told_in_a_sentence() -> None:
     edit = {"path": "a", "layers": 2, "line": 3, "seconds": 4.0}
     image = {"service": "web", "dockerfile": "web/Dockerfile"}
-    told = "web: an edit of a builds all again from web/Dockerfile:3: 4.0 s"
+    told = "web: an edit of a rebuilds everything from web/Dockerfile:3: 4.0 s"
     assert edit_line(image, edit) == told
     assert "from line 3:" in edit_line({**image, "dockerfile": ""}, edit)
     assert "seconds unknown" in edit_line(image, {**edit, "seconds": None})
-    assert "nothing again" in edit_line(image, {**edit, "layers": 0})
+    assert "rebuilds nothing" in edit_line(image, {**edit, "layers": 0})
 
 
 def tried(predicted: float | None, seconds: float) -> Tried:

@@ -36,7 +36,7 @@ def test_a_hint_is_said_once_for_all_that_it_resolves(capsys: pytest.CaptureFixt
     assert err.count("blocked") == 2
     assert "s02: its image" in err
     assert "s03: its image" not in err
-    assert "and 18 more of this kind (`inv up --plan --json` names them)" in err
+    assert "and 18 more of this kind (`inv up --plan --json` lists them)" in err
 
 
 def test_a_long_list_is_shown_by_its_ends_and_where_all_of_it_is(
@@ -48,7 +48,9 @@ def test_a_long_list_is_shown_by_its_ends_and_where_all_of_it_is(
     assert "/srv/0.conf" in out
     assert "/srv/50.conf" not in out
     assert "[...]" in out
-    assert out.endswith("not there; create it (`inv up --plan --json` has all of it) nothing to do")
+    assert out.endswith(
+        "not there; create it (`inv up --plan --json` shows all of it) nothing to do"
+    )
 
 
 def test_a_job_says_once_why_it_runs_again(capsys: pytest.CaptureFixture[str]) -> None:

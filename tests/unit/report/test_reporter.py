@@ -35,5 +35,5 @@ def test_a_run_that_goes_on_asks_for_an_edit_and_for_no_task(
     assert lines == [
         "error: it failed",
         f"next: {shown}",
-        "watching on: the next edit is another try",
+        "still watching: the next edit tries again",
     ]

@@ -63,7 +63,7 @@ def test_a_held_lock_says_who_and_since_when(tmp_path: Path) -> None:
     finally:
         end(child)
     assert caught.value.code == ExitCode.LOCKED
-    assert f"`inv up` of process {child.pid}, since 2" in caught.value.message
+    assert f"`inv up`, process {child.pid}, since 2" in caught.value.message
 
 
 def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:

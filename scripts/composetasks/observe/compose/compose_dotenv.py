@@ -165,7 +165,7 @@ class _Parser:
             return Reading(name, line, refused=str(refused))
         except RecursionError:
             self.position = self.end_of_line()
-            return Reading(name, line, refused="references nested too deep")
+            return Reading(name, line, refused="references nested too deeply")
         if value is not None:
             self.values[name] = value
         return Reading(name, line, value, unset=tuple(self.unset))
@@ -234,4 +234,4 @@ class _Parser:
                 characters.append("\\")
             characters.append(char)
             escaped = False
-        raise Refused(f"a {quote} is opened and never closed")
+        raise Refused(f"a {quote} is never closed")

@@ -232,7 +232,10 @@ def _warnings(lines: Iterable[str]) -> list[str]:
     if len(unset) <= 1:
         return warnings
     others = [one for one in warnings if not UNSET.fullmatch(one)]
-    return [*others, f"{len(unset)} variables are not set, and blank: {', '.join(unset)}"]
+    return [
+        *others,
+        f"{len(unset)} variables are not set and default to a blank string: {', '.join(unset)}",
+    ]
 
 
 def _is_warning(line: str) -> bool:
@@ -248,7 +251,7 @@ def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
         profiles = [str(one) for one in section.get("profiles") or ()]
         if profiles:
             return (
-                f"{undefined[2]} is inactive: COMPOSE_PROFILES={profiles[0]} brings its profile in"
+                f"{undefined[2]} is inactive: COMPOSE_PROFILES={profiles[0]} activates its profile"
             )
     missing = re.match(r"env file (.+) not found: ", refusal)
     required = re.search(r"required variable (\w+) is missing", refusal)
@@ -262,8 +265,8 @@ def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
     if example is None:
         return f"add {required[1]}=... to .env" if required else ""
     if os.path.exists(path):
-        return f"{example.name} says what {path.name} may hold"
-    return f"`cp {example} {path}`, and correct what it says"
+        return f"{example.name} describes what {path.name} may contain"
+    return f"`cp {example} {path}`, and adjust its values"
 
 
 def hide_declared(config: dict[str, Any]) -> bool:

@@ -51,7 +51,7 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
     for path in sources.pipes(files, compose.folder, compose.environment):
         what = "standard input" if path.name == sources.STDIN else f"{path} is a named pipe: it"
         raise TaskFailure(
-            f"{what} can be read once, and is needed more often",
+            f"{what} can be read only once, but is needed several times",
             code=ExitCode.INVALID,
             hint="put its content into a regular file",
         )
@@ -172,7 +172,7 @@ def _replicas(section: Mapping[str, Any]) -> int:
 def _too_many(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, section in (config.get("services") or {}).items():
         if (replicas := _replicas(section)) > MOST_REPLICAS:
-            yield name, f"{replicas} replicas are more than a network has addresses for"
+            yield name, f"{replicas} replicas are more than a network has addresses"
 
 
 def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
@@ -205,7 +205,7 @@ def _port(entry: dict[str, Any]) -> Port:
     published = str(entry.get("published") or "")
     first, _, last = published.partition("-")
     if int(last or first or 0) > LAST_PORT:
-        raise ValueError(f"there is no port {last or first}")
+        raise ValueError(f"{last or first} is not a valid port")
     return Port(
         target=int(entry["target"]),
         published=(int(first), int(last or first)) if first and first != "0" else None,

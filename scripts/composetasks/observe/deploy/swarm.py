@@ -42,8 +42,8 @@ def _nodes(client: Any) -> list[dict[str, Any]]:
             "the engine is not a swarm manager",
             code=ExitCode.NO_ENGINE,
             detail=str(error.explanation or error),
-            hint="name a manager's docker context in stack.deploy.context, or make a swarm with "
-            "`docker swarm init`",
+            hint="set stack.deploy.context to a manager's docker context, or create a "
+            "swarm with `docker swarm init`",
         ) from error
     return nodes
 
@@ -137,7 +137,7 @@ def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> 
         labels = config["Spec"].get("Labels") or {}
         if labels.get(NAMESPACE) != stack or REVISION not in labels:
             continue
-        with parsing(f"the record {config['Spec']['Name']} of the swarm", ExitCode.FAILED):
+        with parsing(f"the revision {config['Spec']['Name']} of the swarm", ExitCode.FAILED):
             revisions.append(_revision(config, int(labels[REVISION]), key))
     return sorted(revisions, key=lambda one: one.number)
 

@@ -64,9 +64,10 @@ def _contents(
         data = _data(key, entry, kind, values)
         if len(data) > LARGEST[kind]:
             raise TaskFailure(
-                f"{kind[:-1]} {key} has {len(data)} bytes, and Swarm takes {LARGEST[kind]}",
+                f"{kind[:-1]} {key} has {len(data)} bytes, but Swarm accepts at most "
+                f"{LARGEST[kind]}",
                 code=ExitCode.INVALID,
-                hint="build it into the image, or keep it in a volume",
+                hint="copy it into the image, or put it into a volume",
             )
         stem = f"{stack}_{key}"[:LONGEST_STEM]
         yield Content(kind, key, f"{stem}_{_hash(kind, stem, data)}", data)

@@ -90,7 +90,7 @@ def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
         return _failure(
             f"there is no docker {where}",
             "",
-            "`docker context ls` shows those there are; unset DOCKER_CONTEXT for the default",
+            "`docker context ls` lists the contexts; unset DOCKER_CONTEXT for the default",
         )
     parts = urlsplit(address)
     if parts.scheme == "unix":
@@ -110,26 +110,26 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
         status = os.stat(path)
     except FileNotFoundError:
         return _failure(
-            f"there is not a socket at {where}: no engine is installed, or it was never started",
+            f"there is no socket at {where}: no engine is installed, or it was never started",
             "",
-            "start Docker, or run `make up`, which installs and starts an engine where it may",
+            "start Docker, or run `make up`, which installs and starts an engine where permitted",
         )
     except PermissionError as error:
         return _forbidden(where, str(error), "its folder")
     except OSError as error:
-        return _failure(f"the socket {where} can't be looked at", str(error))
+        return _failure(f"the socket {where} can't be inspected", str(error))
     if not stat.S_ISSOCK(status.st_mode):
         return _failure(f"{where} is not a socket", "", "unset DOCKER_HOST, or correct it")
     if not os.access(path, os.R_OK | os.W_OK):
         return _forbidden(where, "", f"group {_group(status.st_gid)}")
     if failure.detail.startswith("no answer to"):
         return _failure(
-            f"the engine at {where} takes connections and does not answer",
+            f"the engine at {where} accepts connections but does not answer",
             "",
             "it hangs: see its log (`journalctl -u docker`), and restart it",
         )
     return _failure(
-        f"the socket {where} is there, and no engine listens on it: it was stopped",
+        f"the socket {where} exists, but no engine listens on it: it was stopped",
         "",
         "start Docker (`sudo systemctl start docker`, or `make up`)",
     )
@@ -137,9 +137,9 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
 
 def _forbidden(where: str, detail: str, owner: str) -> TaskFailure:
     return _failure(
-        f"no permission to use the engine at {where}, which is for {owner}",
+        f"no permission to use the engine at {where}, which is restricted to {owner}",
         detail,
-        "add your user to the group that owns the socket (often docker), log in again",
+        "add your user to the group that owns the socket (often docker), and log in again",
     )
 
 
@@ -158,7 +158,7 @@ def _by_ssh(failure: TaskFailure, where: str, address: str) -> TaskFailure:
         return _failure(f"ssh does not reach {where}", failure.detail, failure.hint)
     host = urlsplit(address).netloc
     return _failure(
-        f"ssh gets to {where}, and no engine answers there",
+        f"ssh reaches {where}, but no engine answers there",
         failure.detail,
         f"`ssh {host} docker version` shows why: Docker must run there, and your user may use it",
     )

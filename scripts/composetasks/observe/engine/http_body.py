@@ -52,4 +52,4 @@ def _dechunked(stream: Any) -> Iterator[list[bytes]]:
         rest = data[at:]
         if chunks:
             yield chunks
-    raise OSError("the connection ended before the answer did")
+    raise OSError("the connection closed before the answer was complete")

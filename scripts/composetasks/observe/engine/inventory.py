@@ -106,13 +106,13 @@ def _unreachable(why: str, where: str) -> TaskFailure:
             f"no permission to use the engine at {where}",
             code=ExitCode.NO_ENGINE,
             detail=why,
-            hint="add your user to the group that owns the socket (often docker), log in again",
+            hint="add your user to the group that owns the socket (often docker), and log in again",
         )
     return TaskFailure(
         f"no engine answers at {where}",
         code=ExitCode.NO_ENGINE,
         detail=why,
-        hint="start Docker, or run `make up`, which installs and starts an engine where it may",
+        hint="start Docker, or run `make up`, which installs and starts an engine where permitted",
     )
 
 

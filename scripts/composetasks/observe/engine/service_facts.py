@@ -84,7 +84,7 @@ def _facts(question: Bounded[str]) -> ServiceFacts:
     except (requests.exceptions.RequestException, OSError) as error:
         return _unavailable(f"no answer: {error}")
     if not facts:
-        return _unavailable("its answer has no line `name: value`")
+        return _unavailable("its answer contains no line `name: value`")
     return ServiceFacts(safe_data(facts))
 
 
@@ -126,7 +126,7 @@ def _got(client: APIClient, container: Container, source: FactsSource) -> str:
     if not bindings:
         raise _NoFacts(f"port {source.port} is not published")
     if not bindings[0].forwarded and not is_here(client.base_url):
-        raise _NoFacts(f"port {source.port} is published on the engine's host alone")
+        raise _NoFacts(f"port {source.port} is published on the engine's host only")
     address = f"http://{bindings[0].forwarded or bindings[0].there}{source.path}"
     with requests.Session() as session:
         session.trust_env = False  # no proxy stands between this machine and its own ports

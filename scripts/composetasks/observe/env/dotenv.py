@@ -104,9 +104,9 @@ def _values(file: EnvFile) -> dict[str, str]:
 def _read_file(path: Path, outer: Mapping[str, str]) -> EnvFile:
     if project_files.is_pipe(path):
         raise TaskFailure(
-            f"{path} is a named pipe: it can be read once, and is needed more often",
+            f"{path} is a named pipe: it can be read only once, but is needed several times",
             code=ExitCode.INVALID,
-            hint="put its content into a regular file, or name another in COMPOSE_ENV_FILES",
+            hint="put its content into a regular file, or name another file in COMPOSE_ENV_FILES",
         )
     try:
         raw = project_files.read(path)

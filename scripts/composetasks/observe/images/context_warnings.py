@@ -28,14 +28,14 @@ def warnings(service: str, folder: str, files: Files, model: Model, cache: Path)
             f"{path} {size / 1e6:.0f} MB" for path, size in files.biggest if size >= 1e6
         )
         yield (
-            f"{service}: {files.size / 1e6:.0f} MB of {folder} go into its build ({largest}); "
-            "name what it does not need in .dockerignore"
+            f"{service}: its build context contains {files.size / 1e6:.0f} MB of {folder} "
+            f"({largest}); exclude what it does not need in .dockerignore"
         )
     state = _state_within(folder, files, model, cache)
     if state:
         yield (
-            f"{service}: state of services goes into its build, and every change of it builds "
-            f"again: {', '.join(state)} of {folder}; name it in .dockerignore"
+            f"{service}: its build context contains state of services, and every change of it "
+            f"triggers a rebuild: {', '.join(state)} of {folder}; exclude it in .dockerignore"
         )
 
 

@@ -81,9 +81,9 @@ class Observer:
         if name in self.under_way:
             circle = " -> ".join([*self.under_way[self.under_way.index(name) :], name])
             raise TaskFailure(
-                f"images are each other's base: {circle}",
+                f"images are built on each other in a cycle: {circle}",
                 code=ExitCode.INVALID,
-                hint="take one of these services out of the circle",
+                hint="remove one of these services from the cycle",
             )
         self.under_way.append(name)
         try:
@@ -154,8 +154,8 @@ class Observer:
             options[f"build-arg.{name}"] = value
         bases = self._bases((), list(named.values()), options)
         warning = (
-            f"{service.name}: its build context {build.context} is remote; it is built again when "
-            "that address or an option changes, or with --no-cache"
+            f"{service.name}: its build context {build.context} is remote; the image is rebuilt "
+            "when that address or an option changes, or with --no-cache"
         )
         return self._build_inputs(service, options, bases, {}, [warning])
 
@@ -232,7 +232,7 @@ class Observer:
             raise TaskFailure(
                 f"{service.name}: a file of its build context can't be read: {error}",
                 code=ExitCode.INVALID,
-                hint="correct that, or name it in .dockerignore",
+                hint="correct that, or exclude it in .dockerignore",
             ) from error
 
     def _bases(
@@ -258,7 +258,7 @@ class Observer:
             service = self.model.service(name)
         except KeyError as error:
             raise TaskFailure(
-                f"{self.under_way[-1]}: it is built upon service {name}, which the model has not",
+                f"{self.under_way[-1]}: it is built on service {name}, which is not in the model",
                 code=ExitCode.INVALID,
                 hint="correct build.additional_contexts in the compose file",
             ) from error
@@ -325,6 +325,6 @@ def _core(options: Mapping[str, str], files: Mapping[str, str]) -> str:
 def _fetch_warnings(service: Service, needs: Needs) -> Iterator[str]:
     for url in needs.remote:
         yield (
-            f"{service.name}: what ADD fetches from {url} is looked at again only when something "
+            f"{service.name}: what ADD fetches from {url} is checked again only when something "
             "else changed, or with --no-cache"
         )

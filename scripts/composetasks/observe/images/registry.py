@@ -51,7 +51,7 @@ def look(
             client,
         )
     except Silent as silent:
-        warning = f"the registry {registry} is of no use now ({silent}); images are built here"
+        warning = f"the registry {registry} can't be used now ({silent}); images are built here"
         return shared, (warning,)
     return Shared(registry, images, caches), ()
 

@@ -117,7 +117,7 @@ class Finder:
         wanted = self._target(target)
         self._visit(wanted)
         if syntax and not OFFICIAL_SYNTAX.match(syntax.split()[0]):
-            self._whole(f"syntax {syntax} may mean anything")
+            self._whole(f"syntax {syntax} is not known")
         used = self.globals.closed(self.args)
         lines = [f"# syntax={syntax}"] if syntax else []
         lines += self.globals.lines(used)
@@ -159,7 +159,7 @@ class Finder:
 
     def _target(self, target: str) -> _Stage:
         if not self.stages:
-            raise UnknownTarget("it has no FROM")
+            raise UnknownTarget("no FROM instruction")
         if not target:
             return self.stages[-1]
         for stage in reversed(self.stages):
@@ -168,7 +168,7 @@ class Finder:
         index = whole_number(target)
         if index is not None and index < len(self.stages):
             return self.stages[index]
-        raise UnknownTarget(f"it has no stage {target!r}")
+        raise UnknownTarget(f"no stage {target!r}")
 
     def _visit(self, stage: _Stage) -> None:
         if stage.walked:
@@ -215,7 +215,7 @@ class Finder:
         try:
             base = expand(stage.base, variables, self.escape)
         except Untold:
-            self._whole(f"line {stage.line}: the image of FROM can't be told")
+            self._whole(f"line {stage.line}: the image of FROM can't be determined")
             base = stage.base
         self.args |= variables.used - self.globals.platform
         self.text[stage.index] = [f"FROM {platform} {base}"]
@@ -244,7 +244,7 @@ class Finder:
         stage.scope.open = config.env is None
         stage.scope.values.update(config.env or {})
         if config.onbuild is None:
-            self._whole(f"line {stage.line}: the triggers of {image} can't be told")
+            self._whole(f"line {stage.line}: the ONBUILD triggers of {image} can't be determined")
         return list(config.onbuild or ())
 
     def _earlier(self, stage: _Stage, name: str, by_index: bool = False) -> _Stage | None:
@@ -305,7 +305,7 @@ class Finder:
                 if not (instruction.heredocs and HEREDOC.match(word))
             ]
         except Untold as untold:
-            self._whole(f"line {instruction.first_line}: {untold} can't be told", local)
+            self._whole(f"line {instruction.first_line}: {untold} can't be determined", local)
             return
         for path in paths:
             if instruction.keyword == "ADD" and REMOTE.match(path):
@@ -342,7 +342,7 @@ class Finder:
             try:
                 path = expand(path, stage.scope, self.escape)
             except Untold as untold:
-                self._whole(f"line {instruction.first_line}: {untold} can't be told", local)
+                self._whole(f"line {instruction.first_line}: {untold} can't be determined", local)
                 continue
             self._reads(Source(local, path, pattern=False))
 
@@ -352,7 +352,7 @@ class Finder:
         try:
             name = expand(name, scope, self.escape)
         except Untold:
-            self._whole(f"line {instruction.first_line}: {name} can't be told")
+            self._whole(f"line {instruction.first_line}: {name} can't be determined")
             for other in self.stages[: stage.index]:
                 self._reads_stage(other)
             for other_name in self.kinds:

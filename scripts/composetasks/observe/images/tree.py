@@ -252,7 +252,7 @@ class Reader:
             # BuildKit sends names and targets of links as texts of gRPC, which are UTF-8.
             odd = next(line.split("\0")[0] for line in lines if _is_no_text(line))
             name = os.fsencode(odd).decode("utf-8", "backslashreplace")
-            why = "its name, or what it links to, is not UTF-8, and no other can be sent"
+            why = "its name or link target is not UTF-8, which BuildKit can't receive"
             raise Unreadable(f"{self.folder}/{name}", why) from None
 
     def _biggest(self) -> tuple[tuple[str, int], ...]:

@@ -53,11 +53,14 @@ def shared_sources(
         if why.startswith(CODE):
             continue
         name = str(place.relative_to(home)) if home else path
-        reason = why if home else "it lies outside of the project's folder"
-        yours = f"`stack.state` gives each copy its own ({{{name!r}: {{}}}}) or all the same "
+        reason = why if home else "it is outside the project's folder"
+        yours = (
+            f"`stack.state` gives each copy its own ({{{name!r}: {{}}}}) or all copies "
+            "the same one "
+        )
         if home is None or os.path.isfile(place):
             reason = reason or "it is a single file"
-            yours = "`stack.state` lets all copies use the same "
+            yours = "`stack.state` lets all copies use the same one "
         yield InCommon(
             kind="file" if os.path.isfile(place) else "folder",
             name=name,

@@ -82,7 +82,7 @@ def _log(client: APIClient, key: str, since: float) -> list[str]:
         try:
             text: Any = client.logs(key, timestamps=True, **limits)
         except errors.APIError as error:
-            return [f"- (no log can be read: {error.explanation})"]
+            return [f"- (its log can't be read: {error.explanation})"]
         if text:
             return lines_of(safe(text.decode("utf-8", "replace")))
     return []

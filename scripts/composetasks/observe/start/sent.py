@@ -77,10 +77,10 @@ def check_subpaths(client: APIClient) -> None:
     versions = client.version()
     if tuple(map(int, str(versions.get("ApiVersion")).split("."))) < SUBPATHS:
         raise TaskFailure(
-            f"the engine ({versions.get('Version')}) can't mount a part of a volume, which "
+            f"the engine ({versions.get('Version')}) can't mount a volume subpath, which "
             "`stack.remote.mounts: send` needs",
             code=ExitCode.INVALID,
-            hint="Docker Engine 26 or newer can; or build the files into the image (COPY)",
+            hint="use Docker Engine 26 or newer, or copy the files into the image (COPY)",
         )
 
 
@@ -125,9 +125,9 @@ def _sent(
         root, files = read_source(Path(source), inner_state(world.model, source), entry, listings)
     except Unreadable as error:
         raise TaskFailure(
-            f"{error.path}, which is to be sent to the engine's host, can't be read: {error.why}",
+            f"{error.path}, which has to be sent to the engine's host, can't be read: {error.why}",
             code=ExitCode.INVALID,
-            hint=f"see to it, or do not mount {source}",
+            hint=f"correct that, or remove the mount of {source}",
         ) from error
     digests = {path: text for path, text in files.entries().items() if text[0] in "dfl"}
     sizes = {

@@ -10,8 +10,8 @@ from composetasks.run import process
 SEARCHED_DEPTH = 3
 """How deep below a folder a git repository of its own is looked for."""
 UNTOLD = (
-    "without files in git nothing tells data from code here; name it in stack.state, in "
-    "invoke.yaml, to have it kept"
+    "without files in git, data can't be told from code here; add it to stack.state in "
+    "invoke.yaml to have it kept"
 )
 
 
@@ -34,10 +34,10 @@ def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
     in a folder that git ignores, a fresh ``git init``).
     """
     if _holds_repository(folder):
-        return "a git repository is in it"
+        return "it contains a git repository"
     tracked = _tracked_below(folder, project)
     if tracked:
-        return "git tracks what is in it"
+        return "git tracks its content"
     if tracked is None and not named:
         return UNTOLD
     return ""

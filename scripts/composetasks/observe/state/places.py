@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
-IN_MEMORY = "in memory, which is empty once its services have stopped"
+IN_MEMORY = "in memory, which is lost when its services stop"
 
 
 @frozen
@@ -66,7 +66,7 @@ def observe_state(
         parts = [one for one in parts if not named.get(one.name, settings.StateSetting()).shared]
     names = {one.name for one in parts}
     warnings += [
-        f"setting stack.state.{name} names no state of the model"
+        f"setting stack.state.{name} matches no state of the model"
         for name in named
         if name not in names
         and not any(one.what.endswith(f" {name}") for one in unkept)
@@ -176,7 +176,7 @@ def _volumes(
 def _not_ours(model: Model, resource: Resource, volume: Volume | None) -> tuple[str, bool]:
     """Why a volume is no state of the project, "" where it is; and whether it is in memory."""
     if resource.external:
-        return "external, and so not this project's own", False
+        return "external, and so not owned by this project", False
     options = volume.options if volume else resource.config.get("driver_opts") or {}
     if options.get("type") == "tmpfs":
         return IN_MEMORY, True
@@ -203,7 +203,7 @@ def nameless(model: Model, engine: Engine) -> list[Unkept]:
     memory = {
         (name, target) for name, service in model.services.items() for target in _tmpfs(service)
     }
-    reason = "an anonymous volume: give it a name in the Compose file to have it kept"
+    reason = "an anonymous volume: name it in the compose file to have it kept"
     return [
         *(Unkept(f"{name}:{target}", (name,), reason) for name, target in sorted(volumes)),
         *(Unkept(f"{name}:{target}", (name,), IN_MEMORY) for name, target in sorted(memory)),
@@ -304,7 +304,7 @@ def _found_folders(
         )
         if why:
             if path in names:
-                warnings.append(f"{relative} is not state, although the settings name it: {why}")
+                warnings.append(f"{relative} is named in the settings, but is not state: {why}")
             else:
                 unkept.append(Unkept(relative, services, why, untold=why == UNTOLD))
             continue
@@ -339,15 +339,15 @@ def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[St
             continue
         services = (*outer[around].services, *state.services)
         outer[around] = replace(outer[around], services=tuple(dict.fromkeys(services)))
-        warnings.append(f"{state.name} lies in {outer[around].name} and goes with it")
+        warnings.append(f"{state.name} is inside {outer[around].name} and is part of it")
     yield from outer.values()
 
 
 def holds_project(place: Path, model: Model, folder: Path) -> str:
-    """Why a folder is too much to be state: the project itself lies in it."""
+    """Why a folder is too much to be state: it contains the project itself."""
     inner = (model.directory.resolve(), folder, *(path.resolve() for path in model.files))
     if any(place == path or place in path.parents for path in inner):
-        return "the project itself lies in it"
+        return "it contains the project itself"
     return ""
 
 

@@ -36,7 +36,7 @@ def test_a_record_of_another_form_is_named(data: bytes) -> None:
         "Labels": {NAMESPACE: "shop", REVISION: "3"},
         "Data": base64.b64encode(data).decode(),
     }
-    with pytest.raises(TaskFailure, match="the record shop_revision-3 of the swarm"):
+    with pytest.raises(TaskFailure, match="the revision shop_revision-3 of the swarm"):
         _revisions([{"ID": "x", "Spec": spec}], "shop", b"key")
 
 

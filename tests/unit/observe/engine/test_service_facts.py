@@ -78,7 +78,7 @@ def test_no_other_address_is_asked_than_the_one_that_is_declared(port: int) -> N
 def test_a_port_on_the_host_of_an_engine_elsewhere_is_none_of_this_machine(port: int) -> None:
     there = Binding("127.0.0.1", port, 80, "tcp")
     assert asked(ELSEWHERE, ":80/facts", there).problem == (
-        "port 80 is published on the engine's host alone"
+        "port 80 is published on the engine's host only"
     )
     forwarded = Binding("127.0.0.1", 1, 80, "tcp", forwarded=f"127.0.0.1:{port}")
     assert asked(ELSEWHERE, ":80/facts", forwarded).values == {"lag": "12", "model": "ab"}

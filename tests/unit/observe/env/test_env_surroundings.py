@@ -129,4 +129,4 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path: Path) -> None:
 
 def test_references_nested_without_end_are_refused(tmp_path: Path) -> None:
     said = problems_of(tmp_path, "A=" + "${X:-" * 3000 + "}" * 3000 + "\nB=1\n")
-    assert "references nested too deep" in said[0]
+    assert "references nested too deeply" in said[0]

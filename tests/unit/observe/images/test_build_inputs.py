@@ -306,4 +306,4 @@ def test_state_within_a_context_is_named(
     for _ in range(2):
         warnings = contexts.inputs()["app"].warnings
         assert bool(warnings) is warned
-        assert not warned or f"again: data of {place}" in warnings[0]
+        assert not warned or f"triggers a rebuild: data of {place}" in warnings[0]

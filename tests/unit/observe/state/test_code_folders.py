@@ -22,7 +22,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_what_git_tracks_is_code_also_before_the_first_commit(repository: Path) -> None:
-    assert "git tracks what is in it" in why_no_state(
+    assert "git tracks its content" in why_no_state(
         repository / "code", project=repository, named=False
     )
 
@@ -69,7 +69,7 @@ def test_a_clone_in_an_ignored_folder_is_code(repository: Path, inner: str) -> N
     git(clone, "init", "-q")
     assert (
         why_no_state(repository / "clones", project=repository, named=True)
-        == "a git repository is in it"
+        == "it contains a git repository"
     )
 
 
@@ -91,6 +91,4 @@ def test_a_folder_within_a_submodule_is_code_where_that_tracks_it(repository: Pa
     (inner / "lib").mkdir()
     (inner / "lib" / "x").write_text("code")
     git(inner, "add", "lib")
-    assert "git tracks what is in it" in why_no_state(
-        inner / "lib", project=repository, named=False
-    )
+    assert "git tracks its content" in why_no_state(inner / "lib", project=repository, named=False)
