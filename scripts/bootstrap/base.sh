@@ -19,7 +19,7 @@ take_away() {
     for mount in "$1/root/proc" "$1/root/sys"; do
         if [ ! -L "$1/root" ] && [ ! -L "$mount" ] && have mountpoint && mountpoint -q "$mount"; then
             umount "$mount" || {
-                note "$mount can't be unmounted: $1 stays"
+                note "$mount can't be unmounted: $1 is kept"
                 return
             }
         fi
@@ -77,31 +77,31 @@ if [ "$source" != airgap ]; then
     exit
 fi
 if is_whole; then
-    say "$tag is there"
+    say "$tag exists"
     echo "$source"
     exit
 fi
-bounded 20 docker version >/dev/null 2>&1 || fail 5 "no engine answers to take an image" "" "run scripts/bootstrap/engine.sh first"
+bounded 20 docker version >/dev/null 2>&1 || fail 5 "no engine answers that could load the image" "" "run scripts/bootstrap/engine.sh first"
 # sudo forgets which engine this user speaks to, where it is not the machine's own (a rootless one, a context).
 with_engine() {
     host=$(bounded 20 docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || host=
     case $host in "" | unix:///var/run/docker.sock) ;; *) echo "env DOCKER_HOST=$host " ;; esac
 }
-is_root || fail 1 "the base image can't be made by this user" "debootstrap needs root" \
+is_root || fail 1 "the base image can't be built by this user" "debootstrap needs root" \
     "run \`sudo $(with_engine)scripts/bootstrap/base.sh airgap\` once, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
 writable "$kept"
 rm -f "$log"
 alone_on_machine
 if is_whole; then
-    say "$tag is there, made by another run"
+    say "$tag exists, built by another run"
     echo "$source"
     exit
 fi
 umask 022 # what is in the image has the usual modes
 if ! have debootstrap; then
-    debian_family || fail 1 "the base image can't be made: debootstrap is missing" "" \
+    debian_family || fail 1 "the base image can't be built: debootstrap is missing" "" \
         "install debootstrap, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
-    apt_install "to make the base image with" debootstrap debian-archive-keyring ||
+    apt_install "the base image" debootstrap debian-archive-keyring ||
         fail 1 "apt-get could not install debootstrap" "$(last_words)" "see $log, then run it again"
 fi
 need_space "$machine" 800
@@ -111,12 +111,12 @@ if have flock; then
         [ ! -d "$left" ] || take_away "$left"
     done
 fi
-work=$(mktemp -d "$machine/base.XXXXXX") || fail 1 "no folder to work in can be made" "" "see to $machine"
+work=$(mktemp -d "$machine/base.XXXXXX") || fail 1 "no working folder can be created" "" "check $machine"
 part_tag=$tag-part-${work##*.}
-note "makes $tag from Debian's packages, in $work (gone at the end), which takes a minute or two"
-make_root || fail 1 "the base image could not be made from Debian's packages" "$(last_words)" \
-    "check the network and the machine's apt sources, then run it again; all of it: $log"
+note "building $tag from Debian's packages in $work (removed at the end), which takes a minute or two"
+make_root || fail 1 "the base image could not be built from Debian's packages" "$(last_words)" \
+    "check the network and the machine's apt sources, then run it again; the whole log: $log"
 record image "$tag"
-import_root || fail 1 "the engine did not take the base image" "$(last_words)" "see $log; is its disk full? then run it again"
-say "$tag made from Debian's packages"
+import_root || fail 1 "the engine did not accept the base image" "$(last_words)" "see $log; is its disk full? then run it again"
+say "$tag built from Debian's packages"
 echo "$source"

@@ -27,19 +27,19 @@ present=
 if have docker && ! is_dangling; then
     present=$(version_of docker compose) || present=
     if [ -n "$present" ] && at_least "$present" "$oldest"; then
-        say "Compose $present is there"
+        say "Compose $present is installed"
         exit
     fi
 fi
 
-[ -x "$locked" ] || fail 1 "there is no Compose from $oldest" "and the locked one comes with .venv, which is missing" \
+[ -x "$locked" ] || fail 1 "there is no Compose $oldest or newer" "the locked one comes with .venv, which is missing" \
     "run scripts/bootstrap/venv.sh first"
 version=$(version_of "$locked")
 [ -n "$version" ] || fail 1 "the locked Compose does not run on this machine" "$("$locked" version 2>&1 | tail -n 1)" \
-    "install Docker Compose from $oldest for this machine"
+    "install Docker Compose $oldest or newer for this machine"
 
 if [ -e "$plugin" ] && ! is_ours; then
-    say "$plugin is Compose ${present:-that does not answer}, too old for this project (from $oldest): it is yours and stays; \`inv\` uses its own $version, \`docker compose\` does not"
+    say "$plugin is Compose ${present:-that does not answer}, too old for this project ($oldest or newer): it is yours and is kept; \`inv\` uses its own $version, \`docker compose\` does not"
     exit
 fi
 

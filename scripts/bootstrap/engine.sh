@@ -31,13 +31,13 @@ buildx_version() {
 # done_if_usable HOW: an engine that answers is the end of this part, one way or the other.
 done_if_usable() {
     engine || return 0
-    at_least "$version" "$oldest_engine" || fail 5 "the engine is Docker $version, and this project needs $oldest_engine or newer" \
-        "health checks are probed fast while a service starts (start_interval), which older engines can't" \
+    at_least "$version" "$oldest_engine" || fail 5 "the engine is Docker $version, but this project needs $oldest_engine or newer" \
+        "older engines don't support start_interval in health checks" \
         "upgrade it: $by_hand"
     buildx=$(buildx_version)
-    [ -n "$buildx" ] || fail 5 "Docker $version answers, and has no Buildx" "Compose builds images with it" \
-        "install Buildx from $oldest_buildx (package docker-buildx, or docker-buildx-plugin)"
-    at_least "$buildx" "$oldest_buildx" || fail 5 "Buildx is $buildx, and Compose needs $oldest_buildx or newer to build" "" \
+    [ -n "$buildx" ] || fail 5 "Docker $version answers, but has no Buildx" "Compose builds images with it" \
+        "install Buildx $oldest_buildx or newer (package docker-buildx, or docker-buildx-plugin)"
+    at_least "$buildx" "$oldest_buildx" || fail 5 "Buildx is $buildx, but Compose needs $oldest_buildx or newer to build" "" \
         "upgrade the package docker-buildx (or docker-buildx-plugin)"
     say "$1 (Docker $version, Buildx $buildx)"
     exit 0
@@ -67,8 +67,8 @@ fits() { plan=$(apt_plan "$@") && [ -z "$(planned gone "$plan")" ]; }
 borrow_suite() {
     archive=$(debian_archive)
     [ -n "$archive" ] || fail 5 "no engine that is new enough can be installed" \
-        "apt's sources name no Debian archive to take the suite $suite from" "install $by_hand"
-    borrowed=$(mktemp -d "$machine/apt.XXXXXX") || fail 1 "no folder to work in can be made" "" "see to $machine"
+        "apt's sources have no Debian archive with the suite $suite" "install $by_hand"
+    borrowed=$(mktemp -d "$machine/apt.XXXXXX") || fail 1 "no working folder can be created" "" "check $machine"
     sources=$borrowed/sources.list.d
     preferences=$borrowed/preferences.d
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -121,7 +121,7 @@ choose() {
         "$too_old" "install $by_hand"
     borrow_suite
     note "$(os PRETTY_NAME) has no engine that is new enough: $too_old"
-    note "takes it from Debian's suite $suite ($archive), for this installation alone: apt's own sources and pins stay as they are"
+    note "installing it from Debian's suite $suite ($archive), for this installation only: apt's own sources and pins are unchanged"
     { apt_get update && offers docker.io docker-buildx; } ||
         fail 5 "no engine is installed, and Debian's suite $suite can't be read from $archive" "$(last_words)" "install $by_hand"
     origin="Debian's suite $suite"
@@ -131,13 +131,13 @@ install() {
     need_space /var/cache/apt 500
     need_space /var/lib 2000
     apt_get update || fail 5 "no engine is installed, and apt-get could not read its package lists" "$(last_words)" \
-        "check the network and the machine's apt sources, then run it again; all of it: $log"
+        "check the network and the machine's apt sources, then run it again; the whole log: $log"
     choose
     # shellcheck disable=SC2086  # several words on purpose
-    apt_install "to have an engine, from $origin" $packages ||
-        fail 5 "apt-get could not install the engine" "$(last_words)" "see $log, mend it, and run it again"
+    apt_install "the engine, from $origin" $packages ||
+        fail 5 "apt-get could not install the engine" "$(last_words)" "see $log, correct the cause, and run it again"
     [ -z "$borrowed" ] ||
-        note "apt upgrades these no further, as it knows $suite no longer: for a newer engine, scripts/bootstrap/undo.sh engine and \`make up\`"
+        note "apt does not upgrade these packages, because $suite is not among its sources: for a newer engine, scripts/bootstrap/undo.sh engine and \`make up\`"
     hash -r
 }
 
@@ -174,13 +174,13 @@ start() {
         forget_stale_pids
         if ! daemon_runs; then
             # In a session of its own: it outlives this shell, and an interrupt typed here is not for it.
-            note "starts dockerd, which writes to $daemon_log"
+            note "starting dockerd, which writes to $daemon_log"
             record file "$daemon_log"
             (umask 022 && exec setsid dockerd) >>"$daemon_log" 2>&1 </dev/null 9<&- &
             daemon=$!
         fi
     fi
-    answers_in_time "$daemon" || fail 5 "the engine was started and does not answer" \
+    answers_in_time "$daemon" || fail 5 "the engine was started, but does not answer" \
         "$(tail -n 4 "$daemon_log" 2>/dev/null || printf '%s' "$answer")" \
         "see $daemon_log; a container without privileges can't run an engine: there, point DOCKER_HOST at one"
 }
@@ -190,18 +190,18 @@ start() {
 done_if_usable "an engine answers"
 if elsewhere=$(chosen_elsewhere); then
     fail 5 "the engine at $elsewhere does not answer" "$(printf '%s\n' "${answer:-there is no docker client}" | tail -n 1)" \
-        "start it there, or unset what chose it to use this machine's own"
+        "start it there, or unset what selects it to use this machine's own"
 fi
 case ${answer:-} in
     *[Pp]"ermission denied"*)
-        fail 5 "an engine is here, and this user may not use it" "$(printf '%s\n' "$answer" | tail -n 1)" \
-            "add yourself to its group (sudo usermod -aG docker \$USER: that is root's power), log in again, and run it again; or use an engine of your own (dockerd-rootless-setuptool.sh install)"
+        fail 5 "an engine is installed, but this user may not use it" "$(printf '%s\n' "$answer" | tail -n 1)" \
+            "add yourself to its group (sudo usermod -aG docker \$USER: this grants root privileges), log in again, and run it again; or use a rootless engine (dockerd-rootless-setuptool.sh install)"
         ;;
 esac
 if ! is_root; then
     if have dockerd; then
-        fail 5 "an engine is installed and does not answer" "$(printf '%s\n' "${answer:-there is no docker client}" | tail -n 1)" \
-            "start it: sudo systemctl start docker (or sudo service docker start); a rootless one: systemctl --user start docker"
+        fail 5 "an engine is installed, but does not answer" "$(printf '%s\n' "${answer:-there is no docker client}" | tail -n 1)" \
+            "start it: sudo systemctl start docker (or sudo service docker start); a rootless engine: systemctl --user start docker"
     fi
     fail 5 "no engine is installed, and only root can install one" "" "install $by_hand, or run \`sudo make up\` once on a Debian-family machine"
 fi

@@ -48,11 +48,11 @@ clean_up() { :; }
 interrupted() {
     trap '' INT TERM HUP
     if [ -n "${apt:-}" ]; then
-        note "interrupted: apt-get ends first what it began"
+        note "interrupted: waiting for apt-get to finish"
         wait "$apt" || :
     fi
     clean_up
-    note "interrupted, and what was half done is gone: the same command goes on from here"
+    note "interrupted; partial work was removed: the same command continues from here"
     exit "$1"
 }
 trap 'interrupted 130' INT
@@ -88,16 +88,16 @@ writable() {
         hand_over "${2:-$root}" "$1"
     fi
     [ -d "$1" ] && [ -w "$1" ] || fail 1 "$1 can't be written" "$(ls -ld "$1" 2>&1)" \
-        "give it back to yourself (sudo chown -R $(id -un) '$1'), and run it again"
+        "make it yours (sudo chown -R $(id -un) '$1'), and run it again"
 }
 
 # The machine's folder: root's, and written by nobody else.
 machine_folder() {
-    (umask 022 && mkdir -p "$machine") 2>/dev/null || fail 1 "$machine can't be made" "" "see to that folder"
+    (umask 022 && mkdir -p "$machine") 2>/dev/null || fail 1 "$machine can't be created" "" "check that folder"
     # shellcheck disable=SC3067  # -O: dash, bash and busybox have it
     if [ -L "$machine" ] || [ ! -O "$machine" ] || [ -n "$(find "$machine" -prune \( -perm -020 -o -perm -002 \))" ]; then
-        fail 1 "$machine is not root's alone, and root will not work there" "$(ls -ld "$machine" 2>/dev/null)" \
-            "see who made it, move it away, and run it again"
+        fail 1 "$machine can be changed by other users, so root does not use it" "$(ls -ld "$machine" 2>/dev/null)" \
+            "check who created it, move it away, and run it again"
     fi
 }
 
@@ -146,7 +146,7 @@ need_space() {
     while [ ! -d "$place" ]; do place=$(dirname "$place"); done
     free=$(df -Pk "$place" | awk 'NR == 2 { print int($4 / 1024) }')
     [ "$free" -ge "$2" ] ||
-        fail 1 "$free MB are free at $place, and this part needs $2 MB" "" "make room there, and run it again"
+        fail 1 "$free MB are free at $place, but this part needs $2 MB" "" "free space there, and run it again"
 }
 
 # alone FILE: one run of a part at a time, on machines that have flock. Read, not written: it may be another's.
@@ -155,7 +155,7 @@ alone() {
         [ -e "$1" ] || : >"$1"
         exec 9<"$1"
         flock -n 9 || {
-            note "waits for another bootstrap to end"
+            note "waiting for another bootstrap to end"
             flock 9
         }
     fi
@@ -214,8 +214,8 @@ apt_install_once() {
     fi
     new=$(planned new "$plan")
     newer=$(planned newer "$plan")
-    [ -z "$new" ] || note "apt installs, $why: $new (to undo it: scripts/bootstrap/undo.sh)"
-    [ -z "$newer" ] || note "apt upgrades, $why: $newer (this can't be undone)"
+    [ -z "$new" ] || note "apt installs for $why: $new (to undo it: scripts/bootstrap/undo.sh)"
+    [ -z "$newer" ] || note "apt upgrades for $why: $newer (this can't be undone)"
     for package in $(printf '%s\n' "$plan" | awk '$1 == "new" { print $2 }'); do record package "$package"; done
     apt_get install --no-install-recommends --no-remove "$@"
 }

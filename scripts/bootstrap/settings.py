@@ -76,7 +76,7 @@ def complete(
         env.set("COMPOSE_FILE", FILES[source])
         said.append("COMPOSE_FILE added")
     elif not set(files.split(":")) <= {COMPOSE, AIRGAP}:
-        said.append(f"COMPOSE_FILE={files} is yours and stays")
+        said.append(f"COMPOSE_FILE={files} is yours and is kept")
     elif files != FILES[source]:
         env.set("COMPOSE_FILE", FILES[source])
         said.append(f"COMPOSE_FILE corrected to {FILES[source]}, was {files}")
@@ -100,17 +100,17 @@ def password(root: Path) -> tuple[str, str]:
     for container in json.loads(docker("inspect", *found).stdout) if found else []:
         value = _of_container(container)
         if value:
-            return value, f"{PASSWORD} taken over from container {container['Name'].lstrip('/')}"
+            return value, f"{PASSWORD} taken from container {container['Name'].lstrip('/')}"
     for volume in _volumes(stack):
         if docker("volume", "inspect", volume).returncode == 0:
             raise Failure(
                 6,
-                f"volume {volume} holds a database, and .env, which knew its password, is gone",
+                f"volume {volume} holds a database, but .env with its password is gone",
                 f"a new {PASSWORD} would not open it",
-                f"put the old .env back (if there never was any, {PASSWORD}={EXAMPLE} into "
-                f"a new one), or begin with an empty database: docker volume rm {volume}",
+                f"put the old .env back (if there never was one, put {PASSWORD}={EXAMPLE} into "
+                f"a new one), or start with an empty database: docker volume rm {volume}",
             )
-    return secrets.token_urlsafe(24), f"{PASSWORD} made"
+    return secrets.token_urlsafe(24), f"{PASSWORD} generated"
 
 
 def _of_container(container: Mapping[str, Any]) -> str:
@@ -163,7 +163,7 @@ def provide(
     path = root / ".env"
     values = read_env(root)
     made = not path.exists()
-    text = "# Made by `make up`; .env.example tells what else can stand here.\n"
+    text = "# Made by `make up`; .env.example lists what else can be set here.\n"
     if not made:
         # Bytes: what was written with CRLF stays so, for `inv env` to speak of.
         text = path.read_bytes().decode()
@@ -177,10 +177,10 @@ def provide(
     if with_password and missing:
         for name in missing:
             env.set(name, secrets.token_urlsafe(24))
-        said.append("passwords of the database's roles made")
+        said.append("passwords of the database's roles generated")
     if made or env.text != text:
         write(path, env.text)
-    return f".env {'made' if made else 'is there'}" + (f" ({'; '.join(said)})" if said else "")
+    return f".env {'created' if made else 'exists'}" + (f" ({'; '.join(said)})" if said else "")
 
 
 def main() -> int:
@@ -188,12 +188,12 @@ def main() -> int:
     try:
         source = sys.argv[1] if len(sys.argv) > 1 else decide(ROOT, os.environ)[0]
         if source not in FILES:
-            raise Failure(2, f"unknown source of images {source!r}", "", "name hub or airgap")
+            raise Failure(2, f"unknown source of images {source!r}", "", "use hub or airgap")
         words = provide(ROOT, source, os.environ, with_password="--no-password" not in sys.argv)
     except Failure as failure:
         return failure.show("settings")
     except OSError as error:
-        return Failure(1, ".env can't be written", str(error), "see to that file").show("settings")
+        return Failure(1, ".env can't be written", str(error), "check that file").show("settings")
     print(f"bootstrap: settings: {words}", file=sys.stderr)
     return 0
 

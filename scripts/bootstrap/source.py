@@ -37,13 +37,13 @@ def decide(root: Path, environment: Mapping[str, str]) -> tuple[str, str]:
             2,
             f"IMAGE_SOURCE is {wanted!r}",
             f"it is one of {', '.join(CHOICES)}",
-            "correct it, in .env or the environment",
+            "correct it in .env or the environment",
         )
     if wanted != "auto":
         return wanted, f"IMAGE_SOURCE={wanted}"
     if AIRGAP in env.get("COMPOSE_FILE", ""):
         # Another source means other databases on the same volumes: that is the user's to ask for.
-        return "airgap", "as .env has it; IMAGE_SOURCE=hub would ask a registry again"
+        return "airgap", "set in .env; IMAGE_SOURCE=hub asks a registry again"
     return _ask(root, environment.get("BASE_IMAGE") or env.get("BASE_IMAGE") or HUB_BASE)
 
 
@@ -66,7 +66,7 @@ def _ask(root: Path, base: str) -> tuple[str, str]:
     answered = ", ".join(name for name in said if name not in refused)
     return "airgap", (
         f"a registry answers for {answered}, not for {', '.join(refused)} ({image}: {error}); "
-        "IMAGE_SOURCE=hub insists on it"
+        "IMAGE_SOURCE=hub uses it anyway"
     )
 
 

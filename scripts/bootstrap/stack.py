@@ -38,7 +38,9 @@ def read_env(root: Path) -> dict[str, str]:
     try:
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(6, f"{path} can't be read", str(error), "mend it, or move it away") from error
+        raise Failure(
+            6, f"{path} can't be read", str(error), "correct it, or move it away"
+        ) from error
     return {name: value or "" for name, value in values.items()}
 
 
@@ -69,7 +71,7 @@ def model(root: Path) -> dict[str, Any]:
             6,
             f"Compose can't read {COMPOSE}",
             done.stderr.strip(),
-            "mend what it names, in the file or .env",
+            "correct what it names, in the file or .env",
         )
     loaded: dict[str, Any] = json.loads(done.stdout)
     return loaded

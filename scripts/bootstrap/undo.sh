@@ -48,7 +48,7 @@ removable() {
         for package in $ours; do
             needed=$(LC_ALL=C apt-get -s -q -y remove "$package" 2>/dev/null | awk -v ours=" $ours " '
                 $1 == "Remv" && index(ours, " " $2 " ") == 0 { print $2; exit }')
-            if [ -n "$needed" ]; then note "$package stays: $needed needs it"; else free="$free $package"; fi
+            if [ -n "$needed" ]; then note "$package is kept: $needed needs it"; else free="$free $package"; fi
         done
         [ "$free" != "$ours" ] || free=
         ours=$free
@@ -97,7 +97,7 @@ if wanted engine && is_root; then
         case " $packages " in
             *" docker.io "* | *" docker-ce "*)
                 running=$(bounded 20 docker ps -q 2>/dev/null | grep -c . || :)
-                will "stop the engine (containers that run on it: ${running:-0})"
+                will "stop the engine (running containers: ${running:-0})"
                 ;;
         esac
         will "remove the packages $packages"
@@ -129,17 +129,17 @@ if wanted venv && [ -f "$root/.venv/.stamp" ]; then
 fi
 
 if ! is_root && [ -s "$machine/changes" ]; then
-    note "what root changed on this machine (see $machine/changes) is root's to undo: sudo scripts/bootstrap/undo.sh"
+    note "changes that root made to this machine (see $machine/changes) have to be undone by root: sudo scripts/bootstrap/undo.sh"
 fi
 if [ -z "$show" ]; then
-    say "nothing is left to undo"
+    say "nothing to undo"
     exit
 fi
 note "will"
 printf '%s' "$show" >&2
-note "what stays: .env and .composetasks (settings, snapshots), compose/state, the packages' configuration in /etc, and the engine's data (/var/lib/docker, /var/lib/containerd)"
+note "kept: .env and .composetasks (settings, snapshots), compose/state, the packages' configuration in /etc, and the engine's data (/var/lib/docker, /var/lib/containerd)"
 if [ -z "$consent" ] && [ -t 0 ]; then
-    printf 'bootstrap: undo: go on? [y/N] ' >&2
+    printf 'bootstrap: undo: continue? [y/N] ' >&2
     read -r consent || consent=
     case $consent in [yY] | [yY]es) ;; *) consent= ;; esac
 fi

@@ -44,9 +44,9 @@ sys.exit(sys.version_info < (3, 10) or sys.implementation.name != 'cpython')" >/
 
 find_python() {
     python=$(usable_python ensurepip) && return
-    found=$(usable_python) || fail 1 "no CPython from 3.10 is here" \
-        "none of python3, python3.10 ... python3.14 answers with such a version" \
-        "install one, or name it: PYTHON=/path/to/python3 make up"
+    found=$(usable_python) || fail 1 "no CPython 3.10 or newer found" \
+        "none of python3, python3.10 ... python3.14 is such a version" \
+        "install one, or set PYTHON: PYTHON=/path/to/python3 make up"
     if ! is_root || ! debian_family; then
         fail 1 "$found can't make virtual environments" "its modules venv and ensurepip are missing" \
             "install its venv package (on Debian, as root: apt-get install python3-venv)"
@@ -54,16 +54,16 @@ find_python() {
     packages=python3-venv
     [ -s /etc/ssl/certs/ca-certificates.crt ] || packages="$packages ca-certificates"
     # shellcheck disable=SC2086  # several words on purpose
-    apt_install "to make .venv with" $packages || fail 1 "apt-get could not install $packages" "$(last_words)" \
+    apt_install ".venv" $packages || fail 1 "apt-get could not install $packages" "$(last_words)" \
         "see $log, then run it again"
     python=$(usable_python ensurepip) || fail 1 "$found still can't make virtual environments" \
-        "it is not the distribution's, which now can" "name that one: PYTHON=/usr/bin/python3 make up"
+        "it is not the distribution's, which now can" "use that one: PYTHON=/usr/bin/python3 make up"
 }
 
 # attempt COMMAND...: a step of the installation, with the one advice that fits them all.
 attempt() {
     quietly "$@" || fail 1 "the locked packages could not be installed" "$(last_words)" \
-        "check that the package index is reached (network, HTTPS_PROXY, disk), then run it again; all of it: $log"
+        "check that the package index can be reached (network, HTTPS_PROXY, disk), then run it again; the whole log: $log"
 }
 
 make_venv() {
@@ -92,15 +92,15 @@ make_venv() {
     rm -rf "$new/old"
     hand_over "$root" "$new/venv"
     if [ -e "$venv" ]; then
-        mv "$venv" "$new/old" || fail 1 ".venv is another user's, and can't be replaced" "$(ls -ld "$venv")" \
-            "give it back to yourself (sudo chown -R $(id -un) '$venv'), and run it again"
+        mv "$venv" "$new/old" || fail 1 ".venv belongs to another user, and can't be replaced" "$(ls -ld "$venv")" \
+            "make it yours (sudo chown -R $(id -un) '$venv'), and run it again"
     fi
     mv "$new/venv" "$venv"
 }
 
 cd "$root"
 if is_whole; then
-    say ".venv is as locked"
+    say ".venv is up to date"
     exit
 fi
 writable "$root"
@@ -109,7 +109,7 @@ alone "$kept/venv.lock"
 if ! is_whole; then
     rm -f "$log"
     rm -rf "$new"
-    note "makes .venv from the locks"
+    note "creating .venv from the lock files"
     make_venv
 fi
-say ".venv made with $("$venv/bin/python" -V) and the locked packages"
+say ".venv created with $("$venv/bin/python" -V) and the locked packages"

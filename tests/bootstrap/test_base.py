@@ -68,7 +68,7 @@ def test_it_is_made_from_the_machines_own_mirror_and_once(machine: Machine) -> N
     assert machine.changes == [f"image {TAG}"]
     ran = machine.run("base.sh", "airgap")
     assert (ran.code, ran.out) == (0, "airgap\n")
-    assert f"{TAG} is there" in ran.err
+    assert f"{TAG} exists" in ran.err
     assert len(machine.called("debootstrap")) == 1
 
 
@@ -104,7 +104,7 @@ def test_a_torn_import_is_never_tagged(machine: Machine, program: str) -> None:
         machine.has("docker", DOCKER.replace("cat >/dev/null || exit 1", "exit 1"))
     ran = machine.run("base.sh", "airgap")
     assert ran.code == 1
-    assert "did not take the base image" in ran.err
+    assert "did not accept the base image" in ran.err
     assert not tagged(machine)
 
 
@@ -167,9 +167,9 @@ def test_two_checkouts_make_it_one_after_the_other_and_once(machine: Machine) ->
         made.open().close()  # opens when the first makes it
         with start(other) as second:
             assert second.stderr is not None
-            assert "waits for another bootstrap to end" in second.stderr.readline()
+            assert "waiting for another bootstrap to end" in second.stderr.readline()
             go.write_text("on\n")
-            assert "made by another run" in second.stderr.read()
+            assert "built by another run" in second.stderr.read()
             first.communicate(timeout=60)
     assert first.returncode == second.returncode == 0
     assert len(set(machine.called("debootstrap --"))) == 1
@@ -206,7 +206,7 @@ def test_root_works_in_no_folder_that_another_could_plant_in(machine: Machine, p
     ran = machine.run("base.sh", "airgap")
     assert ran.code == 1
     what, why, following = ran.err.splitlines()
-    assert what.endswith("is not root's alone, and root will not work there")
+    assert what.endswith("can be changed by other users, so root does not use it")
     assert str(machine.machine) in why
     assert "move it away" in following
     assert (target / "base.x/root/proc").is_dir()

@@ -34,7 +34,7 @@ def test_a_compose_that_is_new_enough_is_left_alone(machine: Machine) -> None:
     machine.put(machine.state / "system-plugin", "echo 2.40.0")
     ran = machine.run("compose.sh")
     assert (ran.code, ran.out) == (0, "")
-    assert "Compose 2.40.0 is there" in ran.err
+    assert "Compose 2.40.0 is installed" in ran.err
     assert not plugin(machine).exists()
 
 
@@ -46,7 +46,7 @@ def test_where_there_is_none_the_locked_one_is_linked_outside_of_the_checkout(
     assert "Compose 5.6.1 linked" in ran.err
     assert plugin(machine).is_symlink()
     assert not plugin(machine).resolve().is_relative_to(machine.checkout)
-    assert "Compose 5.6.1 is there" in machine.run("compose.sh").err
+    assert "Compose 5.6.1 is installed" in machine.run("compose.sh").err
 
 
 @pytest.mark.parametrize("target", ["/nowhere/.venv/bin/docker-compose", "/nowhere/anything"])

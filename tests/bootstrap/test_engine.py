@@ -115,7 +115,7 @@ def test_an_engine_that_answers_is_enough(machine: Machine) -> None:
         (docker(buildx="", up="true"), "has no Buildx", "docker-buildx"),
         (
             docker(buildx="github.com/docker/buildx v0.13.1 788433953", up="true"),
-            "Buildx is 0.13.1, and Compose needs 0.17",
+            "Buildx is 0.13.1, but Compose needs 0.17",
             "docker-buildx",
         ),
     ],
@@ -242,12 +242,12 @@ def test_what_comes_is_said_before_and_written_down_for_the_undoing(machine: Mac
     give_apt(machine, "28.0-1", "0.20-1")
     ran = machine.run("engine.sh")
     lines = ran.err.splitlines()
-    (new,) = [line for line in lines if "apt installs, to have an engine" in line]
+    (new,) = [line for line in lines if "apt installs for the engine" in line]
     assert "docker.io 28.5 (to undo it: scripts/bootstrap/undo.sh)" in new
     (newer,) = [line for line in lines if "apt upgrades" in line]
     assert "iptables 1.8.10 (this can't be undone)" in newer
     log = machine.folder / "dockerd.log"
-    assert f"starts dockerd, which writes to {log}" in ran.err
+    assert f"starting dockerd, which writes to {log}" in ran.err
     assert machine.changes == ["package docker.io", f"file {log}"]
     stop(machine)
 
@@ -290,7 +290,7 @@ def test_debian_12_takes_it_from_the_next_release_for_one_installation(machine: 
     assert "Package: *\nPin: release n=forky\nPin-Priority: 50\n" in seen
     assert "runc" not in seen
     # Said before, and gone after.
-    said, installed = ran.err.index("for this installation alone"), ran.err.index("apt installs")
+    said, installed = ran.err.index("for this installation only"), ran.err.index("apt installs")
     assert said < installed
     assert "its docker.io is 20.10.24+dfsg1-1+deb12u1+b6" in ran.err
     assert files(machine) == {"own.list": "deb x"}
@@ -349,7 +349,7 @@ def test_an_interrupt_lets_apt_end_what_it_began_and_the_next_run_goes_on(
     give_apt(machine, "20.10.24+dfsg1-1", "(none)")
     ran = machine.interrupt("engine.sh")
     assert ran.code == 130
-    assert "apt-get ends first what it began" in ran.err
+    assert "waiting for apt-get to finish" in ran.err
     assert (machine.bin / "dockerd").exists()
     assert machine.called("dockerd") == []
     assert machine.run("engine.sh").code == 0

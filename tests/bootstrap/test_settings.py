@@ -72,14 +72,14 @@ def test_a_first_one_is_made_for_its_owner_alone(root: Path) -> None:
     assert [line.partition("=")[0] for line in of_roles] == list(OF_ROLES)
     assert len({line.partition("=")[2] for line in (password, *of_roles)}) == 6
     assert stat.S_IMODE((root / ".env").stat().st_mode) == 0o600
-    assert ".env made" in said
+    assert ".env created" in said
     assert password.partition("=")[2] not in said
 
 
 def test_a_second_run_changes_nothing(root: Path) -> None:
     provide(root, "hub", {})
     before = (root / ".env").stat()
-    assert provide(root, "hub", {}) == ".env is there"
+    assert provide(root, "hub", {}) == ".env exists"
     after = (root / ".env").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -118,7 +118,7 @@ def test_a_users_own_files_and_base_are_left_alone_with_a_note(root: Path) -> No
     mine = "COMPOSE_FILE=compose/compose.yaml:mine.yaml\nBASE_IMAGE=mine:1\nPOSTGRES_PASSWORD=x\n"
     mine += "".join(f"{name}=x\n" for name in OF_ROLES)
     (root / ".env").write_text(mine)
-    assert "is yours and stays" in provide(root, "airgap", {})
+    assert "is yours and is kept" in provide(root, "airgap", {})
     assert (root / ".env").read_text() == mine
 
 
@@ -134,7 +134,7 @@ def test_a_lost_file_takes_the_password_over_from_the_database_container(
     engine(machine, password="old=one", volume="shop_data", in_environment=in_environment)
     said = provide(root, "hub", {})
     assert "POSTGRES_PASSWORD=old=one" in lines(root)
-    assert "taken over from container postgres" in said
+    assert "taken from container postgres" in said
     assert "old=one" not in said
 
 
@@ -185,7 +185,7 @@ def test_the_part_prints_one_line_and_its_failures_with_the_next_thing_to_do(
     engine(machine)
     ran = machine.run("settings.sh", "hub")
     assert (ran.code, ran.out) == (0, "")
-    assert ran.err.startswith("bootstrap: settings: .env made")
+    assert ran.err.startswith("bootstrap: settings: .env created")
     ran = machine.run("settings.sh", "registry")
     assert ran.code == 2
-    assert ran.err.splitlines()[-1] == "  next: name hub or airgap"
+    assert ran.err.splitlines()[-1] == "  next: use hub or airgap"

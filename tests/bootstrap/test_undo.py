@@ -46,7 +46,7 @@ def test_it_shows_what_goes_and_does_nothing_without_consent(machine: Machine) -
     ran = machine.run("undo.sh")
     assert ran.code == 4
     assert f"remove the image {TAG}" in ran.err
-    assert "stop the engine (containers that run on it: 2)" in ran.err
+    assert "stop the engine (running containers: 2)" in ran.err
     assert "remove the packages docker.io containerd" in ran.err
     assert "undo.sh --yes" in ran.err.splitlines()[-1]
     assert not machine.called("docker image rm")
@@ -60,13 +60,13 @@ def test_with_consent_it_undoes_what_was_written_down_and_no_more(machine: Machi
     assert machine.called("docker image rm") == [f"docker image rm {TAG}"]
     (removed,) = [call for call in machine.called("apt-get") if not call.startswith("apt-get -s")]
     assert removed.endswith("remove docker.io containerd")
-    assert "iptables stays: firewall needs it" in ran.err
+    assert "iptables is kept: firewall needs it" in ran.err
     assert not (machine.folder / "dockerd.log").exists()
     assert not (machine.checkout / ".venv").exists()
     assert (machine.checkout / ".env").exists()
     assert machine.changes == ["package iptables", "package pigz"]
     machine.has("docker", "exit 1")
-    assert "nothing is left to undo" in machine.run("undo.sh", "venv", "base", "files").err
+    assert "nothing to undo" in machine.run("undo.sh", "venv", "base", "files").err
 
 
 def test_kinds_are_undone_alone(machine: Machine) -> None:
@@ -81,7 +81,7 @@ def test_a_machine_that_bootstrap_did_not_change_stays_as_it_is(machine: Machine
     (machine.checkout / ".venv/.stamp").unlink()  # made by hand
     ran = machine.run("undo.sh", "--yes")
     assert ran.code == 0
-    assert "nothing is left to undo" in ran.err
+    assert "nothing to undo" in ran.err
     assert not machine.called("apt-get")
     assert not machine.called("docker image rm")
     assert (machine.checkout / ".venv").exists()

@@ -150,10 +150,13 @@ def test_an_instance_of_somebody_else_is_not_adopted(stack: Project) -> None:
     ran(stack, "one", "up")
     with owner() as one, owner() as two:
         ran(stack, "two", "up", pid=two.pid)
-        for name, whose in (("one", "nobody"), ("two", f"process {two.pid}")):
+        for name, whose in (
+            ("one", "was created by hand"),
+            ("two", f"is owned by process {two.pid}"),
+        ):
             refused = stack.inv("up", "--instance", name, INVOKE_STACK_OWNER=str(one.pid))
             assert refused.code == 9, refused.err
-            assert f"lives for {whose}" in refused.err
+            assert f"instance {name} {whose}, so process {one.pid}" in refused.err
         end(one)
         assert len(containers(stack, "one")) == len(containers(stack, "two")) == 2
 

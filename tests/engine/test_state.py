@@ -179,7 +179,7 @@ def test_on_a_terminal_the_projects_name_is_the_consent(
     )
     os.close(other)
     said = b""
-    while b"to go on:" not in said:
+    while b"to continue:" not in said:
         said += os.read(main, 4096)
     os.write(main, typed.format(name=toy.name).encode() + b"\n")
     try:

@@ -149,7 +149,7 @@ def test_twice_it_ends_at_once(project: Project, engine: OwnEngine, mark: str) -
 
         wait_until(ended)
     assert run.ran.code == 130
-    assert "interrupted a second time; what was under way was cut short" in run.ran.err
+    assert "interrupted a second time; the current operation was cut short" in run.ran.err
     wait_until(lambda: marked(mark) == [])
     heals(project)
 

@@ -296,7 +296,7 @@ def test_exec_says_why_it_can_run_nothing(shop: Project, engine: ScriptedEngine)
         ("db", "ls"): (1, "container shop-db-1 exited with code 3", "`inv logs db`"),
         ("--index", "2", "db", "ls"): (1, "no container with number 2", "it has 1"),
         ("webb", "ls"): (2, "'webb'", "did you mean web?"),
-        ("web",): (2, "which command is to run in web?", "`inv exec web sh`"),
+        ("web",): (2, "which command should run in web?", "`inv exec web sh`"),
         (): (2, "which service, and which command?", "`inv exec SERVICE sh`"),
         ("--index", "one", "web", "ls"): (2, "not 'one'", "--index 2"),
         ("-s", "web", "-s", "db", "ls"): (2, "not web, db", "`inv status`"),

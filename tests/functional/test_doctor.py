@@ -166,7 +166,7 @@ def test_no_permission_for_the_socket(tmp_path: Path) -> None:
         finally:
             path.unlink()
     assert done.stdout.startswith(f"5 no permission to use the engine at unix://{path}")
-    assert "which is for group root" in done.stdout
+    assert "which is restricted to group root" in done.stdout
     assert "log in again" in done.stdout
 
 

@@ -46,7 +46,7 @@ def test_the_doctor_asks_the_registry_through_the_engine(engine: OwnEngine, tmp_
     assert gone[0] == "warning"
     assert "connection refused" in gone[1]
     assert insecure[0] == "warning"
-    assert "it speaks http alone" in insecure[2]
+    assert "it speaks only HTTP" in insecure[2]
     assert PASSWORD not in str((stranger, friend, gone, insecure))
 
 

@@ -132,7 +132,7 @@ def _others(data: Mapping[str, Any]) -> Iterator[PageLine]:
         by_state.setdefault(state, []).append(name)
     up = by_state.pop("up", [])
     if up:
-        yield PageLine(f"  stays up  {', '.join(up)}")
+        yield PageLine(f"  still up  {', '.join(up)}")
     if by_state:
         states = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
         yield PageLine(f"  others  {states}")

@@ -72,7 +72,7 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
         at_once()
         if os.isatty(2):
             os.write(2, SHOW_CURSOR)
-        os.write(2, b"error: interrupted a second time; what was under way was cut short\n")
+        os.write(2, b"error: interrupted a second time; the current operation was cut short\n")
         os._exit(143 if number != signal.SIGINT else 130)
 
     heard = set(_RAISED)

@@ -98,9 +98,9 @@ def refuse_other(name: str, text: str, mine: Owner | None) -> None:
     for somebody else: it would end with that one, or outlive what was promised."""
     if mine is None or text == mine.text:
         return
-    whose = f"process {text.partition(' ')[0]}" if text else "no process: it was created by hand"
+    owner = f"is owned by process {text.partition(' ')[0]}" if text else "was created by hand"
     raise TaskFailure(
-        f"instance {name} is owned by {whose}, not by process {mine.pid}",
+        f"instance {name} {owner}, so process {mine.pid} can't own it",
         code=ExitCode.CONFLICT,
-        hint="choose another name for the instance, or leave stack.owner out to work on this one",
+        hint="choose another name for the instance, or omit stack.owner to work on this one",
     )

@@ -170,6 +170,6 @@ def one_name(names: tuple[str, ...], listed_by: str) -> str:
         raise TaskFailure(
             f"one name is enough, not {', '.join(names)}",
             code=ExitCode.USAGE,
-            hint=f"{task(listed_by)} shows those there are",
+            hint=f"{task(listed_by)} lists them",
         )
     return names[0] if names else ""

@@ -48,7 +48,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: ExecOp
     """
     if not name or not command:
         raise TaskFailure(
-            f"which command is to run in {name}?" if name else "which service, and which command?",
+            f"which command should run in {name}?" if name else "which service, and which command?",
             code=ExitCode.USAGE,
             hint=f"for example {task('exec ' + (name or 'SERVICE') + ' sh')}",
         )

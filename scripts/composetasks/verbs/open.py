@@ -50,7 +50,7 @@ def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) 
     if name and running[name]:
         raise TaskFailure(
             f"service {name} publishes no TCP port",
-            hint="give it `ports` in the compose file, with `app_protocol: http`",
+            hint="add `ports` to it in the compose file, with `app_protocol: http`",
         )
     raise TaskFailure(
         f"service {name} is not running" if name else "no running service publishes a TCP port",

@@ -79,7 +79,7 @@ def test_the_line_that_tells_why_comes_before_the_last_ones() -> None:
 def test_it_says_who_waits_what_stays_up_and_what_changed() -> None:
     text = "\n".join(line.text for line in failure_page.lines(failure(), 80))
     assert "waiting for it  web, api" in text
-    assert "stays up  kafka" in text
+    assert "still up  kafka" in text
     assert "starting: feed" in text
     assert "changed  environment.WEIGHT: 0.3 -> 0.9" in text
     assert "10:00:00Z  in 0.1 s  exit 2  no response" in text

@@ -83,7 +83,7 @@ def _from_outside(
                 target=reference,
                 message=f"{name}: its image {reference} can't be pinned: its registry does not "
                 "have it, or does not answer",
-                hint=f"`docker buildx imagetools inspect {reference}` says which; log in with "
+                hint=f"`docker buildx imagetools inspect {reference}` shows which; log in with "
                 "`docker login`",
                 code=ExitCode.INVALID,
                 service=name,

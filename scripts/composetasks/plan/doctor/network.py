@@ -38,7 +38,7 @@ def registry(name: str, refusal: str) -> Check:
 def ran(name: str, reach: Reach) -> Check:
     """A container, or a build, that gave its answer."""
     word = "a container ran" if reach.place == "container" else "a build ran"
-    return ok(name, f"{word}, made from {reach.image or 'an empty image'}")
+    return ok(name, f"{word}, from {reach.image or 'an empty image'}")
 
 
 def dns(container: Reach, host: Reach | None) -> Check:
@@ -127,7 +127,7 @@ def certificates(reaches: Collection[Reach]) -> Check:
     host = next((one for one in reaches if one.place == "host"), None)
     if bad:
         shown = "; ".join(
-            f"{PLACES[reach.place]}{f' made from {reach.image}' if reach.image else ''}, by "
+            f"{PLACES[reach.place]}{f' from {reach.image}' if reach.image else ''}, by "
             f"{reach.authorities}: {reach.distrust}"
             for reach in bad
         )

@@ -31,7 +31,7 @@ def _of_lines(lines: Lines, state: Sequence[str]) -> Replacement:
     if lines.waits:
         replacements = [done("up", why=WAITS)]
     elif lines.commands is None:
-        replacements = [Meaning(Fate.UNKNOWN, why="a quote in it is not closed")]
+        replacements = [Meaning(Fate.UNKNOWN, why="a quote is not closed")]
     else:
         replacements = [_of_command(words, state) for words in lines.commands]
     relevant = [one for one in replacements if one.fate is not Fate.NEEDLESS] or replacements
@@ -86,7 +86,7 @@ def _removes_state(rest: Sequence[str], state: Sequence[str]) -> bool:
     )
 
 
-READS_ENV = "Compose and the tasks read .env by themselves"
+READS_ENV = "Compose and the tasks read .env themselves"
 
 
 def _source(rest: Sequence[str]) -> Meaning:
@@ -97,13 +97,13 @@ def _source(rest: Sequence[str]) -> Meaning:
 
 def _copy(rest: Sequence[str]) -> Meaning:
     if rest and rest[-1].rpartition("/")[2] == ".env":
-        return done("env --check", why="says what .env lacks; copying the example stays yours")
+        return done("env --check", why="shows what .env lacks; copying the example is left to you")
     return Meaning(Fate.UNKNOWN, why="what is copied, and for whom")
 
 
 def _by_engine(what: str) -> Callable[[Sequence[str]], Meaning]:
     return lambda rest: (
-        done("doctor", why=f"says whether an engine answers; {what} stays yours")
+        done("doctor", why=f"shows whether an engine answers; {what} is left to you")
         if any("docker" in word.lower() for word in rest)
         else Meaning(Fate.UNKNOWN, why="what it starts or stops")
     )
@@ -116,7 +116,7 @@ def _open(rest: Sequence[str]) -> Meaning:
 
 
 def _ports(_rest: Sequence[str]) -> Meaning:
-    return done("up", why="says who holds a port or a name, and ends nobody else's program")
+    return done("up", why="shows who holds a port or a name, and stops no other program")
 
 
 OTHERS: Mapping[str, Callable[[Sequence[str]], Meaning]] = {
@@ -129,9 +129,9 @@ OTHERS: Mapping[str, Callable[[Sequence[str]], Meaning]] = {
     "source": _source,
     ".": _source,
     "cp": _copy,
-    "mkdir": lambda rest: Meaning(Fate.STAYS, why="a mounted folder is the project's own"),
-    "chmod": lambda rest: Meaning(Fate.STAYS, why="rights of files are the project's own"),
-    "chown": lambda rest: Meaning(Fate.STAYS, why="rights of files are the project's own"),
+    "mkdir": lambda rest: Meaning(Fate.STAYS, why="a mounted folder is up to the project"),
+    "chmod": lambda rest: Meaning(Fate.STAYS, why="file permissions are up to the project"),
+    "chown": lambda rest: Meaning(Fate.STAYS, why="file permissions are up to the project"),
     "systemctl": _by_engine("starting it"),
     "service": _by_engine("starting it"),
     "command": _by_engine("installing it"),

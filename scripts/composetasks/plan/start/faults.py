@@ -43,7 +43,7 @@ def without_active(model: Model) -> Iterator[Blocker]:
         message="the model has no active service",
         hint=f"choose a profile ({', '.join(profiles)}) with COMPOSE_PROFILES, or name a service"
         if profiles
-        else "give it services",
+        else "add services to it",
         code=ExitCode.INVALID,
     )
 

@@ -164,7 +164,7 @@ def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
     return (
         Evidence(
             kind="foreign-snapshot",
-            name="made elsewhere",
+            name="taken elsewhere",
             detail=f"{what} devices or set-user-ID programs, and not taken by this checkout",
         ),
     )

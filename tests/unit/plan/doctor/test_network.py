@@ -61,7 +61,7 @@ def test_the_places_that_could_not_be_asked_are_named() -> None:
 def test_an_authority_that_only_this_host_has() -> None:
     check = network.certificates([HOST, replace(CONTAINER, distrust=UNTRUSTED), BUILD])
     assert check.status is Status.FAILED
-    assert f"a container made from shop-web, by {CA}: {UNTRUSTED}" in check.message
+    assert f"a container from shop-web, by {CA}: {UNTRUSTED}" in check.message
     assert "update-ca-certificates" in check.hint
 
 
