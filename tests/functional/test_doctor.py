@@ -116,12 +116,16 @@ def test_a_host_that_refuses(shop: Project) -> None:
         port = closed.getsockname()[1]
     ran = shop.inv("doctor", "--json", DOCKER_HOST=f"tcp://127.0.0.1:{port}")
     assert f"no engine answers at tcp://127.0.0.1:{port} (DOCKER_HOST)" in failing(ran)["message"]
+    # Any other task knows as well where it is to be started.
+    told = shop.inv("status", DOCKER_HOST=f"tcp://127.0.0.1:{port}").err
+    assert "next: start it there, or unset DOCKER_HOST" in told
 
 
 def test_a_context_that_is_not_there(shop: Project) -> None:
     del shop.environment["DOCKER_HOST"]
     ran = shop.inv("doctor", "--json", DOCKER_CONTEXT="nowhere")
     assert "there is no docker context nowhere" in failing(ran)["message"]
+    assert "next: `docker context ls`" in shop.inv("status", DOCKER_CONTEXT="nowhere").err
 
 
 def test_ssh_that_does_not_get_there(shop: Project, tmp_path: Path) -> None:

@@ -60,3 +60,11 @@ def test_no_two_classes_of_the_library_have_one_name() -> None:
         for name in re.findall(r"^ *class _*(\w+)", path.read_text(), re.M):
             places[name].append(f"{path.relative_to(ROOT)}: {name}")
     assert [found for found in places.values() if len(found) > 1] == []
+
+
+def test_the_library_sends_nobody_to_a_makefile_that_only_this_repository_has() -> None:
+    """Of `make` it knows what it writes itself."""
+    library = ROOT / "scripts" / "composetasks"
+    written = library / "plan" / "init"
+    files = (path for path in library.rglob("*.py") if written not in path.parents)
+    assert [str(path) for path in files if re.search(r"`make \w", path.read_text())] == []

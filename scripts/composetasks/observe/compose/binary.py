@@ -56,7 +56,7 @@ def find(folder: Path, files: Sequence[str] = ()) -> Compose:
     raise TaskFailure(
         f"no usable Compose: {'too old: ' + ', '.join(seen) if seen else 'none installed'}",
         code=ExitCode.NO_ENGINE,
-        hint="install Compose {}.{} or newer, or run `make up`, which installs it".format(
+        hint="install Compose {}.{} or newer: docs.docker.com/compose/install".format(
             *OLDEST_COMPOSE
         ),
     )

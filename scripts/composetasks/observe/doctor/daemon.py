@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 from composetasks.facts import Daemon, ExitCode
 from composetasks.facts.timestamps import seconds
 from composetasks.observe.engine.endpoint import chosen
-from composetasks.observe.engine.inventory import TooOld, connect
+from composetasks.observe.engine.inventory import (
+    NO_CONTEXT,
+    START,
+    START_THERE,
+    TooOld,
+    connect,
+)
 from composetasks.observe.engine.local import PODMAN, is_here
 from composetasks.run import ssh_link
 from composetasks.run.failure import TaskFailure
@@ -90,7 +96,7 @@ def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
         return _failure(
             f"there is no docker {where}",
             "",
-            "`docker context ls` lists the contexts; unset DOCKER_CONTEXT for the default",
+            NO_CONTEXT,
         )
     parts = urlsplit(address)
     if parts.scheme == "unix":
@@ -100,8 +106,7 @@ def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
     return _failure(
         f"no engine answers at {where}",
         failure.detail,
-        "start it there, or unset DOCKER_HOST (or `docker context use default`) to use this "
-        "machine's own",
+        START_THERE,
     )
 
 
@@ -112,7 +117,7 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
         return _failure(
             f"there is no socket at {where}: no engine is installed, or it was never started",
             "",
-            "start Docker, or run `make up`, which installs and starts an engine where permitted",
+            START,
         )
     except PermissionError as error:
         return _forbidden(where, str(error), "its folder")
@@ -131,7 +136,7 @@ def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:
     return _failure(
         f"the socket {where} exists, but no engine listens on it: it was stopped",
         "",
-        "start Docker (`sudo systemctl start docker`, or `make up`)",
+        START,
     )
 
 

@@ -55,7 +55,7 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
     endpoint = of_context(context) if context else chosen()
     where = f"{endpoint.address} ({endpoint.how})" if endpoint.address else endpoint.how
     if not endpoint.address:
-        raise _unreachable(f"there is no docker {endpoint.how}", where)
+        raise _unreachable(f"there is no docker {endpoint.how}", where, "")
     address, away = endpoint.address, endpoint.address.startswith("ssh://")
     reopen = partial(ssh_link.socket_of, address, seconds) if away else None
     if reopen is not None:
@@ -67,7 +67,7 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
         # The SDK asks for the engine's version, and wraps what comes of it.
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
-        raise _unreachable(str(error), where) from error
+        raise _unreachable(str(error), where, address) from error
     if too_old := old_podman(client.server):
         raise TooOld(
             f"Podman {too_old} at {where} is too old",
@@ -100,7 +100,17 @@ def old_podman(server: str) -> str:
     return version if podman and major is not None and major < OLDEST_PODMAN else ""
 
 
-def _unreachable(why: str, where: str) -> TaskFailure:
+START = (
+    "start Docker (`sudo systemctl start docker`), or install it: docs.docker.com/engine/install"
+)
+START_THERE = (
+    "start it there, or unset DOCKER_HOST (or `docker context use default`) to use this machine's "
+    "own"
+)
+NO_CONTEXT = "`docker context ls` lists the contexts; unset DOCKER_CONTEXT for the default"
+
+
+def _unreachable(why: str, where: str, address: str) -> TaskFailure:
     if "PermissionError" in why or "Permission denied" in why:
         return TaskFailure(
             f"no permission to use the engine at {where}",
@@ -112,7 +122,7 @@ def _unreachable(why: str, where: str) -> TaskFailure:
         f"no engine answers at {where}",
         code=ExitCode.NO_ENGINE,
         detail=why,
-        hint="start Docker, or run `make up`, which installs and starts an engine where permitted",
+        hint=(START if address.startswith("unix://") else START_THERE) if address else NO_CONTEXT,
     )
 
 

@@ -81,7 +81,7 @@ def _plugin(
         return failed(
             name,
             f"no usable {word}: {named or 'none is installed'}",
-            f"install {word} {needed}, or run `make up`, which installs it where permitted",
+            f"install {word} {needed}",
         )
     used = usable[0]
     if old and old[0] is searched[0] and not falls_back:
