@@ -183,6 +183,16 @@ def test_a_default_that_has_another_variable_is_shown_with_its_value(project: Pr
     assert "hunter22" not in project.inv("env").out
 
 
+def test_a_default_may_stand_in_hundreds_of_others(project: Project) -> None:
+    nested = "".join(f"${{N{number}:-" for number in range(400)) + "end" + "}" * 400
+    project.write(
+        "compose.yaml", f"services: {{web: {{image: web, environment: {{H: '{nested}'}}}}}}"
+    )
+    project.write(".env", "N399=\n")
+    values = variables(project.inv("env", "--json"))
+    assert {values[f"N{number}"]["value"] for number in range(399)} == {"end"}
+
+
 def test_a_value_of_several_lines_is_read_whole(shop: Project) -> None:
     env_file(shop, 'TOOL="one\nTHRESHOLD=9\nthree"\n')
     assert variables(shop.inv("env", "--json"))["TOOL"]["value"] == "one\nTHRESHOLD=9\nthree"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from typing import NamedTuple
 
 from composetasks.facts import Reading
 
@@ -31,6 +31,7 @@ REFERENCE = re.compile(
     r"|(?P<open>\{)(?:(?P<braced>[_a-z][_a-z0-9]*(?::?[-+?].*)?)\})?)",
     re.IGNORECASE,
 )
+BRACE = re.compile(r"\$\{|\}")
 OPERATOR = re.compile(r":?[-+?]")
 
 
@@ -50,75 +51,111 @@ def read(text: str, outer: Lookup) -> list[Reading]:
     return list(_Parser(text.removeprefix("\ufeff"), outer).statements())
 
 
-def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = _ignore) -> str:
-    """``text`` with ``$NAME`` and ``${NAME...}`` replaced as Compose does it.
+class _Open(NamedTuple):
+    """A reference whose word is being read, and what comes before it."""
 
-    ``unset`` is told of each name without value and default. Raises Refused for a ``${`` that is
-    no reference, and for ``${NAME?}`` without a value.
+    name: str
+    operator: str
+    before: list[str]
+    end: int
+
+
+def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = _ignore) -> str:
+    """``text`` with ``$NAME`` and ``${NAME...}`` replaced as Compose does it, which sets no limit
+    to how deeply they are nested.
+
+    ``unset`` is told of each name without value and default, those in a word excepted. Raises
+    Refused for a ``${`` that is no reference, and for ``${NAME?}`` without a value.
     """
-    return REFERENCE.sub(partial(_replaced, lookup=lookup, unset=unset), text)
+    closing = _closing_braces(text)
+    within: list[_Open] = []
+    parts: list[str] = []
+    at, end = 0, len(text)
+    while True:
+        match = REFERENCE.search(text, at, end)
+        parts.append(text[at : match.start() if match else end])
+        if match is None:
+            word = "".join(parts)
+            if not within:
+                return word
+            outer = within.pop()
+            parts, at, end = outer.before, end + len("}"), outer.end
+            parts.append(_value(outer.name, outer.operator, word, lookup))
+            continue
+        at = match.end()
+        if match["dollar"]:
+            parts.append("$")
+            continue
+        name = match["bare"]
+        if not name:
+            start, close = _braced(match, closing)
+            operator = OPERATOR.search(text, start, close)
+            if operator:
+                within.append(_Open(text[start : operator.start()], operator[0], parts, end))
+                parts, at, end = [], operator.end(), close
+                continue
+            name, at = text[start:close], close + len("}")
+        value = lookup(name)
+        if value is None and not within:
+            unset(name)
+        parts.append(value or "")
 
 
 def defaults(text: str) -> Iterator[tuple[str, str]]:
     """The names that ``text`` gives a default (``${NAME:-word}``, ``${NAME-word}``), nested ones
     included, and the word of each as it stands there."""
-    for match in REFERENCE.finditer(text):
-        end = _closing_brace(match[0]) if match["braced"] else -1
-        if end < 0:
+    closing = _closing_braces(text)
+    rest = [(0, len(text))]
+    while rest:
+        at, end = rest.pop()
+        match = REFERENCE.search(text, at, end)
+        if match is None:
             continue
-        inner = match[0][len("${") : end]
-        operator = OPERATOR.search(inner)
-        word = inner[operator.end() :] if operator else ""
-        if operator and operator[0].endswith("-"):
-            yield inner[: operator.start()], word
-        yield from defaults(word)
-        yield from defaults(match[0][end + 1 :])
+        close = closing.get(match.start("open"), end) if match["braced"] else end
+        if close >= match.end():
+            rest.append((match.end(), end))
+            continue
+        rest.append((close + len("}"), end))
+        operator = OPERATOR.search(text, match.start("braced"), close)
+        if operator:
+            rest.append((operator.end(), close))
+            if operator[0].endswith("-"):
+                yield text[match.start("braced") : operator.start()], text[operator.end() : close]
 
 
-def _replaced(match: re.Match[str], lookup: Lookup, unset: Callable[[str], None]) -> str:
-    if match["dollar"]:
-        return "$"
-    if match["bare"]:
-        return _plain(match["bare"], lookup, unset)
-    # A braced match runs to the last brace; what follows the one that closes it is text again.
-    end = _closing_brace(match[0])
-    inner = REFERENCE.fullmatch(match[0], 0, end + 1) if end >= 0 else match
+def _closing_braces(text: str) -> dict[int, int]:
+    """Where each ``{`` of a ``${`` that is closed is closed."""
+    opened: list[int] = []
+    closing: dict[int, int] = {}
+    for match in BRACE.finditer(text):
+        if match[0] != "}":
+            opened.append(match.end() - 1)
+        elif opened:
+            closing[opened.pop()] = match.start()
+    return closing
+
+
+def _braced(match: re.Match[str], closing: dict[int, int]) -> tuple[int, int]:
+    """From where to where it goes what stands between the braces of a reference. A match runs to
+    the last brace of a line; what follows the one that closes it is text again."""
+    inner: re.Match[str] | None = match
+    close = closing.get(match.start("open"), match.end())
+    if close < match.end():
+        inner = REFERENCE.fullmatch(match.string, match.start(), close + len("}"))
     if inner is None or not inner["braced"]:
         raise Refused("'${' is not followed by a name and '}'")
-    rest = match[0][end + 1 :] if end >= 0 else ""
-    return _value(inner["braced"], lookup, unset) + substitute(rest, lookup, unset)
+    return inner.span("braced")
 
 
-def _plain(name: str, lookup: Lookup, unset: Callable[[str], None]) -> str:
+def _value(name: str, operator: str, word: str, lookup: Lookup) -> str:
+    """What stands for ``NAME:-word``, ``NAME-word`` and so on."""
     value = lookup(name)
-    if value is None:
-        unset(name)
-    return value or ""
-
-
-def _closing_brace(text: str) -> int:
-    """Where the first ``${`` is closed, nested ones counted; -1 if it is not."""
-    depth = 0
-    for match in re.finditer(r"\$\{|\}", text):
-        depth += 1 if match[0] == "${" else -1
-        if depth == 0:
-            return match.start()
-    return -1
-
-
-def _value(braced: str, lookup: Lookup, unset: Callable[[str], None]) -> str:
-    """What stands for ``NAME``, ``NAME:-word``, ``NAME-word`` and so on."""
-    operator = OPERATOR.search(braced)
-    if operator is None:
-        return _plain(braced, lookup, unset)
-    name, word = braced[: operator.start()], substitute(braced[operator.end() :], lookup)
-    value = lookup(name)
-    present = bool(value) if operator[0].startswith(":") else value is not None
-    if operator[0].endswith("+"):
+    present = bool(value) if operator.startswith(":") else value is not None
+    if operator.endswith("+"):
         return word if present else ""
     if present:
         return value or ""
-    if operator[0].endswith("?"):
+    if operator.endswith("?"):
         raise Refused("it requires a variable that is not set")
     return word
 
@@ -163,9 +200,6 @@ class _Parser:
         except Refused as refused:
             self.position = self.end_of_line()
             return Reading(name, line, refused=str(refused))
-        except RecursionError:
-            self.position = self.end_of_line()
-            return Reading(name, line, refused="references nested too deeply")
         if value is not None:
             self.values[name] = value
         return Reading(name, line, value, unset=tuple(self.unset))

@@ -95,3 +95,12 @@ def test_the_process_goes_before_the_file_in_references() -> None:
 
 def test_a_name_alone_has_the_value_of_the_process() -> None:
     assert read("SET\nUNSET\n") == {"SET": "value", "UNSET": None}
+
+
+@pytest.mark.parametrize("count", [400, 3000])
+def test_references_are_replaced_however_many_stand_in_one_another_or_in_a_line(count: int) -> None:
+    nested = "${A:-<" * count + "x" + ">}" * count
+    assert substitute(nested, KNOWN.get) == "<" * count + "x" + ">" * count
+    assert substitute("${A:-x}" * count, KNOWN.get) == "x" * count
+    assert len(list(compose_dotenv.defaults(nested))) == count
+    assert [*compose_dotenv.defaults("${A:-x}" * count)] == [("A", "x")] * count
