@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from composetasks.facts import Edit, Model, WatchAction, WatchRule
+from composetasks.facts import Build, Edit, Model, WatchAction, WatchRule
 from composetasks.facts.frozen import frozen
 from composetasks.observe.images.build_section import ignore_patterns
 from composetasks.observe.images.ignore import Ignore, clean, read_patterns
@@ -128,7 +128,7 @@ def _watched(model: Model, rule: WatchRule) -> _WatchedRule:
     recipe: tuple[str, ...] = ()
     if build is not None and os.path.isdir(build.context):
         context = clean(build.context)
-        dockerfile = os.path.join(context, build.dockerfile or "Dockerfile")
+        dockerfile = _dockerfile(build)
         ignored = Ignore(ignore_patterns(context, dockerfile))
         ignore_files = (f"{dockerfile}.dockerignore", os.path.join(context, ".dockerignore"))
         recipe = (dockerfile, *ignore_files)
@@ -139,10 +139,14 @@ def _watched(model: Model, rule: WatchRule) -> _WatchedRule:
 
 
 def dockerfiles(model: Model, service: str) -> Iterator[str]:
-    """The Dockerfile of a service that is built here."""
+    """The Dockerfile of a service whose build context is a folder of this machine."""
     build = model.services[service].build
-    if build is not None:
-        yield os.path.join(build.context, build.dockerfile or "Dockerfile")
+    if build is not None and build.context.startswith("/"):
+        yield _dockerfile(build)
+
+
+def _dockerfile(build: Build) -> str:
+    return clean(os.path.join(build.context, build.dockerfile or "Dockerfile"))
 
 
 def _below(path: str, folder: str) -> str:

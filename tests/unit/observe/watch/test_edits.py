@@ -9,7 +9,7 @@ import pytest
 
 from composetasks.facts import Build, WatchAction, WatchRule
 from composetasks.observe.watch.changes import Batch, Changes
-from composetasks.observe.watch.edits import WatchedRules
+from composetasks.observe.watch.edits import WatchedRules, dockerfiles
 from tests.unit.worlds import model, service
 
 
@@ -72,6 +72,21 @@ def test_what_a_failed_build_is_done_by_is_an_edit_wherever_it_lies(
     again = WatchedRules(watched.model, (rule,), failed)
     edits = [edit for name in names for edit in again.edits({str(tmp_path / name): False})]
     assert [edit.name for edit in edits] == edited
+
+
+def test_a_dockerfile_beside_its_context_is_an_edit_after_a_failed_build(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    build = Build(f"{tmp_path}/web", "../Dockerfile.web", {})
+    of = model(service("web", build=build), directory=tmp_path)
+    rule = WatchRule("web", WatchAction.REBUILD, f"{tmp_path}/web")
+    edits = WatchedRules(of, (rule,), {"web"}).edits({f"{tmp_path}/Dockerfile.web": False})
+    assert [edit.name for edit in edits] == ["Dockerfile.web"]
+
+
+@pytest.mark.parametrize("context", ["https://example.org/web.git", "git@example.org:web.git#main"])
+def test_the_dockerfile_of_a_remote_context_is_no_file_here(context: str) -> None:
+    of = model(service("web", build=Build(context, "Dockerfile", {})))
+    assert list(dockerfiles(of, "web")) == []
 
 
 def test_what_is_to_be_there_from_the_beginning_is_what_is_here(tmp_path: Path) -> None:
