@@ -100,7 +100,7 @@ def test_what_a_stop_would_lose_needs_consent(project: Project) -> None:
     try:
         refused = project.inv("snapshot", "kept")
         assert refused.code == 4
-        assert f"what volume {project.name}_memory holds in memory" in refused.err
+        assert f"data that volume {project.name}_memory holds in memory" in refused.err
         assert docker("exec", f"{project.name}-app-1", "cat", "/a/x") == "x"
         ran = project.inv("snapshot", "kept", "--yes")
         assert ran.code == 0, ran.err

@@ -29,7 +29,8 @@ def run_check(step: Step, tools: Tools) -> Iterator[Event]:
         raise TaskFailure(
             f"check {step.target} failed (exited with code {code} after {seconds:.1f} s)",
             detail="\n".join(lines[-30:]),
-            hint=f"{task(f'logs {step.service}')}, {task('status')} what is not healthy",
+            hint=f"{task(f'logs {step.service}')} shows its log, and {task('status')} what "
+            "is not healthy",
             data={"check": step.target},
         )
     yield event("step-done", step, "passed", seconds)

@@ -143,7 +143,7 @@ def _because(swarm: Swarm, wanted: StackFile, name: str) -> Iterator[Evidence]:
 
 
 def _drift(present: SwarmService, recorded: str) -> Iterator[Evidence]:
-    """What somebody changed by hand since the last deployment."""
+    """What somebody, or Swarm itself, changed since the last deployment."""
     if present.digest == recorded:
         return
     if present.before != recorded:
@@ -161,7 +161,7 @@ def _reason(because: Sequence[Evidence]) -> str:
     shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
     parts = [f"configuration changed ({shown})"] if fields else []
     if "drift" in kinds:
-        parts.append("changed by hand since the last deployment")
+        parts.append("changed by other means since the last deployment")
     return ", ".join(parts)
 
 

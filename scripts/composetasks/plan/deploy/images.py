@@ -44,8 +44,7 @@ def references(world: World, swarm: Swarm, digests: Mapping[str, str]) -> Refere
                 Blocker(
                     kind="registry",
                     target=service.image,
-                    message=f"{name}: its image is built here, and the swarm's other nodes "
-                    "can't pull it",
+                    message=f"{name}: its image is built here, and the swarm's nodes can't pull it",
                     hint="set stack.registry to a registry that every node can reach",
                     code=ExitCode.INVALID,
                     service=name,

@@ -142,7 +142,7 @@ def disk(disks: Iterable[Disk | None], root: str) -> Check:
     """Room where the engine keeps its images; the least of what was found counts."""
     measured = [one for one in disks if one is not None]
     if not measured:
-        return skipped("disk", f"{root} can't be inspected, and no container can run")
+        return skipped("disk", f"{root} can't be inspected from here, nor from a container")
     least = min(measured, key=lambda one: one.free)
     words = f"{size(least.free)} of {size(least.bytes)} free where images are stored ({root})"
     hint = (
@@ -160,7 +160,7 @@ def inodes(disks: Iterable[Disk | None], root: str) -> Check:
     """Files that can still be made where the engine keeps its images."""
     measured = [one for one in disks if one is not None]
     if not measured:
-        return skipped("inodes", f"{root} can't be inspected, and no container can run")
+        return skipped("inodes", f"{root} can't be inspected from here, nor from a container")
     counted = [one for one in measured if one.inodes]
     if not counted:
         return ok("inodes", "as many as fit")

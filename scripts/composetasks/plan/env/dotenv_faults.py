@@ -31,7 +31,7 @@ UNREAD = (
     (r"\s*(//|;|--\s|/\*)", "comments begin with '#'", "begin the line with '#'"),
     (
         r"\s*(?:(?:set|setx|let|const|var|declare)\s|\$env:|\$\s)",
-        "it is a shell command",
+        "it is a statement of a shell or a program",
         f"{WRITE}, with nothing before the name",
     ),
     (r"\s*-\s", "it is an item of a YAML list", f"{WRITE}, without the '-'"),

@@ -90,7 +90,7 @@ def test_what_somebody_changed_by_hand_is_told_by_field() -> None:
     by_hand = SwarmService("web", "id-web", "other", "spec-web", now, before)
     [step] = planned(deployed(file, services={"web": by_hand}), file).steps
     [why] = step.because
-    assert step.reason == "changed by hand since the last deployment"
+    assert step.reason == "changed by other means since the last deployment"
     assert (why.kind, why.field, why.old, why.new) == ("drift", "Mode.Replicas", "1", "3")
 
 
