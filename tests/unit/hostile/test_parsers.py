@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from hypothesis import strategies as st
 
 from composetasks.apply.images.bake import Unclear, definition_of
@@ -484,26 +485,34 @@ def test_compose_files_that_can_not_be_read_here_are_left_to_compose(
     assert reached(compose_files(folder, (), {}), folder, {}) is None
 
 
-@pytest.mark.parametrize(
-    ("line", "deep"),
-    [
-        ("x-long: " + "word " * 400, False),
-        ("x-many: " + "${NAME} " * 1200, False),
-        (" " * 1200 + "x-indented: 1", True),
-        ("- " * 600 + "x-nested: 1", True),
-        ("? " * 600 + "x-nested", True),
-        ("x-flow: " + "[" * 1200, True),
-    ],
-)
-def test_only_what_may_be_deep_is_read_by_the_slow_loader(line: str, *, deep: bool) -> None:
-    assert sources._deep(f"services: {{}}\n{line}\n".encode()) is deep
-
-
 @pytest.mark.parametrize("line_break", ["\n", "\r", "\r\n", "\x85", "\u2028", "\u2029"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
-def test_a_line_is_deep_whatever_line_break_is_before_it(line_break: str, encoding: str) -> None:
-    text = f"\ufeffx-nested:{line_break}{'- ' * 600}deep{line_break}"
-    assert sources._deep(text.encode(encoding))
+@pytest.mark.parametrize("opening", ["- ", "? ", "- ? "])
+@pytest.mark.parametrize("levels", [1_000, 50_000])
+def test_a_compose_file_that_is_nested_deeply_is_left_to_compose(
+    folder: Path, opening: str, levels: int, encoding: str, line_break: str
+) -> None:
+    text = f"\ufeffx-nested:{line_break}{opening * levels}deep{line_break}services: {{}}"
+    (folder / "compose.yaml").write_bytes(text.encode(encoding))
+    assert reached([folder / "compose.yaml"], folder, {}) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x-text: '" + "[" * 2000 + "'",
+        " " * 1200 + "x-indented",
+        "x-flat: [" + "[], " * 2000 + "]",
+        "# " + "- " * 1200,
+    ],
+)
+def test_what_is_not_nested_is_read_by_the_fast_loader(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(yaml, "SafeLoader", None)
+    file = folder / "compose.yaml"
+    file.write_text(f"services: {{}}\nx-before: a\n{line}\n")
+    assert reached([file], folder, {})
 
 
 def test_both_loaders_of_yaml_find_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,9 +39,7 @@ STDIN = "-"
 LIBYAML = "CSafeLoader"
 """The loader that takes an eighth of the time, where PyYAML was built with it."""
 DEEPEST = 1000
-OPENINGS = re.compile(rb"[\0 \t?:-]+")
-"""What may stand in a line before whatever it says, in UTF-16 too. Where a line begins YAML
-decides, which has more line breaks than a newline."""
+"""How many collections may stand in one another in a compose file that is read here."""
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 """What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
 
@@ -305,7 +302,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
     and parsing takes the longest of all that is done here."""
     import yaml
 
-    loader: Any = yaml.SafeLoader if _deep(content) else getattr(yaml, LIBYAML, yaml.SafeLoader)
+    loader: Any = getattr(yaml, LIBYAML, yaml.SafeLoader)
 
     class Loader(loader):  # type: ignore[misc]
         """Reads Compose's own tags (!reset, !override) as plain values."""
@@ -319,6 +316,8 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
     Loader.add_multi_constructor("!", plain)
     try:
+        if _deep(content, loader):
+            raise _Untellable
         documents = [one for one in yaml.load_all(content, Loader) if isinstance(one, dict)]
     except (yaml.YAMLError, *MALFORMED) as error:
         raise _Untellable from error
@@ -327,11 +326,17 @@ def _parsed(content: bytes) -> dict[str, Any]:
     return documents[0] if documents else {}
 
 
-def _deep(content: bytes) -> bool:
-    """Whether what stands in it may be nested so deeply that libyaml's loader, which sets itself no
-    limit, would end the process: each collection is opened by a bracket (one of ``${NAME}`` opens
-    none), or begins further right in its line than the one that holds it, behind no more than
-    blanks and the marks of entries."""
-    furthest = max(map(len, OPENINGS.findall(content)), default=0)
-    brackets = content.count(b"[") + content.count(b"{") - content.count(b"${")
-    return furthest + brackets > DEEPEST
+def _deep(content: bytes, loader: Any) -> bool:
+    """Whether it is nested more deeply than libyaml's loader, which sets itself no limit and would
+    end the process, is let go. Its parser, which comes before it, does not go down."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(content, loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return False
