@@ -15,6 +15,7 @@ from typing import IO
 
 from composetasks.facts import LogLine
 from composetasks.report.text import CONTROL
+from composetasks.run.signals import deferred
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """SGR codes of the names: no red, which is for errors, and no greys, which some screens hide."""
@@ -109,7 +110,11 @@ def _harmless(text: str) -> str:
 
 
 class JsonLogPrinter(LogPrinter):
-    """Writes each line as a JSON object."""
+    """Writes each line as a JSON object, complete even if a signal ends the run meanwhile."""
+
+    def flush(self) -> None:
+        with deferred():
+            super().flush()
 
     def _shown(self, lines: Sequence[LogLine]) -> list[str]:
         return [

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from composetasks.facts import ExitCode
 from composetasks.facts.program import task
@@ -19,6 +19,7 @@ from composetasks.report import documents
 from composetasks.run.external_failures import FULL
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
+from composetasks.run.signals import deferred
 
 if TYPE_CHECKING:
     from composetasks.facts import Event, Link, Plan, WatchRule
@@ -265,8 +266,9 @@ class JsonReporter(Reporter):
 
     @staticmethod
     def write(document: Mapping[str, Any]) -> None:
-        """One document on a line of its own."""
-        print(json.dumps(document, ensure_ascii=False), flush=True)
+        """One document on a line of its own, complete even if a signal ends the run meanwhile."""
+        with deferred():
+            print(json.dumps(document, ensure_ascii=False), flush=True)
 
     def services(self, services: Sequence[Mapping[str, Any]]) -> None:
         """The document holds them already."""
@@ -340,9 +342,20 @@ class JsonReporter(Reporter):
 def reporter(*, as_json: bool, stream: bool) -> Reporter:
     """The reporter a task asked for. Whatever a name or a message holds can be printed then: what
     the terminal's encoding lacks is shown as its number."""
+    sys.stdout, sys.stderr = _completing(sys.stdout), _completing(sys.stderr)
     for out in (sys.stdout, sys.stderr):
         if isinstance(out, io.TextIOWrapper):
             # JSON is UTF-8; in it the number of a lone surrogate is the way to write that.
             encoding = "utf-8" if as_json and out is sys.stdout else None
             out.reconfigure(encoding=encoding, errors="backslashreplace")
     return JsonReporter(stream=stream) if as_json else Reporter(stream=stream)
+
+
+def _completing(out: TextIO) -> TextIO:
+    """``out``, which writes again what the system took only a part of. With PYTHONUNBUFFERED,
+    Python drops the rest, which a signal is enough for."""
+    if not isinstance(out, io.TextIOWrapper) or not isinstance(out.buffer, io.RawIOBase):
+        return out
+    encoding, errors = out.encoding, out.errors
+    buffer = io.BufferedWriter(out.detach())
+    return io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)

@@ -47,6 +47,42 @@ _RAISED: dict[int, type[BaseException]] = {
 }
 
 
+class _Deferred:
+    """What a signal raises, kept while the main thread is in ``blocks`` of :func:`deferred`."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.kept: type[BaseException] | None = None
+
+    def raise_or_keep(self, end: type[BaseException]) -> None:
+        if not self.blocks:
+            raise end
+        self.kept = end
+
+    def leave(self) -> None:
+        self.blocks -= 1
+        if not self.blocks and self.kept is not None:
+            end, self.kept = self.kept, None
+            raise end
+
+
+_deferred = _Deferred()
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """For the block, keep what :func:`ended_politely` raises for a first signal, and raise it at
+    the end of the block: a document that is being written is written completely."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _deferred.blocks += 1
+    try:
+        yield
+    finally:
+        _deferred.leave()
+
+
 @contextlib.contextmanager
 def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
     """For the block, turn the first signal into its exception: KeyboardInterrupt, Terminated or
@@ -66,7 +102,8 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
         now = time.monotonic()
         if not first:
             first.append((number, now))
-            raise _RAISED[number]
+            _deferred.raise_or_keep(_RAISED[number])
+            return
         if number == SILENCE or now - first[0][1] < SAME_SECONDS:
             return
         at_once()

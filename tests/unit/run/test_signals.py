@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -135,3 +137,44 @@ except KeyboardInterrupt:
     print("ended late" if late.is_set() else "ended")
 """
     assert run(text) == (0, "ended\n", "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param("reporter(as_json=True, stream=True).write(document)", id="a document"),
+        pytest.param(
+            "reporter(as_json=True, stream=True).log_printer(['web']).write([line])",
+            id="a line of a log",
+        ),
+    ],
+)
+def test_what_is_being_written_for_a_program_is_written_completely(
+    write: str, unbuffered: str
+) -> None:
+    text = f"""
+from composetasks.facts import LogLine
+from composetasks.report.reporter import reporter
+
+document = {{"text": "x" * 1_000_000}}
+line = LogLine("", "web", 1, "web-1", "stdout", "x" * 1_000_000)
+try:
+    with ended_politely(lambda: None):
+        {write}
+        print("went on")
+except KeyboardInterrupt:
+    print('{{"event": "ended"}}')
+"""
+    argv = [sys.executable, "-c", BLOCK + text]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment) as child:
+        assert child.stdout is not None
+        # The pipe is full and the child waits for room in it, or will in a moment.
+        begun = child.stdout.read(1)
+        child.send_signal(signal.SIGINT)
+        documents = (begun + child.stdout.read()).decode().splitlines()
+    assert child.returncode == 0
+    assert len(documents) == 2
+    assert len(json.loads(documents[0])) > 0
+    assert json.loads(documents[1]) == {"event": "ended"}
