@@ -88,7 +88,7 @@ def test_a_task_file_that_needs_another_environment(shop: Project) -> None:
     ran = shop.inv("up")
     assert ran.code == 1
     assert "No module named 'nowhere_installed'" in ran.err
-    assert "next: install composetasks where" in ran.err
+    assert "next: install composetasks in the environment that" in ran.err
 
 
 def test_a_task_file_with_a_mistake_is_named_with_its_line(shop: Project) -> None:
