@@ -226,11 +226,8 @@ def _takes_word(machine: Any, token: str) -> str | None:
         or context.missing_positional_args
     ):
         return None
-    return next((word for word in WORDS if word in context.args and _is_list(context, word)), None)
-
-
-def _is_list(context: Any, word: str) -> bool:
-    return context.args[word].kind is list
+    lists = (word for word in WORDS if word in context.args and context.args[word].kind is list)
+    return next(lists, None)
 
 
 def after_dashes(remainder: str) -> list[str]:

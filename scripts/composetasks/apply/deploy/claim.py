@@ -58,7 +58,9 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
         except errors.APIError as error:
             if error.status_code != 409:
                 raise
-        held = [one for one in client.configs(filters={"name": name}) if _name(one) == name]
+        held = [
+            one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name
+        ]
         if not held:
             continue
         other = json.loads(base64.b64decode(held[0]["Spec"]["Data"]))
@@ -74,10 +76,6 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
                 f"`docker config rm {name}` frees the stack",
             )
         threading.Event().wait(ASK_SECONDS)
-
-
-def _name(config: Any) -> str:
-    return str(config["Spec"]["Name"])
 
 
 def _remove(client: Any, identity: str) -> None:

@@ -45,10 +45,8 @@ def lacking(
 def _own(world: World, service: Service) -> str | None:
     """The id of a container of the service that is made from the image of now."""
     image = world.engine.image(service.image)
-    up_to_date = (
-        one.id for one in world.replicas(service.name) if image and one.image_id == image.id
-    )
-    return next(up_to_date, None)
+    replicas = world.replicas(service.name) if image else ()
+    return next((one.id for one in replicas if image and one.image_id == image.id), None)
 
 
 @contextlib.contextmanager

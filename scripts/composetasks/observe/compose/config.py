@@ -111,7 +111,8 @@ def ask(
             "separator": "_" if _compatible(compose) else "-",
             # Compose names its files by their whole paths.
             "warnings": [
-                one.replace(f"{compose.folder}/", "") for one in _warnings(warnings.splitlines())
+                warning.replace(f"{compose.folder}/", "")
+                for warning in _warnings(warnings.splitlines())
             ],
         }
 

@@ -51,16 +51,16 @@ class Listings:
         self._marks: dict[str, str] = {}
         self._digests: dict[tuple[str, int, int, int], str] = {}
 
-    def listing(self, path: str, known: str | None = None) -> str:
-        """What a folder holds, as a text that is equal when nothing changed: the one ``known``
+    def listing(self, path: str, earlier: str | None = None) -> str:
+        """What a folder holds, as a text that is equal when nothing changed: ``earlier``
         where this run has seen that it is still the same."""
         if path not in self._listed:
-            if known is None or self._marks.get(path) != mark(known):
+            if earlier is None or self._marks.get(path) != mark(earlier):
                 try:
-                    known = list_folder(path)
+                    earlier = list_folder(path)
                 except OSError as error:
                     raise Unreadable(path, error.strerror or str(error)) from error
-            self._listed[path] = known
+            self._listed[path] = earlier
         return self._listed[path]
 
     def hold(self, marks: Mapping[str, str]) -> bool:
@@ -98,9 +98,9 @@ class Listings:
                 another = stack.enter_context(process.Running(program, stdin=names))
             while rest:
                 self._look(rest.popleft(), marks)
-                for told in _told(another) if another else ():
+                for text in _printed(another) if another else ():
                     if rest:
-                        self._marks[rest.pop()] = told
+                        self._marks[rest.pop()] = text
 
     def of_file(self, path: str) -> str:
         """The listing of a single file, as a folder's that holds nothing else."""
@@ -120,7 +120,7 @@ class Listings:
         return self._digests[key]
 
 
-def _told(another: Running) -> Iterator[str]:
+def _printed(another: Running) -> Iterator[str]:
     """What a program has said so far, without waiting for more."""
     with contextlib.suppress(TimeoutError):
         while line := another.line(0):

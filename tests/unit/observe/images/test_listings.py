@@ -47,12 +47,12 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
 def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Who lists all folders but the first."""
     waited = request.param == "the second process"
-    monkeypatch.setattr(listings, "_told", _told if waited else lambda _: ())
+    monkeypatch.setattr(listings, "_printed", _printed if waited else lambda _: ())
     monkeypatch.setattr(listings, "ALONE_SECONDS", -1)
     return str(request.param)
 
 
-def _told(another: Running) -> list[str]:
+def _printed(another: Running) -> list[str]:
     return [line.text for line in another if line.stream == "stdout"]
 
 
