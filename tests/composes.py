@@ -46,8 +46,8 @@ def _from_debian(folder: Path) -> Path:
 def version(binary: Path) -> tuple[int, ...]:
     """The numbers of the version a binary says it has."""
     asked = [str(binary), "version", "--short"]
-    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-    return tuple(map(int, re.findall(r"\d+", said)[:3]))
+    output = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, re.findall(r"\d+", output)[:3]))
 
 
 def clients(folder: Path) -> list[Path]:

@@ -32,12 +32,12 @@ class Case:
 
 def cases() -> list[Case]:
     """Every case of the corpus, by name."""
-    found = []
+    results = []
     for folder in sorted(path.parent for path in CORPUS.glob("*/case.json")):
         expected = json.loads((folder / "case.json").read_text())
         dockerfile = (folder / "Dockerfile").read_bytes().decode()
-        found.append(Case(folder.name, expected["about"], dockerfile, expected))
-    return found
+        results.append(Case(folder.name, expected["about"], dockerfile, expected))
+    return results
 
 
 def lay_out(folder: Path, tree: list[str]) -> None:

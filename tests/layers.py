@@ -52,10 +52,10 @@ class Case:
 def timed(image: LayeredImage, seconds: Mapping[int, float]) -> LayeredImage:
     """An image whose layers took these seconds, by their lines."""
     layers = (
-        replace(one, time=StepTime(seconds[one.line], seconds[one.line]))
-        if one.line in seconds
-        else one
-        for one in image.layers
+        replace(layer, time=StepTime(seconds[layer.line], seconds[layer.line]))
+        if layer.line in seconds
+        else layer
+        for layer in image.layers
     )
     return replace(image, layers=tuple(layers))
 

@@ -55,9 +55,9 @@ class Machine:
         for part in ("bin", "checkout/scripts", "etc", "run", "home", "state", "var/lib"):
             (self.folder / part).mkdir(parents=True)
         for tool in TOOLS:
-            found = shutil.which(tool)
-            assert found, f"tests of bootstrap need {tool}"
-            (self.bin / tool).symlink_to(found)
+            result = shutil.which(tool)
+            assert result, f"tests of bootstrap need {tool}"
+            (self.bin / tool).symlink_to(result)
         copied = shutil.ignore_patterns("__pycache__")
         shutil.copytree(
             ROOT / "scripts/bootstrap", self.checkout / "scripts/bootstrap", ignore=copied

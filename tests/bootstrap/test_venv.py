@@ -141,10 +141,10 @@ def test_a_real_one_is_whole_stays_and_is_made_again_where_it_is_torn(tmp_path: 
 
     assert "created with Python" in run()
     asked = "import composetasks, invoke, nox; print(composetasks.__file__)"
-    found = subprocess.run(
+    result = subprocess.run(
         [tmp_path / ".venv/bin/python", "-c", asked], capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == str(tmp_path / "scripts/composetasks/__init__.py")
+    assert result.stdout.strip() == str(tmp_path / "scripts/composetasks/__init__.py")
     assert Path(tmp_path, ".venv/bin/docker-compose").exists()
     listed = subprocess.run(
         [tmp_path / ".venv/bin/inv", "--version"], capture_output=True, check=True

@@ -74,8 +74,8 @@ class Built(Planned):
 
     def inspect(self, reference: str) -> dict[str, Any]:
         sdk: Any = self.client
-        found: dict[str, Any] = sdk.inspect_image(reference)
-        return found
+        result: dict[str, Any] = sdk.inspect_image(reference)
+        return result
 
     def id(self, service: str) -> str:
         return str(self.inspect(self.image(service))["Id"])

@@ -52,14 +52,14 @@ def image() -> str:
 
 def _existing(digest: str) -> str | None:
     template = f'{{{{.Id}}}} {{{{index .Config.Labels "{_DIGEST_LABEL}"}}}}'
-    found = subprocess.run(
+    result = subprocess.run(
         ["docker", "image", "inspect", "--format", template, TAG],
         capture_output=True,
         text=True,
         check=False,
     )
-    image_id, _, label = found.stdout.strip().partition(" ")
-    return image_id if found.returncode == 0 and label == digest else None
+    image_id, _, label = result.stdout.strip().partition(" ")
+    return image_id if result.returncode == 0 and label == digest else None
 
 
 def _imported(content: bytes, digest: str) -> str:

@@ -56,13 +56,15 @@ def owner() -> Iterator[subprocess.Popen[bytes]]:
 def traces(project: Project, name: str) -> list[str]:
     """All there is of an instance: on the engine, on disk, in the process table."""
     label = f"label=com.docker.compose.project={project.name}-{name}"
-    found = []
+    results = []
     for kind, listing in (("container", "-aq"), ("network", "-q"), ("volume", "-q")):
-        found += [f"{kind} {one}" for one in docker(kind, "ls", listing, "--filter", label).split()]
+        results += [
+            f"{kind} {one}" for one in docker(kind, "ls", listing, "--filter", label).split()
+        ]
     tags = f"{project.name}-*:{name}"
-    found += [f"image {one}" for one in docker("image", "ls", "-q", tags).split()]
-    found += [str(path) for path in folder(project, name).parent.glob(f"*{name}*")]
-    return found + [f"process {one}" for one in watchers(project, name)]
+    results += [f"image {one}" for one in docker("image", "ls", "-q", tags).split()]
+    results += [str(path) for path in folder(project, name).parent.glob(f"*{name}*")]
+    return results + [f"process {one}" for one in watchers(project, name)]
 
 
 def containers(project: Project, name: str) -> list[str]:
@@ -81,12 +83,12 @@ def folder(project: Project, name: str) -> Path:
 
 def watchers(project: Project, name: str) -> list[int]:
     """The processes whose last argument is the instance's folder."""
-    found = []
+    results = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.cmdline()[-1:] == [str(folder(project, name))]:
-                found.append(process.pid)
-    return found
+                results.append(process.pid)
+    return results
 
 
 def ran(project: Project, name: str, *words: str, pid: int | None = None) -> None:

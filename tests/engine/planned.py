@@ -105,8 +105,8 @@ class Planned:
     def clean(self, *, force: bool = False) -> list[Event]:
         """Carry out what ``clean-orphans`` would."""
         world = self.world()
-        found = self._leftovers(world, force=force)
-        return self.do(Plan("clean-orphans", self.name, found.steps, (), found.blockers))
+        result = self._leftovers(world, force=force)
+        return self.do(Plan("clean-orphans", self.name, result.steps, (), result.blockers))
 
     def do(self, plan: Plan, seen: World | None = None) -> list[Event]:
         """Carry a plan out; ``seen`` is the world it was made from, where that is long ago."""
@@ -148,11 +148,13 @@ class Planned:
         a recreated container inherited are not anonymous to the engine any more.)"""
         client = self.client
         volumes = set()
-        for one in client.containers(all=True):
-            project = (one.get("Labels") or {}).get("com.docker.compose.project", "")
-            if self._ours(project, *(name.lstrip("/") for name in one["Names"])):
-                volumes |= {mount["Name"] for mount in one["Mounts"] if mount["Type"] == "volume"}
-                client.remove_container(one["Id"], force=True)
+        for container in client.containers(all=True):
+            project = (container.get("Labels") or {}).get("com.docker.compose.project", "")
+            if self._ours(project, *(name.lstrip("/") for name in container["Names"])):
+                volumes |= {
+                    mount["Name"] for mount in container["Mounts"] if mount["Type"] == "volume"
+                }
+                client.remove_container(container["Id"], force=True)
         for network in client.networks():
             if self._ours(network["Name"]):
                 client.remove_network(network["Id"])

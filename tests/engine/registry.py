@@ -84,8 +84,8 @@ def _download(target: Path) -> None:
         tries = ([[*get, *download]], [[*get, *own, "update"], [*get, *own, *download]])
         for commands in tries:
             done = [
-                subprocess.run(one, cwd=work, capture_output=True, text=True, check=False)
-                for one in commands
+                subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+                for command in commands
             ]
             if done[-1].returncode == 0:
                 break

@@ -59,8 +59,8 @@ def free_prefixes() -> Iterator[str]:
     keys = docker("network", "ls", "-q").split()
     pools = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
     # A network may vanish meanwhile.
-    found = docker("network", "inspect", "-f", pools, *keys, check=False).split()
-    taken = [ipaddress.ip_network(one) for one in found]
+    result = docker("network", "inspect", "-f", pools, *keys, check=False).split()
+    taken = [ipaddress.ip_network(one) for one in result]
     first = uuid.uuid4().int
     for number in range(first, first + 30 * 250):
         prefix = f"10.{220 + number // 250 % 30}.{number % 250}"
@@ -77,9 +77,9 @@ def remove_project(name: str) -> None:
         ("network", ["-q"], []),
         ("volume", ["-q"], ["-f"]),
     ):
-        found = docker(kind, "ls", *listing, "--filter", label).split()
-        if found:
-            docker(kind, "rm", *force, *found, check=False)
+        result = docker(kind, "ls", *listing, "--filter", label).split()
+        if result:
+            docker(kind, "rm", *force, *result, check=False)
     tags = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{name}-*").split()
     if tags:
         docker("image", "rm", "-f", *tags, check=False)

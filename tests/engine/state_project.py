@@ -90,12 +90,12 @@ def digest(place: str) -> str:
 def running(project: Project) -> dict[str, tuple[str, str]]:
     """The containers that run: service name to id and the time of its start."""
     names = docker("ps", "-q", "--filter", f"label=com.docker.compose.project={project.name}")
-    found = {}
+    results = {}
     for key in names.split():
         record = json.loads(docker("inspect", key))[0]
         service = record["Config"]["Labels"]["com.docker.compose.service"]
-        found[service] = (record["Id"], record["State"]["StartedAt"])
-    return found
+        results[service] = (record["Id"], record["State"]["StartedAt"])
+    return results
 
 
 def helpers(project: Project) -> list[str]:

@@ -45,8 +45,8 @@ def web(shop: Built) -> Built:
 
 
 def one(events: list[Event], kind: str) -> Event:
-    (found,) = (event for event in events if event.kind == kind)
-    return found
+    (result,) = (event for event in events if event.kind == kind)
+    return result
 
 
 # --- rebuilt exactly when the image would differ ----------------------------------------------

@@ -35,15 +35,15 @@ def on_busybox(text: str) -> str:
     lines = text.splitlines()
     written = [f"# escape={parsed.escape}"] if parsed.escape != "\\" else []
     stages: set[str] = set()
-    for one in parsed.instructions:
-        whole = "\n".join(lines[one.first_line - 1 : one.last_line])
-        if one.keyword == "FROM":
-            words = one.words()
+    for instruction in parsed.instructions:
+        whole = "\n".join(lines[instruction.first_line - 1 : instruction.last_line])
+        if instruction.keyword == "FROM":
+            words = instruction.words()
             if words[0].lower() not in {"scratch", *stages}:
                 whole = whole.replace(words[0], busybox.TAG)
             stages.update(word.lower() for word in words[2:3])
-        elif one.keyword == "RUN":
-            whole = " ".join(("RUN", *one.flags, MAKES))
+        elif instruction.keyword == "RUN":
+            whole = " ".join(("RUN", *instruction.flags, MAKES))
         written.append(re.sub(r"ONBUILD RUN (--\S+) .*", rf"ONBUILD RUN \1 {MAKES}", whole))
     return "\n".join(written) + "\n"
 
@@ -61,15 +61,15 @@ def truth(tmp_path: Path) -> Iterator[Truth]:
 def regular_files(build: Build) -> dict[str, Path]:
     """The files of all contexts by the names inputs have, without those that direct the build."""
     named = build.definition["additional_contexts"]
-    found = {}
+    results = {}
     for prefix, folder in {
         "": build.context,
         **{f"{name}:": named[name] for name in named},
     }.items():
         for path in Path(folder).rglob("*"):
             if path.is_file() and not path.is_symlink() and path.name not in DIRECTS:
-                found[f"{prefix}{path.relative_to(folder)}"] = path
-    return found
+                results[f"{prefix}{path.relative_to(folder)}"] = path
+    return results
 
 
 def edited(path: Path) -> None:

@@ -23,8 +23,8 @@ def edit(project: Project, text: str) -> None:
 
 def kept(project: Project) -> set[tuple[Path, int]]:
     """Compose's answers that are remembered, with the times they were written."""
-    found = (project.folder / ".composetasks/cache").glob("compose-*.json")
-    return {(path, path.stat().st_mtime_ns) for path in found}
+    result = (project.folder / ".composetasks/cache").glob("compose-*.json")
+    return {(path, path.stat().st_mtime_ns) for path in result}
 
 
 def label(project: Project) -> str:

@@ -56,8 +56,8 @@ class Person(Built):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with registry.running(tmp_path_factory.mktemp("registry")) as found:
-        yield found
+    with registry.running(tmp_path_factory.mktemp("registry")) as result:
+        yield result
 
 
 @pytest.fixture

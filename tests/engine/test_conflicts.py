@@ -234,14 +234,14 @@ def test_left_overs_of_ours_are_told_apart(planned: Planned) -> None:
     planned.by_compose("run", "-d", "--name", f"{planned.name}-at-work", "db")
     planned.write({"db": {}})
 
-    found = planned.leftovers()
+    result = planned.leftovers()
     name = planned.name
-    assert sorted((one.target, one.consent.value) for one in found.steps) == [
+    assert sorted((one.target, one.consent.value) for one in result.steps) == [
         (f"{name}-ended", "none"),
         (f"{name}-old-1", "yes"),
         (f"{name}-older-1", "none"),
     ]
-    spared = [warning for warning in found.warnings if "is not removed" in warning]
+    spared = [warning for warning in result.warnings if "is not removed" in warning]
     assert any(
         f"{name}-at-work is not removed: a one-off that is still running" in one for one in spared
     )
@@ -309,8 +309,8 @@ def test_empty_networks_of_ours_are_removed_by_clean_orphans_alone(planned: Plan
     planned.up()
     planned.write({"db": {}})
     planned.up()
-    found = planned.leftovers()
-    assert [step.target for step in found.steps] == [f"{planned.name}_old"]
+    result = planned.leftovers()
+    assert [step.target for step in result.steps] == [f"{planned.name}_old"]
     planned.clean()
     names = {network["Name"] for network in planned.client.networks()}
     assert f"{planned.name}_old" not in names
@@ -421,9 +421,9 @@ def test_what_came_to_life_after_the_plan_is_not_removed(db: Planned) -> None:
     with pytest.raises(TaskFailure) as failed:
         db.do(plan, world)
     assert failed.value.code is ExitCode.CONFLICT
-    found = db.find(name)
-    assert found is not None
-    assert found.state == "running"
+    result = db.find(name)
+    assert result is not None
+    assert result.state == "running"
 
 
 def test_who_came_to_a_needed_name_after_the_plan_stops_it_before_anything_is_removed(

@@ -105,9 +105,9 @@ def test_a_running_guest_stops_nothing_of_ours(running: Planned) -> None:
     ran = running.inv("up")
     assert ran.code == ExitCode.CONFLICT
     for name in (f"{running.name}-a-1", f"{running.name}-b-1", guest):
-        found = running.find(name)
-        assert found is not None
-        assert found.state == "running"
+        result = running.find(name)
+        assert result is not None
+        assert result.state == "running"
     # The two commands of the hint resolve it.
     running.docker("network", "disconnect", f"{running.name}_default", guest)
     running.up()
@@ -122,9 +122,9 @@ def test_with_force_the_guest_loses_the_network_and_runs_on(running: Planned) ->
     assert plan.steps[0].consent is Consent.FORCE
     running.do(plan)
     assert running.plan().steps == ()
-    found = running.find(guest)
-    assert found is not None
-    assert (found.state, found.networks) == ("running", {})
+    result = running.find(guest)
+    assert result is not None
+    assert (result.state, result.networks) == ("running", {})
 
 
 def test_a_one_off_and_a_siblings_container_are_guests_too(running: Planned) -> None:
@@ -139,9 +139,9 @@ def test_a_one_off_and_a_siblings_container_are_guests_too(running: Planned) -> 
     assert len(running.plan().blockers) == 2
     running.do(running.plan(force=True))
     for guest in (f"{name}-z-1", f"{name}-once"):
-        found = running.find(guest)
-        assert found is not None
-        assert (found.state, found.networks) == ("running", {})
+        result = running.find(guest)
+        assert result is not None
+        assert (result.state, result.networks) == ("running", {})
 
 
 def test_a_stopped_guest_comes_back_by_the_commands_of_the_warning(running: Planned) -> None:

@@ -204,14 +204,14 @@ def test_a_process_in_a_container_on_the_hosts_network_is_that_container(
 
 
 def test_our_own_ports_never_conflict_with_ourselves(planned: Planned) -> None:
-    one, two = free_port(), free_port()
-    planned.write({"a": {"ports": [f"{one}:80"]}, "b": {"ports": [f"127.0.0.1:{two}:80"]}})
+    first, second = free_port(), free_port()
+    planned.write({"a": {"ports": [f"{first}:80"]}, "b": {"ports": [f"127.0.0.1:{second}:80"]}})
     planned.up()
     assert planned.plan().steps == ()
     # Recreated with the same port, and a port that moves from one service to the other.
-    planned.write({"a": {"ports": [f"{one}:80"], "environment": {"A": "1"}}, "b": {}})
+    planned.write({"a": {"ports": [f"{first}:80"], "environment": {"A": "1"}}, "b": {}})
     planned.up()
-    planned.write({"a": {"ports": [f"{two}:80"]}, "b": {"ports": [f"{one}:80"]}})
+    planned.write({"a": {"ports": [f"{second}:80"]}, "b": {"ports": [f"{first}:80"]}})
     plan = planned.plan()
     assert plan.blockers == ()
     planned.do(plan)

@@ -70,9 +70,9 @@ def test_an_overlapping_subnet_is_told_with_its_owner(planned: Planned) -> None:
     assert actions[0] == ("remove-network", f"{planned.name}_old")
     planned.up()
     assert planned.plan().steps == ()
-    found = planned.find(f"{planned.name}-app-1")
-    assert found is not None
-    assert (found.state, list(found.networks)) == ("running", [f"{planned.name}_new"])
+    result = planned.find(f"{planned.name}-app-1")
+    assert result is not None
+    assert (result.state, list(result.networks)) == ("running", [f"{planned.name}_new"])
 
 
 def test_fixed_addresses_that_are_taken_or_impossible(planned: Planned) -> None:
@@ -119,31 +119,31 @@ def test_a_device_that_is_not_there_and_a_volume_whose_device_changed(
             volumes={"data": {"driver_opts": options}},
         )
 
-    one, two = tmp_path / "one", tmp_path / "two"
-    write(one)
+    first, second = tmp_path / "one", tmp_path / "two"
+    write(first)
     [(code, message)] = said(planned.plan())
     assert code == ExitCode.INVALID
-    assert f"the device of volume data, {one}, does not exist" in message
+    assert f"the device of volume data, {first}, does not exist" in message
     write("./relative")
     assert "`driver: local`" in planned.plan().blockers[0].hint
-    for folder in (one, two):
+    for folder in (first, second):
         folder.mkdir()
-    write(one)
+    write(first)
     planned.up()
-    write(two)
+    write(second)
     plan = planned.plan()
     assert plan.blockers == ()
     [warning] = plan.warnings
-    assert f"device {one}, but the model has {two}" in warning
+    assert f"device {first}, but the model has {second}" in warning
     planned.do(plan)
     planned.by_compose("exec", "app", "touch", "/data/kept")
-    assert (one / "kept").exists()
+    assert (first / "kept").exists()
     # The warning's way to the new one.
     planned.by_compose("down")
     planned.docker("volume", "rm", f"{planned.name}_data")
     planned.up()
     planned.by_compose("exec", "app", "touch", "/data/kept")
-    assert (two / "kept").exists()
+    assert (second / "kept").exists()
 
 
 def test_files_and_devices_that_containers_need(planned: Planned) -> None:

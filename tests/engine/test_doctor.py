@@ -42,24 +42,24 @@ def toy(project: Project) -> Project:
 
 def failed(ran: Ran) -> dict[str, str]:
     """What failed, each with its message; every one has its hint."""
-    found = [one for one in ran.document["checks"] if one["status"] == "failed"]
-    assert all(one["hint"] for one in found)
-    assert ran.code == (1 if found else 0)
-    return {one["name"]: one["message"] for one in found}
+    results = [one for one in ran.document["checks"] if one["status"] == "failed"]
+    assert all(one["hint"] for one in results)
+    assert ran.code == (1 if results else 0)
+    return {one["name"]: one["message"] for one in results}
 
 
 # --- the engine -----------------------------------------------------------------------------
 
 
 def test_on_an_engine_that_is_well_a_container_and_a_build_run(toy: Project) -> None:
-    found = toy.inv("doctor", "--json").checks
-    assert {name: found[name]["status"] for name in ("engine", "container", "model")} == {
+    result = toy.inv("doctor", "--json").checks
+    assert {name: result[name]["status"] for name in ("engine", "container", "model")} == {
         "engine": "ok",
         "container": "ok",
         "model": "ok",
     }
-    assert found["container"]["message"].startswith("a container ran, from")
-    assert found["build"]["message"].startswith("a build ran")
+    assert result["container"]["message"].startswith("a container ran, from")
+    assert result["build"]["message"].startswith("a build ran")
     left = docker("ps", "-aq", "--filter", f"label=composetasks.doctor={toy.name}")
     assert left == ""
 
@@ -103,9 +103,9 @@ def test_a_full_disk_where_images_live(toy: Project, small: OwnEngine) -> None:
         while True:
             stream.write(bytes(1 << 20))
     ran = toy.inv("doctor", "--json")
-    found = failed(ran)
-    assert f"free where images are stored ({small.data})" in found["disk"]
-    assert "no space left on device" in found["container"]
+    result = failed(ran)
+    assert f"free where images are stored ({small.data})" in result["disk"]
+    assert "no space left on device" in result["container"]
     assert ran.checks["engine"]["status"] == "ok"
     assert ran.checks["model"]["status"] == "ok"
 
@@ -152,11 +152,11 @@ def test_an_old_plugin_in_path(toy: Project, tmp_path: Path) -> None:
     old.write_text("#!/bin/sh\necho 'docker-compose version 1.29.2, build x'\n")
     old.chmod(0o755)
     path = f"{old.parent}{os.pathsep}{toy.environment['PATH']}"
-    found = toy.inv("doctor", "--json", PATH=path).checks
-    assert found["compose"]["status"] == "warning"
-    assert f"{old} is 1.29.2" in found["compose"]["message"]
-    assert str(old) in found["compose"]["hint"]
-    assert {found[name]["status"] for name in ("engine", "container", "model")} == {"ok"}
+    result = toy.inv("doctor", "--json", PATH=path).checks
+    assert result["compose"]["status"] == "warning"
+    assert f"{old} is 1.29.2" in result["compose"]["message"]
+    assert str(old) in result["compose"]["hint"]
+    assert {result[name]["status"] for name in ("engine", "container", "model")} == {"ok"}
 
 
 def test_a_builder_that_nobody_knows_any_more(toy: Project, tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_a_builder_that_nobody_knows_any_more(toy: Project, tmp_path: Path) -> N
     label = ["--label", f"com.docker.compose.project={toy.name}"]
     docker("create", "--name", name, *label, busybox.TAG)
     docker("volume", "create", *label, f"{name}_state")
-    found = toy.inv("doctor", "--json").checks["builders"]
-    assert found["status"] == "warning"
-    assert name in found["message"]
-    assert f"{name}_state" in found["message"]
-    assert found["hint"]
+    result = toy.inv("doctor", "--json").checks["builders"]
+    assert result["status"] == "warning"
+    assert name in result["message"]
+    assert f"{name}_state" in result["message"]
+    assert result["hint"]
 
 
 # --- certificates ---------------------------------------------------------------------------
@@ -258,8 +258,8 @@ def test_an_image_with_the_wrong_authorities(
     assert ran.checks["container"]["status"] == "ok"
 
     with_image(project, image(right))
-    found = project.inv("doctor", "--json", **own).checks["certificates"]
-    assert (found["status"], "a container" in found["message"]) == ("ok", True), found
+    result = project.inv("doctor", "--json", **own).checks["certificates"]
+    assert (result["status"], "a container" in result["message"]) == ("ok", True), result
 
 
 def test_a_host_with_the_wrong_authorities(

@@ -105,5 +105,5 @@ def test_a_check_of_the_image_is_seen(client: APIClient, project: str, tmp_path:
     off = service("off", image=tag, config={"healthcheck": {"disable": True}})
     of = model(bare, checked, off, service("gone", image="ct-test/none:1"))
     # One that is not here may have a check: nobody knows yet.
-    found = image_checks(client, of, read_engine(client), tmp_path)
-    assert found == {"checked": tag, "gone": "ct-test/none:1"}
+    result = image_checks(client, of, read_engine(client), tmp_path)
+    assert result == {"checked": tag, "gone": "ct-test/none:1"}

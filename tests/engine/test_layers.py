@@ -145,8 +145,8 @@ def test_validation_builds_each_edit_and_touches_nothing_of_the_project(shop: Pr
 def times(project: Project) -> dict[str, list[float]]:
     """What is kept of the steps: their first and last seconds, and how often they ran."""
     kept = project.folder / ".composetasks/cache/steps/web.json"
-    found: dict[str, list[float]] = (cache_entry.load(kept, dict) or {})["steps"]
-    return found
+    result: dict[str, list[float]] = (cache_entry.load(kept, dict) or {})["steps"]
+    return result
 
 
 def test_of_a_file_that_is_named_the_edit_alone_is_tried(shop: Project) -> None:

@@ -196,12 +196,12 @@ def on_a_terminal(project: Project, environment: dict[str, str], *arguments: str
         stderr=subprocess.PIPE,
     )
     os.close(theirs)
-    found: list[bytes] = []
+    results: list[bytes] = []
 
     def read() -> None:
         try:
             while data := os.read(ours, 65536):
-                found.append(data)
+                results.append(data)
         except OSError:  # how Linux says that nobody holds the other end any more
             pass
 
@@ -211,7 +211,7 @@ def on_a_terminal(project: Project, environment: dict[str, str], *arguments: str
     reader.join()
     os.close(ours)
     assert (child.returncode, err) == (0, b"")
-    return b"".join(found)
+    return b"".join(results)
 
 
 def test_a_container_with_a_terminal_is_read_too(project: Project) -> None:

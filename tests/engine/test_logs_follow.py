@@ -62,12 +62,12 @@ class Following:
 
     def runs(self, service: str = "") -> dict[str, list[str]]:
         """What each run of a container wrote, by the run."""
-        found: dict[str, list[str]] = defaultdict(list)
+        result: dict[str, list[str]] = defaultdict(list)
         for line in list(self.lines):
             if line["event"] == "log" and service in ("", line["service"]):
                 run, _, text = line["line"].partition(" ")
-                found[run].append(text)
-        return found
+                result[run].append(text)
+        return result
 
     def wait_for_a_new_run(self, service: str, known: set[str]) -> str:
         """The next run of a service, once it wrote ten lines."""
@@ -84,9 +84,9 @@ class Following:
 
         with self._changed:
             assert self._changed.wait_for(lambda: new() is not None, LONGEST_SECONDS), service
-        found = new()
-        assert found is not None
-        return found
+        result = new()
+        assert result is not None
+        return result
 
     def wait_for_line(self, text: str) -> None:
         with self._changed:

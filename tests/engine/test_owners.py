@@ -64,12 +64,12 @@ def test_a_killed_owner_leaves_nothing_of_its_instance(stack: Project) -> None:
 
 
 def test_an_instance_ends_with_its_owner_and_no_other(stack: Project) -> None:
-    with owner() as one, owner() as two:
-        ran(stack, "one", "up", pid=one.pid)
-        ran(stack, "two", "up", pid=two.pid)
+    with owner() as first, owner() as second:
+        ran(stack, "one", "up", pid=first.pid)
+        ran(stack, "two", "up", pid=second.pid)
         ran(stack, "three", "up")
         stays = {name: traces(stack, name) for name in ("two", "three")}
-        end(one)
+        end(first)
         wait_until(lambda: traces(stack, "one") == [], SECONDS)
         ran(stack, "", "clean-orphans", "--yes", "--force")
         assert {name: traces(stack, name) for name in ("two", "three")} == stays
@@ -131,14 +131,14 @@ def test_where_no_watcher_lives_the_next_run_of_a_task_ends_it(
 
 
 def test_a_name_whose_owner_has_ended_is_begun_again(stack: Project) -> None:
-    with owner() as one:
-        ran(stack, "one", "up", pid=one.pid)
+    with owner() as first:
+        ran(stack, "one", "up", pid=first.pid)
         docker("exec", f"{stack.name}-one-db-1", "touch", "/data/old", "/state/old")
         for watcher in watchers(stack, "one"):
             os.kill(watcher, signal.SIGKILL)
         wait_until(lambda: watchers(stack, "one") == [])
-    with owner() as two:
-        ran(stack, "one", "up", pid=two.pid)
+    with owner() as second:
+        ran(stack, "one", "up", pid=second.pid)
         there = docker("exec", f"{stack.name}-one-db-1", "ls", "/data", "/state")
         assert "old" not in there
         assert not (stack.folder / "state" / "old").exists()
@@ -148,16 +148,16 @@ def test_a_name_whose_owner_has_ended_is_begun_again(stack: Project) -> None:
 
 def test_an_instance_of_somebody_else_is_not_adopted(stack: Project) -> None:
     ran(stack, "one", "up")
-    with owner() as one, owner() as two:
-        ran(stack, "two", "up", pid=two.pid)
+    with owner() as first, owner() as second:
+        ran(stack, "two", "up", pid=second.pid)
         for name, whose in (
             ("one", "was created by hand"),
-            ("two", f"is owned by process {two.pid}"),
+            ("two", f"is owned by process {second.pid}"),
         ):
-            refused = stack.inv("up", "--instance", name, INVOKE_STACK_OWNER=str(one.pid))
+            refused = stack.inv("up", "--instance", name, INVOKE_STACK_OWNER=str(first.pid))
             assert refused.code == 9, refused.err
-            assert f"instance {name} {whose}, so process {one.pid}" in refused.err
-        end(one)
+            assert f"instance {name} {whose}, so process {first.pid}" in refused.err
+        end(first)
         assert len(containers(stack, "one")) == len(containers(stack, "two")) == 2
 
 

@@ -98,17 +98,17 @@ class Stack:
     def seen(self) -> dict[tuple[str, int], Seen]:
         """The containers of the project by service and number."""
         label = f"com.docker.compose.project={self.planned.name}"
-        found = {}
-        for one in self.client.containers(all=True, filters={"label": [label]}):
-            labels = one["Labels"]
+        results = {}
+        for container in self.client.containers(all=True, filters={"label": [label]}):
+            labels = container["Labels"]
             key = (
                 labels["com.docker.compose.service"],
                 int(labels["com.docker.compose.container-number"]),
             )
-            inspected = self.client.inspect_container(one["Id"])
+            inspected = self.client.inspect_container(container["Id"])
             started = inspected["State"]["StartedAt"]
-            found[key] = Seen(one["Id"], started, inspected["Name"].lstrip("/"))
-        return found
+            results[key] = Seen(container["Id"], started, inspected["Name"].lstrip("/"))
+        return results
 
     def by_hand(self, change: Change) -> None:
         containers = sorted(one.name for one in self.seen().values())

@@ -67,8 +67,8 @@ def plans(world: World) -> dict[str, Callable[[], Any]]:
 
 def observed(planned: Planned) -> World:
     world = planned.world(rebuild=True)
-    found = observe_state(world.model, world.engine, planned.client, planned.folder, {})
-    world = replace(world, state=found.state, unkept=found.unkept)
+    result = observe_state(world.model, world.engine, planned.client, planned.folder, {})
+    world = replace(world, state=result.state, unkept=result.unkept)
     return replace(world, state=measure(world, planned.client))
 
 

@@ -28,9 +28,9 @@ def write(project: Project, services: dict[str, dict[str, Any]]) -> None:
 
 def runs(project: Project) -> dict[str, tuple[str, str, str]]:
     """By container: its id, state, and when it was started."""
-    found = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={project.name}")
+    result = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={project.name}")
     form = "{{.Name}} {{.Id}} {{.State.Status}} {{.State.StartedAt}}"
-    lines = docker("inspect", "--format", form, *found.split()).splitlines()
+    lines = docker("inspect", "--format", form, *result.split()).splitlines()
     parts = [line.split() for line in lines]
     return {
         name.removeprefix(f"/{project.name}-"): (key, state, started)

@@ -161,7 +161,7 @@ def told(record: Any, project: Project) -> Any:
 
 def things(project: Project) -> dict[str, Any]:
     """All that Compose made for a project, by kind and name."""
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for kind, listing in (("container", ["-aq"]), ("network", ["-q"]), ("volume", ["-q"])):
         label = f"label=com.docker.compose.project={project.name}"
         names = docker(kind, "ls", *listing, "--filter", label).split()
@@ -171,11 +171,11 @@ def things(project: Project) -> dict[str, Any]:
             # The engine calls a container by the beginning of its id, too.
             short = record.get("Id", "")[:12] or "none"
             plain = told(json.loads(text.replace(short, "SHORT")), project)
-            found[f"{kind} {plain['Name']}"] = plain
+            results[f"{kind} {plain['Name']}"] = plain
             plain.pop("Containers", None)
             if kind == "container":
                 without_chance(plain)
-    return found
+    return results
 
 
 def without_chance(container: dict[str, Any]) -> None:

@@ -33,8 +33,8 @@ def write(project: Project, services: dict[str, dict[str, Any]], **more: Any) ->
 
 def states(project: Project) -> dict[str, str]:
     lines = docker("ps", "-a", "--format", "{{.Names}} {{.State}}").splitlines()
-    found = dict(line.split() for line in lines if line.startswith(f"{project.name}-"))
-    return {name.removeprefix(f"{project.name}-"): state for name, state in found.items()}
+    result = dict(line.split() for line in lines if line.startswith(f"{project.name}-"))
+    return {name.removeprefix(f"{project.name}-"): state for name, state in result.items()}
 
 
 # --- interrupts -----------------------------------------------------------------------------
@@ -100,10 +100,10 @@ def hooked(project: Project, code: int = 0, **more: Any) -> None:
 def ran(project: Project) -> list[str]:
     """The services whose hooks have run since this was asked last, in their order."""
     place = project.folder / "log" / "hooks"
-    found = place.read_text().splitlines() if place.exists() else []
-    assert len(set(found)) == len(found), "a hook ran twice in one container"
+    result = place.read_text().splitlines() if place.exists() else []
+    assert len(set(result)) == len(result), "a hook ran twice in one container"
     place.unlink(missing_ok=True)
-    return [line.split()[0] for line in found]
+    return [line.split()[0] for line in result]
 
 
 def test_hooks_run_before_whatever_stops_a_service(shop: Project) -> None:
@@ -231,13 +231,13 @@ def changed(planned: Planned, service: str) -> tuple[Plan, Plan]:
     another state than it is now."""
     world = planned.world()
     [seen] = [one for one in world.engine.containers if one.service == service]
-    found = (planned.plan(), plan_stop(world))
+    results = (planned.plan(), plan_stop(world))
 
     def now() -> str:
         return planned.docker("inspect", "--format", "{{.State.Status}}", seen.name)
 
     wait_until(lambda: now() != seen.state)
-    return found
+    return results
 
 
 def test_what_restarts_over_and_over_is_corrected_and_ended(planned: Planned) -> None:

@@ -35,8 +35,8 @@ def test_a_chain_is_its_own_critical_path(project: Project) -> None:
     assert services["base"]["waited_for"] == []
     assert services["web"]["waited_for"] == ["job"]
     assert {one["state"] for one in services.values()} == {"up", "done"}
-    for one in services.values():
-        moments = [one[key][:23] for key in ("launched", "created", "started", "ready")]
+    for service in services.values():
+        moments = [service[key][:23] for key in ("launched", "created", "started", "ready")]
         assert moments == sorted(moments)
     assert services["job"]["launched"] >= services["base"]["ready"]
     assert sum(document["critical_seconds"]) <= document["seconds"]

@@ -26,20 +26,23 @@ MOVING = ("Health", "Log", "ResolvConfPath")
 def world_state(client: APIClient, project: str) -> dict[str, Any]:
     """Everything of a project on the engine, keyed by kind and name."""
     state: dict[str, Any] = {}
-    for one in client.containers(all=True):
-        names = [name.lstrip("/") for name in one["Names"]]
-        if _concerns(project, one.get("Labels"), names):
-            state[f"container {names[0]}"] = _still(client.inspect_container(one["Id"]))
-    for one in client.networks():
-        if _concerns(project, one.get("Labels"), [one["Name"]]):
-            state[f"network {one['Name']}"] = _still(client.inspect_network(one["Id"]))
-    for one in client.volumes()["Volumes"] or ():
-        if _concerns(project, one.get("Labels"), [one["Name"]]):
-            state[f"volume {one['Name']}"] = {**one, "content": content(client, one["Name"])}
-    for one in client.images():
-        for tag in one.get("RepoTags") or ():
+    for record in client.containers(all=True):
+        names = [name.lstrip("/") for name in record["Names"]]
+        if _concerns(project, record.get("Labels"), names):
+            state[f"container {names[0]}"] = _still(client.inspect_container(record["Id"]))
+    for record in client.networks():
+        if _concerns(project, record.get("Labels"), [record["Name"]]):
+            state[f"network {record['Name']}"] = _still(client.inspect_network(record["Id"]))
+    for record in client.volumes()["Volumes"] or ():
+        if _concerns(project, record.get("Labels"), [record["Name"]]):
+            state[f"volume {record['Name']}"] = {
+                **record,
+                "content": content(client, record["Name"]),
+            }
+    for record in client.images():
+        for tag in record.get("RepoTags") or ():
             if tag.startswith(project):
-                state[f"image {tag}"] = one
+                state[f"image {tag}"] = record
     return state
 
 

@@ -196,14 +196,14 @@ class OwnEngine:
 
     def working_on(self, mark: str) -> list[psutil.Process]:
         """The processes of which that is true."""
-        found = []
+        results = []
         # Builds are the daemon's children; what runs a container is left to the first process.
         for parent in (self._dockerd(), self._first()):
             for one in parent.children(recursive=True) if parent else ():
                 with contextlib.suppress(psutil.Error):
                     if any(mark in argument for argument in one.cmdline()):
-                        found.append(one)
-        return found
+                        results.append(one)
+        return results
 
     def fill(self) -> None:
         """Fill the disk of its data root to the last byte."""

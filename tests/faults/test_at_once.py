@@ -69,13 +69,13 @@ def test_on_instances_of_their_own_all_come_up(stack: Project) -> None:
     names = [f"i{number}" for number in range(AT_ONCE)]
     ran = at_once(stack, *[("up", "--instance", name) for name in names])
     assert [one.code for one in ran] == [0] * AT_ONCE, [one.err for one in ran if one.code]
-    found = {name: ids(f"{stack.name}-{name}") for name in names}
-    assert [len(one) for one in found.values()] == [2] * AT_ONCE
+    results = {name: ids(f"{stack.name}-{name}") for name in names}
+    assert [len(one) for one in results.values()] == [2] * AT_ONCE
     for name in names:
         assert stack.plan("up", "--instance", name) == []
     assert stack.inv("down", "--instance", "i0").code == 0
     assert {name: ids(f"{stack.name}-{name}") for name in names[1:]} == {
-        name: found[name] for name in names[1:]
+        name: results[name] for name in names[1:]
     }
 
 

@@ -67,8 +67,8 @@ def test_in_the_run_folder_from_the_beginning(
         wait_until(lambda: bool(containers(project, "--filter", "health=starting")))
         make_ready(project)
     assert run.ran.code == 0, run.ran.err
-    said = " ".join(run.ran.err.split())  # a page is as wide as it is
-    assert said.count(f"the disk is full: {kept}; this run is kept in") == 1
+    output = " ".join(run.ran.err.split())  # a page is as wide as it is
+    assert output.count(f"the disk is full: {kept}; this run is kept in") == 1
     assert list(tmp_path.glob("composetasks/*/runs/*-up/timeline.json"))
     assert list(kept.glob("runs/*")) == []
     assert project.inv("down").code == 0
@@ -141,8 +141,8 @@ def test_of_the_whole_machine(project: Project, used: bool) -> None:
     for word, running in (("up", 1), ("down", 0)):
         ran = on_a_full_machine(project, "-t tmpfs memory", word)
         assert ran.returncode == 0, ran.stderr
-        said = " ".join(ran.stderr.split())  # a page is as wide as it is
-        assert "this run is kept in /dev/shm/composetasks-" in said
+        output = " ".join(ran.stderr.split())  # a page is as wide as it is
+        assert "this run is kept in /dev/shm/composetasks-" in output
         assert len(containers(project)) == running
 
 

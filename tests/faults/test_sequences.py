@@ -100,13 +100,13 @@ class Sequence(RuleBasedStateMachine):
     def content(self) -> Content:
         """What is in the volume and in the folder, read from outside."""
         volume = self.engine.folder / "data" / "volumes" / f"{self.name}_data" / "_data"
-        found = []
+        results = []
         for folder in (volume, self.place / "state" / "points"):
             try:
-                found.append((folder / "token").read_text())
+                results.append((folder / "token").read_text())
             except FileNotFoundError:
-                found.append("")
-        return found[0], found[1]
+                results.append("")
+        return results[0], results[1]
 
     def inv(self, *arguments: str) -> Ran:
         ran = self.project.inv(*arguments)
@@ -312,11 +312,11 @@ class Sequence(RuleBasedStateMachine):
 
     @invariant()
     def state_is_what_it_was_unless_consent_was_given(self) -> None:
-        found = self.content()
+        result = self.content()
         if not self.begun:
             return
-        assert found in self.may_be, self.story(f"state is {found}, may be {self.may_be}")
-        self.before = found
+        assert result in self.may_be, self.story(f"state is {result}, may be {self.may_be}")
+        self.before = result
 
     @invariant()
     def others_are_untouched(self) -> None:

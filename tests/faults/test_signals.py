@@ -38,12 +38,12 @@ def mark(project: Project) -> str:
 
 def marked(mark: str) -> list[psutil.Process]:
     """The processes of a run, wherever in the table they are."""
-    found = []
+    results = []
     for one in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if one.environ().get(MARK) == mark and one.status() != psutil.STATUS_ZOMBIE:
-                found.append(one)
-    return found
+                results.append(one)
+    return results
 
 
 def program(mark: str, name: str) -> psutil.Process | None:
@@ -76,11 +76,11 @@ STACKS: dict[Moment, str] = {building: BUILT, creating: MANY, waiting: WAITED_FO
 
 @pytest.fixture(params=[building, creating, waiting], ids=["building", "creating", "waiting"])
 def moment(request: pytest.FixtureRequest, project: Project) -> Moment:
-    found: Moment = request.param
-    project.compose(STACKS[found])
-    if found is building:
+    result: Moment = request.param
+    project.compose(STACKS[result])
+    if result is building:
         project.write("web/Dockerfile", SLOW_BUILD % project.name)
-    return found
+    return result
 
 
 @pytest.fixture

@@ -87,10 +87,10 @@ class Twin:
 
     def services(self) -> dict[str, Service]:
         """Each service with what its containers are."""
-        found: dict[str, list[dict[str, Any]]] = {}
+        results: dict[str, list[dict[str, Any]]] = {}
         for record in self.containers():
-            found.setdefault(record["Config"]["Labels"][f"{COMPOSE}.service"], []).append(record)
-        return {name: self._service(records) for name, records in found.items()}
+            results.setdefault(record["Config"]["Labels"][f"{COMPOSE}.service"], []).append(record)
+        return {name: self._service(records) for name, records in results.items()}
 
     def _service(self, records: list[dict[str, Any]]) -> Service:
         running = [one for one in records if _runs(one)]
@@ -135,16 +135,16 @@ class Twins:
         if plain[0] != 0:
             return  # what Compose leaves of a start that failed is a matter of moments
         assert tasks[0] == 0, self.story(tasks[1])
-        found: list[str] = []
+        results: list[str] = []
 
         def settled() -> bool:
-            found[:] = worse(self.plain.services(), self.tasks.services(), self.draft.jobs)
-            return not found
+            results[:] = worse(self.plain.services(), self.tasks.services(), self.draft.jobs)
+            return not results
 
         try:
             wait_until(settled, SETTLE_SECONDS)
         except AssertionError:
-            raise AssertionError(self.story("\n".join(found), plain[1], tasks[1])) from None
+            raise AssertionError(self.story("\n".join(results), plain[1], tasks[1])) from None
 
     def story(self, *ends: str) -> str:
         model = json.dumps(self.draft.services, indent=1)
@@ -164,17 +164,17 @@ def newer(line: str, sees: frozenset[str]) -> bool:
 
 def worse(plain: dict[str, Service], tasks: dict[str, Service], jobs: set[str]) -> list[str]:
     """In what the services that `inv` started are less than those of plain Compose."""
-    found = []
+    item = []
     for name, expected in plain.items():
         actual = tasks.get(name, Service())
         if actual.running < expected.running:
-            found.append(f"{name}: {actual.running} of {expected.running} run")
+            item.append(f"{name}: {actual.running} of {expected.running} run")
         missing = (line for line in expected.sees - actual.sees if not newer(line, actual.sees))
-        found += [f"{name} does not see {line!r}" for line in sorted(missing)]
+        item += [f"{name} does not see {line!r}" for line in sorted(missing)]
         well = name in jobs and set(expected.ended) == {0}
         if well and set(actual.ended) != {0}:
-            found.append(f"{name}: ended with {actual.ended}, and with 0 under Compose")
-    return found
+            item.append(f"{name}: ended with {actual.ended}, and with 0 under Compose")
+    return item
 
 
 def make_twins(folder: Path, name: str, environment: dict[str, str], draft: Draft) -> Twins:

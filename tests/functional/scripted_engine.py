@@ -80,12 +80,12 @@ class ScriptedEngine:
                     engine._over.wait()
                     return
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                found = engine.answer(path) if self.command in ("GET", "HEAD") else None
-                document = found if found is not None else {"message": "no"}
+                result = engine.answer(path) if self.command in ("GET", "HEAD") else None
+                document = result if result is not None else {"message": "no"}
                 # Text is answered as it is, as an engine answers its ping.
                 written = document if isinstance(document, str) else json.dumps(document)
                 body = written.encode()
-                status = 200 if found is not None else 404
+                status = 200 if result is not None else 404
                 self.send_response(403 if (self.command, path) in engine.forbidden else status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Api-Version", "1.48")

@@ -80,9 +80,9 @@ def test_who_only_looks_sees_it_and_goes_on(shop: Project) -> None:
     ran = shop.inv("status", "--json")
     assert ran.code == 0
     assert [one["service"] for one in ran.document["problems"]] == ["cron", "web"]
-    said = shop.inv("status").err
-    assert "gone.env not found" in said
-    assert "build context ../not-checked-out does not exist" in said
+    output = shop.inv("status").err
+    assert "gone.env not found" in output
+    assert "build context ../not-checked-out does not exist" in output
     for arguments in (["logs"], ["down", "--plan"], ["snapshots"]):
         assert shop.inv(*arguments).code == 0
     assert "there is no state" in shop.inv("snapshot").err

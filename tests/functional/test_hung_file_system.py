@@ -36,9 +36,9 @@ def test_what_lies_on_it_is_named_and_the_run_ends(shop: Project, what: str) -> 
     shop.compose(ON_IT[what])
     ran = shop.inv("build", "--plan")
     assert ran.code == 6, ran.err
-    said = " ".join(ran.err.split())  # a long line is broken
-    assert f"the file system at {shop.folder}/net (fuse.hung) does not answer" in said
-    assert f"`stat -f {shop.folder}/net`" in said
+    output = " ".join(ran.err.split())  # a long line is broken
+    assert f"the file system at {shop.folder}/net (fuse.hung) does not answer" in output
+    assert f"`stat -f {shop.folder}/net`" in output
 
 
 @pytest.mark.parametrize("name", [".env", "compose.yaml", "common.yaml"])
@@ -73,8 +73,8 @@ def test_it_keeps_from_a_start_what_mounts_it_and_nothing_else(
     )
     ran = shop.inv("up", "--plan")
     assert ran.code == 6, ran.err
-    said = " ".join(ran.err.split())
-    assert f"web: {shop.folder}/net/data, which its containers need, can't be reached" in said
+    output = " ".join(ran.err.split())
+    assert f"web: {shop.folder}/net/data, which its containers need, can't be reached" in output
     for task in ("up db --plan", "status", "logs", "down --plan"):
         ran = shop.inv(*task.split())
         assert ran.code == 0, (task, ran.err)

@@ -53,13 +53,13 @@ def image(key: str, *tags: str) -> dict[str, Any]:
 def test_those_expected_are_had_by_their_names(engine: ScriptedEngine, client: APIClient) -> None:
     named = "registry.example:5000/db:1"
 
-    found = Images(client, {"web:latest", named, "gone:1", "No Name"}).read()
+    result = Images(client, {"web:latest", named, "gone:1", "No Name"}).read()
 
-    assert [(one.id, one.tags, one.labels) for one in found] == [
+    assert [(one.id, one.tags, one.labels) for one in result] == [
         ("sha256:db", (named,), {"of": "sha256:db"}),
         ("sha256:web", ("web:latest",), {"of": "sha256:web"}),
     ]
-    assert (found[0].created, found[0].size) == (1_767_225_600, 3)
+    assert (result[0].created, result[0].size) == (1_767_225_600, 3)
     assert LIST not in engine.requests
 
 
@@ -97,9 +97,9 @@ def test_what_was_built_from_other_inputs_than_those_here_is_looked_for_among_al
     images = Images(client, {"web:latest"})
     images.read()
 
-    found = [images.built_from(DIGEST), images.built_from("f" * 24)]
+    results = [images.built_from(DIGEST), images.built_from("f" * 24)]
 
-    assert [one and one.id for one in found] == ["sha256:old", None]
+    assert [one and one.id for one in results] == ["sha256:old", None]
     assert engine.requests.count(LIST) == 1
     assert len(images.images) == 3
 

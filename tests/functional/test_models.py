@@ -82,8 +82,8 @@ def test_a_model_is_what_compose_says(tmp_path: Path, name: str) -> None:
         for dependency in service.depends_on:
             if dependency.service in order:
                 assert order.index(dependency.service) < order.index(service.name)
-    for kind, found in (("networks", model.networks), ("volumes", model.volumes)):
-        assert {one.key: one.name for one in found.values()} == {
+    for kind, result in (("networks", model.networks), ("volumes", model.volumes)):
+        assert {one.key: one.name for one in result.values()} == {
             key: (one or {}).get("name", f"{model.project}_{key}")
             for key, one in said.get(kind, {}).items()
         }

@@ -113,9 +113,9 @@ def test_the_list_and_the_versions(shop: Project) -> None:
     _, more, rest = listed.out.partition("  init ")
     assert more + rest.partition("\n  layers ")[0] not in inv.inv("--list").out
     assert listed.out.replace(more + rest.partition("  layers ")[0], "") == inv.inv("--list").out
-    said = dict(line.rsplit(maxsplit=1) for line in shop.inv("--version").out.splitlines()[:4])
-    assert list(said) == ["composetasks", "Invoke", "Docker SDK", "Python"]
-    assert all(version[0].isdigit() for version in said.values())
+    output = dict(line.rsplit(maxsplit=1) for line in shop.inv("--version").out.splitlines()[:4])
+    assert list(output) == ["composetasks", "Invoke", "Docker SDK", "Python"]
+    assert all(version[0].isdigit() for version in output.values())
 
 
 def test_a_folder_without_a_project_is_left_as_it_is(shop: Project) -> None:

@@ -82,9 +82,9 @@ class Page:
     def wait_for(self, condition: Callable[[], Found], what: str) -> Found:
         """What a condition gives as soon as that is true."""
         for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
-            found = condition()
-            if found:
-                return found
+            result = condition()
+            if result:
+                return result
             self._pause.wait(POLL_SECONDS)
         raise AssertionError(f"not so: {what}\n{self.browser.text()}")
 

@@ -43,9 +43,11 @@ return document.getAnimations().every(one => one.playState !== 'running')
 def problems(page: Page) -> dict[str, list[str]]:
     """What axe-core finds that is more than a trifle, when nothing slides or fades any more."""
     page.wait_for(lambda: page.browser.run(AT_REST), "the page is at rest")
-    found = page.browser.problems()
+    result = page.browser.problems()
     return {
-        f"{one['impact']}: {one['rule']}": one["nodes"] for one in found if one["impact"] != "minor"
+        f"{one['impact']}: {one['rule']}": one["nodes"]
+        for one in result
+        if one["impact"] != "minor"
     }
 
 

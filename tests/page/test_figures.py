@@ -68,10 +68,10 @@ def test_how_good_the_models_are_can_be_read_by_language_and_class(page: Page) -
         **{f"class {name}": found for name, found in fusion["by_class"].items()},
     }
     assert set(shown) == {"of", *groups}
-    for name, found in groups.items():
-        assert shown[name][0] == str(found["count"])
-        assert shown[name][2:4] == [f"{found[key]:.3f}" for key in ("precision", "recall")]
-        assert shown[name][4:6] == [f"{found[key]:.3f}" for key in ("roc_auc", "pr_auc")]
+    for name, result in groups.items():
+        assert shown[name][0] == str(result["count"])
+        assert shown[name][2:4] == [f"{result[key]:.3f}" for key in ("precision", "recall")]
+        assert shown[name][4:6] == [f"{result[key]:.3f}" for key in ("roc_auc", "pr_auc")]
     drawn = "return [...document.querySelectorAll('.curves title')].map(e => e.textContent)"
     names = [
         f"{curve}, {part}, all"

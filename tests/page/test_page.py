@@ -243,8 +243,8 @@ def test_the_sign_goes_out_when_no_post_comes_and_checks_are_in_no_figure(page: 
 
 def low_contrasts(page: Page) -> dict[str, float]:
     """The texts that are hard to read."""
-    found = page.browser.contrasts()
-    return {text: ratio for text, ratio in found.items() if ratio < LEAST_CONTRAST}
+    result = page.browser.contrasts()
+    return {text: ratio for text, ratio in result.items() if ratio < LEAST_CONTRAST}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

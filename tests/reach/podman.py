@@ -135,8 +135,8 @@ def _archive() -> list[str]:
     form = "$(LABEL) $(COMPONENT) $(REPO_URI)"
     argv = ["apt-get", "indextargets", "--format", form, "Created-By: Packages"]
     listed = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.splitlines()
-    found = [line.split()[2] for line in listed if line.startswith("Debian main ")]
-    return [one for one in found if not one.startswith("mirror")][:1]
+    results = [line.split()[2] for line in listed if line.startswith("Debian main ")]
+    return [one for one in results if not one.startswith("mirror")][:1]
 
 
 @contextlib.contextmanager

@@ -88,22 +88,22 @@ class SshHost:
             self._listener.shutdown(socket.SHUT_RDWR)
 
     def _serving(self) -> list[psutil.Process]:
-        found = []
+        results = []
         for daemon in self._daemons:
             with contextlib.suppress(psutil.NoSuchProcess):
                 first = psutil.Process(daemon.pid)
-                found += [first, *first.children(recursive=True)]
-        return found
+                results += [first, *first.children(recursive=True)]
+        return results
 
     def clients(self) -> list[psutil.Process]:
         """The laptop's ssh processes."""
         mark = f"{self._folder}/config"
-        found = []
+        results = []
         for one in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if mark in one.cmdline() and one.name() == "ssh":
-                    found.append(one)
-        return found
+                    results.append(one)
+        return results
 
     def stop(self) -> None:
         self.refuse()

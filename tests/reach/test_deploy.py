@@ -266,20 +266,20 @@ def test_back_to_a_revision_by_hand_and_away(shop: Project, manager: Manager) ->
     name = shop.name
     assert shop.inv("deploy", "--rollback").code == 2
     assert shop.inv("deploy", "--no-verify").code == 0
-    one = manager.specs(name)
+    first = manager.specs(name)
     edit(shop, "content: one", "content: two")
     # A stack whose record, as JSON, is larger than what Swarm takes.
     large = f"labels: {{large: {'x' * 520_000}}}"
     edit(shop, "monitor: 2s}", f"monitor: 2s}}, {large}")
     edit(shop, "prepare:\n", f"prepare:\n    deploy: {{{large}}}\n")
     assert shop.inv("deploy", "--no-verify").code == 0
-    two = manager.specs(name)
+    second = manager.specs(name)
 
     assert shop.inv("deploy", "--no-verify", "--rollback").code == 0
-    assert manager.specs(name) == one
+    assert manager.specs(name) == first
     back = shop.inv("deploy", "--no-verify", "--rollback", "2")
     assert back.code == 0, back.err
-    assert manager.specs(name) == two
+    assert manager.specs(name) == second
 
     manager.docker("service", "scale", "--detach", f"{name}_api=2")
     drift = shop.inv("deploy", "--plan", "--json")
@@ -287,14 +287,14 @@ def test_back_to_a_revision_by_hand_and_away(shop: Project, manager: Manager) ->
     [why] = drift.document["steps"][0]["because"]
     assert (why["kind"], why["old"], why["new"]) == ("drift", "1", "2")
     assert shop.inv("deploy", "--no-verify").code == 0
-    assert manager.specs(name) == two
+    assert manager.specs(name) == second
 
     text = (shop.folder / "compose.yaml").read_text()
     start, end = text.index("  api:"), text.index("configs: {conf")
     shop.write("compose.yaml", text[:start] + text[end:])
     refused = shop.inv("deploy", "--no-verify")
     assert refused.code == 4
-    assert manager.specs(name) == two
+    assert manager.specs(name) == second
     assert shop.inv("deploy", "--no-verify", "--yes").code == 0
     assert set(manager.specs(name)) == {"prepare", "web"}
 

@@ -26,13 +26,13 @@ def answers(port: int) -> bool:
 
 
 def test_a_published_port_answers_here_from_up_to_down(project: Project, host: SshHost) -> None:
-    one, two = free_port(), free_port()
+    first, second = free_port(), free_port()
     entry = "{target: 80, published: %d, host_ip: 127.0.0.1, app_protocol: http}"
     project.compose(
-        f"services:\n  web: {{{WEB}, ports: [{entry % one}]}}\n"
-        f'  other: {{{WEB}, ports: ["{two}:80", "80"]}}\n'
+        f"services:\n  web: {{{WEB}, ports: [{entry % first}]}}\n"
+        f'  other: {{{WEB}, ports: ["{second}:80", "80"]}}\n'
     )
-    with socket.create_server(("127.0.0.1", two)):
+    with socket.create_server(("127.0.0.1", second)):
         planned = project.plan("up")
         started = project.inv("up")
         assert started.code == 0, started.err
@@ -40,19 +40,19 @@ def test_a_published_port_answers_here_from_up_to_down(project: Project, host: S
             "other:80",
             "web:80",
         ]
-        assert f"{two} is taken on this machine" in started.err
+        assert f"{second} is taken on this machine" in started.err
         services = project.inv("status", "--json").document["services"]
         other, web = sorted(services, key=lambda one: str(one["name"]))
         elsewhere = [int(one.split("->")[0].split(":")[1]) for one in other["forwarded"]]
 
-        assert page(one) == "hello\n"
-        assert web["urls"] == [f"http://127.0.0.1:{one}"]
-        assert web["forwarded"] == [f"127.0.0.1:{one}->127.0.0.1:{one}"]
+        assert page(first) == "hello\n"
+        assert web["urls"] == [f"http://127.0.0.1:{first}"]
+        assert web["forwarded"] == [f"127.0.0.1:{first}->127.0.0.1:{first}"]
         assert len(elsewhere) == 2
-        assert two not in elsewhere
+        assert second not in elsewhere
         assert [page(port) for port in elsewhere] == ["hello\n"] * 2
-    assert f"http://127.0.0.1:{one} (on the engine's host" in project.inv("status").out
-    assert f"http://127.0.0.1:{one}" in project.inv("open", "web", BROWSER="true").out
+    assert f"http://127.0.0.1:{first} (on the engine's host" in project.inv("status").out
+    assert f"http://127.0.0.1:{first}" in project.inv("open", "web", BROWSER="true").out
     assert "nothing to do" in project.inv("up").out
     assert len(host.clients()) == 2
 
@@ -67,7 +67,7 @@ def test_a_published_port_answers_here_from_up_to_down(project: Project, host: S
     ended = project.inv("down")
 
     assert ended.code == 0, ended.err
-    assert not any(map(answers, [one, *elsewhere]))
+    assert not any(map(answers, [first, *elsewhere]))
     assert len(host.clients()) == 1
 
 
@@ -83,8 +83,8 @@ def test_forwards_that_ended_are_made_again_and_may_be_left_out(
     project.write("invoke.yaml", "stack: {}\n")
     again = project.inv("up")
     assert (again.code, page(port)) == (0, "hello\n"), again.err
-    for one in host.clients():
-        one.kill()
+    for client in host.clients():
+        client.kill()
     wait_until(lambda: not answers(port))
 
     assert project.plan("up") == [("forward-port", "web:80")]
@@ -95,13 +95,13 @@ def test_forwards_that_ended_are_made_again_and_may_be_left_out(
 def test_what_is_up_answers_here_though_another_service_is_not(
     project: Project, host: SshHost
 ) -> None:
-    one, two, three = free_port(), free_port(), free_port()
+    first, second, three = free_port(), free_port(), free_port()
     fails = f"image: {busybox.TAG}, init: true, command: [sh, -c, 'sleep 3; exit 4']"
     later = "depends_on: {other: {condition: service_healthy}}"
     never = 'healthcheck: {test: [CMD, "false"], interval: 1s, start_period: 600s}'
     project.compose(
-        f'services:\n  web: {{{WEB}, ports: ["{one}:80"]}}\n'
-        f'  other: {{{WEB}, ports: ["{two}:80"], {never}}}\n'
+        f'services:\n  web: {{{WEB}, ports: ["{first}:80"]}}\n'
+        f'  other: {{{WEB}, ports: ["{second}:80"], {never}}}\n'
         f'  last: {{{WEB}, ports: ["{three}:80"], {later}}}\n'
         f"  wrong: {{{fails}}}\n"
     )
@@ -111,16 +111,16 @@ def test_what_is_up_answers_here_though_another_service_is_not(
 
     assert failed.code == 8, failed.err
     assert "wrong" in failed.err
-    assert [page(one), page(two), answers(three)] == ["hello\n", "hello\n", False]
-    assert shown["web"]["forwarded"] == [f"127.0.0.1:{one}->127.0.0.1:{one}"]
+    assert [page(first), page(second), answers(three)] == ["hello\n", "hello\n", False]
+    assert shown["web"]["forwarded"] == [f"127.0.0.1:{first}->127.0.0.1:{first}"]
     assert [shown["last"]["state"], shown["last"]["forwarded"]] == ["missing", []]
 
     # Interrupted while it waits, it leaves them as well.
     assert project.inv("down").code == 0
-    assert not any(map(answers, (one, two)))
+    assert not any(map(answers, (first, second)))
     waiting = project.start("up", "other")
-    wait_until(lambda: answers(two))
+    wait_until(lambda: answers(second))
     waiting.send_signal(signal.SIGINT)
     _, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 130, err
-    assert page(two) == "hello\n"
+    assert page(second) == "hello\n"

@@ -84,13 +84,13 @@ def test_a_line_that_is_cut_and_can_be_had_again_costs_no_log_line(
     assert child.stdout is not None
     came = [child.stdout.readline().split()[-1] for _ in range(3)]
 
-    for one in host.clients():
-        one.kill()
+    for client in host.clients():
+        client.kill()
     came += [child.stdout.readline().split()[-1] for _ in range(12)]
     # Now the host can't be had any more.
     host.refuse()
-    for one in host.clients():
-        one.kill()
+    for client in host.clients():
+        client.kill()
     _, err = child.communicate(timeout=90)
 
     assert_in_turn(came)
@@ -116,9 +116,9 @@ def test_a_cut_line_ends_a_start(project: Project, host: SshHost) -> None:
 def test_a_connection_that_is_gone_is_opened_again(project: Project, host: SshHost) -> None:
     stack(project)
     assert project.inv("status").code == 0
-    for one in host.clients():
-        one.send_signal(signal.SIGKILL)
-        one.wait(10)
+    for client in host.clients():
+        client.send_signal(signal.SIGKILL)
+        client.wait(10)
 
     assert project.inv("status").code == 0
     assert len(host.clients()) == 1
@@ -165,11 +165,11 @@ def test_the_doctor_knows_the_link_and_what_is_only_here(project: Project) -> No
         ' volumes: ["./conf:/conf"]}\n'
     )
 
-    found = {one["name"]: one for one in project.inv("doctor", "--json").document["checks"]}
+    results = {one["name"]: one for one in project.inv("doctor", "--json").document["checks"]}
 
-    assert "on another host; an answer takes" in found["engine"]["message"]
-    assert found["mounts"]["status"] == "failed"
-    assert f"{project.folder}/conf" in found["mounts"]["message"]
+    assert "on another host; an answer takes" in results["engine"]["message"]
+    assert results["mounts"]["status"] == "failed"
+    assert f"{project.folder}/conf" in results["mounts"]["message"]
 
 
 def test_nobody_else_can_put_a_socket_in_the_way(project: Project, host: SshHost) -> None:

@@ -13,8 +13,8 @@ from tests.stream.stack import ROOT, Stack
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The services, started."""
-    with Stack.running(ROOT, {}) as found:
-        yield found
+    with Stack.running(ROOT, {}) as result:
+        yield result
 
 
 @pytest.fixture(autouse=True)

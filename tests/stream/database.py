@@ -143,17 +143,17 @@ class Database:
 
     def one(self, query: str) -> dict[str, Any]:
         """The one row of a query."""
-        found: dict[str, Any] = json.loads(self.run(f"SELECT row_to_json(a) FROM ({query}) a"))
-        return found
+        result: dict[str, Any] = json.loads(self.run(f"SELECT row_to_json(a) FROM ({query}) a"))
+        return result
 
     def json(self, statements: str) -> list[Any]:
         """What statements print that give JSON alone, one value after another."""
-        text, found, at = self.run(statements).strip(), [], 0
+        text, results, at = self.run(statements).strip(), [], 0
         while at < len(text):
             value, end = json.JSONDecoder().raw_decode(text, at)
-            found.append(value)
+            results.append(value)
             at = len(text) - len(text[end:].lstrip())
-        return found
+        return results
 
     def all(self, asked: Iterable[str]) -> list[list[dict[str, Any]]]:
         """The rows of each query."""

@@ -75,34 +75,34 @@ def poison(name: str) -> list[Message]:
 def sample(seed: int, part: int, count: int) -> list[Message]:
     """So many messages: mostly good, of few posts, so that some are about the same one."""
     chance = random.Random(f"{seed}-{part}")
-    found = []
+    results = []
     for number in range(count):
         name = f"s{seed}-{chance.randrange(40)}"
         kind = chance.choices(("ok", "slow", "down", "dead", "poison"), (80, 3, 6, 5, 6))[0]
         if kind == "poison":
-            found.append(chance.choice(poison(f"s{seed}-{part}-{number}")))
+            results.append(chance.choice(poison(f"s{seed}-{part}-{number}")))
             continue
         clip = chance.choice(DEAD) if kind == "dead" else kind
         caption = chance.choice(CAPTIONS)
         if kind == "dead":  # told apart in the topic of rejections
             caption += f" s{seed}-{part}-{number}"
-        found.append(a_post(name, clip, chance.randrange(600), caption))
-    return found
+        results.append(a_post(name, clip, chance.randrange(600), caption))
+    return results
 
 
 def rows(messages: Iterable[Message]) -> dict[str, dict[str, str]]:
     """The posts that the table must hold, by id: of several messages about one post the one that
     was crawled last, and of those the greatest, however they came."""
-    found: dict[str, dict[str, str]] = {}
+    results: dict[str, dict[str, str]] = {}
     order = ("crawled_at", "posted_at", "author", "caption", "language", "video_url")
     for message in messages:
         if message.clip not in SCORED:
             continue
         fields = json.loads(message.value)
-        kept = found.get(fields["post_id"])
+        kept = results.get(fields["post_id"])
         if kept is None or [kept[name] for name in order] <= [fields[name] for name in order]:
-            found[fields["post_id"]] = fields
-    return found
+            results[fields["post_id"]] = fields
+    return results
 
 
 def rejections(messages: Iterable[Message]) -> Counter[str]:

@@ -93,17 +93,17 @@ class Stack:
             shutil.copytree(source, code, ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copytree(tree / "train_eval_module", Path(place, "models"))
             Path(place).chmod(0o755)
-            found = cls(tree, code, settings, health)
-            found.compose("build", "postgres", "migrate", "kafka", "clips", JOB)
+            result = cls(tree, code, settings, health)
+            result.compose("build", "postgres", "migrate", "kafka", "clips", JOB)
             try:
-                found.compose("up", "-d", "--no-build", *SERVICES)
-                found.wait_until_streaming()
-                yield found
+                result.compose("up", "-d", "--no-build", *SERVICES)
+                result.wait_until_streaming()
+                yield result
             finally:
                 logs = os.environ.get("STREAM_LOGS")
                 if logs:
-                    Path(logs).write_text(found.compose("logs", "--no-color", check=False))
-                found.compose("down", "--volumes", "--timeout", "5", check=False)
+                    Path(logs).write_text(result.compose("logs", "--no-color", check=False))
+                result.compose("down", "--volumes", "--timeout", "5", check=False)
 
     def started(self, argv: list[str]) -> subprocess.Popen[bytes]:
         """A program that is spoken with while it runs."""
@@ -153,8 +153,8 @@ class Stack:
         """The service's container, as the engine has it."""
         container = self.compose("ps", "-aq", service).strip()
         done = subprocess.run(["docker", "inspect", container], capture_output=True, check=True)
-        found: dict[str, Any] = json.loads(done.stdout)[0]
-        return found
+        result: dict[str, Any] = json.loads(done.stdout)[0]
+        return result
 
     def unpause(self) -> None:
         """Lets what is paused go on. By name: `unpause` gives up at the first that is not paused,
@@ -241,8 +241,8 @@ class Stack:
             *("-v", "ON_ERROR_STOP=1"),
             stdin=query.encode(),
         )
-        found: list[dict[str, Any]] = json.loads(answer)
-        return found
+        result: list[dict[str, Any]] = json.loads(answer)
+        return result
 
     def told(self, topic: str) -> dict[str, dict[str, Any]]:
         """What a topic of rejections holds, by key: told twice is told once."""
@@ -266,9 +266,9 @@ class Stack:
     ) -> Found:
         """What a condition gives as soon as that is true."""
         for _ in range(int(seconds / POLL_SECONDS)):
-            found = condition()
-            if found:
-                return found
+            result = condition()
+            if result:
+                return result
             self._pause.wait(POLL_SECONDS)
         logs = self.compose("logs", "--no-log-prefix", "--tail", "60", JOB)
         raise AssertionError(f"not within {seconds:.0f} s: {what}; health: {self.health()}\n{logs}")
@@ -285,11 +285,11 @@ class Stack:
         """Waits until the table and the topic of rejections hold exactly what was sent."""
         wanted = rows(self.sent)
         self.wait_for(lambda: self._differing(wanted) == {}, "rows are the messages")
-        found = rejections(self.sent)
+        result = rejections(self.sent)
 
         def missing() -> dict[str, int]:
             told = (one["raw"][:1000] for one in self.told("posts.rejected").values())
-            left = dict(found)
+            left = dict(result)
             for raw in told:
                 left[raw] = left.get(raw, 0) - 1
             return {raw: number for raw, number in left.items() if number}
@@ -298,12 +298,12 @@ class Stack:
 
     def _differing(self, wanted: dict[str, dict[str, str]]) -> dict[str, object]:
         """Where the table is not what it must be."""
-        found = {row["post_id"]: row for row in self.sql(ROWS)}
+        results = {row["post_id"]: row for row in self.sql(ROWS)}
         differing: dict[str, object] = {
-            name: (wanted.get(name), found.get(name)) for name in wanted.keys() ^ found.keys()
+            name: (wanted.get(name), results.get(name)) for name in wanted.keys() ^ results.keys()
         }
-        for name in wanted.keys() & found.keys():
-            row, post = found[name], wanted[name]
+        for name in wanted.keys() & results.keys():
+            row, post = results[name], wanted[name]
             same = all(row[key] == post[key] for key in ("author", "caption", "video_url"))
             if not (same and row["crawled_at"][:19] == post["crawled_at"][:19] and is_scored(row)):
                 differing[name] = (post, row)

@@ -34,17 +34,17 @@ def forgotten(stack: Stack) -> Iterator[None]:
 
 def posts(prefix: str, count: int, **changes: str) -> list[dict[str, Any]]:
     """Posts of a feed, whose clips the job can have."""
-    found = [json.loads(a_post(f"{prefix}-{number}").value) for number in range(count)]
-    return [{**post, **changes} for post in found]
+    results = [json.loads(a_post(f"{prefix}-{number}").value) for number in range(count)]
+    return [{**post, **changes} for post in results]
 
 
 def crawl(stack: Stack, shown: list[dict[str, Any]], path: str = "/scroll") -> dict[str, Any]:
     """What came of a crawl of such a page."""
-    found: dict[str, Any] = json.loads(
+    result: dict[str, Any] = json.loads(
         stack.compose(*CRAWLER, "crawl", path, stdin=json.dumps(shown).encode())
     )
-    print(path, found)
-    return found
+    print(path, result)
+    return result
 
 
 def run(stack: Stack, statements: str) -> None:
@@ -68,9 +68,9 @@ def gone(stack: Stack, prefix: str) -> set[str]:
 @pytest.mark.parametrize("path", ["/scroll", "/box", "/short", "/event", "/still"])
 def test_a_page_that_loads_more_as_one_scrolls_is_read_to_its_end(stack: Stack, path: str) -> None:
     shown = posts(f"all{path[1:]}", 130)
-    found = crawl(stack, shown, path)
-    assert (found["read"], found["sent"], found["unread"]) == (130, 130, "")
-    assert found["clips"] == 0
+    result = crawl(stack, shown, path)
+    assert (result["read"], result["sent"], result["unread"]) == (130, 130, "")
+    assert result["clips"] == 0
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_a_page_that_cannot_be_read_to_its_end_says_so_and_nothing_is_gone(
 ) -> None:
     feed = f"http://127.0.0.1:8000{path}"
     run(stack, f"INSERT INTO crawled_posts VALUES ('old-{path}', '', '', '{feed}', now())")
-    found = crawl(stack, posts(f"part{path[1:]}", 60), path)
-    assert found["read"] == found["sent"] == (read or found["read"]) > 0
-    assert found["deleted"] == 0
-    assert found["unread"].startswith(unread)
+    result = crawl(stack, posts(f"part{path[1:]}", 60), path)
+    assert result["read"] == result["sent"] == (read or result["read"]) > 0
+    assert result["deleted"] == 0
+    assert result["unread"].startswith(unread)
     assert gone(stack, "old") == set()
 
 
@@ -101,8 +101,8 @@ def test_edits_are_scored_again_and_deletions_followed(stack: Stack) -> None:
     stack.wait_for(lambda: captions(stack, "edit").keys() == names, "all are scored")
     assert crawl(stack, shown)["sent"] == 0
     shown[3]["caption"] = "edited"
-    found = crawl(stack, [post for post in shown if post["post_id"] != "edit-7"])
-    assert found["sent"] == 1
+    result = crawl(stack, [post for post in shown if post["post_id"] != "edit-7"])
+    assert result["sent"] == 1
     stack.wait_for(lambda: captions(stack, "edit")["edit-3"] == "edited", "the edit is scored")
     assert gone(stack, "edit") == {"edit-7"}
     # Its row stays; it comes back as it was.
@@ -127,11 +127,11 @@ def test_a_million_known_posts_cost_no_memory(stack: Stack) -> None:
         "INSERT INTO crawled_posts SELECT 'known-' || n, sha256(n::text::bytea), 'topic',"
         f" '{feed}', now() - interval '1 day' FROM generate_series(1, {MILLION}) AS n",
     )
-    found = crawl(stack, posts("few", 50))
-    assert found["sent"] == 50
+    result = crawl(stack, posts("few", 50))
+    assert result["sent"] == 50
     # What is gone is noted in pieces, each of which ends in time.
-    assert 0 < found["deleted"] < MILLION
-    assert found["peak_mib"] < MOST_MIB
+    assert 0 < result["deleted"] < MILLION
+    assert result["peak_mib"] < MOST_MIB
 
 
 @pytest.mark.parametrize("signal", ["KILL", "TERM"])

@@ -158,10 +158,10 @@ def all_of(wanted: Filter, order: str) -> str:
 
 def a_row(chance: random.Random, number: int) -> ScoredPost:
     """A row of few posts by few authors."""
-    found = row(f"p{chance.randrange(60)}", chance.randrange(20), number)
-    post = replace(found.post, author=f"author {chance.randrange(12)}")
+    result = row(f"p{chance.randrange(60)}", chance.randrange(20), number)
+    post = replace(result.post, author=f"author {chance.randrange(12)}")
     score = chance.random()
-    return replace(found, post=post, score=score, flagged=score >= 0.5)
+    return replace(result, post=post, score=score, flagged=score >= 0.5)
 
 
 def test_a_million_rows_are_kept_and_the_dashboards_questions_read_few_pages(
@@ -178,9 +178,9 @@ def test_a_million_rows_are_kept_and_the_dashboards_questions_read_few_pages(
     all_asked = asked(database)
     told = database.json(SETTINGS + "".join(f"{explain}{query};" for query in all_asked.values()))
     most = {}
-    for name, (found,) in zip(all_asked, told, strict=True):
-        pages = found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"]
-        print(f"{name}: {found['Execution Time']:.1f} ms, {pages} pages of {POSTS} rows")
+    for name, (result,) in zip(all_asked, told, strict=True):
+        pages = result["Plan"]["Shared Hit Blocks"] + result["Plan"]["Shared Read Blocks"]
+        print(f"{name}: {result['Execution Time']:.1f} ms, {pages} pages of {POSTS} rows")
         most[name] = pages
     assert {name: pages for name, pages in most.items() if pages > MOST_PAGES} == {}
     chance = random.Random(20)
@@ -207,9 +207,9 @@ def test_any_filter_finds_all_its_posts_in_their_order(
     with database.asked(SETTINGS) as ask:
         for _ in range(RANDOM_FILTERS):
             wanted, order = a_filter(chance), chance.choice(list(queries.ORDERS))
-            found = [row["post_id"] for row in find_all(ask, wanted, order, PAGE)]
+            results = [row["post_id"] for row in find_all(ask, wanted, order, PAGE)]
             expected = ask.say(f"{all_of(wanted, order)};").split()
-            assert found == expected, wanted
+            assert results == expected, wanted
 
 
 def test_migrations_that_run_at_once_and_again_are_made_once(database: Database) -> None:

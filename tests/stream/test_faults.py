@@ -16,8 +16,8 @@ RELOAD_SECONDS = 30.0
 
 
 def code_of(stack: Stack, name: str) -> str:
-    found = stack.sql(f"SELECT code_version FROM scored_posts WHERE post_id = '{name}'")
-    return str(found[0]["code_version"]) if found else ""
+    result = stack.sql(f"SELECT code_version FROM scored_posts WHERE post_id = '{name}'")
+    return str(result[0]["code_version"]) if result else ""
 
 
 def test_poison_is_rejected_and_costs_no_other_message(stack: Stack) -> None:
@@ -39,13 +39,13 @@ def test_a_slow_clip_is_scored_by_its_text_meanwhile_and_holds_up_no_other(stack
     stack.send([a_post("dribbles", "slow"), a_post("stumbles", "down"), *others])
 
     def ready() -> bool:
-        found = stack.sql(
+        result = stack.sql(
             "SELECT post_id, score = text_score AS by_text, video_score IS NULL AS waits"
             " FROM scored_posts WHERE post_id LIKE 'beside-slow-%'"
             " OR post_id IN ('dribbles', 'stumbles')"
         )
-        waiting = {row["post_id"] for row in found if row["waits"] and row["by_text"]}
-        return len(found) == len(others) + 2 and waiting == {"dribbles", "stumbles"}
+        waiting = {row["post_id"] for row in result if row["waits"] and row["by_text"]}
+        return len(result) == len(others) + 2 and waiting == {"dribbles", "stumbles"}
 
     stack.wait_for(ready, "the others are scored, and both by their text")
     stack.feed("good")

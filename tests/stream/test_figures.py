@@ -44,10 +44,10 @@ def test_what_waits_is_told_while_the_job_is_stopped_and_by_the_job_itself(stack
     stack.settle()
     stack.wait_for(lambda: of_crawler(stack).get("lag") == "0", "nothing waits any more")
     stack.wait_for(lambda: of_job(stack).get("lag") == "0", "the job says so, too")
-    found = of_job(stack)
-    assert found["posts"] == "1000"
+    result = of_job(stack)
+    assert result["posts"] == "1000"
     assert (
-        found["code"]
+        result["code"]
         == stack.sql("SELECT code_version FROM scored_posts LIMIT 1")[0]["code_version"]
     )
 
@@ -81,7 +81,7 @@ def test_airflow_tells_prometheus_what_the_crawlers_topic_holds(stack: Stack) ->
     said = stack.compose(
         *("run", "--rm", "-T", "--no-deps", *options, "airflow", "bash"), stdin=AIRFLOW.encode()
     )
-    found = dict(line.rsplit(" ", 1) for line in said.splitlines() if line[:6] == "safety")
-    assert found, said
-    assert float(found["safety_posts_sent_hour"]) >= 1
-    assert float(found["safety_posts_last_timestamp_seconds"]) > time.time() - 3600
+    result = dict(line.rsplit(" ", 1) for line in said.splitlines() if line[:6] == "safety")
+    assert result, said
+    assert float(result["safety_posts_sent_hour"]) >= 1
+    assert float(result["safety_posts_last_timestamp_seconds"]) > time.time() - 3600

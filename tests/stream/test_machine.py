@@ -48,8 +48,8 @@ def test_kafka_and_spark_take_their_classes_from_the_archives_of_their_images(st
 def test_kafka_and_spark_run_where_the_archive_does_not_fit(stack: Stack, other: str) -> None:
     topics = "/opt/kafka/bin/kafka-topics.sh --bootstrap-server kafka:9092 --list"
     options = f"KAFKA_JVM_PERFORMANCE_OPTS={other}"
-    found = stack.compose("exec", "-T", "-e", options, "client", *topics.split())
-    assert "posts" in found.splitlines()
+    result = stack.compose("exec", "-T", "-e", options, "client", *topics.split())
+    assert "posts" in result.splitlines()
     job = f"/opt/java/bin/java {other} -cp /other.jar:$SPARK_HOME/jars/* {SUBMIT} --version 2>&1"
     assert "version 4" in stack.compose("exec", "-T", JOB, "sh", "-c", job)
 
@@ -101,9 +101,9 @@ def test_without_a_worker_the_job_says_so_and_goes_on_when_there_is_one(stack: S
 
 
 def test_a_clip_takes_no_more_than_a_clip_may(stack: Stack) -> None:
-    found = json.loads(stack.compose("exec", "-T", JOB, "python3", "-", stdin=LIMITS.encode()))
-    print(found)
-    assert max(found.pop("megabytes")) < DECODED_MEGABYTES
+    result = json.loads(stack.compose("exec", "-T", JOB, "python3", "-", stdin=LIMITS.encode()))
+    print(result)
+    assert max(result.pop("megabytes")) < DECODED_MEGABYTES
     wanted = {
         "ok": "16 frames",
         "long": "64 frames",
@@ -114,4 +114,4 @@ def test_a_clip_takes_no_more_than_a_clip_may(stack: Stack) -> None:
         "sound": "video_url: an mp4 without video",
     }
     for kind, text in wanted.items():
-        assert [told[: len(text)] for told in found[kind]] == [text, text], kind
+        assert [told[: len(text)] for told in result[kind]] == [text, text], kind

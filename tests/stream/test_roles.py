@@ -112,9 +112,9 @@ def test_nobody_comes_in_without_a_role_and_its_password(stack: Stack) -> None:
 
 
 def test_no_password_is_in_what_the_engine_tells(stack: Stack) -> None:
-    found = stack.compose("ps", "-aq").split()
-    assert len(found) == len(SERVICES)
-    told = subprocess.run(["docker", "inspect", *found], capture_output=True, check=True).stdout
+    result = stack.compose("ps", "-aq").split()
+    assert len(result) == len(SERVICES)
+    told = subprocess.run(["docker", "inspect", *result], capture_output=True, check=True).stdout
     for name, password in stack.passwords.items():
         assert password not in told.decode(), name
     # Containers have what the model says: those of all services, then.

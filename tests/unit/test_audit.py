@@ -15,9 +15,9 @@ def test_an_advisory_names_package_fix_and_lock() -> None:
             {"name": "rich", "version": "14.0", "vulns": []},
         ]
     }
-    (found,), skipped = audit.judge(json.dumps(report), "requirements/dev.txt")
+    (result,), skipped = audit.judge(json.dumps(report), "requirements/dev.txt")
     said = "jinja2 3.1.2: PYSEC-2026-1, fixed in 3.1.6 (requirements/dev.txt)"
-    assert str(found) == said
+    assert str(result) == said
     assert skipped == []
 
 

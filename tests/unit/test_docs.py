@@ -66,8 +66,8 @@ def test_names_that_contributing_points_at_are_there() -> None:
     pointers = re.findall(r"`(\w+)` in\s+`([\w./-]+\.py)`", text)
     assert len(pointers) > 5
     for name, path in pointers:
-        found = (ROOT / "scripts" / "composetasks").rglob(Path(path).name)
-        files = [one.read_text() for one in found if one.as_posix().endswith(f"/{path}")]
+        result = (ROOT / "scripts" / "composetasks").rglob(Path(path).name)
+        files = [one.read_text() for one in result if one.as_posix().endswith(f"/{path}")]
         here = re.compile(rf"^(?:def |class )?{name}\b", re.M)
         assert any(map(here.search, files)), (name, path)
 

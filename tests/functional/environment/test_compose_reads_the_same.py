@@ -76,10 +76,10 @@ def read_by_compose(binary: Path, folder: Path, content: bytes) -> str | None:
 def told(folder: Path, content: bytes) -> str | None:
     """The same, by our account of it."""
     text = content.decode(errors="surrogateescape")
-    found = compose_dotenv.read(text, PROCESS.get)
-    if any(one.refused for one in found):
+    result = compose_dotenv.read(text, PROCESS.get)
+    if any(one.refused for one in result):
         return None
-    values = {one.name: one.value for one in found if one.value is not None}
+    values = {one.name: one.value for one in result if one.value is not None}
     values = {"COMPOSE_PROJECT_NAME": "odd", **values, "PWD": str(folder), **PROCESS}
     written = sorted(map("{0[0]}={0[1]}\n".format, values.items()), key=partial(os.fsencode))
     return "".join(written)

@@ -15,10 +15,10 @@ from benchmarks.results import Results, worsened
 
 def kept(ratio: float, name: str = "an empty start") -> Results:
     """Results of one case whose one figure has this ratio."""
-    found = Results()
+    result = Results()
     figure = Figure(name, "the peer", (ratio, ratio, 9.0), (1.0,))
-    found.cases["case"] = {"date": "", "load": 0.0, "figures": [figure.document()]}
-    return found
+    result.cases["case"] = {"date": "", "load": 0.0, "figures": [figure.document()]}
+    return result
 
 
 def test_a_ratio_that_grew_by_more_than_a_quarter_is_told() -> None:
@@ -71,9 +71,9 @@ def test_a_figure_that_reaches_its_target_is_not_explained() -> None:
 def test_the_page_says_of_every_target_whether_it_is_reached_and_why_not() -> None:
     reached = Figure("quick", "peer", (1.0, 2.0), (4.0,), Target(0.5))
     missed = Figure("slow", "peer", (3.0,), (4.0,), Target(0.5), parts={"plan": 0.5, "build": 2.4})
-    found = Results(cases={"case": {"date": "", "load": 0.0, "figures": []}})
-    found.cases["case"]["figures"] = [one.document() for one in (reached, missed)]
-    page = list(found.lines(["case", "other"]))
+    result = Results(cases={"case": {"date": "", "load": 0.0, "figures": []}})
+    result.cases["case"]["figures"] = [one.document() for one in (reached, missed)]
+    page = list(result.lines(["case", "other"]))
     rows = [line for line in page if line.startswith(("| quick", "| slow"))]
     assert [row.rsplit("|", 2)[1].strip() for row in rows] == ["yes", "**no**"]
     told = "- slow: 3.00 s where 2.00 s is allowed; of one run: build 2.40 s, plan 0.500 s."

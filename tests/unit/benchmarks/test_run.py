@@ -63,9 +63,9 @@ def test_a_case_that_fails_keeps_no_other_from_being_measured(
 ) -> None:
     assert suite.main() == 1
     assert list(suite.kept.cases) == ["case"]
-    said = capsys.readouterr().err
-    assert "docker said no" in said
-    assert "failed: broken" in said
+    output = capsys.readouterr().err
+    assert "docker said no" in output
+    assert "failed: broken" in output
 
 
 def test_with_few_rounds_figures_are_shown_and_not_kept(

@@ -43,7 +43,7 @@ def test_what_may_be_left_out_is_left_out(reference: str, short: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "found"),
+    ("reference", "result"),
     [
         ("sha256:pg", True),
         ("postgres:15", True),
@@ -57,9 +57,9 @@ def test_what_may_be_left_out_is_left_out(reference: str, short: str) -> None:
         ("registry.local:5000/postgres:15", False),
     ],
 )
-def test_an_image_is_found_by_any_spelling_of_its_name(reference: str, found: bool) -> None:
+def test_an_image_is_found_by_any_spelling_of_its_name(reference: str, result: bool) -> None:
     here = Image("sha256:pg", ("postgres:15",), digests=(f"postgres@{ONE}",))
-    assert (Engine(images=(here,)).image(reference) is not None) is found
+    assert (Engine(images=(here,)).image(reference) is not None) is result
 
 
 @pytest.mark.parametrize(

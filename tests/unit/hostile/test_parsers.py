@@ -123,8 +123,8 @@ def test_compose_files(folder: Path, fuzz_seconds: float) -> None:
 
 
 def test_dockerfiles_and_ignore_files(folder: Path, fuzz_seconds: float) -> None:
-    found = [path for path in (CORPUS / "dockerfiles").rglob("*") if path.is_file()]
-    texts = [path.read_text() for path in found if path.name.endswith("Dockerfile")]
+    results = [path for path in (CORPUS / "dockerfiles").rglob("*") if path.is_file()]
+    texts = [path.read_text() for path in results if path.name.endswith("Dockerfile")]
     ignored = ["*\n!a\n", "**/*.py[cod]\n#c\n!src/**\n", "a/../b\n/c\n", "[a-z]?\\*\n"]
     context = folder / "web"
     context.mkdir()
@@ -168,8 +168,8 @@ def test_env_files(folder: Path, fuzz_seconds: float) -> None:
     def check(drawn: tuple[str, str]) -> None:
         for name, text in zip((".env", ".env.example"), drawn, strict=True):
             (folder / name).write_text(text, errors="surrogatepass")
-        found = read_environment(folder, [folder / "compose.yaml"], {"B": "2"})
-        lines(problems(found))
+        result = read_environment(folder, [folder / "compose.yaml"], {"B": "2"})
+        lines(problems(result))
 
     specifications = [f"{SPECIFICATION[0]}# type: {one}\nB={one}\n" for one in TYPES.split()]
     fuzz(st.tuples(spoilt_text(ENV), spoilt_text(specifications)), check, fuzz_seconds)
@@ -293,10 +293,10 @@ def test_archives(tmp_path: Path, archive: bytes, fuzz_seconds: float) -> None:
         def read(count: int) -> bytes:
             if count > 1 << 26:
                 raise BadArchive("unexpected end of the archive")
-            found = stream.read(count)
-            if len(found) < count:
+            result = stream.read(count)
+            if len(result) < count:
                 raise BadArchive("unexpected end of the archive")
-            return found
+            return result
 
         with tempfile.TemporaryDirectory(dir=tmp_path) as root:
             opened = os.open(root, tree.FOLDER)
@@ -517,13 +517,13 @@ def test_what_is_not_nested_is_read_by_the_fast_loader(
 
 def test_both_loaders_of_yaml_find_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
     files = sorted(CORPUS.rglob("compose.yaml"))
-    found = []
+    results = []
     for loader in (sources.LIBYAML, "SafeLoader"):
         monkeypatch.setattr(sources, "LIBYAML", loader)
         sources._parsed.cache_clear()
-        found.append([reached([file], file.parent, {}) for file in files])
-    assert found[0] == found[1]
-    assert len([one for one in found[0] if one]) > 10
+        results.append([reached([file], file.parent, {}) for file in files])
+    assert results[0] == results[1]
+    assert len([one for one in results[0] if one]) > 10
 
 
 def test_a_number_without_an_end_is_an_answer_that_can_not_be_read() -> None:

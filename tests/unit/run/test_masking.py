@@ -70,18 +70,18 @@ def test_the_specification_says_what_a_secret_is_before_the_name_does() -> None:
 
 
 def test_a_secret_is_masked_however_it_is_spelled() -> None:
-    found = secrets(environment(DB_PASSWORD=SECRET))
+    result = secrets(environment(DB_PASSWORD=SECRET))
     for spelled in (SECRET, json.dumps(SECRET), quote(SECRET, safe=""), SECRET.replace("$", "$$")):
-        assert mask(f"x{spelled}y", found).count(MASK) == 1
-        assert "hunter2" not in mask(f"x{spelled}y", found)
+        assert mask(f"x{spelled}y", result).count(MASK) == 1
+        assert "hunter2" not in mask(f"x{spelled}y", result)
 
 
 def test_secrets_of_the_process_and_passwords_in_urls_are_masked() -> None:
     known = environment({"GITHUB_TOKEN": "ghp_0123456789"}, DATABASE_URL="pg://u:pa55word@h/d")
-    found = secrets(known)
+    result = secrets(known)
     text = "ghp_0123456789 pa55word redis://:other@h/0 https://h/?a=1&api_key=k9 pg://u:p@ss@h"
     assert (
-        mask(text, found)
+        mask(text, result)
         == f"{MASK} {MASK} redis://:{MASK}@h/0 https://h/?a=1&api_key={MASK} pg://u:{MASK}@h"
     )
 
@@ -125,8 +125,8 @@ def test_a_part_of_a_word_in_a_public_name_is_hidden_as_before(
 
 
 def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
-    found = secrets(environment(PIN_PASSWORD="4711"))
-    assert mask("port 47110, pin=4711.", found) == f"port 47110, pin={MASK}."
+    result = secrets(environment(PIN_PASSWORD="4711"))
+    assert mask("port 47110, pin=4711.", result) == f"port 47110, pin={MASK}."
 
 
 def test_nested_data_is_masked_under_secret_names_and_by_value() -> None:
@@ -227,7 +227,7 @@ def test_the_secrets_of_a_model_are_found_wherever_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "found"),
+    ("check", "result"),
     [
         ("curl -sf -u admin:k3y-of-it http://localhost/health", "k3y-of-it"),
         ("curl --user=admin:'k3y of' http://localhost", "k3y"),
@@ -238,11 +238,11 @@ def test_the_secrets_of_a_model_are_found_wherever_they_stand() -> None:
         ("sshpass -p k3y-of-it ssh me@there", "k3y-of-it"),
     ],
 )
-def test_a_health_check_says_its_password_in_its_program_s_own_way(check: str, found: str) -> None:
+def test_a_health_check_says_its_password_in_its_program_s_own_way(check: str, result: str) -> None:
     """In a shell's line as in a list of words."""
-    assert set(declared({"healthcheck": {"test": ["CMD-SHELL", check]}})) == {found}
+    assert set(declared({"healthcheck": {"test": ["CMD-SHELL", check]}})) == {result}
     if "'" not in check:
-        assert set(declared({"healthcheck": {"test": ["CMD", *check.split()]}})) == {found}
+        assert set(declared({"healthcheck": {"test": ["CMD", *check.split()]}})) == {result}
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,16 @@ from composetasks.run.owner import Owner
 
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[bytes]]:
-    found = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-    yield found
-    found.kill()
-    found.wait()
+    result = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    yield result
+    result.kill()
+    result.wait()
 
 
 def living(pid: int) -> Owner:
-    found = owner.of(pid)
-    assert found is not None
-    return found
+    result = owner.of(pid)
+    assert result is not None
+    return result
 
 
 def test_a_running_process_lives() -> None:
@@ -42,8 +42,8 @@ def test_a_label_gives_the_owner_back() -> None:
 
 @given(st.text())
 def test_a_text_names_an_owner_or_none(text: str) -> None:
-    found = owner.parse(text)
-    assert found is None or found.pid == int(text.split(" ")[0])
+    result = owner.parse(text)
+    assert result is None or result.pid == int(text.split(" ")[0])
 
 
 def test_another_start_or_boot_is_another_process() -> None:
@@ -59,25 +59,25 @@ def test_a_process_of_another_machine_is_never_taken_for_dead() -> None:
 def test_a_process_that_ended_does_not_live_even_before_it_is_reaped(
     child: subprocess.Popen[bytes],
 ) -> None:
-    found = living(child.pid)
+    result = living(child.pid)
     child.kill()
-    assert owner.wait_for_end(found, 20)
-    assert not owner.alive(found)
+    assert owner.wait_for_end(result, 20)
+    assert not owner.alive(result)
     assert owner.of(child.pid) is None
 
 
 def test_no_process_has_the_id_of_one_that_was_reaped(child: subprocess.Popen[bytes]) -> None:
-    found = living(child.pid)
+    result = living(child.pid)
     child.kill()
     child.wait()
-    assert not owner.alive(found)
-    assert owner.wait_for_end(found, 20)
+    assert not owner.alive(result)
+    assert owner.wait_for_end(result, 20)
 
 
 @pytest.mark.parametrize("wait", [owner.wait_for_end, owner._poll_for_end])
 def test_the_end_is_waited_for(child: subprocess.Popen[bytes], wait: object) -> None:
     assert callable(wait)
-    found = living(child.pid)
-    assert not wait(found, 0.01)
+    result = living(child.pid)
+    assert not wait(result, 0.01)
     threading.Timer(0.1, child.kill).start()
-    assert wait(found, 20)
+    assert wait(result, 20)

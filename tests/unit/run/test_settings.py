@@ -25,8 +25,8 @@ def test_settings_within_settings_come_from_the_environment(
     }.items():
         monkeypatch.setenv(f"INVOKE_STACK_{name}", value)
 
-    found = read_settings(settings_of(Context(Config())))
+    settings = read_settings(settings_of(Context(Config())))
 
-    assert (found.deploy.endpoint, found.deploy.keep) == ("dnsrr", 2)
-    assert found.deploy.files == ("one.yaml", "two.yaml")
-    assert (found.remote.forward, found.remote.send) == (False, True)
+    assert (settings.deploy.endpoint, settings.deploy.keep) == ("dnsrr", 2)
+    assert settings.deploy.files == ("one.yaml", "two.yaml")
+    assert (settings.remote.forward, settings.remote.send) == (False, True)

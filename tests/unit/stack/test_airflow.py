@@ -26,9 +26,9 @@ def module(path: str) -> Any:
     spec = importlib.util.spec_from_file_location(Path(path).stem, COMPOSE / path)
     assert spec is not None
     assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    result = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(result)
+    return result
 
 
 class Airflow(ModuleType):

@@ -54,8 +54,8 @@ def answers(reader: ClipReader, *urls: str | None) -> list[Answer | None]:
 
 def test_clips_come_in_the_order_of_their_posts() -> None:
     urls = [f"http://feed/{number}" for number in range(50)]
-    found = answers(reader(Feed(), downloads=8), *urls)
-    assert found == [Clip(48, str(number).encode()) for number in range(50)]
+    result = answers(reader(Feed(), downloads=8), *urls)
+    assert result == [Clip(48, str(number).encode()) for number in range(50)]
 
 
 def test_a_post_without_an_address_asks_nobody() -> None:
@@ -100,14 +100,14 @@ def test_a_slow_clip_costs_its_own_post_and_no_other() -> None:
 
 def test_an_address_that_never_answers_is_asked_twice() -> None:
     feed = Feed()
-    found = answers(reader(feed, downloads=1), *["http://nobody/a"] * 5, "http://feed/a")
-    assert [isinstance(answer, Unavailable) for answer in found] == [True] * 5 + [False]
+    result = answers(reader(feed, downloads=1), *["http://nobody/a"] * 5, "http://feed/a")
+    assert [isinstance(answer, Unavailable) for answer in result] == [True] * 5 + [False]
     assert feed.asked.count("http://nobody/a") == 2
 
 
 def test_what_is_no_clip_is_rejected() -> None:
-    (found,) = answers(reader(Feed()), "http://feed/garbage")
-    assert isinstance(found, Rejected)
+    (result,) = answers(reader(Feed()), "http://feed/garbage")
+    assert isinstance(result, Rejected)
 
 
 def test_a_clip_counts_its_whole_frames() -> None:

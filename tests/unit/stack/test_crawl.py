@@ -79,9 +79,9 @@ class Topic:
 
     def taken(self) -> list[tuple[str, str]]:
         """Ids and captions since this was last asked."""
-        found = [(post["post_id"], post["caption"]) for post in self.posts]
+        results = [(post["post_id"], post["caption"]) for post in self.posts]
         self.posts.clear()
-        return found
+        return results
 
 
 def post(name: str, caption: str = "phở", posted: int = 0, **changes: str) -> Post:

@@ -144,17 +144,17 @@ def looked_at(number: int, wanted: bool) -> queries.Row:
 
 def test_common_words_are_looked_for_until_a_page_is_full() -> None:
     last = looked_at(words.LOOKED, wanted=False)
-    found = [looked_at(number, wanted=True) for number in range(1, 5)]
-    ask, asked = answering([found[0], last], [found[1], last], found[2:])
+    results = [looked_at(number, wanted=True) for number in range(1, 5)]
+    ask, asked = answering([results[0], last], [results[1], last], results[2:])
     page = finding.find(ask, Filter("a"), "newest", None, 3)
-    assert (page.rows, page.last, page.found) == (found[:3], found[2], None)
+    assert (page.rows, page.last, page.found) == (results[:3], results[2], None)
     assert len(asked) == 2 + 3
-    ask, asked = answering([found[0], last], [found[1]])
+    ask, asked = answering([results[0], last], [results[1]])
     page = finding.find(ask, Filter("a"), "newest", None, 3)
-    assert (page.rows, page.last, page.found) == (found[:2], None, 2)
-    ask, asked = answering([found[0], last], [found[1]])
-    page = finding.find(ask, Filter("a"), "newest", found[3], 3)
-    assert (page.rows, page.last, page.found) == (found[:2], None, None)
+    assert (page.rows, page.last, page.found) == (results[:2], None, 2)
+    ask, asked = answering([results[0], last], [results[1]])
+    page = finding.find(ask, Filter("a"), "newest", results[3], 3)
+    assert (page.rows, page.last, page.found) == (results[:2], None, None)
 
 
 def test_a_page_of_words_that_are_not_found_ends_somewhere_and_the_next_goes_on_from_there() -> (
@@ -168,10 +168,10 @@ def test_a_page_of_words_that_are_not_found_ends_somewhere_and_the_next_goes_on_
 
 
 def test_all_posts_with_rare_words_are_looked_at_and_counted() -> None:
-    found = [{**a_row(), "found": 2}] * 2
-    ask, asked = answering([{"posts": 7}], found[:2], rows=9)
+    result = [{**a_row(), "found": 2}] * 2
+    ask, asked = answering([{"posts": 7}], result[:2], rows=9)
     page = finding.find(ask, Filter("a"), "newest", None, 1)
-    assert (page.rows, page.last, page.found) == (found[:1], found[0], 2)
+    assert (page.rows, page.last, page.found) == (result[:1], result[0], 2)
     assert "count(*) OVER ()" in asked[-1]
 
 
@@ -283,13 +283,13 @@ def test_a_curve_of_one_side_alone_says_so() -> None:
     assert curves.drawn("all", {"curve": curve}).count("there is nothing to compare") == 2
 
 
-def looking(found: dict[float, bool], at_once: int) -> Find:
+def looking(result: dict[float, bool], at_once: int) -> Find:
     """Finds posts by score, which are wanted or not, and looks at so many."""
 
     def find(after: queries.Row | None) -> finding.Page:
-        scores = [s for s in sorted(found, reverse=True) if after is None or s < after["score"]]
+        scores = [s for s in sorted(result, reverse=True) if after is None or s < after["score"]]
         looked = scores[:at_once]
-        rows = [a_row(post_id=f"p{score}", score=score) for score in looked if found[score]]
+        rows = [a_row(post_id=f"p{score}", score=score) for score in looked if result[score]]
         is_all = len(looked) == len(scores)
         return finding.Page(rows[:1], None if is_all else a_row(score=looked[-1]))
 
@@ -303,28 +303,28 @@ def next_id(turn: Turn, find: Find) -> str | None:
 
 
 def test_a_post_that_came_before_those_looked_at_has_its_turn_before_none_is_left() -> None:
-    found = {0.9: False, 0.8: False, 0.7: False, 0.6: False, 0.5: False}
-    find, turn = looking(found, at_once=2), Turn(Filter("a"))
+    results = {0.9: False, 0.8: False, 0.7: False, 0.6: False, 0.5: False}
+    find, turn = looking(results, at_once=2), Turn(Filter("a"))
     assert [(next_id(turn, find), turn.none_left) for _ in range(2)] == [(None, False)] * 2
-    found[0.95] = True
+    results[0.95] = True
     assert (next_id(turn, find), turn.none_left) == ("p0.95", False)
-    found.pop(0.95)
+    results.pop(0.95)
     turn.decided(a_row(score=0.95))
     assert [(next_id(turn, find), turn.none_left) for _ in range(4)] == [(None, True)] * 4
-    found[0.65] = True
+    results[0.65] = True
     assert [next_id(turn, find) for _ in range(2)] == [None, "p0.65"]
     assert not turn.none_left
 
 
 def test_what_the_reader_is_past_has_no_turn_until_from_the_top() -> None:
-    found = {0.9: True, 0.8: True, 0.7: False, 0.6: False}
-    find, turn = looking(found, at_once=1), Turn(Filter("a"))
+    results = {0.9: True, 0.8: True, 0.7: False, 0.6: False}
+    find, turn = looking(results, at_once=1), Turn(Filter("a"))
     for passed in (0.9, 0.8):
         assert next_id(turn, find) == f"p{passed}"
         turn.go_on(a_row(score=passed))
     assert [next_id(turn, find) for _ in range(2)] == [None, None]
     assert turn.none_left
-    found[0.9] = False
+    results[0.9] = False
     turn.go_on(None)
     assert (next_id(turn, find), turn.none_left) == (None, False)
     assert next_id(turn, find) == "p0.8"

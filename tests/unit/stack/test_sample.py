@@ -60,7 +60,7 @@ def test_it_has_every_class_in_both_languages_and_no_caption_twice() -> None:
 
 def test_the_models_are_as_good_as_is_claimed() -> None:
     metrics = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["metrics"]
-    for found in (metrics["fusion"], *metrics["fusion"]["by_language"].values(), metrics["feed"]):
-        assert found["recall"] >= 0.9
-        assert found["precision"] >= 0.8
+    for result in (metrics["fusion"], *metrics["fusion"]["by_language"].values(), metrics["feed"]):
+        assert result["recall"] >= 0.9
+        assert result["precision"] >= 0.8
     assert metrics["feed"]["unlike_the_clip"] >= 5

@@ -25,8 +25,8 @@ def test_a_copy_of_it_is_a_valid_env_file(tmp_path: Path) -> None:
     shutil.copy(ROOT / ".env.example", tmp_path)
     copied = Path(shutil.copy(ROOT / ".env.example", tmp_path / ".env"))
     copied.chmod(0o600)
-    found = problems(read_environment(tmp_path, (), {}))
-    assert [(one.severity, one.name) for one in found] == [("warning", "POSTGRES_PASSWORD")]
+    result = problems(read_environment(tmp_path, (), {}))
+    assert [(one.severity, one.name) for one in result] == [("warning", "POSTGRES_PASSWORD")]
 
 
 def test_every_variable_of_the_compose_files_is_in_it() -> None:

@@ -40,10 +40,10 @@ def test_records_are_the_owners_alone(tmp_path: Path) -> None:
 
 
 def test_bases_are_kept_beside_those_that_are_known(tmp_path: Path) -> None:
-    one, two = build_records.Base("sha256:1"), build_records.Base("sha256:2", triggers=True)
-    build_records.save_bases(tmp_path, {"a": one})
-    build_records.save_bases(tmp_path, {"b": two})
-    assert build_records.load_bases(tmp_path) == {"a": one, "b": two}
+    first, second = build_records.Base("sha256:1"), build_records.Base("sha256:2", triggers=True)
+    build_records.save_bases(tmp_path, {"a": first})
+    build_records.save_bases(tmp_path, {"b": second})
+    assert build_records.load_bases(tmp_path) == {"a": first, "b": second}
 
 
 def step(name: str, seconds: float, cached: bool = False) -> dict[str, object]:

@@ -62,14 +62,14 @@ def test_documents_are_for_their_owner_only_and_whole(tmp_path: Path) -> None:
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The places that are tried one after the other: the user's caches, and two of everybody."""
-    found = [tmp_path / name for name in ("caches", "one", "two")]
-    for place in found:
+    results = [tmp_path / name for name in ("caches", "one", "two")]
+    for place in results:
         place.mkdir()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(found[0]))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(results[0]))
     monkeypatch.delenv("TMPDIR", raising=False)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr(folder, "EVERYBODYS", tuple(map(str, found[1:])))
-    return found
+    monkeypatch.setattr(folder, "EVERYBODYS", tuple(map(str, results[1:])))
+    return results
 
 
 def fill(full: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,11 +88,11 @@ def test_elsewhere_is_the_first_place_with_room_and_the_same_each_time(
     tmp_path: Path, places: list[Path], full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(places[:full], monkeypatch)
-    found = elsewhere(tmp_path)
-    assert found is not None
-    assert places[full] in found.root.parents
-    assert elsewhere(tmp_path) == found
-    assert found.runs.is_dir()
+    result = elsewhere(tmp_path)
+    assert result is not None
+    assert places[full] in result.root.parents
+    assert elsewhere(tmp_path) == result
+    assert result.runs.is_dir()
 
 
 def test_where_there_is_room_nowhere_there_is_no_elsewhere(
@@ -114,9 +114,9 @@ def test_what_somebody_else_may_have_laid_out_is_not_used(
     else:
         laid.mkdir()
         laid.chmod(0o777)
-    found = elsewhere(tmp_path)
-    assert found is not None
-    assert places[2] in found.root.parents
+    result = elsewhere(tmp_path)
+    assert result is not None
+    assert places[2] in result.root.parents
 
 
 @pytest.mark.parametrize("name", ["HOME", "XDG_CACHE_HOME"])
@@ -126,9 +126,9 @@ def test_a_place_that_can_not_be_looked_at_is_passed_over(
     """As root's HOME can't by another user who was left with it, nor a name that is too long."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv(name, str(tmp_path / ("x" * 300) / "caches"))
-    found = elsewhere(tmp_path)
-    assert found is not None
-    assert places[1] in found.root.parents
+    result = elsewhere(tmp_path)
+    assert result is not None
+    assert places[1] in result.root.parents
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away takes root")
@@ -144,9 +144,9 @@ def test_nothing_is_made_in_another_users_home(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TMPDIR", str(own))
-    found = elsewhere(project)
-    assert found is not None
-    assert own in found.root.parents
+    result = elsewhere(project)
+    assert result is not None
+    assert own in result.root.parents
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "caches"))
-    assert elsewhere(project) == found
+    assert elsewhere(project) == result
     assert list(home.iterdir()) == []

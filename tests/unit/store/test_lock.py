@@ -138,9 +138,9 @@ def test_a_lock_is_taken_over_from_a_holder_that_is_ended(
 def test_a_process_that_only_has_the_id_of_an_earlier_holder_is_left_alone(tmp_path: Path) -> None:
     """The holder has not written yet, and what stands in the file is of one that was killed."""
     path, other = tmp_path / "lock", subprocess.Popen(["sleep", "1000"])
-    found = owner.of(other.pid)
-    assert found is not None
-    before = replace(found, started=str(int(found.started) - 1))
+    result = owner.of(other.pid)
+    assert result is not None
+    before = replace(result, started=str(int(result.started) - 1))
     child = holder(path)
     try:
         path.write_text(json.dumps({"pid": other.pid, "process": before.text}))

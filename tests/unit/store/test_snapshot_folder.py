@@ -40,10 +40,10 @@ def write(place: Path, name: str, key: bytes = b"") -> Path:
 
 def test_what_is_written_is_listed(tmp_path: Path) -> None:
     write(tmp_path / "snapshots", "before")
-    [found] = snapshot_folder.load_all(tmp_path / "snapshots")
-    assert (found.name, found.bytes, found.problem) == ("before", len(CONTENT), "")
-    assert [(one.name, one.bytes) for one in found.state] == [("state/points", 7)]
-    assert found.images == {"db": "sha256:db"}
+    [result] = snapshot_folder.load_all(tmp_path / "snapshots")
+    assert (result.name, result.bytes, result.problem) == ("before", len(CONTENT), "")
+    assert [(one.name, one.bytes) for one in result.state] == [("state/points", 7)]
+    assert result.images == {"db": "sha256:db"}
     assert snapshot_folder.verify(tmp_path / "snapshots", "before")["project"] == "shop"
 
 
@@ -97,8 +97,8 @@ def test_a_missing_and_a_short_archive_are_seen_without_reading(tmp_path: Path) 
 
 def test_a_folder_that_is_no_snapshot_is_said_to_be_damaged(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    [found] = snapshot_folder.load_all(tmp_path)
-    assert "manifest" in found.problem
+    [result] = snapshot_folder.load_all(tmp_path)
+    assert "manifest" in result.problem
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", ".hidden", "x" * 101, "a b"])
@@ -116,8 +116,8 @@ def test_who_made_it_is_known_by_a_key(tmp_path: Path) -> None:
     document["parts"][0]["bytes"] = 8
     document["sha256"] = snapshot_folder.seal(document)
     (place / "manifest.json").write_text(json.dumps(document))
-    [found] = snapshot_folder.load_all(tmp_path, b"k" * 32)
-    assert (found.state[0].bytes, found.made_here, found.problem) == (8, False, "")
+    [result] = snapshot_folder.load_all(tmp_path, b"k" * 32)
+    assert (result.state[0].bytes, result.made_here, result.problem) == (8, False, "")
 
 
 @pytest.mark.parametrize(
@@ -145,5 +145,5 @@ def test_a_bad_one_hides_no_other(tmp_path: Path, change: dict[str, object]) -> 
     (tmp_path / "file").touch()
     (tmp_path / "pipe").mkdir()
     os.mkfifo(tmp_path / "pipe" / "manifest.json")
-    found = {one.name: bool(one.problem) for one in snapshot_folder.load_all(tmp_path)}
-    assert found == {"good": False, "bad": True, "folder": True, "file": True, "pipe": True}
+    results = {one.name: bool(one.problem) for one in snapshot_folder.load_all(tmp_path)}
+    assert results == {"good": False, "bad": True, "folder": True, "file": True, "pipe": True}

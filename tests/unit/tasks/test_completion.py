@@ -64,9 +64,9 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_what_may_come_next(folder: Path, line: str, some: set[str], none: set[str]) -> None:
-    found = set(candidates(line.split(" "), LINE, folder))
-    assert some <= found
-    assert not none & found
+    results = set(candidates(line.split(" "), LINE, folder))
+    assert some <= results
+    assert not none & results
 
 
 def test_a_project_that_never_ran_has_its_tasks_and_stays_as_it_is(tmp_path: Path) -> None:

@@ -178,12 +178,12 @@ def test_some_of_a_tree_is_kept_with_the_folders_on_the_way(tmp_path: Path) -> N
     Pack(parts.append).some(opened, [b"a/b/c", b"f", b"gone/g"], b"./")
     os.close(opened)
 
-    found = unpacked(b"".join(parts), tmp_path / "some")
+    result = unpacked(b"".join(parts), tmp_path / "some")
 
-    assert sorted(str(one.relative_to(found)) for one in found.rglob("*")) == [
+    assert sorted(str(one.relative_to(result)) for one in result.rglob("*")) == [
         *("a", "a/b", "a/b/c", "f")
     ]
-    assert stat.S_IMODE((found / "a").stat().st_mode) == 0o711
+    assert stat.S_IMODE((result / "a").stat().st_mode) == 0o711
 
 
 def test_one_path_is_removed_and_no_folder_with_something_in_it(tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ def replace_all(helper: CommandHandler) -> None:
 
 def content(folder: Path) -> dict[str, Any]:
     """All that is in a folder, what a replacement left unfinished too."""
-    found: dict[str, Any] = {"": oct(folder.stat().st_mode & 0o777)}
+    results: dict[str, Any] = {"": oct(folder.stat().st_mode & 0o777)}
     for path in sorted(folder.rglob("*")):
-        found[str(path.relative_to(folder))] = path.read_text() if path.is_file() else None
-    return found
+        results[str(path.relative_to(folder))] = path.read_text() if path.is_file() else None
+    return results
 
 
 def in_child(work: Callable[[], None], dies_at: int) -> int:

@@ -64,7 +64,7 @@ def hole(path: Path, *, data: bool = True) -> None:
 
 def describe(root: Path) -> dict[bytes, Any]:
     """Everything in a folder by its path: two folders are the same when this is."""
-    found: dict[bytes, Any] = {}
+    results: dict[bytes, Any] = {}
     inodes: dict[int, bytes] = {}
     for place, folders, files in os.walk(os.fsencode(root)):
         for name in (
@@ -74,8 +74,8 @@ def describe(root: Path) -> dict[bytes, Any]:
         ):
             path = os.path.join(place, name)
             relative = os.path.relpath(path, os.fsencode(root))
-            found[relative] = _describe(path, relative, inodes)
-    return found
+            results[relative] = _describe(path, relative, inodes)
+    return results
 
 
 def _describe(path: bytes, relative: bytes, inodes: dict[int, bytes]) -> Any:

@@ -78,9 +78,9 @@ def test_a_connection_holds_no_port() -> None:
 )
 def test_a_processs_container_is_told_by_its_cgroup(line: str) -> None:
     key = "0123456789abcdef" * 4
-    found = host.CONTAINER_ID.search(f"3:cpu:/\n{line.format(id=key)}\n")
-    assert found is not None
-    assert found[1] == key
+    result = host.CONTAINER_ID.search(f"3:cpu:/\n{line.format(id=key)}\n")
+    assert result is not None
+    assert result[1] == key
 
 
 def labelled(folder: Path, **more: Any) -> Any:
@@ -110,7 +110,7 @@ def test_paths_are_real_and_what_is_gone_is_none(tmp_path: Path) -> None:
 
 def test_on_an_engine_elsewhere_nobodys_folder_is_taken_for_gone(tmp_path: Path) -> None:
     here = model(service("db"), directory=tmp_path, files=())
-    found = host.real_paths(here, [labelled(tmp_path / "gone")], local=False)
-    assert found == {str(tmp_path): str(tmp_path)}
+    result = host.real_paths(here, [labelled(tmp_path / "gone")], local=False)
+    assert result == {str(tmp_path): str(tmp_path)}
     assert is_here("http+docker://localhost")
     assert not is_here("http+docker://ssh")

@@ -82,9 +82,9 @@ def test_tls_is_what_the_docker_client_makes_of_the_variables(
     asked = {"HOST": "tcp://far:2376", "CERT_PATH": CERTIFICATES, **variables}
     for name, value in asked.items():
         monkeypatch.setenv(f"DOCKER_{name}", value)
-    found = chosen()
-    assert found.certificates == (None if certificates is None else Path(certificates))
-    assert found.certificates is None or found.verified == verified
+    result = chosen()
+    assert result.certificates == (None if certificates is None else Path(certificates))
+    assert result.certificates is None or result.verified == verified
 
 
 def test_a_socket_needs_no_certificates(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

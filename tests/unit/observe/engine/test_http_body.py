@@ -51,10 +51,10 @@ def test_what_came_together_is_given_together() -> None:
 
 
 def test_an_answer_that_breaks_off_is_no_end() -> None:
-    found = chunks(Answer([encoded(b"a", b"b")[:-5]]))
-    assert next(found) == [b"a", b"b"]
+    result = chunks(Answer([encoded(b"a", b"b")[:-5]]))
+    assert next(result) == [b"a", b"b"]
     with pytest.raises(EngineLost, match="before the answer was complete"):
-        next(found)
+        next(result)
 
 
 def test_without_that_encoding_blocks_are_passed_on() -> None:

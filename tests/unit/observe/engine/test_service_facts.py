@@ -71,8 +71,8 @@ def test_an_answer_in_chunks_is_read_whole_and_a_long_one_to_its_last_whole_line
 
 
 def test_no_other_address_is_asked_than_the_one_that_is_declared(port: int) -> None:
-    found = asked(HERE, ":80/moved", Binding("127.0.0.1", port, 80, "tcp"))
-    assert found.problem.endswith("/moved was answered with 302 Found")
+    result = asked(HERE, ":80/moved", Binding("127.0.0.1", port, 80, "tcp"))
+    assert result.problem.endswith("/moved was answered with 302 Found")
 
 
 def test_a_port_on_the_host_of_an_engine_elsewhere_is_none_of_this_machine(port: int) -> None:

@@ -24,12 +24,12 @@ class Case:
 
 
 def cases() -> list[Case]:
-    found = json.loads((FOLDER / "corpus.json").read_text())
+    result = json.loads((FOLDER / "corpus.json").read_text())
     return [
         Case(
             one["name"],
             bytes.fromhex(one["hex"]) if "hex" in one else one["text"].encode(),
             tuple(one["says"]),
         )
-        for one in found
+        for one in result
     ]

@@ -27,8 +27,8 @@ def judged(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_odd_file_gets_its_message(tmp_path: Path, case: Case) -> None:
-    found = judged(tmp_path, case.content, {"HOME": "/root"})
-    said = [f"{one.severity} {line}" for one, line in zip(found, lines(found), strict=True)]
+    result = judged(tmp_path, case.content, {"HOME": "/root"})
+    said = [f"{one.severity} {line}" for one, line in zip(result, lines(result), strict=True)]
     assert said == list(case.says)
 
 
@@ -44,12 +44,12 @@ def test_the_specification_itself_is_without_fault(tmp_path: Path) -> None:
 
 def test_faults_of_many_files_end_to_end_are_all_found_at_once(tmp_path: Path) -> None:
     """What one line does to the rest is bounded: an unclosed quote hides nothing below it."""
-    found = judged(
+    result = judged(
         tmp_path,
         b'GREETING="hello\nTEXT_WEIGHT=2\nA B=1\nPOSTGRES_PORT=x\n',
         {"USE_FUSION_MODEL": "?"},
     )
-    assert [(one.file, one.line) for one in found] == [
+    assert [(one.file, one.line) for one in result] == [
         ("", 0),
         (".env", 1),
         (".env", 2),

@@ -42,8 +42,8 @@ class Folder:
         return problems(self.read(process, *models))
 
     def value(self, name: str, process: Mapping[str, str] | None = None) -> str | None:
-        found = values(self.read(process), name)
-        return found[0].value if found else None
+        result = values(self.read(process), name)
+        return result[0].value if result else None
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def test_of_the_files_in_compose_env_files_the_last_wins(folder: Folder) -> None
 
 
 def test_a_file_of_compose_env_files_that_is_missing_is_fatal(folder: Folder) -> None:
-    (found,) = folder.problems({"COMPOSE_ENV_FILES": "none"})
-    assert (found.severity, found.file) == ("fatal", "none")
+    (result,) = folder.problems({"COMPOSE_ENV_FILES": "none"})
+    assert (result.severity, result.file) == ("fatal", "none")
 
 
 def test_the_file_beside_the_compose_file_fills_what_the_first_leaves(folder: Folder) -> None:
@@ -178,8 +178,8 @@ def test_a_bad_line_that_the_process_overrides_with_a_good_value_is_a_warning(
 def test_a_file_that_others_can_read_is_a_warning(folder: Folder) -> None:
     folder.write(".env.example", MARK + "A=\n")
     folder.write(".env", "A=1\n", 0o644)
-    (found,) = folder.problems()
-    assert (found.severity, found.hint) == ("warning", "chmod 600 .env")
+    (result,) = folder.problems()
+    assert (result.severity, result.hint) == ("warning", "chmod 600 .env")
 
 
 def test_all_that_compose_files_require_is_told_at_once(folder: Folder) -> None:
@@ -207,8 +207,8 @@ def test_a_name_that_compose_files_use_is_missing_from_the_specification(folder:
     folder.write(".env.example", MARK + "A=\n")
     folder.write(".env", "B=1\n")
     model = folder.write("compose.yaml", "name: $B\n")
-    (found,) = folder.problems({}, model)
-    assert found.message == "compose.yaml:1 uses it, but .env.example does not describe it"
+    (result,) = folder.problems({}, model)
+    assert result.message == "compose.yaml:1 uses it, but .env.example does not describe it"
 
 
 PLAIN_TEXTS = st.lists(

@@ -70,9 +70,9 @@ def test_a_copy_is_hidden_by_a_mount_of_the_very_same_files(
 
 def test_what_others_read_is_seen_all_the_same(tmp_path: Path) -> None:
     text = "COPY loc* /app/\nRUN install\nCOPY . /app\n"
-    found = hidden(tmp_path, text, mounting((str(tmp_path), "/app")))
-    assert found == Hidden(("web/",), ("web/lock",))
-    assert [found.holds(f"web/{path}") for path in PATHS] == [False, True, True]
+    result = hidden(tmp_path, text, mounting((str(tmp_path), "/app")))
+    assert result == Hidden(("web/",), ("web/lock",))
+    assert [result.holds(f"web/{path}") for path in PATHS] == [False, True, True]
 
 
 def test_so_is_what_fills_a_volume_below(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ class Context:
     def digest(self) -> str:
         """The digest, for who asks for no single files."""
         of = model(self.folder.parent, self.service())
-        found, _ = inputs_and_faults(of, Engine(), self.cache, listed=lambda _: False)
-        return found["app"].digest
+        result, _ = inputs_and_faults(of, Engine(), self.cache, listed=lambda _: False)
+        return result["app"].digest
 
 
 @pytest.fixture

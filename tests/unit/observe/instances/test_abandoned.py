@@ -25,9 +25,9 @@ from tests.unit.worlds import container, model, service
 
 
 def _mine() -> owner.Owner:
-    found = owner.of(os.getpid())
-    assert found is not None
-    return found
+    result = owner.of(os.getpid())
+    assert result is not None
+    return result
 
 
 LIVING = _mine()

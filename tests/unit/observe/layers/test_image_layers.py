@@ -38,13 +38,13 @@ def observed(folder: Path) -> LayeredImage:
     steps = [{"name": "[build 3/4] COPY src/ ./", "seconds": 1.5, "cached": False}]
     build_records.save_times(cache, "app", steps)
     of = model(folder, service(Build(str(context), "Dockerfile", {})))
-    (found,), _ = layered_images(of, Engine(), cache, ["app"], None)
-    return found
+    (result,), _ = layered_images(of, Engine(), cache, ["app"], None)
+    return result
 
 
 def test_each_layer_has_its_line_its_files_and_what_it_needs(tmp_path: Path) -> None:
-    found = observed(tmp_path)
-    shown = [(one.line, one.keyword, one.stage, one.needs, one.files) for one in found.layers]
+    result = observed(tmp_path)
+    shown = [(one.line, one.keyword, one.stage, one.needs, one.files) for one in result.layers]
     assert shown == [
         (7, "FROM", 1, (), ()),
         (8, "COPY", 1, (0,), ("web/page.html", "web/src/a.c", "web/tools/t")),
@@ -55,14 +55,14 @@ def test_each_layer_has_its_line_its_files_and_what_it_needs(tmp_path: Path) -> 
         (9, "COPY", 1, (1, 5), ()),
         (10, "CMD", 1, (6,), ()),
     ]
-    assert found.chain == (0, 1, 6, 7)
-    assert found.dockerfile == "web/Dockerfile"
-    assert [one.image for one in found.layers if one.keyword == "FROM"] == ["debian", "debian"]
+    assert result.chain == (0, 1, 6, 7)
+    assert result.dockerfile == "web/Dockerfile"
+    assert [one.image for one in result.layers if one.keyword == "FROM"] == ["debian", "debian"]
 
 
 def test_a_layer_has_the_seconds_its_step_took(tmp_path: Path) -> None:
-    found = observed(tmp_path)
-    assert [one.time for one in found.layers if one.line in (4, 5, 10)] == [
+    result = observed(tmp_path)
+    assert [one.time for one in result.layers if one.line in (4, 5, 10)] == [
         StepTime(1.5, 1.5),
         None,
         StepTime(0, 0),
@@ -92,8 +92,8 @@ def test_a_step_that_reads_nothing_of_the_project_is_known_from_another_image(
         for what in ("ready", "all")
     ]
     build_records.save_times(cache, "first", steps)
-    (found,), _ = layered_images(model(tmp_path, *services), Engine(), cache, ["second"], None)
-    assert {one.text: one.time for one in found.layers if one.keyword == "RUN"} == {
+    (result,), _ = layered_images(model(tmp_path, *services), Engine(), cache, ["second"], None)
+    assert {one.text: one.time for one in result.layers if one.keyword == "RUN"} == {
         "make ready": StepTime(2, 2),
         "make all": None,
     }
@@ -144,17 +144,17 @@ def test_no_secret_of_an_instruction_is_shown(tmp_path: Path) -> None:
     context.mkdir()
     (context / "Dockerfile").write_text("FROM x\nRUN API_TOKEN=hunter2 fetch\n")
     of = model(tmp_path, service(Build(str(context), "Dockerfile", {})))
-    (found,), _ = layered_images(of, Engine(), tmp_path, ["app"], None)
-    assert "hunter2" not in found.layers[1].instruction
-    assert "fetch" in found.layers[1].instruction
+    (result,), _ = layered_images(of, Engine(), tmp_path, ["app"], None)
+    assert "hunter2" not in result.layers[1].instruction
+    assert "fetch" in result.layers[1].instruction
 
 
 def test_commits_are_read_relative_to_the_project() -> None:
     log = "\x01700000\n\nshop/web/a\nREADME.md\n\x0195200\n\nshop/b\n"
-    found = read_log(log, "/top", "/top/shop")
-    assert found.changed == (frozenset({"web/a", "../README.md"}), frozenset({"b"}))
-    assert found.weeks == pytest.approx(1.0)
-    assert found.touching(["b", "web/a"]) == 2
+    result = read_log(log, "/top", "/top/shop")
+    assert result.changed == (frozenset({"web/a", "../README.md"}), frozenset({"b"}))
+    assert result.weeks == pytest.approx(1.0)
+    assert result.touching(["b", "web/a"]) == 2
 
 
 def test_less_than_a_week_counts_as_one_and_more_as_what_it_is() -> None:

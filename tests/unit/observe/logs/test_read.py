@@ -92,9 +92,9 @@ def test_the_parts_of_a_long_line_are_joined_and_carry_the_time_of_the_first() -
 
 def test_a_line_without_an_end_is_cut_before_it_fills_the_memory() -> None:
     part = b"x" * 16384
-    found = flat(logs.lines(Answer(*[frame(1, n, part) for n in range(200)]), WEB))
-    assert sum(len(line.line) for line in found) == 200 * len(part)
-    assert max(len(line.line) for line in found) <= logs.LONGEST_LINE + len(part)
+    result = flat(logs.lines(Answer(*[frame(1, n, part) for n in range(200)]), WEB))
+    assert sum(len(line.line) for line in result) == 200 * len(part)
+    assert max(len(line.line) for line in result) <= logs.LONGEST_LINE + len(part)
 
 
 def test_what_is_not_utf_8_is_kept() -> None:
@@ -111,8 +111,8 @@ def test_a_time_may_have_fewer_digits_and_a_zone() -> None:
     """As Podman writes it."""
     parts = [b"2026-11-29T17:36:46Z one\n", b"2026-11-29T19:36:47+02:00 two  parts\n"]
     raw = b"".join(bytes([1, 0, 0, 0]) + len(one).to_bytes(4, "big") + one for one in parts)
-    found = flat(logs.lines(Answer(raw), WEB))
-    assert [(one.time, one.line) for one in found] == [
+    result = flat(logs.lines(Answer(raw), WEB))
+    assert [(one.time, one.line) for one in result] == [
         ("2026-11-29T17:36:46.000000000Z", "one"),
         ("2026-11-29T17:36:47.000000000Z", "two  parts"),
     ]
@@ -121,10 +121,10 @@ def test_a_time_may_have_fewer_digits_and_a_zone() -> None:
 def test_the_engines_own_error_is_told() -> None:
     payload = b"Error grabbing logs: invalid character\n"
     answer = Answer(frame(1, 1, b"one\n") + struct.pack(">BxxxL", 3, len(payload)) + payload)
-    found = logs.lines(answer, WEB)
-    assert [line.line for line in next(found)] == ["one"]
+    result = logs.lines(answer, WEB)
+    assert [line.line for line in next(result)] == ["one"]
     with pytest.raises(LogError, match="Error grabbing logs: invalid character"):
-        next(found)
+        next(result)
 
 
 def test_reading_goes_on_a_little_before_the_last_line() -> None:
@@ -140,8 +140,8 @@ def test_an_unfinished_line_is_read_again_from_its_beginning() -> None:
     assert texts(logs.lines(Answer(*first), WEB, cursor)) == [("stderr", "other")]
     assert cursor.resume() == timestamps.unix(stamp(1_000_000_000))
     again = Answer(*first, frame(1, 9_500_000_000, b" and ended\n"))
-    found = logs.resumed(again, WEB, cursor, all_of_it=True)
-    assert texts(found) == [("stdout", "begun and ended")]
+    result = logs.resumed(again, WEB, cursor, all_of_it=True)
+    assert texts(result) == [("stdout", "begun and ended")]
 
 
 def test_last_lines_that_do_not_reach_back_are_a_gap() -> None:
@@ -166,13 +166,13 @@ def written(draw: st.DrawFn) -> list[tuple[int, int, bytes]]:
     """Messages as a log holds them: within a stream times never run backwards, and many are
     equal; between streams they may, by less than the overlap."""
     times = {1: 10**9, 2: 10**9}
-    found = []
+    results = []
     for number in range(draw(st.integers(0, 12))):
         stream = draw(st.sampled_from([1, 2]))
         slowest = max(times.values()) - 10**9 + 1
         times[stream] = max(slowest, times[stream] + draw(st.sampled_from([0, 0, 1, 400_000_000])))
-        found.append((stream, times[stream], b"%d" % number))
-    return found
+        results.append((stream, times[stream], b"%d" % number))
+    return results
 
 
 @given(written(), st.data())

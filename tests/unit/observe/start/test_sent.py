@@ -39,9 +39,9 @@ def test_a_secrets_digest_is_keyed_and_what_cannot_be_read_has_none(
         token, page = str(tmp_path / "token"), str(tmp_path / "page")
         of = model(content_files={"secrets": {"token": token}, "configs": {"page": page}})
         # Its mode says that it is a regular file; reading it fails, for root too.
-        found = file_digests(of, [token, page, "/proc/self/mem"], cache)
-        assert file_digests(of, [token, page], cache) == found
-        digests.append(found)
+        result = file_digests(of, [token, page, "/proc/self/mem"], cache)
+        assert file_digests(of, [token, page], cache) == result
+        digests.append(result)
 
     first, second = digests
     assert first.keys() == {token, page}

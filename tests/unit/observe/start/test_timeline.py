@@ -46,10 +46,10 @@ def kept(runs: Path, name: str, record: Any) -> Path:
 
 
 def test_moments_are_seconds_since_the_start_began(tmp_path: Path) -> None:
-    found = read_start(kept(tmp_path, "1-up", RECORD))
-    assert found is not None
-    db, web, late = found.services
-    assert (found.project, found.seconds, found.outcome) == ("shop", 9.0, "up")
+    result = read_start(kept(tmp_path, "1-up", RECORD))
+    assert result is not None
+    db, web, late = result.services
+    assert (result.project, result.seconds, result.outcome) == ("shop", 9.0, "up")
     assert (web.launched, web.created, web.started, web.ready) == (4.0, 4.25, 4.5, 8.0)
     assert (web.waited_for, web.asked_every) == (("db",), 0.5)
     assert web.times["started"] == "2026-01-31T12:00:04.500000001Z"
@@ -61,9 +61,11 @@ def test_moments_are_seconds_since_the_start_began(tmp_path: Path) -> None:
 
 def test_a_clock_that_is_ahead_puts_nothing_behind_its_end(tmp_path: Path) -> None:
     record = json.loads(json.dumps(RECORD).replace("12:00:04.5", "12:07:04.5"))
-    found = read_start(kept(tmp_path, "1-up", record))
-    assert found is not None
-    assert [(one.started, one.ready) for one in found.services if one.name == "web"] == [(9.0, 9.0)]
+    result = read_start(kept(tmp_path, "1-up", record))
+    assert result is not None
+    assert [(one.started, one.ready) for one in result.services if one.name == "web"] == [
+        (9.0, 9.0)
+    ]
 
 
 def test_the_newest_start_of_up_is_told(tmp_path: Path) -> None:
@@ -71,9 +73,9 @@ def test_the_newest_start_of_up_is_told(tmp_path: Path) -> None:
     kept(tmp_path, "20260131T130000.000000Z-up", {**RECORD, "outcome": "failed"})
     kept(tmp_path, "20260131T140000.000000Z-restore", RECORD)
     (tmp_path / "20260131T150000.000000Z-up").mkdir()
-    found = last_start(tmp_path)
-    assert found is not None
-    assert found.outcome == "failed"
+    result = last_start(tmp_path)
+    assert result is not None
+    assert result.outcome == "failed"
 
 
 @pytest.mark.parametrize(

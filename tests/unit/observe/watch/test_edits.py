@@ -177,10 +177,10 @@ def test_what_git_writes_is_one_batch_however_long_it_takes(tmp_path: Path) -> N
 
     class Told(Changes):
         def _next(self, seconds: float | None) -> Batch:
-            found = super()._next(seconds)
-            for path in list(found):
+            result = super()._next(seconds)
+            for path in list(result):
                 goes_on(path)
-            return found
+            return result
 
     with Told([str(folder)], tmp_path) as changes:
         (folder / "one").write_text("x")

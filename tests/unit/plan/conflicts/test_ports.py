@@ -210,9 +210,9 @@ def test_a_process_on_both_families_is_said_once() -> None:
 def test_a_process_on_every_ipv6_address_may_leave_ipv4_to_others(ipv6_only: bool) -> None:
     both = publishing("web", port(8080), port(8080, "::1"))
     holder = PortHolder("::", 8080, "tcp", 812, "nginx", "x", ipv6_only=ipv6_only)
-    found = [blocker.target for blocker in blockers(world(model(both), ports=(holder,)))]
+    results = [blocker.target for blocker in blockers(world(model(both), ports=(holder,)))]
     four, six = "127.0.0.1:8080/tcp", "[::1]:8080/tcp"
-    assert found == ([six] if ipv6_only else [four, six])
+    assert results == ([six] if ipv6_only else [four, six])
 
 
 def test_the_engines_proxy_is_explained_by_its_container() -> None:

@@ -45,22 +45,22 @@ def test_an_update_that_is_under_way_is_awaited() -> None:
 @pytest.mark.parametrize("state", ["paused", "rollback_started", "rollback_completed"])
 def test_an_update_that_swarm_gave_up_has_failed(state: str) -> None:
     update = {"State": state, "Message": "told so"}
-    found = progress(service(UpdateStatus=update), [task(), task(number=2)])
-    assert found.failed == "told so"
+    result = progress(service(UpdateStatus=update), [task(), task(number=2)])
+    assert result.failed == "told so"
 
 
 def test_a_task_that_crashes_again_and_again_has_failed() -> None:
     crashes = [task("failed", "shutdown", number=number) for number in (1, 2, 3)]
     assert not progress(service(1), [*crashes[:2], task("ready", "ready", number=4)]).failed
-    found = progress(service(1), [*crashes, task("ready", "ready", number=4)])
-    assert "3 of its tasks failed" in found.failed
-    assert found.task == crashes[-1]
+    result = progress(service(1), [*crashes, task("ready", "ready", number=4)])
+    assert "3 of its tasks failed" in result.failed
+    assert result.task == crashes[-1]
 
 
 def test_what_failed_before_it_was_deployed_is_long_past() -> None:
     crashes = [task("failed", "shutdown", number=number) for number in (1, 2, 3)]
-    found = progress(service(1), [*crashes, task(number=4)], {"t1", "t2", "t3"})
-    assert found.complete
+    result = progress(service(1), [*crashes, task(number=4)], {"t1", "t2", "t3"})
+    assert result.complete
 
 
 def test_one_that_is_not_started_again_has_failed_with_its_first_task() -> None:

@@ -160,8 +160,8 @@ def building(shared: Shared | None = None) -> World:
 def test_an_image_that_the_registry_has_is_pinned_and_not_built() -> None:
     reference = f"reg/web:ct-{'d' * 24}"
     here = building(Shared("reg", images={"web": reference}))
-    found = references(here, Swarm("shop", local=False), {reference: "sha256:1"})
-    assert found.images == {"web": f"{reference}@sha256:1"}
+    result = references(here, Swarm("shop", local=False), {reference: "sha256:1"})
+    assert result.images == {"web": f"{reference}@sha256:1"}
     plan = plan_deploy(here, Swarm("shop"), stack(web={}))
     assert steps(plan) == ["create-service:shop_web"]
 

@@ -23,8 +23,8 @@ def web(section: Mapping[str, Any], endpoint: str = "", **top: Any) -> dict[str,
     """That service, where nothing is in the way."""
     made = translated(section, endpoint, **top)
     assert not made.blockers
-    found: dict[str, Any] = made.services["web"]
-    return found
+    result: dict[str, Any] = made.services["web"]
+    return result
 
 
 def test_its_image_is_the_pinned_one_and_its_build_is_no_affair_of_swarm() -> None:

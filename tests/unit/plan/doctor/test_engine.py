@@ -58,12 +58,12 @@ def test_the_old_compose_that_docker_would_take_is_told_from_one_further_down() 
     assert "an old Compose is a different one" in engine.compose([NEW, OLD]).message
 
 
-@pytest.mark.parametrize("found", [(), (OLD,), (IN_PATH,), (replace(NEW, version=""),)])
-def test_without_a_usable_compose_nothing_works(found: tuple[Plugin, ...]) -> None:
-    check = engine.compose(found)
+@pytest.mark.parametrize("result", [(), (OLD,), (IN_PATH,), (replace(NEW, version=""),)])
+def test_without_a_usable_compose_nothing_works(result: tuple[Plugin, ...]) -> None:
+    check = engine.compose(result)
     assert check.status is Status.FAILED
     assert "2.40" in check.hint
-    for one in found:
+    for one in result:
         assert one.path in check.message
 
 
@@ -161,9 +161,9 @@ def test_builders_that_nobody_knows_are_left_over() -> None:
 
 
 def test_podman_has_versions_of_its_own() -> None:
-    found = engine.engine(replace(DAEMON, version="5.4.2", podman=True))
+    result = engine.engine(replace(DAEMON, version="5.4.2", podman=True))
 
-    assert (found.status, found.message) == (
+    assert (result.status, result.message) == (
         Status.OK,
         "Podman 5.4.2 at unix:///run/docker.sock (the default)",
     )

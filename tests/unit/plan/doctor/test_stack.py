@@ -145,7 +145,7 @@ def test_health_checks_are_judged_by_the_rules_of_a_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "status"),
+    ("result", "status"),
     [
         (Watching(524_288, 512, 20), Status.OK),
         (Watching(8_192, 128, 1), Status.WARNING),
@@ -155,8 +155,8 @@ def test_health_checks_are_judged_by_the_rules_of_a_start() -> None:
         (Watching(0, 0), Status.SKIPPED),
     ],
 )
-def test_limits_of_file_watching(found: Watching | None, status: Status) -> None:
-    assert stack.watching(found).status is status
+def test_limits_of_file_watching(result: Watching | None, status: Status) -> None:
+    assert stack.watching(result).status is status
 
 
 def test_memory_limits_add_up_over_replicas() -> None:

@@ -63,8 +63,8 @@ WEB = built("web")
 PRESENT = image("web", "shop-web:latest", f"shop-web:ct-{A}")
 
 
-def only(found: Sequence[T]) -> T:
-    (one,) = found
+def only(result: Sequence[T]) -> T:
+    (one,) = result
     return one
 
 
@@ -117,9 +117,9 @@ def test_one_changed_file_is_the_reason_itself() -> None:
 def test_of_very_many_files_the_rest_is_counted() -> None:
     was = inputs("web", B, files={f"web/{n:04}": "1" for n in range(1004)})
     now = inputs("web", A, files={f"web/{n:04}": "2" for n in range(1004)})
-    found = list(differences(was, now))
-    assert [one.path for one in found[:10]] == [f"web/{n:04}" for n in range(10)]
-    assert found[1000:] == [Evidence(kind="files", detail="and 4 more")]
+    results = list(differences(was, now))
+    assert [one.path for one in results[:10]] == [f"web/{n:04}" for n in range(10)]
+    assert results[1000:] == [Evidence(kind="files", detail="and 4 more")]
     old = image("old", "shop-web:latest", f"shop-web:ct-{B}")
     step = only(plan_images(world([WEB], [old], {"web": now}, [was]), ["web"]).steps)
     assert step.reason == "1004 files changed, web/0000 among them"

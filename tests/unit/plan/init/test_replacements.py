@@ -15,9 +15,13 @@ EXPECTED = {path.stem: path.read_text("utf-8") for path in SCRIPTS.glob("*.expec
 """For each line of a script its place, what becomes of it, and the tasks that do it instead."""
 
 
-def line(one: Replacement) -> str:
-    place = str(one.first) if one.first == one.last else f"{one.first}-{one.last}"
-    return f"{place} {one.fate.value} {', '.join(one.tasks)}".rstrip()
+def line(replacement: Replacement) -> str:
+    place = (
+        str(replacement.first)
+        if replacement.first == replacement.last
+        else f"{replacement.first}-{replacement.last}"
+    )
+    return f"{place} {replacement.fate.value} {', '.join(replacement.tasks)}".rstrip()
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPT))
@@ -59,8 +63,8 @@ def test_there_are_a_dozen_of_them() -> None:
     ],
 )
 def test_a_command_and_the_tasks_that_replace_it(command: str, tasks: str) -> None:
-    (found,) = replacements(command)
-    assert (found.fate, ", ".join(found.tasks)) == (Fate.REPLACED, tasks)
+    (result,) = replacements(command)
+    assert (result.fate, ", ".join(result.tasks)) == (Fate.REPLACED, tasks)
 
 
 @pytest.mark.parametrize(
@@ -79,26 +83,26 @@ def test_a_command_and_the_tasks_that_replace_it(command: str, tasks: str) -> No
     ],
 )
 def test_state_that_is_removed_by_hand_is_emptied_by_a_task(command: str, replaced: bool) -> None:
-    (found,) = replacements(command, ("mysql-data", "volumes/db"))
-    assert found.tasks == (("reset-state",) if replaced else ())
-    assert found.fate is (Fate.REPLACED if replaced else Fate.UNKNOWN)
+    (result,) = replacements(command, ("mysql-data", "volumes/db"))
+    assert result.tasks == (("reset-state",) if replaced else ())
+    assert result.fate is (Fate.REPLACED if replaced else Fate.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     "command", ["npm run migrate", "./seed.sh", "docker frobnicate", 'echo "never closed']
 )
 def test_what_is_not_understood_is_said(command: str) -> None:
-    (found,) = replacements(command)
-    assert found.fate is Fate.UNKNOWN
-    assert found.why
+    (result,) = replacements(command)
+    assert result.fate is Fate.UNKNOWN
+    assert result.why
 
 
 def test_a_line_of_which_half_is_understood() -> None:
-    (found,) = replacements("docker compose up -d && npm start")
-    assert (found.fate, found.tasks) == (Fate.UNKNOWN, ("up",))
-    assert "what npm does" in found.why
+    (result,) = replacements("docker compose up -d && npm start")
+    assert (result.fate, result.tasks) == (Fate.UNKNOWN, ("up",))
+    assert "what npm does" in result.why
 
 
 def test_options_of_compose_have_names_that_every_task_knows() -> None:
-    (found,) = replacements("docker compose -f dev.yml --profile web up")
-    assert "COMPOSE_FILE and COMPOSE_PROFILES" in found.why
+    (result,) = replacements("docker compose -f dev.yml --profile web up")
+    assert "COMPOSE_FILE and COMPOSE_PROFILES" in result.why

@@ -138,9 +138,9 @@ def test_a_network_of_the_hosts_interface_is_refused(driver: str) -> None:
     ],
 )
 def test_an_address_that_a_program_is_given_is_refused(config: Any, names: list[str]) -> None:
-    found = list(in_common(on_network(SUBNET, config=config), ()))
-    assert [one.name for one in found] == names
-    assert all(f"{next(iter(config))}" in one.reason for one in found)
+    results = list(in_common(on_network(SUBNET, config=config), ()))
+    assert [one.name for one in results] == names
+    assert all(f"{next(iter(config))}" in one.reason for one in results)
     assert list(in_common(on_network({}, config=config), ())) == []
 
 

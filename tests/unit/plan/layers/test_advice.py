@@ -30,8 +30,8 @@ def test_the_corpus_is_as_large_as_promised() -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_saves_most_comes_first(case: Case, tmp_path: Path) -> None:
     first, *others = advise(case.image(tmp_path), case.commits)
-    found = {"kind": first.kind.value, "lines": list(first.lines)}
-    assert found == case.told["first"], (first, others)
+    results = {"kind": first.kind.value, "lines": list(first.lines)}
+    assert results == case.told["first"], (first, others)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -79,8 +79,8 @@ def test_advice_is_worth_what_is_made_again_for_nothing() -> None:
         layer("COPY . /app", 0.1, files=("web/app.py", "web/requirements.txt")),
         layer("RUN --mount=type=cache,target=/c pip install -r /app/requirements.txt", 10.0),
     )
-    (found,) = advise(of, weekly(**{"web/app.py": 9, "web/requirements.txt": 3}))
-    assert (found.lines, found.saves_seconds_per_week) == ((2, 3), 90.0)
+    (result,) = advise(of, weekly(**{"web/app.py": 9, "web/requirements.txt": 3}))
+    assert (result.lines, result.saves_seconds_per_week) == ((2, 3), 90.0)
 
 
 def test_where_nothing_changes_only_a_floating_base_costs_anything() -> None:
@@ -107,9 +107,9 @@ def test_package_lists_cost_what_their_bytes_take_to_export(
         layer(install, 9.0, size=size),
         builds=(BuildTime(20.0, 9.0, export),),
     )
-    (found,) = advise(of, weekly(**{"web/Dockerfile": 1}))
-    assert found.kind.value == "lists"
-    assert found.saves_seconds_per_week == pytest.approx(seconds)
+    (result,) = advise(of, weekly(**{"web/Dockerfile": 1}))
+    assert result.kind.value == "lists"
+    assert result.saves_seconds_per_week == pytest.approx(seconds)
 
 
 def test_an_install_of_the_project_itself_needs_its_code() -> None:
@@ -146,5 +146,5 @@ def test_the_stacks_own_dockerfiles_give_no_reason_for_advice(name: str, tmp_pat
         path: MANIFEST_PER_WEEK if path in locks else CODE_PER_WEEK for path in sorted(files)
     }
     changes[image.dockerfile] = 1
-    found = advise(timed(image, took), weekly(**changes))
-    assert [one for one in found if one.saves_seconds_per_week > 1.0] == []
+    result = advise(timed(image, took), weekly(**changes))
+    assert [one for one in result if one.saves_seconds_per_week > 1.0] == []

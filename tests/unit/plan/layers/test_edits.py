@@ -25,15 +25,15 @@ COPY --from=build /out /out
 def layers() -> tuple[Layer, ...]:
     return tuple(
         Layer(
-            one.first_line,
-            one.last_line,
-            one.keyword,
-            one.flags,
-            one.text,
+            instruction.first_line,
+            instruction.last_line,
+            instruction.keyword,
+            instruction.flags,
+            instruction.text,
             stage=0,
-            image=one.words()[0] if one.keyword == "FROM" else "",
+            image=instruction.words()[0] if instruction.keyword == "FROM" else "",
         )
-        for one in parse(TEXT).instructions
+        for instruction in parse(TEXT).instructions
     )
 
 
@@ -42,10 +42,10 @@ def layers() -> tuple[Layer, ...]:
 )
 @pytest.mark.parametrize("content", [b"", b"{}", b"a\n"])
 def test_each_edit_of_a_file_is_another(path: str, content: bytes) -> None:
-    found = {edited(path, content, token) for token in (0, 1, 7, 900)}
-    assert len(found) == 4
-    assert content not in found
-    assert all(one.startswith(content) for one in found)
+    results = {edited(path, content, token) for token in (0, 1, 7, 900)}
+    assert len(results) == 4
+    assert content not in results
+    assert all(one.startswith(content) for one in results)
 
 
 def test_an_edited_file_says_what_it_said() -> None:

@@ -38,13 +38,13 @@ def test_an_edit_costs_the_first_layer_that_reads_it_and_all_that_follow() -> No
 
 
 def test_a_file_that_no_layer_reads_costs_nothing() -> None:
-    found = Predictor(web()).of_path("README.md")
-    assert (found.seconds, found.layers, found.line) == (0.0, (), None)
+    path = Predictor(web()).of_path("README.md")
+    assert (path.seconds, path.layers, path.line) == (0.0, (), None)
 
 
 def test_an_edit_of_the_dockerfile_by_its_path_is_that_of_its_first_run() -> None:
-    found = Predictor(web()).of_path("web/Dockerfile")
-    assert (found.edit, found.line) == (EditKind.PATH, 2)
+    path = Predictor(web()).of_path("web/Dockerfile")
+    assert (path.edit, path.line) == (EditKind.PATH, 2)
 
 
 def test_of_the_code_the_file_that_changes_most_is_the_typical_one() -> None:
@@ -89,19 +89,19 @@ def test_stages_are_made_side_by_side() -> None:
 
 
 def test_an_edit_in_a_stage_reaches_those_that_copy_from_it() -> None:
-    found = Predictor(two_stages()).of_path("src/a")
-    assert (found.layers, found.seconds, found.line) == ((3, 4, 5), 7.5, 4)
+    path = Predictor(two_stages()).of_path("src/a")
+    assert (path.layers, path.seconds, path.line) == ((3, 4, 5), 7.5, 4)
 
 
 def test_the_dockerfile_is_edited_in_the_images_own_stage() -> None:
-    found = Predictor(two_stages()).dockerfile()
-    assert (found.line, found.layers, found.seconds) == (2, (1, 5), 4.5)
+    result = Predictor(two_stages()).dockerfile()
+    assert (result.line, result.layers, result.seconds) == (2, (1, 5), 4.5)
 
 
 def test_what_never_ran_has_no_seconds() -> None:
     of = stack(layer("FROM x", image="x"), layer("RUN make", None), layer("COPY a /", files=("a",)))
-    found = predictions(of, NONE)
-    known = {one.edit.value: one.seconds for one in found}
+    result = predictions(of, NONE)
+    known = {one.edit.value: one.seconds for one in result}
     assert known == {"first": None, "code": 0.0, "dockerfile": None, "base": None}
 
 

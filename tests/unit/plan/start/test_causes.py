@@ -22,16 +22,16 @@ def killed(
 
 
 def test_the_engine_s_notice_of_the_kernel_s_kill_is_enough() -> None:
-    found = killed(noticed=True, limits=EIGHT, asked=None)
-    assert found.kind == "out-of-memory"
-    assert found.words == ("OOM-killed: it reached its memory limit of 8 MiB",)
+    result = killed(noticed=True, limits=EIGHT, asked=None)
+    assert result.kind == "out-of-memory"
+    assert result.words == ("OOM-killed: it reached its memory limit of 8 MiB",)
 
 
 def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
-    found = killed(limits=EIGHT, asked=False)
-    assert found.kind == "out-of-memory"
-    assert "most likely it reached its memory limit of 8 MiB" in found.words[1]
-    assert "mem_limit" in found.hint
+    result = killed(limits=EIGHT, asked=False)
+    assert result.kind == "out-of-memory"
+    assert "most likely it reached its memory limit of 8 MiB" in result.words[1]
+    assert "mem_limit" in result.hint
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_without_it_a_limit_and_nobody_who_asked_make_it_likely() -> None:
 )
 def test_what_this_machine_lacks_is_named_with_the_way_to_get_it(said: str, hint: str) -> None:
     verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-    found = cause(Case("one", verdict, printed=said))
-    assert (found.kind, found.words) == ("prerequisite-missing", (said,))
-    assert hint in found.hint
+    result = cause(Case("one", verdict, printed=said))
+    assert (result.kind, result.words) == ("prerequisite-missing", (said,))
+    assert hint in result.hint
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_what_this_machine_lacks_is_named_with_the_way_to_get_it(said: str, hint
     ],
 )
 def test_else_it_was_a_signal(asked: bool | None, limits: Any, sender: str) -> None:
-    found = killed(asked=asked, limits=limits)
-    assert found.kind == "killed"
-    assert sender in found.words[1]
+    result = killed(asked=asked, limits=limits)
+    assert result.kind == "killed"
+    assert sender in result.words[1]
 
 
 def test_other_signals_are_no_matter_of_memory() -> None:
-    found = killed(code=139, asked=False, limits=EIGHT)
-    assert (found.kind, len(found.words)) == ("killed", 1)
+    result = killed(code=139, asked=False, limits=EIGHT)
+    assert (result.kind, len(result.words)) == ("killed", 1)

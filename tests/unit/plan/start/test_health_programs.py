@@ -17,7 +17,7 @@ def of(test: Any) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("test", "found"),
+    ("test", "result"),
     [
         (["CMD", "curl", "-f", "http://localhost"], ("curl",)),
         (["CMD", "test", "-e", "/tmp/ok"], ("test",)),
@@ -28,12 +28,12 @@ def of(test: Any) -> tuple[str, ...]:
         (["NONE"], ()),
     ],
 )
-def test_a_command(test: list[str], found: tuple[str, ...]) -> None:
-    assert of(test) == found
+def test_a_command(test: list[str], result: tuple[str, ...]) -> None:
+    assert of(test) == result
 
 
 @pytest.mark.parametrize(
-    ("script", "found"),
+    ("script", "result"),
     [
         ("curl -f http://localhost/#top || exit 1", ("curl",)),
         ("pg_isready -U $${USER} -h 127.0.0.1", ("pg_isready",)),
@@ -56,9 +56,9 @@ def test_a_command(test: list[str], found: tuple[str, ...]) -> None:
         ("curl 'localhost", ()),
     ],
 )
-def test_a_script(script: str, found: tuple[str, ...]) -> None:
-    assert of(["CMD-SHELL", script]) == (SH, *found)
-    assert of(script) == (SH, *found)
+def test_a_script(script: str, result: tuple[str, ...]) -> None:
+    assert of(["CMD-SHELL", script]) == (SH, *result)
+    assert of(script) == (SH, *result)
 
 
 def test_a_service_without_a_check_runs_none() -> None:

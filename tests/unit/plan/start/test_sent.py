@@ -33,15 +33,15 @@ def mount(target: str, subpath: str, *, read_only: bool) -> dict[str, object]:
 
 
 def test_what_is_sent_is_mounted_from_the_volume_and_the_rest_is_as_it_was() -> None:
-    found = override(
+    result = override(
         model(service("web", config=CONFIG), service("free")),
         {"/srv/shop/code": "k1", "/srv/shop/token": "k2/token", "/srv/shop/page": "k3/page"},
         {"/srv/shop/token": "d2", "/srv/shop/page": "d3"},
         FILES,
     )
 
-    assert list(found["services"]) == ["web"]
-    web = found["services"]["web"]
+    assert list(result["services"]) == ["web"]
+    web = result["services"]["web"]
     assert web["volumes"] == [
         mount("/code", "k1", read_only=True),
         mount("/run/secrets/token", "k2/token", read_only=True),
@@ -52,7 +52,7 @@ def test_what_is_sent_is_mounted_from_the_volume_and_the_rest_is_as_it_was() -> 
         "composetasks.sent./run/secrets/token": "d2",
         "composetasks.sent./page": "d3",
     }
-    assert found["volumes"] == {SENT: {}}
+    assert result["volumes"] == {SENT: {}}
 
 
 def test_nothing_sent_is_no_override() -> None:
@@ -61,10 +61,10 @@ def test_nothing_sent_is_no_override() -> None:
 
 def steps(sent: Sent) -> list[tuple[Send, str, list[tuple[str | None, str | None, str | None]]]]:
     world = World(model(service("web"), service("free")), Engine(), remote="ssh://far")
-    found = send_steps(replace(world, sent={"/srv/shop/code": sent}), ("web",))
+    result = send_steps(replace(world, sent={"/srv/shop/code": sent}), ("web",))
     evidence = [
         (one.operation, one.reason, [(e.path, e.change, e.detail) for e in one.because])
-        for one in found
+        for one in result
     ]
     return [(op, reason, because) for op, reason, because in evidence if isinstance(op, Send)]
 

@@ -100,8 +100,8 @@ def test_a_container_that_mounts_another_image_is_recreated(
     there = container("web")
     there = replace(there, labels={**there.labels, **labels})
     seen = world(model(built("data", container_names=()), web), [there])
-    found = steps(seen, images={"web": "sha256:web", **images})
-    assert [one.new for step in found for one in step.because] == new
+    result = steps(seen, images={"web": "sha256:web", **images})
+    assert [one.new for step in result for one in step.because] == new
 
 
 def test_another_network_of_the_same_name_recreates() -> None:
@@ -188,9 +188,9 @@ def test_the_same_world_gives_the_same_steps() -> None:
 def made_in_sight(of: World, *names: str) -> set[str]:
     made = (CreateContainer, RecreateContainer)
     return {
-        one.service
-        for one in seeing_dependencies(of, steps(of, *names))
-        if isinstance(one.operation, made) and one.operation.sees_dependencies
+        dependency.service
+        for dependency in seeing_dependencies(of, steps(of, *names))
+        if isinstance(dependency.operation, made) and dependency.operation.sees_dependencies
     }
 
 
@@ -223,7 +223,7 @@ def test_nothing_is_made_in_sight_of(of: dict[str, Any]) -> None:
     """What Compose would not leave alone."""
     on = tuple(Dependency(name) for name in ("db", of.get("on")) if name)
     there = model(service("db", **of.get("db", {})), service("web", depends_on=on))
-    found = world(there, [container("db", state=of.get("state", "running"))])
+    result = world(there, [container("db", state=of.get("state", "running"))])
     if "engine" in of:
-        found = replace(found, engine=of["engine"])
-    assert made_in_sight(found, "web") == set()
+        result = replace(result, engine=of["engine"])
+    assert made_in_sight(result, "web") == set()

@@ -36,6 +36,6 @@ def test_it_waits_for_what_is_on_its_way_and_not_there() -> None:
         status("ended", container("ended", state="exited")),
     )
     for shown in (None, container("web", state="created")):
-        found = waited_for([status("web", shown, *on), *others])
-        assert found == {"web": ("sick", "job", "made")}
+        result = waited_for([status("web", shown, *on), *others])
+        assert result == {"web": ("sick", "job", "made")}
     assert waited_for([status("web", container("web"), *on), *others]) == {}

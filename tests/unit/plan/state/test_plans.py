@@ -64,8 +64,8 @@ SHOP = world(
 # --- what is meant --------------------------------------------------------------------------
 
 
-def names(*found: State) -> list[str]:
-    return [one.name for one in found]
+def names(*result: State) -> list[str]:
+    return [one.name for one in result]
 
 
 KAFKA = state("log", group="stream")

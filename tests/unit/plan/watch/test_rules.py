@@ -27,9 +27,9 @@ def test_a_rule_is_what_the_model_says() -> None:
             "exec": {"command": ["kill", "1"], "user": "u", "environment": {"A": "b", "C": None}},
         },
     )
-    found = watch_rules(model(web, built("other")), ())
-    assert (found.blockers, found.warnings) == ((), ())
-    assert found.rules == (
+    result = watch_rules(model(web, built("other")), ())
+    assert (result.blockers, result.warnings) == ((), ())
+    assert result.rules == (
         WatchRule("web", WatchAction.SYNC, "/p/src", "/app", ("a/",), ("b",)),
         WatchRule("web", WatchAction.REBUILD, "/p/pkg"),
         WatchRule(
@@ -46,11 +46,11 @@ def test_what_is_mounted_there_is_not_copied() -> None:
         {"path": "/p/src", "action": "sync+restart", "target": "/app/src/"},
         {"path": "/p/src", "action": "sync", "target": "/elsewhere"},
     )
-    found = watch_rules(model(developed(service, sync, restart, other, mounts=mounts)), ())
-    assert [(one.target, one.mounted) for one in found.rules] == [
+    result = watch_rules(model(developed(service, sync, restart, other, mounts=mounts)), ())
+    assert [(one.target, one.mounted) for one in result.rules] == [
         *(("/app/src/", True), ("/elsewhere", False)),
     ]
-    assert "nothing to sync" in found.warnings[0]
+    assert "nothing to sync" in result.warnings[0]
 
 
 def test_a_rule_that_can_not_be_followed_is_refused() -> None:
@@ -71,8 +71,8 @@ def test_without_a_develop_section_what_images_are_built_from_is_watched() -> No
         ("../dev.Dockerfile", ["dev.Dockerfile", "dev.Dockerfile.dockerignore"]),
     ):
         web = built("web", build=Build(context, dockerfile, named))
-        found = watch_rules(model(web, service("db")), ())
-        assert [(one.service, one.action, one.path, one.declared) for one in found.rules] == [
+        result = watch_rules(model(web, service("db")), ())
+        assert [(one.service, one.action, one.path, one.declared) for one in result.rules] == [
             ("web", WatchAction.REBUILD, path, False)
             for path in (context, "/a", *(str(HERE / name) for name in outside))
         ]
@@ -82,9 +82,9 @@ def test_a_named_service_without_one_is_told_beside_others_that_have_one() -> No
     web = developed(built, {"path": "/p", "action": "rebuild"})
     both = model(web, built("api"))
     assert watch_rules(both, ()).warnings == ()
-    found = watch_rules(both, ("web", "api"))
-    assert {one.service for one in found.rules} == {"web"}
-    assert found.warnings[0].startswith("api has no develop section")
+    result = watch_rules(both, ("web", "api"))
+    assert {one.service for one in result.rules} == {"web"}
+    assert result.warnings[0].startswith("api has no develop section")
     assert {one.service for one in watch_rules(both, ("api",)).rules} == {"api"}
 
 
