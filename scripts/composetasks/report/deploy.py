@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.report.documents import result_document
-from composetasks.report.text import aligned, clean
+from composetasks.report.text import after, aligned, clean
 from composetasks.run.masking import safe_data
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def deployed_document(
     tasks: Mapping[str, Sequence[SwarmTask]], plan: Plan, began: float
 ) -> dict[str, Any]:
     """The result of a deployment; ``began`` is when, by the monotonic clock."""
-    took = f" after {time.monotonic() - began:.1f} s" if plan.steps else ", nothing to do"
+    took = after(time.monotonic() - began, done=bool(plan.steps))
     message = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
     return result_document(
         plan.command, deployed=services_document(tasks), message=f"{message}{took}"

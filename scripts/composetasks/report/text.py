@@ -17,6 +17,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
+def after(seconds: float, *, done: bool) -> str:
+    """The end of a run's last sentence: how long it took, or that nothing was to be ``done``."""
+    return f" after {duration(seconds)}" if done else ", nothing to do"
+
+
 def age(seconds: float) -> str:
     """How long something has gone on, in the two units that say most: ``12 s``, ``3 h 05 min``."""
     minutes, rest = divmod(int(seconds), 60)

@@ -22,6 +22,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.report.documents import result_document
+from composetasks.report.text import after
 from composetasks.run.external_failures import FULL
 from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.settings import Limits
@@ -267,7 +268,7 @@ def report_services(
     path = _long_path(session)
     critical = {"critical_path": [link.service for link in path]} if path else {}
     session.reporter.result(result_document(plan.command, services=timed, **critical), [])
-    took = f" after {time.monotonic() - session.began:.1f} s" if plan.steps else ", nothing to do"
+    took = after(time.monotonic() - session.began, done=bool(plan.steps))
     shown = [one for one in timed if one["name"] in names]
     session.reporter.started(f"{sentence}{took}", shown, path)
 
