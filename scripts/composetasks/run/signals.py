@@ -52,17 +52,17 @@ class _Deferred:
 
     def __init__(self) -> None:
         self.blocks = 0
-        self.kept: type[BaseException] | None = None
+        self.pending: type[BaseException] | None = None
 
     def raise_or_keep(self, end: type[BaseException]) -> None:
         if not self.blocks:
             raise end
-        self.kept = end
+        self.pending = end
 
     def leave(self) -> None:
         self.blocks -= 1
-        if not self.blocks and self.kept is not None:
-            end, self.kept = self.kept, None
+        if not self.blocks and self.pending is not None:
+            end, self.pending = self.pending, None
             raise end
 
 

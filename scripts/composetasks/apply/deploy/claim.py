@@ -58,9 +58,8 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
         except errors.APIError as error:
             if error.status_code != 409:
                 raise
-        held = [
-            one for one in client.configs(filters={"name": name}) if one["Spec"]["Name"] == name
-        ]
+        similar = client.configs(filters={"name": name})
+        held = [one for one in similar if one["Spec"]["Name"] == name]
         if not held:
             continue
         other = json.loads(base64.b64decode(held[0]["Spec"]["Data"]))
