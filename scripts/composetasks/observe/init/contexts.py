@@ -13,11 +13,16 @@ from composetasks.observe.images.build_section import read_dockerfile
 from composetasks.run.failure import TaskFailure
 from composetasks.store.build_records import own_pattern
 
-GIT = re.compile(r"\bgit\b")
-MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "package.json", "pom.xml", "build.rs")
+GIT = re.compile(r"\bgit\b|\bgo (?:build|install)\b")
+"""What a Dockerfile asks git by: Go writes the commit into each program."""
+MANIFESTS = (
+    *("pyproject.toml", "setup.py", "setup.cfg", "package.json", "pom.xml", "build.rs"),
+    *("build.gradle", "build.gradle.kts"),
+)
 VERSIONED = re.compile(
-    r"setuptools[-_]scm|hatch-vcs|versioneer|dunamai|dynamic-versioning|\bpbr\b"
-    r"|git-commit-id|vergen|\bgit[ -](?:rev|describe|log)"
+    r"(?:setuptools|flit)[-_](?:scm|git)|versioningit|hatch-vcs|versioneer|dunamai"
+    r"|dynamic-versioning|\bpbr\b|git-(?:commit-id|version|properties)|vergen"
+    r"|\bgit[ -](?:rev|describe|log)"
 )
 """What reads the version of what is built from git."""
 

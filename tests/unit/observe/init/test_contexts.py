@@ -38,6 +38,7 @@ def test_a_copy_of_everything_should_leave_out_git_and_us(shop: Path) -> None:
         f"{ALL}RUN --mount=type=bind,source=.git,target=.git make\n",
         f"{ALL}RUN git rev-parse HEAD > /version\n",
         f"{ALL}RUN apt-get install -y curl git\n",
+        f"{ALL}RUN CGO_ENABLED=0 go build -o /shop ./cmd/shop\n",
     ],
 )
 def test_git_stays_where_it_makes_no_difference_or_a_dockerfile_asks_for_it(
@@ -51,6 +52,9 @@ def test_git_stays_where_it_makes_no_difference_or_a_dockerfile_asks_for_it(
     ("name", "text", "stays"),
     [
         ("pyproject.toml", '[build-system]\nrequires = ["setuptools-scm>=8"]\n', True),
+        ("pyproject.toml", 'requires = ["setuptools-git-versioning"]\n', True),
+        ("pyproject.toml", 'requires = ["versioningit"]\n', True),
+        ("build.gradle", "plugins { id 'com.palantir.git-version' version '3.1.0' }\n", True),
         ("package.json", '{"scripts": {"version": "git describe --tags"}}', True),
         ("package.json", '{"repository": {"type": "git", "url": "git+https://x/y"}}', False),
     ],
