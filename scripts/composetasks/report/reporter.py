@@ -356,6 +356,6 @@ def _completing(out: TextIO) -> TextIO:
     Python drops the rest, which a signal is enough for."""
     if not isinstance(out, io.TextIOWrapper) or not isinstance(out.buffer, io.RawIOBase):
         return out
-    encoding, errors = out.encoding, out.errors
-    buffer = io.BufferedWriter(out.detach())
-    return io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)
+    # Not detached: what was begun before writes to it still, such as Invoke's log (`inv -d`).
+    buffer = io.BufferedWriter(out.buffer)
+    return io.TextIOWrapper(buffer, out.encoding, out.errors, line_buffering=True)
