@@ -1,5 +1,6 @@
-"""What went wrong with a container, by name and in words: from its inspect record, its last log
-lines and what the engine or Compose said. Pure; the names are in docs/reference/failure-page.md.
+"""The diagnosis of a container that is not up: a name and sentences, from its inspect record, its
+last log lines and messages of the engine or Compose. Pure; docs/reference/failure-page.md lists the
+names.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from composetasks.plan.start.error_line import error_line
 from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, signal_of
 
 TYPED = 40
-"""Characters up to which a health check is worth typing again."""
+"""A health check of at most this many characters is shown as a command to type."""
 
 
 @frozen
 class Cause:
-    """A diagnosis: its name, what happened as sentences, and what to try next."""
+    """A diagnosis: its name, sentences that say what happened, and what to try next."""
 
     kind: str
     words: tuple[str, ...]
@@ -31,17 +32,18 @@ class Cause:
 
 @frozen
 class Case:
-    """A service that is not up, what stood around it then, and what a diagnosis is made from.
+    """A service that is not up, and the facts that its diagnosis is made from.
 
-    ``containers`` are the start's, by service: id to name; ``key`` is the id of the one meant, ""
-    for none. ``printed`` is what the engine or Compose printed of it. ``since`` is when the start
-    began (Unix seconds), ``limit`` the deadline in seconds, and ``was_up`` for how many seconds the
-    service had been up, None where it never was. ``of`` is what was expected of it. ``waiting`` are
-    the services that only wait for it, ``other_states`` how each of the others is.
+    ``containers`` are the containers of the start, by service: id to name. ``key`` is the id of the
+    diagnosed container, "" if there is none. ``printed`` is what the engine or Compose printed
+    about it. ``since`` is when the start began (Unix seconds), ``limit`` the deadline in seconds,
+    ``was_up`` how many seconds the service had been up (None: never). ``of`` is what the start
+    expected of it. ``waiting`` are the services that wait only for it, ``other_states`` the states
+    of the others.
 
-    The engine is asked for the rest: ``record`` is the inspect record, empty where there is no
-    container; ``lines`` are its last; ``asked_to_end`` says whether the engine was asked to kill
-    it, None where nobody knows.
+    The rest comes from the engine: ``record`` is the inspect record (empty without a container),
+    ``lines`` its last log lines, and ``asked_to_end`` whether the engine was asked to kill it
+    (None: unknown).
     """
 
     service: str
@@ -61,7 +63,7 @@ class Case:
 
     @property
     def container(self) -> str:
-        """The name of the container meant, "" for none."""
+        """The name of the diagnosed container, "" if there is none."""
         return self.containers.get(self.service, {}).get(self.key, "")
 
     @property
@@ -113,7 +115,7 @@ _SOURCE = re.compile(r'error mounting "([^"]+)" to rootfs at "([^"]+)"')
 
 
 def _not_started(case: Case, error: str) -> Cause:
-    """The engine made no process of it; ``error`` is why, often through four programs."""
+    """The engine could not start the process; ``error`` says why, often in nested messages."""
     shell = (
         f"`docker compose run --rm --no-deps --entrypoint sh {case.service}` opens a "
         "shell in the image"
@@ -149,8 +151,7 @@ def _not_started(case: Case, error: str) -> Cause:
 
 
 def _prerequisite(case: Case, error: str) -> str:
-    """What to do where this machine has not what the model asks for; "" where it is nothing of the
-    kind."""
+    """What to do if this machine lacks what the model requires; "" for any other error."""
     unset = re.search(r'environment variable "([^"]+)" required by', error)
     if unset:
         return f"give {unset[1]} a value, in .env or the environment, then {task('up')} again"
@@ -204,7 +205,7 @@ _WRAPPING = (
 
 
 def _innermost(error: str) -> str:
-    """An engine's message without the names of the programs it came through."""
+    """The engine's message without the prefixes of the programs that passed it on."""
     for part in _WRAPPING:
         error = error.replace(part, "")
     return re.sub(r"\((?:[0-9a-f]{64})\)", "", error).strip()
@@ -274,7 +275,7 @@ def _inside(text: str) -> str:
 
 
 def health_command(record: Mapping[str, Any]) -> str:
-    """A container's health check as one would type it."""
+    """A container's health check as a command that one can type."""
     test = list(((record.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ())
     if test[:1] == ["CMD-SHELL"]:
         quoted = " ".join(test[1:]).replace("'", "'\\''")
@@ -317,8 +318,8 @@ def _ended(case: Case) -> Cause:
 
 
 def _killed(case: Case, words: str) -> Cause:
-    """A signal ended it. An engine on cgroup v1 does not always learn that the kernel killed for
-    memory, but it knows what it was asked for itself."""
+    """A signal ended the container. An engine on cgroup v1 does not always learn that the kernel
+    killed a process for its memory use, but it knows which kills it was asked for."""
     if signal_of(int(case.state.get("ExitCode", 0))) != "SIGKILL":
         return Cause("killed", (words,), _look(case))
     if case.asked_to_end:
@@ -348,7 +349,7 @@ def _loop(case: Case) -> Cause:
     times = f"{int(case.record.get('RestartCount', 0))} times"
     words = f"restarted {times} without staying up"
     signal = signal_of(code)
-    # While it runs again the engine has forgotten how it ended before.
+    # While the container runs again, the engine no longer knows how the previous run ended.
     also = (
         ()
         if case.state.get("Running") and not case.state.get("Restarting")
@@ -364,7 +365,7 @@ _PATH = re.compile(r"(/[\w.@+-]+)+/?")
 
 
 def _denied(case: Case) -> Cause | None:
-    """A program that was refused a path below one of its mounts says so in its log alone."""
+    """The diagnosis of a program that was denied a path in a mount, as only its log shows."""
     at = error_line(case.lines)
     near = [case.lines[at]] if at is not None else []
     for line in [*near, *reversed(case.lines)]:

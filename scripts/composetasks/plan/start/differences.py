@@ -1,7 +1,7 @@
-"""In what a container differs from what the model says now, field by field.
+"""The differences between a container and the current model, field by field.
 
-Compose compares hashes and says only that something changed; what did is found in the record of
-what the container was made from.
+Compose compares hashes, which only say that something changed; the recorded configuration that the
+container was created from shows what changed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ NOT_IN_HASH = ("build", "depends_on", "profiles", "pull_policy", "scale", "attac
 def differences(
     world: World, service: Service, container: Container, image_of: Mapping[str, str | None]
 ) -> Iterator[Evidence]:
-    """Why Compose would recreate a container, or should. ``image_of`` gives the image id that each
-    service is to run, None where the plan makes it."""
+    """Yield why Compose would, or should, recreate a container. ``image_of`` gives the id of the
+    image that each service is to run, None if a step of the plan makes it."""
     image_id = image_of.get(service.name)
     if container.config_hash != service.config_hash:
         yield from _config_differences(world, service, container)
@@ -52,7 +52,7 @@ def _config_differences(world: World, service: Service, container: Container) ->
         )
         return
     changes = list(changed_fields(comparable(was), comparable(service.config)))
-    # Compose's hash has the ids of the containers whose namespaces or volumes it shares.
+    # Compose's hash contains the ids of the containers whose namespaces or volumes are shared.
     newer = (
         name
         for name in shares_with(service)
@@ -71,12 +71,12 @@ def _config_differences(world: World, service: Service, container: Container) ->
 
 
 def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A service's resolved configuration without what does not count for its hash."""
+    """A service's resolved configuration without the fields that its hash leaves out."""
     return {key: value for key, value in config.items() if key not in NOT_IN_HASH}
 
 
 def changed_fields(old: Any, new: Any, path: str = "") -> Iterator[Evidence]:
-    """The leaves in which two resolved configurations differ, as ``environment.NAME`` paths."""
+    """Yield the leaves in which two configurations differ, as ``environment.NAME`` paths."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             inner = f"{path}.{key}" if path else str(key)

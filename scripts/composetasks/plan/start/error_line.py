@@ -1,8 +1,8 @@
-"""Which line of a log tells why a program failed.
+"""Find the line of a log that says why a program failed.
 
-Programs end their logs in their own ways: Python with the exception last, Java with the deepest
-``Caused by:`` last, databases with FATAL and then a farewell. So lines are ranked by how much they
-look like a reason, and of the best the last one is taken, the one nearest to the end.
+Programs end their logs in different ways: Python with the exception last, Java with the deepest
+``Caused by:`` last, databases with FATAL and then a closing line. So lines are ranked by how much
+they look like a reason; of the lines with the best rank, the last one is taken.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ RANKS = (
         re.IGNORECASE,
     ),
 )
-"""What a reason looks like, the surest first."""
+"""Patterns of a reason, the most certain first."""
 
 
 def rank(line: str) -> int:
-    """How sure it is that a line tells a reason: 0 for the surest, ``len(RANKS)`` for none."""
+    """How certainly a line gives a reason: from 0, the surest, to ``len(RANKS)``, no reason."""
     if _HARMLESS.search(line):
         return len(RANKS)
     position = next((at for at, pattern in enumerate(RANKS) if pattern.search(line)), len(RANKS))
@@ -50,14 +50,14 @@ def rank(line: str) -> int:
 
 
 def plain_line(line: str) -> str:
-    """A line of a log as plain text; of one that was printed over, as progress bars are, the part
-    that looks most like a reason, or the last."""
+    """A line of a log as plain text. Of a line that was overwritten, as by a progress bar, return
+    the part that looks most like a reason; among equals, the last."""
     parts = parts_of(line)
     return min(reversed(parts), key=rank, default="")
 
 
 def error_line(lines: Sequence[str]) -> int | None:
-    """The index of the line that tells why, None where none does."""
+    """The index of the line that says why the program failed, None if no line does."""
     best = min(map(rank, lines), default=len(RANKS))
     if best == len(RANKS):
         return None

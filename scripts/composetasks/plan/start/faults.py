@@ -1,4 +1,4 @@
-"""What is wrong with a service of the model, and blocks only what needs it."""
+"""Faults of single services of the model, which block only a start that needs these services."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from composetasks.plan.images.decisions import ImagePlan
 
 
 def model_faults(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
-    """What keeps Compose from starting some of ``services``: an ``env_file`` it can't read, more
-    replicas than there can be, or a dependency that no active profile brings in (Compose then
+    """Yield what keeps Compose from starting some of ``services``: an ``env_file`` that it can't
+    read, more replicas than possible, or a dependency that no active profile includes (Compose then
     starts nothing at all)."""
     for name in services:
         if name in model.faults:
@@ -33,7 +33,7 @@ def model_faults(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
 
 
 def without_active(model: Model) -> Iterator[Blocker]:
-    """Nothing to start: Compose refuses that too ("no service selected")."""
+    """Yield a blocker if no service is active; Compose refuses this too ("no service selected")."""
     if model.services:
         return
     profiles = sorted({one for service in model.inactive.values() for one in service.profiles})
@@ -66,8 +66,8 @@ def _inactive(model: Model, name: str, dependency: str) -> Blocker:
 
 
 def with_present_images(world: World, images: ImagePlan) -> ImagePlan:
-    """``images`` for a start: where what an image is built from is missing, Compose takes the one
-    that is there, and asks for no more."""
+    """``images`` for a start: if build inputs are missing but the image exists, Compose uses that
+    image, so the blocker becomes a warning."""
     blockers, warnings = [], list(images.warnings)
     for blocker in images.blockers:
         service = world.model.services.get(blocker.service)

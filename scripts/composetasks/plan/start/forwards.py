@@ -1,4 +1,4 @@
-"""Which published ports of an engine behind ssh are to lead to it from this machine."""
+"""Which published ports of an engine behind ssh have to be forwarded from this machine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from composetasks.facts import (
 
 
 def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) -> Iterator[Step]:
-    """A step for each TCP port of ``services`` that is not forwarded, or of which the engine
-    chooses the number when the container is started by ``steps``."""
+    """Yield a step for each TCP port of ``services`` that is not forwarded yet, or whose number the
+    engine chooses when ``steps`` start the container."""
     if world.forwards is None:
         return
     containers = tuple(steps)
@@ -43,7 +43,7 @@ def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) 
 
 
 def _addresses(world: World, service: Service, target: int, *, starts: bool) -> list[str] | None:
-    """Where a port of a service is published on the engine's host, None where that is not known
+    """Where a port of a service is published on the engine's host, None if that is not known
     yet."""
     if not starts:
         return list(published_at(world.replicas(service.name), target))

@@ -1,4 +1,4 @@
-"""Health checks that make a start slow or believe too early: one line for each kind."""
+"""Warnings about health checks that slow a start down or pass too early: one line for each kind."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from composetasks.facts.units import seconds
 from composetasks.plan.start.jobs import looks_like_job
 
 SLOW_SECONDS = 5.0
-"""Intervals up to here cost a start too little to speak of: it is what the engine itself takes
-within a start period."""
+"""Intervals up to this one hardly delay a start: the engine itself uses it within a start
+period."""
 DEFAULT_INTERVAL = "30s"
 DEFAULT_START_INTERVAL = "5s"
 
@@ -20,9 +20,9 @@ DEFAULT_START_INTERVAL = "5s"
 def health_warnings(
     world: World, names: Iterable[str], lacking: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """What to better in the health checks of ``names``: first those that can't pass, by the
-    program that each lacks, then those that say a service is up when it is not, then those that
-    say so late. Services without any check share a line."""
+    """What to improve in the health checks of ``names``: first checks that can't pass because of a
+    missing program (``lacking``), then checks that pass before the service is up, then checks that
+    run too rarely. Services without a check share a line."""
     model = world.model
     present = [model.services[name] for name in names if name in model.services]
     services = [one for one in present if not one.provided]
@@ -66,7 +66,7 @@ def _one_line_a_kind(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _of_one(service: Service) -> Iterator[tuple[str, str]]:
-    """What to better in a service's check, with the service's name."""
+    """Yield what to improve in a service's check, with the service's name."""
     check = service.config.get("healthcheck") or {}
     test = check.get("test") or ()
     words = " ".join(map(str, test)) if isinstance(test, (list, tuple)) else str(test)
@@ -86,8 +86,8 @@ def _of_one(service: Service) -> Iterator[tuple[str, str]]:
 
 
 def _interval(check: Mapping[str, Any]) -> str:
-    """How often a start is told of health: within ``start_period`` every ``start_interval``, which
-    has a default of its own."""
+    """The interval at which a start learns of the service's health: ``start_interval``, which has
+    its own default, within ``start_period``, and ``interval`` after it."""
     often = str(check.get("start_interval") or DEFAULT_START_INTERVAL)
     if seconds(str(check.get("start_period") or "0s")) > seconds(often):
         return often
@@ -95,6 +95,6 @@ def _interval(check: Mapping[str, Any]) -> str:
 
 
 def _names_host(service: Service, words: str) -> bool:
-    """Whether pg_isready is told a host: by an option, a connection string, or its environment."""
+    """Whether pg_isready gets a host: from an option, a connection string, or its environment."""
     environment = service.config.get("environment") or {}
     return "PGHOST" in environment or bool(re.search(r"\s-q?h|--host\b|PGHOST=|host=|://", words))

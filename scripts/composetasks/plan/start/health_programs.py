@@ -1,4 +1,4 @@
-"""Which programs a health check runs, as far as its words tell without doubt."""
+"""Which programs a health check certainly runs, as far as its text shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from composetasks.facts import Service
 
 SHELL = "/bin/sh"
-"""What runs a CMD-SHELL test."""
+"""The shell that runs a CMD-SHELL test."""
 SHELLS = ("sh", "ash", "bash", "dash")
 BUILT_IN = frozenset(
     {":", ".", "[", "alias", "bg", "break", "cd", "command", "continue", "echo", "eval", "exit"}
@@ -18,7 +18,7 @@ BUILT_IN = frozenset(
     | {"type", "ulimit", "umask", "unset", "wait"}
     | {"builtin", "declare", "enable", "mapfile", "popd", "pushd", "readarray", "shopt", "typeset"}
 )
-"""What a shell runs without a program; the last line is bash's alone."""
+"""Commands that a shell runs without a program; the last line applies to bash only."""
 BEFORE_A_COMMAND = ("exec", "!")
 KEYWORDS = frozenset(
     {"if", "then", "else", "elif", "fi", "for", "in", "do", "done", "while", "until", "case"}
@@ -31,8 +31,8 @@ OR = "||"
 
 
 def programs(service: Service) -> tuple[str, ...]:
-    """The programs that the service's own check can't do without; none where it has no check, or
-    one that is not plain."""
+    """The programs without which the service's own check can't run; none if it has no check or if
+    the check is not a line of plain commands."""
     if not service.has_healthcheck:
         return ()
     test = (service.config.get("healthcheck") or {}).get("test") or ["NONE"]
@@ -53,8 +53,8 @@ def _script(argv: Sequence[str]) -> str:
 
 
 def _of_script(script: str) -> list[str]:
-    """The programs of a shell script that is a line of plain commands. Where ``||`` stands between
-    two, none of them is needed for sure."""
+    """The programs of a shell script that is a line of plain commands. If ``||`` separates commands
+    of programs, none of these programs is certainly needed."""
     lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
     lexer.commenters = ""
     try:

@@ -1,5 +1,5 @@
 """Whether a container's main program only keeps it alive (``sleep infinity``, ``tail -f``, a shell
-on a terminal), as in development containers: what listens there is started by hand."""
+on a terminal), as in development containers, where servers are started by hand."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 SHELLS = frozenset(("sh", "ash", "bash", "dash", "ksh", "zsh", "fish"))
 INTERACTIVE = SHELLS | {"python", "python3", "ipython", "node", "irb", "iex", "ghci", "psql"}
-"""Programs that, on a terminal and with nothing to run, wait for someone to type."""
+"""Programs that wait for input if they have a terminal and nothing to run."""
 SILENT = frozenset(
     (":", "true", "false", "while", "until", "do", "done", "if", "then", "fi", "exec", "!")
 )
-"""Words of a script before a command."""
+"""Words of a script that may precede a command."""
 BUILT_IN = frozenset(("trap", "echo", "exit", "set", "cd", "umask", "for", "wait"))
-"""Commands that start no program of their own."""
+"""Commands that start no other program."""
 QUOTED = "quoted"
 _COMMANDS = re.compile(r"[;&|\n]+")
 
 
 def is_idle(record: Mapping[str, Any]) -> bool:
-    """Whether a container, by its inspect record, runs a program that does nothing."""
+    """Whether a container, by its inspect record, runs a program that only keeps it alive."""
     words = [str(record.get("Path") or ""), *map(str, record.get("Args") or ())]
     names = [posixpath.basename(word) for word in words]
     for at, name in enumerate(names):
@@ -37,7 +37,7 @@ def is_idle(record: Mapping[str, Any]) -> bool:
 
 
 def _waits(name: str, arguments: Sequence[str]) -> bool:
-    """Whether a command is the last of its line and only waits."""
+    """Whether a command only waits, with these arguments."""
     if name == "sleep":
         return bool(arguments) and all(
             re.fullmatch(r"inf(inity)?|[\d.]+[smhd]?", argument) for argument in arguments
@@ -48,7 +48,7 @@ def _waits(name: str, arguments: Sequence[str]) -> bool:
 
 
 def _script(arguments: Sequence[str]) -> str | None:
-    """The script that a shell is given with ``-c``."""
+    """The script that a shell runs with ``-c``, None without one."""
     for at, word in enumerate(arguments[:-1]):
         if re.fullmatch(r"-[a-z]*c", word):
             return arguments[at + 1]
@@ -56,7 +56,7 @@ def _script(arguments: Sequence[str]) -> str | None:
 
 
 def _idle_script(script: str) -> bool:
-    """Whether a script starts nothing but what only waits."""
+    """Whether a script starts only commands that wait."""
     waits = False
     for command in _COMMANDS.split(re.sub(r"'[^']*'|\"[^\"]*\"", QUOTED, script)):
         words = command.strip("(){} ").split()

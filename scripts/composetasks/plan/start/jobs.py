@@ -1,8 +1,8 @@
-"""Jobs: which containers did their work and ended, and when that work is due again.
+"""Jobs: which containers completed their work, and when that work is due again.
 
-Done is what others wait for the end of, or what its own start has seen end by itself; never what
-merely exited with code 0, as a worker does that is stopped. Work is due again when what it rests
-on was created or started since, or what it mounts has changed; Compose runs it at every start.
+A job is done if others wait for its completion, or if its own start saw it exit on its own; exit
+code 0 alone, which a stopped worker has too, is not enough. The work is due again if a dependency
+was created or started since, or if a mount changed; Compose runs it at every start.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ UNKNOWN = "what it mounted at its last run is not recorded"
 
 
 def looks_like_job(model: Model, service: Service) -> bool:
-    """Whether a service, by its model, need not stay up: others wait for its end, or it has no
-    health check, no ports and no restart policy."""
+    """Whether a service, by its model, need not stay up: others wait for its completion, or it has
+    no health check, no ports and no restart policy."""
     return model.awaits_end_of(service.name) or (
         not service.has_healthcheck
         and not service.ports
@@ -27,13 +27,13 @@ def looks_like_job(model: Model, service: Service) -> bool:
 
 
 def ended(world: World, container: Container) -> Ended | None:
-    """How the last run of a container ended, where its start has seen it."""
+    """How the last run of a container ended, None if its start did not see that."""
     end, run = world.ended.get(container.id), world.runs.get(container.id)
     return end if end and run and end.started == run.started else None
 
 
 def is_done(world: World, service: Service, container: Container) -> bool:
-    """Whether a container is that of a job which did its work."""
+    """Whether a container belongs to a job and completed its work."""
     if container.state != "exited" or container.exit_code != 0:
         return False
     end = ended(world, container)
@@ -43,8 +43,8 @@ def is_done(world: World, service: Service, container: Container) -> bool:
 def due(
     world: World, service: Service, container: Container, launched: Collection[str]
 ) -> Iterator[Evidence]:
-    """Why a job that is done is to do its work again; ``launched`` are the services that this plan
-    makes or starts."""
+    """Yield why a job that is done has to run again; ``launched`` are the services that this plan
+    creates or starts."""
     end, run = ended(world, container), world.runs.get(container.id)
     since = max(run.finished if run else "", end.until if end else "")
     for name in rests_on(world.model, service.name):
@@ -68,8 +68,8 @@ def due(
 def mounted_at_start(
     service: Service, before: Mapping[str, str], now: Mapping[str, str]
 ) -> dict[str, str]:
-    """The digests of what a job had mounted when it was started, by those from ``before`` it was
-    and those after it has ended. Where it may write itself, the later ones are taken."""
+    """The digests of a job's mounts at its start, from those taken ``before`` the start and those
+    taken ``now``, after its end. For a source that the job may write to, the later one counts."""
     written = {one.source for one in service.mounts if not one.read_only}
     return {
         source: digest if source in written else before.get(source, digest)
@@ -84,7 +84,7 @@ def _started(world: World, name: str) -> Iterator[str]:
 
 
 def _shown(world: World, *sources: str) -> str:
-    """Sources as a compose file names them."""
+    """The sources as a compose file names them."""
     home = f"{world.model.directory}/"
     return ", ".join(
         f"./{source.removeprefix(home)}" if source.startswith(home) else source

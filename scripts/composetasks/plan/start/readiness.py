@@ -1,10 +1,10 @@
-"""When a container is up, decided from what the engine says of it (its inspect record).
+"""Decide from a container's inspect record whether it is up.
 
-The rule is the contract's: its health check passes; or, without one, it runs, and where the model
-publishes or exposes TCP ports one of them is listened on. What `docker compose up -d --wait` takes
-for up is never taken for failed: a port that stays closed is a warning, unless the settings ask
-for it. Only facts newer than the container's own start count: the engine keeps the health of the
-run before until the first probe of this one.
+It is up when its health check passes; without one, when it runs and, if the model publishes or
+exposes TCP ports, listens on one of them. What `docker compose up -d --wait` accepts as up never
+counts as failed: a port that stays closed is a warning, unless the settings require it. Only facts
+newer than the container's own start count: until the first probe of this run, the engine still
+shows the health of the previous run.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from composetasks.plan.start.error_line import error_line, plain_line
 from composetasks.plan.start.idle import is_idle
 
 SETTLE_SECONDS = 1.0
-"""How long a container that nothing can be asked of must have run to count as up."""
+"""How long a container without health check and ports must have run to count as up."""
 IDLE_SETTLE_SECONDS = 0.2
-"""The same for one that is idle: what keeps it from going on, a wrong argument, ends it at once."""
+"""The same for an idle container: a wrong argument, its only likely failure, ends it at once."""
 RESTARTED_SETTLE_SECONDS = 3.0
-"""The same for one that its restart policy had to start again meanwhile."""
+"""The same for a container that its restart policy restarted during the wait."""
 HEALTH_SECONDS = 1.0
-"""How often the health log of a container that is waited for is read, to say what it says."""
+"""How often the health log of an awaited container is read, to show the result of its probes."""
 LOOP_RESTARTS = 3
-"""Restarts from which on a program that does not last is taken to loop."""
+"""The number of restarts from which on a container counts as being in a restart loop."""
 MOST_NAMED = 3
-"""Open ports above which the network namespace is hardly that of one program."""
+"""With more open ports than this, the network namespace hardly belongs to one program."""
 CYCLES = "cycles"
 PORT_CLOSED = "port-closed"
 ENDING_POLICIES = ("", "no", "on-failure")
-"""The restart policies under which a program that exits with code 0 is done."""
+"""The restart policies under which a program that exits with code 0 is not restarted."""
 
 
 class Phase(enum.Enum):
-    """Where a container stands on its way."""
+    """How far a container's start has come."""
 
     WAITING = "waiting"
     UP = "up"
@@ -51,9 +51,9 @@ class Phase(enum.Enum):
 
 @frozen
 class Expected:
-    """What makes a service up: whether others wait for its completion, the setting
-    ``stack.services.NAME.ready`` ("" for none), and the TCP ports that the model publishes or
-    exposes (its own side), and those of them that it publishes."""
+    """What a service needs to be up: whether others wait for its completion, the setting
+    ``stack.services.NAME.ready`` ("" if unset), the TCP ports (container side) that the model
+    publishes or exposes, and those of them that it publishes."""
 
     awaited: bool = False
     ready: str = ""
@@ -63,10 +63,10 @@ class Expected:
 
 @frozen
 class Readiness:
-    """The verdict on one container. ``kind`` names the case for the failure page; ``listens``
-    says that one of its ports must be listened on (any, where it has none); ``settle`` is how long
-    it must have run, ``again`` after how long to look again where nothing announces the next
-    change (seconds; None: an event does). ``warning`` is worth telling."""
+    """The verdict on one container. ``kind`` names the case for the failure page. ``listens`` says
+    that the container must listen on one of its ports (on any port if the model names none).
+    ``settle`` is how long it must have run, ``again`` when to look again if no event announces the
+    next change (seconds; None: an event does). ``warning`` is shown to the user."""
 
     phase: Phase
     message: str = ""
@@ -78,7 +78,7 @@ class Readiness:
 
 
 def expected(model: Model, name: str, ready: str = "") -> Expected:
-    """What makes a service of the model up."""
+    """What a service of the model needs to be up."""
     service = model.services[name]
     published = tuple(port.target for port in service.ports if port.protocol == "tcp")
     exposed = (port for one in service.config.get("expose") or () for port in _exposed(str(one)))
@@ -105,13 +105,13 @@ def judge(
 ) -> Readiness:
     """The readiness of a container by its inspect ``record``.
 
-    ``restarts`` is how often the engine has started it again since the waiting began,
-    ``asked_to_end`` whether someone had the engine stop or kill its last run.
+    ``restarts`` is how often the engine has restarted it since the wait began, ``asked_to_end``
+    whether someone had the engine stop or kill its last run.
     """
     state = record.get("State") or {}
     cycles = restarts >= LOOP_RESTARTS and not state.get("ExitCode") and not of.awaited
     if state.get("Restarting") and cycles and not of.ready:
-        # Compose is content with it, and nothing has failed.
+        # Compose accepts this, and nothing has failed.
         warning = "exits with code 0 and is restarted by its restart policy, over and over"
         return Readiness(Phase.UP, "exits and is restarted", CYCLES, warning=warning)
     if state.get("Restarting"):
@@ -156,7 +156,7 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
     if status == "healthy" and probes:
         return Readiness(Phase.UP, "healthy")
     if status == "healthy":
-        # From healthy to healthy there is no event.
+        # No event announces a change from healthy to healthy.
         return Readiness(Phase.WAITING, "not probed yet", "starting", again=HEALTH_SECONDS / 5)
     message = "waiting for its health check" if status == "starting" else status
     kind = status
@@ -167,8 +167,8 @@ def _health(state: Mapping[str, Any], status: str) -> Readiness:
 
 
 def probe_line(output: str) -> str:
-    """The line of a failed probe's output that tells why, or the last one; "" where it said
-    nothing. What it only warns of is no reason."""
+    """The line of a failed probe's output that gives the reason, else the last line; "" without
+    output. Lines that are only warnings are used if there are no others."""
     lines = [line.strip() for line in map(plain_line, lines_of(output))]
     lines = [line for line in lines if line and not line.startswith("warning: ")] or lines
     at = error_line(lines)
@@ -176,7 +176,7 @@ def probe_line(output: str) -> str:
 
 
 def _probe_end(probe: Mapping[str, Any]) -> str:
-    """How a failed probe ended: its code, and the line that tells why."""
+    """How a failed probe ended: its exit code and the line that gives the reason."""
     output = probe_line(str(probe.get("Output", "")))
     if output.startswith("Health check exceeded timeout"):
         return f"timed out{output.removeprefix('Health check exceeded timeout')}"
@@ -190,9 +190,9 @@ def judge_listening(
     *,
     enough: bool = False,
 ) -> Readiness:
-    """The verdict on a container that should listen, by the addresses and ports that are listened
-    on in its network namespace (None where nobody can be asked). With ``enough`` it was waited
-    for long enough, and running must do."""
+    """The verdict on a container that should listen. ``sockets`` are the addresses and ports that
+    are listened on in its network namespace (None if they can't be read). ``enough`` says that the
+    wait was long enough: running then counts as up."""
     named = f"port{'s' if len(of.ports) > 1 else ''} {', '.join(map(str, of.ports))}"
     what = named if of.ports else "any port"
     if sockets is None:
@@ -217,14 +217,14 @@ def judge_listening(
 
 
 def _others_open(of: Expected, sockets: Collection[tuple[str, int]]) -> str:
-    """The few other ports that are open there, in words: the model may name the wrong one."""
+    """The other open ports, in words, if they are few: the model may name the wrong port."""
     ports = sorted({port for _, port in sockets}.difference(of.ports))
     named = ", ".join(map(str, ports))
     return f" (it listens on: {named})" if 0 < len(ports) <= MOST_NAMED else ""
 
 
 def _own(address: str) -> bool:
-    """Whether an address is the container's own, which nobody outside reaches."""
+    """Whether an address is a loopback address, unreachable from outside the container."""
     return address.startswith("127.") or address == "::1"
 
 
@@ -236,14 +236,14 @@ def fresh_probes(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _check(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A container's health check; empty where it has none."""
+    """A container's health check; empty if it has none."""
     check: Mapping[str, Any] = (record.get("Config") or {}).get("Healthcheck") or {}
     return check if (check.get("Test") or ["NONE"])[0] != "NONE" else {}
 
 
 def asked_every(record: Mapping[str, Any]) -> float | None:
-    """The seconds between two health probes of a container that is starting, as the engine takes
-    them (its own defaults included); None where it has no check."""
+    """The seconds between two health probes of a container that is starting, with the engine's own
+    defaults; None if it has no check."""
     check = _check(record)
     if not check:
         return None
@@ -253,8 +253,8 @@ def asked_every(record: Mapping[str, Any]) -> float | None:
 
 
 def allowance(record: Mapping[str, Any]) -> float:
-    """The seconds after which the engine itself gives a container up as unhealthy; 0 without a
-    check. A start that was given no time of its own waits as long, as Compose does."""
+    """The seconds after which the engine itself declares a container unhealthy; 0 without a check.
+    A start without its own time limit waits as long, as Compose does."""
     check = _check(record)
     if not check:
         return 0.0
@@ -279,8 +279,8 @@ def _ended(
 def _ended_well(
     record: Mapping[str, Any], state: Mapping[str, Any], of: Expected, asked_to_end: bool
 ) -> Readiness:
-    """The verdict on exit code 0. A job is what others wait for, or what ends by itself where its
-    restart policy lets it; one that declares what a server has is told about."""
+    """The verdict on exit code 0. A job is awaited by others, or exits on its own and its policy
+    does not restart it; a health check or ports on it cause a warning."""
     policy = ((record.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no"
     stays = of.ready != "" or asked_to_end or policy not in ENDING_POLICIES
     if stays and not of.awaited:
@@ -298,7 +298,7 @@ SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 
 
 
 def signal_of(code: int) -> str:
-    """The signal an exit code stands for (the shell's convention: 128 + signal), "" for none."""
+    """The signal of an exit code (the shell's convention: 128 + signal), "" for none."""
     return SIGNALS.get(code - 128, "")
 
 

@@ -1,8 +1,8 @@
-"""The plan of ``restart``: which containers are stopped and started again, as they are.
+"""The plan of ``restart``: which containers are stopped and started again without changes.
 
-Which those are is Compose's own rule (``docker compose restart``): all of the services that are
-named, whether they run or not, ended jobs too, and all of what depends on them with
-``restart: true``, to which Compose counts what shares a network, and whoever has a link.
+The rule is Compose's own (``docker compose restart``): all containers of the named services,
+running or not, including ended jobs, and of the services that depend on them with ``restart:
+true``, which sharing a network namespace and links imply.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from composetasks.plan.start.services import plan_services
 
 
 def plan_restart(world: World, names: Iterable[str]) -> Plan:
-    """Restart the containers of ``names``, of every service where none is named, and of what has to
-    be restarted with them; after what they depend on, where that is restarted too."""
+    """Restart the containers of ``names`` (of all services if there are none) and of the services
+    that have to be restarted with them, each after those of its dependencies that are restarted."""
     named = tuple(dict.fromkeys(names))
     causes = with_dependents(world, named)
     ours = {name: _ours(world, name) for name in causes}
@@ -58,13 +58,13 @@ def plan_restart(world: World, names: Iterable[str]) -> Plan:
 
 
 def restarted_alone(world: World, plan: Plan) -> World:
-    """``world`` as it is for what is restarted: services depend on nothing but what is restarted
-    with them. Compose waits for nothing else then, which may be down, or gone, or a job's."""
+    """``world`` for a restart: services depend only on services that are restarted with them.
+    Compose then does not wait for others, which may be down, missing, or jobs."""
     return alone(world, {step.service for step in plan.steps})
 
 
 def alone(world: World, names: Collection[str]) -> World:
-    """``world`` in which services depend on none but ``names``."""
+    """``world`` in which services depend only on ``names``."""
     services = {
         name: replace(
             service,
@@ -76,8 +76,8 @@ def alone(world: World, names: Collection[str]) -> World:
 
 
 def with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
-    """The services that are restarted, in the model's order, each with the one it is restarted
-    with; "" for those that were asked for."""
+    """The services that are restarted, in the model's order, each with the service whose restart
+    causes its own; "" for those that were asked for."""
     causes: dict[str, str] = {}
     for name, service in world.model.services.items():
         if not named or name in named:
@@ -91,7 +91,7 @@ def with_dependents(world: World, named: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _ours(world: World, name: str) -> tuple[Container, ...]:
-    """The containers of a service, none where another checkout of the project made one."""
+    """The containers of a service; none if another checkout of the project made one of them."""
     ours = world.replicas(name)
     others = [one for one in ours if origin(world, one) is Origin.OTHER_CHECKOUT]
     return () if others else ours
@@ -119,8 +119,8 @@ def _step(world: World, service: Service, container: Container, cause: str) -> S
 
 
 def _by_compose(world: World, service: Service) -> bool:
-    """Whether Compose can: it takes strangers for the service's by their labels alone, and fails
-    to run the ``pre_stop`` hooks of what is stopped already."""
+    """Whether Compose can restart the service. It takes foreign containers for the service's by
+    their labels, and fails to run the ``pre_stop`` hooks of containers that are already stopped."""
     project = world.model.project
     if any(one.mistaken_for(project) == service.name for one in world.engine.containers):
         return False
@@ -129,7 +129,7 @@ def _by_compose(world: World, service: Service) -> bool:
 
 
 def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Blocker, ...]:
-    """What is asked for and has no container, or that nothing has one."""
+    """Blockers: a requested service has no container, or the whole project has none."""
     blockers = [
         Blocker(
             kind="no-container",
@@ -163,7 +163,7 @@ def _spared(world: World, names: list[str]) -> list[str]:
 
 
 def _changed(world: World, names: list[str]) -> list[str]:
-    """Warnings: the model, or an image, has changed since a container was made."""
+    """Warnings: the model or an image has changed since a container was created."""
     steps = plan_services(world, names, world.images_now(names))
     changed = {
         step.service: step.reason

@@ -1,5 +1,5 @@
-"""Bind mounts whose sources only this machine has, on an engine of another host: the override by
-which services mount a volume in their place, and what is sent to it."""
+"""Bind mounts whose sources exist only on this machine, with an engine on another host: the
+override that mounts a volume in their place, and the steps that send files to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from composetasks.facts.units import size
 from composetasks.plan.instances.override import Replace
 
 LABEL = "composetasks.sent."
-"""What the labels begin with that hold the digests of single files: a container has the file that
-was there when it was made, and is recreated for another."""
+"""The prefix of the labels that hold the digests of single files: a container has the file as it
+was when the container was created, and is recreated for a changed one."""
 CONTENTS = {"secrets": "/run/secrets/", "configs": "/"}
 
 
@@ -23,9 +23,9 @@ def override(
     digests: Mapping[str, str],
     files: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
-    """The override as a mapping for :func:`composetasks.plan.instances.override.dump`. ``sources``
-    gives each source its place in the volume, ``digests`` those of single files, ``files`` the
-    sources of secrets and configs, by kind and name."""
+    """The override, as a mapping for :func:`composetasks.plan.instances.override.dump`. ``sources``
+    maps each source to its folder in the volume, ``digests`` gives the digests of single files,
+    ``files`` the sources of secrets and configs, by kind and name."""
     services = {
         name: section
         for name, service in {**model.inactive, **model.services}.items()
@@ -35,15 +35,15 @@ def override(
 
 
 def replaceable(model: Model) -> frozenset[str]:
-    """The sources that :func:`override` can give a place in the volume."""
+    """The sources that :func:`override` can replace with a folder of the volume."""
     mounts = (one for service in model.services.values() for one in service.mounts)
     files = (path for kind in CONTENTS for path in model.content_files.get(kind, {}).values())
     return frozenset((*(one.source for one in mounts if one.type == "bind"), *files))
 
 
 def mounted(sources: Mapping[str, Sent]) -> dict[str, dict[str, str]]:
-    """By service, the digests of what is sent for it, by source: a job's work is due again when one
-    changes."""
+    """For each service, the digests of the sources sent for it: if one changes, a job's work is due
+    again."""
     digests: dict[str, dict[str, str]] = {}
     for source, sent in sources.items():
         digest = hashlib.sha256(repr(sorted(sent.local.items())).encode()).hexdigest()
@@ -95,7 +95,7 @@ def _service(
 
 
 def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
-    """A step for each source that ``services`` mount and that is other here than what was sent."""
+    """Yield a step for each source of ``services`` that differs from what was sent before."""
     for source, sent in world.sent.items():
         users = tuple(name for name in sent.services if name in services)
         changed = tuple(p for p, text in sorted(sent.local.items()) if sent.there.get(p) != text)

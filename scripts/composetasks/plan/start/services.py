@@ -1,7 +1,7 @@
 """Which containers are created, recreated, started or left alone, and why.
 
-The rule is Compose's own (its convergence: configuration hash, image, networks, volumes, number
-of replicas); in what a container differs, ``differences.py`` tells.
+The rule is Compose's own (its convergence: configuration hash, image, networks, volumes, number of
+replicas); ``differences.py`` computes in what a container differs.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from composetasks.plan.start.differences import differences
 from composetasks.plan.start.jobs import due, is_done
 
 UNSEEN_BY_COMPOSE = ("network", "content", "provider")
-"""The kinds of differences that Compose does not recreate a container for by itself: it starts a
-stopped one off its network, or fails to start it where that is gone, and does not see an edit of
-an inline config."""
+"""The kinds of differences for which Compose itself does not recreate a container: it starts a
+stopped container without the network, or fails to start it if the network is gone, and does not see
+an edit of an inline config."""
 CONTAINER_MADE = CreateContainer | RecreateContainer
 
 
@@ -51,10 +51,10 @@ def plan_services(
     rerun: Iterable[str] = (),
     wait: bool = True,
 ) -> tuple[Step, ...]:
-    """The container steps that bring ``services`` to what the model says.
+    """The container steps that make ``services`` match the model.
 
-    ``image_of`` gives the image id each service should run, None where a step of the same plan
-    makes it. ``rerun`` names jobs to run again although nothing changed; without ``wait`` a
+    ``image_of`` gives the id of the image that each service should run, None if a step of the same
+    plan makes it. ``rerun`` names jobs to run again although nothing changed; without ``wait``, a
     running service that is not ready yet needs no step.
     """
     names, again = tuple(services), frozenset(rerun)
@@ -64,16 +64,16 @@ def plan_services(
         making = frozenset(started(steps))
         if making <= launched or not any(_jobs(world, names)):
             return steps
-        # What is started may make a job due, whose own start may make another one due.
+        # A started service may make a job due, and the start of that job another one.
         launched |= making
 
 
 def needed_names(
     world: World, services: Iterable[str], image_of: Mapping[str, str | None] | None = None
 ) -> dict[str, str]:
-    """The names of the containers that are to be made of ``services``, each with the first that
-    needs it. What is left as it is needs none, whatever it is called now. ``image_of`` gives the
-    image that each service is to run, where that is another than now."""
+    """The names of the containers that have to be created for ``services``, each with the first
+    service that needs it. A container that is left as it is needs no name, whatever it is called
+    now. ``image_of`` gives the image that each service is to run, if it is not the current one."""
     starting = tuple(services)
     image_of = image_of or world.images_now(starting)
     staying = tuple(
@@ -91,7 +91,7 @@ def needed_names(
 
 
 def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
-    """The services of which a container did its work and ended."""
+    """Yield the services that have a container that completed its work."""
     for name in services:
         service = world.model.services[name]
         if any(is_done(world, service, one) for one in world.replicas(name)):
@@ -99,8 +99,8 @@ def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
 
 
 def seeing_dependencies(world: World, steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps of a start, with those marked that make a container of a service of which Compose
-    would leave alone all that it depends on, once the steps before are done."""
+    """Yield the steps of a start. Mark those that create or recreate a container if Compose, once
+    the steps before are done, would leave everything that the service depends on alone."""
     steps = tuple(steps)
     recreated = {step.service for step in steps if isinstance(step.operation, CONTAINER_MADE)}
     as_it_is: dict[str, bool] = {}
@@ -120,8 +120,8 @@ def seeing_dependencies(world: World, steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def _knows_all(model: Model, names: Iterable[str]) -> bool:
-    """Whether what services depend on are containers of the model, and no others: Compose runs a
-    provider, and makes what has the same inactive profile as the service that it is asked for."""
+    """Whether all dependencies are containers of the model. Compose also runs providers, and
+    creates services that are in the same inactive profile as the requested service."""
     services = [model.services[name] for name in names]
     return not any(
         service.provided
@@ -132,8 +132,8 @@ def _knows_all(model: Model, names: Iterable[str]) -> bool:
 
 
 def _stays_as_it_is(world: World, name: str) -> bool:
-    """Whether Compose would leave a service alone. It can't go without the image either, takes one
-    of another platform for missing, and starts a paused container."""
+    """Whether Compose would leave a service alone. It would not if the image is missing (one for
+    another platform counts as missing), or if a container is paused, which it would start."""
     service = world.model.services[name]
     if world.engine.image(service.image) is None or service.config.get("platform"):
         return False
@@ -146,7 +146,7 @@ def _stays_as_it_is(world: World, name: str) -> bool:
 
 @frozen
 class _Request:
-    """What a plan of containers is asked for; ``launched`` are those that it starts."""
+    """The request for a plan of containers; ``launched`` are the services that the plan starts."""
 
     image_of: Mapping[str, str | None]
     rerun: Collection[str]
@@ -197,7 +197,7 @@ def _service_steps(
             work = tuple(due(world, service, container, request.launched))
             because += tuple(one for one in work if one.kind == "content")
             again[container.id] = tuple(one for one in work if one.kind != "content")
-            # It needs its networks when it runs again, and not before.
+            # It needs its networks only when it runs again.
             only_networks = all(evidence.kind == "network" for evidence in because)
             if only_networks and not work and service.name not in request.rerun:
                 because = ()
@@ -235,8 +235,8 @@ def _service_steps(
 
 
 def _provided(world: World, service: Service) -> Iterator[Evidence]:
-    """What a provider may say otherwise each time it is run: Compose makes the containers that
-    depend on it again at every start."""
+    """Yield the providers of a service: their output may differ each time they run, so Compose
+    recreates the containers that depend on them at every start."""
     for name in world.model.providers_of(service.name):
         yield Evidence(kind="provider", name=name)
 
@@ -248,8 +248,8 @@ def _run_provider(service: Service) -> Step:
 
 
 def _name(world: World, service: Service, number: int) -> str:
-    """What Compose calls the container of this number, which may lie above the replicas' count
-    where one with a lower number is gone."""
+    """The name that Compose gives to the container of this number, which may exceed the number of
+    replicas if one with a lower number is gone."""
     fixed = service.config.get("container_name")
     if fixed:
         return str(fixed)
@@ -280,7 +280,7 @@ def _step(
 def _job_again(
     service: Service, container: Container, work: tuple[Evidence, ...], rerun: bool
 ) -> Iterator[Step]:
-    """The step, if any, of a job that is done."""
+    """Yield the step, if any, for a job that is done."""
     if not work and not rerun:
         return
     because = work or (Evidence(kind="state", old=container.state, new="running"),)
@@ -289,7 +289,7 @@ def _job_again(
 
 
 def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
-    """The step, if any, of a container whose making has not changed."""
+    """Yield the step, if any, for a container whose configuration has not changed."""
     evidence = (Evidence(kind="state", old=container.state, new="running"),)
     if container.state == "running":
         if wait and container.health in ("starting", "unhealthy"):
@@ -315,9 +315,9 @@ def _restarts(
     launched: Collection[str],
     own: tuple[Step, ...],
 ) -> Iterator[Step]:
-    """The steps that stop and start what runs and can't go on as it is. Compose does so where one
-    that it depends on with ``restart: true`` is recreated (reconcile.go, planStopDependents); we
-    also where another container's namespaces, which it is in, went with that one's stop."""
+    """Yield the steps that restart running containers. Compose restarts one if a dependency with
+    ``restart: true`` is recreated (reconcile.go, planStopDependents); this plan also does so if the
+    container whose namespaces it shares was stopped."""
     planned = {step.key for step in own if not isinstance(step.operation, Wait)}
     for container in world.replicas(service.name):
         if container.state != "running" or container.id in planned:
@@ -339,7 +339,7 @@ def _restart_reason(
     moved: Collection[str],
     launched: Collection[str],
 ) -> tuple[str, str]:
-    """The service because of which a running container is started again, and why; "" for none."""
+    """The service that causes the restart of a running container, and the reason; "" for none."""
     for dependency in service.depends_on:
         if dependency.restart and dependency.service in moved:
             return dependency.service, f"{dependency.service}, which it depends on, is recreated"

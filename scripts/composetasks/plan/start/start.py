@@ -1,5 +1,5 @@
-"""The plan of a start: what is in the way, the images, the containers, as one; and that of
-``verify``, the stack's own checks."""
+"""The plan of a start, which combines conflicts, images and containers; and the plan of ``verify``,
+the stack's own checks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from composetasks.plan.start.services import needed_names, plan_services, seeing
 
 @frozen
 class StartOptions:
-    """What a start was asked for beyond its services."""
+    """The options of a start."""
 
     build: bool = True
     wait: bool = True
@@ -49,8 +49,8 @@ class StartOptions:
 
 
 def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Plan:
-    """What brings ``names`` (all active services where none is named) and what they depend on
-    up, with what must go first."""
+    """Bring up ``names`` (all active services if there are none) and their dependencies, after
+    everything that has to be done before."""
     services = world.model.with_dependencies(names)
     images: ImagePlan = plan_images(world, services, pull=options.pull, to_run=True)
     images = with_present_images(world, images)
@@ -95,7 +95,7 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
 
 
 def _linked(before: Sequence[Step], containers: Sequence[Step]) -> tuple[Step, ...]:
-    """Both parts, each container step needing what is done for its service and name first."""
+    """Both parts; each container step needs the steps that come first for its service and name."""
     names = {step.target for step in containers}
     linked = []
     for step in containers:
@@ -111,7 +111,7 @@ def _linked(before: Sequence[Step], containers: Sequence[Step]) -> tuple[Step, .
 
 
 def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
-    """Run ``checks``, one after the other."""
+    """Run ``checks``, one after another."""
     steps = (
         Step(
             operation=RunCheck(check.command),
@@ -127,8 +127,8 @@ def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
 
 
 def without_builds(world: World, images: ImagePlan) -> ImagePlan:
-    """``images`` with every build left out: a warning where a stale image is used, a blocker
-    where there is none."""
+    """``images`` without builds: a warning if an outdated image is used, a blocker if there is no
+    image."""
     image_of = dict(images.image_of)
     blockers, warnings = list(images.blockers), list(images.warnings)
     for step in images.steps:

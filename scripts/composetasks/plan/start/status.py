@@ -1,5 +1,5 @@
-"""What ``status`` says of services: which replica speaks for one, what is stale, what its health
-check warns of."""
+"""What ``status`` shows of services: which replica represents one, which services are stale, and
+the warnings of health checks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from composetasks.facts import (
 )
 
 WARNING = "warning: "
-"""What a line of a health check begins with that tells what is amiss in spite of its passing."""
+"""The prefix of an output line in which a passing health check warns of a problem."""
 MOST_WARNINGS = 3
 LONGEST_WARNING = 300
 
 
 def worst(containers: Iterable[Container]) -> Container | None:
-    """The replica that says most about its service."""
+    """The replica in the worst state, which represents its service."""
     return min(containers, key=_badness, default=None)
 
 
@@ -34,7 +34,7 @@ def _badness(container: Container) -> int:
 
 
 def stale_services(start: Plan) -> dict[str, list[str]]:
-    """The services that are not what they should be, and why, by what a start would do."""
+    """The stale services and the reasons, derived from what a start would do."""
     stale: dict[str, list[str]] = {}
     for step in start.steps:
         if _is_stale(step.operation):
@@ -44,15 +44,15 @@ def stale_services(start: Plan) -> dict[str, list[str]]:
 
 
 def _is_stale(operation: Operation) -> bool:
-    """Whether what a step of a start does is for something that is out of date now."""
+    """Whether this operation of a start replaces something that is out of date."""
     if isinstance(operation, RecreateContainer):
         return operation.changed
     return isinstance(operation, BuildImage | RetagImage)
 
 
 def waited_for(statuses: Iterable[ServiceStatus]) -> dict[str, tuple[str, ...]]:
-    """The services that are not started yet, and what each waits for: what it depends on that is on
-    its way and not there. Where nothing is on its way, nobody waits."""
+    """The services that are not started yet, each with the dependencies that it waits for: those
+    that are starting and not ready. A service with no such dependency is left out."""
     by_name = {one.service.name: one for one in statuses}
     waiting = {}
     for name, status in by_name.items():
@@ -81,7 +81,7 @@ def _is_on_its_way(status: ServiceStatus, condition: str) -> bool:
 
 def check_warnings(health: Mapping[str, Any]) -> tuple[str, ...]:
     """The lines `warning: ...` that the last probe of a healthy container printed, without that
-    word; ``health`` is what the engine's record says of it."""
+    prefix; ``health`` is the ``Health`` section of its inspect record."""
     probes = health.get("Log") or [{}]
     if health.get("Status") != "healthy" or probes[-1].get("ExitCode") != 0:
         return ()

@@ -1,5 +1,5 @@
-"""The plan of ``down``: this project's containers and networks, never its state; and which of what
-is stopped Compose itself has to stop."""
+"""The plan of ``down``: it removes this project's containers and networks, never its state. Also
+decides which containers Compose itself has to stop."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SPARED = (Origin.OTHER_CHECKOUT, Origin.OTHER_FILES)
 def plan_stop(world: World) -> Plan:
     """Remove what this checkout's project has on the engine, dependents first.
 
-    One-offs, kept hooks and containers of services no longer in the model go with it; strangers
-    and containers that another checkout or other Compose files of the project made are spared,
-    and so is every network that is still in use.
+    This includes one-offs, kept hooks and containers of services that the model no longer has.
+    Foreign containers, containers that another checkout or other Compose files of the project made,
+    and networks that are still in use are kept.
     """
     ours, spared = _containers(world)
     steps = with_hooks(world, _removals(world.model, ours))
@@ -56,7 +56,7 @@ def _forwards(world: World) -> list[Step]:
 
 
 def _containers(world: World) -> tuple[list[Container], list[Container]]:
-    """The project's containers that go, dependents first, and those that are spared."""
+    """The project's containers to remove, dependents first, and those to keep."""
     ours: list[Container] = []
     spared: list[Container] = []
     for container in world.engine.containers:
@@ -68,7 +68,7 @@ def _containers(world: World) -> tuple[list[Container], list[Container]]:
 
 
 def _removals(model: Model, ours: list[Container]) -> list[Step]:
-    """A step for each container, after those of what depends on its service."""
+    """A step for each container, after the steps of the services that depend on its service."""
     steps: list[Step] = []
     by_service: dict[str, list[str]] = {}
     for container in ours:
@@ -111,7 +111,7 @@ def _provider_stops(model: Model, needs: tuple[str, ...]) -> list[Step]:
 
 
 def _stays(world: World, staying: list[Container], spared: list[Container]) -> Iterator[str]:
-    """Warnings of what of this project is left, and why."""
+    """Yield warnings about what is kept of this project, and why."""
     for container in spared:
         yield f"container {container.name} is kept: created {made_by(world, container)}"
     for network in _own_networks(world):
@@ -147,9 +147,9 @@ _Ending = RemoveContainer | StopContainer
 
 
 def with_hooks(world: World, steps: Iterable[Step]) -> list[Step]:
-    """``steps`` with those marked that Compose is to do, since its ``stop`` runs ``pre_stop``
-    hooks; all others are the engine's. Compose knows services, not containers: where one of those
-    that it would stop is to stay, the engine stops the others."""
+    """``steps``, with those marked that Compose has to do because its ``stop`` runs ``pre_stop``
+    hooks; the engine does the others. Compose stops services, not single containers: if one
+    container of a service is to stay, the engine stops the others."""
     steps = list(steps)
     ended = {step.key for step in steps if isinstance(step.operation, _Ending)}
     project = world.model.project

@@ -1,8 +1,8 @@
-"""What a start's time was spent on, and what would shorten it.
+"""What the time of a start was spent on, and what would shorten it.
 
-The critical path is the chain of services that held each other up to the end. What a change would
-be worth is found by laying the start out again with it: every service is launched as long after the
-last one it waited for as it was, and takes as long as it took.
+The critical path is the chain of services that delayed each other up to the end. The gain of a
+change is computed by simulating the start with it: each service is launched as long after the last
+service it waited for, and takes as long, as in the recorded start.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from itertools import pairwise
 from composetasks.facts import Link, ServiceStart, Shortening, Timeline
 
 QUICK_PROBE = 0.5
-"""Seconds between two health probes that cost a start nothing to speak of."""
+"""Seconds between two health probes that hardly delay a start."""
 QUICK_SECONDS = 2.0
-"""Intervals up to here are not to blame for a slow start."""
+"""Intervals up to this one are not blamed for a slow start."""
 WORTH_SECONDS = 0.2
 MOST = 3
-"""How many services to make quicker are named."""
+"""How many services are suggested to be made quicker."""
 
 
 def critical_path(timeline: Timeline) -> tuple[Link, ...]:
-    """The services that the length of the start is made of, in their order."""
+    """The services that determine the length of the start, in their order."""
     by_name = {one.name: one for one in timeline.services}
     path: list[ServiceStart] = []
     start = _last(timeline)
@@ -40,9 +40,9 @@ def critical_path(timeline: Timeline) -> tuple[Link, ...]:
 
 
 def shortenings(timeline: Timeline) -> tuple[Shortening, ...]:
-    """What would make the start shorter, the most first; last the one wait that costs the most,
-    for whether it can be done without is not ours to know. Nothing is said of a start that failed:
-    its length says nothing."""
+    """What would shorten the start, the largest gain first; then the most expensive wait, whose
+    necessity only the user can judge. Empty unless the start succeeded: the length of a failed
+    start says nothing."""
     if timeline.outcome != "up":
         return ()
     by_name = {one.name: one for one in timeline.services}
@@ -58,7 +58,7 @@ def _most(shortenings: Iterable[Shortening], count: int) -> list[Shortening]:
 
 
 def _quicker(timeline: Timeline, start: ServiceStart) -> Shortening:
-    """What is gained where a service is ready sooner."""
+    """The gain if a service is ready sooner."""
     own = (start.decided or 0.0) - (start.started or start.launched or 0.0)
     every = start.asked_every or 0.0
     slow = every > QUICK_SECONDS
@@ -68,7 +68,7 @@ def _quicker(timeline: Timeline, start: ServiceStart) -> Shortening:
 
 
 def _without(timeline: Timeline, before: ServiceStart, after: ServiceStart) -> Shortening:
-    """What is gained where ``after`` does not wait for ``before``."""
+    """The gain if ``after`` does not wait for ``before``."""
     saved = _length(timeline) - _length(timeline, apart={(after.name, before.name)})
     message = (
         f"{after.name} waits for {before.name}: remove that dependency if it can start without it"
@@ -89,7 +89,7 @@ def _own(start: ServiceStart, seconds: float) -> str:
 
 
 def _last(timeline: Timeline) -> ServiceStart | None:
-    """The service that decided the end of the start: the one that it failed for, else the last."""
+    """The service that decided the end of the start: the failed one, else the last one."""
     failed = [
         service
         for service in timeline.services
@@ -111,7 +111,7 @@ def _end(timeline: Timeline, start: ServiceStart) -> float:
 
 
 def _holders(start: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[ServiceStart]:
-    """The services it waited for, as far as they were launched before it."""
+    """The services it waited for that were launched before it."""
     holders = [by_name[name] for name in start.waited_for if name in by_name]
     if start.launched is None:
         return holders
@@ -121,8 +121,8 @@ def _holders(start: ServiceStart, by_name: Mapping[str, ServiceStart]) -> list[S
 
 
 def _let_go(other: ServiceStart, start: ServiceStart) -> float:
-    """When ``other`` held ``start`` up no longer: once it was ready or had failed, or, where
-    ``start`` was launched before that, once it was launched itself."""
+    """When ``other`` no longer delayed ``start``: when it was ready or had failed, or, if ``start``
+    was launched before that, when it was launched itself."""
     if other.decided is not None and (start.launched is None or other.decided <= start.launched):
         return other.decided
     return other.launched if other.launched is not None else float("inf")
@@ -133,8 +133,8 @@ def _length(
     faster: Mapping[str, float] | None = None,
     apart: Collection[tuple[str, str]] = (),
 ) -> float:
-    """How long the start is with services that are ready so many seconds ``faster``, and pairs
-    of which the first does not wait for the second."""
+    """The length of the start in seconds if services are ready that many seconds ``faster``, and if
+    the first service of each pair in ``apart`` does not wait for the second."""
     by_name = {one.name: one for one in timeline.services}
     launched = [(one.launched, one) for one in timeline.services if one.launched is not None]
     first = min((at for at, _ in launched), default=0.0)
@@ -159,7 +159,7 @@ def _length(
 
 
 def _held(other: ServiceStart, start: ServiceStart, cut: float) -> float:
-    """How long after its own launch ``other`` let go of ``start``."""
+    """How many seconds after its own launch ``other`` no longer delayed ``start``."""
     begin = other.launched or 0.0
     let_go = _let_go(other, start)
     return let_go - begin - (cut if let_go == other.decided else 0.0)
