@@ -1,1 +1,1 @@
-"""Observe: turns the outside world into facts, and changes nothing."""
+"""Observe: turn the outside world into facts, and change nothing."""

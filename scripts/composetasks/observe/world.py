@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 def observe_world(
     model: Model, client: APIClient, compose: Compose, cache: Path, scope: Scope
 ) -> World:
-    """Everything a plan for ``model`` is made from. Raises TaskFailure where the engine does not
-    answer or a build context is missing."""
+    """Return everything that a plan for ``model`` is made from.
+
+    Raises TaskFailure if the engine does not answer or a build context is missing.
+    """
     images = Images(client, None if scope.leftovers else model.images)
     world = _on_the_engine(model, client, compose, cache, images)
     if not scope.inputs:
@@ -54,7 +56,7 @@ def observe_world(
 def _on_the_engine(
     model: Model, client: APIClient, compose: Compose, cache: Path, images: Images
 ) -> World:
-    """What the engine has of the project, and what is remembered of that."""
+    """Observe the project on the engine, and load what the cache has recorded about it."""
     engine = with_since(client, read_engine(client, images.read), model)
     model = with_resolved_hashes(model, engine.containers, compose, cache)
     engine = with_asked_hashes(model, engine, compose, cache)
@@ -77,7 +79,7 @@ def _on_the_engine(
 def _with_images(
     world: World, images: Images, client: APIClient, cache: Path, scope: Scope
 ) -> World:
-    """``world`` with what its images are built from, and what is known of the images."""
+    """Return ``world`` with the build inputs of its images and the records of those images."""
     model = world.model
     undigested = build_records.load_undigested(cache)
     by_hand = partial(_by_hand, model, images, undigested)
@@ -110,7 +112,7 @@ def _with_images(
 
 
 def _with_surroundings(world: World, client: APIClient, cache: Path, scope: Scope) -> World:
-    """``world`` with what a start needs beside images: mounts, ports and plugins."""
+    """Return ``world`` with what a start needs besides images: mounts, ports and plugins."""
     model, engine = world.model, world.engine
     contents = old_contents(model, engine.containers, client, container_configs.digest_key(cache))
     world = replace(world, old_contents=contents, missing_plugins=_missing_plugins(model, client))
@@ -136,7 +138,7 @@ def _missing_plugins(model: Model, client: APIClient) -> frozenset[str]:
 
 
 def look_again(world: World, client: APIClient) -> World:
-    """``world`` with the containers of the engine and who holds the host's ports at this moment."""
+    """Return ``world`` with the engine's containers and the holders of host ports as of now."""
     containers = read_containers(client)
     local = is_here(client.base_url)
     ports = port_holders(unheld(_published(world.model), containers)) if local else ()
@@ -144,7 +146,7 @@ def look_again(world: World, client: APIClient) -> World:
 
 
 def _blocker(model: Model, name: str, failure: TaskFailure) -> Blocker:
-    """What keeps a service's image from being built."""
+    """Return the blocker that says why the image of a service can't be built."""
     return Blocker(
         kind="build",
         target=model.services[name].image,
@@ -164,12 +166,13 @@ def _shared(
     scope: Scope,
     listed: Callable[[BuildInputs], bool],
 ) -> tuple[Mapping[str, BuildInputs], Shared | None, tuple[str, ...]]:
-    """The build inputs, what the registry holds of them, and warnings."""
+    """Return the build inputs, the images that the registry holds for them, and warnings."""
     if not scope.registry or not inputs:
         return inputs, None, ()
     from composetasks.observe.images.registry import base_digests, look
 
-    # A digest is that of the base images too: one that was never here is asked for by its name.
+    # A digest also covers the base images. The registry is asked by name for a base image that was
+    # never on this engine.
     unseen = {name for one in inputs.values() for name, base in one.bases.items() if not base}
     digests = base_digests(unseen, client)
     if digests:
@@ -183,15 +186,16 @@ def _shared(
 def _by_hand(
     model: Model, images: Images, undigested: Collection[str], inputs: BuildInputs
 ) -> bool:
-    """Whether somebody else may have put another image on the tag of one that was built here."""
+    """Tell whether another program may have put a different image on the tag of an image that was
+    built here."""
     present = images.image(model.service(inputs.service).image)
     foreign = present and present.id not in undigested and not present.inputs_digests
     return bool(foreign) and images.built_from(inputs.digest) is not None
 
 
 def _compared(model: Model, images: Images, inputs: Mapping[str, BuildInputs]) -> list[str]:
-    """The digests of what the present images were built from that are to be rebuilt, since no
-    image was built from what their inputs are now."""
+    """Return the inputs' digests of present images that have to be rebuilt, because no image was
+    built from the current inputs."""
     stale = (one.service for one in inputs.values() if images.built_from(one.digest) is None)
     present = (images.image(model.service(name).image) for name in stale)
     return sorted({digest for image in present if image for digest in image.inputs_digests})

@@ -1,1 +1,1 @@
-"""The Compose model: what Compose makes of its files, and the cache of its answers."""
+"""The Compose model: how Compose resolves its files, and a cache of its answers."""

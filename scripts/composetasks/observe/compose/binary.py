@@ -1,5 +1,5 @@
-"""Which Compose is used: the first of this machine that is new enough, else the one that came with
-this package's dependencies."""
+"""Choose the Compose binary: the first on this machine that is new enough, or else the one that was
+installed with this package's dependencies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from composetasks.store import cache_entry
 
 
 def candidates(environment: Mapping[str, str]) -> list[Path]:
-    """The Compose binaries of this machine, the docker client's own order first."""
+    """Return the Compose binaries of this machine in the order in which the docker client
+    searches."""
     home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
     candidates = [Path(folder, "docker-compose") for folder in folders]
@@ -26,7 +27,7 @@ def candidates(environment: Mapping[str, str]) -> list[Path]:
 
 
 def version(binary: Path) -> str:
-    """The version a Compose binary says it has, without a leading v; "" where it says none."""
+    """Return the version that a Compose binary reports, without a leading v, or ""."""
     try:
         output = process.run([str(binary), "version", "--short"], timeout=20).stdout
     except process.ProgramError:
@@ -35,16 +36,17 @@ def version(binary: Path) -> str:
 
 
 def new_enough(text: str) -> bool:
-    """Whether a version is at least OLDEST_COMPOSE."""
+    """Tell whether a version is at least OLDEST_COMPOSE."""
     numbers = re.match(r"(\d+)\.(\d+)", text)
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= OLDEST_COMPOSE
 
 
 def find(folder: Path, files: Sequence[str] = ()) -> Compose:
-    """The Compose to use, the newest-enough one of the machine first.
+    """Return the Compose to use: the first candidate that is new enough.
 
-    Its version is asked for only where there is a choice to make: the binary of this package's
-    dependencies needs no check. Raises TaskFailure (code 5) where there is none.
+    A binary is asked for its version only if it is not the one that was installed with this
+    package's dependencies, which needs no check. Raises TaskFailure (code 5) if no binary is
+    usable.
     """
     environment = surroundings(folder)
     own = Path(sys.executable).parent / "docker-compose"
@@ -63,7 +65,8 @@ def find(folder: Path, files: Sequence[str] = ()) -> Compose:
 
 
 def _remembered_version(folder: Path, path: Path) -> str:
-    """The version of a binary, kept beside the caches under its path, size and time."""
+    """Return the version of a binary, cached under the binary's path, size and modification
+    time."""
     status = path.stat()
     key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
     place = folder / ".composetasks" / "cache" / "compose-version"

@@ -1,10 +1,9 @@
-"""What Docker Compose reads in a dotenv file, told without starting Compose.
+"""Read a dotenv file as Docker Compose does, without starting Compose.
 
-Compose has a dotenv dialect of its own, which differs from python-dotenv's in comments, quotes,
-escapes and ``$``. This module follows it rule by rule and, unlike Compose, goes on after a line
-that Compose refuses, so that every fault is found at once. The rules were compared with Compose
-5.6.1 over thousands of generated files; tests/functional/environment repeats that with the
-Compose at hand.
+Compose's dotenv dialect differs from python-dotenv's in comments, quotes, escapes and ``$``. This
+module follows it rule by rule and, unlike Compose, continues after a line that Compose refuses, so
+that every fault is found at once. The rules were compared with Compose 5.6.1 over thousands of
+generated files; tests/functional/environment repeats the comparison with the installed Compose.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from composetasks.facts import Reading
 Lookup = Callable[[str], "str | None"]
 
 BLANK = "\t\v\f\r \x85\xa0"
-"""What Compose skips around a name and before a value; line breaks are not among it."""
+"""The characters that Compose skips around a name and before a value; no line breaks."""
 SPACE = (
     BLANK + "\n\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 )
-"""What Compose skips between statements and takes from a value's end."""
+"""The characters that Compose skips between statements and strips from the end of a value."""
 EXPORT = re.compile(r"export[\t\n\f\r ]+")
 ESCAPE = re.compile(r'\\(?:([abfnrtv"\\])|(\$)|0([0-9]{0,3}))')
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -36,23 +35,23 @@ OPERATOR = re.compile(r":?[-+?]")
 
 
 class Refused(Exception):
-    """Compose ends with an error here; the text says why, and quotes nothing of a value."""
+    """Compose would fail here. The text gives the reason and quotes no part of a value."""
 
 
 def _ignore(_name: str) -> None:
-    """Nobody wants to know."""
+    """Ignore an unset name."""
 
 
 def read(text: str, outer: Lookup) -> list[Reading]:
-    """The statements of a dotenv file in order, with those that Compose refuses.
+    """Return the statements of a dotenv file in order, including those that Compose refuses.
 
-    ``outer`` gives the variables that come before the file's own (those of the process).
+    ``outer`` looks up variables that take precedence over the file's own (those of the process).
     """
     return list(_Parser(text.removeprefix("\ufeff"), outer).statements())
 
 
 class _Open(NamedTuple):
-    """A reference whose word is being read, and what comes before it."""
+    """A reference whose word is being read, and the text before the reference."""
 
     name: str
     operator: str
@@ -61,11 +60,12 @@ class _Open(NamedTuple):
 
 
 def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = _ignore) -> str:
-    """``text`` with ``$NAME`` and ``${NAME...}`` replaced as Compose does it, which sets no limit
-    to how deeply they are nested.
+    """Return ``text`` with ``$NAME`` and ``${NAME...}`` replaced as in Compose, which does not
+    limit the nesting depth.
 
-    ``unset`` is told of each name without value and default, those in a word excepted. Raises
-    Refused for a ``${`` that is no reference, and for ``${NAME?}`` without a value.
+    ``unset`` is called for each name that has neither value nor default, except names within a
+    word. Raises Refused for a ``${`` that starts no reference, and for ``${NAME?}`` without a
+    value.
     """
     closing = _closing_braces(text)
     within: list[_Open] = []
@@ -102,8 +102,8 @@ def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = _ignore
 
 
 def defaults(text: str) -> Iterator[tuple[str, str]]:
-    """The names that ``text`` gives a default (``${NAME:-word}``, ``${NAME-word}``), nested ones
-    included, and the word of each as it stands there."""
+    """Yield each name that ``text`` gives a default (``${NAME:-word}``, ``${NAME-word}``), nested
+    ones included, with its word as written."""
     closing = _closing_braces(text)
     rest = [(0, len(text))]
     while rest:
@@ -124,7 +124,7 @@ def defaults(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _closing_braces(text: str) -> dict[int, int]:
-    """Where each ``{`` of a ``${`` that is closed is closed."""
+    """Return the position of the closing brace for each ``{`` of a ``${`` that is closed."""
     opened: list[int] = []
     closing: dict[int, int] = {}
     for match in BRACE.finditer(text):
@@ -136,8 +136,11 @@ def _closing_braces(text: str) -> dict[int, int]:
 
 
 def _braced(match: re.Match[str], closing: dict[int, int]) -> tuple[int, int]:
-    """From where to where it goes what stands between the braces of a reference. A match runs to
-    the last brace of a line; what follows the one that closes it is text again."""
+    """Return the start and end of the text between the braces of a reference.
+
+    REFERENCE matches up to the last brace of a line; the text after the closing brace is not part
+    of the reference.
+    """
     inner: re.Match[str] | None = match
     close = closing.get(match.start("open"), match.end())
     if close < match.end():
@@ -148,7 +151,7 @@ def _braced(match: re.Match[str], closing: dict[int, int]) -> tuple[int, int]:
 
 
 def _value(name: str, operator: str, word: str, lookup: Lookup) -> str:
-    """What stands for ``NAME:-word``, ``NAME-word`` and so on."""
+    """Return the value of ``NAME:-word``, ``NAME-word`` and so on."""
     value = lookup(name)
     present = bool(value) if operator.startswith(":") else value is not None
     if operator.endswith("+"):
@@ -161,10 +164,11 @@ def _value(name: str, operator: str, word: str, lookup: Lookup) -> str:
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    """The character of an escape in double quotes; one that is none loses only its ``0``."""
+    """Return the character of an escape in double quotes; an unknown octal escape loses only its
+    ``0``."""
     letter, dollar, octal = match.groups()
     if dollar:
-        return "$$"  # which the substitution that follows turns into one
+        return "$$"  # the substitution that follows turns it into one
     if letter:
         return ESCAPES.get(letter, letter)
     if re.fullmatch("[0-3][0-7]{2}", octal):
@@ -173,7 +177,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 class _Parser:
-    """Goes through a text once; ``position`` is where it has got to."""
+    """A single pass over a text; ``position`` is the current offset."""
 
     def __init__(self, text: str, outer: Lookup) -> None:
         self.text, self.outer, self.position = text, outer, 0
@@ -209,7 +213,7 @@ class _Parser:
         return self.values.get(name) if value is None else value
 
     def skip(self, characters: str) -> bool:
-        """Go past ``characters``; whether something is left."""
+        """Skip ``characters``, and tell whether any text is left."""
         while self.position < len(self.text) and self.text[self.position] in characters:
             self.position += 1
         return self.position < len(self.text)
@@ -219,7 +223,8 @@ class _Parser:
         return len(self.text) if end < 0 else end
 
     def name(self) -> tuple[str, bool]:
-        """The next name and whether it stands alone; ``position`` is then before its value."""
+        """Return the next name and whether it has no value; ``position`` is then before its
+        value."""
         if EXPORT.match(self.text, self.position):
             self.position += len("export")
             if not self.skip(BLANK):
@@ -252,7 +257,7 @@ class _Parser:
         return substitute(ESCAPE.sub(_unescaped, value), self.lookup, self.unset.append)
 
     def quoted(self, quote: str) -> str:
-        """A quoted value, which may go over several lines; what follows it is a new statement."""
+        """Return a quoted value, which may span several lines; a new statement starts after it."""
         characters: list[str] = []
         escaped = False
         for at in range(self.position + 1, len(self.text)):

@@ -1,4 +1,4 @@
-"""What ``docker compose config`` says of the model, asked for and brought into one answer."""
+"""Run ``docker compose config`` and combine its outputs into one answer about the model."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from composetasks.store import container_configs
 
 EVERY = ("--profile", "*")
 SKELETON = ("--no-env-resolution", "--no-consistency")
-"""Without what may be wrong with a single service that nobody asked for."""
+"""Options that skip checks of single services that nobody asked for."""
 UNRESOLVED = ("--no-interpolate", "--no-consistency")
-"""The same for Compose 2, which reads every ``env_file`` unless nothing is interpolated."""
+"""The counterpart for Compose 2, which reads every ``env_file`` unless interpolation is off."""
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
 UNSET = re.compile(r'The "(.+)" variable is not set\. Defaulting to a blank string\.')
 
 
 @frozen
 class _ConfigCommand:
-    """Compose, asked with ``options`` about its files, ``override`` after them."""
+    """A ``docker compose config`` command with global ``options``, and an ``override`` file after
+    the project's files."""
 
     compose: Compose
     options: tuple[str, ...] = ()
@@ -46,25 +47,27 @@ class _ConfigCommand:
         return self.compose.run(*argv, check=check, stdin=self.override)
 
     def printed(self, *arguments: str) -> tuple[dict[str, Any], dict[str, Any], str]:
-        """The model as Compose prints it, once more as its JSON has it, and its warnings."""
+        """Return the model as Compose prints it, the model in Compose's JSON, and its warnings."""
         try:
             done = self(*arguments, "--format", "json")
             config = json.loads(undoubled(done.stdout))
             return config, config, done.stderr
         except (ProgramError, ValueError):
-            # Seen with Compose 5.6.1: JSON fails for build.ssh with a path, where YAML does not.
+            # Seen with Compose 5.6.1: JSON output fails for build.ssh with a path, YAML output
+            # works.
             done = self(*arguments)
             config = _yaml(undoubled(done.stdout))
             return config, self._as_json(config), done.stderr
 
     def _as_json(self, config: Any) -> dict[str, Any]:
-        """A model that Compose printed as YAML, in its JSON without what that fails for: YAML
-        leaves out empty fields that count for the hashes of networks."""
+        """Return the JSON form of a model that Compose could print only as YAML, without the
+        sections that JSON output fails for. YAML leaves out empty fields that count for the hashes
+        of networks."""
         services = {
             name: {key: value for key, value in (section or {}).items() if key != "build"}
             for name, section in (config.get("services") or {}).items()
         }
-        # Without a build, an image that is only built has no name; it counts for no hash here.
+        # Without build, such a service needs an image name; it affects no hash here.
         named = {name: {"image": "none", **section} for name, section in services.items()}
         resolved = json.dumps(doubled({**config, "services": named}))
         done = self.compose.run(
@@ -78,10 +81,13 @@ class _ConfigCommand:
 def ask(
     compose: Compose, files: Sequence[Path], key: bytes, *, all_profiles: bool
 ) -> dict[str, Any]:
-    """Compose's answers about its model, as they may be kept: ``key`` is that of digests in the
-    place of secrets. Raises TaskFailure, code 6, where Compose refuses the model."""
+    """Return Compose's answers about its model in a form that may be stored: digests under ``key``
+    replace secrets.
+
+    Raises TaskFailure, code 6, if Compose refuses the model.
+    """
     asking = _ConfigCommand(compose, (*EVERY,) if all_profiles else ())
-    # What is wrong with a service that no profile starts is nobody's fault.
+    # With all profiles active, an inconsistency in a service that no profile starts is no error.
     relaxed = ("--no-consistency",) if all_profiles else ()
     faults: dict[str, str] = {}
     try:
@@ -109,7 +115,7 @@ def ask(
             "faults": faults,
             "cures": {name: cure for name in faults if (cure := _cure(compose, faults[name]))},
             "separator": "_" if _compatible(compose) else "-",
-            # Compose names its files by their whole paths.
+            # Compose prints the absolute paths of its files.
             "warnings": [
                 warning.replace(f"{compose.folder}/", "")
                 for warning in _warnings(warnings.splitlines())
@@ -118,22 +124,24 @@ def ask(
 
 
 def _inactive(compose: Compose, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The services that only a profile would start, as far as the model says it."""
+    """Return the services that only an inactive profile would start, as far as known."""
     active = config.get("services") or {}
     try:
         every, _, _ = _ConfigCommand(compose, EVERY).printed(*SKELETON)
         services = every.get("services") or {}
     except ProgramError:
-        # Where another profile's services are broken, they are no reason to fail.
+        # Broken services of another profile are no reason to fail.
         named = compose.run(*EVERY, "config", "--services", check=False).stdout.split()
         services = {name: {} for name in named}
     return {name: services[name] or {} for name in sorted(services) if name not in active}
 
 
 def _faults(asking: _ConfigCommand, files: Sequence[Path], refusal: ProgramError) -> dict[str, str]:
-    """The services whose ``env_file`` Compose can't read, with its words: it refuses the whole
-    model for one, and starts every other service all the same (``up api``). Raises ``refusal``
-    where the model is refused for something else."""
+    """Return Compose's error message for each service whose ``env_file`` Compose can't read.
+
+    Compose refuses the whole model for one such file, but can still start the other services (``up
+    api``). Raises ``refusal`` if the model is refused for another reason.
+    """
     services = _skeleton(asking, refusal).get("services") or {}
     readers = [name for name, section in services.items() if (section or {}).get("env_file")]
     faults = {}
@@ -148,7 +156,8 @@ def _faults(asking: _ConfigCommand, files: Sequence[Path], refusal: ProgramError
 
 
 def _skeleton(asking: _ConfigCommand, refusal: ProgramError) -> dict[str, Any]:
-    """The model without what its services' files hold; raises ``refusal`` where there is none."""
+    """Return the model without the contents of its services' files; raise ``refusal`` if it can't
+    be printed."""
     for options in (SKELETON, UNRESOLVED):
         with contextlib.suppress(ProgramError):
             return asking.printed(*options)[0]
@@ -166,12 +175,12 @@ def _without_env_files(
 
 
 def _compatible(compose: Compose) -> bool:
-    """Whether names are divided by ``_``, as before Compose 2."""
+    """Tell whether the parts of names are joined by ``_``, as before Compose 2."""
     return variable("COMPOSE_COMPATIBILITY", compose.folder, compose.environment) in TRUE
 
 
 def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, str]:
-    """The values of the variables that secrets and configs take their content from."""
+    """Return the values of the variables that secrets and configs take their content from."""
     sections = [config.get(kind) or {} for kind in ("secrets", "configs")]
     named = {str((one or {}).get("environment") or "") for two in sections for one in two.values()}
     expected = {
@@ -181,11 +190,11 @@ def from_environment(compose: Compose, config: Mapping[str, Any]) -> dict[str, s
 
 
 def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str]:
-    """The values that Compose interpolates with, for the names in ``expected``; empty where it
-    refuses to say.
+    """Return Compose's values for interpolation of the names in ``expected``; empty if Compose
+    refuses to print them.
 
-    Compose prints ``NAME=value`` lines, values of several lines as they are, which can't be taken
-    apart; so the expected value of each name is looked for first.
+    Compose prints ``NAME=value`` lines and does not quote values of several lines, so the output
+    can't be split reliably. Therefore the expected value of each name is searched for first.
     """
     try:
         output = f"\n{compose.run('config', '--environment').stdout}"
@@ -204,7 +213,7 @@ def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str
 
 
 def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
-    """The failure for a model that Compose refuses: its refusal first, its warnings after."""
+    """Return the failure for a model that Compose refuses: errors first, then warnings."""
     reasons = _warnings_last(error.stderr) or [str(error)]
     unset = any(UNSET.fullmatch(_warning(line)) for line in error.stderr.splitlines())
     return TaskFailure(
@@ -217,7 +226,7 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
 
 
 def _warnings_last(stderr: str) -> list[str]:
-    """What Compose printed, its warnings last, each once and without its logger's decoration."""
+    """Return what Compose printed, undecorated and without duplicates: warnings last."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     return [
         *(line for line in lines if not _is_warning(line)),
@@ -226,8 +235,8 @@ def _warnings_last(stderr: str) -> list[str]:
 
 
 def _warnings(lines: Iterable[str]) -> list[str]:
-    """Compose's warnings, which come in any order, and repeated: each once, and one for all
-    variables that are not set, of which a project whose `.env` is missing has dozens."""
+    """Return Compose's warnings, sorted and without duplicates (Compose prints them in any order).
+    Warnings about unset variables become one, since a project without its `.env` has dozens."""
     warnings = sorted({_warning(line) for line in lines if line.strip()})
     unset = [match[1] for one in warnings if (match := UNSET.fullmatch(one))]
     if len(unset) <= 1:
@@ -244,8 +253,8 @@ def _is_warning(line: str) -> bool:
 
 
 def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
-    """What to do about a refusal, where it is known; ``unset`` is whether Compose also warned that
-    it took a variable without a value as blank, which is often why."""
+    """Return advice about a refusal, if any is known. ``unset`` tells whether Compose also warned
+    that an unset variable defaults to a blank string, which is often the cause."""
     undefined = UNDEFINED.search(refusal)
     if undefined:
         section = _inactive(compose, {}).get(undefined[2]) or {}
@@ -271,8 +280,8 @@ def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
 
 
 def hide_declared(config: dict[str, Any]) -> bool:
-    """Mask, from now on, the secrets that stand in the model's own text; whether there are any
-    that were not known from the environment."""
+    """Mask from now on the secrets that the model's text contains, and tell whether any of them was
+    not known from the environment."""
     values = {one for value in declared(config) for one in masking.spellings(value)}
     new = values - masking.hidden()
     masking.hide(new)
@@ -280,15 +289,15 @@ def hide_declared(config: dict[str, Any]) -> bool:
 
 
 def hide_literals(compose: Compose) -> None:
-    """Ask Compose for the model's text again, of which no secret is remembered, and mask from now
-    on those that stand in it."""
+    """Ask Compose for the model's text again, whose secrets are never stored, and mask from now on
+    the secrets that it contains."""
     with contextlib.suppress(ProgramError, ValueError):
         done = compose.run("--profile", "*", "config", "--format", "json", check=False)
         hide_declared(json.loads(undoubled(done.stdout)))
 
 
 def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
-    """The files and the variables whose contents the model declares to be secrets."""
+    """Return the files and the variables whose contents the model declares to be secrets."""
     entries = [one or {} for one in (config.get("secrets") or {}).values()]
     return {
         kind: sorted({str(one[key]) for one in entries if one.get(key)})
@@ -297,7 +306,7 @@ def _secret_sources(config: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _warning(line: str) -> str:
-    """Compose's warning without its logger's decoration."""
+    """Return the text of Compose's warning without its logger's decoration."""
     match = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
     return match[1].replace('\\"', '"') if match else line.strip()
 

@@ -1,6 +1,9 @@
-"""Configs and secrets whose content stands in the model or in a variable. Compose writes it into a
-container when it makes it, and leaves the content out of its hash: what a running container has is
-read from it. And what the model's secrets hold, read so that it can be masked, and kept nowhere."""
+"""Configs and secrets whose content comes from the model or from a variable, and secrets to mask.
+
+Compose writes such content into a container when it creates it, and does not include it in its
+hash, so the current content is read from the running container. The contents of the model's secrets
+are read so that they can be masked, and are not stored.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ if TYPE_CHECKING:
 
 
 PLACES = {"configs": "/", "secrets": "/run/secrets/"}
-"""Where they are put in a container unless a target says otherwise."""
+"""The folder in a container for each kind, unless a target says otherwise."""
 LARGEST_BYTES = 64 * 1024
-"""What is larger is a file of another kind (a key store), which nobody prints."""
+"""A larger file is not text (for example a key store), and nobody prints it."""
 
 
 def inline_contents(
     config: Mapping[str, Any], variables: Mapping[str, str], key: bytes
 ) -> dict[str, dict[str, str]]:
-    """By service, the paths of its configs and secrets whose content stands in the model or in one
-    of ``variables``, and the digest of what each should hold."""
+    """Return, by service, the paths of configs and secrets whose content comes from the model or
+    from ``variables``, with the digest of the content that each should have."""
     contents: dict[str, dict[str, str]] = {}
     for name, service in (config.get("services") or {}).items():
         for kind, place in PLACES.items():
@@ -54,14 +57,15 @@ def _content(defined: Mapping[str, Any], variables: Mapping[str, str]) -> str | 
 
 
 def digest(content: bytes, key: bytes) -> str:
-    """A digest that tells nothing of a content that may be secret."""
+    """Return a digest that reveals nothing of content that may be secret."""
     return hashlib.blake2b(content, digest_size=12, key=key).hexdigest()
 
 
 def old_contents(
     model: Model, containers: Iterable[Container], client: APIClient, key: bytes
 ) -> dict[str, tuple[str, ...]]:
-    """By container id, the paths at which a running container has not what the model says."""
+    """Return, by container id, the paths at which a running container's content differs from the
+    model."""
     contents: dict[str, tuple[str, ...]] = {}
     for replica in replicas_of(containers, model.project):
         service = model.services.get(replica.service)
@@ -78,7 +82,7 @@ def old_contents(
 
 
 def _read(client: APIClient, container: str, path: str) -> bytes:
-    """A file of a container; nothing where there is none."""
+    """Return the content of a file in a container; empty if there is no such file."""
     import tarfile
 
     from docker import errors
@@ -96,8 +100,8 @@ def _read(client: APIClient, container: str, path: str) -> bytes:
 
 
 def secret_contents(model: Model, environment: Environment) -> frozenset[str]:
-    """Everything that is to be masked of the contents of the model's secrets: each as a whole,
-    its lines, and what its text assigns to secret names."""
+    """Return everything to mask of the contents of the model's secrets: each content as a whole,
+    its lines, and the values that its text assigns to secret names."""
     contents = [*_variables(model.secret_variables, environment)]
     contents += [_secret_text(model.directory / name) for name in model.secret_files]
     return frozenset(
@@ -116,7 +120,7 @@ def _variables(names: Iterable[str], environment: Environment) -> Iterator[str]:
 
 
 def _secret_text(path: Path) -> str:
-    """A file's text; "" for what can't be read, or is no regular file."""
+    """Return a file's text; "" if it can't be read or is not a regular file."""
     if file_systems.silent(path):
         return ""
     try:

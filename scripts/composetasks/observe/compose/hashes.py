@@ -1,8 +1,8 @@
-"""The hashes by which Compose tells whether a definition changed, as its labels hold them.
+"""The hashes by which Compose detects a changed definition, as its labels hold them.
 
-Of networks and volumes Compose prints none (``config --hash`` knows services only), of services
-bound to another's container it prints one that is not the label's, and for some features another
-altogether: those are worked out, or learnt from containers that Compose just made.
+``config --hash`` prints no hash of networks and volumes. For a service that refers to another
+service's container, and for some features, it prints a hash that differs from the label. These
+hashes are computed here, or learned from containers that Compose just created.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from composetasks.run.process import ProgramError
 from composetasks.store import cache_entry, container_configs
 
 GO_ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-"""What Go's encoding/json escapes inside strings and Python's json does not."""
+"""Characters in strings that Go's encoding/json escapes and Python's json does not."""
 
 
 def resource_hashes(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The hashes of all networks and volumes of a resolved model, by section and key."""
+    """Return the hashes of all networks and volumes of a resolved model, by section and key."""
     networks, volumes = config.get("networks") or {}, config.get("volumes") or {}
     return {
         "networks": {key: resource_hash(section or {}) for key, section in networks.items()},
@@ -38,9 +38,9 @@ def resource_hashes(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def resource_hash(section: Mapping[str, Any]) -> str:
-    """SHA-256 of a definition's JSON in Go's spelling, its fields in the order in which
-    ``config --format json`` prints them (compose/hash.go; compared with the labels that Compose
-    5.6.1 writes)."""
+    """Return the SHA-256 of a definition's JSON in Go's format, with its fields in the order in
+    which ``config --format json`` prints them (compose/hash.go; compared with the labels that
+    Compose 5.6.1 writes)."""
     text = json.dumps(section, separators=(",", ":"), ensure_ascii=False)
     for character, escaped in GO_ESCAPES.items():
         text = text.replace(character, escaped)
@@ -48,7 +48,7 @@ def resource_hash(section: Mapping[str, Any]) -> str:
 
 
 def _with_driver(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A volume's definition with the driver that Compose fills in before hashing it."""
+    """Return a volume's definition with the default driver that Compose adds before hashing it."""
     if section.get("driver"):
         return dict(section)
     filled = {"name": section["name"]} if "name" in section else {}
@@ -61,8 +61,8 @@ RECREATED = re.compile(r"Container (\S+)\s+Recreate\b")
 
 
 def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Path) -> Engine:
-    """``engine`` with this project's containers bearing the hash that was asked for when they were
-    made, in the place of the label's."""
+    """Return ``engine`` with an ``asked_hash`` for this project's containers: the hash that
+    ``config --hash`` printed when they were created, which replaces that of the label."""
     others = list(_others(model, engine.containers))
     if not others:
         return engine
@@ -83,8 +83,8 @@ def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Pat
 
 
 def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[str, str]:
-    """Remember that ``containers`` were made from the model as it is; what is known then, by
-    label."""
+    """Record that ``containers`` were created from the current model, and return all recorded
+    hashes by label."""
     services = {one.config_hash: model.services[one.service] for one in _others(model, containers)}
     hashes = _load(cache)
     if services:
@@ -96,7 +96,7 @@ def learn(model: Model, containers: Iterable[Container], cache: Path) -> dict[st
 
 
 def _others(model: Model, containers: Iterable[Container]) -> Iterator[Container]:
-    """The containers whose label is not the hash that their service has now."""
+    """Yield the containers whose label differs from their service's current hash."""
     for replica in replicas_of(containers, model.project):
         service = model.services.get(replica.service)
         if service is not None and replica.config_hash != service.config_hash:
@@ -106,8 +106,11 @@ def _others(model: Model, containers: Iterable[Container]) -> Iterator[Container
 def _unchanged(
     model: Model, containers: Iterable[Container], compose: Compose
 ) -> Iterator[Container]:
-    """Those that Compose would not recreate. Providers, which it runs even to tell that, are not
-    asked about, nor what cannot be started."""
+    """Yield the containers that Compose would not recreate.
+
+    Services with providers are left out, because Compose runs the providers even for a dry run, and
+    so are services that cannot be started.
+    """
     candidates = [
         container
         for container in containers
@@ -115,14 +118,14 @@ def _unchanged(
     ]
     if not candidates:
         return
-    # Not started, not even dry: a dry run waits for ever for the end of a hook (5.6.1).
+    # Use --no-start even for the dry run: a dry run waits forever for a hook to end (5.6.1).
     options = ("--no-start", "--no-build", "--no-deps", "--pull=never", "--remove-orphans=false")
     services = sorted({one.service for one in candidates})
     try:
         done = compose.run(*DRY, "up", *options, *services, timeout=ANSWER_SECONDS)
     except ProgramError:
         return
-    # With COMPOSE_STATUS_STDOUT what becomes of each container is on the other stream.
+    # With COMPOSE_STATUS_STDOUT the status of each container is on the other stream.
     recreated = set(RECREATED.findall(done.stdout + done.stderr))
     yield from (one for one in candidates if one.name not in recreated)
 
@@ -142,7 +145,7 @@ SHARED = ("network_mode", "ipc", "pid")
 def with_resolved_hashes(
     model: Model, containers: Iterable[Container], compose: Compose, cache: Path
 ) -> Model:
-    """``model`` with the hashes that containers of its services carry when they are up to date."""
+    """Return ``model`` with the hashes that up-to-date containers of its services carry."""
     ids = _first_ids(model, containers)
     filled = {
         name: fields
@@ -162,8 +165,12 @@ def with_resolved_hashes(
 
 
 def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a service that name containers, with ids in the place of services' names;
-    empty where there are none, or where one has no container yet (any hash differs then)."""
+    """Return the fields of a service that refer to containers, with container ids in place of
+    service names.
+
+    Empty if there are no such fields, or if a referenced service has no container yet (any hash
+    differs then).
+    """
     fields: dict[str, Any] = {}
     sources = [str(one) for one in config.get("volumes_from") or ()]
     if sources:
@@ -186,7 +193,7 @@ def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any
 
 
 def _first_ids(model: Model, containers: Iterable[Container]) -> dict[str, str]:
-    """The id of each service's first container by name, which is the one Compose takes."""
+    """Return the id of each service's first container by name, as Compose does."""
     first: dict[str, Container] = {}
     for container in sorted(
         replicas_of(containers, model.project), key=lambda replica: replica.name
@@ -219,7 +226,7 @@ def _key(compose: Compose, service: Service, fields: Mapping[str, Any]) -> str:
 def _ask_compose(
     model: Model, filled: Mapping[str, Mapping[str, Any]], compose: Compose
 ) -> dict[str, str]:
-    """Compose's hashes with an override file that fills the ids in."""
+    """Ask Compose for hashes with an override file that contains the container ids."""
     lines = ["services:"]
     for name, fields in filled.items():
         lines.append(f"  {json.dumps(name)}:")
@@ -231,7 +238,7 @@ def _ask_compose(
             override = Path(place, "ids.yaml")
             override.write_text("\n".join(lines) + "\n", "utf-8")
             asking = compose.with_files([*map(str, model.files), str(override)], compose.project)
-            # Without the check for consistency, which knows no service by a container's id.
+            # Without the consistency check, which does not accept a container id as a service.
             arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
             output = asking.run(*arguments).stdout
     except (ProgramError, OSError):  # there may be room for no temporary file
@@ -240,5 +247,5 @@ def _ask_compose(
 
 
 def by_service(output: str) -> dict[str, str]:
-    """The hashes that ``config --hash "*"`` prints, a line for each service."""
+    """Return the hashes that ``config --hash "*"`` prints, one line for each service."""
     return dict(line.split(" ", 1) for line in output.splitlines() if " " in line)

@@ -1,7 +1,7 @@
-"""The Compose model, as Compose itself resolves it, turned into facts.
+"""Turn the Compose model, as Compose resolves it, into facts.
 
-``docker compose config`` is asked once, and its answer is remembered for as long as nothing that
-it was made from has changed.
+``docker compose config`` runs once; its answer is cached until something changes that it was made
+from.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from composetasks.run.failure import TaskFailure
 from composetasks.store import container_configs
 
 MOST_REPLICAS = 65_534
-"""The addresses of the network that Docker makes for a project (a /16): each container has one. So
-a slip of the pen is told instead of being counted through."""
+"""The number of addresses in the network that Docker creates for a project (a /16); each container
+needs one. A larger number is a typing error and is reported instead of counted up to."""
 LAST_PORT = 65_535
 
 
 def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> Model:
-    """The model of the project that ``compose`` addresses.
+    """Return the model of the project that ``compose`` addresses.
 
-    With ``all_profiles`` every service is active. Raises TaskFailure, code 6, with Compose's own
-    message where the model is invalid, and where there is no compose file.
+    With ``all_profiles`` every service is active. Raises TaskFailure, code 6, if the model is
+    invalid (with Compose's own message) or there is no compose file.
     """
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     if not files:
@@ -117,7 +117,7 @@ def _resources(config: Any, section: str, answer: Mapping[str, Any]) -> dict[str
 
 
 class Named(NamedTuple):
-    """What names are made of: the project's, and what divides it from a service's."""
+    """The parts of a container's name besides the service: the project, and the separator."""
 
     project: str
     separator: str
@@ -176,14 +176,14 @@ def _too_many(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _needs(section: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """The bind mounts' sources that Compose is told not to make, devices, and the files of secrets
-    and configs."""
+    """Yield the paths that must exist: sources of bind mounts that Compose must not create,
+    devices, and files of secrets and configs."""
     for entry in section.get("volumes") or ():
         creates = (entry.get("bind") or {}).get("create_host_path", True)
         if entry.get("type") == "bind" and not creates:
             yield str(entry["source"])
     for entry in section.get("devices") or ():
-        # Others are names of the Container Device Interface: "vendor.com/gpu=all".
+        # Other sources are names of the Container Device Interface: "vendor.com/gpu=all".
         if str(entry["source"]).startswith("/"):
             yield str(entry["source"])
     for kind in ("secrets", "configs"):
@@ -215,8 +215,8 @@ def _port(entry: dict[str, Any]) -> Port:
 
 
 def _ordered(services: Mapping[str, Service]) -> list[str]:
-    """Names with what others depend on first, by name where nothing decides (Compose refuses
-    cycles before we see them)."""
+    """Return the names with dependencies first, and otherwise sorted (Compose has already refused
+    cycles)."""
     order: list[str] = []
 
     def visit(name: str) -> None:

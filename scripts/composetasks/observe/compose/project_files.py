@@ -1,5 +1,5 @@
-"""The project's own text files, as they are read everywhere: in UTF-8, whatever the locale says,
-and only where reading waits for nobody: who writes into a pipe, or who serves a file system."""
+"""Read the project's own text files: as UTF-8 whatever the locale, and without waiting for a pipe's
+writer or for a file system that does not answer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ PIPES = (stat.S_IFIFO, stat.S_IFSOCK)
 
 
 def read(path: Path) -> bytes:
-    """A file's content. Raises OSError, for a pipe too: it would be waited for, and whoever reads
-    it after us (Compose does) would find it empty."""
+    """Return a file's content.
+
+    Raises OSError if it can't be read, and for a pipe: reading it would wait, and would leave it
+    empty for the next reader (Compose).
+    """
     if is_pipe(path):
         raise OSError(errno.EINVAL, "is a named pipe", str(path))
     return path.read_bytes()
 
 
 def text(path: Path) -> str:
-    """A file's text, with a mark in the place of what is not UTF-8; "" where it can't be read."""
+    """Return a file's text with replacement characters for invalid UTF-8; "" if it can't be
+    read."""
     try:
         return read(path).decode("utf-8", "replace")
     except OSError:
@@ -30,8 +34,11 @@ def text(path: Path) -> str:
 
 
 def is_pipe(path: Path) -> bool:
-    """Whether a path leads to a named pipe or a socket. Raises TaskFailure, as all here, where it
-    lies on a file system that does not answer."""
+    """Tell whether a path leads to a named pipe or a socket.
+
+    Raises TaskFailure, like all functions here, if the path is on a file system that does not
+    answer.
+    """
     file_systems.check(path)
     try:
         return stat.S_IFMT(os.stat(path).st_mode) in PIPES
@@ -40,6 +47,6 @@ def is_pipe(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something at a path."""
+    """Tell whether a path exists."""
     file_systems.check(path)
     return os.path.exists(path)

@@ -1,7 +1,9 @@
-"""Compose's answers, remembered: in ``.composetasks/cache/``, each with everything it was made
-from: the files, those that are not there and would be read if they were, the values of every
-variable whose name stands in them, what was asked, and Compose's binary. Where that can't be told,
-an answer is not kept. Nor may one be that holds a secret: who remembers it sees to that.
+"""A cache of Compose's answers in ``.composetasks/cache/``.
+
+Each entry records what its answer was made from: the files, the missing files that Compose would
+read if they existed, the values of every variable whose name occurs in the files, the question, and
+Compose's binary. If these can't be determined, the answer is not stored. Callers ensure that no
+answer contains a secret.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ ALWAYS_USED = ("HOME", "PWD")
 
 
 class _Outdated(ValueError):
-    """What an answer was made from is no more what it was."""
+    """Something that an answer was made from has changed."""
 
 
 def recall(
@@ -35,8 +37,8 @@ def recall(
     question: Sequence[str],
     understand: Callable[[dict[str, Any]], T],
 ) -> T | None:
-    """What Compose answered to ``question``, as ``understand`` reads it, where nothing has changed
-    since; else None."""
+    """Return Compose's cached answer to ``question``, converted by ``understand``; None if there is
+    none or something has changed since."""
 
     def unchanged(entry: Any) -> T:
         digest = partial(_digest, container_configs.digest_key(cache))
@@ -55,7 +57,7 @@ def recall(
 def remember(
     compose: Compose, cache: Path, question: Sequence[str], answer: Mapping[str, Any]
 ) -> None:
-    """Keep what Compose answered to ``question``."""
+    """Store Compose's answer to ``question``."""
     read = _read(compose)
     if read is None:
         return
@@ -77,9 +79,12 @@ def remember(
 
 
 def _read(compose: Compose) -> Mapping[Path, bool] | None:
-    """Every file that Compose reads for an answer, or would read if it were there, and whether it
-    is a compose file, and the places of examples of what is not there; None where that can't be
-    told, as of a pipe, which says something else each time."""
+    """Return every file that Compose reads for an answer or would read if it existed, and the
+    possible examples of missing files, each with whether it is a compose file.
+
+    None if they can't be determined, or if one is neither a file nor a folder: a pipe, for example,
+    has different content each time.
+    """
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     if not files:
         return None
@@ -104,7 +109,8 @@ def _place(compose: Compose, cache: Path, question: Sequence[str]) -> Path:
 
 
 def _state(path: Path, digest: Callable[[bytes], str]) -> str | None:
-    """What a file holds, or that there is a folder; None where nothing can be read."""
+    """Return a digest of a file's content, or "folder" for a folder; None if nothing can be
+    read."""
     try:
         return digest(project_files.read(path))
     except OSError:
@@ -112,8 +118,11 @@ def _state(path: Path, digest: Callable[[bytes], str]) -> str | None:
 
 
 def _words(path: Path, is_compose: bool) -> set[str]:
-    """The words of a file that may be names of variables. Of a dotenv file they are the names it
-    sets and refers to: its values may be secrets, and the words are kept."""
+    """Return the words of a file that may be names of variables.
+
+    For a dotenv file these are only the names that it sets or refers to: the words are stored, and
+    its values may be secrets.
+    """
     try:
         content = project_files.read(path)
     except OSError:
@@ -127,16 +136,17 @@ def _words(path: Path, is_compose: bool) -> set[str]:
 
 
 def _stand_in(word: str, digest: Callable[[bytes], str]) -> str:
-    """What is kept of a word: any may be a secret, also one in a comment or of a service that is
-    not active. That two words have the same is no harm."""
+    """Return a short digest to store instead of a word, since any word may be a secret, even in a
+    comment or an inactive service. Collisions do no harm."""
     return digest(word.encode("utf-8", "surrogateescape"))[:8]
 
 
 def _values(
     words: set[str], environment: Mapping[str, str], digest: Callable[[bytes], str]
 ) -> bytes:
-    """The variables that may matter: those named in the files (whose words are those of plain
-    names: ``environment: [my.key]`` passes one on all the same), and Compose's own."""
+    """Return, as JSON, the variables that may affect an answer: Compose's own, those named in the
+    files, and those whose names are not plain words, which the files' words can't show
+    (``environment: [my.key]`` passes one on too)."""
     used = sorted(
         (name, value)
         for name, value in environment.items()
@@ -149,5 +159,5 @@ def _values(
 
 
 def _digest(key: bytes, content: bytes) -> str:
-    """A keyed digest: the content may be a secret that is short enough to be guessed."""
+    """Return a keyed digest, because the content may be a secret that is short enough to guess."""
     return hashlib.blake2b(content, digest_size=16, key=key).hexdigest()

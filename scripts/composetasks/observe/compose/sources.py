@@ -1,8 +1,7 @@
-"""Which files a Compose model is made from, so that the parsed model can be kept.
+"""Find the files that a Compose model is read from, so that the parsed model can be cached.
 
-Follows ``include``, ``extends``, ``env_file`` and ``label_file`` through the raw YAML. Where a
-path can't be told without interpolation, or lies beyond this machine, the answer is None and the
-model is not kept.
+Follows ``include``, ``extends``, ``env_file`` and ``label_file`` in the raw YAML. If a path depends
+on interpolation or is not on this machine, the answer is None and the model is not cached.
 """
 
 from __future__ import annotations
@@ -35,20 +34,20 @@ EXAMPLES = tuple(
 )
 EXAMPLES_OF_ENV = ("env.example", "example.env")
 STDIN = "-"
-"""The name that Compose takes for its standard input."""
+"""The file name by which Compose means standard input."""
 LIBYAML = "CSafeLoader"
-"""The loader that takes an eighth of the time, where PyYAML was built with it."""
+"""The loader that takes an eighth of the time, available if PyYAML was built with libyaml."""
 DEEPEST = 1000
-"""How many collections may stand in one another in a compose file that is read here."""
+"""The maximal nesting depth of collections in a compose file that is parsed here."""
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
-"""What Compose takes for true in COMPOSE_DISABLE_ENV_FILE."""
+"""The values of COMPOSE_DISABLE_ENV_FILE that Compose accepts as true."""
 
 
 def compose_files(
     folder: Path, files: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[Path, ...]:
-    """The compose files by Compose's own rules: given ones, COMPOSE_FILE of the environment or
-    of ``.env``, or the default names in ``folder`` and above. Empty where there are none."""
+    """Return the compose files by Compose's rules: the given ones, those of COMPOSE_FILE in the
+    environment or ``.env``, or the default names in ``folder`` and above. May be empty."""
     names = _named(folder, files, environment)
     if names:
         return tuple(Path(os.path.normpath(folder / name)) for name in names)
@@ -61,7 +60,7 @@ def compose_files(
 
 
 def no_compose_file(folder: Path) -> TaskFailure:
-    """The failure of what needs a model in a folder where there is none."""
+    """Return the failure for a command that needs a model in a folder without compose file."""
     below = [path.relative_to(folder) for path in _one_below(folder)]
     hint = "create compose.yaml, or name the files in COMPOSE_FILE or stack.files"
     if below:
@@ -77,7 +76,7 @@ def no_compose_file(folder: Path) -> TaskFailure:
 
 
 def _one_below(folder: Path) -> list[Path]:
-    """The compose file of each folder in this one that has one and can be looked into."""
+    """Return the compose file of each direct subfolder that has one and is readable."""
     below: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         places = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
@@ -89,8 +88,8 @@ def _one_below(folder: Path) -> list[Path]:
 
 
 def project_folder(stands: Path, environment: Mapping[str, str]) -> Path | None:
-    """The folder of the project that somebody who ``stands`` in a folder means by Compose's rules:
-    that one where the files are named for it, else the nearest one upward with a compose file."""
+    """Return the project folder for a user in ``stands``, by Compose's rules: ``stands`` if the
+    environment names the files, or else the nearest folder upward with a compose file."""
     if _named(stands, (), environment):
         return stands
     for place in (stands, *stands.parents):
@@ -102,7 +101,7 @@ def project_folder(stands: Path, environment: Mapping[str, str]) -> Path | None:
 def looked_for(
     folder: Path, files: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[Path, ...]:
-    """Every place, empty or not, that decides which are the compose files."""
+    """Return every path, existing or not, that determines which compose files are used."""
     if _named(folder, files, environment):
         return ()
     places: list[Path] = []
@@ -115,7 +114,7 @@ def looked_for(
 
 
 def _named(folder: Path, files: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The compose files by name, none where Compose looks for them."""
+    """Return the names of the given compose files; empty if Compose searches for them."""
     if files:
         return list(files)
     named = variable("COMPOSE_FILE", folder, environment)
@@ -124,8 +123,8 @@ def _named(folder: Path, files: Sequence[str], environment: Mapping[str, str]) -
 
 
 def env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
-    """The dotenv files by Compose's rules, there or not; of those in COMPOSE_ENV_FILES a later
-    one wins."""
+    """Return the paths of the dotenv files by Compose's rules, existing or not. Of the files in
+    COMPOSE_ENV_FILES, later ones take precedence."""
     named = environment.get("COMPOSE_ENV_FILES", "")
     if named:
         return [folder / name for name in named.split(",")]
@@ -135,14 +134,14 @@ def env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
 
 
 def examples_of(path: Path) -> list[Path]:
-    """The places beside a file of variables where projects show what it may hold."""
+    """Return the paths beside a file of variables where projects put an example of its content."""
     names = [form.format(path.name) for form in EXAMPLES]
     names += EXAMPLES_OF_ENV if path.name == ".env" else ()
     return [path.with_name(name) for name in names]
 
 
 def example_of(path: Path) -> Path | None:
-    """The file beside a file of variables that shows what it may hold; None where there is none."""
+    """Return the existing example beside a file of variables, or None."""
     existing = (
         example
         for example in examples_of(path)
@@ -152,8 +151,8 @@ def example_of(path: Path) -> Path | None:
 
 
 def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """A variable of the environment or else of the dotenv files, as Compose reads them, "" where
-    it has no value; a file is parsed only if the name stands in it."""
+    """Return a variable of the environment, or else of the dotenv files as Compose reads them; ""
+    if it has no value. A file is parsed only if it contains the name."""
     if environment.get(name):
         return environment[name]
     for path in reversed(env_files(folder, environment)):
@@ -167,13 +166,13 @@ def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
 
 
 class _Untellable(Exception):
-    """A path that can't be told from the raw files."""
+    """A path that can't be determined from the raw files."""
 
 
 @dataclass
 class _ModelFiles:
-    """What a model is read from: ``plain`` files, and the compose files, each with the folder that
-    what it names is relative to (a file that is extended and given has two)."""
+    """The files that a model is read from: ``plain`` files, and the compose files, each with the
+    folder that its paths are relative to (a file that is both extended and given has two)."""
 
     plain: dict[Path, None] = field(default_factory=dict)
     compose: dict[tuple[Path, Path], None] = field(default_factory=dict)
@@ -185,8 +184,9 @@ class _ModelFiles:
 def reached(
     files: Sequence[Path], folder: Path, environment: Mapping[str, str]
 ) -> Mapping[Path, bool] | None:
-    """Every file the model of these compose files is read from, present or not (an absent ``.env``
-    may appear later), and whether it is a compose file; None where that can't be told."""
+    """Return every file that the model of these compose files is read from, existing or not (an
+    absent ``.env`` may appear later), and whether it is a compose file. None if they can't be
+    determined."""
     model_files = _ModelFiles()
     try:
         _reach(files, folder, environment, model_files)
@@ -196,8 +196,8 @@ def reached(
 
 
 def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Those of the files that can be told which Compose would wait for: nobody may write them, or
-    it is what it was given as its standard input."""
+    """Return those of the model's files that Compose would block on: named pipes, which may have no
+    writer, and standard input."""
     model_files = _ModelFiles()
     with contextlib.suppress(_Untellable):
         _reach(files, folder, environment, model_files)
@@ -263,8 +263,8 @@ def _follow_include(entry: dict[str, Any], directory: Path, model_files: _ModelF
 
 
 def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]:
-    """The dotenv files that only what is included is interpolated with, as far as they can be
-    told from the raw files."""
+    """Yield the dotenv files that apply only to the interpolation of included files, as far as they
+    can be determined from the raw files."""
     for file in files:
         try:
             included = _listed(_load(file).get("include"))
@@ -298,8 +298,8 @@ def _load(file: Path) -> dict[str, Any]:
 
 @lru_cache
 def _parsed(content: bytes) -> dict[str, Any]:
-    """A compose file's mapping, which is for reading only: a run asks for the same more than once,
-    and parsing takes the longest of all that is done here."""
+    """Return a compose file's mapping, which callers must not modify. It is cached because a run
+    needs it more than once, and parsing is the slowest part of this module."""
     import yaml
 
     loader: Any = getattr(yaml, LIBYAML, yaml.SafeLoader)
@@ -327,8 +327,8 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 
 def _deep(content: bytes, loader: Any) -> bool:
-    """Whether it is nested more deeply than libyaml's loader, which sets itself no limit and would
-    end the process, is let go. Its parser, which comes before it, does not go down."""
+    """Tell whether the nesting exceeds DEEPEST. libyaml's loader has no limit of its own and would
+    crash the process; its parser, which is used here, does not recurse."""
     import yaml
 
     depth = 0

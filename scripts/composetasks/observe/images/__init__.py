@@ -1,1 +1,1 @@
-"""What images are made from, what a registry holds of them, and who tagged them last."""
+"""What images are built from, which of them a registry holds, and when they were last tagged."""

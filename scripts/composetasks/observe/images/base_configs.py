@@ -1,4 +1,4 @@
-"""The configuration of base images, asked for once: an image never changes under its id."""
+"""The configuration of base images, cached by id: an image never changes under its id."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Configs:
-    """Environment and ONBUILD triggers of images by their ids."""
+    """Environment and ONBUILD triggers of images by id."""
 
     def __init__(self, cache: Path, client: APIClient | None) -> None:
         self._place, self._client = cache / "image-configs.json", client
         self._configs: dict[str, Any] | None = None
 
     def get(self, image_id: str) -> ImageConfig:
-        """What is known of an image; nothing where it can't be asked for."""
+        """Return the known configuration of an image; an empty one if it can't be inspected."""
         if self._configs is None:
             self._configs = cache_entry.load(self._place, _understood) or {}
         config = self._configs.get(image_id)

@@ -1,4 +1,4 @@
-"""What BuildKit's own history tells of builds that were not made here: by Compose itself, say."""
+"""Learn from BuildKit's history about builds that were not started here, but by Compose, say."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 NEWEST = 5
-"""How many builds of a service are read: its last ones."""
+"""The number of a service's latest builds that are read."""
 PROGRAM_SECONDS = 10.0
 
 
 def learn(
     model: Model, services: Iterable[str], cache: Path, env: Mapping[str, str], client: APIClient
 ) -> None:
-    """Keep what the engine's own builder knows of the builds of ``services``, of each of which
-    nothing is kept so far. One that has no history, or does not answer, teaches nothing."""
+    """Store what the engine's builder knows of the builds of ``services``, none of which has stored
+    times yet. A builder that has no history, or does not answer, yields nothing."""
     if not _has_buildkit(client):
         return
     asking = _Asking(model, env)
@@ -38,7 +38,7 @@ def learn(
 
 
 def _has_buildkit(client: APIClient) -> bool:
-    """Whether the engine has a BuildKit. For one that has none Buildx would start a container."""
+    """Tell whether the engine has BuildKit. Without it, Buildx would start a container."""
     with client.head(f"{client.base_url}/_ping", timeout=client.timeout) as answer:
         return bool(answer.headers.get("Builder-Version") == "2")
 
@@ -50,18 +50,17 @@ class _Asking:
         self.inspected: dict[str, list[dict[str, Any]]] = {}
 
     def builds(self, service: str) -> Iterator[tuple[BuildLog, float]]:
-        """The last builds of a service that ended well, the latest at the end, and how many
-        seconds each took."""
+        """Yield a service's latest successful builds, the newest last, each with its seconds."""
         if self.completed is None:
             self.completed = self._documents(
                 "ls", "--format", "json", "--filter", "status=completed"
             )
         build = self.model.services[service].build
-        # Buildx calls a build by its context's folder, then the Dockerfile and the target.
+        # Buildx names a build by its context's folder, then the Dockerfile and the target.
         named = os.path.basename(os.path.realpath(build.context)) if build else ""
         likely = [one for one in self.completed if str(one.get("name", "")).startswith(named)]
         likely.sort(key=lambda one: str(one.get("created_at", "")), reverse=True)
-        # Whose a build was the list does not tell: other projects have folders of the same name.
+        # The list does not show a build's project, and folder names repeat between projects.
         references = (str(one.get("ref", "")).rpartition("/")[2] for one in likely)
         own = (
             (reference, float(record.get("Duration") or 0) / 1e9)
@@ -91,7 +90,7 @@ class _Asking:
         return log
 
     def _documents(self, *arguments: str) -> list[dict[str, Any]]:
-        """The JSON documents of an answer, whether each has its line or the answer is one."""
+        """Return the JSON documents of an answer: one document, or one per line."""
         text = "\n".join(self._lines(*arguments))
         try:
             documents = [json.loads(text)]

@@ -1,4 +1,4 @@
-"""What each image is made from, and the digest over it: docs/reference/build-inputs.md."""
+"""What each image is built from, and the digest over it: docs/reference/build-inputs.md."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def build_inputs(
     cache: Path,
     client: APIClient | None = None,
 ) -> Mapping[str, BuildInputs]:
-    """The inputs of every service with a build section, and of those that they are built upon.
+    """Return the inputs of every service with a build section, and of those that they are built
+    upon.
 
-    ``cache`` is the folder where file digests are remembered; ``client`` is asked for the
-    configuration of base images not seen before. Raises TaskFailure, code 6, where a context, a
-    Dockerfile or its target is missing, or a file can't be read.
+    ``cache`` is the folder where file digests are stored; ``client`` is asked for the configuration
+    of new base images. Raises TaskFailure, code 6, if a context, a Dockerfile or its target is
+    missing, or a file can't be read.
     """
     inputs, faults = inputs_and_faults(model, images, cache, None, client)
     for failure in faults.values():
@@ -42,9 +43,9 @@ def inputs_and_faults(
     client: APIClient | None = None,
     listed: Callable[[BuildInputs], bool] = lambda _: True,
 ) -> tuple[Mapping[str, BuildInputs], Mapping[str, TaskFailure]]:
-    """The same, and in place of what :func:`build_inputs` raises the failure of each service that
-    can't be built. The single files are told of the inputs that are to be ``listed``; of others
-    the digest is enough."""
+    """Return the inputs, and the failure of each service that can't be built, which
+    :func:`build_inputs` would raise. Only inputs for which ``listed`` is true include their single
+    files; for others the digest is enough."""
     observer = Observer(model, images, cache, client)
     faults = {}
     for name in model.services if services is None else services:
@@ -64,8 +65,7 @@ def inputs_and_faults(
 def digest_of(
     service: str, model: Model, images: Engine | Images, cache: Path, client: APIClient
 ) -> str:
-    """The digest of a service's inputs as they are at this moment. Raises as
-    :func:`build_inputs` does."""
+    """Return the current digest of a service's inputs. Raises as :func:`build_inputs` does."""
     observer = Observer(model, images, cache, client)
     digest = observer.inputs(service).digest
     observer.remember()

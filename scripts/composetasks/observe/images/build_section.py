@@ -1,5 +1,4 @@
-"""What a service's ``build`` section says, the Dockerfile that it names, and the ignore file that
-counts for its context."""
+"""Read a service's ``build`` section, its Dockerfile, and the ignore file of its context."""
 
 from __future__ import annotations
 
@@ -23,19 +22,18 @@ WITH_RULES = frozenset(
     {"additional_contexts", "args", "context", "dockerfile", "dockerfile_inline", "platforms"}
     | {"tags"}
 )
-"""Fields of a build section that count by rules of their own."""
+"""Fields of a build section that have rules of their own."""
 REACH_NO_IMAGE = frozenset(
     {"cache_from", "cache_to", "no_cache", "no_cache_filter", "pull", "secrets", "ssh"}
     | {"provenance", "sbom"}
 )
-"""Fields that say how a build goes about it, or what is said about its image. BuildKit leaves
-secrets and SSH agents out of what it knows a step by, too. Any other field counts, those that
-Compose will yet learn among them."""
+"""Fields that affect only how a build runs, or metadata about its image. BuildKit too leaves
+secrets and SSH agents out of a step's cache key. All other fields count, including future ones."""
 ASSIGNED = re.compile(r"\b([A-Za-z_]\w*)=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"']+)")
 
 
 def declared_options(build: Build, service: Service) -> Iterator[tuple[str, str]]:
-    """What the build section says that is neither a file nor a build arg."""
+    """Yield the build section's options that are neither files nor build args."""
     section: Mapping[str, Any] = build.definition
     for name in sorted(section):
         if section[name] and name not in WITH_RULES | REACH_NO_IMAGE:
@@ -47,7 +45,7 @@ def declared_options(build: Build, service: Service) -> Iterator[tuple[str, str]
 
 
 def texts(section: Any) -> dict[str, str]:
-    """A mapping of the model with its values as text, without those that are not set."""
+    """Return a mapping of the model with its values as text, without unset ones."""
     if not isinstance(section or {}, Mapping):
         return {}
     return {str(key): str(value) for key, value in (section or {}).items() if value is not None}
@@ -60,14 +58,14 @@ def _text(value: Any) -> str:
 
 
 def read_dockerfile(service: Service, build: Build, folder: str) -> tuple[Dockerfile, str | None]:
-    """The Dockerfile, read, and its path; None for one that stands in the compose file."""
+    """Return the parsed Dockerfile and its path; the path is None for an inline Dockerfile."""
     inline = build.definition.get("dockerfile_inline")
     if inline:
         return parse(str(inline)), None
     name = build.dockerfile or "Dockerfile"
     place = os.path.join(folder, name)
     if not project_files.exists(Path(place)) and name == "Dockerfile":
-        # BuildKit takes this one too.
+        # BuildKit accepts this name too.
         place = os.path.join(folder, "dockerfile")
     try:
         return parse(project_files.read(Path(place)).decode(errors="surrogateescape")), place
@@ -81,7 +79,7 @@ def read_dockerfile(service: Service, build: Build, folder: str) -> tuple[Docker
 
 
 def ignore_patterns(folder: str, dockerfile: str | None) -> list[str]:
-    """The patterns of the ignore file that counts, the Dockerfile's own or else the context's."""
+    """Return the patterns of the Dockerfile's own ignore file, or else of the context's."""
     for place in (f"{dockerfile}.dockerignore" if dockerfile else "", f"{folder}/.dockerignore"):
         if not place:
             continue
@@ -99,7 +97,7 @@ def ignore_patterns(folder: str, dockerfile: str | None) -> list[str]:
 
 
 def without_secrets(text: str) -> str:
-    """A Dockerfile's text without the values of variables that are secret by their names."""
+    """Return a Dockerfile's text without the values of variables that have secret names."""
 
     def shown(match: re.Match[str]) -> str:
         return f"{match[1]}={masking.MASK}" if secret_name(match[1]) else match[0]

@@ -1,4 +1,4 @@
-"""Contexts that hold what does not belong into an image: very much, or a service's state."""
+"""Warnings about contexts with unsuitable content: very much of it, or a service's state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGE_BYTES = 100_000_000
 
 
 def warnings(service: str, folder: str, files: Files, model: Model, cache: Path) -> Iterator[str]:
-    """What to say of the files of one context."""
+    """Yield the warnings about the files of one context."""
     if files.size > LARGE_BYTES:
         largest = ", ".join(
             f"{path} {size / 1e6:.0f} MB" for path, size in files.biggest if size >= 1e6
@@ -40,8 +40,8 @@ def warnings(service: str, folder: str, files: Files, model: Model, cache: Path)
 
 
 def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root]) -> Iterator[str]:
-    """What to say where a build by Compose itself, which knows the project's ignore file alone,
-    takes our own folder out of a context."""
+    """Yield a warning if a plain Compose build, which applies only the project's ignore file, would
+    copy our own folder from a context into an image."""
     own = build_records.own_path(folder, cache)
     if not own or not any(root.is_folder and _within(own, root.path) for root in roots):
         return
@@ -61,13 +61,13 @@ def _within(path: str, root: str) -> bool:
 
 
 def _folders(path: str) -> Iterator[str]:
-    """The folders that a path in a context is in, the nearest first."""
+    """Yield the parent folders of a path in a context, the nearest first."""
     while path := posixpath.dirname(path):
         yield path
 
 
 def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[str]:
-    """Folders among the files that a service writes to and git tracks nothing of."""
+    """Return the folders among the files that a service writes to and git does not track."""
     mounts = sorted(
         {
             os.path.relpath(file_systems.realpath(mount.source), folder)
@@ -79,8 +79,7 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
     within = [path for path in mounts if path.split("/")[0] not in (os.curdir, os.pardir)]
     if not within:
         return []
-    # Git is asked, and all names are gone through, once for each state of the files and of what
-    # git tracks.
+    # Ask git and search all names only once for each state of the files and of git's index.
     place = cache / "state-in-contexts"
     tracked = [_index(Path(folder)), _index(model.directory)]
     key = json.dumps([folder, within, files.digest, tracked])
@@ -105,11 +104,11 @@ def _lists(entry: Any) -> dict[str, list[str]]:
 
 
 def _index(folder: Path) -> tuple[int, ...]:
-    """What tells that git's index of the repository around a folder is as it was."""
+    """Return inode, size and time of the git index around a folder, to detect a change."""
     for place in (folder, *folder.parents):
         git = place / ".git"
         with contextlib.suppress(OSError):
-            # That of a linked work tree is where its file says.
+            # A linked work tree has a file that names its git folder.
             if os.path.isfile(git):
                 git = Path(place, git.read_text("utf-8").removeprefix("gitdir:").strip())
             status = (git / "index").stat()

@@ -1,8 +1,8 @@
-"""A Dockerfile as instructions, read as BuildKit's own parser reads it.
+"""Parse a Dockerfile into instructions as BuildKit's parser does.
 
 Follows moby/buildkit frontend/dockerfile/parser (parser.go, directives.go): continuation lines,
-comments within them, parser directives, heredocs, flags. Instructions this module does not know
-are kept as they are: what they mean is decided by who uses them.
+comments within them, parser directives, heredocs, flags. Unknown instructions are kept unchanged;
+the caller decides what they mean.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Instruction(NamedTuple):
     heredocs: tuple[tuple[str, str], ...] = ()
 
     def flag(self, name: str) -> str | None:
-        """The value of ``--name``, "" for one without a value, None where it is not there."""
+        """Return the value of ``--name``: "" for a flag without a value, None if it is missing."""
         for flag in self.flags:
             key, _, value = flag[2:].partition("=")
             if key == name:
@@ -42,12 +42,12 @@ class Instruction(NamedTuple):
         return None
 
     def all_flags(self, name: str) -> list[str]:
-        """Every value of a flag that may be repeated."""
+        """Return all values of a flag that may be repeated."""
         parts = (flag[2:].partition("=") for flag in self.flags)
         return [value for key, _, value in parts if key == name]
 
     def words(self) -> list[str]:
-        """The arguments: of the JSON form, or divided by white space. Quotes are kept."""
+        """Return the arguments, from the JSON form or split at white space. Quotes are kept."""
         if self.text.startswith("["):
             try:
                 listed = json.loads(self.text)
@@ -58,14 +58,14 @@ class Instruction(NamedTuple):
         return self.text.split()
 
     def source(self) -> str:
-        """The instruction in one form whatever its layout was, heredocs included."""
+        """Return the instruction, heredocs included, in a form independent of its layout."""
         head = " ".join((self.keyword, *self.flags, self.text))
         bodies = "".join(f"\n<<{name}\n{body}" for name, body in self.heredocs)
         return head + bodies
 
 
 class Dockerfile(NamedTuple):
-    """``directives`` are those of the first lines: syntax, escape, check."""
+    """A parsed Dockerfile. ``directives`` are in its first lines: syntax, escape, check."""
 
     instructions: tuple[Instruction, ...]
     directives: dict[str, str]
@@ -76,19 +76,19 @@ class Dockerfile(NamedTuple):
 
 
 def parse(text: str) -> Dockerfile:
-    """Read a Dockerfile. What is wrong in it is for BuildKit to say; nothing is raised."""
+    """Parse a Dockerfile. Never raises: BuildKit reports the errors in it."""
     text = text.removeprefix("\ufeff")
     raw = text.split("\n")
     lines = [line.rstrip("\r") for line in raw]
     directives = _directives(lines)
     escape = re.escape(directives.get("escape", "\\"))
-    # An escaped escape character at the end of a line continues nothing.
+    # A doubled escape character at the end of a line does not continue it.
     continued = re.compile(rf"(?:^|(?<=[^{escape}])){escape}[ \t]*$")
     return Dockerfile(tuple(_instructions(lines, raw, continued)), directives)
 
 
 def parse_one(text: str) -> Instruction | None:
-    """Read a single instruction, as an ONBUILD trigger holds it."""
+    """Parse a single instruction, such as an ONBUILD trigger."""
     instructions = parse(text).instructions
     return instructions[0] if instructions else None
 
@@ -108,7 +108,7 @@ def _directives(lines: list[str]) -> dict[str, str]:
 def _instructions(
     lines: list[str], raw: list[str], continued: re.Pattern[str]
 ) -> Iterator[Instruction]:
-    """The instructions of ``lines``; the bodies of heredocs are ``raw``, as they were written."""
+    """Yield the instructions of ``lines``; heredoc bodies come unchanged from ``raw``."""
     at = 0
     while at < len(lines):
         first = at
@@ -154,7 +154,7 @@ def _divided(text: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def _first_word(text: str) -> tuple[str, str]:
-    """The first word with its quotes removed, and what follows it."""
+    """Return the first word without its quotes, and the text after it."""
     word: list[str] = []
     quote = ""
     for place, char in enumerate(text):
@@ -181,9 +181,10 @@ def _may_hold_heredocs(keyword: str, rest: str) -> bool:
 
 
 def _heredoc_names(text: str) -> Iterator[tuple[str, bool]]:
-    """Name and chomp (``<<-``) of each heredoc that a line opens.
+    """Yield name and chomp (``<<-``) of each heredoc that a line opens.
 
-    A word that begins with a quote is no heredoc; a quoted name is one whose body stays as it is.
+    A word that begins with a quote is no heredoc; a quoted name means that the body is not
+    expanded.
     """
     for word in quoted_words(text):
         match = HEREDOC.match(word)
@@ -197,7 +198,7 @@ def _body(raw: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:
     while at < len(raw):
         line = raw[at].lstrip("\t") if chomp else raw[at]
         at += 1
-        # A carriage return at the end of a line belongs to the body, and not to its end.
+        # A carriage return at the end of a line belongs to the body, but not to the end marker.
         if line.rstrip("\r") == name:
             break
         body.append(line)
@@ -205,7 +206,7 @@ def _body(raw: list[str], at: int, name: str, chomp: bool) -> tuple[str, int]:
 
 
 def mount_options(mount: str) -> dict[str, str]:
-    """The options of a RUN's ``--mount``, which are a line of CSV."""
+    """Return the options of a RUN's ``--mount``, which are a line of CSV."""
     options = {}
     for field_text in next(csv.reader([mount]), []):
         key, _, value = field_text.partition("=")
@@ -214,6 +215,6 @@ def mount_options(mount: str) -> dict[str, str]:
 
 
 def with_heredocs(instruction: Instruction) -> str:
-    """An instruction's text with its flags and the bodies of its heredocs."""
+    """Return an instruction's text with its flags and the bodies of its heredocs."""
     bodies = "".join(f"\n{body}\n{name}" for name, body in instruction.heredocs)
     return " ".join((*instruction.flags, instruction.text)) + bodies

@@ -1,5 +1,5 @@
-"""Which images are older than something they should be as new as: a file of theirs, what their pull
-policy allows, or the base image in its registry."""
+"""Find images that are older than one of their files, than their pull policy allows, or than the
+base image in its registry."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def edited_since_tagged(
     client: APIClient, model: Model, inputs: Mapping[str, BuildInputs]
 ) -> dict[str, str]:
-    """The services some file of whose image is newer than the last time the image on their tag was
-    given one, and such a file (relative to the project's folder)."""
+    """Return the services whose image has a file that is newer than the last tagging of that image,
+    each with such a file (relative to the project's folder)."""
     edited = {}
     for name, current in inputs.items():
         service = model.service(name)
@@ -37,8 +37,8 @@ def edited_since_tagged(
 def outdated(
     client: APIClient, model: Model, engine: Engine, inputs: Mapping[str, BuildInputs]
 ) -> frozenset[str]:
-    """The services whose image is here for longer than their ``pull_policy`` lets it, or is built
-    with ``pull: true`` and on a base image that has changed in its registry."""
+    """Return the services whose image is older than their ``pull_policy`` allows, or that are built
+    with ``pull: true`` on a base image that has changed in its registry."""
     return _held_too_long(client, model, engine) | _on_older_bases(client, model, inputs)
 
 
@@ -55,7 +55,7 @@ def _held_too_long(client: APIClient, model: Model, engine: Engine) -> frozenset
 def _on_older_bases(
     client: APIClient, model: Model, inputs: Mapping[str, BuildInputs]
 ) -> frozenset[str]:
-    """A registry that does not answer has nothing newer. What was made here has no digest there."""
+    """Compare only bases that were pulled; a registry that does not answer has nothing newer."""
     pulled = {
         name: {base: known for base, known in current.bases.items() if not known.startswith("ct-")}
         for name, current in inputs.items()
@@ -74,8 +74,7 @@ def _on_older_bases(
 
 
 def _tagged(client: Any, image: str) -> float:
-    """When the image on a tag was given one last, in seconds since the epoch; 0 where the engine
-    does not say."""
+    """Return when an image was last tagged, in seconds since the epoch; 0 if unknown."""
     from docker.errors import DockerException
 
     try:
@@ -84,18 +83,18 @@ def _tagged(client: Any, image: str) -> float:
         return 0.0
     stamp = str((record.get("Metadata") or {}).get("LastTagTime") or "")
     try:
-        # The engine's word for never is the year 1.
+        # The engine represents "never" by the year 1.
         return max(0.0, float(seconds(stamp, 0.0)))
     except ValueError:
         return 0.0
 
 
 def _places(inputs: BuildInputs, build: Build, model: Model) -> Iterator[tuple[str, Path]]:
-    """The files of an image, and where on this disk each is."""
+    """Yield the files of an image, each with its path on disk."""
     contexts = build.definition.get("additional_contexts") or {}
     for path, text in inputs.files.items():
         if text.startswith("d"):
-            continue  # What is made in a folder and does not go into the image changes it as well.
+            continue  # its time also changes when files outside the image change
         context, colon, rest = path.partition(":")
         named = contexts.get(context) if colon else None
         yield path, Path(named, rest) if named else model.directory / path

@@ -1,7 +1,7 @@
-"""Variables in a Dockerfile's words, expanded as BuildKit does where that can be told.
+"""Expand variables in a Dockerfile's words as BuildKit does, as far as possible without a build.
 
-Follows moby/buildkit frontend/dockerfile/shell (lex.go). What depends on something unknown, or on
-a form of expansion that is rare, raises :class:`Untold`; the caller then takes the safe side.
+Follows moby/buildkit frontend/dockerfile/shell (lex.go). A word that depends on an unknown value or
+uses a rare form of expansion raises :class:`Untold`; the caller then takes the safe side.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]")
 
 
 class Untold(Exception):
-    """A word's value can't be told without building."""
+    """The value of a word can't be determined without building."""
 
 
 @dataclass
 class Variables:
-    """The variables in force. Where ``open`` is true there may be others that we don't know of
-    (those of a base image); a value of None is unknown. ``used`` collects the names asked for."""
+    """The variables in scope. If ``open`` is true there may be unknown others (from a base image);
+    a value of None is unknown. ``used`` collects the names that were looked up."""
 
     values: dict[str, str | None] = field(default_factory=dict)
     open: bool = False
     used: set[str] = field(default_factory=set)
 
     def get(self, name: str) -> str | None:
-        """A variable's value, None where it is not set; raises Untold."""
+        """Return a variable's value, None if it is not set. Raises Untold if it is unknown."""
         self.used.add(name)
         if name in self.values:
             value = self.values[name]
@@ -43,7 +43,7 @@ class Variables:
 
 
 def expand(word: str, scope: Variables, escape: str = "\\") -> str:
-    """``word`` with quotes removed and variables replaced. Raises Untold."""
+    """Return ``word`` with quotes removed and variables replaced. Raises Untold."""
     out: list[str] = []
     at, quote = 0, ""
     while at < len(word):
@@ -74,7 +74,7 @@ def expand(word: str, scope: Variables, escape: str = "\\") -> str:
 
 
 def _variable(word: str, at: int, scope: Variables, escape: str) -> tuple[str, int]:
-    """The value of the variable whose ``$`` stands before ``at``, and the place after it."""
+    """Return the value of the variable whose ``$`` is before ``at``, and the position after it."""
     if word[at : at + 1] != "{":
         match = NAME.match(word, at)
         if not match:
@@ -103,7 +103,7 @@ def _modified(name: str, rest: str, scope: Variables, escape: str) -> str:
         return scope.get(name) or ""
     match = re.match(r"(:?)([-+])(.*)", rest, re.DOTALL)
     if not match:
-        # ${X#...}, ${X%...}, ${X/...}, ${X:?...}: rare, and told by BuildKit only.
+        # ${X#...}, ${X%...}, ${X/...}, ${X:?...} are rare and left to BuildKit.
         scope.used.add(name)
         raise Untold(name)
     value = scope.get(name)
@@ -114,7 +114,7 @@ def _modified(name: str, rest: str, scope: Variables, escape: str) -> str:
 
 
 def expand_known(word: str, scope: Variables, escape: str) -> str | None:
-    """``word`` expanded, None where that can't be told."""
+    """Return ``word`` expanded, None if its value can't be determined."""
     try:
         return expand(word, scope, escape)
     except Untold:
@@ -135,6 +135,6 @@ def set_env(scope: Variables, text: str, escape: str) -> None:
 
 
 def quoted_words(text: str) -> Iterator[str]:
-    """Words divided by white space outside of quotes, with their quotes."""
+    """Yield the words that white space separates outside of quotes, with their quotes."""
     for match in re.finditer(r"(?:[^\s\"'\\]|\\.|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\"'\\])+", text):
         yield match[0]

@@ -1,8 +1,8 @@
-"""Folders as they are listed, and a mark of each listing.
+"""List folders, and compute a mark (digest) of each listing.
 
-Where there are many a second process lists some of them, for which this module is the program: so
-it imports nothing of this package. A thread would not help: of the 3 µs that a file takes the
-interpreter's lock is held for half.
+For many folders a second process runs this module as its program to list some of them, so the
+module imports nothing of this package. A thread would not help: the interpreter's lock is held for
+half of the 3 µs that a file takes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ FOLDER = 0o040000
 KIND = 0o170000
 SEPARATOR = "/"
 SENT_ALONG = ("user.", "security.capability")
-"""The extended attributes that BuildKit sends along."""
+"""The extended attributes that BuildKit sends."""
 TRIES = 5
-"""How often a folder is listed from which entries go meanwhile."""
+"""The number of attempts to list a folder whose entries disappear meanwhile."""
 PAUSE_SECONDS = 0.005
-"""How long the second process keeps what it has to tell, at most."""
+"""The longest time for which the second process holds back its output."""
 UNKNOWN = "-"
 """The mark of a folder that can't be listed."""
 
 
 def list_folder(path: str) -> str:
-    """The entries of a folder, one after the other: name, mode, size, both times, inode; of a
-    folder name, mode and extended attributes. What separates them stands in no name. A folder
-    that is not there has no entries. Raises OSError."""
+    """Return the entries of a folder as one text: for a file name, mode, size, both times and
+    inode, for a folder name, mode and extended attributes. No name contains the separator. A
+    missing folder has no entries. Raises OSError."""
     for _ in range(TRIES):
         try:
             return _entries(path)
@@ -38,11 +38,11 @@ def list_folder(path: str) -> str:
 
 
 def _entries(path: str) -> str:
-    # From an open folder, names are looked up without walking the path to it each time.
+    # Relative to an open folder, the kernel does not resolve the folder's path for each name.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with os.scandir(descriptor) as entries:
-            # Of a hundred thousand files a call for each would take a seventh of the whole.
+            # A function call for each of a hundred thousand files would take a seventh of the time.
             listed = [
                 f"{entry.name}/{status.st_mode}/{status.st_size}"
                 f"/{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
@@ -56,13 +56,13 @@ def _entries(path: str) -> str:
 
 
 def mark(listing: str) -> str:
-    """A digest of a listing."""
+    """Return a digest of a listing."""
     return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def attributes(path: str) -> str:
-    """A digest of the extended attributes that BuildKit sends along and that are not the
-    machine's own affair (as SELinux labels are); "" where there are none."""
+    """Return a digest of the extended attributes that BuildKit sends, excluding those of the
+    machine alone (such as SELinux labels); "" if there are none."""
     if not hasattr(os, "listxattr"):
         return ""  # macOS: its Python can't read them
     try:
@@ -76,12 +76,12 @@ def attributes(path: str) -> str:
 
 
 def main() -> None:
-    """Read paths of folders, in hexadecimal digits, and print the marks of their listings; of one
-    that can't be listed :data:`UNKNOWN`."""
+    """Read folder paths, in hexadecimal digits, and print the marks of their listings, or
+    :data:`UNKNOWN` for a folder that can't be listed."""
     told_at = 0.0
     for path in sys.stdin.read().split():
         print(_marked(os.fsdecode(bytes.fromhex(path))))
-        # Who reads is held up by each answer that comes alone.
+        # Flushing each answer by itself would slow down the reader.
         if time.monotonic() - told_at > PAUSE_SECONDS:
             sys.stdout.flush()
             told_at = time.monotonic()

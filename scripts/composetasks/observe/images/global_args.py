@@ -1,4 +1,4 @@
-"""The args that stand before a Dockerfile's first ``FROM``."""
+"""The args before a Dockerfile's first ``FROM``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from composetasks.run.masking import MASK
 
 
 class GlobalArgs:
-    """Their ``values``, None where one can't be told, with those that BuildKit gives by the
-    ``platform`` (os/arch[/variant]); ``refers`` has the args that each default refers to."""
+    """The ``values`` of the args, None if unknown, including those that BuildKit sets from the
+    ``platform`` (os/arch[/variant]); ``refers`` holds the args that each default refers to."""
 
     def __init__(self, passed: Mapping[str, str], platform: str, escape: str) -> None:
         self.passed, self.escape = passed, escape
@@ -20,7 +20,7 @@ class GlobalArgs:
         self.refers: dict[str, set[str]] = {}
 
     def declare(self, instruction: Instruction) -> None:
-        """Take an ``ARG`` before the first ``FROM``."""
+        """Add an ``ARG`` that is before the first ``FROM``."""
         for word in quoted_words(instruction.text):
             name, equals, default = word.partition("=")
             seen = Variables(self.values)
@@ -38,7 +38,7 @@ class GlobalArgs:
             self.refers.setdefault(name, set()).update(seen.used)
 
     def closed(self, names: Iterable[str]) -> set[str]:
-        """``names`` and the global args that their defaults refer to."""
+        """Return ``names`` and the global args that their defaults refer to."""
         todo, closure = list(names), set()
         while todo:
             name = todo.pop()
@@ -48,7 +48,7 @@ class GlobalArgs:
         return closure
 
     def lines(self, names: Iterable[str]) -> list[str]:
-        """The args among ``names`` as a Dockerfile has them, but for those of the platform."""
+        """Return the args among ``names`` as Dockerfile lines, except those of the platform."""
         return [
             f"ARG {name}={self.values[name]}"
             for name in sorted(names)
@@ -67,5 +67,5 @@ def _platform_args(platform: str) -> dict[str, str | None]:
 
 
 def unmasked(value: str) -> str | None:
-    """A value that was passed; None for one that is hidden from us."""
+    """Return a value that was passed; None if it is masked."""
     return None if MASK in value else value

@@ -1,5 +1,4 @@
-"""Which services have, or may have, a health check of their image's own, which the model does not
-show."""
+"""Find services whose image has, or may have, a health check that the model does not show."""
 
 from __future__ import annotations
 
@@ -15,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -> dict[str, str]:
-    """The services whose image brings the check they have, and the image. One that is not here
-    may bring it.
+    """Return the services whose health check comes from their image, and that image. An image that
+    is missing may have a health check.
 
-    A running container of the image tells, and so does ``cache`` of an image that was asked for
+    A running container of the image shows it, and ``cache`` does for an image that was inspected
     before: an id always means the same image.
     """
     place = cache / "image-checks.json"
@@ -27,7 +26,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
     checks = {}
     for name, service in model.services.items():
         if service.has_healthcheck or service.config.get("healthcheck") or service.provided:
-            continue  # The model may also say that there is to be none.
+            continue  # the model may also disable the check
         image = engine.image(service.image)
         containers = replicas_of(engine.containers, model.project, name)
         if image is None or any(one.health for one in containers):
@@ -45,7 +44,7 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
 
 
 def _shows_none(container: Container, service: Service, image: Image) -> bool:
-    """Whether a container without a check shows that its service's image has none."""
+    """Tell whether a container without a health check proves that its service's image has none."""
     as_in_model = (
         container.config_hash == service.config_hash and container.compose_image_id == image.id
     )
@@ -62,6 +61,6 @@ def _has_one(client: Any, image: Image) -> bool:
     try:
         record = client.inspect_image(image.id)
     except errors.APIError:
-        return False  # It is gone meanwhile.
+        return False  # the image was removed meanwhile
     check = (record.get("Config") or {}).get("Healthcheck") or {}
     return bool((check.get("Test") or ["NONE"])[0] != "NONE")

@@ -1,9 +1,8 @@
-"""``.dockerignore`` as BuildKit applies it.
+"""Apply ``.dockerignore`` as BuildKit does, and the excludes of a COPY.
 
 Follows moby/patternmatcher (patternmatcher.go, ignorefile/ignorefile.go): the last pattern that
 matches a path or one of its parents decides. The Docker SDK's matcher differs: it keeps
-``.dockerignore`` itself in every context, and costs a match per pattern and file. With it go the
-excludes of a part of a context, which a COPY names.
+``.dockerignore`` itself in every context, and costs a match per pattern and file.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ESCAPED = frozenset(".+()|{}$")
 
 
 def read_patterns(text: str) -> list[str]:
-    """The patterns of an ignore file, cleaned; an exception keeps its leading ``!``."""
+    """Return the cleaned patterns of an ignore file; an exception keeps its leading ``!``."""
     patterns = []
     for line in text.removeprefix("\ufeff").split("\n"):
         if line.startswith("#"):
@@ -38,19 +37,19 @@ def read_patterns(text: str) -> list[str]:
 
 
 def cleaned(pattern: str) -> str:
-    """A pattern of ``--exclude``: a leading slash stays (and matches nothing), and the ``!`` of an
-    exception is taken for the beginning of a name (so that ``!./a`` is no exception to ``a``)."""
+    """Return a cleaned pattern of ``--exclude``: a leading slash stays (and matches nothing), and
+    the ``!`` of an exception counts as part of the name (so ``!./a`` is no exception to ``a``)."""
     return clean(pattern.strip())
 
 
 def clean(path: str) -> str:
-    """Go's filepath.Clean."""
+    """Clean a path as Go's filepath.Clean does."""
     cleaned = posixpath.normpath(path)
     return "/" + cleaned.lstrip("/") if cleaned.startswith("//") else cleaned
 
 
 def pattern_expression(pattern: str) -> str:
-    """The regular expression that a cleaned pattern stands for, to be matched whole."""
+    """Return the regular expression for a cleaned pattern, to be matched against a whole path."""
     out = []
     at, size = 0, len(pattern)
     while at < size:
@@ -81,15 +80,15 @@ def pattern_expression(pattern: str) -> str:
 
 
 class FolderMatch(NamedTuple):
-    """Which patterns match a folder, for what is within it, and whether it is ignored."""
+    """The patterns that match a folder, which apply to its content, and whether it is ignored."""
 
     matched: frozenset[int] = frozenset()
     ignored: bool = False
 
 
 class Ignore:
-    """The patterns of one ignore file. Paths are relative to the context, without a leading
-    slash; ask top down, giving each path its parent's state."""
+    """The patterns of one ignore file. Paths are relative to the context, without a leading slash;
+    ask top down, passing the parent's state for each path."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.patterns = tuple(patterns)
@@ -103,14 +102,14 @@ class Ignore:
             self._prefixes = None
 
     def state(self, path: str, parent: FolderMatch) -> FolderMatch:
-        """The state of ``path``, whose folder has the state ``parent``."""
+        """Return the state of ``path``, whose folder has the state ``parent``."""
         if not parent.matched and not self._any.fullmatch(path):
             return parent
         matched, ignored = set(), False
         for number, expression in enumerate(self._expressions):
             if number not in parent.matched:
-                # As in patternmatcher's MatchesUsingParentResults: what would change nothing now
-                # is not even looked at, and does not count for what is below either.
+                # As in patternmatcher's MatchesUsingParentResults, a pattern that would not change
+                # the result here is skipped, and does not apply to the content below either.
                 if self._negative[number] != ignored or expression is None:
                     continue
                 if not expression.fullmatch(path):
@@ -120,7 +119,7 @@ class Ignore:
         return FolderMatch(frozenset(matched), ignored)
 
     def ignored(self, path: str) -> bool:
-        """Whether a path is ignored, its parents looked at too."""
+        """Tell whether a path is ignored, by itself or through its parents."""
         state = FolderMatch()
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
@@ -128,7 +127,7 @@ class Ignore:
         return state.ignored
 
     def may_hold_exceptions(self, folder: str) -> bool:
-        """Whether an ignored folder may hold something that is not ignored."""
+        """Tell whether an ignored folder may contain something that is not ignored."""
         if not self._exceptions:
             return False
         if self._prefixes is None:
@@ -138,7 +137,7 @@ class Ignore:
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     if pattern.startswith("**") and not re.search(r"[*?\[\]\\]", pattern[2:]):
-        # A leading ** alone is a match of the end: **/foo and **foo.
+        # A leading ** with no other wildcard matches the end of a path: **/foo and **foo.
         suffix = pattern[2:]
         whole = re.escape(suffix[1:]) if suffix.startswith("/") else None
         expression = f".*{re.escape(suffix)}" + (f"|{whole}" if whole else "")
@@ -150,7 +149,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def _expression(text: str) -> re.Pattern[str]:
-    """``text`` compiled. That ``[`` within a class is literal, as it is in Go, is meant so."""
+    """Compile ``text``. No warning for a ``[`` within a class: it is literal, as in Go."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return re.compile(text, re.DOTALL)
@@ -161,7 +160,7 @@ def _prefix(pattern: str) -> str:
 
 
 States = tuple[FolderMatch, ...]
-"""A folder's state for the ignore file, and for a root's excludes where it has any."""
+"""A folder's state for the ignore file, and for a root's excludes if it has any."""
 
 
 def ignored_in(states: States) -> bool:
@@ -169,8 +168,8 @@ def ignored_in(states: States) -> bool:
 
 
 class ContextFilter:
-    """What of a root is left out: by the ignore file, seen from the context, and by the root's
-    own excludes, seen from the root."""
+    """Decide what to leave out of a root: by the ignore file, relative to the context, and by the
+    root's own excludes, relative to the root."""
 
     def __init__(self, ignore: Ignore, root: Root) -> None:
         self._ignore = ignore
@@ -178,18 +177,18 @@ class ContextFilter:
         self._skip = len(root.path) + 1 if root.path else 0
 
     def start(self, state: FolderMatch) -> States:
-        """The states of the root itself."""
+        """Return the states of the root itself."""
         return (state,) if self._excludes is None else (state, FolderMatch())
 
     def state(self, path: str, parent: States) -> States:
-        """The states of ``path``, whose folder has the states ``parent``."""
+        """Return the states of ``path``, whose folder has the states ``parent``."""
         state = self._ignore.state(path, parent[0])
         if self._excludes is None:
             return (state,)
         return state, self._excludes.state(path[self._skip :], parent[1])
 
     def may_hold_exceptions(self, path: str) -> bool:
-        """Whether a folder that is left out may hold something that is not."""
+        """Tell whether a folder that is left out may contain something that is not left out."""
         if self._ignore.may_hold_exceptions(path):
             return True
         return self._excludes is not None and self._excludes.may_hold_exceptions(path[self._skip :])

@@ -1,5 +1,5 @@
-"""Folders and files as they are listed and read: once in a run, whoever asks. What is told of one
-is a short text, equal where the image would be equal."""
+"""List and read folders and files, once in a run for all callers. The result for each is a short
+text, which is equal if the image would be equal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from composetasks.run.process import Running
 
 ALONE_SECONDS = 0.02
-"""How long folders are looked at by this process alone. Another one takes as long to start."""
+"""How long this process lists folders alone: about the time that another process takes to start."""
 
 
 Row = tuple[str, int, int, int, int, int, str]
@@ -35,7 +35,7 @@ Row = tuple[str, int, int, int, int, int, str]
 
 
 class Unreadable(Exception):
-    """A file of the context can't be read. ``path`` is its place."""
+    """The file of the context at ``path`` can't be read."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"{path}: {why}")
@@ -43,7 +43,7 @@ class Unreadable(Exception):
 
 
 class Listings:
-    """Folders listed during one run, so that services with the same context list them once."""
+    """The folders listed in one run, so that services with the same context list them once."""
 
     def __init__(self) -> None:
         self.started_ns = time.time_ns()
@@ -52,8 +52,8 @@ class Listings:
         self._digests: dict[tuple[str, int, int, int], str] = {}
 
     def listing(self, path: str, earlier: str | None = None) -> str:
-        """What a folder holds, as a text that is equal when nothing changed: ``earlier``
-        where this run has seen that it is still the same."""
+        """Return the content of a folder as a text that is equal if nothing changed: ``earlier`` if
+        this run has already seen that the folder is unchanged."""
         if path not in self._listed:
             if earlier is None or self._marks.get(path) != mark(earlier):
                 try:
@@ -64,7 +64,7 @@ class Listings:
         return self._listed[path]
 
     def hold(self, marks: Mapping[str, str]) -> bool:
-        """Whether folders are listed as they were when they got these marks."""
+        """Tell whether the listings of folders still have these marks."""
         rest = deque(path for path in marks if path not in self._marks)
         alone_until = time.monotonic() + ALONE_SECONDS
         while rest and time.monotonic() < alone_until:
@@ -74,20 +74,20 @@ class Listings:
         return all(self._marks[path] == expected for path, expected in marks.items())
 
     def _look(self, path: str, marks: Mapping[str, str]) -> None:
-        """List a folder. The text is kept where it is another than expected: a hundred thousand
-        files have 8 MB of it."""
+        """List a folder. The text is kept only if it differs from the expected one: for a hundred
+        thousand files it has 8 MB."""
         try:
             listing = list_folder(path)
         except OSError:
-            self._marks[path] = UNKNOWN  # It may not be read any more: its parent changed, too.
+            self._marks[path] = UNKNOWN  # unreadable by now; its parent then changed, too
             return
         self._marks[path] = mark(listing)
         if self._marks[path] != marks[path]:
             self._listed[path] = listing
 
     def _look_with_another(self, rest: deque[str], marks: Mapping[str, str]) -> None:
-        """List folders from the first on, and have another process list them from the last on,
-        until both meet."""
+        """List folders from the first on, while another process lists them from the last on, until
+        both meet."""
         from composetasks.run import process
 
         program = (sys.executable, "-I", "-S", "-X", "utf8", folders.__file__)
@@ -103,7 +103,7 @@ class Listings:
                         self._marks[rest.pop()] = text
 
     def of_file(self, path: str) -> str:
-        """The listing of a single file, as a folder's that holds nothing else."""
+        """Return the listing of a single file, as of a folder with only that file."""
         try:
             status = os.lstat(path)
         except OSError:
@@ -113,7 +113,7 @@ class Listings:
         return joined([(*row, *times, "")])
 
     def digest(self, path: str, size: int, mtime: int, ctime: int) -> str:
-        """The digest of a file's content."""
+        """Return the digest of a file's content."""
         key = (path, size, mtime, ctime)
         if key not in self._digests:
             self._digests[key] = _content(path)
@@ -121,7 +121,7 @@ class Listings:
 
 
 def _printed(another: Running) -> Iterator[str]:
-    """What a program has said so far, without waiting for more."""
+    """Yield the lines that a program has printed so far, without waiting for more."""
     with contextlib.suppress(TimeoutError):
         while line := another.line(0):
             if line.stream == "stdout":
@@ -129,8 +129,8 @@ def _printed(another: Running) -> Iterator[str]:
 
 
 def rows(listing: str) -> Iterator[Row]:
-    """The entries of a listing; a folder has no size, times and inode. Raises ValueError or
-    IndexError for a text that is no listing."""
+    """Yield the entries of a listing; a folder has no size, times and inode. Raises ValueError or
+    IndexError for a text that is not a listing."""
     fields = listing.split(SEPARATOR) if listing else []
     at = 0
     while at < len(fields):
@@ -145,7 +145,7 @@ def rows(listing: str) -> Iterator[Row]:
 
 
 def joined(rows: Iterable[Row]) -> str:
-    """The listing of these entries."""
+    """Return the listing that consists of these entries."""
     return SEPARATOR.join(
         f"{name}/{mode}/{extended}"
         if mode & KIND == FOLDER
@@ -169,7 +169,7 @@ def _content(path: str) -> str:
 
 
 def with_modes(text: str, modes: Modes) -> str:
-    """An entry's text without what of its mode does not reach the image."""
+    """Return an entry's text without the part of its mode that does not reach the image."""
     if modes is Modes.ALL or text[0] not in "fd":
         return text
     kind, mode, *rest = text.split(" ")
@@ -178,5 +178,5 @@ def with_modes(text: str, modes: Modes) -> str:
 
 
 def folder_text(mode: int, attributes: str) -> str:
-    """The text of a folder's own entry."""
+    """Return the text that describes a folder itself."""
     return f"d {mode & 0o7777:o}{attributes and ' '}{attributes}"

@@ -1,5 +1,5 @@
-"""Whether every folder of a context is as it was. Of each a mark of its listing is kept beside the
-memory of its files: that is hundreds of times as long, and is not read where nothing changed."""
+"""Detect whether every folder of a context is unchanged, by a mark of its listing. The marks make
+it unnecessary to read the cache beside them, which is hundreds of times larger."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Key = tuple[int, str]
 
 
 class Marks(NamedTuple):
-    """The marks of a context's folders, in the order in which they were read, and what came of
-    them; ``version`` and ``view`` are those of the memory beside them."""
+    """The marks of a context's folders, in the order of reading, and the results; ``version`` and
+    ``view`` are those of the cache beside them."""
 
     version: int
     folder: str
@@ -28,17 +28,17 @@ class Marks(NamedTuple):
 
 
 def marks_of(listings: Iterable[tuple[Key, str]]) -> dict[Key, str]:
-    """The marks of folders that were listed so."""
+    """Return the marks of these listings."""
     return {key: mark(listing) for key, listing in listings}
 
 
 def load(entry: Path) -> Marks | None:
-    """The marks beside a memory; None where there are none."""
+    """Return the marks beside a cache file; None if there are none."""
     return cache_entry.load(_place(entry), _understood)
 
 
 def save(entry: Path, marks: Marks) -> None:
-    """Keep marks beside a memory."""
+    """Store marks beside a cache file."""
     folders = [(*key, mark) for key, mark in marks.of.items()]
     cache_entry.save(_place(entry), {**marks._asdict(), "of": folders})
 

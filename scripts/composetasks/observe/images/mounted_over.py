@@ -1,5 +1,5 @@
-"""Files that an image holds a copy of, at a place where every service that runs it mounts the very
-same files: nobody sees the copy, as in ``COPY . /app`` with ``.:/app``."""
+"""Find files of an image that every service of it hides by mounting the same files over the copy,
+as in ``COPY . /app`` with ``.:/app``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from composetasks.run import file_systems
 
 
 def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Service]) -> Hidden:
-    """What of the build context ``folder`` is copied for nobody to see, as far as that can be told.
+    """Return the copied parts of the build context ``folder`` that no service sees, as far as
+    known.
 
-    ``services`` are all that run the image; ``prefix`` stands before the context's paths where
-    inputs are listed. What a later ``RUN`` may have read is not hidden.
+    ``services`` are all that run the image; ``prefix`` precedes the context's paths in lists of
+    inputs. Files that a later ``RUN`` may have read are not hidden.
     """
     if needs.untold or not needs.parts:
         return Hidden()
@@ -43,7 +44,7 @@ def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Serv
 
 
 def _workdirs(parts: Iterable[Part]) -> Iterator[str]:
-    """The working directory of each part; "" where it is not known."""
+    """Yield the working directory of each part; "" if it is not known."""
     workdir = ""
     for part in parts:
         yield workdir
@@ -59,7 +60,7 @@ def _absolute(path: str, workdir: str) -> str:
 
 
 def _place(part: Part, folder: str, workdir: str) -> tuple[str, str] | None:
-    """What a plain COPY copies, and where to in the image; None for any other instruction."""
+    """Return source and target in the image of a plain COPY; None for any other instruction."""
     instruction = part.instruction
     words = instruction.words()
     if (
@@ -83,8 +84,8 @@ def _place(part: Part, folder: str, workdir: str) -> tuple[str, str] | None:
 
 
 def _mounts(service: Service, source: str, target: str) -> bool:
-    """Whether a service sees ``source`` of this machine at ``target``, by a bind mount of it or of
-    a folder above it."""
+    """Tell whether a service sees ``source`` of this machine at ``target``, through a bind mount of
+    it or of a folder above it."""
     above = [mount for mount in service.mounts if _below(target, mount.target) is not None]
     mount = max(above, key=lambda one: len(posixpath.normpath(one.target)), default=None)
     if mount is None or mount.type != "bind":
@@ -94,7 +95,7 @@ def _mounts(service: Service, source: str, target: str) -> bool:
 
 
 def _filled(services: Iterable[Service], target: str) -> Iterator[str]:
-    """The places below ``target`` where a volume is, which the engine fills from the image."""
+    """Yield the paths below ``target`` of volumes, which the engine fills from the image."""
     for service in services:
         for mount in service.mounts:
             below = _below(mount.target, target)
@@ -103,7 +104,7 @@ def _filled(services: Iterable[Service], target: str) -> Iterator[str]:
 
 
 def _below(path: str, above: str) -> str | None:
-    """``path`` as seen from ``above``; None where it is not below it."""
+    """Return ``path`` relative to ``above``; None if it is not below it."""
     relative = posixpath.relpath(posixpath.normpath(path), posixpath.normpath(above))
     if relative == posixpath.curdir:
         return ""

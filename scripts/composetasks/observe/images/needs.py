@@ -11,7 +11,7 @@ from composetasks.observe.images.dockerfile import Instruction
 
 
 class Modes(enum.IntEnum):
-    """What of a file's mode reaches the image: a ``--chmod`` may leave less than all of it."""
+    """The part of a file's mode that reaches the image: ``--chmod`` may replace some of it."""
 
     NONE = 0
     EXECUTABLE = 1
@@ -19,8 +19,9 @@ class Modes(enum.IntEnum):
 
 
 class Source(NamedTuple):
-    """Files that an instruction reads. ``context`` is "" for the build context, else the name of
-    a named one; ``path`` is "" for all of it, and may hold wildcards where ``pattern``."""
+    """Files that an instruction reads. ``context`` is "" for the build context, or the name of a
+    named one; ``path`` is "" for the whole context, and may contain wildcards if ``pattern`` is
+    true."""
 
     context: str
     path: str
@@ -31,16 +32,16 @@ class Source(NamedTuple):
 
 
 class ImageConfig(NamedTuple):
-    """What matters of a base image's configuration: its environment, None where that is unknown,
-    and its triggers, None where it has some that are unknown."""
+    """The relevant configuration of a base image: its environment, None if unknown, and its
+    triggers, None if it has unknown ones."""
 
     env: Mapping[str, str] | None = None
     onbuild: tuple[Instruction, ...] | None = ()
 
 
 class Part(NamedTuple):
-    """An instruction that the target needs: the stage it stands in, what it reads of contexts,
-    the stages it is made from or copies from, and the image that a FROM names ("" for none)."""
+    """An instruction that the target needs: its stage, the sources that it reads from contexts, the
+    stages that it starts from or copies from, and the image that a FROM names ("" for none)."""
 
     stage: int
     instruction: Instruction
@@ -52,10 +53,10 @@ class Part(NamedTuple):
 class Needs(NamedTuple):
     """What the target needs.
 
-    ``images`` are references of images outside, ``contexts`` names of named contexts, ``args``
-    names of build args that count, ``text`` the needed instructions in one form, ``untold`` the
-    reasons why a whole context is needed, ``remote`` what ADD fetches, ``onbuild`` the triggers
-    that the image will have, ``parts`` the needed instructions, each after those it needs.
+    ``images`` are references of external images, ``contexts`` names of named contexts, ``args``
+    names of relevant build args, ``text`` the needed instructions in one form, ``untold`` the
+    reasons why a whole context is needed, ``remote`` the URLs that ADD fetches, ``onbuild`` the
+    triggers that the image will have, ``parts`` the needed instructions, each after those it needs.
     """
 
     sources: tuple[Source, ...]
@@ -70,11 +71,11 @@ class Needs(NamedTuple):
 
 
 class UnknownTarget(Exception):
-    """The Dockerfile has no such stage, or none at all."""
+    """The Dockerfile has no such stage, or no stage at all."""
 
 
 def modes_after(chmod: str) -> Modes:
-    """What of a file's mode is left to see after ``--chmod``."""
+    """Return the part of a file's mode that still counts after ``--chmod``."""
     if not chmod:
         return Modes.ALL
     if re.fullmatch(r"[0-7]{3,4}", chmod):
@@ -93,6 +94,6 @@ def modes_after(chmod: str) -> Modes:
 
 
 def is_folder(context: str) -> bool:
-    """Whether a context is a folder of this machine: Compose makes the path of one absolute, and
-    leaves every other as it is (``github.com/o/r.git#main``, ``git@...``, ``service:base``)."""
+    """Tell whether a context is a folder of this machine: Compose makes its path absolute and
+    leaves others unchanged (``github.com/o/r.git#main``, ``git@...``, ``service:base``)."""
     return context.startswith("/")

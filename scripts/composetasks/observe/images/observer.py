@@ -1,4 +1,4 @@
-"""Looks at everything an image is made from, service by service."""
+"""Observe everything that an image is built from, service by service."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from composetasks.observe.engine.images import Images
 
 VERSION = 1
-"""Of what the digest is made from; a change here builds every image once."""
+"""The version of what the digest covers; a change of it rebuilds every image once."""
 
 
 class Looked(NamedTuple):
-    """What was seen on the way to a service's inputs: what its Dockerfile needs, where that is
-    (None for one in the compose file), and the folder and the files of each context."""
+    """What was observed for a service's inputs: the needs of its Dockerfile, the Dockerfile's path
+    (None for an inline one), and the folder and the files of each context."""
 
     needs: Needs
     dockerfile: str | None
@@ -54,7 +54,7 @@ class Looked(NamedTuple):
 
 
 class Observer:
-    """Looks at the build sections of one model."""
+    """Observe the build sections of one model."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Observer:
         self.under_way: list[str] = []
 
     def inputs(self, name: str) -> BuildInputs:
-        """The inputs of a service, and first of those it is built upon."""
+        """Return the inputs of a service, after observing the services that it is built upon."""
         if name in self.results:
             return self.results[name]
         if name in self.under_way:
@@ -102,7 +102,7 @@ class Observer:
         return self._remote(service, build, options)
 
     def _local(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
-        """The inputs of an image whose context is a folder."""
+        """Return the inputs of an image whose context is a folder."""
         named = texts(build.definition.get("additional_contexts"))
         args = texts(build.definition.get("args"))
         for context in (build.context, *filter(is_folder, named.values())):
@@ -136,8 +136,8 @@ class Observer:
         return replace(inputs, hidden=self._hidden(service, needs, folder))
 
     def _hidden(self, service: Service, needs: Needs, folder: str) -> Hidden:
-        """What of the build context all services that run this image mount over. On another host
-        the mounts are that one's folders."""
+        """Return the parts of the build context that all services of this image mount over; nothing
+        on a remote engine, where the mounts are folders of the remote host."""
         if self.client is not None and not is_here(self.client.base_url):
             return Hidden()
         image = plain(service.image)
@@ -145,8 +145,7 @@ class Observer:
         return mounted_over(needs, folder, self.prefix("", folder), users)
 
     def _remote(self, service: Service, build: Build, options: dict[str, str]) -> BuildInputs:
-        """The inputs of an image whose context is elsewhere: its address, and all that is said
-        beside it."""
+        """Return the inputs of an image with a remote context: its address, and all options."""
         named = texts(build.definition.get("additional_contexts"))
         options["context"] = build.context
         options["dockerfile"] = str(build.definition.get("dockerfile_inline") or build.dockerfile)
@@ -205,7 +204,7 @@ class Observer:
         if builder == reference:
             builder = self.builders.get(name, "")
         if builder and builder not in self.under_way:
-            # Its environment is that of an image that may not be built yet.
+            # The environment is unknown: that image may not be built yet.
             self.inputs(builder)
             return ImageConfig(onbuild=self.triggers[builder])
         image = self.images.image(reference)
@@ -219,7 +218,7 @@ class Observer:
     def _files(
         self, service: Service, context: str, where: str, selected: Selection, theirs: list[str]
     ) -> Files:
-        # Our own folder is left out too, as it is when the image is built.
+        # Exclude our own folder too, as the build does.
         own = build_records.own_pattern(where, self.cache)
         ignore = Ignore([*theirs, *([own] if own else ())])
         entry = cache_file(self.cache, service.name, context)
@@ -238,8 +237,8 @@ class Observer:
     def _bases(
         self, images: Iterable[str], contexts: Iterable[str], options: dict[str, str]
     ) -> dict[str, str]:
-        """What each base image is. A named context that is neither an image nor a folder goes
-        among the options: its address is all that is known of it."""
+        """Return the identity of each base image. A named context that is neither an image nor a
+        folder is added to ``options``: only its address is known."""
         bases = {reference: self._identity(reference) for reference in images}
         for value in contexts:
             kind, _, rest = value.partition(":")
@@ -253,7 +252,7 @@ class Observer:
         return dict(sorted(bases.items()))
 
     def _service_identity(self, name: str) -> str:
-        """What the image of a service is that another is built upon, active or not."""
+        """Return the identity of the image of a service that another is built upon."""
         try:
             service = self.model.service(name)
         except KeyError as error:
@@ -267,7 +266,7 @@ class Observer:
         return self._identity(service.image)
 
     def _identity(self, reference: str) -> str:
-        """What a base image is: see :class:`BuildInputs`."""
+        """Return the identity of a base image: see :class:`BuildInputs`."""
         name = plain(reference)
         if name in self.builders and self.builders[name] not in self.under_way:
             return f"ct-{self.inputs(self.builders[name]).digest}"
@@ -279,11 +278,11 @@ class Observer:
         return identity
 
     def remember(self) -> None:
-        """Keep what the base images are: one that is removed later is still what it was."""
+        """Store the identities of the base images, so that they stay known after a removal."""
         build_records.save_bases(self.cache, self.seen)
 
     def _folder(self, service: Service, context: str, what: str) -> str:
-        """The real path of a context. Raises TaskFailure, code 6, where it is not a folder."""
+        """Return the real path of a context. Raises TaskFailure, code 6, if it is not a folder."""
         folder = os.path.realpath(context)
         if not os.path.isdir(folder):
             near = os.path.relpath(context, self.model.directory)
@@ -299,10 +298,10 @@ class Observer:
         return folder
 
     def with_files(self, inputs: BuildInputs) -> BuildInputs:
-        """The inputs of a service with each of its files, which takes longer than their digest."""
+        """Return a service's inputs with all their files, which takes longer than their digest."""
         looked = self.looked.get(inputs.service)
         if looked is None:
-            return inputs  # Its context is elsewhere.
+            return inputs  # its context is remote
         listed = {}
         for context, read in looked.files.items():
             prefix = self.prefix(context, looked.folders[context])
@@ -310,7 +309,7 @@ class Observer:
         return replace(inputs, files=listed)
 
     def prefix(self, context: str, folder: str) -> str:
-        """What stands before a context's paths where inputs are listed."""
+        """Return the prefix of a context's paths in lists of inputs."""
         if context:
             return f"{context}:"
         relative = os.path.relpath(folder, self.model.directory)

@@ -1,4 +1,4 @@
-"""Which services ask for another platform than the image on the engine is for."""
+"""Find services that request a platform other than that of the image on the engine."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ARCHITECTURES = {
     "armel": "arm/v6",
 }
 MACHINES = {**ARCHITECTURES, "armv7l": "arm/v7"}
-"""Architectures by the names that kernels have for them."""
+"""Architectures by the names that kernels use."""
 VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
-"""What a variant is where none is named (containerd/platforms, normalizeArch)."""
+"""The default variants (containerd/platforms, normalizeArch)."""
 
 
 def other_platforms(client: APIClient, model: Model, engine: Engine) -> dict[str, str]:
-    """The services whose ``platform`` is not the one of their image, and that one. Compose takes
-    such an image for missing."""
+    """Return the services whose ``platform`` differs from that of their image, and the image's.
+    Compose treats such an image as missing."""
     platforms = {}
     for name, service in model.services.items():
         wanted = str(service.config.get("platform") or "")
@@ -42,8 +42,8 @@ def other_platforms(client: APIClient, model: Model, engine: Engine) -> dict[str
 
 
 def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
-    """Whether a container that the engine has made of the image for this service shows that it is
-    the right one: of an image for several platforms the engine may tell about another."""
+    """Tell whether a container that was created from the image for this service proves that the
+    image fits: for a multi-platform image, the engine may report another platform."""
     return any(
         container.config_hash == service.config_hash and container.compose_image_id == image.id
         for container in replicas_of(engine.containers, model.project, service.name)
@@ -51,7 +51,7 @@ def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
 
 
 def _platform(client: Any, image: Image) -> str:
-    """What an image is for: os/architecture[/variant]; "" where it is gone meanwhile."""
+    """Return an image's platform: os/architecture[/variant]; "" if it was removed meanwhile."""
     from docker import errors
 
     try:
@@ -63,14 +63,14 @@ def _platform(client: Any, image: Image) -> str:
 
 
 def differ(wanted: str, actual: str) -> bool:
-    """Whether an image for one platform is none for the other that is asked for: by a system alone,
-    any architecture that the engine has."""
+    """Tell whether an image for ``actual`` does not satisfy ``wanted``. An operating system alone
+    accepts every architecture that the engine has."""
     return wanted.lower() not in SYSTEMS and parsed(wanted) != parsed(actual)
 
 
 def parsed(platform: str) -> tuple[str, str, str]:
-    """A platform as os, architecture and variant, each by its usual name; an architecture alone is
-    one of Linux. What is no platform is left to Compose, which says so."""
+    """Return a platform as os, architecture and variant, by their usual names; an architecture
+    alone implies Linux. An invalid platform is left to Compose, which reports it."""
     parts = platform.lower().split("/")
     if len(parts) == 1:
         parts = ["linux", *parts]
@@ -80,6 +80,6 @@ def parsed(platform: str) -> tuple[str, str, str]:
 
 
 def own_platform() -> str:
-    """The platform of this machine."""
+    """Return the platform of this machine."""
     name = os.uname().machine.lower()
     return f"linux/{MACHINES.get(name, name)}"

@@ -1,7 +1,7 @@
-"""The registry that people share images in: what it holds of those that are wanted here.
+"""Query the registry that people share images in for the images that are wanted here.
 
-It is asked through the engine, which knows how to reach it (mirrors, proxies, certificates), and
-once for each image, side by side. One that is down or refuses costs a bounded wait and a warning.
+The engine sends the queries, since it knows how to reach the registry (mirrors, proxies,
+certificates): one per image, in parallel. A registry that fails costs a bounded wait and a warning.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from composetasks.observe.engine.images import Images
 
 ANSWER_SECONDS = 3
-"""How long one answer may take; all are asked for at the same time."""
+"""The limit for one answer; all are requested at the same time."""
 AT_ONCE = 16
 
 
 class Silent(Exception):
-    """The registry does not answer, or does not want to."""
+    """The registry does not answer, or refuses."""
 
 
 def look(
@@ -34,9 +34,9 @@ def look(
     *,
     everything: bool = False,
 ) -> tuple[Shared, tuple[str, ...]]:
-    """What ``registry`` holds for the services whose wanted image is not here, and warnings.
+    """Return the images in ``registry`` for services whose wanted image is not here, and warnings.
 
-    With ``everything`` it is asked about those that are here too (to push what it lacks).
+    With ``everything`` it is also asked about present images (to push those that it lacks).
     """
     shared = Shared(registry)
     wanted = {
@@ -57,7 +57,7 @@ def look(
 
 
 def refusal(registry: str, client: APIClient) -> str:
-    """Why ``registry`` is of no use, in the engine's words; "" where it answers who asks for an
+    """Return why ``registry`` is unusable, in the engine's words; "" if it answers a query for an
     image."""
     try:
         _there({"": Shared(registry).cache_reference("composetasks")}, client)
@@ -67,8 +67,8 @@ def refusal(registry: str, client: APIClient) -> str:
 
 
 def base_digests(references: Iterable[str], client: APIClient) -> dict[str, str]:
-    """The registries' own digests of base images that are not here; those that can't be told are
-    left out. No warning: the build will say what is wrong with them."""
+    """Return the registry digests of base images that are not here, without those that can't be
+    determined. No warning is given: the build will report what is wrong."""
 
     def digest(reference: str) -> str | None:
         try:
@@ -80,7 +80,7 @@ def base_digests(references: Iterable[str], client: APIClient) -> dict[str, str]
 
 
 def _there(references: Mapping[str, str], client: APIClient) -> dict[str, str]:
-    """Those of ``references`` that their registry has. Raises Silent."""
+    """Return those of ``references`` that exist in their registry. Raises Silent."""
     digests = _side_by_side(references, lambda reference: _digest(reference, client), client)
     return {name: references[name] for name in digests}
 
@@ -88,7 +88,7 @@ def _there(references: Mapping[str, str], client: APIClient) -> dict[str, str]:
 def _side_by_side(
     references: Mapping[str, str], ask: Callable[[str], str | None], client: APIClient
 ) -> dict[str, str]:
-    """The answers to all references, without those that are None."""
+    """Return the answers to all references, without those that are None."""
     if not references:
         return {}
     usual, client.timeout = client.timeout, ANSWER_SECONDS
@@ -103,7 +103,7 @@ def _side_by_side(
 
 
 def _digest(reference: str, client: Any) -> str | None:
-    """A registry's digest of an image, None where it has none. Raises Silent."""
+    """Return a registry's digest of an image; None if it has none. Raises Silent."""
     import requests
     from docker import errors
 
@@ -119,5 +119,5 @@ def _digest(reference: str, client: Any) -> str | None:
 
 
 def _short(text: str) -> str:
-    """The end of a chain of errors, which is where the reason stands."""
+    """Return the last part of a chain of errors, which states the reason."""
     return text.strip().rstrip('"').rsplit(": ", 1)[-1]

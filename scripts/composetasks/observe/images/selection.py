@@ -1,7 +1,7 @@
-"""Which places of a context the sources of a Dockerfile's instructions are, on this disk.
+"""Find the paths on disk that the sources of a Dockerfile's instructions select in a context.
 
-Wildcards are Go's filepath.Match, component by component; links on the way are followed within
-the context, as BuildKit does (solver/../contenthash, client/llb FollowPaths), and are inputs.
+Wildcards are Go's filepath.Match, component by component. Links are followed within the context, as
+BuildKit does (solver/../contenthash, client/llb FollowPaths), and are inputs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MOST_LINKS = 255
 
 
 class Root(NamedTuple):
-    """A file or folder that is an input with all it holds but what ``excludes`` match, seen from
-    the folder. ``text`` is a folder's own entry."""
+    """A file or folder that is an input with all its content except what ``excludes`` match,
+    relative to the folder. ``text`` describes the folder itself."""
 
     path: str
     is_folder: bool
@@ -33,15 +33,15 @@ class Root(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """``on_the_way`` are entries that count beside the roots: links that lead to them, and with
-    ``--parents`` the folders above them."""
+    """``on_the_way`` are further inputs: links that lead to the roots and, with ``--parents``, the
+    folders above them."""
 
     roots: tuple[Root, ...]
     on_the_way: dict[str, str]
 
 
 def select(folder: str, sources: Iterable[Source]) -> Selection:
-    """The places in ``folder`` that ``sources`` name. What does not exist is left out."""
+    """Return the places in ``folder`` that ``sources`` name. Missing ones are left out."""
     finder = _PathFinder(folder)
     for source in sources:
         parts = [
@@ -54,12 +54,12 @@ def select(folder: str, sources: Iterable[Source]) -> Selection:
 
 
 def _inside(path: str) -> str:
-    """A path cleaned as if the context were the file system's root."""
+    """Return a path cleaned as if the context were the root of the file system."""
     return posixpath.normpath("/" + path).lstrip("/")
 
 
 class _Component(NamedTuple):
-    """A component of a path that is yet to be followed."""
+    """A component of a path that is not followed yet."""
 
     name: str
     is_pattern: bool = False
@@ -72,7 +72,7 @@ class _PathFinder:
         self.roots: dict[Root, None] = {}
 
     def find(self, done: list[str], parts: list[_Component], source: Source, links: int) -> None:
-        """Follow ``parts`` from the folder ``done``, and note where they lead."""
+        """Follow ``parts`` from the folder ``done``, and record where they lead."""
         path = "/".join(done)
         if not parts:
             self._note(path, source)
@@ -102,7 +102,7 @@ class _PathFinder:
     def _link(self, path: str) -> str | None:
         try:
             return os.readlink(f"{self.folder}/{path}")
-        except (OSError, ValueError):  # no file has a name with a NUL in it
+        except (OSError, ValueError):  # no file name contains a NUL
             return None
 
     def _matching(self, path: str, pattern: str) -> list[str]:
@@ -121,8 +121,8 @@ class _PathFinder:
             return []
 
     def _above(self, path: str, source: Source) -> None:
-        """Note the folders above ``path``, as far as ``--parents`` makes them in the image: those
-        after a ``/./`` in the source, all where it has none."""
+        """Record the folders above ``path`` that ``--parents`` creates in the image: those after a
+        ``/./`` in the source, or all if it has none."""
         before, pivot, _ = source.path.partition("/./")
         skipped = len(_inside(before).split("/")) if pivot else 0
         parts = path.split("/")[:-1]
@@ -142,19 +142,19 @@ class _PathFinder:
             self._above(path, source)
         is_folder = stat.S_ISDIR(status.st_mode)
         text = folder_text(status.st_mode, attributes(place)) if is_folder and path else ""
-        # A file that is named itself is never excluded (measured).
+        # A file that a source names directly is never excluded (measured).
         excludes = source.excludes if is_folder else ()
         self.roots[Root(path, is_folder, text, source.modes, excludes)] = None
 
 
 CLASS = re.compile(r"(\^?)((?:\\.|[^\\])(?:\\.|[^\]\\])*)\]", re.DOTALL)
-"""A class of characters after its ``[``: whether it is negated, and its members."""
+"""A character class after its ``[``: whether it is negated, and its members."""
 MEMBER = re.compile(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", re.DOTALL)
-"""A member of a class: a character, or the first and the last of a range."""
+"""A member of a character class: a character, or the first and the last of a range."""
 
 
 def component_expression(pattern: str) -> str:
-    """The regular expression of one component of a Go filepath.Match pattern."""
+    """Return the regular expression for one component of a Go filepath.Match pattern."""
     out, at = [], 0
     while at < len(pattern):
         char = pattern[at]
@@ -175,7 +175,7 @@ def component_expression(pattern: str) -> str:
 
 
 def _class_expression(negated: str, members: str) -> str:
-    """The regular expression of a class of characters; a range that runs backwards holds none."""
+    """Return the regular expression for a character class; a reversed range is empty."""
     ranges = []
     for low, high in MEMBER.findall(members):
         first, last = low[-1], high[-1] if high else low[-1]
@@ -187,7 +187,7 @@ def _class_expression(negated: str, members: str) -> str:
 
 
 def _outermost(roots: Iterable[Root]) -> list[Root]:
-    """Roots without those within another that sees at least as much of modes, by path."""
+    """Return the roots, by path, without those inside another that covers at least their modes."""
     seen: dict[str, Modes] = {}
     outermost = []
     for root in sorted(roots, key=lambda root: (root.path, bool(root.excludes), -root.modes)):

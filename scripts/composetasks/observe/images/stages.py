@@ -1,8 +1,8 @@
-"""What a Dockerfile's target needs: stages, sources in contexts, base images, build args.
+"""Find what a Dockerfile's target needs: stages, sources in contexts, base images, build args.
 
-Follows moby/buildkit frontend/dockerfile/dockerfile2llb (convert.go). Pure: text in, needs out.
-Where something can't be told, the whole context is needed: an image that is built once too often
-costs seconds, a stale one costs trust.
+Follows moby/buildkit frontend/dockerfile/dockerfile2llb (convert.go). Pure: text in, needs out. If
+something can't be determined, the whole context is needed: an unnecessary build costs seconds, a
+stale image costs trust.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _Stage:
 
 @dataclass
 class _InstructionReads:
-    """What an instruction reads, as far as that was seen."""
+    """What an instruction reads, as far as known."""
 
     sources: list[Source] = field(default_factory=list)
     stages: list[int] = field(default_factory=list)
@@ -81,8 +81,8 @@ class _InstructionReads:
 
 
 class Finder:
-    """Finds what a Dockerfile's stages need. ``contexts`` maps names of named contexts to what they
-    are; ``platform`` is os/arch[/variant]; ``image_config`` tells an image's configuration."""
+    """Find what a Dockerfile's stages need. ``contexts`` maps the names of named contexts to their
+    values; ``platform`` is os/arch[/variant]; ``image_config`` returns an image's configuration."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Finder:
         self.parts: list[Part] = []
 
     def find(self, target: str) -> Needs:
-        """What ``target`` (the last stage where it is "") needs. Raises UnknownTarget."""
+        """Return what ``target`` (the last stage if it is "") needs. Raises UnknownTarget."""
         self._divide()
         syntax = self.passed.get("BUILDKIT_SYNTAX") or self.dockerfile.directives.get("syntax", "")
         wanted = self._target(target)
@@ -175,7 +175,7 @@ class Finder:
             return
         stage.walked = True
         if stage.name in self.contexts:
-            # A named context of the same name stands in for the whole stage.
+            # A named context of the same name replaces the whole stage.
             with self._part(stage, stage.head):
                 self._context(self.contexts[stage.name], "")
             stage.scope.open = True
@@ -185,14 +185,14 @@ class Finder:
         lines = self.text.setdefault(stage.index, [])
         for number, instruction in enumerate((*triggers, *stage.own)):
             lines.append(instruction.source())
-            # A trigger stands in another Dockerfile: what it costs, this FROM costs.
+            # A trigger is from another Dockerfile: its cost is attributed to this FROM.
             shown = instruction._replace(first_line=stage.line, last_line=stage.head.last_line)
             with self._part(stage, shown if number < len(triggers) else instruction):
                 self._instruction(stage, instruction)
 
     @contextlib.contextmanager
     def _part(self, stage: _Stage, instruction: Instruction) -> Iterator[None]:
-        """Note what is read within the block as read by this instruction."""
+        """Record what is read within the block as read by this instruction."""
         self.reading.append(_InstructionReads())
         yield
         seen = self.reading.pop()
@@ -209,7 +209,7 @@ class Finder:
         self.reading[-1].stages.append(stage.index)
 
     def _start(self, stage: _Stage) -> list[Instruction]:
-        """Take over what the stage is made from, and return its triggers."""
+        """Set the stage's scope from its base, and return the triggers of the base."""
         variables = Variables(self.globals.values)
         platform = expand_known(stage.platform, variables, self.escape) or stage.platform
         try:
@@ -239,7 +239,7 @@ class Finder:
         return []
 
     def _configured(self, stage: _Stage, image: str) -> list[Instruction]:
-        """Take over an image's environment, and return its triggers."""
+        """Set the stage's scope from an image's environment, and return its triggers."""
         config = self.image_config(image)
         stage.scope.open = config.env is None
         stage.scope.values.update(config.env or {})
@@ -347,7 +347,7 @@ class Finder:
             self._reads(Source(local, path, pattern=False))
 
     def _place(self, stage: _Stage, name: str, instruction: Instruction) -> str | None:
-        """Note what ``--from`` names; the name of the local context it is, None otherwise."""
+        """Record what ``--from`` names; return the name if it is a local context, else None."""
         scope = stage.scope.copy()
         try:
             name = expand(name, scope, self.escape)
@@ -371,7 +371,7 @@ class Finder:
         return None
 
     def _context(self, name: str, path: str | None) -> str | None:
-        """Note that a named context is used, all of it where ``path`` is ""; its name where it
+        """Record that a named context is used, all of it if ``path`` is ""; return its name if it
         is a folder of this machine."""
         self.used_contexts[name] = None
         if not is_folder(self.kinds[name]):

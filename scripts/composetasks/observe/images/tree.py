@@ -1,10 +1,9 @@
-"""The files of a context that a Dockerfile reads, and the memory of their digests.
+"""The files of a context that a Dockerfile reads, and a cache of their digests.
 
-An unchanged tree costs a listing and an lstat per file. For each folder the memory keeps what the
-listing showed (name, mode, size, both times, inode) as one text; where it is the same as now,
-nothing of that folder is looked at again. Otherwise the files that differ are read. The change
-time is kept too (git's index does as much): it tells an edit that puts size and modification time
-back.
+An unchanged tree costs a listing and an lstat per file. The cache keeps the listing of each folder
+(name, mode, size, both times, inode) as one text; if it is unchanged, nothing else of that folder
+is read. Otherwise the changed files are read. As in git's index, the change time is part of the
+listing: it reveals an edit that restores size and modification time.
 """
 
 from __future__ import annotations
@@ -45,19 +44,19 @@ from composetasks.store import cache_entry
 
 VERSION = 5
 RACY_NS = 50_000_000
-"""A file changed this shortly before it was read may change again within the same tick of the
-file system's clock (10 ms at most on Linux), unseen: it is read again the next time."""
+"""A file changed this shortly before it was read may change again, unnoticed, within one tick of
+the file system's clock (10 ms at most on Linux): it is read again the next time."""
 COARSE_RACY_NS = 2_000_000_000
-"""The same where the file system's times are whole seconds."""
+"""The same for file systems whose times are whole seconds."""
 Subfolder = tuple[str, str, bool]
-"""Name, text, and whether it is ignored itself (its content may not be)."""
+"""Name, text, and whether the folder itself is ignored (its content may not be)."""
 IGNORED = {False: "-", True: "ignored"}
 
 
 class _Folder(NamedTuple):
-    """What is kept of one folder (or of one file that is a root): its listing, its files as name
-    and text, its subfolders as :data:`Subfolder`, the bytes of its files. Lists are kept as one
-    text each, so that loading the memory makes few objects."""
+    """The cached data of one folder (or of one file that is a root): its listing, its files as name
+    and text, its subfolders as :data:`Subfolder`, and the bytes of its files. Each list is kept as
+    one text, so that loading the cache creates few objects."""
 
     listing: str
     files: str
@@ -66,8 +65,7 @@ class _Folder(NamedTuple):
 
 
 class _Memory(NamedTuple):
-    """What is remembered of a context: for which folder and selection of its files, and what came
-    of it."""
+    """The cache entry of a context: its folder, the selection of its files, and the results."""
 
     folder: str = ""
     view: str = ""
@@ -82,8 +80,8 @@ NOTHING = _Memory()
 
 @dataclass
 class Files:
-    """The files of one context: a digest over them, their number and bytes, and the means to
-    list them."""
+    """The files of one context: a digest over them, their bytes and largest entries, and the means
+    to list them."""
 
     digest: str
     size: int
@@ -94,9 +92,9 @@ class Files:
     _on_the_way: Mapping[str, str]
 
     def entries(self) -> dict[str, str]:
-        """Path in the context to what is there, in words: ``f`` (file), its mode in octal, the
-        digest of its content; ``d`` (folder) and its mode; ``l`` (link) and its target. A last
-        word is the digest of extended attributes, where there are any."""
+        """Return a description of each path in the context: ``f`` (file), its mode in octal and the
+        digest of its content; ``d`` (folder) and its mode; ``l`` (link) and its target. A digest of
+        extended attributes follows, if there are any."""
         folders, entries = self._read(), dict(self._on_the_way)
         order = sorted(range(len(self._roots)), key=lambda number: self._roots[number].modes)
         for number in order:
@@ -130,13 +128,13 @@ class Files:
 
 
 def cache_file(cache: Path, service: str, context: str) -> Path:
-    """The memory of a service's context; "" is the one its build section names."""
+    """Return the cache file of a service's context; "" is the context of its build section."""
     key = hashlib.sha256(json.dumps([service, context]).encode()).hexdigest()[:16]
     return cache / f"files-{key}"
 
 
 def _understood(entry: Any) -> _Memory:
-    """A memory as it was read; raises for one of another form or version."""
+    """Convert a stored cache entry; raises an exception for another form or version."""
     folders = {
         (number, path): _Folder(listing, files, subfolders, size)
         for number, path, listing, files, subfolders, size in entry["folders"]
@@ -151,7 +149,7 @@ def _understood(entry: Any) -> _Memory:
 
 
 def _whole(folder: _Folder) -> bool:
-    """Whether the lists of a folder can be taken apart."""
+    """Tell whether the lists of a folder can be split."""
     return (folder.files.count(SEPARATOR) % 2 == 1 if folder.files else True) and (
         folder.subfolders.count(SEPARATOR) % 3 == 2 if folder.subfolders else True
     )
@@ -166,9 +164,9 @@ def _as_entry(memory: _Memory) -> dict[str, Any]:
 
 
 class Reader:
-    """Reads everything under ``roots`` of the context ``folder`` that is not ignored, and the
-    entries ``on_the_way`` to them. ``entry`` is the file to remember it in (its folder must
-    exist); ``names`` is what becomes of those that are not UTF-8, in Python's word."""
+    """Read everything under ``roots`` of the context ``folder`` that is not ignored, and the
+    entries ``on_the_way`` to the roots. ``entry`` is the cache file (its folder must exist);
+    ``names`` is the error handler of Python's codecs for names that are not UTF-8."""
 
     def __init__(
         self,
@@ -190,20 +188,20 @@ class Reader:
         self.filter = ContextFilter(ignore, Root("", True, "", Modes.ALL))
 
     def read(self) -> Files:
-        """What is there. Raises Unreadable."""
+        """Return the files of the context. Raises Unreadable."""
         marked = marks.load(self.entry)
         if (
             marked
             and (marked.version, marked.view) == (VERSION, self.view)
             and self._hold(marked.of)
         ):
-            # What is told of single files is seldom asked for.
+            # The descriptions of single files are seldom needed.
             files = self._files(marked.digest, marked.size, marked.biggest, False)
             return replace(files, _read=lambda: self._read_all()._read())
         return self._read_all()
 
     def _hold(self, of: Mapping[_Key, str]) -> bool:
-        """Whether all is listed as it was when it got these marks."""
+        """Tell whether all listings still have these marks."""
         folders: dict[str, str] = {}
         files: dict[str, str] = {}
         for key, expected in of.items():
@@ -213,10 +211,10 @@ class Reader:
         )
 
     def _read_all(self) -> Files:
-        """What is there, by what is remembered of each file."""
+        """Return the files of the context; only those that differ from the cache are read."""
         self.memory = cache_entry.load(self.entry, _understood) or NOTHING
         self.old = self.memory.folders
-        # Another selection of the same folders: digests still hold, selections don't.
+        # With another selection of the same folders, only cached digests are still valid.
         self.same_view = self.memory.view == self.view
         self.differs = not self.same_view
         for number, root in enumerate(self.roots):
@@ -233,7 +231,7 @@ class Reader:
         return files
 
     def _mark(self, memory: _Memory) -> None:
-        """Keep by what it is told the next time that nothing changed."""
+        """Store the marks by which the next run recognizes that nothing has changed."""
         of = marks.marks_of((key, folder.listing) for key, folder in memory.folders.items())
         what = (self.folder, self.view, memory.digest, memory.size, memory.biggest)
         marks.save(self.entry, marks.Marks(VERSION, *what, of))
@@ -249,14 +247,14 @@ class Reader:
         try:
             return hashlib.sha256("".join(lines).encode("utf-8", self.names)).hexdigest()
         except UnicodeEncodeError:
-            # BuildKit sends names and targets of links as texts of gRPC, which are UTF-8.
+            # BuildKit sends names and link targets as gRPC strings, which are UTF-8.
             odd = next(line.split("\0")[0] for line in lines if _is_no_text(line))
             name = os.fsencode(odd).decode("utf-8", "backslashreplace")
             why = "its name or link target is not UTF-8, which BuildKit can't receive"
             raise Unreadable(f"{self.folder}/{name}", why) from None
 
     def _biggest(self) -> tuple[tuple[str, int], ...]:
-        """The three largest entries right below the context, with their bytes."""
+        """Return the three largest entries directly below the context, with their bytes."""
         sizes: dict[str, int] = {}
         for (_, path), folder in self.new.items():
             top = path.split("/", 1)[0] or "."
@@ -288,7 +286,7 @@ class Reader:
         self._take((number, path), posixpath.dirname(path), None)
 
     def _listing(self, key: _Key) -> str:
-        """What is listed of a folder, or of a root that is a file, as it is now."""
+        """Return the current listing of a folder, or of a root that is a file."""
         if not self.roots[key[0]].is_folder:
             return self.listings.of_file(self._place(key))
         old = self.old.get(key)
@@ -299,7 +297,7 @@ class Reader:
         return f"{self.folder}/{path}" if path else self.folder
 
     def _take(self, key: _Key, path: str, state: States | None) -> _Folder:
-        """The kept folder where its listing is the same, a new look at it otherwise."""
+        """Return the cached folder if its listing is unchanged; otherwise read the folder."""
         old, listing = self.old.get(key), self._listing(key)
         if self.same_view and old is not None and old.listing == listing:
             folder = old
@@ -310,7 +308,7 @@ class Reader:
         return folder
 
     def _look(self, listing: str, path: str, state: States | None, old: _Folder | None) -> _Folder:
-        """Read what differs from ``old``. ``state`` is None where nothing is to be ignored."""
+        """Read what differs from ``old``. ``state`` is None if nothing is to be ignored."""
         digests = _texts_by_row(old) if old else {}
         prefix = f"{path}/" if path else ""
         racy = self.listings.started_ns - RACY_NS
@@ -332,7 +330,7 @@ class Reader:
             again = newest > racy or (newest > coarse and not mtime % 1_000_000_000)
             listed.append((name, mode, length, mtime, 0, inode, "") if again else row)
             if stat.S_ISSOCK(mode):
-                continue  # It comes and goes with the program that listens on it.
+                continue  # a socket exists only while a program listens on it
             if state is not None and ignored_in(self.filter.state(place, state)):
                 continue
             text = digests.get(row)
@@ -360,12 +358,12 @@ class Reader:
 
 
 def _is_no_text(line: str) -> bool:
-    """Whether a name in it has bytes that are not UTF-8, which Python keeps as surrogates."""
+    """Tell whether a line contains bytes that are not UTF-8, which Python keeps as surrogates."""
     return any("\udc80" <= character <= "\udcff" for character in line)
 
 
 def _texts_by_row(old: _Folder) -> dict[Row, str]:
-    """The texts of a kept folder by the row they were read for."""
+    """Return the texts of a cached folder by the row for which they were read."""
     texts = dict(_files(old))
     try:
         return {row: texts[row[0]] for row in rows(old.listing) if row[0] in texts}
@@ -377,7 +375,7 @@ def _texts_by_row(old: _Folder) -> dict[Row, str]:
 
 
 def _files_text(files: Sequence[tuple[str, str]]) -> str:
-    """Files one after the other, what may hold the separator (the target of a link) quoted."""
+    """Join files to one text; link targets, which may contain the separator, are quoted."""
     return SEPARATOR.join([part for name, text in files for part in (name, _quoted(text))])
 
 
