@@ -1,6 +1,6 @@
-"""Fixed addresses on networks: those that no network has, that are reserved, or that others have.
+"""Fixed addresses: outside the network's subnets, reserved, or already in use.
 
-The engine refuses them when the container starts, after everything has been built.
+The engine refuses them only when the container starts, after everything has been built.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ FIELDS = ("ipv4_address", "ipv6_address")
 
 @frozen
 class Fixed:
-    """An address that a service has in the model; ``network`` is the one that is there already
-    and stays, None where it is made by the start."""
+    """An address that the model gives to a service. ``network`` is the existing network that stays,
+    None if the start creates it."""
 
     service: str
     resource: Resource
@@ -49,7 +49,7 @@ def fixed(world: World, services: Iterable[str]) -> tuple[Fixed, ...]:
 
 
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
-    """Containers that have an address which one of ``services`` is to have."""
+    """Yield claims on containers that have an address which one of ``services`` needs."""
     starting = tuple(services)
     for wanted in fixed(world, starting):
         if wanted.network is None:
@@ -62,7 +62,7 @@ def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
 
 
 def _lets_go(world: World, container: Container, wanted: Fixed, starting: tuple[str, ...]) -> bool:
-    """Whether a holder is ours and is the one to have the address, or is recreated."""
+    """Whether one of our services has the address and is recreated, or may keep it as its own."""
     if origin(world, container) is not Origin.OURS or container.service not in starting:
         return False
     holder = world.model.services[container.service]
@@ -70,7 +70,7 @@ def _lets_go(world: World, container: Container, wanted: Fixed, starting: tuple[
 
 
 def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
-    """Addresses that no container can have, and those that two of ours want."""
+    """Yield blockers for addresses that no container can have, or that two containers need."""
     wanted: dict[tuple[str, Address], str] = {}
     for address in fixed(world, services):
         if reason := _impossible(address):
@@ -78,7 +78,7 @@ def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
             continue
         service = world.model.services[address.service]
         if world.model.awaits_end_of(address.service):
-            continue  # It may have ended before the other starts.
+            continue  # The job may have ended before the other service starts.
         first = wanted.setdefault((address.resource.key, address.address), address.service)
         if first == address.service and service.replicas == 1:
             continue
@@ -98,8 +98,8 @@ def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
 
 
 def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
-    """Fixed addresses that the engine may give to another service before: it begins with a subnet's
-    first ones, and on a new network nothing has them yet."""
+    """Yield warnings about fixed addresses that the engine may first give to another service: it
+    assigns the lowest addresses of a subnet first, and on a new network all of them are free."""
     starting = tuple(services)
     every = fixed(world, starting)
     placed = {(one.service, one.resource.key) for one in every}
@@ -119,7 +119,7 @@ def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
             for subnet in subnets(None, wanted.resource)
             if wanted.address in subnet
         ]
-        # The subnet's own address and its gateway's come before.
+        # The subnet's own address and the gateway's are lower.
         if given and places and places[0] < given + 2:
             early.append(f"{wanted.address} of {wanted.service}")
     if early:
@@ -130,10 +130,10 @@ def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
 
 
 def _impossible(wanted: Fixed) -> tuple[str, str] | None:
-    """Why nobody can have an address, and what to do; None where it is an ordinary one."""
+    """Why no container can have the address, and what to do; None if a container can have it."""
     ipam = wanted.resource.config.get("ipam") or {}
     if ipam.get("driver", "default") not in ("", "default"):
-        return None  # Only that driver knows.
+        return None  # Only that driver knows which addresses are possible.
     name, key, family = wanted.resource.name, wanted.resource.key, wanted.address.version
     ranges = subnets(wanted.network, wanted.resource)
     if not any(subnet.version == family for subnet in ranges):
@@ -167,7 +167,7 @@ def _invalid(wanted: Fixed, why: str, hint: str) -> Blocker:
 
 
 def _reserved(wanted: Fixed) -> set[Address | None]:
-    """What containers can't have: gateways, stated or the engine's choice, auxiliary addresses."""
+    """Addresses that containers can't have: auxiliary ones, and gateways (set or the default)."""
     if wanted.network is not None:
         return set(map(_address, wanted.network.reserved))
     reserved: set[Address | None] = set()
@@ -185,13 +185,13 @@ def _reserved(wanted: Fixed) -> set[Address | None]:
 
 
 def _plain_bridge(resource: Resource) -> bool:
-    """Whether a network takes its subnet's first address for its gateway (seen with Engine 28)."""
+    """Whether the network's gateway gets its subnet's first address (seen with Engine 28)."""
     config = resource.config
     return config.get("driver", "bridge") == "bridge" and not config.get("driver_opts")
 
 
 def subnets(network: Network | None, resource: Resource) -> tuple[Subnet, ...]:
-    """The subnets of a network that is there, else those that the model gives it."""
+    """The subnets of an existing network, or those that the model declares."""
     named = (
         network.subnets
         if network is not None

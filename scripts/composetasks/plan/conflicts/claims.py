@@ -1,5 +1,5 @@
-"""What a container has that a start needs (its name, a port, a place on a network), and what comes
-of that: a step that removes it, or a blocker."""
+"""What a container has that a start needs (its name, a port, a place on a network), and what
+follows: a step that removes the container, or a blocker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from composetasks.plan.conflicts import container_summary
 
 
 class ClaimKind(enum.Enum):
-    """What is claimed; the value stands in plans."""
+    """What is claimed; the values appear in plans."""
 
     NAME = "name"
     PORT = "port"
@@ -57,7 +57,7 @@ class Claim:
 
 @frozen
 class Findings:
-    """What was found: steps that resolve it, what can't be resolved, and what to know."""
+    """The results of a check: steps that resolve conflicts, blockers, and warnings."""
 
     steps: tuple[Step, ...] = ()
     blockers: tuple[Blocker, ...] = ()
@@ -73,14 +73,14 @@ class Findings:
 
 @dataclass
 class Gathered:
-    """The claims on one container."""
+    """All claims on one container."""
 
     container: Container
     claims: list[Claim] = field(default_factory=list)
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that need what it has, each once."""
+        """The services that need something the container has, each once."""
         return tuple(dict.fromkeys(claim.service for claim in self.claims))
 
     @property
@@ -89,7 +89,7 @@ class Gathered:
 
     @property
     def sentence(self) -> str:
-        """What it has that is needed: "holds the name db, which service db needs"."""
+        """What the container has that is needed: "holds the name db, which service db needs"."""
         by_kind: dict[ClaimKind, dict[str, list[str]]] = {}
         for claim in self.claims:
             wanting = by_kind.setdefault(claim.kind, {}).setdefault(claim.what, [])
@@ -103,7 +103,7 @@ class Gathered:
 
 
 def gather(claims: Iterable[Claim]) -> tuple[Gathered, ...]:
-    """Claims by the container they are about, in the order of the containers' names."""
+    """Claims grouped by container, sorted by the containers' names."""
     by_container: dict[str, Gathered] = {}
     for claim in claims:
         earlier = by_container.setdefault(claim.container.id, Gathered(claim.container))
@@ -144,7 +144,7 @@ def removal_step(
     services: tuple[str, ...] = (),
     because: tuple[Evidence, ...] = (),
 ) -> Step:
-    """The step that removes ``container``; the volumes it uses stay."""
+    """The step that removes ``container``; its volumes are kept."""
     lost = (f"data that {container.name} wrote outside its volumes",) if container.running else ()
     return Step(
         operation=RemoveContainer(stopped_only=not container.running),

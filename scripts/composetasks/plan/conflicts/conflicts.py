@@ -1,7 +1,7 @@
-"""What is in the way of a start, and what is done about it.
+"""The conflicts of a start, and what is done about them.
 
-The finding is made of claims (a container has what a start needs) and of the policy's table
-(plan/conflicts/policy.py): who made the container and how alive it is decide what is done with it.
+They follow from claims (a container has what a start needs) and from the policy's table
+(plan/conflicts/policy.py): who made the container, and its state, decide how it is treated.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def conflicts(
     names: Mapping[str, str],
     force: bool = False,
 ) -> Findings:
-    """What is in the way of starting ``services``, and nothing else.
+    """The conflicts of starting ``services``, and nothing else.
 
-    ``names`` are those of the containers that the start makes, each with its service. ``force`` is
-    consent to remove what is not ours and runs; without it that blocks the plan. Leftovers that are
-    in nobody's way are named in one warning.
+    ``names`` are the names of the containers that the start creates, each with its service.
+    ``force`` is consent to remove running containers that are not ours; without it they block the
+    plan. Leftovers that cause no conflict are named in one warning.
     """
     starting = tuple(services)
     findings = _in_the_way(world, starting, names, force)
@@ -92,9 +92,9 @@ def conflicts(
 
 
 def leftovers(world: World, names: Mapping[str, str], force: bool = False) -> Findings:
-    """What ``clean-orphans`` removes: what would be in the way of starting everything, which makes
-    the containers of ``names``, and all leftovers of ours. A changed network is kept as long as one
-    of our containers runs on it."""
+    """What ``clean-orphans`` removes: the conflicts of starting all services, which creates the
+    containers ``names``, and all our leftovers. A changed network is kept as long as one of our
+    containers runs on it."""
     starting = tuple(world.model.services)
     findings = _in_the_way(world, starting, names, force)
     rest = left_containers(world, {step.key for step in findings.steps})
@@ -103,7 +103,7 @@ def leftovers(world: World, names: Mapping[str, str], force: bool = False) -> Fi
 
 
 def plan_clean(world: World, names: Mapping[str, str], *, force: bool = False) -> Plan:
-    """The plan of ``clean-orphans``: :func:`leftovers`, and the tags of builds long replaced."""
+    """The plan of ``clean-orphans``: :func:`leftovers`, and image tags of outdated builds."""
     findings = leftovers(world, names, force)
     return world.plan(
         "clean-orphans",
@@ -114,9 +114,9 @@ def plan_clean(world: World, names: Mapping[str, str], *, force: bool = False) -
 
 
 def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
-    """``plan`` with what stands in the way of the services that Compose starts in it: strangers
-    that Compose takes for containers of a service. Made by hand of a commit of one, they have all
-    its labels, and Compose would remove them, or the service's own in their place."""
+    """``plan`` with steps or blockers for foreign containers that Compose would take for containers
+    of a service that it starts. A container made by hand from a commit of such a container has all
+    its labels; Compose would remove it, or the service's own container in its place."""
     launched = mounts.started(plan.steps)
     planned = {step.key for step in plan.steps}
     refused = {blocker.target for blocker in plan.blockers}
@@ -137,7 +137,7 @@ def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
 
 
 def after(world: World, steps: Iterable[Step]) -> World:
-    """``world`` as it is when ``steps`` of a finding have been done."""
+    """``world`` as it will be after ``steps``."""
     gone, renamed = set(), {}
     for step in steps:
         if isinstance(step.operation, RemoveContainer):
@@ -216,11 +216,11 @@ def _other_checkouts(world: World) -> tuple[Blocker, ...]:
     )
 
 
-# --- ours, damaged --------------------------------------------------------------------------
+# --- our own containers, damaged ------------------------------------------------------------
 
 
 def _broken(world: World, starting: tuple[str, ...], before: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Containers of ours that can't be started again: dead, or being removed."""
+    """Removals of our containers that can't be started again: dead, or already being removed."""
     planned = {step.key for step in before}
     return tuple(
         removal_step(
@@ -243,7 +243,7 @@ def _broken(world: World, starting: tuple[str, ...], before: tuple[Step, ...]) -
 def _interrupted(
     world: World, starting: tuple[str, ...], before: tuple[Step, ...]
 ) -> tuple[Step, ...]:
-    """Repairs of recreations that did not come to their end."""
+    """Repairs of interrupted recreations."""
     planned = {step.key for step in before}
     holders = {container.name: container.id for container in world.engine.containers}
     cleared = {step.key: step.id for step in before}
@@ -258,7 +258,7 @@ def _interrupted(
         if old is None or old.id in planned:
             holder = holders.get(recreation.name)
             if holder is not None and holder not in cleared:
-                continue  # Somebody else has the name and keeps it: the plan is blocked.
+                continue  # Another container has the name and keeps it: the plan is blocked.
             needs = (cleared[holder],) if holder is not None else ()
             steps.append(replace(rename, needs=needs))
         elif new.running and not old.running:
@@ -280,7 +280,7 @@ def _interrupted(
 def _after_leaving(
     world: World, before: tuple[Step, ...], removals: tuple[Step, ...]
 ) -> tuple[Step, ...]:
-    """Network removals, each needing the removals of containers that are on it."""
+    """Network removals, each after the removals of the containers on the network."""
     by_id = {container.id: container for container in world.engine.containers}
     linked = []
     for removal in removals:

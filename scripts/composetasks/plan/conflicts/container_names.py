@@ -1,4 +1,4 @@
-"""Container names: who holds those a start needs, and those a failed recreation left behind."""
+"""Container names: who has those that a start needs, and which an interrupted recreation left."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
 
 TEMPORARY = re.compile(r"([0-9a-f]{12})_(.+)")
-"""What Compose calls the new container while the old one still has the name: the first 12 digits
-of the old one's id, and the name it is to get."""
+"""Compose's name for the new container while the old one still has the final name: the first 12
+digits of the old container's id, and the final name."""
 
 
 def claims(world: World, names: Mapping[str, str]) -> Iterator[Claim]:
-    """Containers that hold one of ``names`` and are not of the service that needs it."""
+    """Yield claims on containers that have one of ``names`` but belong to another service."""
     for container in world.engine.containers:
         service = names.get(container.name)
         if service is None:
@@ -27,8 +27,8 @@ def claims(world: World, names: Mapping[str, str]) -> Iterator[Claim]:
 
 
 def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
-    """Names that two services want. (Compose itself refuses a ``container_name`` given twice,
-    not one that is another service's generated name.)"""
+    """Yield names that two services need. (Compose refuses a ``container_name`` that is given
+    twice, but not one that equals another service's generated name.)"""
     wanted: dict[str, list[str]] = {}
     for service in services:
         for name in dict.fromkeys(model.services[service].container_names):
@@ -47,8 +47,8 @@ def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker
 
 @frozen
 class Interrupted:
-    """A container with a temporary name, the name it was to get, and the one it was to replace,
-    where that is still there."""
+    """A container with a temporary name, its final name, and the container that it was to replace,
+    None if that is gone."""
 
     container: Container
     name: str
@@ -56,7 +56,7 @@ class Interrupted:
 
 
 def interrupted(world: World, services: Iterable[str]) -> Iterator[Interrupted]:
-    """What recreations of ``services`` that did not come to their end left behind."""
+    """Yield what interrupted recreations of ``services`` left behind."""
     wanted = set(services)
     ours = {}
     for container in world.engine.containers:
@@ -72,8 +72,8 @@ def interrupted(world: World, services: Iterable[str]) -> Iterator[Interrupted]:
 
 
 def own_name(world: World, container: Container) -> str:
-    """A free name for one of our containers that must give up its own: the one its service wants
-    now, or Compose's temporary one, from which Compose recreates it all the same."""
+    """A free name for one of our containers that must give up its own: the one its service needs
+    now, or Compose's temporary name, from which Compose recreates it too."""
     wanted = world.model.services[container.service].container_names
     taken = {other.name for other in world.engine.containers}
     place = container.number - 1

@@ -1,4 +1,4 @@
-"""A container in words and as data: its maker, state and since when, image, volumes, networks."""
+"""Describe a container in words and as data: maker, state, image, volumes and networks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ TOOLS = {
     "devcontainer.local_folder": "a dev container of",
     "io.x-k8s.kind.cluster": "kind, cluster",
 }
-"""Labels by which tools that are not Compose mark what they make."""
+"""Labels by which tools other than Compose mark their containers."""
 
 
 def made_by(world: World, container: Container) -> str:
-    """Who made it, in words: "by Compose project shop in /srv/shop"."""
+    """Who made the container, in words: "by Compose project shop in /srv/shop"."""
     maker = origin(world, container)
     service = f"service {container.service}" if container.service else "it"
     if maker is Origin.BY_HAND:
@@ -44,7 +44,7 @@ def made_by(world: World, container: Container) -> str:
 
 
 def person(world: World) -> str:
-    """Who made the project from another machine: "anna on laptop"; "" where nobody did."""
+    """Who created the project from another machine: "anna on laptop"; "" if nobody did."""
     return f"{world.maker.user} on {world.maker.host}" if world.maker else ""
 
 
@@ -69,7 +69,7 @@ def _foreign_files(world: World, container: Container) -> list[str]:
 
 
 def state(container: Container) -> str:
-    """Its state and since when: "exited (0) since 2026-03-01T10:00:00Z"."""
+    """The container's state and its time: "exited (0) since 2026-03-01T10:00:00Z"."""
     word = container.state
     if word == "exited" and container.exit_code is not None:
         word = f"exited ({container.exit_code})"
@@ -77,7 +77,7 @@ def state(container: Container) -> str:
 
 
 def evidence(world: World, container: Container) -> tuple[Evidence, ...]:
-    """The summary as data, a field each; volumes and networks one piece each."""
+    """The description as data, one piece of evidence for each field, volume and network."""
     return (
         Evidence(
             kind="holder",
@@ -100,7 +100,7 @@ def evidence(world: World, container: Container) -> tuple[Evidence, ...]:
 
 
 def sentence(world: World, container: Container) -> str:
-    """The summary as one line of plain words."""
+    """The description in one line."""
     parts = [
         f"created {made_by(world, container)}",
         state(container),
@@ -115,19 +115,19 @@ def sentence(world: World, container: Container) -> str:
 
 
 def removal(world: World, container: Container) -> str:
-    """The summary of a container that is removed, its volumes not."""
+    """The description of a container to remove whose volumes are kept."""
     volumes = "; its volumes are kept" if container.volumes else ""
     return sentence(world, container) + volumes
 
 
 def volumes(container: Container) -> str:
-    """Its volumes by name, anonymous ones by the start of theirs: "volumes data, 5f2c0e…"."""
+    """The container's volumes, anonymous ones by a short prefix: "volumes data, 5f2c0e…"."""
     names = sorted(set(container.volumes.values()))
     word = "volume" if len(names) == 1 else "volumes"
     return f"{word} {', '.join(short(name) for name in names)}"
 
 
 def short(name: str) -> str:
-    """An anonymous volume's name (64 hex digits) cut to what tells it apart."""
+    """A volume's name; an anonymous one (64 hex digits) is shortened."""
     is_hash = len(name) == 64 and not set(name) - set("0123456789abcdef")
     return f"{name[:12]}… (anonymous)" if is_hash else name

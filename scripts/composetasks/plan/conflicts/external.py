@@ -1,4 +1,4 @@
-"""What others make: networks and volumes (``external: true``), and the drivers of both."""
+"""What the project uses but does not create: external networks and volumes, and driver plugins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def missing(world: World, services: Iterable[str]) -> Iterator[Blocker]:
         network = model.networks.get(key)
         if network is None or not network.external or network.name in present:
             continue
-        # A node of a swarm learns of another's overlay network when it is first used on it.
+        # A swarm node learns of an overlay network of another node when it first uses it.
         if network.config.get("driver") != "overlay":
             yield _missing("network", network, networks.users(model, starting, key)[0])
     there = {volume.name for volume in engine.volumes}
@@ -29,8 +29,8 @@ def missing(world: World, services: Iterable[str]) -> Iterator[Blocker]:
 
 
 def without_plugin(world: World, services: Iterable[str]) -> Iterator[str]:
-    """Warnings: a network or volume is made by a driver that the engine does not list. (One that is
-    a program of the host is listed when it is first used.)"""
+    """Yield warnings about networks and volumes whose driver the engine does not list. (It lists a
+    driver that is a program on the host only after its first use.)"""
     starting = tuple(services)
     model, engine = world.model, world.engine
     wanted = [

@@ -1,5 +1,5 @@
-"""What stands in the way of an instance: what two copies of a model would both write to. And the
-name of an instance that would be in nobody's way."""
+"""Conflicts of an instance: what two copies of a model would both write to. Also finds a free name
+for an instance."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from composetasks.plan.conflicts.networks import keys_of
 from composetasks.plan.conflicts.origin import project_folder, real_path
 
 LONGEST = 41
-"""Characters of an instance's name: it becomes part of a Compose project name."""
+"""Maximum length of an instance's name: it becomes part of a Compose project name."""
 
 
 def free_name(world: World) -> str:
-    """A name for an instance of this checkout: what its folder is called, as far as that can be a
-    name, with a number where an instance of that name is another checkout's."""
+    """A name for an instance of this checkout: its folder's name, reduced to valid characters, with
+    a number if another checkout has an instance of that name."""
     model = world.model
     base = model.project.removesuffix(f"-{model.instance}") if model.instance else model.project
     wanted = re.sub(r"[^a-z0-9_-]+", "-", (world.checkout or model.directory.name).lower())
@@ -32,7 +32,7 @@ def free_name(world: World) -> str:
 
 
 def blockers(world: World, services: Collection[str]) -> Iterator[Blocker]:
-    """What would be written to by two copies, for the services that are started."""
+    """Yield blockers for what the started services and another copy would both write to."""
     for common in world.in_common:
         starting = [name for name in common.services if name in services]
         if starting:
@@ -47,7 +47,7 @@ def blockers(world: World, services: Collection[str]) -> Iterator[Blocker]:
 
 
 def warnings(world: World, services: Collection[str]) -> Iterator[str]:
-    """What the copies do share, as the model asks."""
+    """Yield warnings about what the copies share because the model says so."""
     model = world.model
     if not model.instance:
         return

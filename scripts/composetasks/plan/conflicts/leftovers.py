@@ -1,5 +1,5 @@
-"""Leftovers of ours that are in nobody's way: containers no service stands for, networks that
-nobody uses."""
+"""Our leftovers that cause no conflict: containers without a service, networks without a
+container."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ NAMED = 5
 
 
 def left_containers(world: World, planned: Set[str]) -> Findings:
-    """The removals of leftover containers, and warnings of those that are spared. Containers
-    whose ids are in ``planned`` are dealt with elsewhere."""
+    """The removals of leftover containers, and warnings about those that are kept. Containers whose
+    ids are in ``planned`` already have steps."""
     steps: list[Step] = []
     spared: dict[Origin, list[Container]] = {}
     for container in world.engine.containers:
@@ -65,8 +65,8 @@ def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str
 def left_networks(
     world: World, removals: Iterable[Step], planned: Iterable[Step]
 ) -> tuple[Step, ...]:
-    """The removals of this project's networks that no container is on once ``removals`` are
-    done; those that ``planned`` steps act on are left out."""
+    """The removals of this project's networks that have no containers after ``removals``, except
+    those that ``planned`` steps act on."""
     leaving = {
         step.key: step.id for step in removals if isinstance(step.operation, RemoveContainer)
     }
@@ -90,7 +90,7 @@ def left_networks(
 
 
 def one_line(steps: Iterable[Step]) -> Iterator[str]:
-    """Leftovers in one line, nothing where there are none."""
+    """Yield one line that names the leftovers, nothing if there are none."""
     targets: dict[str, list[str]] = {}
     for step in steps:
         kind = "network" if isinstance(step.operation, RemoveNetwork) else "container"

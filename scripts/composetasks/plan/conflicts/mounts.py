@@ -1,5 +1,5 @@
-"""What is mounted: sources that are not there (what a start can't do without, and what it makes by
-mistake), and images."""
+"""Mounts: missing sources (those that a start requires, and those that the engine wrongly creates
+as folders), and images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from composetasks.facts import (
 from composetasks.facts.references import plain, short_id
 
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
-"""A name that is rather a file's than a folder's: ``app.conf``, not ``conf.d``, ``python3.11``."""
+"""A name that looks like a file's: ``app.conf``, but not ``conf.d`` or ``python3.11``."""
 
 WAYS_THERE = {
     None: "set `stack.remote.mounts: send` to send it there; copy it into the image "
@@ -31,12 +31,12 @@ WAYS_THERE = {
     NotSent.STATE: "restore a snapshot of this state there (`restore`), or create the folder there",
     NotSent.KIND: "create it there, or remove the mount",
 }
-"""How what only this machine has gets to an engine on another host, by why it is not sent."""
+"""How a source of this machine gets to an engine on another host, by why it is not sent."""
 
 
 def without_source(world: World, steps: Iterable[Step]) -> Iterator[Blocker]:
-    """A blocker for each file, folder or device that containers to be started need and nobody
-    makes, and for each that the engine would wait for without an end."""
+    """Yield a blocker for each file, folder or device that the containers to start need and nothing
+    creates, and for each for which the engine would wait forever."""
     users: dict[str, list[str]] = {}
     for name in started(steps):
         service = world.model.services[name]
@@ -69,14 +69,14 @@ def _way_out(path: str, world: World) -> str:
         return f"find out why (`stat -f {point}` waits for it as well), or unmount it"
     if not world.remote:
         return "create it, or correct the path in the compose file"
-    # Docker itself would make an empty folder there, and start the service on it.
+    # Docker would create an empty folder there and start the service with it.
     if path not in world.only_here:
         return "bind mounts refer to the engine's host: create it there, or correct the path"
     return f"bind mounts refer to the engine's host: {WAYS_THERE[world.not_sent.get(path)]}"
 
 
 def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:
-    """A warning: what lies in the project's folder is mounted from another host's."""
+    """Yield a warning if paths of the project's folder are mounted from another host."""
     if not world.remote:
         return
     folder = str(world.model.directory)
@@ -93,8 +93,8 @@ def from_elsewhere(world: World, steps: Iterable[Step]) -> Iterator[str]:
 
 
 def folders_for_files(world: World, steps: Iterable[Step]) -> Iterator[str]:
-    """Warnings: the engine makes a missing source as an empty folder of root's, also where a file
-    was meant, as the names on both sides say; and what it made so before."""
+    """Yield warnings about missing sources that are files by the names on both sides, but that the
+    engine creates as empty folders owned by root, and about such folders from earlier starts."""
     meant = [
         (name, mount)
         for name in started(steps)
@@ -125,8 +125,9 @@ def _named(mounts: list[tuple[str, Mount]]) -> str:
 def mounted_images(
     world: World, service: Service, container: Container, image_of: Mapping[str, str | None]
 ) -> Iterator[Evidence]:
-    """The mounted images (``type: image``) that are others than when a container was made, by the
-    label in which Compose keeps their ids. Versions without it recreate nothing for that."""
+    """Yield the mounted images (``type: image``) that differ from those at the container's
+    creation, by the label with their ids. Compose versions without that label do not recreate for
+    them."""
     label = container.labels.get("com.docker.compose.image-volume-digest", "")
     mounted = dict(part.rpartition("=")[::2] for part in label.split(",") if part)
     builders = world.model.builders()
@@ -142,6 +143,6 @@ def mounted_images(
 
 
 def started(steps: Iterable[Step]) -> tuple[str, ...]:
-    """The services of which containers are started."""
+    """The services whose containers ``steps`` start."""
     starting = (step for step in steps if isinstance(step.operation, ContainerStart))
     return tuple(dict.fromkeys(step.service for step in starting))

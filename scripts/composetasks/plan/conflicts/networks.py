@@ -1,10 +1,10 @@
-"""Networks: those whose definition changed, who is on them, and where the addresses went.
+"""Networks: which definitions changed, who is on them, and what uses up the address pools.
 
-Compose 5.6.1 replaces a changed network itself, and badly, seen on a real engine: it stops our
-containers first and leaves them stopped where a guest keeps the old network in use; after that
-every further start fails ("is not connected to the network"); and where it succeeds, containers
-come back without their service's name as an alias, so others can't find them. So a changed
-network is removed by a step of ours, and its containers are recreated.
+Compose 5.6.1 replaces a changed network itself, with faults seen on a real engine: it first stops
+our containers, and leaves them stopped if a foreign container keeps the old network in use; then
+every further start fails ("is not connected to the network"). If it succeeds, containers come back
+without their service's name as an alias, so others can't find them. So a step of the plan removes a
+changed network, and its containers are recreated.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from composetasks.plan.conflicts.origin import ContainerState, Origin, container
 
 NOT_ATTACHED = "not attached"
 LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
-"""Running containers of ours that hold a network only because nobody removed them."""
+"""The origins of our running containers that use a network only because nobody removed them."""
 
 
 @frozen
 class ChangedNetwork:
-    """A network of the model that is not what the model says, ``network`` being what is there:
-    of another definition, or of another name."""
+    """A network of the model whose definition or name differs from that of ``network``, the
+    existing one."""
 
     resource: Resource
     network: Network
 
 
 def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[ChangedNetwork, ...]:
-    """The networks among ``keys`` that Compose would replace. One without a recorded hash (made
-    by hand, or by another project) is used as it is; so does Compose."""
+    """The networks among ``keys`` that Compose would replace. A network without a recorded hash
+    (made by hand or by another project) is used unchanged, as Compose does."""
     differing = []
     for key in sorted(set(keys)):
         resource = model.networks.get(key)
@@ -65,8 +65,8 @@ def changed(model: Model, engine: Engine, keys: Iterable[str]) -> tuple[ChangedN
 
 
 def staying(world: World, resource: Resource) -> Network | None:
-    """The network that a start finds for one of the model and does not replace. (An external one
-    may be named by its whole id.)"""
+    """The existing network that a start uses for one of the model and does not replace. (An
+    external network may be named by its full id.)"""
     if resource.external:
         named = (one for one in world.engine.networks if resource.name in (one.name, one.id))
         return next(named, None)
@@ -77,7 +77,7 @@ def staying(world: World, resource: Resource) -> Network | None:
 
 
 def _there(model: Model, engine: Engine, resource: Resource) -> Network | None:
-    """The project's network for a key of the model: the one of its name, else the first."""
+    """The project's network for a key of the model: the one of the model's name, else the first."""
     ours = [
         network
         for network in engine.networks
@@ -93,7 +93,7 @@ def keys_of(model: Model, services: Iterable[str]) -> tuple[str, ...]:
 
 
 def on(engine: Engine, network: Network) -> tuple[Container, ...]:
-    """The containers on a network, running or not. One that never ran names it without an id."""
+    """The containers on a network, running or not. One that never ran lists it without an id."""
     return tuple(
         container
         for container in engine.containers
@@ -102,8 +102,8 @@ def on(engine: Engine, network: Network) -> tuple[Container, ...]:
 
 
 def differences(world: World, service: Service, container: Container) -> Iterator[Evidence]:
-    """Why a container must be recreated for its networks: one was changed, it is not on one (a
-    start would leave it off), or it is on one that is gone (it can't be started)."""
+    """Yield why a container must be recreated because of its networks: one changed, the container
+    is not on one (a start would not connect it), or one is gone (it can't be started)."""
     ids = {network.name: network.id for network in world.engine.networks}
     replaced = {
         change.resource.key: change
@@ -127,7 +127,7 @@ def differences(world: World, service: Service, container: Container) -> Iterato
 
 
 def change_evidence(change: ChangedNetwork) -> tuple[Evidence, ...]:
-    """What changed in a network, by what the engine shows of it; else the two hashes."""
+    """What changed in a network, as far as the engine shows it; else the two hashes."""
     config, network = change.resource.config, change.network
     pairs = {
         "name": (network.name, change.resource.name),
@@ -156,11 +156,11 @@ def _labels(labels: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in own)
 
 
-# --- what is on a network that must go ------------------------------------------------------
+# --- what is on a network that must be removed ----------------------------------------------
 
 
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
-    """Running leftovers of ours on networks that must be replaced."""
+    """Yield claims on our running leftovers on networks that must be replaced."""
     starting = tuple(services)
     for change in changed(world.model, world.engine, keys_of(world.model, starting)):
         for container in on(world.engine, change.network):
@@ -182,7 +182,7 @@ def users(model: Model, services: Iterable[str], key: str) -> tuple[str, ...]:
 def replacements(
     world: World, services: Iterable[str], force: bool
 ) -> tuple[tuple[Step, ...], tuple[Blocker, ...], tuple[str, ...]]:
-    """Steps that remove changed networks, and what forbids it: somebody else who is on one."""
+    """Steps that remove changed networks, blockers (other containers are on one), and warnings."""
     starting = tuple(services)
     steps: list[Step] = []
     blockers: list[Blocker] = []
@@ -206,7 +206,7 @@ def replacements(
 def _others_on(
     world: World, network: Network, starting: tuple[str, ...]
 ) -> tuple[list[Container], list[Container]]:
-    """Who else is on a network: guests, and running services of ours not part of the start."""
+    """The foreign containers on a network, and our running services outside this start."""
     guests, absent = [], []
     for container in on(world.engine, network):
         maker = origin(world, container)
@@ -275,7 +275,7 @@ def _asleep(change: ChangedNetwork, guest: Container) -> str:
 
 
 def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
-    """Warnings of networks that are used though this project did not make them."""
+    """Yield warnings about networks that are used although this project did not create them."""
     by_name = {network.name: network for network in world.engine.networks}
     for key in keys_of(world.model, services):
         resource = world.model.networks.get(key)
@@ -289,11 +289,11 @@ def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
             )
 
 
-# --- what nobody uses -----------------------------------------------------------------------
+# --- unused networks ------------------------------------------------------------------------
 
 
 def unused(world: World, gone: frozenset[str] = frozenset()) -> tuple[Network, ...]:
-    """This project's networks that no container is on, those in ``gone`` (ids) not counted."""
+    """This project's networks without containers, not counting those in ``gone`` (ids)."""
     return tuple(
         network
         for network in world.engine.networks
@@ -303,8 +303,8 @@ def unused(world: World, gone: frozenset[str] = frozenset()) -> tuple[Network, .
 
 
 def pool_report(world: World) -> str:
-    """Where the engine's address pools went, for when no subnet is left: the networks that no
-    container uses, by project, with size and age. Nothing of others is removed by us."""
+    """A report for when no subnet is left: the networks without containers, by project, with size
+    and age, which hold the engine's address pools. Networks of others are never removed."""
     empty: dict[str, list[Network]] = {}
     drivers = ("host", "null", "")
     networks = [

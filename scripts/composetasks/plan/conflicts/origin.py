@@ -1,4 +1,4 @@
-"""Who made a container, seen from this project's checkout, and how alive it is."""
+"""Who made a container, relative to this project's checkout, and its state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from composetasks.facts import Container, Role, World
 
 
 class Origin(enum.Enum):
-    """Who made a container. The order is that of docs/reference/conflicts.md."""
+    """Who made a container, in the order of docs/reference/conflicts.md."""
 
     BY_HAND = "created by hand (`docker run`) or by a tool"
     OTHER_PROJECT = "created by another Compose project"
@@ -25,7 +25,7 @@ class Origin(enum.Enum):
 
 
 class ContainerState(enum.Enum):
-    """Docker's states of a container, as far as the policy tells them apart."""
+    """Docker's states of a container, as far as the policy distinguishes them."""
 
     STOPPED = "stopped (created, exited)"
     DEAD = "dead"
@@ -47,13 +47,13 @@ STATES = {
 
 
 def container_state(container: Container) -> ContainerState:
-    """The state of a container; one that we do not know counts as running, which spares it."""
+    """The state of a container; an unknown one counts as running, which protects the container."""
     return STATES.get(container.state, ContainerState.RUNNING)
 
 
 def origin(world: World, container: Container) -> Origin:
-    """Who made ``container``. Checkouts are compared by real path; what one that is gone has made
-    is seen as this one's, as by Compose: the folder was moved, or cloned again."""
+    """Who made ``container``. Checkouts are compared by real path. A container of a deleted
+    checkout counts as this one's, as for Compose: the folder was moved, or cloned again."""
     model = world.model
     if container.role is Role.STRANGER:
         return Origin.BY_HAND
@@ -80,7 +80,7 @@ def origin(world: World, container: Container) -> Origin:
 
 
 def real_path(world: World, path: str) -> str | None:
-    """``path`` as it was observed: links resolved, None where nothing is there any more."""
+    """``path`` with links resolved, as it was observed; None if it no longer exists."""
     return world.paths.get(path, path)
 
 
@@ -90,7 +90,7 @@ def project_folder(world: World) -> str:
 
 
 def _other_files(world: World, container: Container) -> bool:
-    """Whether a Compose file that the container was made from exists and is none of ours."""
+    """Whether a Compose file that the container was made from exists and is not one of ours."""
     ours = {real_path(world, str(path)) for path in world.model.files}
     theirs = {real_path(world, path) for path in container.config_files}
     return bool(theirs - ours - {None})

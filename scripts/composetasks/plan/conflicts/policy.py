@@ -1,6 +1,6 @@
-"""What is done with a container that is in the way or left over: a table, and nothing else.
+"""Tables of how containers that cause a conflict or are leftovers are treated.
 
-The code decides on these tables and docs/reference/conflicts.md is generated from them.
+The code decides by these tables, and docs/reference/conflicts.md is generated from them.
 """
 
 from __future__ import annotations
@@ -61,10 +61,9 @@ IN_THE_WAY: Mapping[Origin, Mapping[ContainerState, Treatment]] = {
     Origin.INACTIVE: _row(_T.REMOVE, _T.REMOVE, _T.REMOVE_WITH_YES, _T.AWAIT),
     Origin.OURS: _row(_T.RENAME, _T.REMOVE, _T.RENAME, _T.AWAIT),
 }
-"""What holds a name or a port that this start needs, or sits on a network it must replace.
-
-A stopped container holds no port. One of our own services that runs and holds a port or sits on
-such a network without being part of the start is refused instead: starting it too resolves it."""
+"""Containers with a name or port that this start needs, or on a network that it must replace. A
+stopped container holds no port. One of our running services that has such a port or network but is
+not part of the start is refused instead: starting it too resolves the conflict."""
 
 LEFT_OVER: Mapping[Origin, Mapping[ContainerState, Treatment]] = {
     Origin.BY_HAND: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
@@ -78,4 +77,4 @@ LEFT_OVER: Mapping[Origin, Mapping[ContainerState, Treatment]] = {
     Origin.INACTIVE: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
     Origin.OURS: _row(_T.NOTHING, _T.NOTHING, _T.NOTHING, _T.NOTHING),
 }
-"""What is in nobody's way: `clean-orphans` removes it, `up` only says that it is there."""
+"""Containers that cause no conflict: `clean-orphans` removes them, `up` only names them."""

@@ -1,7 +1,7 @@
-"""Published ports: who holds those a start needs, and which two of our services want the same.
+"""Published ports: who has those that a start needs, and which two of our services need the same.
 
-An address of "" means every address of the host, IPv4 and IPv6. Two ports meet where protocol
-and number are equal and one's address is the other's, or is every address of its family.
+An address of "" means every address of the host, IPv4 and IPv6. Two ports conflict if protocol and
+number are equal, and the addresses are equal or one is every address of its family.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ANY = ("0.0.0.0", "::")
 
 @frozen
 class Demand:
-    """A published port of a service; ``first`` to ``last`` where any free one of a range will do.
-    ``count`` is how many of them it takes, one for each replica."""
+    """A published port of a service; from ``first`` to ``last`` if any free port of a range is
+    enough. ``count`` is how many ports it takes, one for each replica."""
 
     service: str
     host_ip: str
@@ -42,7 +42,7 @@ class Demand:
 
 @dataclass
 class _Held:
-    """Who holds ports, by number and protocol."""
+    """The holders of ports, by number and protocol."""
 
     containers: dict[tuple[int, str], list[tuple[Container, Binding]]] = field(default_factory=dict)
     processes: dict[tuple[int, str], list[PortHolder]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def port_text(host_ip: str, number: int | str, protocol: str) -> str:
 
 
 def meet(host_ip: str, other: str) -> bool:
-    """Whether two host addresses can't both be listened on with one port number."""
+    """Whether the same port number can't be listened on at both host addresses."""
     return any(_same(a, b) for a in _addresses(host_ip) for b in _addresses(other))
 
 
@@ -72,8 +72,8 @@ def _same(host_ip: str, other: str) -> bool:
 
 
 def demands(model: Model, services: Iterable[str]) -> tuple[Demand, ...]:
-    """What ``services`` publish on numbers of their choice; ephemeral ports can't conflict, and
-    a service on the host's own network publishes nothing."""
+    """What ``services`` publish on chosen numbers. Ephemeral ports can't conflict, and a service on
+    the host's network publishes nothing."""
     demands = []
     for name in services:
         service = model.services[name]
@@ -88,7 +88,7 @@ def demands(model: Model, services: Iterable[str]) -> tuple[Demand, ...]:
 
 
 def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
-    """Containers that hold a port which one of ``services`` publishes under a fixed number."""
+    """Yield claims on containers that hold a port which ``services`` publish as a fixed one."""
     starting = tuple(services)
     held = _held(world)
     for demand in demands(world.model, starting):
@@ -98,7 +98,7 @@ def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
 
 
 def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
-    """Ports that processes hold, and ranges with too few free ones."""
+    """Yield blockers for ports that processes hold, and for ranges with too few free ports."""
     starting = tuple(services)
     held = _held(world)
     for demand in demands(world.model, starting):
@@ -110,7 +110,7 @@ def blockers(world: World, services: Iterable[str]) -> Iterator[Blocker]:
 
 
 def taken_since(before: World, now: World, services: Iterable[str]) -> Iterator[str]:
-    """Who has come to a port that ``services`` publish between two looks at the world."""
+    """Yield the new holders of ports of ``services`` between two observations of the world."""
     starting = tuple(services)
     ran = {container.id for container in before.engine.containers if container.running}
     for claim in claims(now, starting):
@@ -133,7 +133,7 @@ def _held(world: World) -> _Held:
         key = (process.port, process.protocol)
         proxied = held.containers.get(key, ())
         if any(meet(binding.host_ip, process.host_ip) for _, binding in proxied):
-            continue  # The engine's own proxy: the container is the holder.
+            continue  # This is the engine's own proxy: the container is the holder.
         inside = by_id.get(process.container)
         if inside is None:
             held.processes.setdefault(key, []).append(process)
@@ -156,9 +156,9 @@ def _holders(
 
 
 def _let_go(world: World, container: Container, demand: Demand, starting: tuple[str, ...]) -> bool:
-    """Whether a holder does not count: it is ours and takes part in this start, and is the very
-    one that publishes the port, or is recreated (both, where two of ours want the same port, is
-    said by :func:`ours_against_ours`)."""
+    """Whether a holder does not count: it is one of our services in this start, and it publishes
+    this port itself or is recreated. (If two of our services need the same port,
+    :func:`ours_against_ours` reports it.)"""
     if origin(world, container) is not Origin.OURS or container.service not in starting:
         return False
     holder = world.model.services[container.service]
@@ -174,7 +174,7 @@ def _let_go(world: World, container: Container, demand: Demand, starting: tuple[
 
 
 def _processes(held: _Held, demand: Demand, number: int) -> list[PortHolder]:
-    # A process on "::" listens to IPv4 too, unless it asked not to.
+    # A process on "::" also listens on IPv4, unless it disabled that.
     processes = [
         process
         for process in held.processes.get((number, demand.protocol), ())
@@ -239,11 +239,11 @@ def _full_range(
         )
 
 
-# --- ours against ours ----------------------------------------------------------------------
+# --- conflicts among our own services -------------------------------------------------------
 
 
 def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
-    """Ports that two of ``services``, or two replicas of one, want."""
+    """Yield blockers for ports that two of ``services``, or two replicas of one, need."""
     wanted = demands(model, services)
     fixed = [demand for demand in wanted if demand.fixed]
     for place, demand in enumerate(fixed):
@@ -284,8 +284,8 @@ def _own(demand: Demand, message: str, hint: str) -> Blocker:
 
 
 def _too_narrow(wanted: tuple[Demand, ...]) -> Iterator[Blocker]:
-    """Ranges that can't hold all that want a port of them. Those that end first choose first,
-    which finds a distribution where there is one (earliest deadline first)."""
+    """Yield blockers for ranges with too few ports for all services that need one. Ranges that end
+    first choose first, which finds a distribution if one exists (earliest deadline first)."""
     given: list[tuple[str, int, str]] = []
     for demand in sorted(wanted, key=lambda one: (one.last, one.first)):
         free = [
@@ -307,7 +307,7 @@ def _too_narrow(wanted: tuple[Demand, ...]) -> Iterator[Blocker]:
 
 
 def warnings(model: Model, services: Iterable[str]) -> Iterator[str]:
-    """Ranges from which the engine may give away another service's fixed port, in one line."""
+    """Yield a warning about ranges that include another service's fixed port."""
     wanted = demands(model, services)
     pairs = [
         f"{wide.text} of {wide.service} with {narrow.text} of {narrow.service}"

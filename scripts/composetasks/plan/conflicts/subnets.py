@@ -1,4 +1,4 @@
-"""Subnets that a start needs and another network has: the engine refuses those that overlap."""
+"""Subnets that a start needs and that overlap with another network's, which the engine refuses."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from composetasks.plan.conflicts.claims import Findings, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
 
 ELSEWHERE = ("overlay", "host", "null", "none")
-"""Drivers whose networks have no subnet, or (overlay) theirs in an address space of its own."""
+"""Drivers whose networks have no subnet or (overlay) a separate address space."""
 
 
 @frozen
 class _WantedSubnet:
-    """A subnet of a network that the start makes."""
+    """A subnet of a network that the start creates."""
 
     resource: Resource
     subnet: Subnet
 
 
 def overlaps(world: World, services: Iterable[str]) -> Findings:
-    """Networks that have what the start needs: one of this project that nothing needs any more is
-    removed; any other blocks the plan, and so do two of the model."""
+    """Networks that overlap with a needed subnet: one of this project that nothing needs any more
+    is removed; any other blocks the plan, as do two overlapping networks of the model."""
     starting = tuple(services)
     wanted = tuple(_wanted(world, starting))
     overlaps = Findings(blockers=(*_too_many(wanted), *_ours_against_ours(wanted)))
@@ -66,7 +66,7 @@ def _wanted(world: World, starting: tuple[str, ...]) -> Iterator[_WantedSubnet]:
 
 
 def _holders(world: World, wanted: _WantedSubnet) -> Iterator[tuple[Network, Subnet]]:
-    """The networks that stay, each with a subnet of it that overlaps."""
+    """Yield the networks that are not replaced, each with its first overlapping subnet."""
     replaced = {
         changed.network.id
         for changed in networks.changed(world.model, world.engine, world.model.networks)
@@ -86,8 +86,8 @@ def _meet(subnet: Subnet, other: Subnet) -> bool:
 
 
 def _left_over(world: World, network: Network, starting: tuple[str, ...]) -> bool:
-    """Whether a network is this project's, not in the model, and nothing runs on it but what this
-    start recreates."""
+    """Whether a network belongs to this project but is not in the model, and all containers that
+    run on it are recreated by this start."""
     if network.labels.get(PROJECT) != world.model.project:
         return False
     if network.name in {resource.name for resource in world.model.networks.values()}:
@@ -151,7 +151,7 @@ def _refusal(world: World, wanted: _WantedSubnet, network: Network, taken: Subne
 
 
 def _too_many(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
-    """A bridge has one subnet of each family (other drivers may have several)."""
+    """Yield a blocker if a bridge network has two subnets of one family; other drivers may."""
     by_range: dict[tuple[str, int], Subnet] = {}
     for declared in wanted:
         if declared.resource.config.get("driver", "bridge") != "bridge":

@@ -1,5 +1,5 @@
-"""How a container that has what a start needs is treated: the policy's table (``policy.py``) made
-into steps and blockers."""
+"""How a container that has what a start needs is treated: the policy's table (``policy.py``)
+applied as steps and blockers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ LET_GO = {
     "the engine assigns apart from fixed ones; `docker stop {name}` frees this one until the "
     "container is started again",
 }
-"""How one of our own containers comes to give up what another of ours needs."""
+"""How to make one of our own containers give up what another one needs."""
 
 
 def treated(world: World, holder: Gathered, force: bool) -> Findings:
-    """What is done with a container that has what a start needs."""
+    """How a container that has what a start needs is treated."""
     treatment = IN_THE_WAY[origin(world, holder.container)][container_state(holder.container)]
     if treatment is Treatment.RENAME:
         return _let_go(world, holder)
@@ -67,7 +67,7 @@ def _refusal(world: World, holder: Gathered) -> Blocker:
 
 
 def _ways_out(world: World, holder: Gathered) -> str:
-    """What would resolve it: commands for the container, and, where all that another project has is
+    """What would resolve the conflict: commands for the container and, if another project has only
     a name or a port, an instance of this one."""
     commands = _commands(holder)
     apart = {claim.kind for claim in holder.claims} <= {ClaimKind.NAME, ClaimKind.PORT}
@@ -82,7 +82,7 @@ def _ways_out(world: World, holder: Gathered) -> str:
 
 
 def _commands(holder: Gathered) -> str:
-    """The two commands that would resolve it, the milder one first."""
+    """The commands that would resolve the conflict, the milder one first."""
     name = holder.container.name
     end = f"`docker stop {name} && docker rm {name}` removes it (--force does that for you)"
     if any(claim.kind is ClaimKind.NAME for claim in holder.claims):
@@ -93,8 +93,8 @@ def _commands(holder: Gathered) -> str:
 
 
 def _let_go(world: World, holder: Gathered) -> Findings:
-    """One of our services that has what another of ours needs: its name can be taken from it
-    without a loss; a port or an address can't, and it is not part of this start or would not be
+    """One of our services has what another one needs. Its name can be taken from it without a loss;
+    a port or an address can't, since the service is not part of this start or would not be
     recreated."""
     container = holder.container
     named = [claim for claim in holder.claims if claim.kind is ClaimKind.NAME]

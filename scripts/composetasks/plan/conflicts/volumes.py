@@ -1,5 +1,5 @@
-"""Volumes: one that would begin empty while its data lies under another project's name, one that
-is not what the model says any more, one whose device is not there."""
+"""Volumes: new ones whose data is probably in another project's volume, those that differ from the
+model, and those whose device does not exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from composetasks.plan.conflicts.origin import project_folder, real_path
 
 
 def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
-    """The keys of the volumes that ``services`` mount, each with those services."""
+    """The keys of the volumes that ``services`` mount, each with its services."""
     users: dict[str, list[str]] = {}
     for name in services:
         for mount in model.services[name].mounts:
@@ -34,18 +34,18 @@ def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
 
 
 def options_of(resource: Resource) -> Mapping[str, str]:
-    """The driver's options that the model gives a volume."""
+    """The driver options that the model gives to a volume."""
     options: Mapping[str, Any] = resource.config.get("driver_opts") or {}
     return {name: str(value) for name, value in options.items()}
 
 
-# --- its data is elsewhere ------------------------------------------------------------------
+# --- the data is elsewhere ------------------------------------------------------------------
 
 
 def namesakes(world: World, services: Iterable[str]) -> Iterator[str]:
-    """Warnings: a volume of the model does not exist yet, and what looks like this project under
-    another name has one (after a renamed folder or another COMPOSE_PROJECT_NAME, that is where
-    the data is)."""
+    """Yield warnings about volumes that do not exist yet although what looks like this project
+    under another name has one; the data is there if the folder or COMPOSE_PROJECT_NAME was
+    changed."""
     if world.model.instance:
         return  # a copy starts empty on purpose
     there = {volume.name for volume in world.engine.volumes}
@@ -78,9 +78,9 @@ def _namesake(world: World, volume: Volume, key: str) -> bool:
 
 
 def _renamed(world: World, other: str) -> bool:
-    """Whether another project looks like this one under another name: its containers are of this
-    folder, or it has none and one's name begins with the other's. Half of all projects call a
-    volume ``data``."""
+    """Whether another project looks like this one under another name: its containers belong to this
+    folder, or it has none and one project's name begins with the other's. A volume's key is not
+    enough: many projects have a volume ``data``."""
     folders = {one.working_dir for one in world.engine.containers if one.project == other}
     if folders:
         return project_folder(world) in {real_path(world, folder) for folder in folders if folder}
@@ -89,7 +89,7 @@ def _renamed(world: World, other: str) -> bool:
 
 
 def _described(world: World, volume: Volume) -> str:
-    """A namesake by name, maker and age."""
+    """A similar volume's name, maker and age."""
     owner = volume.labels.get(PROJECT)
     whose = f"of Compose project {owner}" if owner else "created by hand"
     folders = {
@@ -112,12 +112,12 @@ def _warning(key: str, name: str, namesakes: list[str]) -> str:
     )
 
 
-# --- it is not what the model says ----------------------------------------------------------
+# --- the volume differs from the model ------------------------------------------------------
 
 
 def changed(world: World, services: Iterable[str]) -> Iterator[str]:
-    """Warnings: a volume was made with other options than the model's, or by others. Compose uses
-    it as it is (unless it is told to empty it), and so do we."""
+    """Yield warnings about volumes that were created with other options than the model's, or by
+    others. They are used unchanged, as by Compose (unless Compose is asked to empty them)."""
     by_name = {volume.name: volume for volume in world.engine.volumes}
     for key in used(world.model, services):
         resource = world.model.volumes[key]
@@ -136,8 +136,8 @@ def changed(world: World, services: Iterable[str]) -> Iterator[str]:
 
 
 def _differs(volume: Volume, resource: Resource) -> bool:
-    """Whether a volume is another than the model's, by Compose's hash and by what counts: another
-    version of Compose may have another hash, and labels change nothing."""
+    """Whether a volume differs from the model by Compose's hash and by driver or options: other
+    versions of Compose may compute another hash, and labels do not matter."""
     if resource.config_hash in ("", volume.labels.get(CONFIG_HASH, resource.config_hash)):
         return False
     driver = str(resource.config.get("driver") or "local")
@@ -159,12 +159,12 @@ def _used_as_it_is(volume: Volume, resource: Resource) -> str:
     )
 
 
-# --- its device is not there ----------------------------------------------------------------
+# --- the device does not exist --------------------------------------------------------------
 
 
 def without_device(world: World, services: Iterable[str]) -> Iterator[Blocker]:
-    """A blocker for each local volume of ``services`` whose folder or device is not there: the
-    engine makes the volume, and can't mount it."""
+    """Yield a blocker for each local volume of ``services`` whose folder or device does not exist:
+    the engine would create the volume, but could not mount it."""
     there = {volume.name: volume for volume in world.engine.volumes}
     for key, users in used(world.model, services).items():
         resource = world.model.volumes[key]
