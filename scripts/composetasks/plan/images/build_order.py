@@ -1,4 +1,4 @@
-"""In which order steps begin that run side by side."""
+"""The order in which steps that run in parallel begin."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from composetasks.facts import Step
 
 
 def longest_first(steps: Sequence[Step], seconds: Mapping[str, float]) -> list[Step]:
-    """Steps by how much is still to come from their beginning on, what stands on them included:
-    the longest first, so that none of them is left for the end (R. L. Graham, "Bounds on
+    """Sort steps by the time from their beginning to the end of everything that needs them, the
+    longest first, so that no long step is left for the end (R. L. Graham, "Bounds on
     Multiprocessing Timing Anomalies", 1969).
 
-    ``seconds`` is what a service's image is known to take. What nobody knows may be long and
-    comes before what is known; of several, what more services wait for comes first.
+    ``seconds`` gives the known build time of a service's image. A step of unknown duration may be
+    long and comes first; among equals, the step that more services need comes first.
     """
     after: dict[str, list[Step]] = {step.id: [] for step in steps}
     for step in steps:

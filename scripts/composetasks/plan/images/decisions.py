@@ -1,8 +1,8 @@
-"""Which images are built, retagged or pulled, and because of what.
+"""Which images are built, retagged or pulled, and why.
 
-An image carries the digest of its inputs as a tag, ``<repository>:ct-<digest>``, beside its normal
-one. The digest that is wanted and the tags that are there decide; the files that differ are told
-from what was kept when the present image was built.
+Besides its normal tag, an image has the digest of its inputs as a tag,
+``<repository>:ct-<digest>``. The required digest and the existing tags decide; the record kept when
+the present image was built shows which files differ.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from composetasks.plan.images.why_built import WhyBuilt, build_reason, changed_f
 
 @frozen
 class ImagePlan:
-    """The image steps, and the image id each service's containers are to run: None where a step
-    of the plan makes it."""
+    """The image steps, and the id of the image that each service's containers are to run: None if a
+    step of the plan makes it."""
 
     steps: tuple[Step, ...] = ()
     image_of: Mapping[str, str | None] = field(default_factory=dict)
@@ -56,7 +56,7 @@ def plan_build(
     pull: bool = False,
     push: bool = False,
 ) -> Plan:
-    """The plan of ``build``: the changed images of ``services``, or of all where none is named."""
+    """The plan of ``build``: the changed images of ``services``, or of all if none is named."""
     wanted = [
         name
         for name, service in world.model.services.items()
@@ -76,12 +76,12 @@ def plan_images(
     push: bool = False,
     to_run: bool = False,
 ) -> ImagePlan:
-    """The image steps that ``services`` need; where that is ``to_run`` them, no build is needed for
-    files that all of them mount over what the image holds.
+    """The image steps that ``services`` need. If they are only needed ``to_run`` the services,
+    changes to files that all services hide with mounts need no build.
 
-    With ``no_cache`` everything is built, and without it what the model has ``no_cache: true`` for
-    where a build is all that is asked for; with ``pull`` everything that stands on an image from
-    outside is looked at again; with ``push`` the shared registry gets what it lacks.
+    ``no_cache`` builds everything; without it, a plan that is not ``to_run`` builds images whose
+    model has ``no_cache: true``. ``pull`` checks for newer versions of images from registries;
+    ``push`` adds the images that the shared registry lacks.
     """
     names = tuple(services)
     uncached = [name for name in names if no_cache or (not to_run and _never_cached(world, name))]
@@ -118,7 +118,7 @@ class _Planner:
         }
 
     def service(self, name: str) -> None:
-        """Plan what the service's image needs, and those it is built upon."""
+        """Plan the steps for the service's image and for the images that it is based on."""
         if name in self.image_of:
             return
         service = self.world.model.service(name)
@@ -136,13 +136,13 @@ class _Planner:
             self.image_of[name] = self.image_of[builder]
         else:
             self._pulled(service)
-        # A mounted image from outside is pulled by Compose, when it makes the container.
+        # Compose pulls a mounted image from a registry when it creates the container.
         for reference in map(plain, service.mounted_images):
             if reference in self.builders:
                 self._built(self.builders[reference])
 
     def _fault(self, service: Service) -> Blocker | None:
-        """Why the image of a service can't be built, where it, or whoever builds it, can't be."""
+        """Why the image of a service, or one it mounts, can't be built; None if it can."""
         unbuildable, builders = self.world.unbuildable, self.world.model.builders()
         if service.name in unbuildable:
             return unbuildable[service.name]
@@ -159,7 +159,7 @@ class _Planner:
         service, inputs = self.world.model.service(name), self.world.inputs[name]
         present = self.world.engine.image(service.image)
         same = self.world.engine.built_from(inputs.digest)
-        # Builds of the same inputs may differ in their times, and so in their ids.
+        # Builds of the same inputs may differ in their timestamps, and so in their ids.
         if present and inputs.digest in present.inputs_digests:
             same = present
         spares = self.to_run and name not in self.uncached and name not in self.pull
@@ -201,8 +201,8 @@ class _Planner:
         self._more_tags(service, same)
 
     def _more_tags(self, service: Service, same: Image) -> None:
-        """Put the other tags of a service's build section on its image, but for those that another
-        service or somebody else has; an instance takes none from another one."""
+        """Put the other tags of a service's build section on its image, except those that another
+        service or someone else uses; an instance takes no tag from another one."""
         for tag in service.build.tags if service.build else ():
             present = self.world.engine.image(tag)
             taken = present is not None and (
@@ -221,7 +221,7 @@ class _Planner:
     def _why_built(
         self, name: str, inputs: BuildInputs, present: Image | None, same: Image | None
     ) -> WhyBuilt:
-        """The evidence for a build; none where an image with this digest is here."""
+        """The evidence for a build; none if an image with this digest exists."""
         build, flags = self._build(name, inputs), []
         if build.no_cache:
             flags.append(Evidence(kind="no-cache"))
@@ -240,8 +240,8 @@ class _Planner:
         return WhyBuilt(changes, len(changed_files(record, inputs)))
 
     def _shared(self, name: str, because: tuple[Evidence, ...]) -> Step | None:
-        """The step that takes a service's image from the shared registry instead of building it,
-        where that has one of the same inputs and no build was asked for."""
+        """The step that pulls a service's image from the shared registry instead of building it;
+        None if the registry has none of the same inputs, or if a build was asked for."""
         shared = self.world.shared
         wanted = name in self.uncached or name in self.pull
         if not because or wanted or shared is None or name not in shared.images:
@@ -259,7 +259,7 @@ class _Planner:
         )
 
     def push(self, names: Sequence[str]) -> None:
-        """Plan to push the images of ``names`` that the shared registry lacks."""
+        """Plan to push the images of ``names`` that are missing in the shared registry."""
         shared = self.world.shared
         if shared is None:
             return
@@ -287,7 +287,7 @@ class _Planner:
             )
 
     def _pulls(self, inputs: BuildInputs) -> bool:
-        """Whether a base image comes from a registry; one that was made here can't be pulled."""
+        """Whether a base image comes from a registry; one that was built here can't be pulled."""
         for reference, identity in inputs.bases.items():
             image = self.world.engine.image(reference)
             if not identity.startswith("ct-") and (image is None or image.digests):
@@ -295,7 +295,7 @@ class _Planner:
         return False
 
     def _rebuilt_below(self, inputs: BuildInputs) -> Iterator[Evidence]:
-        """The base images that this plan makes again although their inputs are the same."""
+        """Yield the base images that this plan rebuilds although their inputs are the same."""
         for name in self._builders_of(inputs):
             if name in self.uncached or name in self.pull:
                 self._built(name)
@@ -303,7 +303,7 @@ class _Planner:
                     yield Evidence(kind="base-image", name=self.world.model.service(name).image)
 
     def _builders_of(self, inputs: BuildInputs) -> Iterator[str]:
-        """The services whose images this one is built upon."""
+        """Yield the services whose images this image is based on."""
         for reference, identity in inputs.bases.items():
             if identity.startswith("ct-"):
                 for name, other in self.world.inputs.items():
@@ -313,7 +313,7 @@ class _Planner:
                         break
 
     def _bases(self, inputs: BuildInputs) -> Iterator[str]:
-        """The ids of the steps that make what this image is built upon."""
+        """Yield the ids of the steps that make the images this image is based on."""
         for name in self._builders_of(inputs):
             self._built(name)
             image = self.world.model.service(name).image
@@ -356,7 +356,7 @@ class _Planner:
         self.steps[step.id] = step
 
     def _sharing(self, builder: str) -> tuple[str, ...]:
-        """The services that run or mount the image ``builder`` builds, itself first."""
+        """The services that run or mount the image that ``builder`` builds, itself first."""
         image = self.world.model.service(builder).image
         own = self.world.inputs[builder].digest
         sharing = [builder]

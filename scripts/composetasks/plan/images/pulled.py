@@ -1,4 +1,4 @@
-"""When an image that is not built is pulled: Compose's rules for ``pull_policy`` and
+"""When an image that is not built here is pulled: Compose's rules for ``pull_policy`` and
 ``platform``."""
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from composetasks.facts import Blocker, Evidence, ExitCode, Image, PullImage, Se
 from composetasks.facts.references import plain
 
 NOT_ALLOWED = ("never", "build")
-"""The policies that forbid to pull an image."""
+"""The policies that forbid pulling an image."""
 
 
 def asking(world: World, services: Iterable[str]) -> dict[str, Service]:
-    """The services whose pull policy asks for their image, by that. It is pulled for all who run
-    it, though Compose would not pull it for one with another policy."""
+    """The services whose pull policy requires a pull, by image. The image is pulled for all
+    services that run it, although Compose would not pull it for one with another policy."""
     return {
         plain(service.image): service
         for service in map(world.model.service, services)
@@ -27,7 +27,7 @@ def allowed(service: Service) -> bool:
 
 
 def blocker(service: Service) -> Blocker:
-    """An image is neither here nor allowed to be pulled."""
+    """A blocker: the image is not on the engine and must not be pulled."""
     return Blocker(
         kind="image",
         target=service.image,
@@ -47,9 +47,9 @@ def pull_step(
     *,
     newest: bool,
 ) -> Step | None:
-    """The step that pulls a service's image, with why; None where it is not pulled. ``present`` is
-    what its tag names now, ``asking`` is as :func:`asking` gives it, and ``newest`` says that a
-    newer image was asked for."""
+    """The step that pulls a service's image, and its reason; None if it is not pulled. ``present``
+    is the image that the tag names now, ``asking`` the result of :func:`asking`, and ``newest``
+    says that a newer image was asked for."""
     other = asking.get(plain(service.image))
     of = service
     if present is None:

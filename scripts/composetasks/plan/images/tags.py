@@ -1,4 +1,4 @@
-"""What the image on a service's tag is, and which tags of earlier builds are no longer kept."""
+"""What the image on a service's tag is, and which digest tags of earlier builds are removed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ KEPT_TAGS = 5
 
 
 def old_tags(world: World) -> tuple[Step, ...]:
-    """Steps that remove digest tags of this project's images beyond the last five of each
-    service. What a container runs or a normal tag names is never among them."""
+    """Steps that remove this project's digest tags beyond the last five of each service, but never
+    an image that a container runs or that also has a normal tag."""
     used = {container.image_id for container in world.engine.containers}
     wanted = {f"ct-{inputs.digest}" for inputs in world.inputs.values()}
     steps = []
@@ -56,20 +56,20 @@ def old_tags(world: World) -> tuple[Step, ...]:
 
 
 def record_of(world: World, image: Image) -> BuildInputs | None:
-    """What an image was built from, where that is known."""
+    """The inputs an image was built from, None if they are not recorded."""
     records = (world.built[one] for one in image.inputs_digests if one in world.built)
     return next(records, None)
 
 
 def is_ours(world: World, image: Image) -> bool:
-    """Whether an image was built here, or by another checkout of the project."""
+    """Whether an image was built here or by another checkout of the project."""
     return image.id in world.undigested or bool(image.inputs_digests)
 
 
 def put_by_hand(world: World, service: Service, present: Image, same: Image) -> bool:
-    """Whether ``present`` was put on a service's tag by somebody else after we had put ``same``
-    there: it is none that was built here, and ``same`` was built for this very tag. Where a file
-    was edited since, it is not what he saw (another branch, say)."""
+    """Whether someone else put ``present`` on a service's tag after this project had put ``same``
+    there: ``present`` was not built here, and ``same`` was built for this tag. If a file was edited
+    since (another branch, for example), ``present`` does not count as intended."""
     own = f"{repository(service.image)}:ct-"
     for_this = any(tag.startswith(own) for tag in same.tags)
     his = present.id != same.id and for_this and not is_ours(world, present)
@@ -77,8 +77,8 @@ def put_by_hand(world: World, service: Service, present: Image, same: Image) -> 
 
 
 def only_hidden_changed(world: World, inputs: BuildInputs, present: Image) -> bool:
-    """Whether nobody who runs a service's image would see what differs between ``present`` and what
-    its ``inputs`` would give, and nobody uses the image in another way."""
+    """Whether the differences between ``present`` and the image that ``inputs`` would give are
+    hidden from all services that run the image, and nothing else uses the image."""
     if not inputs.hidden.places:
         return False
     builders = world.model.builders()

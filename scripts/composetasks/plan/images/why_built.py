@@ -1,4 +1,4 @@
-"""What differs between the inputs of two builds, and how that is said."""
+"""The differences between the inputs of two builds, and how they are described."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOWN_TEXT = 200
 
 
 def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
-    """What differs between two inputs: options first, then the files."""
+    """Yield the differences between two builds' inputs: options first, then files."""
     for key in sorted({*old.options, *new.options}):
         was, now = old.options.get(key), new.options.get(key)
         if was == now:
@@ -33,7 +33,7 @@ def differences(old: BuildInputs, new: BuildInputs) -> Iterator[Evidence]:
 
 
 def changed_files(old: BuildInputs, new: BuildInputs) -> list[str]:
-    """The paths that are not in both of two inputs, or not the same there."""
+    """The paths that exist in only one of two builds' inputs or differ between them."""
     before, after = old.files, new.files
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
@@ -45,7 +45,7 @@ def _instruction_difference(old: str, new: str) -> Evidence:
     while at < min(len(before), len(after)) and before[at] == after[at]:
         at += 1
     was, now = before[at : at + 1], after[at : at + 1]
-    # One inserted or deleted line shows as itself alone.
+    # A single inserted or deleted line is shown alone.
     if was and before[at:] == after[at + 1 :]:
         was = []
     elif now and before[at + 1 :] == after[at:]:
@@ -65,8 +65,8 @@ def _shown(value: str | None) -> str | None:
 
 @frozen
 class WhyBuilt:
-    """Why an image is built: the evidence, none where it need not be, and how many files differ
-    (more than the evidence names)."""
+    """Why an image is built: the evidence (none if no build is needed), and how many files differ,
+    which may be more than the evidence names."""
 
     evidence: tuple[Evidence, ...] = ()
     files: int = 0

@@ -1,1 +1,1 @@
-"""What an edit would cost, and what a Dockerfile could save: predicted from what was measured."""
+"""Predict from measurements what an edit costs, and what changes to a Dockerfile would save."""

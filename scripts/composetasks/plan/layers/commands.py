@@ -1,5 +1,5 @@
-"""What the commands of a RUN are, as far as that can be told by their words; and which files tell a
-package manager what to install."""
+"""Classify the commands of a RUN by their words, as far as possible, and recognize the files that
+list what a package manager installs."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ CACHES: Mapping[str, str] = {
     "composer": "/root/.composer/cache",
     "dotnet": "/root/.nuget/packages",
 }
-"""Where a package manager keeps what it fetched, as root in its usual image."""
+"""Where a package manager caches downloads, as root in its usual image."""
 INSTALLS = (CommandKind.SYSTEM, CommandKind.LISTED, CommandKind.NAMED)
 
 
 def commands(layer: Layer) -> Iterator[tuple[CommandKind, str]]:
-    """The commands of a RUN with what each depends on; those that only tidy up or speak are left
-    out."""
+    """The commands of a RUN, each with what it depends on; commands that only clean up or print are
+    left out."""
     for part in SEPARATOR.split(_script(layer)):
         text = PREFIX.sub("", " ".join(part.split()))
         program, _, rest = text.partition(" ")
@@ -112,7 +112,7 @@ def _kind(text: str) -> CommandKind:
 
 
 def cache_folder(text: str) -> str:
-    """Where the program of a command keeps what it fetched; "" where that is not known."""
+    """Where the program of a command caches its downloads; "" if that is not known."""
     return CACHES.get(text.partition(" ")[0], "")
 
 
@@ -133,7 +133,7 @@ def words(layer: Layer) -> list[str]:
 
 
 def mentions(text: str, copy: Layer) -> bool:
-    """Whether a text names something that a COPY brought: its destination, or a file's name."""
+    """Whether a text names something that a COPY copied: its destination, or a file's name."""
     sources_and_target = words(copy)
     names = {path.rsplit("/", 1)[-1] for path in copy.files}
     names |= {word.strip("/").rsplit("/", 1)[-1] for word in sources_and_target}
@@ -163,14 +163,14 @@ GIVEN = re.compile(r"(?:\s-r|--requirement|--constraint|\s-c)[ =]?(\S+\.(?:txt|i
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a file is one by its name."""
+    """Whether a file is a manifest, by its name."""
     name = path.rsplit("/", 1)[-1]
     return any(fnmatchcase(name, pattern) for pattern in MANIFESTS)
 
 
 def manifests(image: LayeredImage) -> frozenset[str]:
-    """The manifests among the files of an image: by their names, and those that a pip of its own
-    Dockerfile is given (``-r large.txt``)."""
+    """The manifests among the files of an image: by their names, or because a pip command in its
+    Dockerfile reads them (``-r large.txt``)."""
     named = {
         match[1].rsplit("/", 1)[-1]
         for layer in image.layers

@@ -1,4 +1,4 @@
-"""Everything that is told of the layers of a project's images, put together."""
+"""Everything that is reported about the layers of a project's images."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from composetasks.plan.layers.rules import advise
 
 @frozen
 class LayerCost:
-    """A layer, how many of the last commits changed what it reads, and how many rebuilt it:
-    those that changed what a layer below it reads too."""
+    """A layer, how many of the last commits changed files that it reads (``changes``), and how many
+    rebuilt it, which includes changes to the layers below it (``remade``)."""
 
     layer: Layer
     changes: int
@@ -30,7 +30,7 @@ class LayerCost:
 
 @frozen
 class ImageCosts:
-    """What is told of one image; ``changes`` is known only where there is a history."""
+    """The report on one image; ``changes`` is known only if there is a Git history."""
 
     image: LayeredImage
     layers: tuple[LayerCost, ...]
@@ -47,7 +47,7 @@ def _costs(layers: Sequence[Layer], history: Commits) -> Iterator[LayerCost]:
 def costs(
     images: Sequence[LayeredImage], commits: Commits | None, path: str = ""
 ) -> list[ImageCosts]:
-    """The costs of ``images``, with those of an edit of ``path`` where one is given."""
+    """The costs of ``images``, including those of an edit of ``path`` if it is given."""
     history = commits or Commits()
     costs = []
     for image in images:

@@ -1,4 +1,4 @@
-"""Edits that change what a build reads and nothing of what it does."""
+"""Edits that change the files of a build, but not what it does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from composetasks.facts import Layer, LayeredImage
 from composetasks.plan.layers.evidence import Remedy
 
 COMMENTS = {
-    **dict.fromkeys((".json", ".ipynb"), None),  # blanks are all that JSON can take
+    **dict.fromkeys((".json", ".ipynb"), None),  # JSON allows only whitespace
     **dict.fromkeys((".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h"), "// {}"),
     **dict.fromkeys((".cpp", ".java", ".kt", ".cs", ".mod", ".gradle", ".scala"), "// {}"),
     **dict.fromkeys((".css", ".scss", ".less"), "/* {} */"),
@@ -18,13 +18,13 @@ COMMENTS = {
     **dict.fromkeys((".py", ".sh", ".txt", ".in", ".toml", ".yml", ".yaml", ".rb", ".cfg"), "# {}"),
     **dict.fromkeys((".conf", ".pl", ".lock", ".properties", ".env", ".r"), "# {}"),
 }
-"""How a file ends a line with a comment, by the ending of its name."""
+"""How to write a comment line in a file, by the extension of its name."""
 VARIABLE = "COMPOSETASKS_TRIAL"
 
 
 def edited(path: str, content: bytes, token: int) -> bytes:
-    """A file's content with a harmless addition that no ``token`` before made: a comment where
-    the file can have one, blanks at its end elsewhere."""
+    """A file's content with a harmless addition that is different for each ``token``: a comment if
+    the file can have one, else whitespace at its end."""
     name = path.rsplit("/", 1)[-1]
     ending = f".{name.rsplit('.', 1)[-1].lower()}" if "." in name else ""
     comment = COMMENTS.get(ending)
@@ -35,20 +35,20 @@ def edited(path: str, content: bytes, token: int) -> bytes:
 
 
 def edited_dockerfile(text: str, layer: Layer, token: int) -> str:
-    """A Dockerfile in which ``layer`` and all that follow it must be carried out again."""
+    """A Dockerfile in which ``layer`` and all that follow it have to be rebuilt."""
     lines = text.split("\n")
     if layer.keyword == "RUN":
         added = [f"ENV {VARIABLE}={token}"]
     else:  # a COPY does not depend on the environment
         added = [f"COPY <<{VARIABLE} /.composetasks-trial", str(token), VARIABLE]
-    # A trigger of the base image has the line of its FROM, and comes after it.
+    # A trigger of the base image has the line number of its FROM, and comes after it.
     is_from = lines[layer.line - 1].split(maxsplit=1)[:1] in (["FROM"], ["from"])
     at = layer.last_line if is_from else layer.line - 1
     return "\n".join([*lines[:at], *added, *lines[at:]])
 
 
 def with_other_bases(text: str, layers: tuple[Layer, ...], bases: Mapping[str, str]) -> str:
-    """A Dockerfile whose FROM lines name other images, by those they named."""
+    """A Dockerfile whose FROM lines name other images, as mapped by ``bases``."""
     lines = text.split("\n")
     for layer in layers:
         if layer.keyword == "FROM" and layer.image in bases:
@@ -60,7 +60,7 @@ def with_other_bases(text: str, layers: tuple[Layer, ...], bases: Mapping[str, s
 
 
 def followed(text: str, image: LayeredImage, remedy: Remedy) -> str:
-    """A Dockerfile in which advice was followed."""
+    """A Dockerfile in which a remedy has been applied."""
     lines = text.split("\n")
     moved: list[str] = []
     gone: set[int] = set()

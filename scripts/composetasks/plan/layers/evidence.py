@@ -1,4 +1,4 @@
-"""What the rules of advice stand on: costs in seconds, rates by the week."""
+"""The basis of the rules of advice: costs in seconds, rates per week."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from composetasks.plan.layers.commands import manifests
 from composetasks.plan.layers.predict import Predictor, files_below
 
 LAYER_SECONDS = 0.2
-"""What a layer costs beside what it does: a container, and a difference to be kept. Measured with
-BuildKit of Engine 28.5 on overlayfs, two processors: 0.15 to 0.3 s."""
+"""The cost of a layer besides its command: a container, and a snapshot of the differences. Measured
+with BuildKit of Engine 28.5 on overlayfs, two processors: 0.15 to 0.3 s."""
 EXPORT_BYTES_PER_SECOND = 200e6
-"""How fast layers are exported where no build tells."""
+"""How fast layers are exported if no build shows it."""
 TELLING_BYTES = 50e6
-"""The export of a smaller image tells more of what every export takes than of its bytes."""
+"""The export time of a smaller image reflects the fixed cost of an export more than its size."""
 
 
 class AdviceKind(str, enum.Enum):
-    """Kinds of advice; docs/reference/layers.md tells of each."""
+    """Kinds of advice; docs/reference/layers.md describes each."""
 
     LOCK_FIRST = "lock-first"
     SPLIT = "split"
@@ -35,9 +35,9 @@ class AdviceKind(str, enum.Enum):
 
 @frozen
 class Remedy:
-    """How advice is followed, where that can be done without being understood: before the line
-    ``before`` the lines ``added`` and the instructions of the layers ``moved`` are put, these with
-    ``flags``. An edit of the file ``path`` then shows what it saved, ``rate`` times a week."""
+    """How to follow advice automatically: the lines ``added`` and the instructions of the layers
+    ``moved``, with ``flags``, are put before the line ``before``. An edit of the file ``path``,
+    which happens ``rate`` times a week, then shows what this saves."""
 
     before: int
     moved: tuple[int, ...]
@@ -49,8 +49,8 @@ class Remedy:
 
 @frozen
 class Advice:
-    """``lines`` are the first and last line of the Dockerfile that it is about; ``measured`` is
-    what it saved when it was followed on a copy, None where it was not."""
+    """``lines`` are the first and last line of the Dockerfile concerned; ``measured`` is the saving
+    when the advice was followed on a copy, None if it was not."""
 
     kind: AdviceKind
     lines: tuple[int, int]
@@ -61,7 +61,7 @@ class Advice:
 
 
 class WeeklyCosts:
-    """One image, and what its layers cost by the week."""
+    """The weekly costs of the layers of one image."""
 
     def __init__(
         self, image: LayeredImage, commits: Commits, others: Iterable[BuildTime] = ()
@@ -72,21 +72,21 @@ class WeeklyCosts:
         self.manifests = manifests(image)
 
     def rate(self, files: Iterable[str]) -> float:
-        """How often a week one of ``files`` changes."""
+        """How many times a week one of ``files`` changes."""
         return self.commits.touching(files) / self.commits.weeks
 
     @property
     def commit_rate(self) -> float:
-        """How many commits there are in a week."""
+        """The number of commits per week."""
         return len(self.commits.changed) / self.commits.weeks
 
     def seconds(self, at: int) -> float:
-        """What a layer took when it last ran; 0 where that is not known."""
+        """The seconds a layer took when it last ran; 0 if that is not known."""
         time = self.layers[at].time
         return time.last if time else 0.0
 
     def cost_from(self, at: int) -> float:
-        """The seconds of a layer and all that is made upon it."""
+        """The seconds of a layer and of all layers that depend on it."""
         ends: dict[int, float] = {}
         for layer in self.predictor.invalidated([at]):
             begin = max(
@@ -96,24 +96,24 @@ class WeeklyCosts:
         return max(ends.values(), default=0.0)
 
     def before(self, at: int) -> list[int]:
-        """The positions of what precedes a layer in its stage."""
+        """The positions of the layers that precede a layer in its stage."""
         stage = self.layers[at].stage
         return [one for one in range(at) if self.layers[one].stage == stage]
 
     def after(self, at: int) -> list[int]:
-        """The positions of what follows a layer in its stage."""
+        """The positions of the layers that follow a layer in its stage."""
         stage = self.layers[at].stage
         follow = range(at + 1, len(self.layers))
         return [one for one in follow if self.layers[one].stage == stage]
 
     def copies(self, positions: Iterable[int]) -> list[Layer]:
-        """Those of ``positions`` that bring files of the project."""
+        """Those of ``positions`` that copy files of the project."""
         copies = (self.layers[at] for at in positions)
         return [one for one in copies if one.keyword in ("COPY", "ADD") and one.files]
 
     def rerun_rate(self, at: int) -> float:
-        """How often a week a layer is made again: what it or those below it read has changed, or
-        the Dockerfile."""
+        """How many times a week a layer is rebuilt, because of the Dockerfile or of files that it
+        or the layers below it read."""
         return self.rate({*files_below(self.layers, at), self.image.dockerfile})
 
     def runs(self) -> list[int]:
@@ -121,7 +121,7 @@ class WeeklyCosts:
         return [at for at, one in enumerate(self.layers) if one.keyword == "RUN"]
 
     def export_seconds(self, size: float) -> float:
-        """What so many bytes of a layer cost when the image is exported."""
+        """The seconds that the export of this many bytes of a layer takes."""
         builds = self.image.builds
         whole = sum(self.layers[at].bytes or 0 for at in self.image.chain[1:])
         most = max((build.export for build in builds), default=0.0)
@@ -131,7 +131,7 @@ class WeeklyCosts:
 
 
 def names(files: Sequence[str], shown: int = 3) -> str:
-    """Some files by their names, the rest as a number."""
+    """The names of the first ``shown`` files and the number of the others."""
     short = list(dict.fromkeys(path.rsplit("/", 1)[-1] for path in files))
     more = len(short) - shown
     listed = ", ".join(short[:shown])

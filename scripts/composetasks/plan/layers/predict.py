@@ -1,4 +1,4 @@
-"""How long a build after an edit will take, by what its layers took before."""
+"""Predict the time of a build after an edit from the times its layers took before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
 
 
 class EditKind(str, enum.Enum):
-    """Kinds of edits, by what they build again."""
+    """Kinds of edits, by what they rebuild."""
 
     FIRST = "first"
     CODE = "code"
@@ -26,9 +26,9 @@ class EditKind(str, enum.Enum):
 
 @frozen
 class Prediction:
-    """What an edit costs. ``path`` is the file that is edited ("" for none), ``line`` the first
-    line that is carried out again (None for none), ``layers`` the positions of all that are;
-    ``seconds`` is None where one of them never ran here."""
+    """The cost of an edit. ``path`` is the edited file ("" for none), ``line`` the first line that
+    is rebuilt (None for none), ``layers`` the positions of all rebuilt layers; ``seconds`` is None
+    if one of them has never run here."""
 
     edit: EditKind
     path: str
@@ -39,8 +39,8 @@ class Prediction:
 
 @frozen
 class Tried:
-    """An edit that was made on a copy: what was predicted, the seconds it took, and the steps
-    that were carried out again."""
+    """An edit made on a copy: the prediction, the seconds that the build took, and the steps that
+    were run again."""
 
     service: str
     prediction: Prediction
@@ -49,7 +49,7 @@ class Tried:
 
     @property
     def error(self) -> float | None:
-        """How far the prediction was off, as a share of what it took; None without one."""
+        """The prediction's error as a share of the measured time; None without a prediction."""
         if self.prediction.seconds is None or not self.seconds:
             return None
         return abs(self.prediction.seconds - self.seconds) / self.seconds
@@ -58,8 +58,8 @@ class Tried:
 def predictions(
     image: LayeredImage, commits: Commits, others: Iterable[BuildTime] = ()
 ) -> list[Prediction]:
-    """What each kind of edit costs, of those that this image knows. ``others`` are builds of
-    other images, for what building costs beside the layers."""
+    """The cost of each kind of edit that is possible in this image. ``others`` are builds of other
+    images, which help to estimate the fixed cost of a build."""
     predictor = Predictor(image, others)
     installs = manifests(image)
     read = {path for layer in image.layers for path in layer.files}
@@ -73,7 +73,7 @@ def predictions(
 
 
 class Predictor:
-    """Predicts for one image."""
+    """Predictions for one image."""
 
     def __init__(self, image: LayeredImage, others: Iterable[BuildTime] = ()) -> None:
         self.image = image
@@ -82,23 +82,23 @@ class Predictor:
     # --- edits ------------------------------------------------------------------------------
 
     def first(self) -> Prediction:
-        """The first build: every layer, with what each took when it first ran."""
+        """The first build: all layers, with their times of a first run."""
         everything = range(len(self.image.layers))
         return self._prediction(EditKind.FIRST, "", everything, first=True)
 
     def base(self) -> Prediction:
-        """Another base image: every layer, with what each takes when it runs again."""
+        """A changed base image: all layers that depend on it, with their times of a later run."""
         froms = [at for at, one in enumerate(self.image.layers) if one.keyword == "FROM"]
         return self._prediction(EditKind.BASE, "", self.invalidated(froms))
 
     def dockerfile(self, edit: EditKind = EditKind.DOCKERFILE) -> Prediction:
-        """An edit of the first RUN of the image's own stage, and so of all that follows."""
+        """An edit of the first RUN of the image's own stage, which rebuilds all that follows."""
         at = self.edited_in_dockerfile()
         return self._prediction(edit, self.image.dockerfile, self.invalidated([at]))
 
     def edited_in_dockerfile(self) -> int:
-        """The position of the first RUN of the image's own stage; of the first instruction after
-        FROM where it has none."""
+        """The position of the first RUN of the image's own stage, or of the first instruction after
+        FROM if there is no RUN."""
         stage = self.image.layers[-1].stage
         own = [at for at, one in enumerate(self.image.layers) if one.stage == stage]
         runs = [at for at in own if self.image.layers[at].keyword == "RUN"]
@@ -111,13 +111,13 @@ class Predictor:
         return self._prediction(edit, path, self.invalidated(self._readers(path)))
 
     def typical(self, paths: Iterable[str], commits: Commits) -> str:
-        """The path that changes most often; of several, the one that costs most. "" for none."""
+        """The path that changes most often; among equals, the most expensive one. "" for none."""
         changes = {path: commits.touching([path]) for path in paths}
         most = max(changes.values(), default=0)
         often = sorted(path for path, count in changes.items() if count == most)
         seen: dict[tuple[int, ...], str] = {}
         for path in often:
-            # What the same layers read costs the same.
+            # Files that the same layers read cost the same.
             seen.setdefault(tuple(self._readers(path)), path)
         return max(seen.values(), key=lambda path: self.of_path(path).seconds or 0.0, default="")
 
@@ -127,7 +127,7 @@ class Predictor:
     # --- costs ------------------------------------------------------------------------------
 
     def invalidated(self, changed: Iterable[int]) -> list[int]:
-        """The positions of ``changed`` and of everything made upon them."""
+        """The positions of ``changed`` and of everything that depends on them."""
         positions = set(changed)
         for at, layer in enumerate(self.image.layers):
             if not positions.isdisjoint(layer.needs):
@@ -145,14 +145,14 @@ class Predictor:
         return Prediction(edit, path, line, tuple(layers), whole)
 
     def path_seconds(self, layers: Iterable[int], *, first: bool = False) -> float | None:
-        """The seconds until all of ``layers`` are made: stages are made side by side, so it is
-        the longest way through them. None where one never ran here."""
+        """The seconds until all of ``layers`` are made. Stages are built in parallel, so this is
+        the longest path through them. None if a layer has never run here."""
         ends: dict[int, float] = {}
         for at in sorted(layers):
             layer = self.image.layers[at]
             time = layer.time
             if time is None and layer.keyword == "WORKDIR":
-                time = StepTime(0.0, 0.0)  # a folder, where it is not there yet
+                time = StepTime(0.0, 0.0)  # at most a folder is created
             if time is None:
                 return None
             begin = max((ends[one] for one in layer.needs if one in ends), default=0.0)
@@ -160,8 +160,8 @@ class Predictor:
         return max(ends.values(), default=0.0)
 
     def overhead(self, layers: Sequence[int]) -> float:
-        """The seconds beside the layers: to start, to look at the files, and to export what of
-        ``layers`` the image holds."""
+        """The seconds besides the layers: the start of the build, checking files, and the export of
+        those ``layers`` that the image contains."""
         fixed = [max(0.0, one.seconds - one.busy - one.export) for one in self.builds]
         exports = [one.export for one in self.builds]
         least = min(exports, default=0.0)
@@ -170,14 +170,14 @@ class Predictor:
         return (statistics.median(fixed) if fixed else 0.0) + least + (most - least) * share
 
     def _bytes(self, layers: Iterable[int] | None = None) -> int:
-        """The bytes of layers of the image, of all its own where none are named."""
+        """The size of these layers of the image in bytes, of all its own if none are given."""
         chosen = self.image.chain if layers is None else layers
         own = (self.image.layers[at] for at in chosen)
         return sum(one.bytes or 0 for one in own if one.keyword != "FROM")
 
 
 def files_below(layers: Sequence[Layer], at: int) -> set[str]:
-    """What a layer reads, and all that it is made upon."""
+    """The files that a layer and all layers it depends on read."""
     files = {at}
     for position in range(at, -1, -1):
         if position in files:
@@ -186,7 +186,7 @@ def files_below(layers: Sequence[Layer], at: int) -> set[str]:
 
 
 def steps(layers: Sequence[Layer]) -> Iterator[int]:
-    """The positions of what takes time or space: the steps of a build, and the base image."""
+    """The positions of the layers that take time or space: steps of the build, and base images."""
     return (
         at
         for at, layer in enumerate(layers)

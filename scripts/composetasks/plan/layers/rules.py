@@ -1,7 +1,8 @@
-"""The rules of advice, and the advice they give together.
+"""The rules of advice, and their combined advice.
 
-Each rule yields what it found in one image, with the seconds a week that this would save: what is
-not made again, times how often it was for nothing."""
+Each rule yields what it found in one image and the seconds per week that following it would save:
+the time of needless rebuilds, times their rate.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +30,11 @@ from composetasks.plan.layers.evidence import (
 from composetasks.plan.layers.predict import files_below
 
 SHARE = 0.5
-"""What of an install is its download, and of a mixed RUN its install: nothing tells them apart."""
+"""The assumed share of an install that is its download, and of a mixed RUN that is its install."""
 FLOATS_PER_WEEK = 0.25
-"""How often a floating tag gets another image: official images are rebuilt about monthly."""
+"""How often a moving tag gets a new image: official images are rebuilt about monthly."""
 LISTS_BYTES = 20e6
-"""What the package lists of Debian take in a layer, about."""
+"""The approximate size of Debian's package lists in a layer."""
 CHEAP_SECONDS = 1.0
 VOLATILE = re.compile(
     r"(?:^|_)(?:COMMIT|SHA|REVISION|VCS_REF|BUILD_(?:DATE|TIME|NUMBER|ID|REF)|GIT_\w+|TIMESTAMP)"
@@ -52,7 +53,7 @@ LEAVES_LISTS = re.compile(r"(?:apt-get|apt) (?:.* )?update\b|apk (?:.* )?(?:add|
 
 
 def lock_first(costs: WeeklyCosts) -> Iterator[Advice]:
-    """An install from a manifest that was copied together with code."""
+    """An install from a manifest that is copied together with code."""
     for at in costs.runs():
         kinds = [kind for kind, _ in commands(costs.layers[at])]
         if CommandKind.LISTED not in kinds or CommandKind.OPAQUE in kinds:
@@ -81,14 +82,14 @@ def lock_first(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def _adjoin(costs: WeeklyCosts, copy: Layer, at: int) -> bool:
-    """Whether nothing but COPY and RUN stands between a COPY and a later RUN of its stage."""
+    """Whether only COPY and RUN stand between a COPY and a later RUN of its stage."""
     between = [costs.layers[one] for one in costs.before(at)]
     return all(one.keyword in ("COPY", "RUN") for one in between if copy.line <= one.line)
 
 
 def copy_of(costs: WeeklyCosts, copy: Layer, paths: list[str]) -> tuple[str, ...]:
-    """The COPY that brings ``paths`` alone to where ``copy`` brings them; none where they lie
-    deeper in it."""
+    """The COPY that copies only ``paths`` to the target of ``copy``; none if they lie in subfolders
+    of its source."""
     *sources, target = words(copy)
     context = costs.image.context
     inner = [path[len(context) :] for path in paths if path.startswith(context)]
@@ -99,7 +100,7 @@ def copy_of(costs: WeeklyCosts, copy: Layer, paths: list[str]) -> tuple[str, ...
 
 
 def split(costs: WeeklyCosts) -> Iterator[Advice]:
-    """An install in one RUN with what needs the code."""
+    """An install in the same RUN as commands that need the code."""
     for at in costs.runs():
         layer = costs.layers[at]
         kinds = [kind for kind, _ in commands(layer)]
@@ -141,7 +142,7 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
             and costs.layers[preceding[-1]].keyword == "RUN"
             and not _only_updates(costs.layers[preceding[-1]])
         ):
-            continue  # its row was seen already
+            continue  # its row was handled already
         small = [
             position
             for position in row
@@ -170,7 +171,7 @@ def _only_updates(layer: Layer) -> bool:
 
 
 def order(costs: WeeklyCosts) -> Iterator[Advice]:
-    """What needs nothing of the project, after what changes."""
+    """Commands that need nothing of the project, but follow files that change."""
     for stage in dict.fromkeys(layer.stage for layer in costs.layers):
         own = [at for at, layer in enumerate(costs.layers) if layer.stage == stage]
         saved, last, volatile = 0.0, 0, set()
@@ -214,7 +215,7 @@ def _apart(layer: Layer) -> bool:
 
 
 def volatile_value(costs: WeeklyCosts) -> Iterator[Advice]:
-    """A build argument that is another with every commit, before what does not use it."""
+    """A build argument that changes with every commit, before commands that do not use it."""
     for at, layer in enumerate(costs.layers):
         if layer.keyword not in ("ARG", "ENV") or not VOLATILE.search(layer.text.split("=")[0]):
             continue
@@ -232,7 +233,7 @@ def volatile_value(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def cache_mount(costs: WeeklyCosts) -> Iterator[Advice]:
-    """An install that fetches everything again whenever it is carried out again."""
+    """An install that downloads everything again each time it runs."""
     for at in costs.runs():
         layer = costs.layers[at]
         installs = [text for kind, text in commands(layer) if kind in INSTALLS]
@@ -252,7 +253,7 @@ def cache_mount(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def _reached_by(costs: WeeklyCosts, at: int) -> str:
-    """The file whose edit most often has a layer made again; the Dockerfile where none does."""
+    """The file whose edits most often rebuild a layer; the Dockerfile if there is none."""
     files = files_below(costs.layers, at)
     return costs.predictor.typical(files, costs.commits) or costs.image.dockerfile
 
@@ -275,7 +276,7 @@ def lists(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def wide(costs: WeeklyCosts) -> Iterator[Advice]:
-    """A copy of a whole folder, with what no build needs."""
+    """A copy of a whole folder that includes files no build needs."""
     for at, layer in enumerate(costs.layers):
         if layer not in costs.copies([at]) or (layer.flags and "--from" in " ".join(layer.flags)):
             continue
@@ -302,14 +303,14 @@ def wide(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def _only(layer: Layer, path: str) -> Layer:
-    """A COPY of one file alone, of no particular place."""
+    """A COPY of one file, without its destination."""
     folder = next((part for part in path.split("/")[:-1] if UNNEEDED.search(f"{part}/")), "")
     name = folder or path.rsplit("/", 1)[-1]
     return Layer(layer.line, layer.last_line, "COPY", (), f"{name} .", layer.stage, files=(path,))
 
 
 def _places(paths: set[str]) -> str:
-    """What to name in an ignore file."""
+    """The patterns to add to an ignore file."""
     places: dict[str, None] = {}
     for path in sorted(paths):
         match = UNNEEDED.search(path)
@@ -319,7 +320,7 @@ def _places(paths: set[str]) -> str:
 
 
 def unread(costs: WeeklyCosts) -> Iterator[Advice]:
-    """Files that go into a stage of which nothing reads them."""
+    """Files that are copied into a stage in which nothing reads them."""
     for at, layer in enumerate(costs.layers):
         if at in costs.image.chain or layer not in costs.copies([at]):
             continue
@@ -348,7 +349,7 @@ def unread(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def _covers(text: str, target: str) -> bool:
-    """Whether a COPY or mount from a stage takes ``target``, a part of it or a folder above."""
+    """Whether a COPY or mount from a stage takes ``target``, a part of it, or a folder above it."""
     paths = re.findall(r"(?:^|[\s=])(/[^\s,]*)", text)
     return any(
         path.rstrip("/") == ""
@@ -359,7 +360,7 @@ def _covers(text: str, target: str) -> bool:
 
 
 def floating(costs: WeeklyCosts) -> Iterator[Advice]:
-    """A base image whose tag moves."""
+    """A base image with a moving tag."""
     for at, layer in enumerate(costs.layers):
         image = layer.image
         tag = image.rsplit("/", 1)[-1].partition(":")[2]
@@ -381,11 +382,11 @@ RULES: tuple[Callable[[WeeklyCosts], Iterator[Advice]], ...] = (
 
 
 LEAST = 0.05
-"""Seconds a week below which advice is no use to anybody."""
+"""Seconds per week below which advice is not worth giving."""
 
 
 def advise(image: LayeredImage, commits: Commits, others: Iterable[BuildTime] = ()) -> list[Advice]:
-    """Advice for one image, that which saves most first."""
+    """Advice for one image, the greatest saving first."""
     costs = WeeklyCosts(image, commits, others)
     advices = [advice for rule in RULES for advice in rule(costs)]
     worth = [advice for advice in advices if advice.saves_seconds_per_week >= LEAST]
