@@ -1,1 +1,1 @@
-"""Apply: carries the steps of a plan out, and yields an event for everything that happens."""
+"""Apply: carries out the steps of a plan and yields an event for everything that happens."""

@@ -1,9 +1,9 @@
-"""Carries a plan out in its stages: abandoned instances, images, what is sent, what stands in the
-way, containers, checks.
+"""Carries out a plan in stages: abandoned instances, images, files to send, conflicts and
+leftovers, state, containers, port forwards, checks, swarm services.
 
-Images come first: where a build fails no container has been touched. Before anything is taken
-away or replaced, the containers the plan speaks of are looked at once more; what changed since
-the plan was shown stops the run.
+Images come first, so that a failed build has not touched any container. Before anything is removed
+or replaced, the containers that the plan refers to are inspected again; if they changed since the
+plan was made, the run stops.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ from composetasks.run.signals import Terminated
 
 ALIVE = ("running", "paused", "restarting")
 AT_ONCE = 8
-"""How many containers are stopped or removed side by side; each may take its grace period."""
+"""How many containers are stopped or removed in parallel; each may use its stop grace period."""
 
 
 def carry_out(plan: Plan, world: World, tools: Tools) -> Generator[Event, None, None]:
-    """Do what ``plan`` says and yield what happens; raises TaskFailure where a step fails."""
+    """Carry out ``plan`` and yield its events. Raises TaskFailure if a step fails."""
     stages = _stages(plan)
     images, state = stages[_PlanStage.IMAGES], stages[_PlanStage.STATE]
     containers, clearing = stages[_PlanStage.CONTAINERS], stages[_PlanStage.CLEARING]
@@ -112,8 +112,8 @@ class _PlanStage(enum.Enum):
 
 
 def _stages(plan: Plan) -> Mapping[_PlanStage, list[Step]]:
-    """The steps by stage. What is stopped to be started again, and not for its state's sake, is
-    stopped when its turn to start has come."""
+    """The steps by stage. A container that is stopped only to be started again, and not because of
+    a state step, is stopped in the containers stage, when it is its turn to start."""
     stages: dict[_PlanStage, list[Step]] = {stage: [] for stage in _PlanStage}
     changes_state = any(isinstance(step.operation, StateOperation) for step in plan.steps)
     starting = [step for step in plan.steps if isinstance(step.operation, ContainerOperation)]
@@ -161,10 +161,10 @@ def _stage(operation: Operation) -> _PlanStage:
 def _change_state(
     state: Sequence[Step], containers: Sequence[Step], world: World, tools: Tools
 ) -> Iterator[Event]:
-    """Do the state steps; where one fails, all state is what it was, and what was stopped for it
-    is started again before the failure is raised (not where it could not be made what it was).
-    So it is where a run is interrupted that takes a snapshot alone; an exchange of state that was
-    interrupted is brought to its end or undone by the next run."""
+    """Carry out the state steps. If one fails, all state is left as it was, and the containers that
+    were stopped for it are started again before the failure is raised (unless the state could not
+    be put back). The same happens if a run that only takes snapshots is interrupted; an interrupted
+    replacement of state is completed or undone by the next run."""
     from composetasks.apply.state.replacement import HalfReplaced
     from composetasks.apply.state.steps import change_state
 
@@ -180,22 +180,22 @@ def _change_state(
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What ends a step: a failure, an error of the engine's or of the system's."""
+    """The exceptions that end a step: a failure, an error of the engine or of the system."""
     from docker.errors import DockerException
 
     return (TaskFailure, DockerException, OSError)
 
 
 def _ends() -> tuple[type[BaseException], ...]:
-    """What ends a step, or whoever runs it."""
+    """The exceptions that end a step, or the whole run."""
     return (*_failures(), KeyboardInterrupt, Terminated)
 
 
 def _start_again(
     containers: Sequence[Step], world: World, tools: Tools, error: BaseException
 ) -> Iterator[Event]:
-    """Start what ran before it was stopped for the sake of state. Who interrupts a run does not
-    wait until all works again."""
+    """Start the containers that ran before they were stopped for a state step. After an interrupt,
+    do not wait until they are up."""
     ran = {one.id for one in world.engine.containers if one.running}
     again = [step for step in containers if step.key in ran]
     if again:
@@ -206,11 +206,11 @@ def _start_again(
 
 
 def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
-    """Raise TaskFailure, code 9, where somebody else had a hand in what the plan speaks of since it
-    was made: a container is gone that the plan goes on with, one that may be removed since it does
-    not run has come to life, another has a name the plan needs, or a port it needs was taken (a
-    build may have taken minutes). That a container ends, restarts, or is healthy is its own
-    affair."""
+    """Raise TaskFailure, code 9, if somebody else changed what the plan depends on since it was
+    made (a build may have taken minutes): a container that the plan still needs is gone, a
+    container that may be removed only while it is stopped is running, another container took a name
+    that the plan needs, or a port that it needs was taken. A container that exited, restarted or
+    became healthy is no change."""
     containers = tools.client.containers(all=True)
     now = {str(one["Id"]): str(one.get("State", "")) for one in containers}
     holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in containers}
@@ -250,7 +250,7 @@ def _stopped(message: str) -> TaskFailure:
 
 
 def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
-    """Carry clearing steps out side by side, each after the steps it needs."""
+    """Carry out clearing steps in parallel, each after the steps it needs."""
     left = {step.id: step for step in steps}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         under_way: dict[Future[list[Event]], list[Step]] = {}
@@ -268,7 +268,7 @@ def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]
                     del under_way[future]
                     yield from future.result()
         except _ends():
-            # What the engine was asked for comes to its end, and counts; nothing else begins.
+            # Requests already sent to the engine complete and are reported; nothing new begins.
             pool.shutdown(cancel_futures=True)
             for future in under_way:
                 if not future.cancelled() and future.exception() is None:
@@ -277,7 +277,7 @@ def _clear(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]
 
 
 def _at_once(step: Step, steps: Iterable[Step]) -> list[Step]:
-    """The steps that are done with ``step``: Compose stops all containers of a service."""
+    """The steps carried out together with ``step``: Compose stops all containers of a service."""
     if not _by_compose(step):
         return [step]
     return [one for one in steps if _by_compose(one) and one.service == step.service]

@@ -1,8 +1,8 @@
-"""Python and a program of ``inside/`` as one archive, to run in a container that has neither.
+"""Packs Python and a program of ``inside/`` into one archive, for a container that has neither.
 
-A fresh interpreter imports the program and says which files it took: modules, and the libraries
-that the kernel mapped. So the helper needs nothing of an image, and none is pulled or built for it.
-It needs an engine that runs the same machine's programs: Linux, and the same architecture.
+A fresh interpreter imports the program and reports the files it loaded: modules, and the libraries
+that the kernel mapped. So the helper container needs nothing from an image, and no image is pulled
+or built for it. The engine must run this machine's programs: Linux and the same architecture.
 """
 
 from __future__ import annotations
@@ -31,24 +31,25 @@ print(json.dumps({{
 }}))
 """
 HELPER = "inside.main, zstandard, fcntl"
-"""What the program that works on state imports."""
+"""The modules that the helper for state imports."""
 
 
 def argv(program: str = "main") -> list[str]:
-    """What starts a program of ``inside/`` in the container."""
+    """The command that starts a program of ``inside/`` in the container."""
     options = ["-I", "-S", "-B", "-X", "utf8", "-c", f"from inside.{program} import main; main()"]
     return [f"/{HOME}/bin/{LIBRARY}", *options]
 
 
 def entrypoint() -> list[str]:
-    """What starts the interpreter itself: the loader of this machine, with its libraries."""
+    """The command that starts the interpreter: this machine's loader, with its libraries."""
     return [f"/{HOME}/bin/loader", "--library-path", f"/{HOME}/lib"]
 
 
 def archive(modules: str = HELPER) -> bytes:
-    """A tar archive of all that ``modules`` take, to be unpacked in a container's root folder.
+    """A tar archive of everything that ``modules`` load, to be unpacked in a container's root
+    folder.
 
-    Raises ProgramError where the interpreter can't say what it is made of.
+    Raises ProgramError if the interpreter cannot list the files it loaded.
     """
     buffer = io.BytesIO()
     there: dict[str, str] = {}
@@ -89,7 +90,7 @@ def _files(modules: str) -> Iterator[tuple[str, str]]:
 
 
 def _names(library: Path) -> set[str]:
-    """The names under which programs ask for a library: its own, and those of links to it."""
+    """The names by which programs load a library: its own and those of the links to it."""
     stem = library.name.replace("-", ".").split(".")[0]
     names = {path.name for path in library.parent.glob(f"{stem}*") if path.samefile(library)}
     return {library.name, *names}

@@ -1,4 +1,4 @@
-"""What carrying a plan out needs in its hands, and the events that it yields."""
+"""The tools that carrying out a plan needs, and the events that it yields."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 def _forget(ends: Sequence[tuple[str, Ended]]) -> None:
-    """Where nothing is remembered."""
+    """Remember nothing: the default of ``Tools.remember_ends``."""
 
 
 @frozen
 class Tools:
     """The programs, folders and limits of one run.
 
-    ``definitions`` is what Compose says of the builds, where it was asked before; ``taken_since``
-    says who has come to a port that some services publish since the plan was made;
-    ``remember_ends`` keeps how jobs ended, with their services; ``stack`` is the one of a swarm
-    that is deployed, ``ports`` are those forwarded to this machine, for an engine behind ssh.
+    ``definitions`` are the build definitions from Compose, if they were requested earlier;
+    ``taken_since`` reports which published ports of services were taken since the plan was made;
+    ``remember_ends`` stores how the jobs of services ended; ``stack`` is the swarm stack to deploy;
+    ``ports`` are the ports forwarded to this machine from an engine behind ssh.
     """
 
     compose: Compose
@@ -52,11 +52,12 @@ class Tools:
 
     @property
     def root(self) -> Path:
-        """The library's own folder of the project or instance."""
+        """The folder of the library (``.composetasks``) for the project or instance."""
         return self.run_folder.parents[1]
 
     def given_timeout(self, service: str) -> float | None:
-        """Seconds ``service`` may take: the run's own limit or the settings'; None for neither."""
+        """The seconds ``service`` may take, from the run's limit or the settings; None if
+        neither."""
         if self.limits.timeout is not None:
             return self.limits.timeout
         return self.settings.timeouts.get(service)
@@ -69,7 +70,7 @@ def event(
     seconds: float | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Something that happened in a step, now."""
+    """An event of a step, with the current time."""
     happened = service_event(kind, step.service, message, seconds, data)
     return replace(happened, step=step.id, target=step.target, action=step.action)
 
@@ -81,7 +82,7 @@ def service_event(
     seconds: float | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Something that happened to a service, now."""
+    """An event of a service, with the current time."""
     return Event(
         kind=kind,
         time=folder.now(),

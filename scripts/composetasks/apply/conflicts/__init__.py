@@ -1,1 +1,1 @@
-"""Takes away what is in the way of a start."""
+"""Removes what prevents a start."""

@@ -1,7 +1,6 @@
-"""Takes away what stands in the way or is left over: by id, after one more look, and with its
-record kept.
+"""Removes conflicts and leftovers: by id, after another inspection, and with their records kept.
 
-Volumes are never removed with a container, anonymous ones neither; the event names them.
+Volumes, including anonymous ones, are never removed with a container; the event names them.
 """
 
 from __future__ import annotations
@@ -38,17 +37,18 @@ if TYPE_CHECKING:
 
 LOG_LINES = 200
 GONE_SECONDS = 60
-"""How long a removal that the engine has begun may take to its end."""
+"""How long a removal that the engine has begun may take."""
 DEFAULT_GRACE_SECONDS = 10
-"""The engine's own, for containers without a ``stop_grace_period``."""
+"""The engine's default, for containers without a ``stop_grace_period``."""
 STOPPED = ("created", "exited", "dead")
 
 
 def carry_out(step: Step, client: APIClient, run_folder: Path, model: Model) -> Iterator[Event]:
-    """Do a step that removes, renames or stops a container, or removes a network or an image.
+    """Carry out a step that removes, renames or stops a container, or removes a network or an
+    image.
 
-    Raises TaskFailure: code 9 where the thing is not what the plan saw, else 1 with the
-    engine's own words.
+    Raises TaskFailure: code 9 if the object is not what the plan saw, otherwise code 1 with the
+    engine's message.
     """
     from docker import errors
 
@@ -117,9 +117,9 @@ def _remove_container(
 
 
 def _container(step: Step, client: APIClient) -> dict[str, Any] | None:
-    """The record of the step's container, None where it is gone.
+    """The record of the step's container, None if it is gone.
 
-    Raises TaskFailure where it has another name.
+    Raises TaskFailure if it has another name.
     """
     from docker import errors
 
@@ -142,10 +142,10 @@ def _changed(step: Step, difference: str) -> TaskFailure:
 
 
 def _end(step: Step, client: APIClient, record: Mapping[str, Any]) -> None:
-    """Stop a running container, with its own grace period, and remove it.
+    """Stop a running container, within its stop grace period, and remove it.
 
-    One that removes itself when it ends (``docker run --rm``) would take its anonymous volumes
-    along, so it is removed by force in one go: then the engine spares them.
+    A container that removes itself when it exits (``docker run --rm``) would also remove its
+    anonymous volumes, so it is removed by force in one call: then the engine keeps them.
     """
     itself = bool((record.get("HostConfig") or {}).get("AutoRemove"))
     if itself and any(one.get("Type") == "volume" for one in record.get("Mounts") or ()):
@@ -156,7 +156,7 @@ def _end(step: Step, client: APIClient, record: Mapping[str, Any]) -> None:
 
 
 def _removed(step: Step, client: APIClient, remove: Callable[[], None]) -> None:
-    """Remove a container; where it removes itself meanwhile, that is awaited."""
+    """Remove a container; if it is already removing itself, wait until it is gone."""
     from docker import errors
 
     try:
@@ -193,13 +193,13 @@ def _volumes(record: Mapping[str, Any]) -> list[str]:
 
 
 def _kept_in(record: Mapping[str, Any]) -> str:
-    """Where in the run folder a container's traces are kept."""
+    """The path in the run folder where a container's record and log are kept."""
     return f"removed/{str(record['Name']).lstrip('/')}-{str(record['Id'])[:12]}"
 
 
 def _keep(client: APIClient, record: Mapping[str, Any], place: Path) -> None:
-    """Keep a container's inspect record and its last log lines, known secrets masked; others may
-    be in both, so they are readable by their owner only."""
+    """Keep a container's inspect record and its last log lines with known secrets masked. Both may
+    contain unknown secrets, so only their owner can read them."""
     from docker import errors
 
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -228,12 +228,12 @@ def _stop_container(step: Step, client: APIClient) -> dict[str, Any]:
 
 
 def stop(client: APIClient, record: Mapping[str, Any]) -> None:
-    """Stop a container within its own grace period (the SDK would give up on a longer one)."""
+    """Stop a container within its stop grace period (the SDK would time out on a longer one)."""
     client.stop(record["Id"], timeout=grace_seconds(record))
 
 
 def grace_seconds(record: Mapping[str, Any]) -> int:
-    """How many seconds a container may take to end."""
+    """The stop grace period of a container in seconds."""
     grace = (record.get("Config") or {}).get("StopTimeout")
     return DEFAULT_GRACE_SECONDS if grace is None else int(grace)
 
@@ -270,11 +270,11 @@ def _leave(
     container: Mapping[str, Any],
     model: Model,
 ) -> str:
-    """Take a container off a network, where the operation says so, and return its name.
+    """Disconnect a container from a network if the operation allows it, and return its name.
 
-    One of a service of ours is stopped first: it is recreated on the new network. A guest that
-    runs (a one-off of ours and a container of a sibling file are guests, too) goes on running; a
-    stopped one is left alone.
+    A container of one of the project's services is stopped first: it is recreated on the new
+    network. Another running container (also a one-off of the project or a container of a sibling
+    file) keeps running; another stopped container is left alone.
     """
     name = str(min(container["Names"], key=len)).lstrip("/")
     ours = _of_a_service(container.get("Labels") or {}, model)
@@ -302,7 +302,7 @@ def _of_a_service(labels: Mapping[str, str], model: Model) -> bool:
 
 
 def _remove_image(step: Step, client: APIClient) -> dict[str, Any]:
-    """Take a tag away, and the image with its last one."""
+    """Remove a tag, and the image with its last tag."""
     from docker import errors
 
     untyped: Any = client  # its stubs leave inspect_image untyped

@@ -1,8 +1,8 @@
-"""One deployment of a stack at a time, whoever deploys and from where.
+"""Allows one deployment of a stack at a time, whoever deploys and from whichever machine.
 
-The claim is a config object of the swarm: its name can be given once, by whichever manager is
-asked. One that a process of this machine left behind when it was killed is taken over; of another
-machine's nobody can know, and the hint says how to end it.
+The claim is a config object of the swarm: its name is unique, whichever manager is asked. A claim
+left behind by a killed process of this machine is taken over. Whether a process of another machine
+still runs cannot be determined; the hint says how to remove its claim.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from composetasks.run.failure import TaskFailure
 from composetasks.store.folder import now
 
 ASK_SECONDS = 0.5
-"""How often a claim that is held is tried again: the engine has no wait for a name."""
+"""How often a held claim is tried again: the engine cannot wait for a name to be free."""
 
 
 def who() -> str:
-    """Who deploys, for people: USER@HOST."""
+    """The person who deploys, in a readable form: USER@HOST."""
     me = myself(Path.cwd())
     return f"{me.user}@{me.host}"
 
 
 @contextlib.contextmanager
 def claimed(client: Any, stack: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the claim to ``stack`` for the block, waiting up to ``wait_seconds`` for it. Raises
-    TaskFailure, code 75, saying who holds it and since when."""
+    """Hold the claim on ``stack`` during the block, after waiting up to ``wait_seconds`` for it.
+    Raises TaskFailure, code 75, which names the holder and the time of the claim."""
     name = f"{stack}_deploying"
     identity = _claim(client, stack, name, time.monotonic() + wait_seconds)
     try:

@@ -1,5 +1,5 @@
-"""Carries a deployment out: services in waves, each once what it waits for is up, then the checks;
-where one fails, the whole stack is rolled back to the last record.
+"""Carries out a deployment: services in waves, each after the services it waits for are up, then
+the checks. If one fails, the whole stack is rolled back to the last revision.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 def carry_out(
     steps: Sequence[Step], stack: Stack, pushed: Collection[str], builder: Any
 ) -> Iterator[Event]:
-    """Do ``steps`` in a swarm; ``pushed`` are the references that the plan had pushed, by the
-    engine that ``builder`` is a client of. Raises TaskFailure, code 8, where a service or a check
-    failed."""
+    """Carry out ``steps`` in a swarm. ``pushed`` are the image references that the plan pushed, by
+    the engine that ``builder`` is a client of. Raises TaskFailure, code 8, if a service or a check
+    fails."""
     from docker import errors
 
     removals = [one for one in steps if isinstance(one.operation, RemoveService)]
@@ -79,7 +79,7 @@ def _refused(error: APIError) -> TaskFailure:
 
 
 def waves(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Steps in turns, each after all that it needs; in the end all of a circle at once."""
+    """Group steps into waves, each after all steps it needs; a cycle is one last wave."""
     left = list(steps)
     while left:
         pending = {step.id for step in left}
@@ -92,8 +92,8 @@ def waves(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 
 def _pinned(stack: Stack, pushed: Collection[str], builder: Any) -> Stack:
-    """The stack with the digests of what was pushed. Raises TaskFailure, code 7, where an image did
-    not get to the registry."""
+    """The stack with its pushed images pinned to their digests. Raises TaskFailure, code 7, if an
+    image did not reach the registry."""
     assert stack.file is not None
     digests = base_digests(pushed, builder)
     for reference in sorted(set(pushed) - set(digests)):
@@ -115,7 +115,7 @@ def _pinned(stack: Stack, pushed: Collection[str], builder: Any) -> Stack:
 
 
 def _bring_up(wave: Sequence[Step], stack: Stack) -> Iterator[Event]:
-    """Deploy some services, and wait until they are what their specs say."""
+    """Deploy the services of a wave and wait until they match their specs."""
     assert stack.file is not None
     by_name = {step.service: step for step in wave}
     for step in wave:
@@ -155,8 +155,8 @@ def _remove_all(steps: Sequence[Step], stack: Stack) -> Iterator[Event]:
 
 
 def _check(step: Step, stack: Stack) -> Iterator[Event]:
-    """Run a check as a job: as its service runs, but for the command, and with no name that
-    anybody else might reach it by."""
+    """Run a check as a job: like a task of its service, but with its own command, and without a
+    network alias by which other services could reach it."""
     operation = step.operation
     assert isinstance(operation, RunCheckJob)
     yield event("step-started", step)
@@ -211,7 +211,7 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
 
 
 def _record(stack: Stack) -> None:
-    """Keep what was deployed, for all who deploy."""
+    """Record the deployment as a revision in the swarm, for everybody who deploys."""
     assert stack.file is not None
     number = stack.swarm.last.number + 1 if stack.swarm.last else 1
     specs = {
@@ -237,8 +237,8 @@ def _record(stack: Stack) -> None:
 
 
 def _prune(stack: Stack) -> None:
-    """Remove the records beyond those that are kept, and the configs and secrets of the stack that
-    none of the others names."""
+    """Remove the revisions that are no longer kept, and the configs and secrets of the stack that
+    no remaining revision uses."""
     from docker import errors
 
     assert stack.file is not None
@@ -255,5 +255,5 @@ def _prune(stack: Stack) -> None:
         named = {name for file in files for name in file.get(kind, {})}
         for entry in listed(filters=of_stack(stack.name)):
             if CONTENT in entry["Spec"]["Labels"] and entry["Spec"]["Name"] not in named:
-                with contextlib.suppress(errors.APIError):  # a service of somebody else's uses it
+                with contextlib.suppress(errors.APIError):  # used by a service outside this stack
                     remove(entry["ID"])

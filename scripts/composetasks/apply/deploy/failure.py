@@ -1,5 +1,5 @@
-"""A deployment that failed: the page of the service that could not be brought up, and the rollback
-of the stack to the last record, which may fail as well."""
+"""A failed deployment: the failure page of the service that did not come up, and the rollback of
+the stack to the last revision, which may fail as well."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def not_up(
     stack: Stack, name: str, convergence: Convergence, service: str, what: str = ""
 ) -> NotUp:
-    """The failure of ``name``, whose record's id is ``service``, with what its task says of it;
-    ``what`` says what failed where that is not the service itself."""
+    """The failure of the service ``name``, whose id is ``service``, with the status and log of its
+    failed task. ``what`` says what failed if that is not the service itself."""
     failed_task = convergence.task or {}
     status: Mapping[str, Any] = failed_task.get("Status") or {}
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
@@ -60,14 +60,14 @@ def not_up(
 
 @frozen
 class RolledBack:
-    """How a part of a stack is after the rollback, and whether that is as it was before."""
+    """The state of a part of the stack after the rollback, and whether it is as before."""
 
     sentence: str
     as_before: bool = True
 
 
 def roll_back(touched: Sequence[Step], stack: Stack) -> list[RolledBack]:
-    """Bring what ``touched`` changed back to the last record, and say how that went."""
+    """Roll back what the steps ``touched`` changed to the last revision; return the outcomes."""
     import requests
 
     done: list[RolledBack] = []
@@ -79,7 +79,7 @@ def roll_back(touched: Sequence[Step], stack: Stack) -> list[RolledBack]:
 
 
 def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack) -> TaskFailure:
-    """The failure of a deployment with what became of the stack."""
+    """Add the outcome of the rollback to the failure of a deployment."""
     messages = [one.sentence for one in back]
     as_before = all(one.as_before for one in back)
     failure.detail = "\n".join([*([failure.detail] if failure.detail else []), *messages])

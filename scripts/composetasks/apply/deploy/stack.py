@@ -1,4 +1,4 @@
-"""A stack under way: what is done to it, each by the docker client or the engine."""
+"""A stack during a deployment, and the operations on it, by the docker client or the engine."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 
 ASK_SECONDS = 0.3
-"""How often tasks are asked for: the engine has no events of them."""
+"""How often tasks are listed: the engine has no events for them."""
 SETTLED_SECONDS = 2.0
-"""How long tasks must go on that neither Swarm nor a health check watches."""
+"""How long tasks must keep running if neither Swarm nor a health check watches them."""
 PATIENCE_SECONDS = 300.0
-"""How long a service may take where nobody says it."""
+"""How long a service may take if no time is given for it."""
 LAST_LINES = 30
 
 
 @frozen
 class Stack:
-    """What a deployment has in its hands. ``file`` is the stack file with the values of secrets,
-    None where the stack is to go; ``seconds`` are how long services may take."""
+    """Everything that a deployment works with. ``file`` is the stack file with the values of
+    secrets, None if the stack is to be removed; ``seconds`` is the time limit of each service."""
 
     client: Any
     swarm: Swarm
@@ -51,7 +51,7 @@ class Stack:
         return self.swarm.stack
 
     def docker(self, *arguments: str, stdin: str | None = None) -> None:
-        """Run a command of the docker client. Raises TaskFailure, code 8, where it fails."""
+        """Run a command of the docker client. Raises TaskFailure, code 8, if it fails."""
         where = ["--context", self.context] if self.context else []
         argv = ["docker", *where, "stack", *arguments]
         done = process.run(argv, cwd=self.folder, env=self.environment, stdin=stdin, check=False)
@@ -64,16 +64,16 @@ class Stack:
             )
 
     def deploy(self, file: Mapping[str, Any], names: Collection[str]) -> None:
-        """Let Docker create and update the services ``names`` as ``file`` has them, and no other:
-        it stamps each service that it is given, whether that changed or not."""
+        """Let Docker create and update only the services ``names``, as ``file`` defines them: it
+        updates every service that it is given, even one that did not change."""
         services = {name: one for name, one in file["services"].items() if name in names}
         text = json.dumps(doubled({**file, "services": services}))
         flags = ("--detach=true", "--resolve-image=never", "--with-registry-auth")
         self.docker("deploy", *flags, "--compose-file=-", self.name, stdin=text)
 
     def remove(self) -> None:
-        """Remove the stack, and wait until its tasks and networks are gone. Raises TaskFailure,
-        code 8, where that takes too long."""
+        """Remove the stack and wait until its tasks and networks are gone. Raises TaskFailure, code
+        8, if that takes too long."""
         self.docker("rm", self.name)
         began = time.monotonic()
         while self.tasks() or self.client.networks(filters=of_stack(self.name)):
@@ -86,7 +86,7 @@ class Stack:
             threading.Event().wait(ASK_SECONDS)
 
     def make_contents(self) -> None:
-        """Make the configs and secrets of the file that the swarm does not have."""
+        """Create the configs and secrets of the file that do not exist in the swarm."""
         file = self.file or {}
         makers = {"configs": self.client.create_config, "secrets": self.client.create_secret}
         there = {"configs": self.swarm.configs, "secrets": self.swarm.secrets}
@@ -100,7 +100,7 @@ class Stack:
                 )
 
     def services(self) -> dict[str, dict[str, Any]]:
-        """The engine's records of the stack's services, by their names in the file."""
+        """The engine's records of the stack's services, by their names in the stack file."""
         return services_of(self.client, self.name)
 
     def tasks(self) -> list[dict[str, Any]]:
@@ -108,7 +108,7 @@ class Stack:
         return tasks
 
     def limit(self, name: str) -> float:
-        """Seconds a service may take."""
+        """The seconds that the service ``name`` may take."""
         if self.timeout is not None:
             return self.timeout
         return self.seconds.get(name, PATIENCE_SECONDS)
@@ -116,9 +116,9 @@ class Stack:
     def wait(
         self, names: Iterable[str], before: Collection[str]
     ) -> Iterator[tuple[str, Convergence, float]]:
-        """Each of the services ``names`` once it is what its spec says, with the seconds that took;
-        it ends with the first that will not be, or is not in time. ``before`` are the ids of the
-        tasks that there were."""
+        """Yield each of the services ``names`` once it matches its spec, with the seconds that
+        took. Stop after the first service that fails or exceeds its limit. ``before`` are the ids
+        of the tasks that existed before the update."""
         began = time.monotonic()
         pending = dict.fromkeys(names)
         since: dict[str, float] = {}
@@ -149,7 +149,7 @@ class Stack:
                 threading.Event().wait(ASK_SECONDS)
 
     def log(self, service: str, task: str) -> list[str]:
-        """The last lines that a task wrote."""
+        """The last lines that a task printed."""
         answer = self.client.service_logs(
             service, details=True, stdout=True, stderr=True, tail=LAST_LINES * 4
         )
@@ -174,5 +174,5 @@ def _late(convergence: Convergence, limit: float) -> Convergence:
 
 
 def slug(text: str) -> str:
-    """A text as part of a service's name."""
+    """``text`` in a form that can be part of a service's name."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-").lower()[:30]

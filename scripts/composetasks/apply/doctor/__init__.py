@@ -1,1 +1,1 @@
-"""What the doctor must try to know: a container and a step of a build, taken away again."""
+"""What the doctor has to try out: a container and a build step, both removed afterwards."""

@@ -1,7 +1,7 @@
-"""A container that looks at the world from within, and is removed again.
+"""A container that reports what programs find in it, and is removed again.
 
-It needs nothing of its image but the certificate authorities, which are what is asked about:
-Python and the program are put into it (:mod:`composetasks.apply.interpreter`).
+It uses nothing from its image except the certificate authorities, which are under test: Python and
+the program are copied into it (:mod:`composetasks.apply.interpreter`).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 LABEL = "composetasks.doctor"
 PROGRAM, MODULES = "reach", "inside.reach"
 RESOLVER = "timeout:2 attempts:1"
-"""A name server that does not answer is not asked for long (resolv.conf(5))."""
+"""Limits how long a name server that does not answer is asked (resolv.conf(5))."""
 
 
 def usable_here(daemon: Daemon) -> None:
-    """Raise Unavailable where this machine's Python can't run in the engine's containers."""
+    """Raise Unavailable if this machine's Python cannot run in the engine's containers."""
     import platform
 
     from composetasks.observe.images.platforms import MACHINES
 
-    # The kernel's word for it or Docker's: engines say either.
+    # Engines report either the kernel's name or Docker's.
     ours, theirs = (MACHINES.get(one, one) for one in (platform.machine(), daemon.architecture))
     same = ours == theirs
     if sys.platform != "linux" or daemon.system != "linux" or not same:
@@ -49,8 +49,8 @@ def usable_here(daemon: Daemon) -> None:
 
 
 class Containers:
-    """The containers that this run made; :meth:`end` takes away what is left of them, and what
-    comes later."""
+    """The containers that this run created. :meth:`end` removes those that are left; containers
+    created later are removed immediately."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -59,7 +59,7 @@ class Containers:
 
     @contextlib.contextmanager
     def removed_after(self, client: APIClient, key: str) -> Iterator[None]:
-        """A container that was just made, which is removed after the block."""
+        """Remove the container ``key``, which was just created, after the block."""
         with self._lock:
             self._running[key] = client
             ended = self._ended
@@ -81,7 +81,7 @@ class Containers:
                 client.remove_container(key, v=True, force=True)
 
     def end(self) -> None:
-        """Remove them now, whoever waits for one."""
+        """Remove the containers now, even if another thread waits for one."""
         with self._lock:
             self._ended = True
             left = list(self._running)
@@ -92,9 +92,9 @@ class Containers:
 def in_container(
     client: APIClient, project: str, image: str, index: str, containers: Containers
 ) -> Reach:
-    """What the program finds in a container of ``image``, or of an empty one where that is "".
+    """What the program finds in a container of ``image``, or of an empty image if that is "".
 
-    Raises TaskFailure where no container runs.
+    Raises TaskFailure if no container can be run.
     """
     import requests
     from docker import errors
@@ -125,7 +125,7 @@ def _hint(why: str) -> str:
 
 
 def read(out: str, code: int, errors: str, image: str, place: str) -> Reach:
-    """The program's answer as a fact; raises TaskFailure where it gave none."""
+    """The program's answer as a fact. Raises TaskFailure if there is none."""
     try:
         answer: dict[str, Any] = json.loads(out)
     except ValueError as error:
@@ -151,7 +151,7 @@ def _image(client: APIClient, image: str) -> Iterator[str]:
 
 
 def _created(client: APIClient, project: str, image: str, index: str) -> str:
-    """A container with the proxies that the docker client is set to give to each."""
+    """Create a container with the proxy variables from the docker client's configuration."""
     untyped: Any = client
     host = untyped.create_host_config(
         cap_drop=["ALL"],
@@ -174,8 +174,8 @@ def _created(client: APIClient, project: str, image: str, index: str) -> str:
 
 
 def remove_left_over(client: APIClient, project: str) -> None:
-    """Remove the containers of doctors of this project that were killed; one that still runs ends
-    by itself."""
+    """Remove the stopped containers of this project that killed doctor runs left; a container that
+    still runs exits on its own."""
     from docker import errors
 
     for container in client.containers(all=True, filters={"label": [f"{LABEL}={project}"]}):
@@ -186,7 +186,7 @@ def remove_left_over(client: APIClient, project: str) -> None:
 
 
 def on_host(index: str) -> Reach:
-    """What this host's programs find."""
+    """What programs on this host find."""
     answer = look(index)
     del answer["disk"], answer["watching"]
     return Reach(place="host", **answer)

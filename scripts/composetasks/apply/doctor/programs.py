@@ -1,5 +1,5 @@
-"""Looks for programs in the services' images, without starting anything: in the service's own
-container where there is one of its image, else in one that is created, asked and removed."""
+"""Looks for programs in the services' images without starting anything: in a container of the
+service with the current image, or else in one that is created, inspected and removed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The engine's, where an image sets none."""
+"""The engine's default for images that set none."""
 
 
 def lacking(
     client: APIClient, world: World, wanted: Mapping[str, Sequence[str]], containers: Containers
 ) -> dict[str, str]:
-    """The services that lack one of the programs in ``wanted`` of them, and the first that each
-    lacks. What a mount may bring, and an image that is not here, is not judged."""
+    """The services that lack one of their ``wanted`` programs, with the first that each lacks.
+    Paths below mounts count as present, and images that the engine lacks are skipped."""
     from docker import errors
 
     without = {}
@@ -43,7 +43,7 @@ def lacking(
 
 
 def _own(world: World, service: Service) -> str | None:
-    """The id of a container of the service that is made from the image of now."""
+    """The id of a container of the service that was created from the current image."""
     image = world.engine.image(service.image)
     replicas = world.replicas(service.name) if image else ()
     return next((one.id for one in replicas if image and one.image_id == image.id), None)
@@ -67,7 +67,7 @@ def _created(
 
 
 class _FileSystem:
-    """The file system of a container; what lies below ``mounts`` is not known."""
+    """The file system of a container; the content below ``mounts`` is unknown."""
 
     def __init__(
         self, client: APIClient, key: str, service: Service, mounts: Sequence[str]
@@ -81,7 +81,7 @@ class _FileSystem:
         self._folder = str(folder)
 
     def has(self, program: str) -> bool:
-        """Whether the program is there, or may be."""
+        """Whether the program exists, or may exist."""
         if "/" in program:
             return self._exists(posixpath.join(self._folder, program))
         return any(self._exists(posixpath.join(one, program)) for one in self._path.split(":"))
@@ -89,7 +89,7 @@ class _FileSystem:
     def _exists(self, path: str) -> bool:
         if any(path == one or path.startswith(f"{one.rstrip('/')}/") for one in self._mounts):
             return True
-        # What the SDK has for this fetches the file itself.
+        # The SDK's method for this would download the file.
         url = f"{self._client.base_url}/containers/{self._key}/archive"
         with self._client.head(url, params={"path": path}, timeout=self._client.timeout) as answer:
             return answer.status_code != 404

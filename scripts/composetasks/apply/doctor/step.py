@@ -1,8 +1,8 @@
-"""A step of a build that looks at the world from within; what it built is thrown away.
+"""A build step that reports what programs find in it; its result is discarded.
 
-It stands on the base image of the project's own builds, where the builder has that here, and else
-on nothing. The builder keeps the step in its cache, as it keeps every step (some kB, and once
-Python for all of them), until its own rules drop it.
+It is based on the base image of the project's own builds if the engine has that, otherwise on an
+empty one. The builder keeps the step in its cache like every step (some kB, and Python once for all
+of them), until its own rules remove it.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ COPY --from=step /{answer} /
 
 
 def base_of(client: APIClient, image: str) -> str:
-    """``image``, or "" where a build on it would do more than the step (``ONBUILD``), or it can't
-    be told."""
+    """``image``, or "" if a build based on it would do more than the step (``ONBUILD``), or if that
+    is unknown."""
     from docker import errors
 
     if not image:
@@ -61,9 +61,9 @@ def base_of(client: APIClient, image: str) -> str:
 
 
 def in_step(base: str, index: str, environment: Mapping[str, str]) -> Reach:
-    """What the program finds in a step on ``base``, an image that is here, "" for none.
+    """What the program finds in a step based on ``base``, an image of the engine, "" for none.
 
-    Raises TaskFailure, with the builder's own words, where no build runs.
+    Raises TaskFailure with the builder's message if no build can run.
     """
     with tempfile.TemporaryDirectory(prefix="composetasks-doctor-") as temporary:
         context, result = Path(temporary, "composetasks-doctor"), Path(temporary, "result")
@@ -108,7 +108,7 @@ def _argv(context: Path, result: Path, environment: Mapping[str, str]) -> list[s
 
 
 def _failure(error: process.ProgramError) -> TaskFailure:
-    # Buildx names the step that failed and what came of it last.
+    # Buildx prints the step that failed, and the error last.
     errors = [line for line in error.stderr.splitlines() if line.startswith((" > ", "ERROR"))]
     why = errors[-1] if errors else error.stderr.strip()[-500:] or str(error)
     if error.code == 127:

@@ -1,1 +1,1 @@
-"""What is kept on an engine of another host beside a project's own things: who is at it."""
+"""Records kept on a remote engine about a project: who works on it and who created it."""

@@ -1,9 +1,9 @@
-"""One changing task at a time per project also where its people sit at several machines: a lease
-that an engine on another host keeps.
+"""Allows one changing task at a time per project, even from several machines: a lease kept by the
+remote engine.
 
-It is a container whose name one run alone can claim. Its program reads what it is sent, to the end,
-and its holder sends nothing: whatever ends the holder ends the connection, with that the program,
-and then the engine removes the container. A stale lease cannot exist.
+The lease is a container, whose name only one run can claim. Its program reads its input until the
+end, and the holder sends nothing. When the holder ends, for whatever reason, the connection and
+then the program end, and the engine removes the container. So a stale lease cannot exist.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 IMAGE = "composetasks.lease:1"
-"""Holds the program and nothing else, 150 bytes; made where the engine has none yet, and left."""
+"""Contains only the program, 150 bytes; created if the engine does not have it, and kept."""
 LABEL = "composetasks.lease."
 RELEASE_SECONDS = 3.0
-"""How long the engine may take to remove one that nobody holds any more."""
+"""How long the engine may take to remove a lease that nobody holds any more."""
 
 PROGRAMS = {
     # do { rax = read(0, rsp-16, 1) } while (rax > 0); exit(0)
@@ -40,12 +40,12 @@ PROGRAMS = {
         "000080d2e1030091220080d2e80780d2010000d41f0000f14cffff54000080d2a80b80d2010000d4",
     ),
 }
-"""By the engine's architecture: the number of the machine in ELF, and the instructions."""
+"""By the engine's architecture: the machine number in ELF, and the instructions."""
 BASE, HEADERS = 0x400000, 64 + 56
 
 
 def name(project: str) -> str:
-    """The container that is the lease of a project."""
+    """The name of the container that is the lease of a project."""
     return f"composetasks-lease-{project}"
 
 
@@ -53,9 +53,9 @@ def name(project: str) -> str:
 def hold(
     client: APIClient, project: str, verb: str, who: Maker, wait_seconds: float = 0.0
 ) -> Iterator[None]:
-    """Hold the lease of ``project`` for the block, waiting up to ``wait_seconds`` for it. Raises
-    TaskFailure, code 75, saying who holds it and since when. Engines of architectures that the
-    program is not written for keep none."""
+    """Hold the lease of ``project`` during the block, after waiting up to ``wait_seconds`` for it.
+    Raises TaskFailure, code 75, which names the holder and the time. Without effect on an engine
+    whose architecture the program does not support."""
     import requests
     from docker import errors
 
@@ -76,7 +76,7 @@ def hold(
 
 
 def _claimed(client: APIClient, project: str, labels: Mapping[str, str], seconds: float) -> str:
-    """The id of the lease's container, once its name is ours; "" where there can be none."""
+    """The id of the lease's container, once its name is claimed; "" if the engine cannot run it."""
     from docker import errors
 
     untyped: Any = client
@@ -109,8 +109,8 @@ def _claimed(client: APIClient, project: str, labels: Mapping[str, str], seconds
 
 
 def wait_for_end(client: APIClient, project: str, seconds: float) -> None:
-    """Wait until nobody holds the lease of ``project``; raises TaskFailure, code 75, where that
-    takes longer than ``seconds``."""
+    """Wait until nobody holds the lease of ``project``. Raises TaskFailure, code 75, if that takes
+    longer than ``seconds``."""
     import requests
     from docker import errors
 
@@ -135,14 +135,14 @@ def wait_for_end(client: APIClient, project: str, seconds: float) -> None:
 
 
 def _hang_up(line: Any) -> None:
-    """End the connection. (Closing does not, while the SDK has it too.)"""
+    """Shut the connection down. (Closing it is not enough, because the SDK holds it too.)"""
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(line.fileno())) as connection:
         connection.shutdown(socket.SHUT_RDWR)
     line.close()
 
 
 def _image(machine: int, instructions: str) -> bytes:
-    """An archive with the program, linked to nothing (elf(5))."""
+    """An archive with the program, a static executable (elf(5))."""
     code = bytes.fromhex(instructions)
     size, entry = HEADERS + len(code), BASE + HEADERS
     numbers = (2, machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Keeps on an engine of another host who made a project there: the labels of a volume."""
+"""Records on a remote engine who created a project there, as the labels of a volume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def sign(client: APIClient, world: World, who: Maker) -> None:
-    """Say that ``who`` makes what is made of the project from now on."""
+    """Record that ``who`` creates the project's resources from now on."""
     project = world.model.project
     labels = {f"{MAKER_LABEL}{name}": value for name, value in who.labels().items()}
     labels[f"{MAKER_LABEL}project"] = project
@@ -25,7 +25,7 @@ def sign(client: APIClient, world: World, who: Maker) -> None:
 
 
 def unsign(client: APIClient, project: str) -> None:
-    """Remove what says who made the project: nothing of it is left."""
+    """Remove the record of who created the project, because nothing of the project is left."""
     from docker import errors
 
     with contextlib.suppress(errors.NotFound):

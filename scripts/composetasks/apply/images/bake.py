@@ -1,4 +1,4 @@
-"""One image, built by ``docker buildx bake`` from the definition Compose itself would use:
+"""Builds one image with ``docker buildx bake``, from the definition that Compose itself would use:
 docs/decisions/building-with-bake.md."""
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from composetasks.run.compose import buildx
 from composetasks.run.failure import TaskFailure
 
 OWN_STEP = "load local bake definitions"
-"""The step that Buildx does by itself, before it asks the engine for anything."""
+"""The step that Buildx runs itself, before it asks the engine for anything."""
 METADATA = "[internal] load metadata for "
-"""How the steps begin in which BuildKit asks a registry for an image's digest and configuration."""
+"""The prefix of the steps in which BuildKit asks a registry for an image's digest and
+configuration."""
 
 
 Definitions = dict[str, dict[str, Any]]
@@ -30,7 +31,7 @@ def definition(
     compose: Sequence[str], services: Sequence[str], cwd: Path, env: Mapping[str, str]
 ) -> Definitions:
     """Compose's bake targets by service. Raises TaskFailure, code 6, with Compose's message."""
-    # With DOCKER_BUILDKIT=0, which is meant for the builder before BuildKit, it prints nothing.
+    # With DOCKER_BUILDKIT=0, which selects the builder before BuildKit, Compose prints nothing.
     env = {**env, "DOCKER_BUILDKIT": "1"}
     try:
         done = process.run([*compose, "build", "--print", *services], cwd=cwd, env=env)
@@ -45,7 +46,7 @@ def definition(
 
 
 class Unclear(Exception):
-    """What Compose printed is no definition of builds."""
+    """The text that Compose printed is not a build definition."""
 
 
 def definition_of(text: str) -> Definitions:
@@ -58,15 +59,15 @@ def definition_of(text: str) -> Definitions:
 
 
 def _plain(target: Mapping[str, Any]) -> dict[str, Any]:
-    """A target with its texts as they are meant. Where a text may well hold ``${...}`` Compose has
-    escaped it for bake, elsewhere not (pkg/compose/build_bake.go; seen with 5.6.1)."""
+    """A target with its texts unescaped. Compose escapes ``${...}`` for bake in the fields that
+    often contain it, but not in others (pkg/compose/build_bake.go; seen with 5.6.1)."""
     escaped = {key: target[key] for key in ("args", "dockerfile-inline") if key in target}
     return {**target, **json.loads(json.dumps(escaped).replace("$${", "${"))}
 
 
 @frozen
 class Bake:
-    """Everything one build needs. ``target`` is Compose's bake target of the service."""
+    """Everything that one build needs. ``target`` is Compose's bake target of the service."""
 
     service: Service
     target: Mapping[str, Any]
@@ -77,7 +78,7 @@ class Bake:
     shared: Shared | None = None
 
     def document(self, places: Mapping[str, str]) -> dict[str, Any]:
-        """The bake file, with the context and the Dockerfile in other ``places``."""
+        """The bake file; ``places`` replaces the locations of the context and the Dockerfile."""
         target = {**self.target, **places}
         if places:
             target.pop("dockerfile-inline", None)
@@ -86,10 +87,10 @@ class Bake:
             for name, value in (self.target.get("contexts") or {}).items()
         }
         if self.shared is not None:
-            # Inline is all that an engine without containerd's image store can export.
+            # An engine without containerd's image store can export only an inline cache.
             target["cache-to"] = [*(target.get("cache-to") or ()), "type=inline"]
-            # Not beside a cache that the compose file names: of two that both know a step BuildKit
-            # takes either, and an inline one has no result of stages that are only copied from
+            # Not in addition to a cache that the compose file names: if both know a step, BuildKit
+            # takes either, and an inline cache has no results of stages that are only copied from
             # (measured with 28.5: in 6 builds of 8 the stage ran again).
             if self.service.name in self.shared.caches and not target.get("cache-from"):
                 reference = self.shared.caches[self.service.name]
@@ -99,8 +100,8 @@ class Bake:
         return {"target": {"image": _escaped(target)}}
 
     def _linked(self, value: str) -> str:
-        """Another service's image by its tag instead of building it once more: it was built just
-        before where that was needed, and ``no-cache`` must not make a second one of it."""
+        """Refer to another service's image by its tag instead of building it again: if it needed a
+        build, that was done before, and ``no-cache`` must not build it a second time."""
         if not value.startswith("target:"):
             return value
         name = value.removeprefix("target:")
@@ -125,7 +126,7 @@ class Bake:
 
 
 def _escaped(value: Any) -> Any:
-    """A value in whose texts, those of keys too, bake sees none of its own templates."""
+    """A value whose texts and keys bake does not read as templates."""
     if isinstance(value, str):
         return value.replace("${", "$${").replace("%{", "%%{")
     if isinstance(value, list):
@@ -144,12 +145,12 @@ def run_bake(
     *,
     within: float,
 ) -> int:
-    """Build, and return Buildx's exit code. ``started`` is told of each step that starts,
-    ``register`` of the program, so that it can be ended.
+    """Build, and return Buildx's exit code. ``started`` is called with each step that starts,
+    ``register`` with the running program, so that it can be ended.
 
-    The engine has ``within`` so many seconds to begin: TimeoutError; a registry as many to tell
-    which image a name stands for: TaskFailure, code 7. What else a build does may be silent for as
-    long as it takes.
+    The engine has ``within`` seconds to begin, else TimeoutError is raised; a registry has as many
+    to resolve an image name, else TaskFailure, code 7. Everything else in a build may take any time
+    without output.
     """
     env = {**bake.env, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_METADATA_WARNINGS": "0"}
     document = json.dumps(bake.document(places))

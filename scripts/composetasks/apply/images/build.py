@@ -1,4 +1,4 @@
-"""Image steps, side by side up to a limit, what others stand on first."""
+"""Carries out image steps in parallel up to a limit, base images first."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from composetasks.plan.images.build_order import longest_first
 from composetasks.store import build_records
 
 BYTES_PER_BUILD = 2 * 1024**3
-"""Free memory that one more build side by side is given."""
+"""The free memory that each additional parallel build requires."""
 
 
 def default_jobs() -> int:
-    """How many images are built at once: one more than there are cores, since a build waits for
-    the network and the disk as well, and no more than there is memory for."""
+    """How many images are built in parallel: one more than the number of cores, because a build
+    also waits for the network and the disk, but no more than the free memory allows."""
     most = (os.cpu_count() or 1) + 1
     try:
         with open("/proc/meminfo", encoding="ascii") as stream:
@@ -34,11 +34,10 @@ def default_jobs() -> int:
 
 
 def build(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
-    """Carry image steps out and yield what happens.
+    """Carry out image steps and yield their events.
 
-    Each image's whole log goes to ``build-SERVICE.log`` in the run folder. Raises TaskFailure,
-    code 7, when a build fails: those under way beside it are ended first, and what was built
-    stays.
+    Each image's whole log goes to ``build-SERVICE.log`` in the run folder. Raises TaskFailure, code
+    7, if a build fails: the other running builds are ended first, and images already built stay.
     """
     run = ImageSteps(world, tools)
     builds = [step.service for step in steps if isinstance(step.operation, BuildImage)]
@@ -51,13 +50,13 @@ def build(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
 
 
 def _longest(cache: Path, services: Sequence[str]) -> dict[str, float]:
-    """Seconds of the longest of the last builds of each service's image, where there was one."""
+    """The seconds of the longest recent build of each service's image, if it was built before."""
     took = {name: build_records.load_times(cache, name)[1] for name in services}
     return {name: max(one.seconds for one in builds) for name, builds in took.items() if builds}
 
 
 class _Schedule:
-    """Steps in the order given, each after its needs, so many at once."""
+    """Runs steps in the given order, each after the steps it needs, up to a number in parallel."""
 
     def __init__(self, steps: Sequence[Step], run: ImageSteps, limit: int) -> None:
         self.waiting = {step.id: step for step in steps}
@@ -69,7 +68,7 @@ class _Schedule:
         self.failure: BaseException | None = None
 
     def events(self) -> Iterator[Event]:
-        """Carry all steps out; raises the first failure once everything has ended."""
+        """Carry out all steps; raise the first failure once every step has ended."""
         with ThreadPoolExecutor(self.limit) as pool:
             try:
                 yield from self._start(pool)
@@ -104,7 +103,7 @@ class _Schedule:
         outcome: dict[str, Any] | BaseException
         try:
             outcome = self.run.carry_out(step, self.queue.put)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the steps are waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in events()
             outcome = error
         self.queue.put((step, time.monotonic() - began, outcome))
 

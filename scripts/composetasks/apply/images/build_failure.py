@@ -1,4 +1,4 @@
-"""A build that failed, as a failure: where in which file, with its last words and what to do."""
+"""The failure of a build: the step, file and line, the last lines of its log, and what to do."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ ENGINE_LOST = (
     "Cannot connect to the Docker daemon",
     "error during connect",
 )
-"""What Buildx says where its connection to the engine breaks off."""
+"""What Buildx prints if its connection to the engine breaks."""
 LOST_LAYER = "the engine's build cache has lost a layer: building again without the cache"
 
 
 def lost_layer(log: BuildLog) -> bool:
-    """Whether a build failed because of what the engine's cache lacks, and of nothing else."""
+    """Whether a build failed only because a layer is missing from the engine's build cache."""
     return external_failures.LOST_LAYER in log.last_error()
 
 
 def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) -> TaskFailure:
-    """The failure of a service's build. Files are named as seen from ``directory``; ``path`` is
-    where the whole log is."""
+    """The failure of a service's build. Files are named relative to ``directory``; ``path`` is the
+    file with the whole log."""
     vertex = log.failed()
     if vertex is None and any(words in log.last_error() for words in ENGINE_LOST):
         return TaskFailure(
@@ -59,8 +59,8 @@ def build_failure(service: Service, directory: Path, log: BuildLog, path: Path) 
 
 
 def _dockerfile(service: Service, directory: Path) -> str | None:
-    """Where a service's Dockerfile is, as seen from ``directory``; None for one that stands in the
-    compose file."""
+    """The path of a service's Dockerfile relative to ``directory``; None for a Dockerfile that is
+    part of the compose file."""
     build = service.build
     if build is None or build.definition.get("dockerfile_inline"):
         return None

@@ -1,5 +1,5 @@
-"""What is kept of an image that was just built: the digest of what it was made from, as its tag,
-and what the build showed of its base images."""
+"""The records kept of an image that was just built: the digest of its build inputs, also as its
+tag, and what the build showed about its base images."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ NEVER_SEEN = build_records.Base("")
 
 
 def errors() -> ModuleType:
-    """The SDK's errors; it is loaded by then."""
+    """The SDK's ``errors`` module, which is loaded by then."""
     from docker import errors as module
 
     return module
 
 
 def named(client: Any, image_id: str, service: Service) -> None:
-    """Give an image the names that a service's build gives it."""
+    """Tag an image with the names that a build of the service gives it."""
     for reference in (service.image, *(service.build.tags if service.build else ())):
         name, tag, _ = divided(reference)
         client.tag(image_id, name, tag or "latest")
 
 
 class BuildRecord:
-    """Keeps what images were built from. ``between`` is held while the records are changed."""
+    """Records what images were built from. ``between`` is held while the records are changed."""
 
     def __init__(self, client: Any, cache: Path, between: threading.Lock) -> None:
         self._client, self._cache, self._lock = client, cache, between
@@ -44,10 +44,12 @@ class BuildRecord:
     def built(
         self, image_id: str, service: Service, inputs: BuildInputs, log: BuildLog, *, uncached: bool
     ) -> str | None:
-        """Tag an image with the digest of what it was built from, and keep that; the digest.
+        """Tag an image with the digest of its build inputs, record the inputs and return the
+        digest.
 
-        None where a base image that only BuildKit has seen turns out to have triggers: those may
-        have read files that are not among the inputs. The next look counts with them.
+        Return None if a base image that only BuildKit has seen turns out to have triggers: these
+        may have read files that are not among the inputs. The next digest takes the triggers into
+        account.
         """
         seen = {plain(name): digest for name, digest in log.bases().items()}
         learned, unread = self._learned(inputs, seen, triggers=log.has_triggers())
@@ -72,8 +74,8 @@ class BuildRecord:
     def _shared_by_all(
         self, image_id: str, service: Service, shared: str, *, uncached: bool
     ) -> None:
-        """Give an image the tag of its inputs; where another instance that built the same inputs
-        meanwhile was first, take its image, so that all have one."""
+        """Tag an image with the digest of its inputs. If another instance built the same inputs at
+        the same time and was first, use its image instead, so that all share one."""
         name = repository(service.image)
         with lock.hold(self._cache / "images.lock", f"{program()} build", LOCK_SECONDS):
             first = image_id
@@ -88,8 +90,8 @@ class BuildRecord:
     def _learned(
         self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool
     ) -> tuple[dict[str, build_records.Base], bool]:
-        """Remember what the build showed of base images that are not here, and return it, with
-        whether one of them had triggers that nobody counted with."""
+        """Record what the build showed about base images that are not on the engine. Return these,
+        and whether one of them had triggers that the digest did not take into account."""
         with self._lock:
             recorded = build_records.load_bases(self._cache)
             bases, unread = {}, False
@@ -97,7 +99,7 @@ class BuildRecord:
                 was = recorded.get(name, NEVER_SEEN)
                 digest = seen.get(name, was.digest)
                 if triggers or name in seen:
-                    # Another service may use the same image without carrying its triggers out.
+                    # Another service may use the same image without executing its triggers.
                     same = was.digest == digest
                     unread |= triggers and not (was.triggers or (was.image != "" and same))
                     bases[name] = build_records.Base(
@@ -109,7 +111,7 @@ class BuildRecord:
         return bases, unread
 
     def _not_here(self, inputs: BuildInputs) -> set[str]:
-        """The base images that are no local ones, by their plain names."""
+        """The base images that are not on the engine, by their plain names."""
         names = set()
         for reference, identity in inputs.bases.items():
             if not identity.startswith("ct-"):
@@ -120,7 +122,7 @@ class BuildRecord:
         return names
 
     def _now(self, reference: str, identity: str) -> str:
-        """What a base image is that may just have been pulled again."""
+        """The current identity of a base image, which may just have been pulled again."""
         if not identity.startswith("sha256:"):
             return identity
         try:
@@ -130,6 +132,6 @@ class BuildRecord:
         return registry_digest(reference, image.get("RepoDigests") or ()) or str(image["Id"])
 
     def undigested(self, image: str) -> None:
-        """Remember that nobody knows from which files an image was built."""
+        """Record that it is unknown which files an image was built from."""
         with self._lock:
             build_records.save_undigested(self._cache, image)

@@ -1,11 +1,11 @@
-"""What BuildKit is sent, so that it sees all of it and none of ours.
+"""Prepares what BuildKit is sent, so that it sees every change and none of the library's own files.
 
-BuildKit keeps what it was sent under the last name of the context's path, and asks again for a
-file only where its size, time or mode differ, for a folder never (measured with Engine 28.5;
-tonistiigi/fsutil diff.go). So each service's context goes under a name of its own, a link in our
-folder for as long as the build lasts, which gets a new name when something changed that would not
-be asked for. The Dockerfile goes as a copy beside it, with an ignore file of its own that says what
-the project's says and leaves our own folder out.
+BuildKit stores the files it was sent under the last name of the context's path. It requests a file
+again only if its size, time or mode differ, and a folder never (measured with Engine 28.5;
+tonistiigi/fsutil diff.go). So each service's context is sent under its own name: a link in the
+library's folder that exists during the build, and that gets a new name after a change that BuildKit
+would not notice. The Dockerfile is sent as a copy beside the link, with its own ignore file, which
+has the patterns of the project's ignore file and excludes the library's folder.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from composetasks.store import build_records, cache_entry
 TOKEN_BYTES = 4
 TOKEN = re.compile(f"[0-9a-f]{{{2 * TOKEN_BYTES}}}")
 Seen = dict[str, tuple[int, int, str]]
-"""Path to size, modification time and what was there."""
+"""Maps a path to its size, modification time and content."""
 
 
 @frozen
 class SentContext:
-    """``changes`` are the fields of the bake target that say where things are."""
+    """``changes`` are the fields of the bake target that say where files are."""
 
     changes: Mapping[str, str]
     times: Mapping[str, tuple[int, int]]
     places: Mapping[str, str]
 
     def touched(self) -> bool:
-        """Whether a file was changed since this was prepared, if only for a moment."""
+        """Whether a file was changed since the context was prepared, even if it was changed
+        back."""
         return _times(self.places) != self.times
 
 
@@ -45,8 +46,8 @@ class SentContext:
 def prepared(
     service: str, target: Mapping[str, Any], inputs: BuildInputs, project: Path, cache: Path
 ) -> Iterator[SentContext]:
-    """Have ready, for the block, what a service's build is sent. ``target`` is its bake target; a
-    context that is not a folder of this machine is left as it is."""
+    """Prepare what a service's build is sent, for the duration of the block. ``target`` is its bake
+    target; a context that is not a folder of this machine is not changed."""
     context = str(target.get("context", ""))
     if not os.path.isdir(context):
         yield SentContext({}, {}, {})
@@ -70,7 +71,7 @@ def prepared(
     else:
         specific.write_text(ignored, "utf-8", "surrogateescape", "")
     changes = {"context": str(link), "dockerfile": str(dockerfile)}
-    # The context is mostly a folder around ours: what follows links would walk in circles.
+    # The context usually contains the library's folder: a walk that follows links would not end.
     link.symlink_to(context)
     try:
         yield SentContext(changes, _times(places), places)
@@ -79,12 +80,12 @@ def prepared(
 
 
 def _dockerfile(target: Mapping[str, Any], context: str) -> tuple[str, str | None]:
-    """The Dockerfile's text, and that of the ignore file that counts, None without one."""
+    """The text of the Dockerfile, and of the ignore file that applies, None without one."""
     inline = target.get("dockerfile-inline")
     place = os.path.join(context, str(target.get("dockerfile") or "Dockerfile"))
     text = str(inline) if inline else _read(place)
     if text is None:
-        # BuildKit takes this name too.
+        # BuildKit accepts this name too.
         text = _read(os.path.join(context, "dockerfile")) or ""
     ignored = None if inline else _read(f"{place}.dockerignore")
     return text, _read(os.path.join(context, ".dockerignore")) if ignored is None else ignored
@@ -97,7 +98,7 @@ def _read(place: str) -> str | None:
 
 
 def _token(place: Path, now: Seen) -> str:
-    """The end of the context's name: the last one, or a new one where BuildKit would not see
+    """The end of the context's name: the previous one, or a new one if BuildKit would not notice
     everything that changed since."""
     token, before = cache_entry.load(place, _sent) or ("", {})
     if not token or any(
@@ -121,7 +122,7 @@ def _sent(entry: Any) -> tuple[str, Seen]:
 
 
 def _places(target: Mapping[str, Any], inputs: BuildInputs, project: Path) -> dict[str, str]:
-    """Where each input file is on this disk."""
+    """The path of each input file on this machine."""
     contexts = {name: str(path) for name, path in (target.get("contexts") or {}).items()}
     places = {}
     for path in inputs.files:
@@ -140,7 +141,7 @@ def _seen(places: Mapping[str, str], inputs: BuildInputs, texts: Mapping[str, st
         elif kind == "f":
             with contextlib.suppress(OSError):
                 status = os.lstat(places[path])
-                # A mode that differs is seen; the rest is the content's digest.
+                # BuildKit notices a changed mode; the rest is the content's digest.
                 seen[path] = (status.st_size, status.st_mtime_ns, rest.partition(" ")[2])
     return seen
 

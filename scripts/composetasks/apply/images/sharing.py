@@ -1,4 +1,4 @@
-"""Images to and from a registry, through the engine."""
+"""Pulls images from a registry and pushes them to one, through the engine."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from composetasks.run.masking import safe
 
 
 class RegistryRefused(Exception):
-    """A registry does not answer, does not have it, or does not want to."""
+    """The registry does not answer, does not have the image, or refuses the request."""
 
 
 def pull(client: Any, reference: str, log: IO[str], stopping: threading.Event) -> None:
-    """Pull an image, its progress into ``log``. Raises RegistryRefused."""
+    """Pull an image and write its progress to ``log``. Raises RegistryRefused."""
     name, tag, digest = divided(reference)
     wanted = digest or tag or "latest"
     _follow(lambda: client.pull(name, tag=wanted, stream=True, decode=True), log, stopping)
 
 
 def push(client: Any, image: str, reference: str, log: IO[str], stopping: threading.Event) -> None:
-    """Push the image with the id ``image`` as ``reference``, a name that is not left behind
-    here. Raises RegistryRefused."""
+    """Push the image with the id ``image`` as ``reference``, and remove that tag from this engine
+    afterwards. Raises RegistryRefused."""
     name, tag, _ = divided(reference)
     client.tag(image, name, tag)
     try:
@@ -40,7 +40,7 @@ def _follow(start: Any, log: IO[str], stopping: threading.Event) -> None:
     try:
         messages: Iterable[Mapping[str, Any]] = start()
         for message in messages:
-            # It is the last message; reading to the end lets the connection go.
+            # An error is the last message; reading to the end releases the connection.
             refusal = str(message.get("error") or refusal)
             status = message.get("status", "")
             if status and "progress" not in message:

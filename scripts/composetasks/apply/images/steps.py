@@ -1,4 +1,4 @@
-"""Single image steps: building, pulling, retagging, and what a registry is shared for."""
+"""Single image steps: build, pull and retag, and exchange with a shared registry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Tell = Callable[[Event], None]
 
 @dataclass
 class ImageSteps:
-    """Carries out single image steps; what all of them share."""
+    """Carries out single image steps, with the data that all of them share."""
 
     world: World
     tools: Tools
@@ -62,7 +62,7 @@ class ImageSteps:
             running.end()
 
     def stop(self) -> None:
-        """End what is under way, and let nothing more begin."""
+        """End the running programs and let no other begin."""
         self.stopping.set()
         with self.lock:
             running = list(self.programs)
@@ -70,7 +70,7 @@ class ImageSteps:
             program.end()
 
     def carry_out(self, step: Step, tell: Tell) -> dict[str, Any]:
-        """Do one step; what is worth knowing of its outcome. Raises TaskFailure."""
+        """Carry out one step; return data about its outcome. Raises TaskFailure."""
         operation = step.operation
         assert isinstance(operation, ImageOperation)
         match operation:
@@ -86,7 +86,7 @@ class ImageSteps:
                 return self._take(step, operation.shared, tell)
 
     def look_up(self, services: Sequence[str]) -> None:
-        """Ask Compose, once, how it would build these."""
+        """Ask Compose, in one call, how it would build these services."""
         compose = self.tools.compose
         definitions = definition(compose.argv(), services, compose.folder, compose.environment)
         self.targets.update(definitions)
@@ -140,7 +140,7 @@ class ImageSteps:
         image = self.client.inspect_image(service.image)
         result = {"image": image["Id"], "same": image["Id"] == step.key, "digest": None}
         if sent.touched() or self._differs(step.service, inputs):
-            # Which content BuildKit read can't be told: this image gets no digest.
+            # It is unknown which content BuildKit read: this image gets no digest.
             self._record.undigested(image["Id"])
             return {**result, "touched": True}
         digest = self._record.built(
@@ -155,8 +155,8 @@ class ImageSteps:
         return {**result, "digest": digest}
 
     def _refresh(self, step: Step, inputs: BuildInputs, tell: Tell) -> None:
-        """Pull newer base images in place of those that are here and came from a registry. Those
-        that never were here BuildKit looks up itself, each time."""
+        """Pull newer versions of the base images that are on the engine and came from a registry.
+        BuildKit itself looks up those that are not on the engine, each time."""
         for reference, identity in inputs.bases.items():
             if identity.startswith("ct-"):
                 continue
@@ -182,7 +182,7 @@ class ImageSteps:
             ) from refused
 
     def _differs(self, service: str, inputs: BuildInputs) -> bool:
-        """Whether a service's inputs are others than those it was built for."""
+        """Whether a service's inputs differ from those it was built from."""
         world = self.world
         with self.lock:
             now = digest_of(service, world.model, world.engine, self.tools.cache, self.client)
@@ -191,7 +191,7 @@ class ImageSteps:
     # --- pulling and retagging --------------------------------------------------------------
 
     def _pull(self, step: Step) -> dict[str, Any]:
-        """Pull a service's image by Compose, which knows its platform and credentials."""
+        """Pull a service's image with Compose, which knows its platform and credentials."""
         lines = []
         with (
             self._log(step, "pull") as stream,
@@ -215,7 +215,7 @@ class ImageSteps:
     # --- the shared registry ----------------------------------------------------------------
 
     def _take(self, step: Step, reference: str, tell: Tell) -> dict[str, Any]:
-        """Take an image of the same inputs from the shared registry; build it where that fails."""
+        """Pull an image of the same inputs from the shared registry; if that fails, build it."""
         inputs = self.world.inputs[step.service]
         try:
             with self._log(step, "pull") as stream:
@@ -233,12 +233,12 @@ class ImageSteps:
         return {"image": image["Id"], "same": image["Id"] == step.key, "digest": inputs.digest}
 
     def _push(self, step: Step) -> dict[str, Any]:
-        """Push a service's image under its digest, and as what other builds may begin with."""
+        """Push a service's image under its digest, and as a cache for other builds."""
         service, shared = self.world.model.service(step.service), self.world.shared
         digest = self.digests.get(step.service, self.world.inputs[step.service].digest)
         if digest is None or shared is None:
             return {"skipped": "it is unknown which files it was built from"}
-        # Somebody may have put another image on the service's own tag.
+        # Somebody may have given the service's tag to another image.
         image = self.client.inspect_image(self._digest_tag(service, digest))["Id"]
         references = (
             shared.reference(step.service, digest),
@@ -262,7 +262,7 @@ class ImageSteps:
         return log_file(self.tools.run_folder / f"{kind}-{step.service}.log")
 
     def _digest_tag(self, service: Service, digest: str) -> str:
-        """What an image of a service with these inputs is called on this engine."""
+        """The tag of a service's image with these inputs on this engine."""
         tagged = f"{repository(service.image)}:ct-{digest}"
         try:
             self.client.inspect_image(tagged)

@@ -1,1 +1,1 @@
-"""Writes the files that a project is given."""
+"""Writes the files that init proposes for a project."""

@@ -1,4 +1,4 @@
-"""Writes what init proposes: new files, and lines at the end of others. Nothing is overwritten."""
+"""Writes what init proposes: new files, and lines appended to others. Nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from composetasks.run.failure import TaskFailure
 
 
 def write(folder: Path, files: Iterable[ProposedFile]) -> Iterator[str]:
-    """Write files, yielding the path of each that is done; raises TaskFailure for one that somebody
-    made or changed since it was looked at, and where the project can't be written to."""
+    """Write files and yield the path of each. Raises TaskFailure for a file that was created or
+    changed since it was read, and if the project's folder is not writable."""
     for file in files:
         path = folder / file.path
         try:

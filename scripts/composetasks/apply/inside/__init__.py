@@ -1,5 +1,5 @@
 """The program that works on state inside the helper container.
 
-It uses the standard library (and zstandard), and nothing of the rest of this package: it runs
-where only these files are. Every path is taken relative to an open folder and no link is followed.
+It uses only the standard library and zstandard, not the rest of this package: only these files
+exist in the container. Every path is relative to an open folder, and no link is followed.
 """

@@ -1,7 +1,7 @@
-"""The helper's loop: it does what is asked for on its standard input, one thing after the other.
+"""The helper's loop: carries out the requests on its standard input, one after the other.
 
-When the asking side is gone, what was prepared and not exchanged is removed: the state that was
-there stays. An exchange once asked for is done to its end.
+If the requesting side is gone, what was prepared but not exchanged is removed, and the old state
+stays. An exchange that was requested is always completed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROGRESS_BYTES = 50_000_000
 
 
 def main() -> int:
-    """Serve until the other side closes; the exit code is 0."""
+    """Serve until the other side closes the connection; return exit code 0."""
     _widen_pipes()
     helper = CommandHandler()
     try:
@@ -65,22 +65,23 @@ def _send_data(content: bytes) -> None:
 
 
 def _still_asked() -> None:
-    """Raise wire.Closed where the asking side is gone: while it waits for an answer it says
-    nothing, so that whatever is to be read is its end."""
+    """Raise wire.Closed if the requesting side is gone: it sends nothing while it waits for an
+    answer, so readable input can only be the end of the connection."""
     if select.select([0], [], [], 0)[0]:
         raise wire.Closed
 
 
 class CommandHandler:
-    """The places of one run. ``staged`` have something to be removed at the end: what was
-    prepared, or what it replaced; not while ``exchanging``, when it may be either."""
+    """The places of one run. ``staged`` are the places with a stage folder to remove at the end,
+    which holds either the prepared content or the content it replaced. During ``exchanging`` it may
+    be either, so nothing is removed."""
 
     def __init__(self) -> None:
         self.places: list[replace.Place] = []
         self.staged: list[replace.Place] = []
         self.exchanging = False
         self.archives = -1
-        """The open folder of a snapshot, where that is mounted too."""
+        """The open folder of a snapshot, if that is mounted too; else -1."""
         self._removal: threading.Thread | None = None
         self._left: list[str] = []
 
@@ -100,15 +101,15 @@ class CommandHandler:
         _send(wire.message(reply))
 
     def give_up(self) -> None:
-        """Remove what is prepared, or what was replaced where the exchange was done. What an
-        exchange left that could neither be done nor undone is for the next run."""
+        """Remove the prepared content, or the replaced content if the exchange is complete. An
+        exchange that could neither be completed nor undone is left to the next run."""
         if not self.exchanging:
             self._remove()
 
     # --- what can be asked for --------------------------------------------------------------
 
     def do_open(self, run: str, places: list[dict[str, Any]], archives: str = "") -> dict[str, Any]:
-        """Open the mounted folders; says which machine this is and what each place is."""
+        """Open the mounted folders; return the machine's boot id and the identity of each place."""
         for place in places:
             mount = os.open(place["mount"], tree.FOLDER)
             stage = b"%b%b-%d" % (tree.STAGE, run.encode(), place["number"])
@@ -119,7 +120,7 @@ class CommandHandler:
         if archives:
             try:
                 self.archives = os.open(archives, tree.FOLDER)
-            except OSError:  # a file system that believes no root but its own
+            except OSError:  # a file system that does not trust another machine's root
                 return reply
             status = os.fstat(self.archives)
             reply["archives"] = [status.st_dev, status.st_ino]
@@ -134,7 +135,7 @@ class CommandHandler:
         return {"places": sizes}
 
     def do_clean(self, spare: list[str]) -> dict[str, Any]:
-        """Remove what earlier runs left, but not those of ``spare``, which see to it themselves."""
+        """Remove what earlier runs left, except for the runs in ``spare``, which still do so."""
         names = []
         spared = tuple(b"%b%b-" % (tree.STAGE, run.encode()) for run in spare)
         for place in self.places:
@@ -145,20 +146,20 @@ class CommandHandler:
         return {"removed": names}
 
     def do_remove(self, place: int, paths: list[str]) -> None:
-        """Remove files, and the folders that are empty then."""
+        """Remove files; remove folders only if they are empty by then."""
         for path in sorted(paths, reverse=True):
             tree.remove_one(self.places[place].mount, os.fsencode(path))
 
     def do_pack(self, place: int, level: int, threads: int) -> dict[str, Any]:
-        """Send a place's archive, compressed, as data records; an empty one ends it."""
+        """Send a place's archive, compressed, as data records followed by an empty one."""
         try:
             return self._pack(place, level, threads, _send_data)
         finally:
             _send(wire.encode(wire.DATA, b""))
 
     def do_pack_here(self, place: int, level: int, threads: int, file: str) -> dict[str, Any]:
-        """Write a place's archive, compressed, to a new file in the snapshot's folder, which then
-        belongs to the folder's owner; says on the way how many bytes are written."""
+        """Write a place's archive, compressed, to a new file in the snapshot's folder; the file
+        gets the folder's owner. Meanwhile, send the number of bytes written."""
         digest, size, reported = hashlib.sha256(), 0, 0
         opened = os.open(file, unpack.NEW_FILE, 0o600, dir_fd=self.archives)
 
@@ -219,7 +220,7 @@ class CommandHandler:
         return {name: getattr(archive, name) for name in counted}
 
     def do_prepare_empty(self, place: int) -> None:
-        """Prepare an empty folder with the attributes of what is there."""
+        """Prepare an empty folder with the attributes of the current one."""
         content = self._prepared(place)
         old = self.places[place].open()
         tree.copy_attributes(old, content)
@@ -227,14 +228,15 @@ class CommandHandler:
         os.close(content)
 
     def _prepared(self, place: int) -> int:
-        """The folder that is filled beside what is there, open."""
+        """Create the stage folder for the new content beside the current content; return it
+        open."""
         self.staged.append(self.places[place])
         return self.places[place].prepare()
 
     def do_prepare_content(self, place: int, **limits: Any) -> dict[str, Any]:
-        """Unpack the data records that follow, up to an empty one, beside what is there; says the
-        digest of what was unpacked. ``limits``: ``length`` is how long the archive may be, and
-        ``special`` whether it may hold devices and the like."""
+        """Unpack the data records that follow, up to an empty one, beside the current content;
+        return the digest of the archive. ``limits``: ``length`` is the permitted length of the
+        archive, ``special`` allows devices and similar members."""
         source = _Records()
         try:
             return self._unpack(place, source, **limits)
@@ -242,7 +244,7 @@ class CommandHandler:
             source.drain()
 
     def do_prepare_content_here(self, place: int, file: str, **limits: Any) -> dict[str, Any]:
-        """The same with a file of the snapshot's folder."""
+        """Like :meth:`do_prepare_content`, but read a file of the snapshot's folder."""
         with _archive(self.archives, file) as source:
             return self._unpack(place, source, **limits)
 
@@ -258,14 +260,14 @@ class CommandHandler:
             os.close(content)
 
     def do_commit(self) -> None:
-        """Exchange all that is prepared, or nothing."""
+        """Exchange everything that is prepared, or nothing."""
         for place in self.staged:
             place.arm()
         self.exchanging = True
         try:
             for place in self.staged:
                 place.commit()
-            # One note for all: with it there is no way back, without it no other way.
+            # One note for all places: if it exists, the exchange is final, otherwise it is undone.
             self.staged[0].finished()
         except OSError:
             for place in reversed(self.staged):
@@ -275,8 +277,8 @@ class CommandHandler:
         self.exchanging = False
 
     def do_settle(self, seconds: float) -> dict[str, Any]:
-        """Begin to remove what was replaced; says what could not be removed, and whether after
-        some seconds it is not done yet. It goes on after the asking side is gone."""
+        """Begin to remove the replaced content; return what could not be removed, and whether the
+        removal is unfinished after ``seconds``. It continues after the requesting side is gone."""
         self._removal = threading.Thread(target=self._remove_staged)
         self._removal.start()
         self._removal.join(seconds)
@@ -288,7 +290,8 @@ class CommandHandler:
         self._remove_staged()
 
     def _remove_staged(self) -> None:
-        """The place that holds the note that all was exchanged comes last."""
+        """Remove the stages. The first place, whose note says that all was exchanged, comes
+        last."""
         while self.staged:
             try:
                 self.staged[-1].settle()
@@ -297,9 +300,9 @@ class CommandHandler:
             self.staged.pop()
 
     def do_recover(self, in_use: bool) -> dict[str, Any]:
-        """After a run that was killed: where every place was exchanged remove the old, else put
-        it back, but not under the feet of what uses it. The stages are those of the run that
-        :meth:`do_open` was told."""
+        """Clean up after a killed run: if every place was exchanged, remove the old content;
+        otherwise put it back, unless a running container uses the state. The stages are those of
+        the run that :meth:`do_open` was given."""
         finished = any(place.is_finished() for place in self.places)
         exchanged = [place for place in self.places if place.is_exchanged()]
         if exchanged and not finished:
@@ -313,7 +316,7 @@ class CommandHandler:
 
 
 class _Records:
-    """The data records of a request as something to read from."""
+    """The data records of a request as a readable stream."""
 
     def __init__(self) -> None:
         self._left = memoryview(b"")
@@ -329,14 +332,14 @@ class _Records:
         return content
 
     def drain(self) -> None:
-        """Read what is left, so that the next request is found."""
+        """Read the remaining records, so that the next request can be read."""
         while not self._ended:
             _, payload = wire.receive(_read)
             self._ended = not payload
 
 
 class _File:
-    """An open archive as something to read from, for as long as the asking side is there."""
+    """An open archive as a readable stream, as long as the requesting side is there."""
 
     def __init__(self, opened: int) -> None:
         self._opened = opened
@@ -360,7 +363,7 @@ def _archive(folder: int, name: str) -> Iterator[_File]:
 
 
 def _identity(place: replace.Place) -> dict[str, Any]:
-    """What tells a folder from another on the same machine, and from itself elsewhere."""
+    """Values that identify a folder on this machine, even when it is mounted elsewhere."""
     try:
         root = place.open()
     except FileNotFoundError:

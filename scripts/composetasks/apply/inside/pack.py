@@ -1,8 +1,8 @@
 """Writes a tree as a tar archive (pax), which GNU tar and Python read as well.
 
-Kept are owner, mode, times to the nanosecond, extended attributes (access lists and capabilities
-among them), hard links, symbolic links, devices and pipes, and the holes of sparse files (GNU's
-format 1.0). Sockets are left out, as tar does: who made one makes it again.
+It keeps owner, mode, times to the nanosecond, extended attributes (including access control lists
+and capabilities), hard links, symbolic links, devices and pipes, and the holes of sparse files
+(GNU's format 1.0). Sockets are left out, as by tar: the program that created one creates it again.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ TYPES = {
 
 
 class Pack:
-    """One archive; ``write`` takes its bytes as they come. ``length`` is how many those are,
-    ``special`` how many of its members are devices or change the user or group that runs them.
+    """One archive; ``write`` receives its bytes as they are produced. ``length`` is their number,
+    ``special`` the number of members that are devices or set-user-id or similar programs.
     """
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
@@ -41,15 +41,16 @@ class Pack:
         self.left_out: list[str] = []
 
     def tree(self, root: int) -> None:
-        """Write everything in an open folder, itself as ``./``, and the archive's end."""
+        """Write everything in an open folder, the folder itself as ``./``, and the archive's
+        end."""
         self._member(b"./", os.fstat(root), b"5", attributes=_attributes_of(root))
         for folder, name, status, path in tree.walk(root):
             self._entry(folder, name, status, b"./" + path)
         self._write(bytes(2 * BLOCK))
 
     def some(self, root: int, paths: Iterable[bytes], place: bytes) -> None:
-        """Write an open folder as ``place``, with what it has at ``paths`` and the folders on the
-        way to that, and the archive's end. What is gone is left out."""
+        """Write an open folder as ``place``, with its ``paths`` and the folders that lead to them,
+        and the archive's end. Paths that no longer exist are left out."""
         self._member(place, os.fstat(root), b"5", attributes=_attributes_of(root))
         written = set()
         for path in sorted(paths):
@@ -131,7 +132,7 @@ class Pack:
         extents: list[tuple[int, int]],
         attributes: dict[str, bytes],
     ) -> None:
-        """GNU's sparse format 1.0: a map of decimal numbers before the data."""
+        """Write a member in GNU's sparse format 1.0: a map of decimal numbers before the data."""
         if not extents or sum(extents[-1]) < status.st_size:
             extents.append((status.st_size, 0))
         numbers = [len(extents), *(number for extent in extents for number in extent)]
@@ -153,7 +154,7 @@ class Pack:
         self._pad(size)
 
     def _copy(self, file: int, length: int) -> None:
-        """Write ``length`` bytes from where the file stands; zeros where it has become shorter."""
+        """Write ``length`` bytes from the file's position; zeros if the file has become shorter."""
         while length:
             content = _read(file, min(length, CHUNK))
             self._write(content)
@@ -249,12 +250,12 @@ def _record(name: bytes, value: bytes) -> bytes:
 
 
 def _attributes_of(opened: int, name: bytes | None = None) -> dict[str, bytes]:
-    """The extended attributes of an open file, or of what an open folder has under a name."""
+    """The extended attributes of an open file, or of the entry ``name`` of an open folder."""
     where = opened if name is None else b"/proc/self/fd/%d/%b" % (opened, name)
     attributes: dict[str, bytes] = {}
     try:
         names = os.listxattr(where, follow_symlinks=name is None)
-    except OSError:  # a file system without them
+    except OSError:  # a file system without extended attributes
         return attributes
     for attribute in names:
         # A label belongs to the machine, not to the content.
@@ -264,12 +265,12 @@ def _attributes_of(opened: int, name: bytes | None = None) -> dict[str, bytes]:
 
 
 def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where a sparse file has data: offsets and lengths in bytes."""
+    """The data extents of a sparse file: offsets and lengths in bytes."""
     offset = 0
     while offset < size:
         try:
             start = os.lseek(file, offset, os.SEEK_DATA)
-        except OSError:  # ENXIO: nothing but a hole from here
+        except OSError:  # ENXIO: only a hole follows
             break
         end = min(os.lseek(file, start, os.SEEK_HOLE), size)
         yield start, end - start
@@ -278,7 +279,7 @@ def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _read(file: int, count: int) -> bytes:
-    """``count`` bytes from where a file stands, zeros where it ends before."""
+    """``count`` bytes from the file's position, padded with zeros at its end."""
     content = os.read(file, count) if count else b""
     while len(content) < count:
         more = os.read(file, count - len(content))

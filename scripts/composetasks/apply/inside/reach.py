@@ -1,8 +1,8 @@
-"""What a program finds where it runs: names, the package index, certificates, proxies, room.
+"""What a program finds in its environment: names, package index, certificates, proxies, disk space.
 
-The same program runs on this host, in a container and in a step of a build, so that what the three
-find can be compared. Standard library only; what it imports late is imported at the top, because in
-a container it has nothing but what it took along.
+The same program runs on this host, in a container and in a step of a build, so that the results can
+be compared. It uses only the standard library, and imports everything at the top: the probe that
+packs it sees only imported modules.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 SECONDS = 5.0
 """How long the package index may take for one answer."""
 LONGEST_SECONDS = 15
-"""How long all of it may take."""
+"""How long the whole program may take."""
 NAMED_BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -33,13 +33,13 @@ BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-"""Where distributions keep their certificate authorities."""
+"""The files in which distributions keep certificate authorities."""
 INOTIFY = "/proc/sys/fs/inotify"
 
 
 def main() -> None:
-    """Look, and print what was found as JSON; the index is the last argument. With one more before
-    it, the name of a file, it is written there."""
+    """Print what was found as JSON. The last argument is the index; with one more argument before
+    it, a file name, the JSON is written to that file."""
     signal.alarm(LONGEST_SECONDS)
     answer = json.dumps(look(sys.argv[-1]))
     if len(sys.argv) > 2:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def look(index: str) -> dict[str, Any]:
-    """Everything; no value in it holds a password."""
+    """Collect everything; no value in it contains a password."""
     proxies = urllib.request.getproxies_environment()
     index_url = _host_to_resolve(index, proxies)
     bundle = authorities()
@@ -69,7 +69,7 @@ def look(index: str) -> dict[str, Any]:
 
 
 def _host_to_resolve(index: str, proxies: dict[str, str]) -> str:
-    """The host whose name must be resolved: the index's, or the proxy's before it."""
+    """The host whose name must be resolved: the index's or, if a proxy is used, the proxy's."""
     parts = urlsplit(index)
     host = parts.hostname or ""
     proxy = proxies.get(parts.scheme) or proxies.get("all")
@@ -79,13 +79,13 @@ def _host_to_resolve(index: str, proxies: dict[str, str]) -> str:
 
 
 def without_user(address: str) -> str:
-    """An address without the user and password in it."""
+    """An address without its user and password."""
     scheme, separator, rest = address.rpartition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def unresolved(host: str) -> str:
-    """Why a name can't be resolved; "" where it can."""
+    """Why a name cannot be resolved; "" if it can."""
     try:
         socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -94,7 +94,7 @@ def unresolved(host: str) -> str:
 
 
 def authorities() -> str:
-    """The file of certificate authorities that programs here believe; "" where there is none."""
+    """The file of certificate authorities that programs trust here; "" if there is none."""
     named = [os.environ.get(name, "") for name in NAMED_BUNDLES]
     for path in (*named, *BUNDLES):
         if path and os.path.isfile(path) and os.path.getsize(path):
@@ -103,9 +103,9 @@ def authorities() -> str:
 
 
 def reach(index: str, bundle: str) -> tuple[str, str]:
-    """Why the index does not answer, and why its certificate is not believed ("" for both where
-    all is well). One whose certificate is not believed is asked without looking at it: nothing is
-    sent but the question itself, and what comes is thrown away."""
+    """Why the index does not answer, and why its certificate is not trusted ("" for each if all is
+    well). If the certificate is not trusted, the index is asked again without verification: only
+    the request itself is sent, and the response is discarded."""
     distrust = ""
     if bundle:
         try:
@@ -113,7 +113,7 @@ def reach(index: str, bundle: str) -> tuple[str, str]:
         except ssl.SSLCertVerificationError as error:
             distrust = error.verify_message
         except ssl.SSLError as error:
-            distrust = str(error.reason or error)  # a bundle that can't be read
+            distrust = str(error.reason or error)  # a bundle that cannot be read
     careless = ssl.create_default_context()
     careless.check_hostname = False
     careless.verify_mode = ssl.CERT_NONE
@@ -124,7 +124,7 @@ def reach(index: str, bundle: str) -> tuple[str, str]:
 
 
 def _ask(index: str, context: ssl.SSLContext) -> str:
-    """Why no answer came, "" for any answer at all; raises SSLError."""
+    """Why no answer came, "" for any answer. Raises SSLError."""
     question = urllib.request.Request(index, method="HEAD")  # noqa: S310 - http or https
     handler = urllib.request.HTTPSHandler(context=context)
     try:
@@ -150,7 +150,7 @@ def _digest(path: str) -> str:
 
 
 def _room() -> list[int]:
-    """Bytes and inodes of the root's file system, and those free."""
+    """The total bytes, free bytes, total inodes and free inodes of the root file system."""
     stats = os.statvfs("/")
     return [
         stats.f_blocks * stats.f_frsize,

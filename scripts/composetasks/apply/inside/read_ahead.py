@@ -1,4 +1,4 @@
-"""A compressed archive, read ahead and decompressed by a thread of its own."""
+"""Reads a compressed archive ahead, and decompresses it in a separate thread."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from . import unpack
 
 READ = 1 << 17
 CHUNK = 1 << 18
-"""Bytes of content that are decompressed at once, however small they were."""
+"""Bytes of decompressed content in each chunk, whatever their compressed size."""
 CHUNKS_AHEAD = 8
 
 
 class ArchiveSource(Protocol):
-    """Where an archive comes from."""
+    """A source of archive bytes."""
 
     def read(self, count: int) -> bytes:
         """Up to ``count`` bytes, none at the end."""
 
 
 class Decompressed:
-    """The content of a compressed archive; leaving the block ends the thread, wherever it is.
-    ``length`` is how many bytes there may be once they are decompressed; None for any number."""
+    """The content of a compressed archive; leaving the block ends the thread at any point.
+    ``length`` is the permitted number of decompressed bytes, None for any number."""
 
     def __init__(self, source: ArchiveSource, length: int | None = None) -> None:
         self._source, self._left = _Digested(source), length
@@ -46,8 +46,8 @@ class Decompressed:
                 continue
 
     def read(self, count: int) -> bytes:
-        """Exactly ``count`` bytes of what is in it; raises BadArchive where there are not so many,
-        and what the source raises."""
+        """Exactly ``count`` bytes of the content. Raises BadArchive if fewer are left, and the
+        source's exceptions."""
         parts = []
         while True:
             part = self._now[self._at : self._at + count]
@@ -61,7 +61,7 @@ class Decompressed:
                 raise unpack.BadArchive("unexpected end of the archive")
 
     def digest(self) -> str:
-        """The SHA-256 of the whole source, once all of it is read."""
+        """The SHA-256 of the whole source, after reading the rest of it."""
         while self._next():
             pass
         return self._source.sha.hexdigest()
@@ -84,18 +84,18 @@ class Decompressed:
                     if self._left < 0:
                         raise unpack.BadArchive("it contains more than its manifest says")
                 self._content.put(content)
-            # What follows the compressed content is part of the source all the same.
+            # Bytes after the compressed content also count for the digest.
             while not self._stopped and self._source.read(READ):
                 pass
             self._content.put(b"")
         except zstandard.ZstdError as error:
             self._content.put(unpack.BadArchive(str(error)))
-        except BaseException as error:  # noqa: BLE001 - raised by the thread that reads
+        except BaseException as error:  # noqa: BLE001 - raised again in _next()
             self._content.put(error)
 
 
 class _Digested:
-    """A source, and the digest of what was read of it."""
+    """A source, with the digest of the bytes read from it."""
 
     def __init__(self, source: ArchiveSource) -> None:
         self._source = source

@@ -1,10 +1,10 @@
-"""Puts new content in the place of old: prepared beside it, exchanged in one go, and undone
-unless all places succeeded.
+"""Replaces content: new content is prepared beside the old, exchanged in one step, and the exchange
+is undone unless all places succeeded.
 
-A place is either a folder within the folder that is mounted (``name``): then it is replaced as a
-whole, by one rename that exchanges both. Or it is the mounted folder itself (no ``name``), which
-can't be renamed: then what is in it is moved. Whatever is not finished lies in a folder of its
-own, ``.composetasks-<run>-<number>``, beside or in the place.
+A place is either a folder within the mounted folder (``name``): then one rename exchanges the whole
+folder. Or it is the mounted folder itself (no ``name``), which cannot be renamed: then its entries
+are moved. Unfinished content is kept in a stage folder, ``.composetasks-<run>-<number>``, beside
+the place or in it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _exchange(folder: int, name: bytes, other_folder: int, other: bytes) -> None
 
 @dataclass
 class Place:
-    """Where content is replaced; ``stage`` is the name of the folder for what is not finished."""
+    """A place whose content is replaced; ``stage`` is the name of its stage folder."""
 
     mount: int
     name: bytes
@@ -43,11 +43,11 @@ class Place:
     # --- before -----------------------------------------------------------------------------
 
     def open(self) -> int:
-        """The content's folder as it is now; raises FileNotFoundError where there is none."""
+        """Open the current content's folder. Raises FileNotFoundError if there is none."""
         return os.open(self.name or b".", tree.FOLDER, dir_fd=self.mount)
 
     def prepare(self) -> int:
-        """Make the folder for the new content and open it."""
+        """Create the folder for the new content and open it."""
         stage = self._stage(create=True)
         try:
             os.mkdir(CONTENT, 0o700, dir_fd=stage)
@@ -63,7 +63,7 @@ class Place:
     # --- the exchange -----------------------------------------------------------------------
 
     def arm(self) -> None:
-        """Note what is there before the exchange, for :meth:`undo`."""
+        """Note which folder is in the place before the exchange, for :meth:`undo`."""
         self._note(ARMED, self._inode())
 
     def _note(self, name: bytes, text: bytes) -> None:
@@ -77,7 +77,7 @@ class Place:
             os.close(stage)
 
     def commit(self) -> None:
-        """Put the prepared content in place; the old one is kept in the stage."""
+        """Put the prepared content in place; the old content is kept in the stage."""
         stage = self._stage()
         try:
             if self.name:
@@ -95,7 +95,7 @@ class Place:
         except OSError as error:
             if error.errno not in NO_EXCHANGE:
                 raise
-            # A file system that can't exchange (NFS, older ZFS): two renames, one after the other.
+            # A file system without atomic exchange (NFS, older ZFS): two renames in sequence.
             os.rename(self.name, OLD, src_dir_fd=self.mount, dst_dir_fd=stage)
             os.rename(CONTENT, self.name, src_dir_fd=stage, dst_dir_fd=self.mount)
 
@@ -112,7 +112,7 @@ class Place:
         os.close(content)
 
     def finished(self) -> None:
-        """Note that every place of the run was exchanged: there is no way back now."""
+        """Note that every place of the run was exchanged: it cannot be undone any more."""
         self._note(DONE, b"")
 
     # --- after ------------------------------------------------------------------------------
@@ -136,10 +136,10 @@ class Place:
         return text
 
     def is_exchanged(self) -> bool:
-        """Whether the old content was exchanged, in part or whole."""
+        """Whether the old content was exchanged, partly or completely."""
         armed = self._noted(ARMED)
         if not armed:
-            # Nothing is exchanged before every place has its note, whole.
+            # Nothing is exchanged before every place has a complete note.
             return False
         stage = self._stage()
         try:
@@ -150,7 +150,7 @@ class Place:
         return bool(self.name) and self._inode() != armed
 
     def _inode(self) -> bytes:
-        """The number of the folder that is in the place, 0 for none."""
+        """The inode number of the folder that is in the place, 0 if there is none."""
         try:
             content = self.open()
         except FileNotFoundError:
@@ -161,7 +161,7 @@ class Place:
             os.close(content)
 
     def undo(self) -> bool:
-        """Put the old content back where it was exchanged, in part or whole; says if it was."""
+        """Put the old content back if it was exchanged, even partly; return whether it was."""
         if not self.is_exchanged():
             return False
         stage = self._stage()
@@ -186,8 +186,8 @@ class Place:
             _exchange(self.mount, self.name, stage, CONTENT)
 
     def _move_back(self, stage: int) -> None:
-        """Can itself be cut short and begun again: as long as ``moved`` is noted, what is in the
-        place is new; without it, what is in the place is old."""
+        """Move the old entries back. This can be interrupted and repeated: while ``moved`` is
+        noted, the entries in the place are new; without it, they are old."""
         old = os.open(OLD, tree.FOLDER, dir_fd=stage)
         if self._noted(MOVED) is not None:
             content = os.open(CONTENT, tree.FOLDER, dir_fd=stage)
@@ -199,7 +199,7 @@ class Place:
         os.close(old)
 
     def settle(self) -> None:
-        """Remove what is left of the exchange."""
+        """Remove the stage folder, with what is left of the exchange."""
         tree.remove(self.mount, self.stage)
 
 
@@ -210,5 +210,5 @@ def _move_all(source: int, target: int) -> None:
 
 
 def left_behind(mount: int) -> list[bytes]:
-    """The stages in a mounted folder, of runs that did not come to their end."""
+    """The stage folders in a mounted folder, left by runs that did not complete."""
     return [name for name in map(os.fsencode, os.listdir(mount)) if name.startswith(tree.STAGE)]

@@ -1,4 +1,4 @@
-"""A folder's tree: measured, and removed, without following a link."""
+"""Measures, walks and removes a folder's tree without following links."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import stat
 from collections.abc import Iterable, Iterator
 
 STAGE = b".composetasks-"
-"""How the name of a folder begins that holds what a replacement has not finished."""
+"""The prefix of the stage folders of replacements that are not finished."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_special(kind: bytes, mode: int, attributes: Iterable[bytes]) -> bool:
-    """Whether a member of an archive (its type there, its mode, the names of its extended
-    attributes) is a device, or a program that runs with other rights than those of its caller."""
+    """Whether a member of an archive is a device, or a program that runs with other privileges than
+    its caller's, by its type, mode and the names of its extended attributes."""
     changes = bool(mode & 0o6000) or b"security.capability" in attributes
     return kind in (b"3", b"4") or (kind == b"0" and changes)
 
 
 def walk(root: int) -> Iterator[tuple[int, bytes, os.stat_result, bytes]]:
-    """Everything below an open folder, each folder before what is in it, names in order.
+    """Everything below an open folder, each folder before its content, names in order.
 
-    Gives the open folder it lies in, its name, its status, and its path from the root. What
-    vanishes meanwhile is left out, and so is a replacement that was not finished.
+    Yields the open parent folder, the name, the status, and the path from the root. Entries that
+    vanish meanwhile and unfinished replacements are left out.
     """
     names = [name for name in _names(root) if not name.startswith(STAGE)]
     stack = [(os.dup(root), b"", names)]
@@ -52,13 +52,13 @@ def walk(root: int) -> Iterator[tuple[int, bytes, os.stat_result, bytes]]:
 
 
 def _names(folder: int) -> list[bytes]:
-    """The names in a folder, the first one last."""
+    """The names in a folder in reverse order, for use as a stack."""
     return sorted((os.fsencode(name) for name in os.listdir(folder)), reverse=True)
 
 
 def measure(root: int) -> dict[str, float]:
-    """Bytes on disk (each hard-linked file once), the number of files and of folders, and the
-    latest modification (seconds since 1970) in a tree."""
+    """Measure a tree: bytes on disk (each hard-linked file once), the numbers of files and folders,
+    and the latest modification (seconds since 1970)."""
     own = os.fstat(root)
     size, files, folders, modified = 0, 0, 0, own.st_mtime
     linked: set[tuple[int, int]] = set()
@@ -78,7 +78,7 @@ def measure(root: int) -> dict[str, float]:
 
 
 def remove(folder: int, name: bytes) -> None:
-    """Remove a file, or a folder with all that is in it, from an open folder."""
+    """Remove a file, or a folder with its content, from an open folder."""
     try:
         inner = os.open(name, FOLDER, dir_fd=folder)
     except FileNotFoundError:
@@ -103,8 +103,8 @@ def remove(folder: int, name: bytes) -> None:
 
 
 def remove_one(root: int, path: bytes) -> None:
-    """Remove what an open folder has at a path, a folder only where it is empty. What is gone, or
-    lies behind a link, is left alone."""
+    """Remove the entry at ``path`` below an open folder; a folder only if it is empty. An entry
+    that does not exist or lies behind a link is left alone."""
     *folders, name = path.split(b"/")
     folder = os.dup(root)
     try:
@@ -124,7 +124,7 @@ def remove_one(root: int, path: bytes) -> None:
 
 
 def copy_attributes(source: int, target: int) -> None:
-    """Give an open folder another one's owner, mode and extended attributes."""
+    """Copy owner, mode and extended attributes from one open folder to another."""
     status = os.fstat(source)
     os.fchown(target, status.st_uid, status.st_gid)
     os.fchmod(target, stat.S_IMODE(status.st_mode))

@@ -1,7 +1,7 @@
-"""Reads an archive that pack.py wrote into an empty folder, whole or not at all.
+"""Unpacks an archive that pack.py wrote into an empty folder, completely or not at all.
 
-No name in it may lead out of the folder: every part of a path is opened as a folder that is no
-link, from the root down.
+No name in the archive can lead out of the folder: every part of a path is opened as a folder,
+starting from the root, and links are refused.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from . import tree
 BLOCK = 512
 CHUNK = 1 << 20
 LARGEST_RECORDS = 1 << 24
-"""Bytes of records that a member may have; extended attributes are among them."""
+"""The bytes of records that a member may have; extended attributes are among them."""
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 XATTR = b"SCHILY.xattr."
 
 
 class BadArchive(Exception):
-    """It is not an archive of ours, or leads out of its folder."""
+    """The archive was not written by pack.py, is damaged, or a path leads out of the folder."""
 
 
 @dataclass
 class Member:
-    """One entry: ``path`` in parts from the root, ``time`` in nanoseconds."""
+    """One member: ``path`` in parts from the root, ``time`` in nanoseconds."""
 
     kind: bytes
     path: tuple[bytes, ...]
@@ -42,8 +42,8 @@ class Member:
 
 
 class Unpack:
-    """One archive being read; ``read(n)`` gives exactly n bytes or raises. Without ``special`` it
-    may hold no devices, and no programs that run with other rights than their caller's."""
+    """Unpacks one archive; ``read(n)`` returns exactly n bytes or raises. Without ``special``,
+    devices and set-user-id or similar programs are refused."""
 
     def __init__(self, read: Callable[[int], bytes], root: int, *, special: bool = True) -> None:
         self._read, self._root, self._special = read, root, special
@@ -51,7 +51,7 @@ class Unpack:
         self._folders: list[Member] = []
 
     def run(self) -> None:
-        """Read to the archive's end; raises BadArchive, and OSError as the file system does."""
+        """Unpack to the archive's end. Raises BadArchive, and OSError from the file system."""
         try:
             while (member := self._next()) is not None:
                 self._make(member)
@@ -125,7 +125,7 @@ class Unpack:
         os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
 
     def _open(self, path: tuple[bytes, ...]) -> int:
-        """The folder at ``path``, kept open for the next member that lies in it."""
+        """The folder at ``path``, kept open for the next member in the same folder."""
         if self._folder[0] != path:
             opened = self._walk(path)
             os.close(self._folder[1])
@@ -184,7 +184,8 @@ class Unpack:
 
 
 def _finish(opened: int, member: Member) -> None:
-    """Owner before mode and attributes: a change of owner takes set-user-id and capabilities."""
+    """Set owner before mode and attributes: a change of owner clears set-user-id and
+    capabilities."""
     os.fchown(opened, member.uid, member.gid)
     os.fchmod(opened, member.mode)
     for attribute, value in member.attributes.items():
@@ -208,7 +209,7 @@ def _octal(text: bytes) -> int:
 
 
 def _decimal(text: bytes) -> int:
-    """A number of digits alone: int() would take a sign, and underscores."""
+    """A number that consists only of digits: int() would accept a sign and underscores."""
     if not text.isdigit():
         raise BadArchive(f"an invalid number: {text[:20]!r}")
     return int(text)
@@ -255,12 +256,12 @@ def _member(header: bytes, records: dict[bytes, bytes]) -> Member:
 
 
 def _number(records: dict[bytes, bytes], name: bytes, field: bytes) -> int:
-    """A number from a member's records, or from its header where they do not hold it."""
+    """A number from a member's records or, if it is not there, from its header."""
     return _decimal(records[name]) if name in records else _octal(field)
 
 
 def _parts(path: bytes) -> tuple[bytes, ...]:
-    """A path of the archive in its parts; raises BadArchive for one that leads out."""
+    """The parts of a path in the archive. Raises BadArchive for a path that leads out."""
     if not path.startswith(b"./"):
         raise BadArchive(f"a path that does not begin with ./: {path!r}")
     parts = tuple(part for part in path[2:].rstrip(b"/").split(b"/") if part)

@@ -1,4 +1,4 @@
-"""What the two sides say to each other: records of one kind byte, a length, and a payload."""
+"""The protocol between both sides: records of one kind byte, a length, and a payload."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 JSON, DATA = b"J", b"D"
 HEADER = 5
 LARGEST = 1 << 24
-"""The largest payload in bytes that is accepted; ours stay far below."""
+"""The largest payload in bytes that is accepted; records that are sent stay far below."""
 
 
 class Closed(Exception):
@@ -17,23 +17,24 @@ class Closed(Exception):
 
 
 class WireError(Exception):
-    """What arrived is no record."""
+    """The received bytes are not a record."""
 
 
 def encode(kind: bytes, payload: bytes) -> bytes:
-    """A record."""
+    """Encode a record."""
     return kind + len(payload).to_bytes(4, "big") + payload
 
 
 def message(document: dict[str, Any]) -> bytes:
-    """A record that holds a JSON document."""
+    """Encode a record that holds a JSON document."""
     return encode(JSON, json.dumps(document).encode())
 
 
 def receive(read: Callable[[int], bytes]) -> tuple[bytes, bytes]:
-    """The next record's kind and payload; ``read(n)`` gives up to n bytes, none at the end.
+    """Receive the next record; return its kind and payload. ``read(n)`` returns up to n bytes, none
+    at the end.
 
-    Raises Closed at the end, also in the middle of a record.
+    Raises Closed at the end, even within a record, and WireError.
     """
     header = _exactly(read, HEADER)
     kind, length = header[:1], int.from_bytes(header[1:], "big")

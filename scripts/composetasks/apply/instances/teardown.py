@@ -1,7 +1,7 @@
 """Ends an instance: its programs, containers, networks, volumes, image tags and folder.
 
-Everything is found by the labels that say whose it is, so nothing else can be met, and looked for
-again until nothing is left: what was being made a moment ago may have come to life meanwhile.
+Everything is found by the labels that name the instance and its owner, so nothing else is affected.
+The search is repeated until nothing is left, because resources may still be being created.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 ROUNDS = 5
 AT_ONCE = 8
 EMPTYING_SECONDS = 600.0
-"""How long the engine's root may take to remove what containers wrote."""
+"""How long it may take to remove, as root in a container, the files that containers wrote."""
 LAST = ("lock", instance_folder.RECORD)
 HOLDER_SECONDS = 8.0
 """How long a task that works on the instance may take to end after SIGTERM."""
 GRACE_SECONDS = 5.0
-"""How long a program may take to end that a killed task left at work."""
+"""How long a program that a killed task left running may take to end."""
 
 
 def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -> None:
-    """End the instance ``name`` of ``owner``, with its folder ``place`` where it has one.
+    """End the instance ``name`` of ``owner``, and remove its folder ``place`` if it has one.
 
-    A task that is working on it is ended first. Raises TaskFailure where something is left.
+    A task that works on it is ended first. Raises TaskFailure if something is left.
     """
     if place is None or not place.is_dir() or instance_folder.recorded(place) != owner:
         _clear(client, name, owner)
@@ -63,11 +63,11 @@ def end_instance(client: APIClient, name: str, owner: str, place: Path | None) -
     except FileNotFoundError:
         if place.is_dir():
             raise
-        _clear(client, name, owner)  # another one was quicker
+        _clear(client, name, owner)  # another process ended it first
 
 
 def carry_out(step: Step, client: APIClient) -> Iterator[Event]:
-    """Do an end-instance step."""
+    """Carry out an end-instance step."""
     operation = step.operation
     assert isinstance(operation, EndInstance)
     place = Path(operation.folder) if operation.folder else None
@@ -125,7 +125,7 @@ def _side_by_side(remove: Callable[[str], None], keys: Iterable[str]) -> None:
 
 
 def _untag(client: APIClient, tags: Iterable[str]) -> None:
-    """Take the instance's own tags away; the images stay under those of their inputs."""
+    """Remove the instance's own tags; the images keep the tags of their build inputs."""
     from docker import errors
 
     for tag in sorted(tags):
@@ -134,11 +134,11 @@ def _untag(client: APIClient, tags: Iterable[str]) -> None:
 
 
 def _remove_folder(client: APIClient, name: str, place: Path) -> None:
-    """Remove the folder. The record of its owner goes last: until then its end is due. The lock
-    goes with the folder, in one move: in its place a new run would hold another one."""
+    """Remove the folder. The record of its owner is removed last, so that an interrupted end is
+    repeated. The lock moves away together with the folder, so that a new run gets its own lock."""
     try:
         _remove_content(place)
-    except PermissionError:  # what containers wrote there is theirs: often root's
+    except PermissionError:  # files written by containers often belong to root
         empty_as_root(client, name, place / "state")
         _remove_content(place)
     ended = place.rename(place.with_name(f".{name}.{os.getpid()}.ended"))
@@ -156,7 +156,7 @@ def _remove_content(place: Path) -> None:
 
 
 def empty_as_root(client: APIClient, name: str, place: Path) -> None:
-    """Empty a folder by way of the engine. Raises TaskFailure where that can't be."""
+    """Empty a folder as root, through the engine. Raises TaskFailure if that fails."""
     from composetasks.apply.state.helper import Helper, HelperFailed
     from composetasks.apply.state.mounts import for_replacing
 
@@ -175,8 +175,9 @@ def empty_as_root(client: APIClient, name: str, place: Path) -> None:
 
 
 def end_programs(override: Path) -> list[str]:
-    """End every Docker program of ours that works on the project of this override file, politely
-    first; returns their names. (A shell that merely has the variable is left alone.)"""
+    """End every Docker program of this user that works on the project of this override file, first
+    with SIGTERM; return their process ids. (A shell that only has the variable set is left
+    alone.)"""
     import psutil
 
     programs = []

@@ -1,5 +1,5 @@
-"""A copy of a project in which images are built for a trial: under names of their own, removed at
-its end, so that nothing of the project is touched."""
+"""A copy of a project in which images are built for a trial, under their own names, which are
+removed at the end. The project itself is not changed."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ REPOSITORY = "composetasks-trial"
 
 
 class Outcome(NamedTuple):
-    """How long a build took, without what it waited for others', and the steps that were not in
-    the builder's cache."""
+    """The seconds of a build, without waiting for other builds, and the steps that were not in the
+    builder's cache."""
 
     seconds: float
     ran: tuple[str, ...]
 
 
 def ran(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The instructions that were carried out, of a build's steps."""
+    """The instructions among a build's steps that were executed, not cached."""
     for step in steps:
         name = build_records.COUNTED.sub("", str(step["name"]))
         if not step["cached"] and not name.startswith(("FROM ", "exporting")):
@@ -47,17 +47,17 @@ def ran(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def copy_project(directory: Path, target: Path) -> Path:
-    """Copy the files of the project in ``directory`` that git knows or does not ignore; all but
-    our own folder where there is no git. The place of ``directory`` within ``target``.
+    """Copy the files of the project in ``directory`` that git tracks or does not ignore; without
+    git, all files outside the library's folder. Return the path of ``directory`` within ``target``.
 
-    Files get a new time: BuildKit asks for one again only where its size or time differ.
+    Files get a new time: BuildKit requests a file again only if its size or time differ.
     """
     directory = Path(os.path.realpath(directory))
     top, paths = _files(directory)
     for path in paths:
         source, place = top / path, target / path
         _folders(source.parent, place.parent, top)
-        with contextlib.suppress(FileNotFoundError):  # git knows it, and it is gone
+        with contextlib.suppress(FileNotFoundError):  # tracked by git, but deleted
             if source.is_symlink():
                 place.symlink_to(os.readlink(source))
             elif source.is_file():
@@ -69,7 +69,7 @@ def copy_project(directory: Path, target: Path) -> Path:
 
 
 def _folders(source: Path, place: Path, top: Path) -> None:
-    """Make a folder and those above it, with the modes they have: these are inputs too."""
+    """Create a folder and its parents with the modes of the originals: these are inputs too."""
     if place.exists():
         return
     if source != top:
@@ -100,7 +100,7 @@ def _walked(directory: Path) -> Iterator[str]:
 class Trial:
     """Builds images of ``project`` in ``directory`` from a copy, while used as a context manager.
 
-    ``targets`` are Compose's bake targets by service, ``cache`` is where step times are kept.
+    ``targets`` are Compose's bake targets by service, ``cache`` is the folder of the step times.
     """
 
     project: str
@@ -114,7 +114,7 @@ class Trial:
 
     def __enter__(self) -> Trial:
         self._folder = Path(tempfile.mkdtemp(prefix="composetasks-trial-"))
-        # A project's name may hold what a repository's may not.
+        # A project's name may contain characters that a repository's may not.
         owner = re.sub("[^a-z0-9]+", "-", self.project).strip("-")
         self._name = f"{REPOSITORY}/{owner}-{secrets.token_hex(4)}"
         try:
@@ -148,12 +148,12 @@ class Trial:
         context = str(target.get("context", ""))
         place = os.path.join(context, str(target.get("dockerfile") or "Dockerfile"))
         if not os.path.exists(place):
-            place = os.path.join(context, "dockerfile")  # BuildKit takes this name too
+            place = os.path.join(context, "dockerfile")  # BuildKit accepts this name too
         return Path(place).read_text("utf-8", "surrogateescape")
 
     def build(self, image: LayeredImage, dockerfile: str | None = None) -> Outcome:
-        """Build an image from the copy as it is now, by another Dockerfile where one is given.
-        Raises TaskFailure, code 7."""
+        """Build an image from the current state of the copy, with ``dockerfile`` as its Dockerfile
+        if that is given. Raises TaskFailure, code 7."""
         service = image.service
         target = self._target(service)
         text = self.dockerfile(service) if dockerfile is None else dockerfile
@@ -187,7 +187,7 @@ class Trial:
         return Outcome(took.seconds - log.waited(), tuple(ran(log.steps())))
 
     def _target(self, service: str) -> dict[str, Any]:
-        """A service's bake target with its folders in the copy and a name of its own."""
+        """A service's bake target with its folders in the copy and its own tag."""
         target = dict(self.targets[service])
         target["context"] = self._copied(str(target.get("context", "")))
         contexts = target.get("contexts") or {}
@@ -201,7 +201,7 @@ class Trial:
         return target
 
     def _ignore(self, service: str, place: Path) -> None:
-        """Put the Dockerfile's own ignore file beside it, where it has one."""
+        """Copy the ignore file of the Dockerfile, if there is one, beside the Dockerfile's copy."""
         target = self.targets[service]
         own = os.path.join(
             self._copied(str(target.get("context", ""))),
@@ -211,7 +211,7 @@ class Trial:
             shutil.copyfile(own, place.with_name("Dockerfile.dockerignore"))
 
     def _copied(self, path: str) -> str:
-        """Where a folder is in the copy; itself where it is not of the project."""
+        """The path of a folder in the copy; the same path if it is outside the project."""
         top = self._folder / "project"
         depth = len(self.copy.relative_to(top).parts)
         original = Path(os.path.realpath(self.directory))
@@ -223,13 +223,13 @@ class Trial:
     # --- edits ------------------------------------------------------------------------------
 
     def place(self, path: str) -> Path | None:
-        """Where a file of the project is in the copy; None for one that was not copied."""
+        """The path of a project file in the copy; None for a file that was not copied."""
         place = Path(os.path.normpath(self.copy / path))
         inside = self._folder / "project" in place.parents
         return place if inside and place.is_file() and not place.is_symlink() else None
 
     def other_base(self, reference: str) -> str | None:
-        """An image that differs from ``reference`` by a file; None where that is not here."""
+        """An image that differs from ``reference`` by one file; None if the engine lacks it."""
         from docker.errors import ImageNotFound
 
         archive = io.BytesIO()
@@ -239,7 +239,7 @@ class Trial:
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
         try:
-            # It is never started; an image without a command needs one here.
+            # It is never started, but an image without a command requires one here.
             container = self.client.create_container(reference, command=["none"])["Id"]
         except ImageNotFound:
             return None

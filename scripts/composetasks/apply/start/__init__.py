@@ -1,1 +1,1 @@
-"""Starts containers, waits until they are up, and names what went wrong with those that are not."""
+"""Starts containers, waits until they are up, and diagnoses those that do not come up."""

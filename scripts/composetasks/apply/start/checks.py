@@ -12,8 +12,8 @@ from composetasks.run.failure import TaskFailure
 
 
 def run_check(step: Step, tools: Tools) -> Iterator[Event]:
-    """Run a step's check; its output lines become events, and where it does not end with 0 they
-    become a TaskFailure, code 1."""
+    """Run a step's check and yield its output lines as events. If it exits with a code other than
+    0, raise TaskFailure, code 1, with its last lines."""
     operation = step.operation
     assert isinstance(operation, RunCheck)
     began = time.monotonic()

@@ -1,5 +1,5 @@
-"""A Compose command that has the engine do something. It is listened to while it works, and where
-it says nothing the engine is looked at: Compose itself waits for an answer for ever.
+"""Runs a Compose command that lets the engine do something. The command's output is read while it
+runs; while it prints nothing, the engine is asked: Compose itself has no timeout.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from composetasks.run import process, waiting
 from composetasks.run.compose import Compose
 
 READABLE = ("--ansi", "never", "--progress", "auto")
-"""What it says is read, whatever COMPOSE_ANSI and COMPOSE_PROGRESS want for a terminal; ``auto``
-is plain text where there is none, and ``plain`` is refused with COMPOSE_ANSI=always."""
+"""Options that keep the output readable for this module, whatever COMPOSE_ANSI and COMPOSE_PROGRESS
+say. ``auto`` is plain text without a terminal; ``plain`` is refused with COMPOSE_ANSI=always."""
 LOOK_SECONDS = 5.0
-"""How often the engine is looked at while Compose says nothing."""
+"""How often the engine is asked while Compose prints nothing."""
 LONGEST_SECONDS = 1200.0
-"""How long the engine may take for one container where nobody gave the services a time: it copies
-what the image has in the places of new volumes, and that may be a lot."""
+"""How long the engine may take for one container if no time is given for its service: it copies the
+image's files into new volumes, which can be a lot."""
 _PROGRESS = re.compile(r"\s*(Container|Network|Volume) (\S+)\s+(\w+)")
 _UNDER_WAY: Mapping[str, str] = {
     "Recreate": "to be recreated",
@@ -36,21 +36,22 @@ _UNDER_WAY: Mapping[str, str] = {
     "Removing": "to be removed",
     "Restarting": "to be restarted",
 }
-"""What Compose says that it is at, and what is waited for then."""
+"""Compose's progress words for an operation in progress, and what is then waited for."""
 
 
 class NotDone(Exception):
-    """The engine answers, but has not done what Compose waits for; the text says what that is."""
+    """The engine answers but has not done what Compose waits for; the message names it."""
 
 
 @dataclass
 class UnderWay:
-    """What Compose says that it is at: names of things, with its own words for them."""
+    """The operations that Compose has in progress: resource names, with Compose's words for
+    them."""
 
     words: dict[str, str] = field(default_factory=dict)
 
     def hear(self, line: str) -> None:
-        """Take in a line of its progress."""
+        """Update the operations from a line of Compose's progress output."""
         match = _PROGRESS.match(line)
         if match is None:
             return
@@ -70,7 +71,7 @@ class UnderWay:
         return f"Container {container}" in self.words
 
     def starts(self, container: str) -> bool:
-        """Whether it waits for the start of a container, which takes in that of its hooks."""
+        """Whether Compose waits for a container to start, its hooks included."""
         return self.words.get(f"Container {container}") in ("Starting", "Restarting")
 
 
@@ -83,12 +84,12 @@ def run(
     stdin: str | None = None,
     limit: float = math.inf,
 ) -> process.Completed:
-    """Run a Compose command to its end, quietly.
+    """Run a Compose command to its end without showing its output.
 
-    ``compose`` is the one to use where it is not that of the tools. ``limit`` is how many seconds
-    the engine may take for what Compose waits for; the end of a container that is replaced, and
-    the program of a hook, take as long as they take. Raises ProgramError where it ends with
-    another code than 0, NotDone, and what the client raises of an engine that is silent.
+    ``compose`` replaces the Compose of ``tools``. ``limit`` is how many seconds the engine may take
+    for each thing that Compose waits for; the stop of a container that is replaced and the program
+    of a hook have no limit. Raises ProgramError if the exit code is not 0, NotDone, and the
+    client's exceptions for an engine that does not answer.
     """
     compose = compose or tools.compose
     argv = compose.argv(*READABLE, *arguments)
@@ -110,7 +111,7 @@ def run(
 def _next(
     running: process.Running, look: Callable[[], float | None], at: UnderWay, limit: float
 ) -> process.Line | None:
-    """The next line; None at the end."""
+    """The next line of output; None at the end."""
     since = time.monotonic()
     awaited = f"{process.named(running.argv)}{f' ({at})' if at.words else ''}"
     with waiting.on(awaited) as wait:
@@ -130,9 +131,9 @@ def _next(
 
 
 def _look(tools: Tools, at: UnderWay, project: str) -> float | None:
-    """Look at the project's containers, which an engine that answers can tell: the longest grace
-    period of those that Compose is at, None where it waits for the program of a hook. Raises what
-    the client raises of an engine that is silent."""
+    """Ask the engine for the project's containers. Return the longest stop grace period of the
+    containers that Compose works on, in seconds; None if Compose waits for the program of a hook.
+    Raises the client's exceptions for an engine that does not answer."""
     from docker import errors
     from requests.exceptions import ConnectionError, Timeout
 
@@ -149,7 +150,7 @@ def _look(tools: Tools, at: UnderWay, project: str) -> float | None:
     except errors.DockerException:
         return grace
     except ConnectionError as error:
-        # It went away: Compose is told so too.
+        # The engine is gone; Compose gets the same error.
         if isinstance(error, Timeout):
             raise
     return grace

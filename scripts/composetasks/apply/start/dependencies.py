@@ -1,4 +1,4 @@
-"""Who waits for whom in a start."""
+"""Which services wait for which other services in a start."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from composetasks.plan.start.readiness import Phase
 
 
 class Dependencies:
-    """Those of the services of a start, by the model and by how far each service is."""
+    """The dependencies of the services of a start, from the model and each service's progress."""
 
     def __init__(self, model: Model, services: Mapping[str, ServiceProgress]) -> None:
         self.model, self.services = model, services
 
     def waits_for(self, name: str) -> list[str]:
-        """The services that must come further before ``name`` may be started. A provider is run
-        together with the first that depend on it: these wait for what it waits for."""
+        """The services that must progress before ``name`` may be started. A provider is run
+        together with the first services that depend on it; these wait for what the provider waits
+        for."""
         waits: list[str] = []
         shared = namespaces_of(self.model.services[name]) if self.services[name].too_early else ()
         for dependency in self.model.services[name].depends_on:
@@ -34,8 +35,8 @@ class Dependencies:
         return list(dict.fromkeys(waits))
 
     def runs_along(self, name: str, ready: Collection[str]) -> bool:
-        """Whether a provider is run later, together with what depends on it: Compose hands what it
-        says to these in one and the same run only."""
+        """Whether a provider is run later, together with its dependents: Compose passes the
+        provider's output to dependents only within the same run."""
         users = [
             other
             for other, progress in self.services.items()
@@ -46,7 +47,7 @@ class Dependencies:
         )
 
     def dependents(self, failed: str) -> list[str]:
-        """The services that have not been started because they wait, in the end, for one."""
+        """The services that are not started because they depend on ``failed``, even indirectly."""
         waiting = [failed]
         for name, progress in self.services.items():
             needs = {dependency.service for dependency in self.model.services[name].depends_on}
@@ -55,13 +56,13 @@ class Dependencies:
         return waiting[1:]
 
     def goes_on(self) -> bool:
-        """Whether some service is still to be started that waits only for what may come."""
+        """Whether a service is still to be started and waits only for services that may come up."""
         waiting = [name for name, progress in self.services.items() if progress.launched is None]
         return any(map(self._may_come, waiting))
 
     def _may_come(self, name: str) -> bool:
-        """Whether all that keeps a service from its start may still come. What nothing keeps is
-        started with another one: a provider."""
+        """Whether every service that ``name`` waits for may still come up. False if it waits for
+        none: then it is a provider, which is started together with another service."""
         others = self.waits_for(name)
         return bool(others) and all(
             self.services[other].phase is Phase.WAITING
@@ -71,7 +72,7 @@ class Dependencies:
         )
 
     def is_optional(self, name: str) -> bool:
-        """Whether services of this start depend on one, and all can do without it."""
+        """Whether services of this start depend on ``name`` and none of them requires it."""
         required = [
             dependency.required
             for other in self.services
@@ -81,7 +82,7 @@ class Dependencies:
         return bool(required) and not any(required)
 
     def states_of_others(self, failed: str) -> dict[str, str]:
-        """How the services are that neither failed nor wait for the one that did."""
+        """The states of the services that neither failed nor wait for ``failed``."""
         apart = {failed, *self.dependents(failed)}
         return {
             name: _state(progress)

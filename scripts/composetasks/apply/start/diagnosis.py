@@ -1,5 +1,5 @@
-"""What is known of a start that failed, named, and kept in the run folder: ``inspect/NAME.json``
-and ``logs/NAME.log`` of every container of the start, without secrets.
+"""The diagnosis of a start that failed. The evidence is kept in the run folder, without secrets:
+``inspect/NAME.json`` and ``logs/NAME.log`` of every container of the start.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHOWN_PROBES = 3
 
 
 def diagnose(client: APIClient, run_folder: Path, case: Case) -> NotUp:
-    """The failure of a start: its diagnosis by name and in words, with the evidence as data."""
+    """The failure of a start: its cause as a kind and in words, with the evidence as data."""
     names = {key: name for some in case.containers.values() for key, name in some.items()}
     seen = evidence(client, names, case.since)
     with unless_full():
@@ -87,8 +87,8 @@ def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last_run(container: ContainerEvidence) -> list[str]:
-    """The lines of a container's last run as plain text, without their times; all where that said
-    nothing."""
+    """The lines of a container's last run as plain text, without timestamps; the lines of all runs
+    if the last run printed nothing."""
     started = parse_time(str((container.record.get("State") or {}).get("StartedAt", "")))
     parted = [line.partition(" ") for line in container.log]
     own = [text for time, _, text in parted if parse_time(time) >= started]

@@ -1,6 +1,6 @@
-"""What keeps a start from coming to its end: a service that failed, one that waits for what will
-not come, one whose time is over, an engine that stays away. ``start.py`` asks for it between two
-looks; each becomes a failure with its diagnosis (``diagnosis.py``).
+"""What keeps a start from completing: a service that failed, that waits for one that cannot come
+up, or whose time is over, or an engine that stays away. ``start.py`` checks for these between two
+looks at the containers; each becomes a failure with a diagnosis (``diagnosis.py``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from composetasks.run.masking import safe
 
 @frozen
 class Failed:
-    """A service that is not up, by which verdict, which of its containers (its id), and when
-    (seconds)."""
+    """A service that is not up: the verdict, the id of the container it is about, and when it
+    failed (seconds, monotonic clock)."""
 
     service: str
     verdict: Readiness
@@ -35,9 +35,9 @@ class Failed:
 
 
 class Failures:
-    """The failures of one start. ``first`` is the service that failed first, while those that can
-    do without it are still to be started, as by Compose; ``states_elsewhere`` says how the
-    services are that are no part of the start."""
+    """The failures of one start. ``first`` is the service that failed first; as with Compose, the
+    services that do not require it are still started. ``states_elsewhere`` are the states of the
+    services that are not part of the start."""
 
     def __init__(self, dependencies: Dependencies, tools: Tools, record: StartRecord) -> None:
         self.dependencies, self.tools, self.record = dependencies, tools, record
@@ -47,8 +47,8 @@ class Failures:
         self.states_elsewhere: Mapping[str, str] = {}
 
     def add(self, name: str, verdict: Readiness, container: str = "") -> Iterator[Event]:
-        """A service is not up, which fails the start. One that all who depend on it can do without
-        (``required: false``) is only told about."""
+        """Record that a service is not up, which fails the start. If no dependent requires it
+        (``required: false``), only yield a warning."""
         progress = self.services[name]
         before, progress.phase, progress.verdict = progress.phase, Phase.FAILED, verdict
         if before is Phase.FAILED:
@@ -80,13 +80,13 @@ class Failures:
                 yield from self.add(name, verdict, progress.lagging)
 
     def check(self) -> None:
-        """Raise the failure of the first service that failed, once no other is to be started."""
+        """Raise the failure of the first failed service, once no other service is to be started."""
         if self.first is not None and not self.dependencies.goes_on():
             raise self.described(self.first)
 
     def check_stuck(self) -> None:
-        """Raise the failure of a service that waits for what can't come any more: the health
-        of one that has ended, say."""
+        """Raise the failure of a service that waits for something that cannot happen any more, for
+        example the health of a container that exited."""
         if any(progress.coming for progress in self.services.values()):
             return
         for name, progress in self.services.items():
@@ -97,8 +97,8 @@ class Failures:
                 raise self._at_once(name, message, "never-started")
 
     def check_away(self, since: float) -> None:
-        """Raise the failure of a service that is waited for once an engine has been away, since
-        that moment, for as long as any may take."""
+        """Raise the failure of a waiting service once the engine has been away, since the moment
+        ``since``, for the longest time that any service may take."""
         limits = [progress.given or DEFAULT_TIMEOUT for progress in self.services.values()]
         if time.monotonic() >= min([*deadlines(self.services).values(), since + max(limits)]):
             waiting = (n for n, p in self.services.items() if p.phase is Phase.WAITING)
@@ -108,8 +108,8 @@ class Failures:
             raise self._at_once(name, message, "engine-gone")
 
     def not_launched(self, name: str, why: str) -> NotUp:
-        """The failure of a service that could not be started, for what Compose printed; of the
-        first that failed where there is one."""
+        """The failure of a service that could not be started, with what Compose printed; or the
+        failure of the service that failed first, if there is one."""
         if self.first is not None:
             return self.described(self.first)
         verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
@@ -120,7 +120,7 @@ class Failures:
         return self.described(Failed(name, verdict, "", time.monotonic()))
 
     def described(self, failed: Failed, printed: str = "") -> NotUp:
-        """The failure with its diagnosis; ``printed`` is what Compose printed of it."""
+        """The failure with its diagnosis; ``printed`` is what Compose printed about it."""
         name, at = failed.service, failed.at
         progress = self.services[name]
         up_since = progress.up_since

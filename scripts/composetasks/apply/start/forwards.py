@@ -1,4 +1,4 @@
-"""Lets ports of this machine lead to what was published on an engine behind ssh."""
+"""Forwards ports of this machine to the ports published on an engine behind ssh."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ def alongside(
     world: World,
     tools: Tools,
 ) -> Iterator[Event]:
-    """``start``, which carries ``containers`` out, and meanwhile ``steps``, each once its service
-    is launched: what is up is reached here while others are waited for, and where one fails.
+    """Yield the events of ``start``, which carries out ``containers``, and meanwhile carry out
+    ``steps``, each once its service is launched: services that are up are reachable while others
+    are waited for, and even if one fails.
 
-    Raises the failure of a forward once the start is over.
+    Raises the failure of a forward after the start.
     """
     if not steps:
         yield from start
@@ -51,8 +52,8 @@ def alongside(
 
 
 def _forward(step: Step, world: World, tools: Tools) -> Iterator[Event]:
-    """Forward what the containers of the step's service publish of a port. One that runs no more
-    publishes nothing."""
+    """Forward what the containers of the step's service publish for a port. A container that no
+    longer runs publishes nothing."""
     operation = step.operation
     assert isinstance(operation, ForwardPort)
     assert tools.ports is not None
@@ -72,7 +73,7 @@ def _forward(step: Step, world: World, tools: Tools) -> Iterator[Event]:
 
 
 def end(step: Step, tools: Tools) -> Iterator[Event]:
-    """Forward nothing of the project any more."""
+    """End all port forwards of the project."""
     assert tools.ports is not None
     tools.ports.end()
     yield event("step-done", step)

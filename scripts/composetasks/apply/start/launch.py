@@ -1,5 +1,5 @@
-"""Starting the containers of some services: by Compose (``docker compose up --no-build
---no-deps``), and by hand what its up does not do; and stopping those that have hooks."""
+"""Starts the containers of some services, by Compose (``docker compose up --no-build --no-deps``),
+and directly for what ``up`` does not do; stops containers that have hooks."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from composetasks.run.masking import safe
 from composetasks.run.process import ProgramError
 
 ENDED_SECONDS = 1
-"""How long a container may still look as if it ran when it has ended."""
+"""How long the engine may still report a container as running after it exited."""
 LAUNCHED_BY_COMPOSE = ContainerStart | RunProvider
-# What is an orphan is removed where the plan says so: COMPOSE_REMOVE_ORPHANS does not.
+# Orphans are removed only if the plan says so, not because of COMPOSE_REMOVE_ORPHANS.
 OPTIONS = ("--no-build", "--pull", "never", "--remove-orphans=false")
 UP = ("up", "-d", *OPTIONS)
 MAKE = ("up", "--no-start", *OPTIONS)
@@ -53,7 +53,7 @@ class NotLaunched(Exception):
 
     @property
     def why(self) -> str:
-        """The line that tells the reason: the last one that speaks of an error."""
+        """The line that gives the reason: the last one that mentions an error."""
         errors = [line for line in self.lines if "rror" in line]
         return (errors or self.lines or [""])[-1]
 
@@ -66,7 +66,7 @@ def engine_answers(tools: Tools) -> bool:
 
 
 def launches(steps: Sequence[Step]) -> bool:
-    """Whether one of these steps makes, starts or restarts a container."""
+    """Whether one of these steps creates, starts or restarts a container."""
     return _has(steps, LAUNCHED_BY_COMPOSE | RestartContainer)
 
 
@@ -75,7 +75,7 @@ def _has(steps: Sequence[Step], operations: type | UnionType) -> bool:
 
 
 def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
-    """Do the steps of each service. Raises NotLaunched, and one of :func:`engine_lost`."""
+    """Carry out the steps of each service. Raises NotLaunched, and one of :func:`engine_lost`."""
     for steps in services.values():
         _by_hand(tools, steps)
     _restart(tools, model, services)
@@ -105,7 +105,7 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
 
 
 def _make(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
-    """Have the containers of services created or recreated, and none started."""
+    """Let Compose create or recreate the containers of services without starting them."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, steps in services.items():
         recreates = _has(steps, RecreateContainer)
@@ -120,8 +120,8 @@ def _as_it_was(step: Step) -> bool:
 
 
 def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
-    """Start the very containers that were stopped, though Compose might recreate them by now: by
-    the engine, or by Compose where it has hooks to run."""
+    """Start the same containers that were stopped, even if Compose would recreate them by now: by
+    the engine, or by Compose if they have ``post_start`` hooks."""
     from docker import errors
 
     hooked = [name for name in services if model.services[name].config.get("post_start")]
@@ -148,7 +148,7 @@ def _force(forced: bool) -> list[str]:
 
 
 def _restart(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
-    """Restart containers: by Compose, one run for all of its services, or by the engine."""
+    """Restart containers, by Compose in one run for all its services, or by the engine."""
     names = [
         name
         for name, steps in services.items()
@@ -164,8 +164,8 @@ def _restart(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]])
 
 
 def _restart_by_compose(tools: Tools, model: Model, services: Mapping[str, Sequence[str]]) -> None:
-    """Restart all containers of services (their ids). Raises TaskFailure, code 1, where a
-    ``pre_stop`` hook fails: Compose lets the container run then."""
+    """Restart all containers of services (``services`` maps names to container ids). Raises
+    TaskFailure, code 1, if a ``pre_stop`` hook fails: Compose then leaves the container running."""
     before = {name: _lives(tools, keys) for name, keys in services.items()}
     try:
         names = list(services)
@@ -195,9 +195,9 @@ def _with_providers(
     needed: Mapping[str, Sequence[str]],
     options: Sequence[str],
 ) -> None:
-    """Start services together with the providers they depend on (``needed``), whose words Compose
-    hands to them in one and the same run only; what else they depend on is up, and is not
-    touched."""
+    """Start services together with the providers they depend on (``needed``): Compose passes a
+    provider's output to services only within the same run. Their other dependencies are up and are
+    left alone."""
     every = dict.fromkeys(one for providers in needed.values() for one in providers)
     alone = [one for one in every if one not in needed]
     text = "".join(
@@ -216,7 +216,7 @@ def _with_providers(
 
 
 def _by_hand(tools: Tools, steps: Sequence[Step]) -> None:
-    """What Compose's up does not do: wake a paused container, stop one that must restart."""
+    """Do what ``up`` does not do: unpause a container, stop one that has to restart."""
     for step in steps:
         if isinstance(step.operation, StopContainer):
             removal.stop(tools.client, tools.client.inspect_container(step.key))
@@ -235,8 +235,8 @@ def _forced(steps: Sequence[Step]) -> bool:
 
 
 def _limit(tools: Tools, services: Sequence[str]) -> float:
-    """Seconds that the engine may take for one container of these: as long as they may take to be
-    up, but never less than for other work."""
+    """The seconds that the engine may take for one container of these services: the time they may
+    take to be up, but never less than for other work."""
     given = [tools.given_timeout(name) for name in services]
     limits = [compose_command.LONGEST_SECONDS if one is None else one for one in given]
     return max(*limits, tools.client.timeout * waiting.WORK)
@@ -252,7 +252,7 @@ def _run_compose(
     override: str | None = None,
     limit: float = math.inf,
 ) -> None:
-    """Run one of Compose's commands on services. Raises NotLaunched where it fails."""
+    """Run a Compose command on services. Raises NotLaunched if it fails."""
     arguments = [*command, *services]
     try:
         compose_command.run(tools, model.project, arguments, compose, stdin=override, limit=limit)
@@ -265,12 +265,12 @@ def _run_compose(
             )
         if not engine_answers(tools):
             raise EngineGone from error
-        # With COMPOSE_STATUS_STDOUT what became of each container is there.
+        # With COMPOSE_STATUS_STDOUT the state of each container is on stdout.
         raise NotLaunched(services, error.stdout + error.stderr) from error
 
 
 def stop_provider(step: Step, tools: Tools, project: str) -> Iterator[Event]:
-    """Have a provider end what it made. Raises TaskFailure, code 1, where Compose can't."""
+    """Let a provider remove what it created. Raises TaskFailure, code 1, if that fails."""
     yield event("step-started", step)
     try:
         compose_command.run(tools, project, ["down", step.service])
@@ -285,15 +285,16 @@ def stop_provider(step: Step, tools: Tools, project: str) -> Iterator[Event]:
 
 
 def stop_by_compose(tools: Tools, project: str, service: str, keys: Sequence[str]) -> None:
-    """Stop a service's containers (``keys``: their ids) after its ``pre_stop`` hooks.
+    """Stop a service's containers (``keys`` are their ids) after their ``pre_stop`` hooks.
 
-    Raises TaskFailure, code 1, where a hook fails: Compose lets the container run then. One whose
-    container ended under it, in a restart loop say, has not failed: there is nothing to stop."""
+    Raises TaskFailure, code 1, if a hook fails: Compose then leaves the container running. If the
+    container exited during the hook, for example in a restart loop, there is nothing left to stop,
+    and nothing is raised."""
     before = _lives(tools, keys)
     try:
         compose_command.run(tools, project, ["stop", service])
     except ProgramError as error:
-        # A hook is told of the end of its container before the engine's record says it.
+        # A hook sees the end of its container before the engine's record shows it.
         for key, _ in before & _lives(tools, keys):
             _await_end(tools, key)
         if before.isdisjoint(_lives(tools, keys)):
@@ -303,7 +304,7 @@ def stop_by_compose(tools: Tools, project: str, service: str, keys: Sequence[str
 
 
 def _await_end(tools: Tools, key: str) -> None:
-    """Wait a moment for the end of a container."""
+    """Wait a moment until a container has exited."""
     import requests
     from docker import errors
 
@@ -320,7 +321,7 @@ def _not_stopped(service: str, failed: NotLaunched) -> TaskFailure:
 
 
 def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:
-    """Which of the containers run, and since when."""
+    """The ids of the containers that run, with the times they started."""
     from docker import errors
 
     lives = set()
@@ -335,8 +336,8 @@ def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:
 def culprit(
     tools: Tools, model: Model, failed: NotLaunched, containers: Mapping[str, Sequence[str]]
 ) -> str:
-    """Which service Compose's error is about: one with a container the engine keeps an error of,
-    one that is named, or the first. ``containers``: ids by service."""
+    """The service that Compose's error is about: one whose container has an error recorded by the
+    engine, one that the error names, or the first. ``containers`` are ids by service."""
     import requests
     from docker import errors
 

@@ -1,4 +1,4 @@
-"""Asks the engine, and where it must the container's network namespace, how a container is."""
+"""Finds out how a container is: from the engine and, if necessary, its network namespace."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 REMOVAL_SECONDS = 2
 PORT_INTERVAL = 0.2
 PORT_INTERVAL_LATER = 1.0
-"""Seconds between two looks at what listens, in the first seconds and later: nothing announces
-that a program listens."""
+"""Seconds between two looks at the listening ports, during the first seconds and later: no event
+announces that a program listens."""
 FIRST_SECONDS = 5.0
 RAN_WELL_SECONDS = 10.0
-"""A program that ran this long has started, for the engine's restart policies too."""
+"""A program that ran this long has started; the engine's restart policies use the same time."""
 
 Sockets = Callable[[Mapping[str, Any]], "frozenset[tuple[str, int]] | None"]
-"""The addresses and ports that are listened on in a container's network namespace, by its inspect
-record; None where nobody can be asked."""
+"""Given an inspect record, returns the addresses and ports that are listened on in the container's
+network namespace; None if that cannot be found out."""
 
 
 @frozen
 class Probe:
-    """How a container is: the verdict, and the engine's times and count of restarts.
+    """The state of a container: the verdict, and the engine's timestamps and restart count.
 
-    ``asked_every`` is the seconds between two health probes of its start, None without a check,
-    ``allowance`` those after which the engine gives up; ``loops`` says that its restart policy
-    starts it again and again.
+    ``asked_every`` is the seconds between two health probes during its start, None without a check;
+    ``allowance`` is the seconds after which the engine gives up; ``loops`` says that the restart
+    policy restarts it again and again.
     """
 
     readiness: Readiness
@@ -60,9 +60,9 @@ class Probe:
 
 @frozen
 class Waited:
-    """What is known of the waiting for a container: since when (seconds), the engine's count of
-    restarts when it began (None: this is the first look), whether someone had it stopped, and
-    whether a port was waited for long enough."""
+    """What is known from waiting for a container: for how long (seconds), the restart count at the
+    beginning (None on the first look), whether someone had it stopped, and whether its port was
+    waited for long enough."""
 
     seconds: float = 0.0
     restarts_before: int | None = None
@@ -72,13 +72,13 @@ class Waited:
 
 @dataclass
 class Seen:
-    """Since when each run of a container is known, by a clock that nobody sets: that of the
-    engine may be another one, or this machine's may be set back meanwhile."""
+    """When each run of a container was first seen, by the monotonic clock: the engine's clock may
+    differ, and this machine's may be set back."""
 
     moments: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def seconds(self, key: str, started: str) -> float:
-        """How long a container has run at least."""
+        """How many seconds a container has run at least."""
         now = time.monotonic()
         elapsed = datetime.now(timezone.utc) - parse_time(started)
         return max(elapsed.total_seconds(), now - self.moments.setdefault((key, started), now))
@@ -108,7 +108,7 @@ def judged(
     waited: Waited,
     sockets: Sockets,
 ) -> Probe:
-    """How a container is by its inspect record, and by what is known of the waiting for it."""
+    """Judge a container by its inspect record and by what is known from waiting for it."""
     count = int(record.get("RestartCount", 0))
     restarts = 0 if waited.restarts_before is None else max(0, count - waited.restarts_before)
     state = record.get("State") or {}
@@ -137,7 +137,7 @@ def judged(
 
 
 def removed_soon(client: APIClient, key: str) -> bool:
-    """Whether a container that was just killed is being removed: that kills it first."""
+    """Whether a container that was just killed is being removed: removal kills it first."""
     import requests
     from docker import errors
 

@@ -1,5 +1,5 @@
-"""How far each service of a start is, how long it may take, and what is told while it is waited
-for."""
+"""The progress of each service of a start: its state, how long it may take, and what is reported
+while it is waited for."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from composetasks.facts import Step
 from composetasks.plan.start.readiness import PORT_CLOSED, Expected, Phase, Readiness
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds a service may take from its start until it is up, where nobody said otherwise."""
+"""Seconds a service may take from its start until it is up, if no time is given for it."""
 LOOP_SECONDS = 30.0
-"""How long a restart loop is given once nothing else of the start is still coming: what it needs
-may only just have come up."""
+"""Seconds that a restart loop is given once no other service of the start is still coming up: what
+it needs may only just have become ready."""
 LISTEN_SECONDS = 60.0
-"""How long at most a port is waited for that nobody but the model's ``ports`` asks for."""
+"""Seconds that a port is waited for at most if only ``ports`` of the model names it."""
 TELL_SECONDS = 3.0
-"""After how long something is said of what is still waited for."""
+"""Seconds after which a service that is still waited for is reported."""
 TELL_EVERY = 30.0
 TELL_CHANGE = 2.0
-"""How often it is said again, and how soon where it is something else. What differs in its numbers
-alone (a check that prints the time) is the same."""
+"""Seconds until it is reported again (``TELL_EVERY``), and if the message changed
+(``TELL_CHANGE``). Messages that differ only in numbers (a check that prints the time) count as the
+same."""
 NUMBER = re.compile(r"\d+")
 AT_ONCE = ("failing", "unhealthy", "restarting")
-"""The kinds of waiting that are told at once."""
+"""The kinds of waiting that are reported immediately."""
 
 
 @dataclass
 class ServiceProgress:
-    """How far one service is. ``tried`` is when it was first to be launched, whether or not the
-    engine stayed there for it, ``started`` when its containers had been; ``given`` the seconds
-    that somebody gave it, None for nobody; ``look_at`` when to look again although nothing is
-    announced; ``given_up`` that its time is over, and the others go on without it; ``too_early``
-    that it could not be started while one whose namespaces it shares was not up."""
+    """The progress of one service. ``tried`` is when it was first to be launched, even if the
+    engine went away then; ``started`` is when its containers had been started; ``given`` are the
+    seconds configured for it, None if there are none; ``look_at`` is when to inspect it although no
+    event was announced; ``given_up``: its time is over, and the others continue without it;
+    ``too_early``: it could not be started because a service whose namespaces it shares was not
+    up."""
 
     steps: list[Step]
     of: Expected
@@ -60,7 +62,7 @@ class ServiceProgress:
 
     @property
     def begun(self) -> float | None:
-        """Since when its time runs; the end of what it replaces is no part of that."""
+        """Since when its time runs; the stop of the containers it replaces does not count."""
         moments = (self.started, self.launched, self.tried)
         return next((moment for moment in moments if moment is not None), None)
 
@@ -75,20 +77,20 @@ class ServiceProgress:
 
     @property
     def hopeless(self) -> bool:
-        """Whether the engine calls it unhealthy, or has to start it again and again: what can do
-        without it waits no longer."""
+        """Whether the engine reports it unhealthy or restarts it again and again: services that do
+        not require it stop waiting."""
         return self.verdict.kind == "unhealthy" or self.loops
 
     @property
     def lagging(self) -> str:
-        """The container that is not up yet; "" for none."""
+        """The container that is not up yet; "" if there is none."""
         waiting = (key for key, one in self.probes.items() if one.readiness.phase is Phase.WAITING)
         return next(waiting, "")
 
     @property
     def limit(self) -> float:
-        """The seconds it may take. Where nobody gave it a time, a job has as long as it runs, and
-        what has a health check as long as the engine itself waits for that."""
+        """The seconds it may take. If none are given, a job has no limit, and a service with a
+        health check has as long as the engine itself waits for the check."""
         if self.given is not None:
             return self.given
         if self.verdict.kind == "job":
@@ -97,7 +99,7 @@ class ServiceProgress:
 
     @property
     def patience(self) -> float:
-        """The seconds that its port is waited for; without being asked to, what that is worth."""
+        """The seconds that its port is waited for: unlimited only if the settings ask for it."""
         if self.of.ready == "listening":
             return math.inf
         return LISTEN_SECONDS if self.given is None else min(self.given, LISTEN_SECONDS)
@@ -107,7 +109,7 @@ class ServiceProgress:
         return self.begun is not None and time.monotonic() - self.begun >= self.patience
 
     def to_tell(self, now: float) -> str:
-        """What is to be said of it now, "" for nothing."""
+        """The message to report about it now, "" if there is none."""
         due = self.tell_at()
         if now < due or self.begun is None:
             return ""
@@ -120,7 +122,7 @@ class ServiceProgress:
         return f"{message} ({', '.join(times)})" if times else message
 
     def tell_at(self) -> float:
-        """When something is to be said of it next."""
+        """When it is to be reported next."""
         if not self.coming or not self.verdict.message or self.begun is None:
             return math.inf
         if not self.reported:
@@ -129,12 +131,12 @@ class ServiceProgress:
 
     @property
     def _is_reported(self) -> bool:
-        """Whether what it waits for is what was said last."""
+        """Whether its current message was already reported."""
         return NUMBER.sub("", self.verdict.message) == NUMBER.sub("", self.reported)
 
 
 def deadlines(services: Mapping[str, ServiceProgress]) -> dict[str, float]:
-    """When the time of each service that is waited for is over."""
+    """When the time of each service that is waited for ends."""
     return {
         name: min(service.begun + service.limit, _end_of_loop(service, services))
         for name, service in services.items()
@@ -143,7 +145,7 @@ def deadlines(services: Mapping[str, ServiceProgress]) -> dict[str, float]:
 
 
 def _end_of_loop(looping: ServiceProgress, services: Mapping[str, ServiceProgress]) -> float:
-    """When a restart loop has had its chance; never while something else is still coming."""
+    """When a restart loop is given up; never while another service is still coming up."""
     if not looping.loops or looping.given is not None or looping.of.awaited:
         return math.inf
     others = [one for one in services.values() if one is not looping]

@@ -1,5 +1,5 @@
-"""What a start leaves behind in its run folder, for ``timeline``: when each service was launched,
-created, started and ready, and whom it waited for."""
+"""The record of a start in its run folder, for ``timeline``: when each service was launched,
+created, started and ready, and which services it waited for."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from composetasks.store import folder
 
 NAME = "timeline.json"
 NEVER = "0001"
-"""How the engine's time begins of what did not happen yet."""
+"""The beginning of the engine's timestamps for events that did not happen yet."""
 
 
 class StartRecord:
-    """Written to as a start goes on. ``awaited`` are the services that another one waited for."""
+    """Filled while a start runs. ``awaited`` are the services that another service waited for."""
 
     def __init__(self, project: str) -> None:
         self._project, self.began = project, folder.now()
@@ -29,7 +29,7 @@ class StartRecord:
         return self._services.setdefault(name, {"waited_for": []})
 
     def waits(self, name: str, others: Sequence[str]) -> None:
-        """``name`` can't be launched before ``others`` are where they must be."""
+        """``name`` cannot be launched before ``others`` have reached the required state."""
         waited_for = self._of(name)["waited_for"]
         waited_for += [other for other in others if other not in waited_for]
         self.awaited.update(others)
@@ -38,20 +38,20 @@ class StartRecord:
         self._of(name)["launched"] = folder.now()
 
     def seen(self, name: str, key: str, probe: Probe) -> None:
-        """The engine's own times of one of the service's containers."""
+        """Keep the engine's timestamps of one of the service's containers."""
         self._seen.setdefault(name, {})[key] = probe
 
     def ready(self, name: str) -> None:
-        """It is up or done; what counts is the first time."""
+        """The service is up or done; only the first time counts."""
         self._of(name).setdefault("ready", folder.now())
 
     def failed(self, name: str) -> None:
-        """It is not up, and nothing waits for it any longer."""
+        """The service is not up, and no other service waits for it any more."""
         self._of(name).setdefault("failed", folder.now())
 
     def write(self, place: Path, outcome: str, states: Mapping[str, str]) -> None:
-        """Keep the services of ``states`` and how they stand at the end. A disk that is full is no
-        reason for a start to fail."""
+        """Write the services in ``states`` and their final states. If that fails, because the disk
+        is full for example, the start does not fail."""
         services = {name: {**self._of(name), **self._moments(name)} for name in states}
         document = {
             "project": self._project,
@@ -67,7 +67,7 @@ class StartRecord:
             folder.write_json(place / NAME, document)
 
     def _moments(self, name: str) -> dict[str, Any]:
-        """Created with the first of its containers, started with the last."""
+        """The service is created with its first container and started with its last."""
         probes = list(self._seen.get(name, {}).values())
         created = [one.created for one in probes if one.created > NEVER + "~"]
         started = [one.started for one in probes if one.started > NEVER + "~"]

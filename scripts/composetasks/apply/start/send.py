@@ -1,5 +1,5 @@
-"""Sends what changed in a file or folder of this machine to the volume that stands for its bind
-mounts on another host: as an archive, which the engine unpacks itself."""
+"""Sends changes in a file or folder of this machine to the volume that replaces its bind mounts on
+another host, as an archive that the engine unpacks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from composetasks.run.failure import TaskFailure
 
 
 def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
-    """Send, remove, and last note what there is now. Cut short, it is done again from where the
-    note stands."""
+    """Send changed files, remove deleted ones, and last store the list of what was sent. After an
+    interruption, the next run repeats what is not in the list."""
     operation, sent = step.operation, world.sent[step.target]
     assert isinstance(operation, Send)
     began = time.monotonic()
@@ -51,8 +51,7 @@ def send(step: Step, world: World, tools: Tools) -> Iterator[Event]:
 
 
 def _archive(file: IO[bytes], sent: Sent, operation: Send) -> int:
-    """Write what is to be sent to ``file``, as it is found now, compressed; how many bytes that
-    are."""
+    """Write what is to be sent, as it is now, to ``file``, compressed; return its size in bytes."""
     import zstandard
 
     root = os.open(sent.root, FOLDER)
@@ -79,7 +78,7 @@ def _list(sent: Sent) -> IO[bytes]:
 
 
 def _remove(operation: Send, sent: Sent, volume: str, world: World, tools: Tools) -> None:
-    """Remove what is gone here; an archive can't."""
+    """Remove files that were deleted on this machine; an archive cannot do that."""
     place = mounts.for_writing(State(SENT, "volume", SENT, volume))
     try:
         with Helper(tools.client, world, [place]) as at_work:

@@ -1,9 +1,9 @@
 """Starts containers in dependency order and waits until they are up.
 
-Compose makes and starts every container, service by service as what each depends on becomes
-ready; we decide when that is, from the engine's events and inspect records. So a job that is done
-is not run again, an unhealthy probe before the deadline is not the end, and every wait can be
-explained.
+Compose creates and starts every container, service by service as the dependencies become ready;
+this module decides when that is, from the engine's events and inspect records. So a completed job
+is not run again, an unhealthy probe before the deadline does not end the start, and every wait can
+be explained.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ from composetasks.run.failure import NotUp, TaskFailure
 from composetasks.run.signals import Terminated
 
 AWAY_INTERVAL = 0.2
-"""Seconds between two tries of an engine that is away."""
+"""Seconds between two attempts to reach an engine that is away."""
 EVENTS = ("start", "die", "oom", "kill", "stop", "destroy", "pause", "unpause", "health_status")
-"""The events after which a container may stand otherwise than before; without those of every
-single health probe."""
+"""The events that may change a container's state, without those of every single health probe."""
 ANNOUNCED_SECONDS = 2.0
-"""How long an end that was seen is waited for in the engine's events."""
+"""How long the engine's event for an observed exit is waited for."""
 UNANNOUNCED_SECONDS = 10.0
-"""After how long a container that is waited for is looked at though nothing was announced: a stream
-of events that has fallen silent looks like one without news."""
+"""After how many seconds a container that is waited for is inspected although no event was
+announced: a broken event stream looks like one without events."""
 
 
 class Start:
-    """One start of some services; :meth:`run` yields what happens."""
+    """One start of some services; :meth:`run` yields its events."""
 
     def __init__(self, world: World, steps: Sequence[Step], tools: Tools) -> None:
         self.model, self.tools, self.client = world.model, tools, tools.client
@@ -67,9 +66,9 @@ class Start:
         return self.services[name]
 
     def run(self) -> Iterator[Event]:
-        """Launch and wait; raises TaskFailure, code 8, for the first service that can't be up, once
-        all are launched that can do without it or the run is interrupted. Whatever the end, the run
-        folder's timeline tells how it came to it."""
+        """Launch the services and wait. Raises TaskFailure, code 8, for the first service that
+        cannot be up, after all services that do not require it are launched, or when the run is
+        interrupted. In every case, the timeline in the run folder is written."""
         outcome, failed = "interrupted", ""
         try:
             yield from self._run()
@@ -81,7 +80,7 @@ class Start:
             first = self.failures.first
             if first is None:
                 raise
-            # It ends what was still to be started, not what there is to tell.
+            # The interrupt cancels the remaining starts; the failure is still reported.
             outcome, failed = "failed", first.service
             raise self.failures.described(first) from error
         except TaskFailure:
@@ -107,7 +106,7 @@ class Start:
                         changed = None
                         continue
                     self.failures.check()
-                    # What was announced meanwhile may be the end of one that was up.
+                    # An event announced meanwhile may be the exit of a service that was up.
                     ended = self._finished()
                     self.failures.check_stuck()
                     changed = self.watch.changed(0.0 if ended else self._patience())
@@ -126,7 +125,7 @@ class Start:
                     changed = None
 
     def _await_ends(self) -> None:
-        """Wait a moment for what the engine announces of jobs that are done: how they ended."""
+        """Wait a moment for the events that tell how completed jobs exited."""
         deadline = time.monotonic() + ANNOUNCED_SECONDS
         while time.monotonic() < deadline and any(
             self.watch.ended_by_itself(key) is None for _, key, _ in self._done()
@@ -134,14 +133,14 @@ class Start:
             self.watch.changed(deadline - time.monotonic())
 
     def _done(self) -> Iterator[tuple[str, str, Probe]]:
-        """The containers of this start that are done: service, id, last look."""
+        """The containers of this start that are done, as (service, id, last probe)."""
         for name, progress in self.services.items():
             for key, last_probe in progress.probes.items():
                 if progress.steps and last_probe.readiness.phase is Phase.DONE:
                     yield name, key, last_probe
 
     def _ends(self) -> Iterator[tuple[str, Ended]]:
-        """How jobs of this start ended, with their services."""
+        """How the jobs of this start exited, with their services."""
         started = [
             sortable(last_probe.started)
             for progress in self.services.values()
@@ -153,8 +152,8 @@ class Start:
                 yield name, Ended(key, sortable(last_probe.started), by_itself, max(started))
 
     def _states(self, failed: str) -> dict[str, str]:
-        """How the services of this start stand, and those that one of them waited for; what was
-        up already is no part of it."""
+        """The states of the services of this start and of those that they waited for; other
+        services that were already up are left out."""
         own = {name for name, progress in self.services.items() if progress.steps}
         return {
             name: "failed"
@@ -171,7 +170,7 @@ class Start:
     # --- launching --------------------------------------------------------------------------
 
     def _launch(self) -> Generator[Event, None, bool]:
-        """Start every service whose dependencies are satisfied; returns whether there was one."""
+        """Start every service whose dependencies are satisfied; return whether there was one."""
         ready = []
         for name, progress in self.services.items():
             if progress.launched is not None:
@@ -207,10 +206,10 @@ class Start:
             return
         self._find_containers()
         for name in ready:
-            # Ending what it replaces took as long as that was given for its end.
+            # The stop of the containers that were replaced is not counted.
             self.services[name].started = time.monotonic()
             if self.model.services[name].provided:
-                # There is no container to be looked at.
+                # A provider has no container to inspect.
                 self.services[name].phase = Phase.UP
                 self.record.ready(name)
             for step in self.services[name].steps:
@@ -221,8 +220,8 @@ class Start:
             self.services[name].launched = None
 
     def _do_steps(self, names: Sequence[str]) -> bool:
-        """Have the containers of services started; raises the failure of one that can't be. False
-        where one has to be tried again later."""
+        """Start the containers of services. Raises the failure of a service that cannot be started;
+        returns False if a service has to be tried again later."""
         try:
             steps = {name: self.services[name].steps for name in names}
             launch(self.tools, self.model, steps)
@@ -237,8 +236,8 @@ class Start:
         return True
 
     def _is_too_early(self, name: str) -> bool:
-        """Whether one whose namespaces a service shares may be between two of its restarts, when
-        nobody can join them."""
+        """Whether a service whose namespaces ``name`` shares may be between two restarts, when its
+        namespaces cannot be joined."""
         partners = map(self.services.get, namespaces_of(self.model.services[name]))
         return any(one is not None and one.coming for one in partners)
 
@@ -252,13 +251,13 @@ class Start:
             if name not in self.services
         }
         for name, progress in self.services.items():
-            # One that had a container and has none was robbed of it: it is looked at once more.
+            # If its containers are gone, somebody removed them: the old ids are inspected again.
             own = {key: one.name for key, one in now.get(name, {}).items()}
             progress.containers = own or progress.containers
 
     def _look(self, changed: set[str] | None) -> Iterator[Event]:
-        """Inspect the containers that something happened to (None: all), and those that nothing
-        announces, and judge them."""
+        """Inspect and judge the containers that had an event (``changed``; None means all), and
+        those that are due without one."""
         now = time.monotonic()
         for name, progress in self.services.items():
             if progress.launched is None or not progress.containers:
@@ -291,7 +290,7 @@ class Start:
         if progress.given_up and Phase.WAITING in phases:
             return
         if progress.verdict.kind == CYCLES and Phase.FAILED not in phases:
-            return  # It is up, and will go on to end and be started.
+            return  # It is up, and keeps exiting and being started.
         failed = next((v for v in verdicts if v.phase is Phase.FAILED), None)
         waiting = next((v for v in verdicts if v.phase is Phase.WAITING), None)
         verdict = failed or waiting or verdicts[0]
@@ -301,7 +300,7 @@ class Start:
             return
         before, progress.phase, progress.verdict = progress.phase, verdict.phase, verdict
         if progress.hopeless and self.dependencies.is_optional(name):
-            # What depends on it goes on at once, as with Compose.
+            # Its dependents continue at once, as with Compose.
             progress.given_up = True
             yield from self.failures.add(name, verdict)
             return
@@ -316,7 +315,8 @@ class Start:
                     yield service_event("warning", name, f"{name} {warning}")
 
     def _tell(self) -> Iterator[Event]:
-        """Say what is waited for: a failing health check at once, anything else after a while."""
+        """Report what is waited for: a failing health check at once, anything else after a
+        while."""
         now = time.monotonic()
         for name, progress in self.services.items():
             message = progress.to_tell(now) if progress.steps else ""
@@ -352,7 +352,8 @@ class Start:
         yield from self.failures.add_overdue(now)
 
     def _await_engine(self) -> None:
-        """Wait until an engine that went away is there again, and watch on from where it went."""
+        """Wait until an engine that went away is back, and watch on from the moment it went
+        away."""
         self.away_since = self.away_since or time.monotonic()
         while True:
             self.watch.pause(AWAY_INTERVAL)
@@ -379,6 +380,6 @@ def _done(action: Action) -> str:
 
 
 def _worst(states: Iterable[str]) -> str:
-    """The state of a service's containers, as a failure page says it."""
+    """The state of a service's containers in the words of a failure page."""
     state = min(states, key=lambda state: state == "running")
     return "up" if state == "running" else state

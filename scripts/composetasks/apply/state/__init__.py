@@ -1,1 +1,1 @@
-"""Keeps, empties and puts back state, by a helper container."""
+"""Saves, empties and restores state, with a helper container."""

@@ -1,6 +1,6 @@
-"""The helper: a short-lived container that mounts the listed places of state, and nothing else,
-and works on them as root of its own (without network, and with no more capabilities than files
-need). It removes itself when it ends, and ends when we do.
+"""The helper: a short-lived container that mounts only the listed places of state and works on them
+as root (without network, and with only the capabilities that files need). It removes itself when it
+exits, and exits when this process ends.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ RUN = "composetasks.helper.run"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
 LONG_SECONDS = 3600
 END_SECONDS = 60
-"""How long a helper may take to clean up after its work was cut short."""
+"""How long a helper may take to clean up after its work was interrupted."""
 STREAM_STDERR = 2
 
 
 class HelperFailed(Exception):
-    """What was asked for failed inside: the system's own words, and where."""
+    """A request failed in the helper: the system's message and the path."""
 
     def __init__(self, why: str, errno: int | None = None, path: str = "") -> None:
         super().__init__(f"{why}: {path}" if path else why)
@@ -46,7 +46,7 @@ class HelperFailed(Exception):
 
 
 def failure(what: str, error: HelperFailed) -> TaskFailure:
-    """The failure for what the helper could not do."""
+    """The failure of a run because of a failed request to the helper."""
     hint = "the state is unchanged"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint += "; free space where the engine stores it, and run the task again"
@@ -54,7 +54,7 @@ def failure(what: str, error: HelperFailed) -> TaskFailure:
 
 
 def sees_our_files(client: APIClient) -> bool:
-    """Whether the engine runs on this machine itself, and not in a machine within it."""
+    """Whether the engine runs on this machine itself, and not in a virtual machine on it."""
     if not is_here(client.base_url):
         return False
     info, machine = client.info(), os.uname()
@@ -62,10 +62,10 @@ def sees_our_files(client: APIClient) -> bool:
 
 
 class Helper:
-    """A helper at work on some places; a context manager.
+    """A helper at work on some places, as a context manager.
 
-    Leaving the block ends it; what it prepared and did not exchange is removed. ``sees_archives``
-    says that it has the snapshot's folder too.
+    Leaving the block ends the helper, which removes what it prepared but did not exchange.
+    ``sees_archives`` says that the snapshot's folder is mounted too.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Helper:
             try:
                 return self._created_with(image, [*mounts, archives])
             except errors.APIError:
-                self._archives = None  # a folder that the engine can't get at
+                self._archives = None  # the engine cannot reach the folder
         return self._created_with(image, mounts)
 
     def _created_with(self, image: str, mounts: Sequence[Mapping[str, Any]]) -> str:
@@ -172,14 +172,14 @@ class Helper:
             self._socket.settimeout(None)
 
     def _until_gone(self) -> None:
-        """Wait until the container has removed itself. Then nobody reads what is sent, and the
-        engine does not say so: a send that blocks would block for ever."""
+        """Wait until the container has removed itself, then shut the connection down: the engine
+        does not report that nobody reads any more, so a blocked send would never return."""
         end(self._client, self._id)
         with contextlib.suppress(OSError, AttributeError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def _same_folders(self, reply: Mapping[str, Any]) -> None:
-        """Raise TaskFailure, code 9, where the engine's folder is not the one that was observed."""
+        """Raise TaskFailure, code 9, if the mounted folder is not the one that was observed."""
         for place, there in zip(self.places, reply["places"], strict=True):
             if place.state.kind != "folder" or not there["exists"]:
                 continue
@@ -192,14 +192,14 @@ class Helper:
                 )
 
     def _same_archives(self, reply: Mapping[str, Any]) -> bool:
-        """Whether the snapshot's folder that the helper has is the one that we have."""
+        """Whether the snapshot's folder in the helper is the same as on this machine."""
         if self._archives is None:
             return False
         status = os.stat(self._archives.folder)
         return reply.get("archives") == [status.st_dev, status.st_ino]
 
     def leave_alone(self) -> None:
-        """Let it finish what it does after the block was left, and remove itself then."""
+        """Let the helper finish its work after the block, and only then remove itself."""
         self._left_alone = True
 
     def __exit__(self, *exc: object) -> None:
@@ -216,7 +216,7 @@ class Helper:
             with waiting.on("the helper container to end"):
                 self._watch.join(END_SECONDS)
         if self._id and (self._watch.ident is None or self._watch.is_alive()):
-            # It never ran, or does not come to its end.
+            # It never ran, or does not exit.
             with contextlib.suppress(errors.APIError):
                 self._client.remove_container(self._id, v=True, force=True)
         self._id = ""
@@ -224,7 +224,7 @@ class Helper:
     # --- asking -----------------------------------------------------------------------------
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Ask for something and wait for the answer; raises HelperFailed."""
+        """Send a request and wait for the answer. Raises HelperFailed."""
         self.send(wire.message({"do": do, **arguments}))
         return self.answer()
 
@@ -236,7 +236,7 @@ class Helper:
             raise self._gone() from error
 
     def answer(self) -> dict[str, Any]:
-        """The answer to what was asked for."""
+        """The answer to the last request. Raises HelperFailed."""
         import json
 
         kind, payload = self.receive()
@@ -271,8 +271,8 @@ class Helper:
         )
 
     def _read(self, count: int) -> bytes:
-        """Up to ``count`` bytes of its standard output, out of the engine's frames: a byte that
-        names the stream, three that are zero, four of length, and the content."""
+        """Up to ``count`` bytes of the helper's standard output, extracted from the engine's
+        frames: one byte for the stream, three zero bytes, four bytes of length, and the content."""
         while not self._frame:
             header = self._exactly(8)
             if not header:
@@ -307,10 +307,10 @@ def _on_this_machine(reply: Mapping[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def _image(client: APIClient, world: World) -> Iterator[str]:
-    """An image to make the helper from: its content does not matter, as long as none is pulled.
+    """An image to create the helper from: its content does not matter, and none is pulled.
 
-    One that the project's containers run, else the smallest; where the engine has none at all, an
-    empty one for as long as the block lasts.
+    The image of one of the project's containers, or else the smallest one; if the engine has none,
+    an empty image that exists during the block.
     """
     used = [one.image_id for one in world.engine.containers if one.project == world.model.project]
     sizes = {image.id: image.size for image in world.engine.images}
@@ -323,7 +323,7 @@ def _image(client: APIClient, world: World) -> Iterator[str]:
 
 
 def create(client: APIClient, config: Mapping[str, Any], name: str | None = None) -> str:
-    """Make a container of a configuration in the engine's own words, and return its id."""
+    """Create a container from a configuration in the engine's API format, and return its id."""
     untyped: Any = client
     return str(untyped.create_container_from_config(config, name)["Id"])
 
@@ -346,8 +346,8 @@ def end(client: APIClient, key: str) -> None:
 
 
 def end_left_over(client: APIClient, project: str) -> None:
-    """End the helpers of runs that were killed: one that runs is cleaning up, and is given time
-    for that; one that was never started is removed."""
+    """End the helpers of runs that were killed: a running one is cleaning up and gets time for
+    that; one that was never started is removed."""
     import requests
     from docker import errors
 
@@ -360,7 +360,7 @@ def end_left_over(client: APIClient, project: str) -> None:
 
 
 def remove_never_started(client: APIClient, project: str) -> None:
-    """Remove the helpers that were never started: their runs were killed before."""
+    """Remove helpers that were never started because their runs were killed before."""
     from docker import errors
 
     for container in _left_over(client, project):
@@ -370,7 +370,7 @@ def remove_never_started(client: APIClient, project: str) -> None:
 
 
 def still_removing(client: APIClient, project: str) -> list[str]:
-    """The runs whose helpers still remove what those runs replaced."""
+    """The runs whose helpers are still removing what was replaced."""
     running = [one for one in _left_over(client, project) if one["State"] == "running"]
     return [one["Labels"][RUN] for one in running if RUN in one["Labels"]]
 

@@ -1,7 +1,7 @@
-"""Measures what is in state: sizes, numbers of files, last changes.
+"""Measures state: sizes, numbers of files, last changes.
 
-Where the engine runs on this machine and we may read it, from here; else by a helper that may only
-read.
+State is read directly if the engine runs on this machine and permissions allow it; otherwise a
+helper with read-only mounts measures it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def measure(world: World, client: APIClient) -> tuple[State, ...]:
-    """The state of ``world`` with what is in it.
+    """The state of ``world`` with sizes, numbers of files and times of the last changes.
 
-    Raises TaskFailure where that can't be told.
+    Raises TaskFailure if it cannot be measured.
     """
     there = [one for one in world.state if one.exists]
     if not there:
@@ -37,7 +37,7 @@ def measure(world: World, client: APIClient) -> tuple[State, ...]:
 
 
 def _from_here(state: list[State], client: APIClient) -> dict[str, Mapping[str, float]]:
-    """What can be read from here: a folder, or a volume that is one on the engine's disk."""
+    """Measure what this process can read: folders, and volumes that are folders on this machine."""
     amounts: dict[str, Mapping[str, float]] = {}
     for part in state:
         path = part.place

@@ -1,4 +1,4 @@
-"""The places of state as the helper mounts them."""
+"""How the helper mounts the places of state."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ARCHIVES = f"{TARGET}/archives"
 
 @frozen
 class Mounted:
-    """How a piece of state is mounted: ``mount`` in the engine's words, and the ``name`` of its
-    folder within what is mounted, "" where it is that itself. ``number`` tells the places of a
-    run apart."""
+    """The mount of a piece of state: ``mount`` in the engine's API format, and the ``name`` of the
+    state's folder within the mounted folder, "" if it is the mounted folder itself. ``number``
+    identifies the place within a run."""
 
     state: State
     number: int
@@ -31,29 +31,29 @@ class Mounted:
 
 @frozen
 class Archives:
-    """The folder of a snapshot, which the helper writes or reads itself where the engine runs on
-    this machine: all that is in it need not go through the engine then."""
+    """The folder of a snapshot. If the engine runs on this machine, the helper reads or writes it
+    directly, so that its content does not go through the engine."""
 
     folder: Path
     read_only: bool
 
 
 def for_reading(state: State, number: int) -> Mounted:
-    """The state itself, and not to be written to."""
+    """Mount the state itself, read-only."""
     return Mounted(state, number, _mount(state.kind, state.place, number, read_only=True))
 
 
 def for_writing(state: State) -> Mounted:
-    """The state itself, the only one of its run."""
+    """Mount the state itself, as the only place of its run."""
     return Mounted(state, 0, _mount(state.kind, state.place, 0))
 
 
 def for_replacing(client: APIClient, state: State, number: int) -> Mounted:
-    """What holds the state's folder, so that it can be replaced as a whole by one rename: a
-    volume's own folder on the engine, or the folder around a folder.
+    """Mount the parent of the state's folder, so that the folder can be replaced by one rename: a
+    volume's directory on the engine, or the parent of a folder.
 
-    Where that can't be (a volume of another driver or with options, a folder that is a mount
-    point), the state itself.
+    If that is not possible (a volume with another driver or with options, a folder that is a mount
+    point), mount the state itself.
     """
     if state.kind == "folder":
         if os.path.ismount(state.place):
@@ -73,11 +73,11 @@ def for_replacing(client: APIClient, state: State, number: int) -> Mounted:
 def _mount(kind: str, source: str, number: int, *, read_only: bool = False) -> dict[str, Any]:
     mount = bind(source, f"{TARGET}/{number}", read_only=read_only)
     if kind == "volume":
-        # Else the engine would fill an empty volume with what the helper's image has there.
+        # Otherwise the engine would fill an empty volume from the helper's image.
         mount |= {"Type": "volume", "VolumeOptions": {"NoCopy": True}}
     return mount
 
 
 def bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
-    """The mount of a folder in the engine's words."""
+    """The mount of a folder, in the engine's API format."""
     return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only}

@@ -1,9 +1,10 @@
-"""Empties and restores all state of a run together, by one helper: prepared beside what is there,
-exchanged in one go when everything is ready, and only then is the old content removed. So whatever
-happens before the exchange leaves the old state whole, and whatever happens after it the new.
+"""Empties and restores all state of a run together, with one helper: new content is prepared beside
+the old, everything is exchanged at once when all is ready, and the old content is removed last. So
+a run that ends before the exchange leaves the old state complete, and one that ends after it the
+new state.
 
-A run does not wait for the removal of much: its helper goes on with that, and where it is killed
-the next replacement does the rest.
+A run does not wait until a large amount of old content is removed: its helper continues, and if the
+helper is killed, the next replacement removes the rest.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
 
 
 REMOVAL_SECONDS = 0.5
-"""How long a run waits until what it replaced is removed; the helper goes on without it."""
+"""How long a run waits for the removal of the old content; then the helper continues alone."""
 
 
 class HalfReplaced(TaskFailure):
-    """Some state may be old and some new: nothing may run on it until it is whole again."""
+    """Some state may be old and some new: nothing may use it until it is consistent again."""
 
 
 class StateReplacement:
-    """One replacement; :meth:`run` yields what happens, and raises TaskFailure."""
+    """One replacement; :meth:`run` yields its events. Raises TaskFailure."""
 
     def __init__(self, steps: Sequence[Step], world: World, tools: Tools) -> None:
         self.steps, self.world, self.tools = steps, world, tools
@@ -82,10 +83,11 @@ class StateReplacement:
             yield event("step-done", step, done, time.monotonic() - began)
 
     def _exchange(self, at_work: Helper) -> list[str]:
-        """Exchange all that is prepared, and remove the old; returns what could not be removed.
+        """Exchange everything that is prepared and remove the old content; return what could not be
+        removed.
 
-        A helper that ends on the way may have exchanged all, some or none: another one looks, and
-        finishes it or puts back what was there. Raises TaskFailure where that was done.
+        A helper that exits during the exchange may have exchanged all, some or no places: a second
+        helper then completes or undoes the exchange. Raises TaskFailure if it was undone.
         """
         try:
             at_work.ask("commit")
@@ -117,15 +119,16 @@ class StateReplacement:
         return {one.snapshot for one in operations if isinstance(one, RestoreState)}
 
     def _archives(self) -> Archives | None:
-        """The folder of the snapshot that is restored."""
+        """The folder of the snapshot to restore, None unless there is exactly one."""
         names = self._snapshots()
         if len(names) != 1:
             return None
         return Archives(self.tools.root / SNAPSHOTS / names.pop(), read_only=True)
 
     def _make(self, state: State) -> None:
-        """Make what is to be restored and is not there: a volume as Compose would. (The folder
-        around one on another host is made with the helper.)"""
+        """Create state that is to be restored but does not exist: a volume is created as Compose
+        would create it. (On another host, a folder's parent is created together with the
+        helper.)"""
         if state.kind == "folder":
             if is_here(self.tools.client.base_url):
                 Path(state.place).parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +170,7 @@ class StateReplacement:
             raise _damaged(f"{path.name} was changed after it was written")
 
     def _check_unused(self) -> None:
-        """Raise TaskFailure, code 9, where something began to use the state meanwhile."""
+        """Raise TaskFailure, code 9, if a container began to use the state meanwhile."""
         users = {key for one in self.state for key in one.containers}
         for container in self.tools.client.containers():
             places = {mount.get("Name") or mount.get("Source") for mount in container["Mounts"]}
@@ -184,7 +187,7 @@ class StateReplacement:
 
     def _fill(self, state: State) -> None:
         """Let the engine fill an empty volume from the image of a container that uses it, as it
-        does when such a container is made; its owner and mode come from there too."""
+        does when it creates such a container; owner and mode come from the image too."""
         for container in self.world.engine.containers:
             if container.id not in state.containers:
                 continue
@@ -211,8 +214,8 @@ def _damaged(why: str) -> TaskFailure:
 
 
 def recover(world: World, client: APIClient, root: Path) -> str:
-    """After a run that was killed while it replaced state: put back what was there, or, where all
-    was exchanged, finish it. Returns what is worth a warning, "" for nothing."""
+    """After a run was killed while it replaced state: put the old state back or, if everything was
+    exchanged, complete the replacement. Returns a warning, "" for none."""
     place = root / JOURNAL
     journal = folder.read_json(place)
     if journal is None:
@@ -240,9 +243,9 @@ def recover(world: World, client: APIClient, root: Path) -> str:
 def _recovered(
     world: World, client: APIClient, places: Sequence[Mounted], run: str, *, in_use: bool = False
 ) -> dict[str, Any]:
-    """Let a helper put back what was there before ``run``, or, where all was exchanged, finish
-    that; says which: ``undone``, ``finished``, or neither where nothing was exchanged. Raises
-    HalfReplaced."""
+    """Let a helper put back the state from before ``run`` or, if everything was exchanged, complete
+    the replacement. Its answer says which: ``undone``, ``finished``, or neither if nothing was
+    exchanged. Raises HalfReplaced."""
     try:
         with Helper(client, world, places, run=run) as at_work:
             return at_work.ask("recover", in_use=in_use)

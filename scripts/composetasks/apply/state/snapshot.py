@@ -1,4 +1,4 @@
-"""Writes a snapshot from what the helper reads, and sends one back to it."""
+"""Writes a snapshot from what the helper reads, and sends a snapshot to the helper."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from composetasks.store import container_configs, folder, snapshot_folder
 from composetasks.store.snapshot_folder import SNAPSHOTS
 
 LEVEL = 3
-"""zstd's own default."""
+"""The default level of zstd."""
 THREADS = 2
 SEND_BYTES = 1 << 18
 ARCHIVE_FIELDS = ("bytes", "files", "left_out", "length", "special", "compressed", "sha256")
-"""What the helper says of an archive, and a manifest keeps."""
+"""The helper's data about an archive that a manifest keeps."""
 PROGRESS_BYTES = 50_000_000
 
 
 class Vanished(Exception):
-    """State that had content when the plan was made, and has none any more: ``name``, ``files``."""
+    """State that had content when the plan was made is empty now: ``name``, ``files``."""
 
     def __init__(self, name: str, files: int) -> None:
         super().__init__(name)
@@ -43,9 +43,9 @@ def write(
     tools: Tools,
     still: AbstractContextManager[None],
 ) -> Iterator[str]:
-    """Keep ``state`` as snapshot ``name``, read while ``still`` holds; yields how far it is.
+    """Save ``state`` as snapshot ``name``, read while ``still`` is entered; yield the progress.
 
-    Raises HelperFailed, OSError and Vanished; then nothing of it stays.
+    Raises HelperFailed, OSError and Vanished; in that case nothing of the snapshot is left.
     """
     places = [mounts.for_reading(one, number) for number, one in enumerate(state)]
     with snapshot_folder.writing(tools.root / SNAPSHOTS, name) as new:
@@ -77,7 +77,7 @@ def write(
 
 
 def _part(state: State, path: Path, packed: dict[str, Any]) -> dict[str, Any]:
-    """What the manifest says of a piece of state."""
+    """The manifest's entry for a piece of state."""
     return {
         "name": state.name,
         "kind": state.kind,
@@ -90,7 +90,7 @@ def _part(state: State, path: Path, packed: dict[str, Any]) -> dict[str, Any]:
 def _archive_there(
     at_work: Helper, number: int, state: State, path: Path
 ) -> Generator[str, None, dict[str, Any]]:
-    """Let the helper write a piece of state's archive, and return what it says of it."""
+    """Let the helper write the archive of a piece of state; return the helper's data about it."""
     arguments = {"place": number, "level": LEVEL, "threads": THREADS, "file": path.name}
     try:
         reply = at_work.ask("pack_here", **arguments)
@@ -99,7 +99,7 @@ def _archive_there(
             reply = at_work.answer()
     except HelperFailed as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            # Reading never fails so: it is the snapshot's own folder that is full.
+            # Reading never fails with these errors: the disk of the snapshot's folder is full.
             raise OSError(error.errno, error.why, str(path)) from error
         raise
     return reply
@@ -112,8 +112,7 @@ def _progress(state: State, size: int) -> str:
 def _archive(
     at_work: Helper, number: int, state: State, path: Path
 ) -> Generator[str, None, dict[str, Any]]:
-    """Write a piece of state's archive as the helper sends it, and return what is to be said of
-    it."""
+    """Write the archive of a piece of state as the helper sends it; return the data about it."""
     digest, size, reported = hashlib.sha256(), 0, 0
     arguments = {"place": number, "level": LEVEL, "threads": THREADS}
     at_work.send(wire.message({"do": "pack", **arguments}))
@@ -130,11 +129,11 @@ def _archive(
 
 
 def send(at_work: Helper, number: int, path: Path, *, length: int | None, special: bool) -> str:
-    """Let the helper unpack an archive beside what is there, and return the digest of what it
-    unpacked. ``length`` is how many bytes the archive has, None where that is not known;
-    ``special`` allows devices and programs with other rights than their caller's.
+    """Let the helper unpack an archive beside the current content; return the digest of what it
+    unpacked. ``length`` is the archive's length in bytes, None if it is not known; ``special``
+    allows devices and set-user-id or similar programs.
 
-    Raises HelperFailed, and OSError where the archive can't be read.
+    Raises HelperFailed, and OSError if the archive cannot be read.
     """
     limits = {"place": number, "length": length, "special": special}
     if at_work.sees_archives:

@@ -1,4 +1,4 @@
-"""Carries out the steps of a plan that keep, empty and restore state."""
+"""Carries out the steps of a plan that save, empty and restore state."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from composetasks.run.process import ProgramError
 
 
 def change_state(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:
-    """Do the state steps of a plan, the snapshot first.
+    """Carry out the state steps of a plan, the snapshot first.
 
-    Raises TaskFailure; then every piece of state is what it was.
+    Raises TaskFailure; in that case all state is unchanged.
     """
     for step in steps:
         if isinstance(step.operation, TakeSnapshot):
@@ -59,8 +59,8 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
 
 @contextlib.contextmanager
 def _still(names: Sequence[str], world: World, tools: Tools) -> Iterator[None]:
-    """Keep the containers of these names from writing, paused, while the block lasts, each after
-    its service's own command."""
+    """Pause the named containers during the block so that they do not write, each after the
+    ``live`` command of its service."""
     containers = [one for one in world.engine.containers if one.name in names]
     for container in containers:
         command = tools.settings.live.get(container.service, ())

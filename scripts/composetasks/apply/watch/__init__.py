@@ -1,1 +1,1 @@
-"""Brings edits into containers."""
+"""Applies edits to containers."""

@@ -1,8 +1,8 @@
-"""Brings files into containers, and runs commands in them, for a watch.
+"""Copies files into containers, and runs commands in them, for a watch.
 
-As Compose does it: one archive for each container, whatever its image has for programs, whose
-owner is the container's user; what was removed is removed by the container's own ``rm``, as root,
-as the engine makes the folders that an archive needs.
+It does so like Compose: one archive for each container, which needs no program of the image and
+whose files belong to the container's user. Deleted files are removed by the container's own ``rm``,
+as root, because the engine creates as root the folders that an archive needs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 KEPT_IN_MEMORY = 16_000_000
-"""Up to how many bytes a file is read before its size is told: it may be written just then."""
+"""Up to this many bytes, a file is read before its size is determined: it may be written to just
+then."""
 
 
 def sync(client: APIClient, project: str, operation: Sync) -> str:
-    """Bring files into all containers of a service; what was done, in words. Raises TaskFailure."""
+    """Copy files into all containers of a service; return what was done as text. Raises
+    TaskFailure."""
     containers = _containers(client, project, operation.service)
     if not containers:
         raise _failed(operation.service, "it has no container", f"{task('up')} creates one")
@@ -48,8 +50,8 @@ def sync(client: APIClient, project: str, operation: Sync) -> str:
 
 
 def run_hook(client: APIClient, project: str, service: str, hook: Hook) -> Iterator[str]:
-    """Run a command in each running container of a service; its lines. Raises TaskFailure where it
-    does not exit with code 0."""
+    """Run a command in each running container of a service and yield its output lines. Raises
+    TaskFailure if its exit code is not 0."""
     for container in _containers(client, project, service):
         if container["State"] != "running":
             continue
@@ -83,7 +85,7 @@ def _name(container: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _refusals_named(service: str, container: Mapping[str, Any]) -> Iterator[None]:
-    """Have the engine's refusals told as failures of this container."""
+    """Turn the engine's errors into failures that name this container."""
     from docker import errors
 
     try:
@@ -122,8 +124,8 @@ def _execute(
 
 
 def _put(client: APIClient, key: str, archive: IO[bytes]) -> None:
-    """Unpack an archive in a container, its files owned by the container's user (which the SDK's
-    own method can't ask for)."""
+    """Unpack an archive in a container; its files get the container's user as owner (an option that
+    the SDK's method lacks)."""
     from docker import errors
 
     archive.seek(0)
@@ -135,8 +137,8 @@ def _put(client: APIClient, key: str, archive: IO[bytes]) -> None:
 
 
 def _archive(copies: Sequence[tuple[str, str]]) -> tuple[IO[bytes], int]:
-    """An archive of files by their places in a container, and how many there are: what is gone by
-    now is left out, and so is what is neither a file nor a folder nor a link."""
+    """An archive of files by their paths in a container, and the number of files. A path that no
+    longer exists, or is neither a file nor a folder nor a link, is left out."""
     buffer, count = io.BytesIO(), 0
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for place, source in copies:
