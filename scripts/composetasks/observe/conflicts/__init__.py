@@ -1,1 +1,1 @@
-"""What may be in the way of a start: who holds ports and folders of this host."""
+"""What may prevent a start: the holders of this host's ports, and missing folders."""

@@ -1,4 +1,4 @@
-"""The host: whose processes hold ports, and where the folders that labels name really are.
+"""This host: the processes that hold ports, and the real paths of folders that labels name.
 
 Only meaningful for an engine on this host. Nothing is opened or bound unless the kernel's tables
 show that a port is taken.
@@ -26,13 +26,13 @@ from composetasks.store import folder
 TCP_LISTEN, UDP_BOUND = "0A", "07"
 """States in /proc/net: a listening TCP socket; a UDP socket without a peer (proc(5))."""
 CONTAINER_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
-"""How an engine's cgroups end, under cgroup v1, v2 and systemd."""
+"""How the cgroup paths of an engine's containers end, under cgroup v1, v2 and systemd."""
 
 
 @frozen
 class _Socket:
-    """A row of the kernel's tables: what is bound, whose (uid), and the socket's inode;
-    ``ipv6_only`` is found out by :func:`_refused`."""
+    """A row of the kernel's tables: the bound address, its owner (uid), and the socket's inode.
+    ``ipv6_only`` is determined by :func:`_refused`."""
 
     host_ip: str
     port: int
@@ -42,7 +42,7 @@ class _Socket:
     ipv6_only: bool = False
 
     def holder(self, of: PortHolder) -> PortHolder:
-        """``of`` as what holds this."""
+        """Return ``of`` with the address of this socket."""
         return replace(
             of,
             host_ip=self.host_ip,
@@ -53,8 +53,8 @@ class _Socket:
 
 
 def port_holders(ports: Iterable[tuple[str, int, str]]) -> tuple[PortHolder, ...]:
-    """The processes that hold ``ports``, each an address ("" for all), a number and "tcp" or
-    "udp". Where the kernel shows none of them taken nothing else is read."""
+    """Return the processes that hold ``ports``, each an address ("" for all), a number and "tcp" or
+    "udp". If the kernel shows none of them as taken, nothing else is read."""
     wanted = tuple(ports)
     if not wanted:
         return ()
@@ -76,14 +76,14 @@ def _order(holder: PortHolder) -> tuple[int, str, str, int]:
 def unheld(
     ports: Iterable[tuple[str, int, str]], containers: Iterable[Container]
 ) -> Iterator[tuple[str, int, str]]:
-    """Those of ``ports`` that no container holds: only there a process may be in the way. (A
-    container's port is listened on by the engine's own proxy.)"""
+    """Yield those of ``ports`` that no container holds: only there can a process be in the way.
+    (The engine's own proxy listens on a container's port.)"""
     held: dict[tuple[int, str], list[str]] = {}
     for container in containers:
         for binding in container.bindings:
             held.setdefault((binding.published, binding.protocol), []).append(binding.host_ip)
     for host_ip, number, protocol in ports:
-        # "Every address" is held by one container on both families, or on IPv4 alone.
+        # A container holds "every address" on both families, or on IPv4 alone.
         address = host_ip or "0.0.0.0"
         every = "::" if ":" in address else "0.0.0.0"
         if not {address, every} & set(held.get((number, protocol), ())):
@@ -94,11 +94,11 @@ def unheld(
 
 
 def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
-    """The bound sockets on some (number, protocol), from /proc/net."""
+    """Yield the bound sockets of the given (number, protocol) pairs, from /proc/net."""
     for protocol in sorted({protocol for _, protocol in numbers}):
         state = {"tcp": TCP_LISTEN, "udp": UDP_BOUND}.get(protocol)
         if state is None:
-            continue  # SCTP: the kernel has no such table, and Docker no proxy for it.
+            continue  # SCTP: the kernel has no such table, and Docker has no proxy for it
         for table in (protocol, f"{protocol}6"):
             try:
                 rows = Path("/proc/net", table).read_text("utf-8").splitlines()[1:]
@@ -113,7 +113,7 @@ def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
 
 
 def kernel_address(text: str) -> str:
-    """An address of /proc/net: words of 32 bits in the machine's byte order."""
+    """Convert an address of /proc/net: words of 32 bits in the machine's byte order."""
     words = [int(text[i : i + 8], 16) for i in range(0, len(text), 8)]
     packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
     address = ipaddress.ip_address(packed)
@@ -122,7 +122,7 @@ def kernel_address(text: str) -> str:
 
 
 def _blocks(listener: _Socket, host_ip: str, number: int, protocol: str) -> bool:
-    """Whether a bound socket keeps the engine from ``host_ip:number``."""
+    """Tell whether a bound socket prevents the engine from binding ``host_ip:number``."""
     if (listener.port, listener.protocol) != (number, protocol):
         return False
     if not host_ip:
@@ -133,7 +133,7 @@ def _blocks(listener: _Socket, host_ip: str, number: int, protocol: str) -> bool
 
 
 def _leaves_ipv4(listener: _Socket, wanted: Iterable[tuple[str, int, str]]) -> bool:
-    """Whether a socket on "::" is in the way of none of the IPv4 addresses that are asked about."""
+    """Tell whether a socket on "::" blocks none of the wanted IPv4 addresses."""
     return listener.host_ip == "::" and not any(
         _blocks(listener, host_ip or "0.0.0.0", number, protocol)
         for host_ip, number, protocol in wanted
@@ -148,7 +148,7 @@ def _meets(listener: _Socket, wanted: str) -> bool:
         return False
     if ours.version == theirs.version:
         return ours == theirs or ours.is_unspecified or theirs.is_unspecified
-    # A socket on "::" takes IPv4 along unless it asked not to, which the tables don't show.
+    # A socket on "::" accepts IPv4 too, unless it is IPv6-only, which the tables don't show.
     return (
         ours.version == 4
         and theirs.is_unspecified
@@ -157,18 +157,18 @@ def _meets(listener: _Socket, wanted: str) -> bool:
 
 
 def _refused(host_ip: str, number: int, protocol: str) -> bool:
-    """Whether binding fails because the port is in use; nothing listens for the moment it lasts."""
+    """Tell whether binding fails because the port is in use; the probe never listens."""
     family = socket.AF_INET6 if ":" in host_ip else socket.AF_INET
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
     with socket.socket(family, kind) as probe:
-        if protocol == "tcp":  # Connections that linger (TIME_WAIT) are in nobody's way.
+        if protocol == "tcp":  # lingering connections (TIME_WAIT) do not count
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host_ip, number))
         except PermissionError:
-            return True  # A port below 1024 that we may not bind: the tables must do.
+            return True  # a port below 1024 that we may not bind: trust the tables
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
@@ -178,7 +178,7 @@ def _refused(host_ip: str, number: int, protocol: str) -> bool:
 
 
 def _owners(taken: Iterable[_Socket]) -> Iterator[PortHolder]:
-    """The process behind each socket, found by its inode."""
+    """Yield the process behind each socket, found by the socket's inode."""
     sockets = {one.inode: one for one in taken}
     left = dict(sockets)
     for inode, pid in _processes_of(set(sockets)):
@@ -190,8 +190,8 @@ def _owners(taken: Iterable[_Socket]) -> Iterator[PortHolder]:
 
 
 def _processes_of(inodes: set[int]) -> Iterator[tuple[int, int]]:
-    """(inode, pid) for the sockets that visible processes have open. A socket shared by parent
-    and children is the parent's: the process with the lowest pid."""
+    """Yield (inode, pid) for the sockets that visible processes have open. A socket that parent and
+    children share is attributed to the parent: the process with the lowest pid."""
     left = {f"socket:[{inode}]": inode for inode in inodes}
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         try:
@@ -210,7 +210,7 @@ def _processes_of(inodes: set[int]) -> Iterator[tuple[int, int]]:
 
 
 def _described(pid: int) -> PortHolder:
-    """A process by name and user, and the container it runs in."""
+    """Describe a process by its name, its user, and the container it runs in."""
     import psutil
 
     name = user = ""
@@ -231,7 +231,8 @@ def _container_of(pid: int) -> str:
 
 
 def _by_binding(ports: Iterable[tuple[str, int, str]]) -> Iterator[PortHolder]:
-    """Without the kernel's tables: what can't be bound is taken, by whom psutil may know."""
+    """Without the kernel's tables: a port that can't be bound is taken; psutil may know the
+    holder."""
     for host_ip, number, protocol in ports:
         for address in (host_ip,) if host_ip else ("0.0.0.0", "::"):
             if protocol in ("tcp", "udp") and _refused(address, number, protocol):
@@ -261,10 +262,10 @@ def _by_psutil(host_ip: str, number: int, protocol: str) -> PortHolder:
 def real_paths(
     model: Model, containers: Iterable[Container], *, local: bool = True
 ) -> Mapping[str, str | None]:
-    """The real path of the model's folder and files, and of those that the labels of containers
-    of the same project name; None for what is gone. A folder that Compose worked in counts as the
-    model's where it is of the same checkout. On an engine that others use from their hosts (not
-    ``local``) what is not found may be theirs, and is left out."""
+    """Return the real paths of the model's folder and files, and of those that the labels of the
+    project's containers name; None for a missing path. A working folder of the same checkout counts
+    as the model's folder. On an engine that other hosts use too (not ``local``), missing paths may
+    be theirs and are left out."""
     ours = [one for one in containers if one.project == model.project]
     files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
     folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}

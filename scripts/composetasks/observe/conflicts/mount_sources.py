@@ -1,5 +1,5 @@
-"""What the containers of a model take from the engine's host: the files, folders and devices that
-are not there, and the folders that are empty."""
+"""The files, folders and devices of the engine's host that the model's containers use: which of
+them are missing, and which folders are empty."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 OF_A_MACHINE = ("/dev", "/proc", "/run", "/sys", "/var/run")
-"""Folders that each machine has of its own: an engine in a virtual machine, which is given this
-host's other folders, does not mean ours."""
+"""Folders that every machine has for itself: an engine in a virtual machine, which sees other
+folders of this host, does not use ours."""
 IN_A_CONTAINER = ("/.dockerenv", "/run/.containerenv")
 
 
 def missing_sources(model: Model, volumes: Iterable[Volume], client: APIClient) -> frozenset[str]:
-    """The sources of bind mounts, the devices of services and volumes, and the files of secrets
-    and configs that are not there."""
+    """Return the sources of bind mounts, devices of services and volumes, and files of secrets and
+    configs that do not exist."""
     silent = silent_sources(model)
     missing = {path for path in _named(model, volumes) if path not in silent and not _there(path)}
     if not missing or str(client.info().get("Name")) == os.uname().nodename:
         return frozenset(missing)
     if any(os.path.exists(mark) for mark in IN_A_CONTAINER):
-        return frozenset()  # The engine's host has other files than this container.
+        return frozenset()  # the engine's host has other files than this container
     return frozenset(path for path in missing if not path.startswith(OF_A_MACHINE))
 
 
 def missing_away(
     model: Model, engine: Engine, client: APIClient
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The same for an engine on another host, which is asked for what no container of the model
-    mounts already; and those of them that this host has, with something in them."""
+    """Return the missing sources for an engine on another host, except those that containers of the
+    model already mount, and those of them that this host has with content."""
     containers = (one for one in engine.containers if one.project == model.project)
     mounted = {path for one in containers for path in one.binds}
     wanted = {path for path in _named(model, engine.volumes) if path.startswith("/")}
@@ -47,13 +47,13 @@ def missing_away(
 
 
 def empty_folders(model: Model) -> frozenset[str]:
-    """The sources of bind mounts that are folders with nothing in them."""
+    """Return the sources of bind mounts that are empty folders."""
     there = _bound(model) - silent_sources(model).keys()
     return frozenset(path for path in there if _is_empty(Path(path)))
 
 
 def silent_sources(model: Model) -> dict[str, str]:
-    """The sources of bind mounts whose file systems do not answer, with where these are mounted."""
+    """Return the bind mounts' sources whose file systems do not answer, with the mount points."""
     sources = {path: file_systems.silent(path) for path in _bound(model)}
     return {path: point for path, point in sources.items() if point}
 
@@ -78,7 +78,7 @@ def _bound(model: Model) -> set[str]:
 
 
 def _there(path: str) -> bool:
-    """Whether something is there. A relative path is the engine's, which works in ``/``."""
+    """Tell whether a path exists. A relative path is relative to ``/``, as for the engine."""
     return file_systems.exists(os.path.join("/", path))
 
 

@@ -1,7 +1,7 @@
-"""Since when the containers that may be in the way are in their state.
+"""Since when containers that may be in the way have been in their state.
 
-The engine's list gives no time but that of creation, so the few containers that a plan may have
-to speak of are inspected; on a stack as it should be there are none.
+The engine's list contains only the time of creation, so the few containers that a plan may have to
+mention are inspected; a stack without conflicts has none.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 MOMENTS = {"created": "Created", "exited": "FinishedAt", "dead": "FinishedAt"}
-"""The field of an inspect record that says since when; StartedAt for what runs."""
+"""The field of an inspect record with the start of the state; StartedAt for running containers."""
 NEVER = "0001-01-01T00:00:00Z"
 
 
 def with_since(client: APIClient, engine: Engine, model: Model) -> Engine:
-    """``engine`` with ``since`` filled for the containers that may be in ``model``'s way."""
+    """Return ``engine`` with ``since`` set for the containers that may be in ``model``'s way."""
     suspects = {container.id for container in _suspects(engine, model)}
     if not suspects:
         return engine

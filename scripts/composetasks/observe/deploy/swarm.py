@@ -1,7 +1,7 @@
-"""What a swarm has of a stack: its services, and the records of its deployments.
+"""A stack in a swarm: its services, and the records of its deployments.
 
-A record is a config object of the stack: everybody who deploys sees the same, and what removes the
-stack removes it.
+A record is a config object of the stack: everybody who deploys sees the same records, and removing
+the stack removes them.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from composetasks.store.container_configs import mask
 
 
 def nodes_of(client: Any) -> dict[str, str]:
-    """The names of a swarm's nodes, by their ids. Raises as :func:`_nodes` does."""
+    """Return the names of a swarm's nodes, by their ids. Raises as :func:`_nodes` does."""
     return {str(one["ID"]): str(one["Description"]["Hostname"]) for one in _nodes(client)}
 
 
 def _nodes(client: Any) -> list[dict[str, Any]]:
-    """The engine's records of a swarm's nodes. Raises TaskFailure, code 5, where the engine is no
-    manager of a swarm."""
+    """Return the engine's records of a swarm's nodes. Raises TaskFailure, code 5, if the engine is
+    not a manager of a swarm."""
     from docker import errors
 
     try:
@@ -49,7 +49,7 @@ def _nodes(client: Any) -> list[dict[str, Any]]:
 
 
 def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
-    """What placement constraints compare of a node, by what they call it."""
+    """Return the attributes of a node that constraints can compare, by their constraint names."""
     spec, description = node["Spec"], node["Description"]
     engine = (description.get("Engine") or {}).get("Labels") or {}
     return {
@@ -62,8 +62,8 @@ def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
 
 
 def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
-    """What there is of ``stack``; ``key`` is that of digests in the place of secrets, ``local``
-    says that the swarm's engine is the one that builds."""
+    """Observe ``stack`` in the swarm. ``key`` is the key of the digests that replace secrets;
+    ``local`` tells that the swarm's engine is also the one that builds."""
     nodes, configs = _nodes(client), client.configs()
     return Swarm(
         stack=stack,
@@ -82,12 +82,12 @@ def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
 
 
 def of_stack(stack: str) -> dict[str, str]:
-    """The filter for what belongs to a stack."""
+    """Return the filter for objects of a stack."""
     return {"label": f"{NAMESPACE}={stack}"}
 
 
 def digest(spec: Any) -> str:
-    """The digest of a spec, as the engine has it."""
+    """Return the digest of a spec, in the form that the engine returned."""
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
@@ -96,8 +96,8 @@ def _names(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def services_of(client: Any, stack: str) -> dict[str, dict[str, Any]]:
-    """The engine's records of a stack's services, by their names in the file; jobs that check it
-    are none."""
+    """Return the engine's records of a stack's services, by their names in the stack file, without
+    the jobs that check the stack."""
     services = client.services(filters=of_stack(stack))
     return {
         str(record["Spec"]["Name"]).removeprefix(f"{stack}_"): record
@@ -107,7 +107,7 @@ def services_of(client: Any, stack: str) -> dict[str, dict[str, Any]]:
 
 
 def task_name(task: Mapping[str, Any], service: str) -> str:
-    """A task as ``docker service ps`` names it."""
+    """Return the name of a task as ``docker service ps`` shows it."""
     place = task.get("Slot") or task.get("NodeID") or ""
     return f"{service}.{place}" if place else service
 
@@ -126,7 +126,7 @@ def _services(client: Any, stack: str, key: bytes) -> Iterable[SwarmService]:
 
 
 def _masked(spec: Mapping[str, Any], key: bytes) -> Mapping[str, Any]:
-    """A spec without secrets, wherever in it one stands."""
+    """Return a spec without secrets, wherever they occur in it."""
     masked: Mapping[str, Any] = mask({"environment": spec}, key)["environment"]
     return masked
 
@@ -143,14 +143,14 @@ def _revisions(configs: Iterable[Mapping[str, Any]], stack: str, key: bytes) -> 
 
 
 def packed(record: Mapping[str, Any]) -> bytes:
-    """A record of a deployment as a config holds it: JSON, compressed where Swarm would not take
-    it otherwise."""
+    """Return the record of a deployment as config data: JSON, compressed if Swarm would refuse it
+    otherwise."""
     data = json.dumps(record).encode()
     return gzip.compress(data) if len(data) > LARGEST["configs"] else data
 
 
 def unpacked(data: bytes) -> dict[str, Any]:
-    """The record of :func:`packed`. Raises ValueError for what is none."""
+    """Return the record in data of :func:`packed`. Raises ValueError for other data."""
     try:
         data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except (EOFError, OSError, zlib.error) as error:
@@ -161,7 +161,7 @@ def unpacked(data: bytes) -> dict[str, Any]:
 
 def _revision(config: Mapping[str, Any], number: int, key: bytes) -> Revision:
     record = unpacked(base64.b64decode(config["Spec"]["Data"]))
-    # As with the model: what it declares to be a secret is shown nowhere.
+    # As with the model, values that the file declares to be secrets are masked everywhere.
     masking.hide_all(declared(record["file"]))
     return Revision(
         number=number,

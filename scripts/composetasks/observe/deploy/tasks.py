@@ -1,4 +1,4 @@
-"""A stack's tasks by node, and what they wrote. Without a swarm there are none."""
+"""A stack's tasks by node, and their logs. Without a swarm there are none."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from composetasks.observe.logs.read import LogRange, by_time
 from composetasks.run.failure import TaskFailure
 
 LIVE = ("running", "ready", "complete")
-"""What is wanted of the tasks that are not past."""
+"""The desired states of tasks that are not past."""
 
 
 def observe_tasks(client: Any, stack: str) -> dict[str, list[SwarmTask]]:
-    """The tasks that each service has now; of one that has none, the last."""
+    """Return the current tasks of each service, or its last task if it has no current ones."""
     tasks: dict[str, list[SwarmTask]] = {}
     nodes = _nodes(client)
     for name, _, own in _services(client, stack):
@@ -29,8 +29,8 @@ def observe_tasks(client: Any, stack: str) -> dict[str, list[SwarmTask]]:
 def read_logs(
     client: Any, stack: str, names: Collection[str], wanted: LogRange
 ) -> list[LogLine] | None:
-    """The lines that the tasks of the services ``names`` wrote, by time; None where the swarm has
-    no such service."""
+    """Return the lines that the tasks of the services ``names`` wrote, by time; None if the swarm
+    has no such service."""
     nodes = _nodes(client)
     services = [one for one in _services(client, stack) if one[0] in names]
     lines = []
@@ -56,7 +56,7 @@ def read_logs(
 
 
 def _services(client: Any, stack: str) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
-    """The name, id and tasks of each service, the oldest task first."""
+    """Yield the name, id and tasks of each service, the oldest task first."""
     from docker import errors
 
     with contextlib.suppress(errors.APIError):

@@ -1,4 +1,4 @@
-"""The model that is to be deployed, with the contents that Swarm keeps, and images' digests."""
+"""The model to be deployed, the contents that Swarm stores, and the images' digests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 LONGEST_STEM = 51
-"""Characters: a name has 64 at most, and thirteen are the hash's."""
+"""Characters: a name has at most 64, and thirteen are needed for the hash."""
 
 
 def observe_wanted(
@@ -33,10 +33,10 @@ def observe_wanted(
     references: Iterable[str],
     client: APIClient,
 ) -> Wanted:
-    """What Compose makes of the files of ``model`` now, with the services that are active in it;
-    ``key`` is that of digests in the place of secrets. ``references`` are the images that
-    registries are asked for. Raises TaskFailure, code 6, where the content of a config or secret
-    can't be had."""
+    """Return the model that Compose now resolves from the files of ``model``, with its active
+    services. ``key`` is the key of the digests that replace secrets; registries are asked for the
+    digests of ``references``. Raises TaskFailure, code 6, if the content of a config or secret
+    can't be read."""
     arguments = ("--profile", "*", "config", "--no-consistency", "--format", "json")
     raw = json.loads(undoubled(compose.run(*arguments).stdout))
     raw["services"] = {name: raw["services"][name] for name in model.services}
@@ -89,8 +89,8 @@ def _data(key: str, entry: Mapping[str, Any], kind: str, values: Mapping[str, st
 
 
 def _hash(kind: str, salt: str, data: bytes) -> str:
-    """A content in twelve hexadecimal digits. Names are seen by more people than secrets are:
-    that of one takes long to make, so that it can't be guessed from."""
+    """Return a hash of the content, twelve hexadecimal digits. Names are visible to more people
+    than secrets are, so the hash of a secret is slow to compute: guessing is not practical."""
     if kind == "secrets":
         return hashlib.scrypt(data, salt=salt.encode(), n=2**14, r=8, p=1, dklen=6).hex()
     return hashlib.sha256(data).hexdigest()[:12]

@@ -1,1 +1,1 @@
-"""What the doctor looks at, one module for each subject; nothing is changed."""
+"""Observations for the doctor, one module for each subject; nothing is changed."""

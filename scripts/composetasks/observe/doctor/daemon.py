@@ -1,4 +1,4 @@
-"""The engine: how it is reached, what it says of itself, and why it can't be reached."""
+"""The engine: how it is reached, what it reports about itself, and why it can't be reached."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ ANSWER_SECONDS = 6
 
 
 def daemon() -> tuple[APIClient, Daemon]:
-    """The engine in force and what it says of itself; raises TaskFailure, code 5, which says where
-    on the way to it the fault is."""
+    """Return a client of the engine in use and the engine's description of itself. Raises
+    TaskFailure, code 5, which says where the connection fails."""
     import requests
     from docker import errors
 
@@ -62,7 +62,7 @@ def _described(
     info: dict[str, Any], where: str, local: bool, before: float, after: float
 ) -> Daemon:
     now = float(seconds(str(info["SystemTime"]), before)) if info.get("SystemTime") else before
-    # Its clock was read somewhere between the question and the answer.
+    # The engine's clock was read at some time between request and answer.
     clock_ahead = max(now - after, 0.0) or min(now - before, 0.0)
     proxies = {"http": "HttpProxy", "https": "HttpsProxy", "no": "NoProxy"}
     security = " ".join(info.get("SecurityOptions") or ())
@@ -91,7 +91,7 @@ def _failure(message: str, detail: str, hint: str = "see the engine's own log") 
 
 
 def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
-    """The failure with the place of the fault: the context, ssh, the socket or its owner."""
+    """Return the failure with the place of the fault: the context, ssh, the socket or its owner."""
     if not address:
         return _failure(
             f"there is no docker {where}",
@@ -158,7 +158,7 @@ def _group(gid: int) -> str:
 
 
 def _by_ssh(failure: TaskFailure, where: str, address: str) -> TaskFailure:
-    """Whether ssh itself gets there, or the engine at its other end is missing."""
+    """Distinguish a failure of ssh itself from a missing engine at its other end."""
     if not ssh_link.is_open(address):
         return _failure(f"ssh does not reach {where}", failure.detail, failure.hint)
     host = urlsplit(address).netloc

@@ -1,5 +1,5 @@
-"""This host: its disks, memory and limits, the plugins of its docker client, and which package
-index its builds ask."""
+"""This host: disks, memory, limits, plugins of its docker client, and the package index that its
+builds use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from composetasks.run.compose import PLUGIN_FOLDERS
 from composetasks.run.masking import without_user
 
 DEFAULT_INDEX = "pypi.org"
-"""The host whose index pip and uv ask unless they are told otherwise."""
+"""The host of the index that pip and uv use by default."""
 INDEX_NAMES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
 INOTIFY = Path("/proc/sys/fs/inotify")
@@ -29,7 +29,7 @@ RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 
 def package_index(environment: Mapping[str, str]) -> str:
-    """The package index in force on this host, as pip and uv find it, without any password."""
+    """Return the package index that pip and uv use on this host, without any password."""
     settings = configparser.RawConfigParser(strict=False)
     with contextlib.suppress(configparser.Error, UnicodeDecodeError):
         settings.read([os.path.expanduser(path) for path in PIP_FILES])
@@ -41,7 +41,7 @@ def package_index(environment: Mapping[str, str]) -> str:
 
 
 def disk(place: str) -> Disk | None:
-    """The file system at a path; None where it can't be looked at."""
+    """Return the file system at a path; None if it can't be inspected."""
     try:
         stats = os.statvfs(place)
     except OSError:
@@ -56,7 +56,7 @@ def disk(place: str) -> Disk | None:
 
 
 def lacks_ipvs() -> bool:
-    """Whether this kernel is known to have no IPVS, as its own configuration says."""
+    """Tell whether this kernel is known to lack IPVS, according to its own configuration."""
     places = (
         (Path("/proc/config.gz"), gzip.open),
         (Path(f"/boot/config-{os.uname().release}"), open),
@@ -68,7 +68,7 @@ def lacks_ipvs() -> bool:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that can still be had; None where the system does not say."""
+    """Return the bytes of available memory; None if the system does not report them."""
     try:
         rows = dict(
             line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines()
@@ -79,7 +79,7 @@ def available_memory() -> int | None:
 
 
 def watching() -> Watching | None:
-    """The kernel's inotify limits, and how many instances this user's processes have."""
+    """Return the kernel's inotify limits, and the number of instances of this user's processes."""
     try:
         watches = int((INOTIFY / "max_user_watches").read_text("ascii"))
         instances = int((INOTIFY / "max_user_instances").read_text("ascii"))
@@ -89,7 +89,7 @@ def watching() -> Watching | None:
 
 
 def _instances() -> Iterator[int]:
-    """The inotify instances of each process of this user."""
+    """Yield the number of inotify instances of each process of this user."""
     user = os.getuid()
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -102,7 +102,7 @@ def _instances() -> Iterator[int]:
 
 
 def local_ports() -> tuple[int, int] | None:
-    """The ports that outgoing connections of this host are given; None where it does not say."""
+    """Return the port range of this host's outgoing connections; None if it is unknown."""
     try:
         first, last = LOCAL_PORTS.read_text("ascii").split()
         return int(first), int(last)
@@ -111,7 +111,7 @@ def local_ports() -> tuple[int, int] | None:
 
 
 def reserved_ports() -> frozenset[int]:
-    """The ports of that range that are never given away."""
+    """Return the ports of that range that are never assigned."""
     ports: set[int] = set()
     with contextlib.suppress(OSError, ValueError):
         for part in RESERVED_PORTS.read_text("ascii").strip().split(","):
@@ -126,8 +126,8 @@ NUMBER = re.compile(r"v?(\d+\.\d+[\w.+~-]*)")
 
 
 def compose_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
-    """The Compose binaries, those of the docker client first, in its own order; then the one
-    that came with this package, and ``docker-compose`` in PATH."""
+    """Return the Compose binaries: those of the docker client in its own search order, the one that
+    was installed with this package, and ``docker-compose`` in PATH."""
     plugins = [(path, True) for path in candidates(environment)]
     return _with_versions(
         [*plugins, *_in_path("docker-compose", environment)], ["version", "--short"]
@@ -135,7 +135,7 @@ def compose_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
 
 
 def buildx_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
-    """The Buildx binaries of the docker client, in its own order, and ``docker-buildx`` in PATH."""
+    """Return the docker client's Buildx binaries in its order, and ``docker-buildx`` in PATH."""
     home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
     paths = [Path(folder, "docker-buildx") for folder in folders]
@@ -150,7 +150,7 @@ def _in_path(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Path, 
 
 
 def _with_versions(programs: list[tuple[Path, bool]], question: list[str]) -> tuple[Plugin, ...]:
-    """Each once, whatever links lead to it, with what it says of its version."""
+    """Return each program once, however many links lead to it, with the version that it reports."""
     once: dict[Path, tuple[Path, bool]] = {}
     for path, searched in programs:
         once.setdefault(path.resolve(), (path, searched))

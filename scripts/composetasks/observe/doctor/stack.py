@@ -1,4 +1,4 @@
-"""What the doctor asks the engine about this project: who its processes are, and builders."""
+"""What the doctor asks the engine about this project: the users of its processes, and builders."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 BUILDKIT = "buildx_buildkit_"
-"""How Buildx names the containers and volumes of its builders."""
+"""The prefix of the containers and volumes of Buildx's builders."""
 
 
 def root_services(
     client: APIClient, model: Model, containers: Iterable[Container]
 ) -> dict[str, bool | None]:
-    """Whether each service's processes are root's: by the processes themselves where the service
-    runs (a program that begins as root and then lays it down is fine), else by the model and the
-    image; None before that is here."""
+    """Return whether each service's processes run as root: by the processes if the service runs (a
+    program that starts as root and drops privileges is fine), otherwise by the model and the image;
+    None if the image is missing."""
     running = {
         container.service: container
         for container in replicas_of(containers, model.project)
@@ -47,7 +47,7 @@ def _all_root(client: APIClient, key: str) -> bool:
     try:
         processes: Mapping[str, Any] = untyped.top(key, ps_args="-eo pid,uid")
     except errors.APIError:
-        return False  # It ended meanwhile.
+        return False  # it ended meanwhile
     column = processes["Titles"].index("UID")
     users = [row[column] for row in processes.get("Processes") or ()]
     return bool(users) and all(user == "0" for user in users)
@@ -69,7 +69,7 @@ def _is_root(user: str) -> bool:
 
 
 def builders(engine: Engine) -> tuple[Builder, ...]:
-    """The containers and volumes of Buildx's builders on the engine."""
+    """Return the containers and volumes of Buildx's builders on the engine."""
     containers = [
         Builder("container", container.name, container.state)
         for container in engine.containers
@@ -84,7 +84,7 @@ def builders(engine: Engine) -> tuple[Builder, ...]:
 
 
 def known_builders(environment: Mapping[str, str]) -> frozenset[str]:
-    """The names of this user's builders, as Buildx keeps them."""
+    """Return the names of this user's builders, as stored by Buildx."""
     home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     folder = Path(environment.get("BUILDX_CONFIG") or Path(home, "buildx"), "instances")
     try:

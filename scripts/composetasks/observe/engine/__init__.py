@@ -1,1 +1,1 @@
-"""The engine: what it holds, and whether it still answers."""
+"""The engine: its objects, and whether it still answers."""

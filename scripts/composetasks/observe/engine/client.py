@@ -1,9 +1,9 @@
-"""The Docker SDK's client, with a bound for every answer and a word for each that is late.
+"""The Docker SDK's client, with a time limit for every answer and a message for late ones.
 
-That a ping is answered does not tell that anything else is: an engine may be stuck in one of its
+A ping that is answered does not prove that other requests are: an engine may hang in one of its
 parts. So every request waits for the beginning of its answer no longer than the settings allow,
-those included that the SDK would wait for without an end (events, followed logs). Once it has
-begun, such an answer may take as long as it takes.
+including requests for which the SDK would wait without a limit (events, followed logs). Once such
+an answer has begun, it may take any time.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from composetasks.observe.engine.local import PODMAN
 from composetasks.run import waiting
 
 REMOTE = "http+docker://away"
-"""The ``base_url`` of a client whose socket leads to another host; the SDK has one for all sockets,
-and takes only its scheme from it."""
+"""The ``base_url`` of a client whose socket leads to another host. The SDK uses one value for all
+sockets, and only its scheme matters to it."""
 HEALTH = ("starting", "healthy", "unhealthy")
 
 
 class Client(APIClient):
-    """An APIClient whose ``timeout`` (seconds) is that of the beginning of every answer, but of
-    pulls, pushes and waits that are given none: those take as long as others do. ``reopen`` opens
-    the way of a local socket that leads to an engine on another host, where that was cut; such a
-    client's ``base_url`` says that it does. ``server`` is what answers, and its version
-    (``Docker/28.5.2 (linux)``)."""
+    """An APIClient whose ``timeout`` (seconds) limits the wait for the beginning of every answer,
+    except for pulls, pushes and waits without a limit of their own, which depend on others.
+
+    ``reopen`` restores the connection of a local socket to an engine on another host if it was cut;
+    the ``base_url`` of such a client is REMOTE. ``server`` is the engine's name and version
+    (``Docker/28.5.2 (linux)``).
+    """
 
     server = ""
 
@@ -43,7 +45,7 @@ class Client(APIClient):
             self.base_url = REMOTE
 
     def containers(self, *rest: Any, **options: Any) -> Any:
-        """As the SDK has it. Podman's list says nothing of health checks; its filter knows."""
+        """As in the SDK. Podman's list lacks the state of health checks, which its filter knows."""
         containers = super().containers(*rest, **options)
         if options == {"all": True} and self.server.startswith(PODMAN):
             for word in HEALTH:
@@ -54,7 +56,7 @@ class Client(APIClient):
         return containers
 
     def request(self, method: str | bytes, url: str | bytes, *rest: Any, **kwargs: Any) -> Any:
-        """As requests has it; its Timeout names what was asked for."""
+        """As in requests; a Timeout names the request."""
         request_line = f"{method!s} {_path(str(url))}"
         given = kwargs.get("timeout")
         connecting, answer = given if isinstance(given, tuple) else (given, given)
@@ -64,9 +66,9 @@ class Client(APIClient):
         elif answer == self.timeout and method != "GET":
             answer = self.timeout * waiting.WORK
         kwargs["timeout"] = (connecting or self.timeout, answer)
-        # Said with each request, so that REQUESTS_CA_BUNDLE does not take its place.
+        # Passed with each request, so that REQUESTS_CA_BUNDLE does not override it.
         kwargs.setdefault("verify", self.verify)
-        # What was given longer than usual takes so much longer by itself: a stop, say.
+        # A request with a longer timeout takes correspondingly longer anyway, for example a stop.
         due = max(0.0, given - self.timeout) if isinstance(given, (int, float)) else 0.0
         try:
             with waiting.on(f"the engine ({request_line})", self._patience, due=due):
@@ -82,5 +84,5 @@ class Client(APIClient):
 
 
 def _path(url: str) -> str:
-    """The path of a request, without host, version and query."""
+    """Return the path of a request, without host, version and query."""
     return re.sub(r"^[a-z+]+://[^/]*(/v[\d.]+)?|\?.*", "", url)

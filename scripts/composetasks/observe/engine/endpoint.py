@@ -1,9 +1,9 @@
-"""Which engine the docker client would use, and how it is reached: DOCKER_HOST, DOCKER_CONTEXT, the
-context chosen by ``docker context use``, or the local socket.
+"""The engine that the docker client would use, and how it is reached: DOCKER_HOST, DOCKER_CONTEXT,
+the context chosen by ``docker context use``, or the local socket.
 
-A context is a file below the client's own folder, named by the SHA-256 of its name, with its
-certificates in another (docs.docker.com, "Docker contexts"). The SDK finds them only where that
-folder also has a ``config.json``, which nobody needs.
+A context is a file below the docker client's folder, named by the SHA-256 of its name, with its
+certificates in another folder (docs.docker.com, "Docker contexts"). The SDK finds contexts only if
+the client's folder also has a ``config.json``, which is otherwise not required.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 DEFAULT = "unix:///var/run/docker.sock"
 WITHOUT_TLS = ("unix://", "ssh://", "npipe://", "fd://")
-"""The addresses that certificates mean nothing to."""
+"""The schemes of addresses for which certificates have no meaning."""
 
 
 @frozen
 class Endpoint:
-    """An engine's address ("" for a context that is not there), how it was chosen, in words, and
-    the folder of its certificates (``ca.pem``, ``cert.pem``, ``key.pem``; None: no TLS).
-    ``verified`` says that the engine must prove who it is."""
+    """An engine's address ("" for a missing context), how it was chosen, in words, and the folder
+    of its certificates (``ca.pem``, ``cert.pem``, ``key.pem``; None: no TLS). ``verified`` tells
+    that the engine must prove its identity."""
 
     how: str
     address: str
@@ -36,7 +36,7 @@ class Endpoint:
     verified: bool = False
 
     def tls(self) -> TLSConfig | None:
-        """What the SDK needs for TLS; raises its TLSParameterError for files that are missing."""
+        """Return the SDK's TLS configuration. Raises its TLSParameterError if files are missing."""
         if self.certificates is None:
             return None
         from docker.tls import TLSConfig
@@ -51,12 +51,12 @@ class Endpoint:
 
 
 def chosen() -> Endpoint:
-    """The engine in force."""
+    """Return the engine in use."""
     host = os.environ.get("DOCKER_HOST", "")
     name = "" if host else _context_name()
     if name:
         return of_context(name)
-    # As the docker client has it: certificates alone do not ask for TLS.
+    # As in the docker client, certificates alone do not enable TLS.
     verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
     encrypted = verified or bool(os.environ.get("DOCKER_TLS"))
     folder = Path(os.environ.get("DOCKER_CERT_PATH") or _home())
@@ -68,7 +68,7 @@ def chosen() -> Endpoint:
 
 
 def of_context(name: str) -> Endpoint:
-    """The engine of a context."""
+    """Return the engine of a context."""
     how, key = f"context {name}", hashlib.sha256(name.encode()).hexdigest()
     contexts = _home() / "contexts"
     try:
@@ -84,7 +84,7 @@ def of_context(name: str) -> Endpoint:
 
 
 def _context_name() -> str:
-    """The name of the context in force; "" for the default one."""
+    """Return the name of the context in use; "" for the default one."""
     name = os.environ.get("DOCKER_CONTEXT", "")
     if not name:
         try:
@@ -97,5 +97,5 @@ def _context_name() -> str:
 
 
 def _home() -> Path:
-    """The docker client's own folder."""
+    """Return the docker client's folder."""
     return Path(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))

@@ -1,4 +1,4 @@
-"""Which ports of this machine lead to what the project publishes on an engine behind ssh."""
+"""The ports of this machine that lead to published ports of an engine behind ssh."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from composetasks.run.ssh_ports import LISTEN_ADDRESS, Ports, is_free
 
 
 def ports_of(project: str, seconds: float) -> Ports | None:
-    """The forwarded ports of a project; None where the engine is not behind ssh."""
+    """Return the forwarded ports of a project; None if the engine is not behind ssh."""
     address = chosen().address
     return Ports(address, project, seconds) if address.startswith("ssh://") else None
 
 
 def forwards(model: Model, ports: Ports) -> Forwards:
-    """What is forwarded, and what the model would publish on a port that is taken here."""
+    """Return the forwarded ports, and the ports of the model that are taken on this machine."""
     ports_here = ports.load()
     wanted = {
         port.published[0]
@@ -30,14 +30,14 @@ def forwards(model: Model, ports: Ports) -> Forwards:
 
 
 def _leading(binding: Binding, ports_here: Mapping[str, int]) -> int | None:
-    """The port of this machine that leads to one there: that of IPv4, where it is on both."""
+    """Return the local port that leads to a remote one: the IPv4 one if there are two."""
     return ports_here.get(binding.there) or ports_here.get(reached_at("", binding.published))
 
 
 def seen_from_here(
     containers: Iterable[Container], ports_here: Mapping[str, int]
 ) -> tuple[Container, ...]:
-    """The containers, with the addresses here of the ports that they publish there."""
+    """Return the containers with the local addresses of the ports that they publish remotely."""
     return tuple(
         replace(
             container,

@@ -1,8 +1,8 @@
-"""What the engine's host has, where that is another machine: asked with containers that are made
-and never started, the one question about its files that an engine answers.
+"""Find out which files an engine's host has if it is another machine. The only question about its
+files that an engine answers is the creation of containers, which are never started.
 
-A mount in the engine's long form is refused where its source does not exist, and nothing is made
-in its place (docs.docker.com, "Bind mounts": `--mount` and `-v`).
+An engine refuses a mount in long form whose source does not exist, and creates nothing in its place
+(docs.docker.com, "Bind mounts": `--mount` and `-v`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 LABEL = "composetasks.look"
-"""On the containers that are made to look; the name of their image begins so too."""
+"""The label of the containers that are created for this; also the prefix of their image's name."""
 PLACE = "/sent"
-"""Where a volume is mounted to be read and written."""
+"""Where a volume is mounted for reading and writing."""
 REFUSED = "bind source path does not exist: "
 
 
 @contextlib.contextmanager
 def empty_image(client: APIClient, repository: str) -> Iterator[str]:
-    """An image with nothing in it, for as long as the block lasts."""
+    """Provide an empty image for the duration of the block."""
     client.import_image_from_data(bytes(1024), repository=repository)
     try:
         yield f"{repository}:latest"
@@ -34,8 +34,8 @@ def empty_image(client: APIClient, repository: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def with_volume(client: APIClient, volume: str) -> Iterator[str]:
-    """A container that is made and never started, with a volume at :data:`PLACE`: what is there can
-    be had and put, for as long as the block lasts."""
+    """Provide a container that is never started, with a volume at :data:`PLACE`, whose content can
+    be read and written for the duration of the block."""
     mount = {"Type": "volume", "Source": volume, "Target": PLACE, "VolumeOptions": {"NoCopy": True}}
     config = {"Image": "", "Cmd": ["-"], "Labels": {LABEL: ""}, "HostConfig": {"Mounts": [mount]}}
     untyped: Any = client
@@ -48,7 +48,7 @@ def with_volume(client: APIClient, volume: str) -> Iterator[str]:
 
 
 def missing(client: APIClient, paths: Iterable[str]) -> frozenset[str]:
-    """Those of ``paths`` (absolute) that the engine's host does not have."""
+    """Return those of ``paths`` (absolute) that the engine's host does not have."""
     left = sorted(set(paths))
     absent: set[str] = set()
     if not left:
@@ -61,7 +61,7 @@ def missing(client: APIClient, paths: Iterable[str]) -> frozenset[str]:
 
 
 def _first_missing(client: APIClient, image: str, paths: list[str]) -> str:
-    """The path that a container's mounts fail for; "" for none."""
+    """Return the first path for which a container's mounts fail; "" if none fails."""
     from docker import errors
 
     mounts = [

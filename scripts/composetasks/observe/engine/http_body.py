@@ -1,4 +1,4 @@
-"""The body of an engine's answer, as it arrives."""
+"""Read the body of an engine's answer as it arrives."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ BLOCK = 65536
 
 
 def chunks(response: Any) -> Iterator[list[bytes]]:
-    """The chunks (of HTTP's chunked encoding) that arrived together, until the body's end.
+    """Yield the chunks (of HTTP's chunked encoding) that arrived together, until the body ends.
 
-    urllib3 hands on one chunk at a time, which for a log is one line, at twice the work; so this
-    reads below it, where the SDK itself reads its raw streams. Raises EngineLost where the
-    connection ends before the body does; where nothing comes, the connection's own timeout.
+    urllib3 returns one chunk at a time, which for a log is one line, at twice the cost. So this
+    function reads from the level below, as the SDK itself does for raw streams. Raises EngineLost
+    if the connection ends before the body does, and the connection's own timeout if nothing
+    arrives.
     """
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -28,7 +29,7 @@ def chunks(response: Any) -> Iterator[list[bytes]]:
     except (ReadTimeoutError, TimeoutError):
         raise
     except (HTTPError, OSError, ValueError, AttributeError) as error:
-        # What a connection raises depends on where it was when it was closed.
+        # The exception depends on the state of the connection when it was closed.
         raise EngineLost(str(error)) from error
 
 

@@ -1,5 +1,5 @@
-"""The engine's images, as far as a run has a use for them: an engine takes the longer over a list
-of all the more it has, and most of them are what earlier builds left."""
+"""The engine's images, as far as a run needs them: the time for a complete list grows with the
+number of images, most of which are left from earlier builds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 FEW = 24
-"""So many images are sooner asked for by their names than found among some hundreds: half a
-millisecond each; 25 in containerd's store, where each image of a list takes 10."""
+"""Up to this number, requests for single images are faster than a list of some hundreds: half a
+millisecond each, or 25 in containerd's store, where each image of a list takes 10."""
 
 
 class Images:
-    """What is known of them: those of ``expected`` references, asked for together, and each other
-    one from when it is asked about; all, where ``expected`` is None, the engine is on another host
-    (one answer from there takes longer than any list), or those that are known do not tell."""
+    """The known images: those of ``expected`` references, requested together, and every other image
+    from its first lookup on.
+
+    All images are listed if ``expected`` is None, if the engine is on another host (one answer from
+    there takes longer than any list), or if the known ones do not answer a lookup.
+    """
 
     def __init__(self, client: APIClient, expected: Collection[str] | None) -> None:
         self._client, self._expected = client, frozenset(expected or ())
@@ -29,7 +32,7 @@ class Images:
         self._all, self._engine = False, Engine()
 
     def read(self) -> tuple[Image, ...]:
-        """Ask the engine for those expected, or all; those known from then on."""
+        """Request the expected images, or all; return all images known then."""
         self._ask(self._expected)
         return self.images
 
@@ -38,13 +41,13 @@ class Images:
         return self._engine.images
 
     def image(self, reference: str) -> Image | None:
-        """The image of an id or a reference."""
+        """Return the image of an id or a reference."""
         if not self._all and reference not in self._requested:
             self._ask({reference})
         return self._engine.image(reference)
 
     def built_from(self, digest: str) -> Image | None:
-        """An image that was built from the inputs of this digest, whatever it is called."""
+        """Return an image that was built from the inputs of this digest, whatever its name."""
         image = self._engine.built_from(digest)
         if image is None and not self._all:
             self._list()

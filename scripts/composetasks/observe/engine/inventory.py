@@ -1,4 +1,4 @@
-"""The engine, read through the Docker SDK: one round trip for each kind of thing, all at once."""
+"""Read the engine through the Docker SDK: one request for each kind of object, all in parallel."""
 
 from __future__ import annotations
 
@@ -28,24 +28,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AT_ONCE = 8
-"""How many containers are inspected side by side."""
+"""The number of containers that are inspected in parallel."""
 CONNECTIONS = 4
-"""Over how many images are asked for by their names: containerd's store takes long over each."""
+"""The number of connections for images by name: containerd's store is slow for each image."""
 ADDRESSES = ("IPAddress", "GlobalIPv6Address")
-"""Where the engine names the addresses of a container on a network."""
+"""The engine's fields for the addresses of a container on a network."""
 
 
 OLDEST_PODMAN = 5
 
 
 def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
-    """A client for the engine that the docker client would use (endpoint.py), or for that of a
-    ``context``.
+    """Return a client for the engine that the docker client would use (endpoint.py), or for the
+    engine of a ``context``.
 
-    No answer may take longer than ``seconds``: a socket that hangs must not hang us. An engine
-    behind ssh is reached through one connection, which the programs that are started from then on
-    use too. Raises TaskFailure, code 5, where none answers, or a
-    Podman that is too old.
+    No answer may take longer than ``seconds``: a socket that hangs must not block this program. An
+    engine behind ssh is reached through one connection, which programs that are started later use
+    too. Raises TaskFailure, code 5, if no engine answers, or if it is a Podman that is too old.
     """
     import requests
     from docker import errors
@@ -64,7 +63,7 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
         tls = endpoint.tls() or False
         client = Client(timeout=math.ceil(seconds), base_url=address, tls=tls, reopen=reopen)
     except (errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-        # The SDK asks for the engine's version, and wraps what comes of it.
+        # The SDK asks for the engine's version, and wraps the errors of that request.
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
         raise _unreachable(str(error), where, address) from error
@@ -80,8 +79,8 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
 
 
 def client_of(seconds: float) -> APIClient:
-    """A client for the engine in force, which connects as :func:`connect` does; where that is on
-    this machine, not before it is asked for more than lists."""
+    """Return a client for the engine in use, which connects as :func:`connect` does; for an engine
+    on this machine, only when more than lists is needed."""
     address = chosen().address
     if not takes_connections(address, seconds):
         return connect(seconds)
@@ -89,11 +88,11 @@ def client_of(seconds: float) -> APIClient:
 
 
 class TooOld(TaskFailure):
-    """An engine that answers, and can't be used."""
+    """The engine answers, but is too old to be used."""
 
 
 def old_podman(server: str) -> str:
-    """The version of a Podman that is older than 5, by what it says of itself; "" for others."""
+    """Return the reported version of a Podman that is older than 5; "" for other engines."""
     name, _, version = server.partition(" ")[0].partition("/")
     major = whole_number(version.split(".")[0])
     podman = f"{name}/" == PODMAN
@@ -127,8 +126,8 @@ def _unreachable(why: str, where: str, address: str) -> TaskFailure:
 
 
 def read_engine(client: APIClient, listed: Callable[[], tuple[Image, ...]] | None = None) -> Engine:
-    """Everything the engine holds, in four round trips at once whatever their number; of images
-    what ``listed`` gives in place of all."""
+    """Return everything that the engine holds, by four parallel requests; ``listed`` may supply a
+    part of the images instead of all."""
     containers = _under_way(lambda: read_containers(client))
     images = _under_way(listed or (lambda: read_images(client)))
     networks = _under_way(lambda: read_networks(client))
@@ -137,26 +136,26 @@ def read_engine(client: APIClient, listed: Callable[[], tuple[Image, ...]] | Non
 
 
 def _under_way(question: Callable[[], T]) -> Bounded[T]:
-    """A question under way. The client itself knows how long an answer may take."""
+    """Start a request in the background. The client itself limits the time of an answer."""
     return Bounded(question, threading.TIMEOUT_MAX)
 
 
 def read_containers(client: APIClient) -> tuple[Container, ...]:
-    """All containers, running or not, by name."""
+    """Return all containers, running or not, by name."""
     with parsing("the engine's list of containers", ExitCode.NO_ENGINE):
         containers = [_container(raw, client) for raw in client.containers(all=True)]
         return tuple(sorted(containers, key=lambda container: container.name))
 
 
 def read_images(client: APIClient) -> tuple[Image, ...]:
-    """All images that are not mere layers of others, by id."""
+    """Return all images that are not mere layers of others, by id."""
     with parsing("the engine's list of images", ExitCode.NO_ENGINE):
         return tuple(sorted(map(_image, client.images()), key=lambda image: image.id))
 
 
 def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, ...] | None:
-    """The images of these ids and references; None of an engine that is better asked for its list
-    of all."""
+    """Return the images of these ids and references; None if the engine should be asked for the
+    list of all images instead."""
     if not isinstance(client, LocalClient):
         return None
     names = sorted(references)
@@ -172,20 +171,20 @@ def read_images_called(client: Any, references: Iterable[str]) -> tuple[Image, .
 
 
 def read_networks(client: APIClient) -> tuple[Network, ...]:
-    """All networks, by name."""
+    """Return all networks, by name."""
     with parsing("the engine's list of networks", ExitCode.NO_ENGINE):
         return tuple(sorted(map(_network, client.networks()), key=lambda network: network.name))
 
 
 def read_volumes(client: APIClient) -> tuple[Volume, ...]:
-    """All volumes, by name."""
+    """Return all volumes, by name."""
     with parsing("the engine's list of volumes", ExitCode.NO_ENGINE):
         listed = client.volumes().get("Volumes") or ()
         return tuple(sorted(map(_volume, listed), key=lambda volume: volume.name))
 
 
 def read_plugins(client: APIClient) -> frozenset[str]:
-    """The drivers of networks and volumes that the engine has, built in or as plugins."""
+    """Return the engine's drivers of networks and volumes, built-in or plugins."""
     with parsing("the engine's list of plugins", ExitCode.NO_ENGINE):
         plugins = client.info().get("Plugins") or {}
         named = (*(plugins.get("Network") or ()), *(plugins.get("Volume") or ()))
@@ -203,7 +202,7 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
     networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
     return Container(
         id=str(raw["Id"]),
-        # A linked container lists its aliases too ("/web/db"); its own name has one slash.
+        # A linked container also lists its aliases ("/web/db"); its own name has one slash.
         name=min((str(name) for name in raw.get("Names") or ("/",)), key=len).lstrip("/"),
         image=str(raw.get("Image", "")),
         image_id=str(raw.get("ImageID", "")),
@@ -235,7 +234,7 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
 
 
 def _bindings(raw: Mapping[str, Any]) -> tuple[Binding, ...]:
-    """The published ports by the container's: the engine lists them in any order."""
+    """Return the published ports by the container's port: the engine's order is arbitrary."""
     bindings = [
         Binding(
             host_ip=str(port.get("IP", "")),
@@ -251,8 +250,8 @@ def _bindings(raw: Mapping[str, Any]) -> tuple[Binding, ...]:
 
 
 def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
-    """Whether the labels of Compose are those of a container that the image is a commit of. One of
-    them is the id of the image a container is made of: that no image can carry of itself."""
+    """Tell whether the Compose labels come from a container that was committed to the image. One of
+    them is the id of the container's image, which an image can't carry of itself."""
     made_of = labels.get(IMAGE)
     if not made_of or made_of == image:
         return False
@@ -280,7 +279,7 @@ def _image(raw: Mapping[str, Any]) -> Image:
 
 
 def _recorded_image(record: Mapping[str, Any]) -> Image:
-    """An image by the engine's whole record of it, in which some stands elsewhere than in lists."""
+    """Convert the engine's full record of an image, whose fields differ from those of lists."""
     created = parse_time(str(record.get("Created", ""))).timestamp()
     labels = (record.get("Config") or {}).get("Labels")
     return _image({**record, "Created": max(0.0, created), "Labels": labels})
@@ -315,7 +314,7 @@ def _volume(raw: Mapping[str, Any]) -> Volume:
 
 
 def inspect_container(client: APIClient, key: str) -> dict[str, Any]:
-    """The engine's whole record of a container; empty where it is gone."""
+    """Return the engine's full record of a container; empty if it no longer exists."""
     from docker import errors
 
     try:
@@ -326,7 +325,7 @@ def inspect_container(client: APIClient, key: str) -> dict[str, Any]:
 
 
 def inspect_containers(client: APIClient, keys: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The same for many, asked side by side: an engine may be far away."""
+    """Return the records of many containers, requested in parallel: the engine may be remote."""
     if len(keys) < 2:
         return {key: inspect_container(client, key) for key in keys}
     from concurrent.futures import ThreadPoolExecutor

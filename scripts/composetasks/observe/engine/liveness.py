@@ -1,9 +1,8 @@
-"""Asks the engine now and then whether it is still there, while something is waited for.
+"""Ask the engine from time to time whether it still answers, while something is waited for.
 
-A connection that is refused or breaks off is an error where it happens. One that merely says
-nothing is not: a stream of logs, a build, Compose itself would wait for ever. So a thread asks for
-the one answer that an engine always has (``/_ping``), and where even that does not come within the
-time an answer may take, the run ends.
+A connection that is refused or cut raises an error by itself, but a silent one does not: a log
+stream, a build or Compose itself would wait forever. So a thread sends the one request that an
+engine always answers (``/_ping``), and the run ends if the answer takes too long.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 INTERVAL = 5.0
-"""Seconds between two questions."""
+"""The time between two requests."""
 LAST_ANSWER_SECONDS = 1.0
-"""How long the answer is waited for that is on its way at the end: an engine that is there gives it
-at once. A thread that opens a connection while the interpreter ends may fail in it, aloud."""
+"""The limit for the last answer at the end: a live engine answers at once. A thread that opens a
+connection while the interpreter exits may fail and print a traceback."""
 
 
 class LivenessCheck:
-    """Asks until :meth:`end`; ``silent`` is called, once and from a thread, where an answer took
-    more than ``seconds``."""
+    """Ask until :meth:`end`. ``silent`` is called once, in a thread, if an answer takes more than
+    ``seconds``."""
 
     def __init__(self, client: APIClient, seconds: float, silent: Callable[[], None]) -> None:
         self._client, self._seconds, self._silent = client, seconds, silent
@@ -35,13 +34,13 @@ class LivenessCheck:
         self._thread.start()
 
     def end(self) -> None:
-        """Ask no more, and wait for the answer that is on its way."""
+        """Stop asking, and wait for the last answer."""
         self._over.set()
         self._thread.join(LAST_ANSWER_SECONDS)
 
     def _ask(self) -> None:
         while not self._over.wait(min(INTERVAL, self._seconds)):
-            # Not before: a task that ends sooner needs no more than lists of the engine.
+            # Import late: a task that ends earlier needs no more than lists of the engine.
             import requests
 
             try:
@@ -51,4 +50,4 @@ class LivenessCheck:
                     self._silent()
                 return
             except (requests.exceptions.RequestException, OSError, ValueError, TaskFailure):
-                continue  # Refused or cut: whoever talks to the engine is told so.
+                continue  # refused or cut: other users of the engine see the error

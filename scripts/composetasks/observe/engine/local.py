@@ -1,5 +1,5 @@
-"""The engine on this machine, asked for its lists without the Docker SDK: importing that takes
-longer than all else that a task does which finds nothing to do."""
+"""Request lists of the engine on this machine without the Docker SDK: importing it takes longer
+than everything else in a task that finds nothing to do."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 SOCKET = "unix://"
 LOCAL_ENGINES = ("http+docker://localhost", "http+docker://localnpipe")
-"""The addresses that the SDK gives sockets and pipes of this host."""
+"""The addresses that the SDK uses for sockets and pipes of this host."""
 SAFE = "/:@"
-"""What in references means in a path what it means in them."""
+"""The characters of references that keep their meaning in a path."""
 NO_SUCH_IMAGE = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.BAD_REQUEST)
-"""How the engine answers where it has no image of a name, or where that can't be one."""
+"""The engine's status codes if no image has a name, or if the name is invalid."""
 PODMAN = "Libpod/"
-"""What the Server header of Podman's answers begins with. Its lists need the SDK's client."""
+"""The prefix of the Server header in Podman's answers. Its lists need the SDK's client."""
 
 
 def is_here(address: str) -> bool:
-    """Whether the engine at an address (the SDK's ``base_url``) is on this host, so that its ports
-    are this host's and the folders that its labels name are to be found here."""
+    """Tell whether the engine at an address (the SDK's ``base_url``) is on this host, so that its
+    ports and the folders that its labels name are those of this host."""
     return address in LOCAL_ENGINES
 
 
 def takes_connections(address: str, seconds: float) -> bool:
-    """Whether an address is that of a socket of this machine on which somebody listens."""
+    """Tell whether an address is a socket of this machine that accepts connections."""
     if not address.startswith(SOCKET):
         return False
     with socket.socket(socket.AF_UNIX) as tried:
@@ -48,12 +48,12 @@ def takes_connections(address: str, seconds: float) -> bool:
 
 
 class LocalClient:
-    """Answers what all of a task's questions begin with by itself. Everything else the SDK's client
-    does, which ``load`` makes then; what can't be answered here too, for that says what is wrong.
-    """
+    """Answers the first requests of every task without the SDK. Everything else is passed on to the
+    SDK's client, which ``load`` creates on first use, and so are failed requests, so that it
+    reports the error."""
 
     base_url = "http+docker://localhost"
-    """What the SDK calls every socket of this machine."""
+    """The address that the SDK uses for every socket of this machine."""
 
     def __init__(self, address: str, seconds: float, load: Callable[[], APIClient]) -> None:
         self._path, self._seconds, self._load = address.removeprefix(SOCKET), seconds, load
@@ -67,7 +67,7 @@ class LocalClient:
 
     @property
     def timeout(self) -> float:
-        """Seconds that the SDK's client waits for an answer."""
+        """The seconds that the SDK's client waits for an answer."""
         return float(self.sdk.timeout)
 
     @timeout.setter
@@ -97,8 +97,8 @@ class LocalClient:
         return self._list("/volumes", lambda: self.sdk.volumes())
 
     def image_records(self, references: Iterable[str]) -> list[Any] | None:
-        """The engine's records of these images, without those it does not have; None where they
-        can't be had this way. Raises TimeoutError."""
+        """Return the engine's records of these images, without missing ones; None if they can't be
+        read this way. Raises TimeoutError."""
         records = []
         with contextlib.closing(_Connection(self._path, self._seconds)) as connection:
             for reference in references:
@@ -115,9 +115,9 @@ class LocalClient:
         return listed if status == http.HTTPStatus.OK else otherwise()
 
     def _answer(self, connection: _Connection, path: str) -> tuple[int, Any]:
-        """The status and document that the engine answers to a path without a version, which means
-        its newest, as it does for the SDK's client; 0 for an answer that is none, or of Podman.
-        Raises TimeoutError."""
+        """Return status and document of the answer to a path without a version, which means the
+        engine's newest, as for the SDK's client. The status is 0 for an invalid answer, or one of
+        Podman. Raises TimeoutError."""
         request_line = f"GET {path.partition('?')[0]}"
         patience = min(waiting.ENGINE_SECONDS, self._seconds / 2)
         try:

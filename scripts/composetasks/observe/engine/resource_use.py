@@ -1,10 +1,10 @@
-"""What containers take of memory and processor right now, as the engine counts it.
+"""The current memory and processor use of containers, as the engine measures it.
 
-A share of the processor needs two counts. The engine takes both in one request, which takes it a
-second or two: all containers are asked at once, and we look at something else meanwhile. What goes
-on looking asks for the mere counts (``one-shot``) and has the one before of its own. A figure that
-can't be had in time, or would not be right, is absent: an engine without cgroups (a rootless one
-under cgroup v1) counts no processes of a container, and gives it the whole machine's figures.
+A processor share needs two samples. The engine takes both in one request, which lasts a second or
+two: all containers are requested in parallel, while this program does other work. A repeated
+measurement requests single samples (``one-shot``) and compares each with its own previous one. A
+figure that is late or would be wrong is absent: an engine without cgroups (rootless under cgroup
+v1) counts no processes of a container, and reports the figures of the whole machine.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 ROUND_SECONDS = 2.0
-"""How long one round of questions may take, beyond what the engine counts for by itself."""
+"""The limit for one round of requests, without the time that the engine needs to measure."""
 COUNTED_SECONDS = 2.0
-"""How long the engine takes for two counts: they are a second apart, and it begins within one."""
+"""The time that the engine needs for two samples: one second between them, one to begin."""
 LEAST_SECONDS = 0.3
-"""The shortest time that a share of the processor is measured over."""
+"""The shortest interval for measuring a processor share."""
 Sample = Mapping[str, Any]
 
 
 @frozen
 class Figures:
-    """What a container takes: ``memory`` bytes without the page cache that the kernel can drop,
-    ``cpu`` percent of one processor; None where that is not known."""
+    """A container's use: ``memory`` in bytes without the page cache that the kernel can drop,
+    ``cpu`` in percent of one processor; None if unknown."""
 
     memory: int | None = None
     cpu: float | None = None
 
 
 class Once:
-    """The figures of the containers ``ids`` of one moment: a request for each, begun at once."""
+    """The figures of the containers ``ids`` at one moment: one request each, started at once."""
 
     def __init__(self, client: APIClient, ids: Iterable[str]) -> None:
         self._round = _ask(client, ids, one_shot=False)
 
     def figures(self) -> dict[str, Figures]:
-        """The figures of every container that has some."""
+        """Return the figures of every container that has some."""
         return {
             key: Figures(memory(sample), cpu(_before(sample), sample))
             for key, sample in _answers(self._round).items()
@@ -55,8 +55,8 @@ class Once:
 
 
 class Measuring:
-    """Counts of the containers ``ids``, which begin to be read at once; :meth:`figures` reads
-    them again. It may be asked as often as one likes: each time for the time since the last."""
+    """Repeated samples of the containers ``ids``, the first of which starts at once. Each call of
+    :meth:`figures` takes another and covers the time since the previous one."""
 
     def __init__(self, client: APIClient, ids: Iterable[str]) -> None:
         self._client, self._ids = client, tuple(ids)
@@ -64,7 +64,7 @@ class Measuring:
         self._round = _ask(client, self._ids, one_shot=True)
 
     def figures(self) -> dict[str, Figures]:
-        """The figures of every container that has some."""
+        """Return the figures of every container that has some."""
         before = _answers(self._round)
         if self._ids:
             time.sleep(max(0.0, self._began + LEAST_SECONDS - time.monotonic()))
@@ -87,12 +87,12 @@ def _sample(client: APIClient, one_shot: bool, key: str) -> Sample:
     try:
         sample: Sample = untyped.stats(key, stream=False, one_shot=one_shot or None)
     except errors.APIError:
-        return {}  # It is gone, or was never there.
+        return {}  # it was removed, or never existed
     return sample
 
 
 def _before(sample: Sample) -> Sample:
-    """The count before, which an answer that took two holds too."""
+    """Return the previous sample, which an answer with two samples also contains."""
     return {"read": sample.get("preread", "0001"), "cpu_stats": sample.get("precpu_stats")}
 
 
@@ -109,8 +109,8 @@ def _answers(questions: Mapping[str, Bounded[Sample]]) -> dict[str, Sample]:
 
 
 def memory(sample: Sample) -> int | None:
-    """The memory a container uses, as ``docker stats`` counts it: without the part of the page
-    cache that was not used of late, which the kernel takes back when it must."""
+    """Return a container's memory as ``docker stats`` counts it: without the inactive part of the
+    page cache, which the kernel reclaims when needed."""
     try:
         counted = sample["memory_stats"]
         used, parts = int(counted["usage"]), counted.get("stats") or {}
@@ -123,7 +123,7 @@ def memory(sample: Sample) -> int | None:
 
 
 def cpu(before: Sample | None, after: Sample) -> float | None:
-    """The share of one processor that was used between two samples, in percent."""
+    """Return the share of one processor that was used between two samples, in percent."""
     try:
         if before is None:
             return None
@@ -133,7 +133,7 @@ def cpu(before: Sample | None, after: Sample) -> float | None:
             return None
     except MALFORMED:
         return None
-    # One that was started again between the two counts from zero.
+    # A restart between the samples resets the counter.
     if passed <= 0 or used < 0:
         return None
     return round(100 * used / passed / 1e9, 1)
@@ -151,6 +151,6 @@ def _processor(sample: Sample) -> int:
 
 
 def _processes(sample: Sample) -> int | None:
-    """How many processes a container had; None where the engine does not say."""
+    """Return the number of processes of a container; None if the engine does not report it."""
     count = (sample.get("pids_stats") or {}).get("current")
     return int(count) if count is not None else None

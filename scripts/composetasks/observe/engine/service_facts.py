@@ -1,6 +1,6 @@
-"""Services asked for their facts, all side by side, each within a bound.
+"""Ask services for their facts, all in parallel, each with a time limit.
 
-Nothing that they answer is trusted: it may be long, late, no text, or full of escapes.
+The answers are not trusted: they may be long, late, binary, or full of escape sequences.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 SECONDS = 3.0
-"""How long a service has for its answer: less than the figures beside it may take."""
+"""The limit for a service's answer: less than the figures that are shown beside it may take."""
 MOST_BYTES = 16_384
 
 
 class _NoFacts(Exception):
-    """Why a service told nothing."""
+    """Why a service returned no facts."""
 
 
 @dataclass
 class _Question:
-    """What is asked in a container, and whether the answer was taken."""
+    """A request to a container, and whether its answer was taken."""
 
     container: str
     answer: Bounded[str]
@@ -40,15 +40,15 @@ class _Question:
 
 
 class Questions:
-    """What services are asked, each in a thread of its own."""
+    """Requests to services, each in a thread of its own."""
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
         self._questions: dict[str, _Question] = {}
 
     def ask(self, services: Mapping[str, tuple[Container, Declared]]) -> None:
-        """Ask these services, each in a container, as is declared. One whose answer was not taken
-        yet, or is still to come, is not asked again: what hangs there is not made more."""
+        """Ask these services, each in its container, as declared. A service whose answer is pending
+        or was not taken yet is not asked again, so that hanging requests do not pile up."""
         before, self._questions = self._questions, {}
         for name, (container, declared) in services.items():
             question = before.get(name)
@@ -62,7 +62,7 @@ class Questions:
             self._questions[name] = question
 
     def answers(self) -> dict[str, ServiceFacts]:
-        """What each has answered, or why nothing."""
+        """Return the answer of each service, or why there is none."""
         answers = {}
         for name, question in self._questions.items():
             answers[name] = _facts(question.answer)
@@ -75,7 +75,7 @@ def _facts(question: Bounded[str]) -> ServiceFacts:
     from docker import errors
 
     try:
-        # What is cut off may be half of a secret: that is masked before.
+        # Mask before cutting: half of a secret would not be recognized.
         facts = facts_of(safe(clean(question.value())))
     except (_NoFacts, Late, ValueError) as error:
         return _unavailable(str(error))
@@ -96,12 +96,12 @@ def _answer(client: APIClient, container: Container, declared: Declared) -> str:
     source = facts_source(declared)
     ask = _executed if source.command else _got
     answer = ask(client, container, source)
-    # What lies beyond the bound may begin in the last line.
+    # The limit may have cut the last line.
     return answer if len(answer) < MOST_BYTES else answer.rpartition("\n")[0]
 
 
 def _executed(client: APIClient, container: Container, source: FactsSource) -> str:
-    """What a command in the container prints."""
+    """Return the output of a command in the container."""
     execution = client.exec_create(container.id, list(source.command))["Id"]
     stream = client.exec_start(execution, stream=True, demux=True)
     output, complained = b"", b""
@@ -119,7 +119,7 @@ def _executed(client: APIClient, container: Container, source: FactsSource) -> s
 
 
 def _got(client: APIClient, container: Container, source: FactsSource) -> str:
-    """What a port of the container answers, at the address where it is published."""
+    """Return the answer of a container's port at its published address."""
     import requests
 
     bindings = [one for one in container.bindings if one.target == source.port]

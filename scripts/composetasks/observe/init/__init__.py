@@ -1,1 +1,1 @@
-"""Looks at a project that never heard of us: its compose files, its scripts, what it has."""
+"""Observe a project that does not use composetasks yet: compose files, scripts, and more."""

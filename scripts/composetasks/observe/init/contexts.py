@@ -1,4 +1,4 @@
-"""The build contexts of a project, and what their ignore files lack."""
+"""The build contexts of a project, and the patterns that their ignore files lack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.store.build_records import own_pattern
 
 GIT = re.compile(r"\bgit\b|\bgo (?:build|install)\b")
-"""What a Dockerfile asks git by: Go writes the commit into each program."""
+"""How a Dockerfile uses git. Go writes the commit into each program."""
 MANIFESTS = (
     *("pyproject.toml", "setup.py", "setup.cfg", "package.json", "pom.xml", "build.rs"),
     *("build.gradle", "build.gradle.kts"),
@@ -24,12 +24,12 @@ VERSIONED = re.compile(
     r"|dynamic-versioning|\bpbr\b|git-(?:commit-id|version|properties)|vergen"
     r"|\bgit[ -](?:rev|describe|log)"
 )
-"""What reads the version of what is built from git."""
+"""Tools that read the version of the project from git."""
 
 
 def left_out(folder: Path, model: Model) -> Iterator[tuple[str, str]]:
-    """What the builds of a project should not be sent: each context inside it, by its folder, with
-    the patterns of our own folder and of git's."""
+    """Yield each context inside the project, by its folder, with the missing patterns for our own
+    folder and git's."""
     services: dict[Path, list[Service]] = {}
     for service in model.services.values():
         context = Path(service.build.context) if service.build else None
@@ -44,8 +44,8 @@ def left_out(folder: Path, model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _git(context: Path, services: list[Service]) -> str:
-    """``.git`` where every commit builds again for nothing: it is copied with all the rest, and
-    neither a Dockerfile nor what tells a version asks for it."""
+    """Return ``.git`` if every commit would cause a needless rebuild: the folder is copied with the
+    rest, and neither a Dockerfile nor a version tool uses it."""
     if not os.path.isdir(context / ".git"):
         return ""
     texts = [text for service in services for text in _instructions(context, service)]

@@ -1,4 +1,4 @@
-"""What a project has: the files that init would write, and scripts that speak of Docker."""
+"""The project's files that init may write, and its scripts that use Docker."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ FILES = (
     *("tasks.py", ".env.example", "Makefile", "noxfile.py", ".gitignore", ".dockerignore"),
     *(".github/workflows/smoke.yml", ".gitlab-ci.yml"),
 )
-"""What may be proposed."""
+"""The files that may be proposed."""
 FOLDERS = ("", "scripts", "script", "bin", "tools", "dev", "docker", "ops", "infra")
-"""Where a project keeps the scripts that people start."""
+"""The folders where projects keep scripts that people run."""
 SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+)?(?:ba|da|k|z)?sh\b")
 DOCKER = re.compile(r"^[^#\n]*\bdocker(?:-compose)?\b", re.MULTILINE)
 COMMENTED_OUT = re.compile(r"\s*#[#\s]*(?:export\s+)?[A-Za-z_]\w*=")
 LARGEST = 200_000
-"""Bytes above which a file is no script that somebody wrote."""
+"""The size in bytes above which a file is not a handwritten script."""
 FREE = ("environment", "command", "entrypoint", "labels", "build.args")
-"""The places in a service whose text is the program's own affair, and has no form for Compose."""
+"""Places in a service whose text only the program interprets; Compose prescribes no form."""
 ASKING_SECONDS = 10.0
 
 
 def surroundings(
     environment: Environment, usage: Usage, project: str, contexts: Iterable[tuple[str, str]]
 ) -> Surroundings:
-    """The project in its folder. ``contexts`` are those of its builds, each by its folder and
-    a pattern that it should have."""
+    """Return the project's surroundings. ``contexts`` are those of its builds, each with its folder
+    and a pattern that its ignore file should have."""
     folder = environment.folder
     contexts = tuple(contexts)
     names = (*FILES, *(f"{place}/.dockerignore" for place, _ in contexts if place))
@@ -73,7 +73,7 @@ def _scripts(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where there is none, or none that we may look into."""
+    """Return the entries of a folder; none if it is missing or unreadable."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -81,7 +81,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _tracked(folder: Path) -> list[str]:
-    """Which of the files that nobody should have in git are there; none where git can't say."""
+    """Return the tracked files that do not belong in git; none if git can't tell."""
     command = ["git", "ls-files", "--", ".env", ".composetasks"]
     try:
         return process.run(command, cwd=folder, timeout=ASKING_SECONDS).stdout.splitlines()
@@ -90,7 +90,8 @@ def _tracked(folder: Path) -> list[str]:
 
 
 def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable]:
-    """What is interpolated in the order of the compose files, then what only ``.env`` sets."""
+    """Yield the interpolated variables in the order of the compose files, then the rest of
+    ``.env``."""
     demanded = {name: message for name, _, _, message, _ in environment.demanded}
     used = sorted(environment.used, key=lambda name: _place(environment, name))
     of_services = sorted({name for names in usage.services.values() for name in names})
@@ -113,7 +114,7 @@ def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable
 
 
 def _uses(usage: Usage, name: str) -> Iterator[str]:
-    """Where the services use a variable, as :class:`Usage` has it."""
+    """Yield the places where services use a variable, as in :class:`Usage`."""
     for names in usage.services.values():
         yield from names.get(name, ())
 
@@ -124,8 +125,8 @@ def _place(environment: Environment, name: str) -> tuple[str, int]:
 
 
 def _comment(lines: tuple[str, ...], line: int) -> list[str]:
-    """The comment directly above a line of ``.env`` (counted from 1), from below a variable that
-    is commented out: what stands above that is about it."""
+    """Return the comment directly above a line of ``.env`` (counted from 1), down from the last
+    variable that is commented out: text above such a variable describes that variable."""
     comment: list[str] = []
     for text in reversed(lines[: line - 1]):
         if not text.lstrip().startswith("#") or COMMENTED_OUT.match(text):
