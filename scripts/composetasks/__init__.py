@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """``collection``, once it is asked for: rooms that know nothing of tasks need no Invoke."""
+    """Import ``collection`` when it is first used, so that modules without tasks need no Invoke."""
     if name != "collection":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from composetasks.tasks import collection

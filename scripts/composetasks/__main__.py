@@ -1,4 +1,4 @@
-"""The console script. What a shell completes is answered without Invoke, where that is possible."""
+"""The console script. It answers shell completion from a cache entry, without Invoke, if it can."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def main() -> None:
 
 
 def _completed(tokens: list[str]) -> bool:
-    """Print what may follow, where that is kept."""
+    """Print the completions if a cache entry holds them; return whether nothing more is needed."""
     from composetasks.run.failure import TaskFailure
     from composetasks.verbs import completion
 
     try:
         stands = Path.cwd()
     except FileNotFoundError:
-        return True  # in a folder that was removed nothing may follow
+        return True  # a removed folder has no completions
     try:
         completed = completion.load(stands)
     except (OSError, TaskFailure):

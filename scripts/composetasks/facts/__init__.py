@@ -1,11 +1,12 @@
-"""The words every room speaks in: frozen dataclasses and enums, and nothing that acts.
+"""The data that all folders of the library share: frozen dataclasses and enums, and nothing that
+acts.
 
-Names are Docker's, Compose's and Invoke's own. Times are RFC 3339 strings in UTC as the
-engine gives them, durations are seconds, sizes are bytes. Mappings held by a fact are never
-written to after it was made.
+Names are those of Docker, Compose and Invoke. Times are RFC 3339 strings in UTC as the engine
+reports them, durations are seconds, sizes are bytes. The mappings in a fact are not changed after
+the fact was created.
 
-A subject's module is imported when one of its names is first asked for: making dataclasses takes
-time, and no task speaks of all of them.
+A module is imported when one of its names is first used: creating dataclasses takes time, and no
+task uses all of them.
 """
 
 # mypy: implicit-reexport

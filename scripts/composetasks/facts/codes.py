@@ -6,7 +6,7 @@ import enum
 
 
 class ExitCode(enum.IntEnum):
-    """What a task ends with; docs/reference/exit-codes.md repeats these."""
+    """The exit codes of a task; docs/reference/exit-codes.md repeats these."""
 
     OK = 0
     FAILED = 1

@@ -1,4 +1,4 @@
-"""Deployments on Docker Swarm: what a swarm has of a stack, and what is to be deployed."""
+"""Deployments on Docker Swarm: the state of a stack in a swarm, and the model to deploy."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from composetasks.facts.frozen import frozen
 from composetasks.facts.plans import Blocker
 
 NAMESPACE = "com.docker.stack.namespace"
-"""The label by which Docker knows what belongs to a stack."""
+"""The label by which Docker recognizes the objects of a stack."""
 REVISION = "composetasks.deploy.revision"
-"""The label of a record of a deployment: its number."""
+"""The label on the record of a deployment: the revision's number."""
 CONTENT = "composetasks.deploy.content"
-"""The label of a config or secret that a deployment made: its key in the model."""
+"""The label on a config or secret that a deployment created: its key in the model."""
 CHECK = "composetasks.deploy.check"
-"""The label of a service that is a check's job, for as long as that runs."""
+"""The label on the temporary service that runs a check as a job."""
 LARGEST = {"configs": 1000 * 1024 - 1, "secrets": 500 * 1024 - 1}
-"""Bytes that Swarm takes (swarmkit: fewer than MaxConfigSize and MaxSecretSize)."""
+"""The largest sizes in bytes that Swarm accepts (swarmkit: less than MaxConfigSize,
+MaxSecretSize)."""
 WAITS_FOR = "x-waits-for"
-"""What a service of a stack file waits for, which Swarm itself has no word for."""
+"""The key that lists the dependencies of a service in a stack file; Swarm itself has none."""
 
 
 @frozen
 class Content:
-    """What a config or secret of the model (``kind`` is ``configs`` or ``secrets``) holds, and the
-    ``name`` that its object has in the swarm: one of the content. ``data`` is None where others
-    are to make it."""
+    """The content of a config or secret of the model (``kind`` is ``configs`` or ``secrets``).
+    ``name`` is its object's name in the swarm, derived from the content. ``data`` is None if the
+    object is created outside the deployment."""
 
     kind: str
     key: str
@@ -37,9 +38,9 @@ class Content:
 
 @frozen
 class Wanted:
-    """The model that is to be deployed, as Compose resolves it. In ``config`` secrets are digests;
-    ``raw`` has their values, and goes nowhere but to Swarm. ``digests`` are the registries' own of
-    images, by reference."""
+    """The model to deploy, as Compose resolves it. ``config`` has digests in place of secrets;
+    ``raw`` has their values and is sent to Swarm only. ``digests`` maps image references to their
+    registries' digests."""
 
     config: Mapping[str, Any]
     raw: Mapping[str, Any] = field(repr=False)
@@ -49,8 +50,8 @@ class Wanted:
 
 @frozen
 class StackFile:
-    """What ``docker stack deploy`` is given, with what it can't say: as blockers where that changes
-    what runs, as warnings where it does not."""
+    """The input of ``docker stack deploy``. What that input cannot express is a blocker if it
+    changes what runs, otherwise a warning."""
 
     file: Mapping[str, Any] = field(repr=False)
     blockers: tuple[Blocker, ...] = ()
@@ -64,8 +65,8 @@ class StackFile:
 
 @frozen
 class SwarmService:
-    """A service of a stack; ``digest`` is that of its spec, ``before`` that of the spec before.
-    In the specs secrets are digests."""
+    """A service of a stack; ``digest`` is the digest of its spec, ``before`` that of its previous
+    spec. The specs contain digests in place of secrets."""
 
     name: str
     id: str
@@ -77,8 +78,9 @@ class SwarmService:
 
 @frozen
 class Revision:
-    """The record of a deployment: who made it and when (RFC 3339), and the file, with digests in
-    the place of secrets in ``file``. ``specs`` are the digests of the services' specs after it."""
+    """The record of a deployment: who made it, when (RFC 3339), and the stack file; ``file``
+    contains digests in place of secrets. ``specs`` are the digests of the services' specs after it.
+    """
 
     number: int
     who: str
@@ -91,11 +93,11 @@ class Revision:
 
 @frozen
 class Swarm:
-    """What a swarm has of ``stack``: its services by their names in the file, its revisions, oldest
-    first. ``configs``, ``secrets`` and ``networks`` are the names of all that there are, whose
-    they are; ``local`` says that its only node is the engine that builds. ``attributes`` are those
-    that placement constraints compare, of each node; ``unbalanced`` says that the kernel of its
-    only node lacks what Swarm's virtual addresses stand on (IPVS)."""
+    """The state of ``stack`` in a swarm: its services by their names in the file, and its
+    revisions, oldest first. ``configs``, ``secrets`` and ``networks`` are the names of all such
+    objects, also those of other stacks; ``local``: the only node is the engine that builds;
+    ``attributes``: the attributes of each node that placement constraints compare; ``unbalanced``:
+    the kernel of the only node lacks IPVS, which Swarm's virtual addresses need."""
 
     stack: str
     services: Mapping[str, SwarmService] = field(default_factory=dict)
@@ -115,8 +117,8 @@ class Swarm:
 
 @frozen
 class SwarmTask:
-    """A task of a service: its name as ``docker service ps`` has it, without the stack's, and the
-    node it is on ("" for none yet)."""
+    """A task of a service: its name as in ``docker service ps``, without the stack's name, and its
+    node ("" if none is assigned yet)."""
 
     name: str
     node: str

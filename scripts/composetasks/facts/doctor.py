@@ -1,4 +1,4 @@
-"""What the doctor looks at, and what it says of it."""
+"""What the doctor examines, and the results of its checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from composetasks.facts.frozen import frozen
 
 
 class Status(str, enum.Enum):
-    """How a check ended; SKIPPED where what it looks at can't be looked at."""
+    """The result of a check; SKIPPED if the subject of the check is not accessible."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class Status(str, enum.Enum):
 
 @frozen
 class Check:
-    """One check of the doctor: what was found and whether it matters; ``hint`` is the fix."""
+    """One check of the doctor: its result and how serious that is; ``hint`` is the fix."""
 
     name: str
     status: Status
@@ -30,8 +30,8 @@ class Check:
 
 @frozen
 class Disk:
-    """The file system at ``place``: bytes and inodes, those free for everybody. ``inodes`` is 0
-    where the file system has no fixed number of them."""
+    """The file system at ``place``: its bytes and inodes, and how many of them unprivileged users
+    can still use. ``inodes`` is 0 if the file system has no fixed number of them."""
 
     place: str
     bytes: int
@@ -42,11 +42,11 @@ class Disk:
 
 @frozen
 class Daemon:
-    """What an engine says of itself. ``where`` is how it was chosen and reached, ``local`` whether
-    it is on this host; ``latency`` is how many seconds its simplest answer takes, ``clock_ahead``
-    is how many its clock is before ours; ``shifted`` says that root in a container is an ordinary
-    user of the engine's host (rootless, or user namespaces), ``podman`` that it is Podman, not
-    Docker, ``swarm`` that it is a node of a swarm."""
+    """What an engine reports about itself. ``where`` is how it was chosen and reached, ``local``
+    whether it is on this host; ``latency`` is the seconds that its simplest answer takes,
+    ``clock_ahead`` the seconds by which its clock is ahead of this host's; ``shifted``: root in a
+    container is an ordinary user of the engine's host (rootless, or user namespaces); ``podman``:
+    it is Podman, not Docker; ``swarm``: it is a node of a swarm."""
 
     where: str
     local: bool
@@ -65,8 +65,8 @@ class Daemon:
 
 @frozen
 class Plugin:
-    """A program that is, or could be taken for, a plugin of the docker client. ``searched`` says
-    whether the client looks there; ``version`` is "" where it says none."""
+    """A program that is a plugin of the docker client, or looks like one. ``searched`` is whether
+    the client searches its folder; ``version`` is "" if the program reports none."""
 
     path: str
     version: str
@@ -75,7 +75,7 @@ class Plugin:
 
 @frozen
 class Watching:
-    """The kernel's limits of inotify for each user, and how many instances this one has."""
+    """The kernel's per-user limits of inotify, and how many instances the current user has."""
 
     watches: int
     instances: int
@@ -84,12 +84,12 @@ class Watching:
 
 @frozen
 class Reach:
-    """What a program finds in a ``place``: this host, a container, or a step of a build.
+    """What a program can reach from a ``place``: this host, a container, or a step of a build.
 
-    ``resolved`` is why the name ``looked_up`` can't be resolved ("" where it can); ``answer`` why
-    the package index does not answer ("" where it does); ``distrust`` why its certificate is not
-    believed, by the authorities in ``authorities`` ("" where there are none). ``proxies`` are
-    without passwords. ``image`` is what the container or the step was made from.
+    ``resolved`` is why the name ``looked_up`` can't be resolved ("" if it can); ``answer`` why the
+    package index does not answer ("" if it does); ``distrust`` why its certificate is not trusted,
+    given the certificate authorities in ``authorities`` ("" if there are none). ``proxies`` are
+    without passwords. ``image`` is the image of the container or build step.
     """
 
     place: str

@@ -1,7 +1,7 @@
-"""Dollar signs, which Compose takes for the beginning of a variable wherever it reads a value.
+"""Dollar signs, which start a variable in every value that Compose reads.
 
-What it prints of a model can be read again: every dollar sign stands there twice, in keys as well
-as in values. It interpolates values only, so a key is written as it is.
+In the models that Compose prints, every dollar sign is doubled, in keys as well as in values, so
+that the output can be read again. Compose interpolates values only, so keys are written unchanged.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 
 
 def undoubled(text: str) -> str:
-    """What ``docker compose config`` printed, as the texts are that it means."""
+    """Return a text of the output of ``docker compose config`` with its dollar signs undoubled."""
     return text.replace("$$", "$")
 
 
 def doubled(value: Any) -> Any:
-    """A value as Compose must read it to get it back."""
+    """Return ``value`` with its dollar signs doubled, so that Compose reads the original value."""
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What the engine holds: containers, images, networks and volumes."""
+"""The objects of the engine: containers, images, networks and volumes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from composetasks.facts.references import DIGEST_TAG, divided, plain
 from composetasks.facts.units import whole_number
 
 INSTANCE_LABEL = "composetasks.instance"
-"""On every container, network and volume of an instance: its name."""
+"""The label on every container, network and volume of an instance: the instance's name."""
 OWNER_LABEL = "composetasks.instance.owner"
-"""Beside it, where the instance lives for a process: which one."""
+"""The label next to it if the instance has an owner: the owner process."""
 COMPOSE = "com.docker.compose."
-"""What the labels that Compose sets begin with."""
+"""The prefix of the labels that Compose sets."""
 PROJECT = f"{COMPOSE}project"
 SERVICE = f"{COMPOSE}service"
 NETWORK = f"{COMPOSE}network"
 VOLUME = f"{COMPOSE}volume"
 CONFIG_HASH = f"{COMPOSE}config-hash"
-"""What Compose made it from, as ``docker compose config --hash`` says."""
+"""The hash of the configuration that Compose created it from (``docker compose config --hash``)."""
 IMAGE = f"{COMPOSE}image"
-"""On a container: the id of the image it was made of."""
+"""On a container: the id of the image it was created from."""
 
 
 class Role(enum.Enum):
-    """What a container is to the Compose project that its labels name."""
+    """The role of a container in the Compose project that its labels name."""
 
     REPLICA = "a container of a service"
     ONE_OFF = "a one-off of `docker compose run`"
@@ -37,11 +37,11 @@ class Role(enum.Enum):
 
 
 def role(labels: Mapping[str, str]) -> Role:
-    """The role of a container with these labels.
+    """Return the role of a container with these labels.
 
-    Images that Compose builds carry its labels of project and service, and whatever is made of
-    them inherits those: they say nothing of who made a container. What Compose itself makes of a
-    service has more (its filters: compose/containers.go).
+    Images that Compose builds carry its project and service labels, and containers created from
+    them inherit these, so these two labels do not show who created a container. Compose puts
+    further labels on the containers of its services (its filters: compose/containers.go).
     """
     if not labels.get(PROJECT):
         return Role.STRANGER
@@ -60,15 +60,15 @@ def _number(labels: Mapping[str, str]) -> int:
 
 
 def reached_at(host_ip: str, port: int) -> str:
-    """The address of a port that is published on ``host_ip``, which may be every one."""
+    """The address to reach a port published on ``host_ip``, which may mean all addresses."""
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host_ip, host_ip)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @frozen
 class Binding:
-    """A port the engine holds open on its host for a container; ``forwarded`` is the address of
-    this machine that leads to it, where that is forwarded."""
+    """A port that the engine publishes on its host for a container; ``forwarded`` is the address on
+    this machine that leads to it, if it is forwarded."""
 
     host_ip: str
     published: int
@@ -78,13 +78,13 @@ class Binding:
 
     @property
     def there(self) -> str:
-        """The address that it has for programs of the engine's host."""
+        """The address of the port for programs on the engine's host."""
         return reached_at(self.host_ip, self.published)
 
 
 def published_at(containers: Iterable[Container], port: int) -> dict[str, int]:
-    """The addresses on the engine's host of a TCP port of containers, with their numbers; one on
-    every address of IPv4 and IPv6 once."""
+    """The addresses on the engine's host of a TCP port of containers, with the port numbers; a port
+    that is published on all addresses of both IPv4 and IPv6 is listed once."""
     bindings = [
         binding
         for container in containers
@@ -101,15 +101,14 @@ def published_at(containers: Iterable[Container], port: int) -> dict[str, int]:
 
 @frozen
 class Container:
-    """A container as the engine lists it. ``state`` is one of created, running, paused,
-    restarting, removing, exited, dead; ``health`` is "" without a health check, else starting,
-    healthy or unhealthy. ``networks`` maps names to ids, ``addresses`` ids of networks to the
-    addresses (IPv4, IPv6) it has on them while it runs; ``volumes`` maps destinations to volume
-    names; ``binds`` are the sources of its bind mounts; ``status`` is the engine's own sentence
-    ("Up 3 minutes (healthy)"); ``since`` is when it came into its state, known only where it was
-    asked for ("" elsewhere); ``copied`` says that it was made of an image that is a commit of
-    another container, whose labels it has; ``asked_hash`` is what ``config --hash`` said of
-    the model it was made from, where its label says something else."""
+    """A container as the engine lists it. ``state`` is created, running, paused, restarting,
+    removing, exited or dead; ``health`` is starting, healthy, unhealthy, or "" without a health
+    check. ``networks`` maps network names to ids, ``addresses`` network ids to the addresses (IPv4,
+    IPv6) of the running container; ``volumes`` maps destinations to volume names; ``binds`` are the
+    sources of its bind mounts; ``status`` is the engine's own sentence ("Up 3 minutes (healthy)");
+    ``since`` is when it entered its state ("" if that was not requested); ``copied``: its image is
+    a commit of another container, whose labels it inherited; ``asked_hash`` is the hash that
+    ``config --hash`` reported for its model, if its label differs from that."""
 
     id: str
     name: str
@@ -131,7 +130,7 @@ class Container:
     asked_hash: str = ""
 
     def _label(self, name: str) -> str:
-        """A label of Compose; "" where Compose did not make this container."""
+        """The value of a Compose label; "" if Compose did not create this container."""
         return "" if self.role is Role.STRANGER else self.labels.get(f"{COMPOSE}{name}", "")
 
     @cached_property
@@ -140,12 +139,12 @@ class Container:
 
     @property
     def replica(self) -> bool:
-        """Whether Compose made it as one of a service's own containers."""
+        """Whether it is one of the containers that Compose counts as the service's own."""
         return self.role is Role.REPLICA
 
     @property
     def project(self) -> str:
-        """The project it belongs to; "" for a stranger, whatever it inherited."""
+        """The project it belongs to; "" for a stranger, even one with inherited labels."""
         return self._label("project")
 
     @property
@@ -153,7 +152,7 @@ class Container:
         return self._label("service")
 
     def mistaken_for(self, project: str) -> str:
-        """The service of ``project`` that Compose takes this stranger for, by its labels alone."""
+        """The service of ``project`` that Compose, by labels alone, mistakes this stranger for."""
         labels = self.labels
         counted = (
             self.role is Role.STRANGER
@@ -165,7 +164,7 @@ class Container:
 
     @property
     def number(self) -> int:
-        """The replica's number, from 1; 0 for what is none."""
+        """The replica's number, from 1; 0 if it is not a replica."""
         return _number(self.labels) if self.replica else 0
 
     @property
@@ -174,7 +173,8 @@ class Container:
 
     @property
     def compose_image_id(self) -> str:
-        """The id of its image, as Compose labels it and compares it; the engine's without that."""
+        """The id of its image from Compose's label, which Compose compares; else the engine's image
+        id."""
         return self.labels.get(IMAGE) or self.image_id
 
     @property
@@ -184,7 +184,7 @@ class Container:
     @property
     def config_files(self) -> tuple[str, ...]:
         named = self._label("project.config_files").split(",")
-        # "-" is what Compose was told on its standard input.
+        # "-" is a compose file that Compose read from its standard input.
         return tuple(part for part in named if part not in ("", "-"))
 
     @property
@@ -196,7 +196,7 @@ class Container:
 def replicas_of(
     containers: Iterable[Container], project: str, service: str = ""
 ) -> tuple[Container, ...]:
-    """The replicas of a project, or of one of its services, by number."""
+    """The replicas of a project, or of one of its services, ordered by number."""
     replicas = [
         container
         for container in containers
@@ -209,8 +209,8 @@ def replicas_of(
 
 @frozen
 class Image:
-    """An image of the engine. ``tags`` are its full references, ``digests`` what registries call
-    it (``repository@sha256:...``)."""
+    """An image of the engine. ``tags`` are its full references, ``digests`` its names in registries
+    (``repository@sha256:...``)."""
 
     id: str
     tags: tuple[str, ...]
@@ -221,15 +221,15 @@ class Image:
 
     @property
     def inputs_digests(self) -> tuple[str, ...]:
-        """The digests of the inputs it was built from here, by its tags."""
+        """The digests of the build inputs that this library built it from, read from its tags."""
         digests = map(DIGEST_TAG.match, self.tags)
         return tuple(match["digest"] for match in digests if match)
 
 
 @frozen
 class Network:
-    """A network of the engine. ``reserved`` are the addresses that no container can have, its
-    gateways among them."""
+    """A network of the engine. ``reserved`` are the addresses that no container can have, including
+    its gateways."""
 
     id: str
     name: str
@@ -241,7 +241,8 @@ class Network:
 
     @property
     def project(self) -> str:
-        """The project that Compose made it for; "" for one that was merely given its label."""
+        """The project that Compose created it for; "" if somebody else put Compose's label on
+        it."""
         by_compose = {NETWORK, f"{COMPOSE}relay-network"}.intersection(self.labels)
         return self.labels.get(PROJECT, "") if by_compose else ""
 
@@ -258,8 +259,8 @@ class Volume:
 
 
 def bind_device(options: Mapping[str, str]) -> str:
-    """The folder or block device of the engine's host that a local volume's options mount; "" for
-    none (a tmpfs, a share of the network)."""
+    """The folder or block device of the engine's host that a local volume's options mount; "" if
+    there is none (a tmpfs, a network share)."""
     device = options.get("device", "")
     bound = {"bind", "rbind"} & set(options.get("o", "").split(","))
     return device if bound or device.startswith("/dev/") else ""
@@ -267,7 +268,7 @@ def bind_device(options: Mapping[str, str]) -> str:
 
 @frozen
 class Engine:
-    """What the engine holds, each kind read in one round trip."""
+    """The objects of the engine; each kind is read in one round trip."""
 
     containers: tuple[Container, ...] = ()
     images: tuple[Image, ...] = ()
@@ -275,11 +276,12 @@ class Engine:
     volumes: tuple[Volume, ...] = ()
 
     def built_from(self, digest: str) -> Image | None:
-        """An image that was built from the inputs of this digest."""
+        """An image that was built from the inputs with this digest."""
         return next((one for one in self.images if digest in one.inputs_digests), None)
 
     def image(self, reference: str) -> Image | None:
-        """The image of an id or a reference, however much of it is left out."""
+        """The image with this id or reference; parts of a reference that have defaults may be
+        missing."""
         name, _, digest = divided(wanted := plain(reference))
         for image in self.images:
             if digest:

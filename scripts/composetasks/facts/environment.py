@@ -1,4 +1,4 @@
-"""The variables: where each comes from, what is wrong with it, who uses it."""
+"""The variables: the source of each, its problems, and the services that use it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from composetasks.facts.frozen import frozen
 
 @frozen
 class Reading:
-    """A statement of a dotenv file as one program reads it: ``value`` None is a name alone,
-    ``refused`` says why it can't be read, ``unset`` which variables it uses that nothing sets."""
+    """A statement of a dotenv file as one program reads it. ``value`` is None for a name alone;
+    ``refused`` is why it can't be read; ``unset`` are the variables it uses that nothing sets."""
 
     name: str
     line: int
@@ -24,9 +24,9 @@ class Reading:
 
 @frozen
 class EnvFile:
-    """A dotenv file as Compose and as python-dotenv read it. ``traits`` holds what is odd about
-    it as a whole: missing, open (others can read it), crlf, bom, utf-16, nul, not-utf-8; or that it
-    is plain, so that the two can't differ."""
+    """A dotenv file as Compose and as python-dotenv read it. ``traits`` are peculiarities of the
+    whole file: missing, open (others can read it), crlf, bom, utf-16, nul, not-utf-8; or plain: the
+    two programs can't read it differently."""
 
     path: Path
     lines: tuple[str, ...] = ()
@@ -36,13 +36,15 @@ class EnvFile:
 
     @cached_property
     def set(self) -> Mapping[str, Reading]:
-        """What Compose reads for each name that has a value: the last of its lines counts."""
+        """The statement that Compose uses for each name that has a value: the last one in the
+        file."""
         return {one.name: one for one in self.compose if one.value is not None}
 
 
 @frozen
 class Variable:
-    """A variable of ``.env.example``; ``type`` is the words of its notation, none for any text."""
+    """A variable of ``.env.example``; ``type`` is the words of its type notation, empty for any
+    text."""
 
     name: str
     line: int
@@ -54,12 +56,12 @@ class Variable:
 
 @frozen
 class Environment:
-    """Where variables come from: the process, then ``files``, the first of them that has a name
-    winning. ``specification`` is the path of ``.env.example`` where it is one, ``example`` that of
-    a file that shows what ``.env`` may hold, whether or not it is one; ``demanded`` are
-    the variables that compose files require (name, file, line, Compose's message, whether empty
-    is refused too), ``used`` all names they use and where first, ``absent`` the variables whose
-    value is a path at which there is nothing."""
+    """The sources of variables: the process, then ``files``; the first file that has a name wins.
+    ``specification`` is the path of ``.env.example`` if it is a specification; ``example`` is the
+    path of a file that shows what ``.env`` may hold, whether or not it is a specification.
+    ``demanded`` are the variables that compose files require (name, file, line, Compose's message,
+    whether empty is refused too), ``used`` all names they use and the first place of each,
+    ``absent`` the variables whose value is a path that does not exist."""
 
     folder: Path
     process: Mapping[str, str]
@@ -73,14 +75,15 @@ class Environment:
 
     @cached_property
     def specified(self) -> Mapping[str, Variable]:
-        """The specification's variables by name; of one that stands there twice, the first."""
+        """The specification's variables by name; of duplicates, the first."""
         return {one.name: one for one in reversed(self.variables)}
 
 
 @frozen
 class Setting:
-    """A value that something gives a variable: ``source`` is a file as the user would write it,
-    with the ``line`` (0 for none), ``process``, ``compose`` for a default, or ``unset``."""
+    """A value that a source gives to a variable. ``source`` is ``process``, ``compose`` for a
+    default, ``unset``, or a file as the user would write it, with the ``line`` (0 if there is
+    none)."""
 
     source: str
     value: str | None = None
@@ -89,8 +92,9 @@ class Setting:
 
 @frozen
 class VariableStatus:
-    """A variable as ``env`` tells it: what counts, what that overrides, which services use it, and
-    whether their running containers have it (None where that can't be told)."""
+    """A variable as ``env`` shows it: the effective setting, the settings it overrides, the
+    services that use it, and whether their running containers have the value (None if that is
+    unknown)."""
 
     name: str
     setting: Setting
@@ -104,9 +108,9 @@ class VariableStatus:
 
 @frozen
 class Problem:
-    """What is wrong with the environment: ``severity`` fatal or warning, ``file`` as the user
-    would write it, "" and 0 where it is the process environment's; ``unknown`` says that it is a
-    name which nothing knows."""
+    """A problem of the environment: ``severity`` is fatal or warning; ``file`` is as the user would
+    write it; ``file`` and ``line`` are "" and 0 for the process environment; ``unknown``: nothing
+    in the project uses or describes the variable."""
 
     severity: str
     name: str
@@ -120,8 +124,8 @@ class Problem:
 @frozen
 class Usage:
     """Which variables each service uses and where (``environment.NAME``, ``build.args``, or the
-    section's key), the defaults that compose files have for variables that are not set, and what
-    only included files get: name to value and the dotenv file that sets it."""
+    section's key), the defaults that compose files have for variables that are not set, and the
+    variables of included files only: name to value and the dotenv file that sets it."""
 
     services: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)

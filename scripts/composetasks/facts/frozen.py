@@ -1,9 +1,9 @@
-"""What a fact is made with: ``@frozen``, a frozen dataclass that costs a start a quarter.
+"""``@frozen``: a frozen dataclass whose creation adds little to the time of a start.
 
-:mod:`dataclasses` writes and compiles six methods for each class, which took a fifth of an empty
-``up``: some 130 classes are made for it. Only ``__init__`` has to be a class's own; the others are
-shared here. That one is compiled at the class's first value: two thirds of the classes have none in
-a start. Nobody writes to a value: mypy holds that, not the interpreter.
+:mod:`dataclasses` writes and compiles six methods for each class; for some 130 classes this took a
+fifth of an empty ``up``. Only ``__init__`` has to be specific to a class; the other methods are
+shared and defined here. ``__init__`` is compiled when the first instance is created: two thirds of
+the classes have none in a start. mypy, not the interpreter, rejects assignments to fields.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ else:
 
 
 def __init__(self: Any, *values: Any, **named: Any) -> None:
-    """Give the class the ``__init__`` that a dataclass below it has, and make the value by that."""
+    """Replace this with the ``__init__`` of a dataclass derived from the class, then call that."""
     kind: Any = next(one for one in type(self).__mro__ if one.__dict__.get("__init__") is __init__)
-    # Without a docstring of its own, dataclasses would make one of the signature.
+    # Without a docstring, dataclasses would generate one from the signature.
     below: Any = type(kind.__name__, (kind,), {"__doc__": kind.__doc__ or "A value."})
     below = dataclass(eq=False, repr=False)(below)
     kind.__init__ = below.__init__

@@ -1,4 +1,4 @@
-"""What `composetasks init` sees of a project, and what it proposes for it."""
+"""What `composetasks init` observes of a project, and what it proposes for it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ OF_COMPOSE = frozenset(
     )
 )
 """Compose's own settings (docs.docker.com, "pre-defined environment variables in Docker Compose"),
-which are nobody's secret. A project's own variables may have their prefix."""
+which are never secret. A project's own variables may share their prefix."""
 
 
 @frozen
 class ModelVariable:
-    """A variable that the compose files interpolate, or that ``.env`` sets: ``default`` is that of
-    the compose files, ``value`` that of ``.env`` ("" for none), ``comment`` what stands above it
-    there; ``required`` that Compose refuses the model without it, with ``message``; ``formed``
-    that it is used where Compose has a form of its own, in which a number is only one of the
-    things that may stand: a published port (``127.0.0.1:80``), a user, a size, an image's tag."""
+    """A variable that the compose files interpolate, or that ``.env`` sets. ``default`` is the
+    default in the compose files, ``value`` the value in ``.env`` ("" if none), ``comment`` the
+    comment above it there; ``required``: Compose refuses the model without it, with ``message``;
+    ``formed``: it is used in a field with its own syntax, in which a number is only one of the
+    allowed forms: a published port (``127.0.0.1:80``), a user, a size, an image's tag."""
 
     name: str
     default: str = ""
@@ -41,15 +41,14 @@ class ModelVariable:
 
 @frozen
 class Surroundings:
-    """A project as it is before: ``texts`` are the files that could be proposed and are there
-    already, ``scripts`` the shell scripts that speak of Docker, both by their path in the project.
-    ``contexts`` are the build contexts with a pattern for each thing that they should leave out:
-    our own folder, and git's; ``state`` the folders that services keep their state in;
-    ``tracked`` the files that git has; ``requirement`` is what pip installs us by,
-    "" where nobody else has that;
-    ``example`` the text of the file that shows what ``.env`` may hold, under whatever name;
-    ``files`` the compose files where nothing in the project names them: COMPOSE_FILE of whoever
-    runs this does."""
+    """The project before `init`: ``texts`` are the files that could be proposed and already exist,
+    ``scripts`` the shell scripts that call Docker, both by their path in the project. ``contexts``
+    are the build contexts, with a pattern for each path that they should exclude: this library's
+    folder, and git's. ``state`` are the folders in which services keep state; ``tracked`` are the
+    files tracked by git; ``requirement`` is what pip installs this library by, "" if it can't be
+    obtained elsewhere; ``example`` is the text of the file that shows what ``.env`` may hold,
+    whatever its name; ``files`` are the compose files if only the caller's COMPOSE_FILE names them
+    and nothing in the project does."""
 
     project: str
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +64,7 @@ class Surroundings:
 
 
 class Proposal(str, enum.Enum):
-    """What becomes of a file: it is created, gets lines at its end, or is left to its owner."""
+    """What happens to a file: it is created, lines are appended, or it is left unchanged."""
 
     CREATE = "create"
     APPEND = "append"
@@ -74,7 +73,7 @@ class Proposal(str, enum.Enum):
 
 @frozen
 class ProposedFile:
-    """A file as it is (None where it is not there) and as it is proposed."""
+    """A file's current text (None if it does not exist) and its proposed text."""
 
     path: str
     proposal: Proposal
@@ -83,8 +82,8 @@ class ProposedFile:
 
 
 class Fate(str, enum.Enum):
-    """What becomes of a command of a start script: a task does it, nothing has to, it stays, or
-    nobody knows."""
+    """What happens to a command of a start script: a task replaces it, it is needless, it stays, or
+    its purpose is unknown."""
 
     REPLACED = "replaced"
     NEEDLESS = "needless"
@@ -94,7 +93,8 @@ class Fate(str, enum.Enum):
 
 @frozen
 class Replacement:
-    """What becomes of the lines ``first`` to ``last`` of a script, by which ``tasks``, and why."""
+    """What happens to the lines ``first`` to ``last`` of a script, the ``tasks`` that do this, and
+    why."""
 
     first: int
     last: int
@@ -106,7 +106,7 @@ class Replacement:
 
 @frozen
 class InitPlan:
-    """All that init proposes: files, and what replaces each script."""
+    """All that init proposes: files, and the replacements for each script."""
 
     project: str
     files: tuple[ProposedFile, ...] = ()
@@ -114,5 +114,5 @@ class InitPlan:
 
     @property
     def written(self) -> tuple[ProposedFile, ...]:
-        """The files that are created or get lines."""
+        """The files that are created or appended to."""
         return tuple(one for one in self.files if one.proposal is not Proposal.LEAVE)

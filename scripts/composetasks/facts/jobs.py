@@ -1,4 +1,4 @@
-"""Jobs: runs of containers, how they ended, and what a job's work rests on."""
+"""Jobs: runs of containers, how they ended, and the services that a job's result depends on."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Run:
 
 @frozen
 class Ended:
-    """How a run of a container ended, as the start that began it has seen: ``by_itself`` or
-    because it was asked to. ``until`` is when the last container of that start was started;
-    ``mounted`` are the digests of what it had mounted, by source."""
+    """How a run of a container ended, as observed by the start that began it. ``by_itself`` is
+    whether it exited on its own or was stopped. ``until`` is when the last container of that start
+    was started; ``mounted`` maps the sources of its mounts to the digests of their content."""
 
     container: str
     started: str
@@ -34,31 +34,30 @@ class Ended:
 
 
 def sortable(stamp: str) -> str:
-    """An engine's time in UTC with all digits of its fraction: the engine leaves zeros out."""
+    """An engine's UTC time with all digits of its fraction: the engine omits trailing zeros."""
     whole, _, fraction = stamp.removesuffix("Z").partition(".")
     return f"{whole}.{fraction.ljust(DIGITS, '0')}Z"
 
 
 def namespaces_of(service: Service) -> tuple[str, ...]:
-    """The services whose container's network or processes this one's are in: they are gone when
-    that is stopped, and it is left without them when that is started again."""
+    """The services whose container's network or processes this service's container shares: they are
+    gone when that container stops, and are not restored when it is started again."""
     modes = [str(service.config.get(key) or "") for key in ("network_mode", "ipc", "pid")]
     named = (mode.removeprefix("service:") for mode in modes if mode.startswith("service:"))
     return tuple(dict.fromkeys(named))
 
 
 def shares_with(service: Service) -> tuple[str, ...]:
-    """The services whose container this one's is bound to by id (its network, its processes or
-    its volumes): where theirs is recreated, so is this one's (reconcile.go,
-    parentNamespaceRecreated)."""
+    """The services to whose container this service's container is bound by id (network, processes
+    or volumes): if theirs is recreated, so is this one (reconcile.go, parentNamespaceRecreated)."""
     volumes_from = (str(source) for source in service.config.get("volumes_from") or ())
     named = (source.split(":")[0] for source in volumes_from if not source.startswith("container:"))
     return tuple(dict.fromkeys((*namespaces_of(service), *named)))
 
 
 def rests_on(model: Model, name: str) -> tuple[str, ...]:
-    """The services that a job's work rests on: what it depends on, and what shares a volume with
-    it. Not what waits for the job, which comes after it."""
+    """The services that a job's result depends on: its dependencies, and the services that share a
+    volume with it. Services that wait for the job are excluded: they start after it."""
     service = model.services[name]
     depends_on = [one.service for one in service.depends_on if one.service in model.services]
     volumes = _volumes(service)
@@ -77,7 +76,7 @@ def _volumes(service: Service) -> set[str]:
 
 
 def _depends(model: Model, name: str, on: str) -> bool:
-    """Whether a service depends on another, through others too (Compose refuses cycles)."""
+    """Whether a service depends on another, directly or indirectly (Compose refuses cycles)."""
     return any(
         dependency.service == on
         or (dependency.service in model.services and _depends(model, dependency.service, on))

@@ -1,4 +1,4 @@
-"""The layers of an image, what they cost, and how often what they read changes."""
+"""The layers of an image, their cost, and how often the files that they read change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from composetasks.facts.frozen import frozen
 
 
 class StepTime(NamedTuple):
-    """How long a step of a build took, in seconds: when it first ran (its cache mounts may have
-    been empty then), and when it ran again: ``last`` is the median of ``recent``, and ``first``
-    where it never did."""
+    """The duration of a build step in seconds: ``first`` is its first run (its cache mounts may
+    have been empty), ``last`` the median of ``recent``, its later runs, or ``first`` if there were
+    none."""
 
     first: float
     last: float
@@ -20,8 +20,8 @@ class StepTime(NamedTuple):
 
 
 class BuildTime(NamedTuple):
-    """How long a build took, in seconds: as a whole, from the start of the first to the end of
-    the last step that ran (0 where all were cached), and to export the image."""
+    """The duration of a build in seconds: in total, from the start of the first to the end of the
+    last step that ran (0 if all were cached), and of the image's export."""
 
     seconds: float
     busy: float
@@ -32,10 +32,10 @@ class BuildTime(NamedTuple):
 class Layer:
     """An instruction of a Dockerfile that an image needs.
 
-    ``needs`` are the positions of the layers it is made upon or copies from; ``files`` is what it
-    reads of the project (relative to its folder). ``image`` is the base image of a FROM ("" for a
-    stage), ``ours`` whether the model builds that. ``time`` is None where it never ran here,
-    ``bytes`` where no image shows it.
+    ``needs`` are the positions of the layers it is based on or copies from; ``files`` are the
+    project's files that it reads (relative to its folder). ``image`` is the base image of a FROM
+    ("" for a stage), ``ours`` whether the model builds that image. ``time`` is None if it has not
+    run here, ``bytes`` None if no image shows its size.
     """
 
     line: int
@@ -53,17 +53,17 @@ class Layer:
 
     @property
     def instruction(self) -> str:
-        """The instruction in one line."""
+        """The instruction as a single line."""
         return " ".join(" ".join((self.keyword, *self.flags, self.text)).split())
 
 
 @frozen
 class LayeredImage:
-    """An image with all its layers in an order in which they can be made, the last of them its
-    own. ``dockerfile`` is relative to the project's folder, "" for one in the compose file, and
-    ``context`` what stands before the paths of its build context there;
-    ``chain`` are the positions of the layers that the image holds (others are of stages it copies
-    from); ``builds`` are its last builds, the latest at the end."""
+    """An image with all layers in an order in which they can be built; the last one is the image's
+    own. ``dockerfile`` is relative to the project's folder, "" if it is inline in the compose file;
+    ``context`` is the prefix of the paths of its build context there; ``chain`` are the positions
+    of the layers that the image contains (the others belong to stages it copies from); ``builds``
+    are its last builds, the latest at the end."""
 
     service: str
     image: str
@@ -75,24 +75,25 @@ class LayeredImage:
     context: str = ""
 
     def place(self, line: int) -> str:
-        """A line of its Dockerfile, as editors open it."""
+        """A line of its Dockerfile, in the form that editors open."""
         return place(self.dockerfile, line)
 
 
 def place(dockerfile: str, line: int) -> str:
-    """A line of a Dockerfile, as editors open it; of one in the compose file its number alone."""
+    """A line of a Dockerfile, in the form that editors open; for an inline Dockerfile the number
+    only."""
     return f"{dockerfile}:{line}" if dockerfile else f"line {line}"
 
 
 @frozen
 class Commits:
-    """The last commits: the files each changed (relative to the project's folder), and the weeks
-    they took."""
+    """The last commits: the files that each changed (relative to the project's folder), and the
+    number of weeks they span."""
 
     changed: tuple[frozenset[str], ...] = ()
     weeks: float = 1.0
 
     def touching(self, files: Iterable[str]) -> int:
-        """How many of them changed one of ``files``."""
+        """The number of commits that changed at least one of ``files``."""
         wanted = frozenset(files)
         return sum(not wanted.isdisjoint(one) for one in self.changed)

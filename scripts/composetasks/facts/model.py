@@ -1,4 +1,4 @@
-"""The Compose model: services with what they need, mount, publish and are built from."""
+"""The Compose model: services with their dependencies, mounts, ports and builds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from composetasks.facts.frozen import frozen
 from composetasks.facts.references import plain
 
 OLDEST_COMPOSE = (2, 40)
-"""The oldest Compose that the tests have run with (``nox -s composes``). ``build --print``, which
-builds need, came with 2.35; what Debian ships is 2.40."""
+"""The oldest Compose that the tests run with (``nox -s composes``). Builds need ``build --print``,
+which came with 2.35; Debian ships 2.40."""
 
 
 @frozen
@@ -50,10 +50,10 @@ class Mount:
 
 @frozen
 class Build:
-    """A service's ``build`` section, as Compose resolved it.
+    """A service's ``build`` section, as Compose resolves it.
 
     ``context`` is an absolute path or a URL; ``dockerfile`` is relative to it unless absolute;
-    ``definition`` is the whole section, for what has no field of its own.
+    ``definition`` is the whole section, for the keys without a field here.
     """
 
     context: str
@@ -62,12 +62,12 @@ class Build:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What the image is called beside its service's ``image``."""
+        """The additional tags of the image, besides the service's ``image``."""
         return tuple(str(tag) for tag in self.definition.get("tags") or ())
 
     @property
     def pull(self) -> bool:
-        """Whether its base images are to be as new as those in their registries."""
+        """Whether the base images are pulled before the build."""
         return bool(self.definition.get("pull"))
 
     @property
@@ -77,10 +77,10 @@ class Build:
 
 @frozen
 class Service:
-    """A service of the model. ``image`` is the tag its containers are made from, whether it is
-    pulled or built. ``config_hash`` is Compose's own (``docker compose config --hash``).
-    ``inline`` maps the paths of configs whose content stands in the model to its digest;
-    ``needs`` are the files and folders of the host that must be there, since nobody makes them."""
+    """A service of the model. ``image`` is the tag its containers are created from, whether it is
+    pulled or built. ``config_hash`` is Compose's own (``docker compose config --hash``). ``inline``
+    maps the paths of configs whose content is in the model to the content's digest; ``needs`` are
+    the host's files and folders that must exist, since nothing creates them."""
 
     name: str
     image: str
@@ -108,8 +108,8 @@ class Service:
 
     @property
     def provider(self) -> str:
-        """The type of the provider that makes it: a program that Compose runs, with no image, no
-        container; "" for none."""
+        """The type of the provider, a program that Compose runs in place of an image and a
+        container; "" if the service has none."""
         return str((self.config.get("provider") or {}).get("type") or "")
 
     @property
@@ -118,8 +118,8 @@ class Service:
 
     @property
     def pulled_every(self) -> float | None:
-        """The seconds after which its ``pull_policy`` asks for its image again; None for never
-        (compose-go, ServiceConfig.GetPullPolicy: ``refresh`` is none at all)."""
+        """The seconds after which its ``pull_policy`` has its image pulled again; None for never
+        (compose-go, ServiceConfig.GetPullPolicy: ``refresh`` has no period)."""
         policy = str(self.config.get("pull_policy") or "")
         periods = {"refresh": "0s", "daily": "1d", "weekly": "1w"}
         period = periods.get(policy) or policy.removeprefix("every_")
@@ -136,8 +136,8 @@ BUILT_IN = ("", "bridge", "host", "ipvlan", "local", "macvlan", "none", "null", 
 
 @frozen
 class Resource:
-    """A network or volume of the model: its key there and its name on the engine.
-    ``config_hash`` is Compose's own, which it labels what it makes with ("" where unknown)."""
+    """A network or volume of the model: its key there and its name on the engine. ``config_hash``
+    is the hash in Compose's label on the created object ("" if unknown)."""
 
     key: str
     name: str
@@ -147,21 +147,21 @@ class Resource:
 
     @property
     def plugin(self) -> str:
-        """The driver, where it is none of the engine's own."""
+        """The driver if it is not one of the engine's own, otherwise ""."""
         driver = str(self.config.get("driver") or "").removesuffix(":latest")
         return "" if self.external or driver in BUILT_IN else driver
 
 
 @frozen
 class Model:
-    """The Compose model with its active services in dependency order (what others wait for
-    comes first). ``directory`` is Compose's project directory, ``files`` its compose files.
-    ``inactive`` are services that only a profile would start (without their ``env_file``'s
-    variables and their hashes). ``faults`` tells what keeps Compose from starting a service, in
-    its words, and ``cures`` what to do about some of them; ``content_files`` are the files of
-    configs and secrets, by kind and key; ``separator`` divides the parts of names.
-    ``secret_files`` and ``secret_variables`` are where the contents of its ``secrets:`` come from;
-    ``literal_secrets`` says that its own text holds more."""
+    """The Compose model with its active services in dependency order (dependencies first).
+    ``directory`` is Compose's project directory, ``files`` its compose files. ``inactive`` are
+    services that only a profile would start (without their ``env_file``'s variables and their
+    hashes). ``faults`` says, in Compose's words, what prevents it from starting a service, and
+    ``cures`` the remedy for some of these; ``content_files`` are the files of configs and secrets,
+    by kind and key; ``separator`` joins the parts of names. ``secret_files`` and
+    ``secret_variables`` are the sources of its ``secrets:``; ``literal_secrets``: the model's own
+    text holds more secrets."""
 
     project: str
     directory: Path
@@ -181,17 +181,18 @@ class Model:
     literal_secrets: bool = False
 
     def service(self, name: str) -> Service:
-        """A service, active or not (others may be built upon one that is not). Raises KeyError."""
+        """Return a service, active or not (a service can be built upon an inactive one). Raises
+        KeyError."""
         return self.services[name] if name in self.services else self.inactive[name]
 
     def providers_of(self, name: str) -> tuple[str, ...]:
-        """The services made by a provider that one depends on."""
+        """The dependencies of a service that a provider creates."""
         needed = (one.service for one in self.services[name].depends_on)
         return tuple(one for one in needed if one in self.services and self.services[one].provided)
 
     def with_dependencies(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The named services, or all where none is named, and everything they depend on, in the
-        model's order."""
+        """The named services (all if none is named) and their direct and indirect dependencies, in
+        the model's order."""
         wanted: set[str] = set()
         todo = list(names) or list(self.services)
         while todo:
@@ -203,8 +204,8 @@ class Model:
         return tuple(name for name in self.services if name in wanted)
 
     def narrowed(self, names: Collection[str]) -> Model:
-        """The model in which only ``names`` are active, and what of networks and volumes they
-        use: what Compose makes of one whose other services are inactive."""
+        """The model in which only ``names`` are active, with only the networks and volumes that
+        they use, as Compose resolves a model whose other services are inactive."""
         active = {name: one for name, one in self.services.items() if name in names}
         others = {name: one for name, one in self.services.items() if name not in names}
         networks = {name for one in active.values() for name in one.networks}
@@ -225,15 +226,15 @@ class Model:
 
     @property
     def images(self) -> frozenset[str]:
-        """All references of images that its active services run, mount or build."""
+        """The references of all images that its active services run, mount or build."""
         services = self.services.values()
         tags = (tag for one in services if one.build for tag in one.build.tags)
         mounted = (image for one in services for image in one.mounted_images)
         return frozenset((*(one.image for one in services if one.image), *mounted, *tags))
 
     def builders(self) -> dict[str, str]:
-        """The service that builds each image, by all of the image's plain names: the first one
-        whose ``image`` it is, or else the first that names it among its ``build.tags``."""
+        """Maps all plain names of each built image to the service that builds it: the first service
+        with that ``image``, otherwise the first that has it among its ``build.tags``."""
         building = [(one.name, one.image, one.build) for one in self.services.values() if one.build]
         builders: dict[str, str] = {}
         for name, image, _ in building:
@@ -244,7 +245,7 @@ class Model:
         return builders
 
     def awaits_end_of(self, name: str) -> bool:
-        """Whether some service waits for the end of this one
+        """Whether some service waits for this one to complete
         (``service_completed_successfully``)."""
         return any(
             dependency.service == name and dependency.condition == "service_completed_successfully"
@@ -255,7 +256,7 @@ class Model:
 
 @frozen
 class StackCheck:
-    """One of the stack's own end-to-end checks: ``command`` is run in ``service``'s container."""
+    """One of the stack's own end-to-end checks: ``command`` runs in ``service``'s container."""
 
     name: str
     service: str

@@ -1,9 +1,9 @@
-"""What a step does, as data: one class for each action, with all that ``apply`` has to know of it
-beyond the step's target. A plan decides these fields; nothing is ever read from a step's reason or
-evidence, which are for people.
+"""The operations of steps as data: one class for each action, with all that ``apply`` needs besides
+the step's target. A plan sets these fields; a step's reason and evidence are for people and are
+never read to decide anything.
 
-``Operation`` is the union of them all: who tells its members apart returns in each branch, so that
-mypy finds the branch that a new one lacks.
+``Operation`` is the union of these classes. Code that branches on its members returns in each
+branch, so that mypy reports the missing branch for a new member.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Action(str, enum.Enum):
 
 @frozen
 class BuildImage:
-    """Build the image of the step's service: every layer again with ``no_cache``, after its base
-    images were pulled with ``pull``."""
+    """Build the image of the step's service; ``no_cache``: run every step again; ``pull``: pull its
+    base images first."""
 
     action: ClassVar[Action] = Action.BUILD_IMAGE
     no_cache: bool = False
@@ -62,8 +62,8 @@ class BuildImage:
 
 @frozen
 class PullImage:
-    """Pull the image of the step's service; ``shared`` is the reference in the shared registry
-    that has one of the same inputs, where that is what is pulled."""
+    """Pull the image of the step's service; ``shared`` is the reference in the shared registry of
+    an image with the same inputs, if that is the image to pull."""
 
     action: ClassVar[Action] = Action.PULL_IMAGE
     shared: str = ""
@@ -71,7 +71,7 @@ class PullImage:
 
 @frozen
 class RetagImage:
-    """Put the step's target as a tag on the image that is the step's key."""
+    """Tag the image that is the step's key with the step's target."""
 
     action: ClassVar[Action] = Action.RETAG_IMAGE
 
@@ -85,18 +85,18 @@ class PushImage:
 
 @frozen
 class RemoveImage:
-    """Remove a tag, and with its last one the image."""
+    """Remove a tag, and the image if it was its last tag."""
 
     action: ClassVar[Action] = Action.REMOVE_IMAGE
 
 
-# --- what is in the way ---------------------------------------------------------------------
+# --- conflicts and leftovers ----------------------------------------------------------------
 
 
 @frozen
 class RemoveContainer:
-    """Stop and remove a container. ``stopped_only``: what was consented to is the removal of one
-    that does not run; ``by_compose``: Compose stops it, after its ``pre_stop`` hooks."""
+    """Stop and remove a container. ``stopped_only``: the consent covers a stopped container only;
+    ``by_compose``: Compose stops it, after its ``pre_stop`` hooks."""
 
     action: ClassVar[Action] = Action.REMOVE_CONTAINER
     stopped_only: bool = False
@@ -105,7 +105,7 @@ class RemoveContainer:
 
 @frozen
 class StopContainer:
-    """Stop a container; ``by_compose``: Compose does, after its ``pre_stop`` hooks."""
+    """Stop a container; ``by_compose``: Compose stops it, after its ``pre_stop`` hooks."""
 
     action: ClassVar[Action] = Action.STOP_CONTAINER
     by_compose: bool = False
@@ -113,7 +113,7 @@ class StopContainer:
 
 @frozen
 class RenameContainer:
-    """Give a container the name ``new``."""
+    """Rename a container to ``new``."""
 
     action: ClassVar[Action] = Action.RENAME_CONTAINER
     new: str
@@ -121,8 +121,8 @@ class RenameContainer:
 
 @frozen
 class RemoveNetwork:
-    """Remove a network. ``disconnect_ours``: containers of our services are taken off it first,
-    since they are recreated; ``disconnect_all``: any other running container is, too."""
+    """Remove a network. ``disconnect_ours``: disconnect this project's containers first, since they
+    are recreated; ``disconnect_all``: disconnect all other running containers too."""
 
     action: ClassVar[Action] = Action.REMOVE_NETWORK
     disconnect_ours: bool = False
@@ -131,14 +131,15 @@ class RemoveNetwork:
 
 @frozen
 class StopProvider:
-    """Let Compose have a service's provider end what it made."""
+    """Let Compose call a service's provider to remove what it created."""
 
     action: ClassVar[Action] = Action.STOP_PROVIDER
 
 
 @frozen
 class EndInstance:
-    """End the instance ``name`` of ``owner``; ``folder`` is its own ("" where it has none)."""
+    """End the instance ``name`` of ``owner``; ``folder`` is the instance's own ("" if it has
+    none)."""
 
     action: ClassVar[Action] = Action.END_INSTANCE
     name: str
@@ -151,8 +152,8 @@ class EndInstance:
 
 @frozen
 class TakeSnapshot:
-    """Keep the pieces of state named ``state`` as the snapshot that is the step's target, while
-    the containers named ``paused`` are paused."""
+    """Save the state named in ``state`` as the snapshot that is the step's target, while the
+    containers named in ``paused`` are paused."""
 
     action: ClassVar[Action] = Action.SNAPSHOT
     state: tuple[str, ...]
@@ -161,15 +162,15 @@ class TakeSnapshot:
 
 @frozen
 class EmptyState:
-    """Empty the piece of state that is the step's target."""
+    """Empty the volume or folder that is the step's target."""
 
     action: ClassVar[Action] = Action.EMPTY_STATE
 
 
 @frozen
 class RestoreState:
-    """Put back what ``snapshot`` holds of the step's target; only with ``special`` may devices and
-    programs with other rights than their caller's be among it."""
+    """Restore the step's target from ``snapshot``; devices and privileged programs (set-user-ID,
+    set-group-ID, file capabilities) only with ``special``."""
 
     action: ClassVar[Action] = Action.RESTORE_STATE
     snapshot: str
@@ -181,9 +182,9 @@ class RestoreState:
 
 @frozen
 class CreateContainer:
-    """Let Compose create and start a container. ``sees_dependencies``: it may make it together with
-    all that the service depends on, none of which it would touch; so it writes that into its
-    label."""
+    """Let Compose create and start a container. ``sees_dependencies``: Compose may create it
+    together with all of its dependencies, none of which it would change, and so writes the
+    dependencies into the container's label."""
 
     action: ClassVar[Action] = Action.CREATE_CONTAINER
     sees_dependencies: bool = False
@@ -191,10 +192,9 @@ class CreateContainer:
 
 @frozen
 class RecreateContainer:
-    """Let Compose recreate a container. ``forced``: for something that Compose itself does not
-    recreate it for; ``changed``: something of it differs from the model (nothing does where it is
-    recreated since Compose does so with whatever depends on a provider); ``sees_dependencies`` as
-    for one that is created."""
+    """Let Compose recreate a container. ``forced``: for a reason that Compose itself does not
+    consider; ``changed``: it differs from the model (it does not if Compose recreates it only
+    because it depends on a provider); ``sees_dependencies``: as in CreateContainer."""
 
     action: ClassVar[Action] = Action.RECREATE_CONTAINER
     forced: bool = False
@@ -204,8 +204,8 @@ class RecreateContainer:
 
 @frozen
 class StartContainer:
-    """Let Compose start a container; ``unpause`` one that is paused. ``as_it_was``: whatever the
-    model says of it by now, the same container is started."""
+    """Let Compose start a container; ``unpause``: it is paused; ``as_it_was``: start the same
+    container even if its model has changed."""
 
     action: ClassVar[Action] = Action.START_CONTAINER
     unpause: bool = False
@@ -214,8 +214,8 @@ class StartContainer:
 
 @frozen
 class RestartContainer:
-    """Stop a container, if it runs, and start it as it is; ``by_compose``: Compose does, with the
-    service's hooks, and all containers of the service at once."""
+    """Stop a container, if it runs, and start it unchanged; ``by_compose``: Compose does this, with
+    the service's hooks, for all containers of the service at once."""
 
     action: ClassVar[Action] = Action.RESTART_CONTAINER
     by_compose: bool = True
@@ -230,16 +230,15 @@ class RunProvider:
 
 @frozen
 class Wait:
-    """Wait until a container that runs is up."""
+    """Wait until a running container is up."""
 
     action: ClassVar[Action] = Action.WAIT
 
 
 @frozen
 class Send:
-    """Send what changed in a file or folder of this machine, the step's target, to the volume that
-    stands for its bind mounts: what is at the paths ``changed`` is sent, what is at ``removed`` is
-    removed there."""
+    """Send the changes of a file or folder of this machine, the step's target, to the volume that
+    replaces its bind mounts: the paths ``changed`` are sent, the paths ``removed`` are removed."""
 
     action: ClassVar[Action] = Action.SEND
     changed: tuple[str, ...]
@@ -248,8 +247,8 @@ class Send:
 
 @frozen
 class ForwardPort:
-    """Let ports of this machine lead to what the containers of the step's service publish of their
-    ``port`` on the engine's host."""
+    """Forward ports of this machine to the ports that the containers of the step's service publish
+    on the engine's host for their ``port``."""
 
     action: ClassVar[Action] = Action.FORWARD_PORT
     port: int
@@ -257,7 +256,7 @@ class ForwardPort:
 
 @frozen
 class EndForwards:
-    """Let no port of this machine lead to the project any more."""
+    """End all forwards from ports of this machine to the project."""
 
     action: ClassVar[Action] = Action.END_FORWARDS
 
@@ -289,14 +288,14 @@ class UpdateService:
 
 @frozen
 class RemoveService:
-    """Remove a service, whose id is the step's key, from a swarm."""
+    """Remove the service whose id is the step's key from a swarm."""
 
     action: ClassVar[Action] = Action.REMOVE_SERVICE
 
 
 @frozen
 class RunCheckJob:
-    """Run ``command`` as a job in a swarm, as the step's service runs there."""
+    """Run ``command`` as a job in a swarm, with the configuration of the step's service."""
 
     action: ClassVar[Action] = Action.RUN_CHECK_JOB
     command: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Plans: steps with reasons and evidence, and what blocks them."""
+"""Plans: steps with reasons and evidence, and the blockers that stop them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Consent(str, enum.Enum):
-    """What a step needs before it may run: nothing, ``--yes``, or ``--force``."""
+    """The consent that a step needs: none, ``--yes``, or ``--force``."""
 
     NONE = "none"
     YES = "yes"
@@ -24,17 +24,17 @@ class Consent(str, enum.Enum):
 
 
 MADE_BY_PLAN = "made by this plan"
-"""What evidence names in place of an id that does not exist yet."""
+"""Evidence has this text in place of an id that does not exist yet."""
 
 
 NO_SUBNET = "no-subnet"
-"""The cause of a failed start where the engine's address pools are used up."""
+"""The cause of a failed start if the engine's address pools are exhausted."""
 
 
 @frozen
 class Evidence:
-    """Why a step is there, as data. Fields that do not belong to ``kind`` stay None and are
-    left out of JSON; secret values are masked before they get here."""
+    """The reason for a step, as data. Fields that the ``kind`` does not use are None and left out
+    of JSON; secret values are masked before they are stored here."""
 
     kind: str
     path: str | None = None
@@ -48,10 +48,10 @@ class Evidence:
 
 @frozen
 class Step:
-    """One thing a plan does: ``operation`` to ``target``, which is the engine's name for what it
-    acts on (a container's name, an image's tag ...). ``id`` is unique in the plan and says both.
-    ``key`` is the id of the very container, network or image meant ("" when there is none yet).
-    ``reason`` and ``because`` are for people: nothing is done or left for their sake."""
+    """One step of a plan: the ``operation`` and its ``target``, which is the engine's name of the
+    object (a container's name, an image's tag ...). ``id`` combines the two and is unique in the
+    plan. ``key`` is the id of the container, network or image ("" if it does not exist yet).
+    ``reason`` and ``because`` are for people: the code decides nothing by them."""
 
     operation: Operation
     target: str
@@ -75,8 +75,8 @@ class Step:
 
 @frozen
 class Blocker:
-    """What makes a plan impossible. ``message`` says what and why, ``hint`` what to do;
-    ``because`` is what stands in the way, as data."""
+    """A problem that stops a plan. ``message`` says what and why, ``hint`` what to do; ``because``
+    is the evidence, as data."""
 
     kind: str
     target: str
@@ -89,8 +89,7 @@ class Blocker:
 
 @frozen
 class Plan:
-    """What a verb will do, in order, and nothing else; ``watch`` are the rules by which it then
-    goes on."""
+    """All that a verb will do, in order; ``watch`` are the rules that it then follows."""
 
     command: str
     project: str
@@ -106,9 +105,9 @@ class Plan:
 class Event:
     """Something that happened while a plan was carried out.
 
-    ``kind`` is step-started, step-done, step-skipped, step-failed, progress, service-state,
-    log, warning, result or error. ``step`` is the id of a
-    step, ``action`` what that does; ``seconds`` is how long the step or service took.
+    ``kind`` is step-started, step-done, step-skipped, step-failed, progress, service-state, log,
+    warning, result or error. ``step`` is a step's id, ``action`` the step's action; ``seconds`` is
+    how long the step or service took.
     """
 
     kind: str
@@ -123,9 +122,9 @@ class Event:
 
 
 class LogLine(NamedTuple):
-    """A line that a container's program wrote. A tuple that begins with its time, so that lines
-    sort by it; ``time`` is the engine's, with nine digits of a second, ``number`` the replica's.
-    Bytes of ``line`` that are no UTF-8 are kept as surrogates."""
+    """A line that a container's program wrote. The tuple starts with its time, so that lines sort
+    by time; ``time`` is the engine's, with nine digits of a second; ``number`` is the replica's.
+    Bytes of ``line`` that are not UTF-8 are kept as surrogates."""
 
     time: str
     service: str

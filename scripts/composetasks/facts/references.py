@@ -1,4 +1,4 @@
-"""How images are named: ``[registry/]repository[:tag][@digest]``, after the grammar of
+"""The names of images: ``[registry/]repository[:tag][@digest]``, after the grammar of
 https://pkg.go.dev/github.com/distribution/reference."""
 
 from __future__ import annotations
@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable
 
 DIGEST_TAG = re.compile(r"(?P<repository>.+):ct-(?P<digest>[0-9a-f]{24})$")
-"""The tag an image carries beside its normal one: the digest of what it was built from."""
+"""The tag that an image has besides its normal one: the digest of its build inputs."""
 
 
 def divided(reference: str) -> tuple[str, str, str]:
-    """Repository, tag and digest; "" for what is not named."""
+    """The repository, tag and digest of a reference; "" for a missing part."""
     name, _, digest = reference.partition("@")
     head, colon, tag = name.rpartition(":")
-    # What follows a registry's port is no tag.
+    # A colon before a slash precedes a registry's port, not a tag.
     return (head, tag, digest) if colon and "/" not in tag else (name, "", digest)
 
 
@@ -24,15 +24,15 @@ def repository(reference: str) -> str:
 
 
 def plain(reference: str) -> str:
-    """A reference as short as the engine lists it: without the default registry and its
-    ``library/``, and without ``:latest``."""
+    """A reference in the engine's short form: without the default registry, its ``library/``, and
+    ``:latest``."""
     name = reference.removeprefix("index.docker.io/").removeprefix("docker.io/")
     return name.removeprefix("library/").removesuffix(":latest")
 
 
 def registry_digest(reference: str, digests: Iterable[str]) -> str:
-    """What the registry of a reference calls its image, of all that registries call it
-    (``repository@sha256:...``); "" where it has no name there."""
+    """The digest of an image in the registry of ``reference``; ``digests`` are its names in all
+    registries (``repository@sha256:...``). Returns "" if that registry has none."""
     wanted = plain(repository(reference))
     for name, _, digest in map(divided, sorted(digests)):
         if plain(name) == wanted:

@@ -1,4 +1,4 @@
-"""What a service tells of itself in a few ``name: value`` lines, and how it is asked for them."""
+"""The facts that a service reports as ``name: value`` lines, and how they are requested."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import clean
 
 FACTS_LABEL = "composetasks.facts"
-"""On a container: how it is asked for its facts."""
+"""The label on a container that declares how to request its facts."""
 MOST_FACTS = 20
 LONGEST_NAME = 40
 LONGEST_VALUE = 120
 Declared: TypeAlias = "str | Sequence[str]"
-"""How a label or a setting says that: ``:8501/facts``, a command line, or a command's words."""
+"""The declaration in a label or setting: ``:8501/facts``, a command line, or a list of
+arguments."""
 _ADDRESS = re.compile(r":(\d{1,5})(/\S*)")
 
 
 @frozen
 class FactsSource:
-    """A ``command`` that is run in the service's container, or what its ``port`` answers to a GET
-    of ``path``."""
+    """A ``command`` that runs in the service's container, or a GET request to ``path`` at its
+    ``port``."""
 
     command: tuple[str, ...] = ()
     port: int = 0
@@ -33,14 +34,14 @@ class FactsSource:
 
 @frozen
 class ServiceFacts:
-    """The facts of a service by their names, or why they are not available."""
+    """The facts of a service by name, or why they are not available."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
 
 
 def facts_source(declared: Declared) -> FactsSource:
-    """What is declared. Raises ValueError, which says what is wrong with it."""
+    """Parse a declaration. Raises ValueError with the problem."""
     if not isinstance(declared, str):
         return FactsSource(command=tuple(declared))
     if address := _ADDRESS.fullmatch(declared.strip()):
@@ -52,7 +53,7 @@ def facts_source(declared: Declared) -> FactsSource:
 
 
 def facts_of(text: str) -> dict[str, str]:
-    """The facts in what a service answered: the first lines that are a name and a value."""
+    """The facts in a service's answer: the first lines of the form ``name: value``."""
     facts: dict[str, str] = {}
     for line in text.split("\n"):
         name, _, value = clean(line).partition(":")
@@ -63,5 +64,5 @@ def facts_of(text: str) -> dict[str, str]:
 
 
 def cut(text: str, longest: int) -> str:
-    """``text``, or its beginning where it is too long to be read."""
+    """``text``, shortened to ``longest`` characters if it is longer."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

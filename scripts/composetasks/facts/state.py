@@ -1,4 +1,4 @@
-"""State of the project, and the snapshots that keep it."""
+"""The project's state, and the snapshots of it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from composetasks.facts.frozen import frozen
 
 @frozen
 class State:
-    """A piece of state: a named volume of the project, or a folder below it that is mounted.
-
-    ``kind`` is ``volume`` (``source`` is its key in the model, ``place`` its name on the engine)
-    or ``folder`` (``source`` is relative to the project's folder, ``place`` its real path).
+    """A piece of state: a named volume of the project, or a mounted folder inside the project.
+    ``kind`` is ``volume`` (``source`` is its key in the model, ``place`` its name on the engine) or
+    ``folder`` (``source`` is relative to the project's folder, ``place`` its real path).
     ``services`` mount it, ``containers`` (ids) have it mounted. ``folder`` is the folder of the
-    engine's host that a volume's driver options mount ("" for none), and ``outside_project`` says
-    that it lies outside the project. ``bytes``, ``files``, ``folders`` and ``modified`` (when
-    something in it changed last) are what was measured; None and "" before.
+    engine's host that a volume's driver options mount ("" if none), and ``outside_project``: that
+    folder lies outside the project. ``bytes``, ``files``, ``folders`` and ``modified`` (the time of
+    the last change in it) are measurements; None and "" before that.
     """
 
     name: str
@@ -40,9 +39,9 @@ class State:
 
 @frozen
 class Unkept:
-    """A mount that services may write to and that is no state: ``what`` it is, and the ``reason``
-    in words that several can share. ``in_memory`` says that it is empty after a stop, ``untold``
-    that it may be data all the same."""
+    """A mount that services may write to but that is not state: ``what`` it is, and the ``reason``,
+    worded so that several mounts can share it. ``in_memory``: it is empty after a stop; ``untold``:
+    it may hold data nevertheless."""
 
     what: str
     services: tuple[str, ...]
@@ -53,9 +52,9 @@ class Unkept:
 
 @frozen
 class SnapshotPart:
-    """A piece of state as a snapshot holds it; ``bytes`` and ``files`` are its content's,
-    ``special`` is how many of these are devices or programs that run with other rights than their
-    caller's (None where that was not counted)."""
+    """A piece of state in a snapshot. ``bytes`` and ``files`` measure its content; ``special``
+    counts the devices and the privileged programs (set-user-ID, set-group-ID, file capabilities) in
+    it (None if not counted)."""
 
     name: str
     kind: str
@@ -66,9 +65,9 @@ class SnapshotPart:
 
 @frozen
 class Snapshot:
-    """A snapshot: ``bytes`` is what it takes on disk, ``images`` the id of the image each service
-    ran, ``problem`` why it can't be restored ("" where nothing is known against it);
-    ``made_here`` says that this checkout made it, and nobody has changed it since."""
+    """A snapshot. ``bytes`` is its size on disk, ``images`` maps each service to the id of the
+    image it ran, ``problem`` is why it can't be restored ("" if no problem is known);
+    ``made_here``: this checkout created it, and it has not been changed since."""
 
     name: str
     created: str

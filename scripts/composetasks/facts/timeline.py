@@ -1,4 +1,4 @@
-"""A start that was: when each service was created, started and ready."""
+"""The timeline of a past start: when each service was created, started and ready."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from composetasks.facts.frozen import frozen
 
 @frozen
 class ServiceStart:
-    """One service of a start, in seconds since that began: when it was launched, its container
-    was created and started, it was ready, or ``failed`` and what depends on it went on without;
-    None for what did not come.
+    """One service of a start, in seconds since the start began: when it was launched, when its
+    container was created and started, when it was ready, or when it ``failed`` and its dependents
+    went on without it. None for an event that did not happen.
 
-    ``state`` is up, done, failed, starting, or waiting (it was never launched). ``waited_for``
-    are the services it waited for, ``asked_every`` the seconds between two health probes of its
+    ``state`` is up, done, failed, starting, or waiting (it was never launched). ``waited_for`` are
+    the services it waited for, ``asked_every`` the seconds between two health probes during its
     start (None without a check). ``times`` are the same moments as RFC 3339.
     """
 
@@ -32,7 +32,7 @@ class ServiceStart:
 
     @property
     def decided(self) -> float | None:
-        """When nobody waited for it any longer."""
+        """When waiting for it ended, because it was ready or had failed."""
         return self.ready if self.failed is None else self.failed
 
 
@@ -51,7 +51,7 @@ class Timeline:
 
 @frozen
 class Link:
-    """A service on the critical path, and the seconds of the start that are its own there."""
+    """A service on the critical path, and its own share of the start, in seconds."""
 
     service: str
     seconds: float
@@ -59,7 +59,7 @@ class Link:
 
 @frozen
 class Shortening:
-    """What would make a start shorter, and by how many ``seconds`` at most."""
+    """A change that would shorten a start, and by how many ``seconds`` at most."""
 
     service: str
     message: str

@@ -1,5 +1,5 @@
-"""Times as the engine, Compose and BuildKit write them, and as docker's flags take them: ``10m``,
-RFC 3339, or Unix seconds. They are read here; no clock is."""
+"""Times as the engine, Compose and BuildKit write them, and as docker's flags accept them: ``10m``,
+RFC 3339, or Unix seconds. This module parses times and reads no clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNIX = re.compile(r"\d+(?:\.\d{1,9})?")
 
 def unix_seconds(match: re.Match[str]) -> str:
     """A match of :data:`RFC3339` as Unix seconds with nine digits after the point. Raises
-    ValueError for a day or an hour that there is not."""
+    ValueError for a day or an hour that does not exist."""
     day, clock, fraction, zone = match.groups()
     zone = (zone or "").upper().replace("Z", "+00:00")
     clock = clock or "00:00"
@@ -30,8 +30,8 @@ def unix_seconds(match: re.Match[str]) -> str:
 
 
 def parse_time(stamp: str) -> datetime:
-    """A time (RFC 3339 with up to nine digits of a second, of which six are kept) in UTC;
-    ``datetime.min`` for what is not a time."""
+    """Parse a time (RFC 3339, up to nine digits of a second, of which six are kept) as UTC. Returns
+    ``datetime.min`` if it is not a time."""
     match = RFC3339.fullmatch(stamp)
     try:
         whole, _, part = unix_seconds(match).partition(".") if match and match[2] else ("", "", "")
@@ -41,10 +41,10 @@ def parse_time(stamp: str) -> datetime:
 
 
 def seconds(text: str, now: float) -> str:
-    """The moment ``text`` means, in Unix seconds with nine digits after the point.
+    """The moment that ``text`` means, in Unix seconds with nine digits after the point.
 
-    A duration (``90s``, ``1h30m``, ``2d``) lies before ``now``; a time without a zone is in the
-    machine's own, as docker takes it. Raises ValueError, saying what may be written.
+    A duration (``90s``, ``1h30m``, ``2d``) is subtracted from ``now``; a time without a zone is in
+    the machine's zone, as in docker. Raises ValueError, whose message lists the accepted forms.
     """
     text = text.strip()
     with contextlib.suppress(ValueError):
@@ -66,7 +66,7 @@ def _unreadable(text: str) -> ValueError:
 
 
 def unix(stamp: str) -> str:
-    """An engine's time (RFC 3339) as Unix seconds. Raises ValueError for what is not a time."""
+    """An engine's time (RFC 3339) as Unix seconds. Raises ValueError if it is not a time."""
     match = RFC3339.fullmatch(stamp)
     if match is None:
         raise ValueError(f"{stamp!r} is not a time")

@@ -1,4 +1,4 @@
-"""Numbers, sizes and durations, as they are written for people and in Compose files."""
+"""Numbers, sizes and durations in the forms used for people and in Compose files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|[wdhms])")
 
 
 def seconds(text: str) -> float:
-    """The seconds of a duration (``1m30s``). Raises ValueError for what is none."""
+    """The seconds of a duration (``1m30s``). Raises ValueError if it is not a duration."""
     if not text or _PART.sub("", text):
         raise ValueError(f"{text!r} is not a duration")
     return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
@@ -36,6 +36,6 @@ def size(count: float) -> str:
 
 
 def whole_number(text: str) -> int | None:
-    """A whole number of at most nine ASCII digits; None for anything else. (``"²".isdigit()`` is
-    true, and ``int`` refuses it, as it does thousands of digits.)"""
+    """A whole number of at most nine ASCII digits; None for anything else. (``int`` refuses
+    ``"²"``, for which ``isdigit()`` is true, and numbers of thousands of digits.)"""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

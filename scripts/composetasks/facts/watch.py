@@ -1,4 +1,4 @@
-"""Watching files: rules, the edits they apply to, and what is done for those."""
+"""Watching files: the rules, the edits that they match, and the resulting operations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from composetasks.facts.frozen import frozen
 
 
 class WatchAction(str, enum.Enum):
-    """What a rule of ``develop.watch`` does, in Compose's words."""
+    """The action of a rule of ``develop.watch``, in Compose's words."""
 
     SYNC = "sync"
     REBUILD = "rebuild"
@@ -35,9 +35,9 @@ class Hook:
 
 @frozen
 class WatchRule:
-    """A rule of a service. ``path`` is absolute, ``target`` the place in the container.
-    ``mounted``: the container sees the path itself there, so nothing is copied. ``declared`` is
-    False for a rule that is not in the model: the service has no ``develop`` section."""
+    """A rule of a service. ``path`` is absolute, ``target`` is the place in the container.
+    ``mounted``: the path is mounted in the container, so nothing is copied. ``declared`` is False
+    if the rule is not in the model because the service has no ``develop`` section."""
 
     service: str
     action: WatchAction
@@ -53,8 +53,9 @@ class WatchRule:
 
 @frozen
 class Edit:
-    """A path that was added, modified or removed, and the rules it falls under. ``name`` is how it
-    is told; ``below`` gives for each rule its path below that of the rule, "" for that itself."""
+    """A path that was added, modified or removed, and the rules that match it. ``name`` is the path
+    as shown to the user; ``below`` is, for each rule, the path relative to the rule's path ("" for
+    that path itself)."""
 
     path: str
     name: str
@@ -77,9 +78,9 @@ class Rebuild:
 
 @frozen
 class Sync:
-    """Copy files into the containers of a service (``copies``: place there to file here), and
-    remove ``removals`` from them. ``initial`` says that nobody edited anything: the files are to be
-    there from the beginning."""
+    """Copy files into the containers of a service (``copies``: path in the container, file on this
+    machine), and remove ``removals`` there. ``initial``: this is the initial sync of a rule,
+    without an edit."""
 
     service: str
     copies: tuple[tuple[str, str], ...]

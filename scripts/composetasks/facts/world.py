@@ -1,4 +1,4 @@
-"""Everything a plan is made from: the model, the engine, the host, build inputs, state."""
+"""Everything that a plan is computed from: the model, the engine, the host, build inputs, state."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from composetasks.facts.state import Snapshot, State, Unkept
 
 @frozen
 class PortHolder:
-    """A process of the host that listens on a port; pid None and name "" where the system does
-    not show us whose it is. ``container`` is the id of the container it runs in, "" for none;
-    ``ipv6_only`` says that it listens on "::" and leaves IPv4 to others."""
+    """A process of the host that listens on a port; pid is None and name "" if the system does not
+    reveal the process. ``container`` is the id of the container it runs in, "" if it runs in none;
+    ``ipv6_only``: it listens on "::" and leaves IPv4 to others."""
 
     host_ip: str
     port: int
@@ -33,8 +33,9 @@ class PortHolder:
 
 @frozen
 class Hidden:
-    """Files that an image holds a copy of and nobody sees, since all who run it mount the files
-    themselves there: what lies at or below ``places``, but for ``seen`` and what is below that."""
+    """Files that an image contains but no container sees, since each service that runs the image
+    mounts the same files there: all files at or below ``places``, except those at or below
+    ``seen``."""
 
     places: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
@@ -52,14 +53,14 @@ def _within(path: str, place: str) -> bool:
 
 @frozen
 class BuildInputs:
-    """Everything an image is made from, and the digest over it (hex, 24 digits).
+    """Everything that an image is built from, and the digest over it (hex, 24 digits).
 
-    ``files`` maps a path relative to the project's folder (or a named context's ``name:path``)
-    to the digest of its content, mode and link; ``options`` maps what is not a file
-    (``build-arg.NAME``, ``base-image.REF``, ``target`` ...) to its value, masked where secret.
-    ``core`` is the digest of all but the base images, ``bases`` what each of those is: an id, a
-    registry's digest, another service's digest of inputs, or "" where it was never seen here.
-    ``hidden`` are the files among them that a start needs no build for.
+    ``files`` maps a path relative to the project's folder (or a named context's ``name:path``) to
+    the digest of its content, mode and link; ``options`` maps inputs that are not files
+    (``build-arg.NAME``, ``base-image.REF``, ``target`` ...) to their values, with secrets masked.
+    ``core`` is the digest without the base images, ``bases`` identifies each base image: an id, a
+    registry's digest, another service's inputs digest, or "" if it was never seen here. ``hidden``
+    are the files among them whose changes need no build before a start.
     """
 
     service: str
@@ -74,10 +75,10 @@ class BuildInputs:
 
 @frozen
 class Shared:
-    """What the registry that people share holds of this project's images.
+    """The images of this project in the shared registry.
 
-    ``images`` maps services to the reference of an image that was built from the very inputs they
-    have now, ``caches`` to that of an image whose layers a build may begin with.
+    ``images`` maps services to the reference of an image that was built from exactly their current
+    inputs, ``caches`` to the reference of an image whose layers a build may start from.
     """
 
     registry: str
@@ -85,23 +86,23 @@ class Shared:
     caches: Mapping[str, str] = field(default_factory=dict)
 
     def repository(self, service: str) -> str:
-        """The repository of a service's images. It does not name the project: two checkouts, and
-        two people, have other project names and the same inputs."""
+        """The repository of a service's images. It does not contain the project's name, since other
+        checkouts and other people have other project names but the same inputs."""
         return f"{self.registry.rstrip('/')}/{service.lower()}"
 
     def reference(self, service: str, digest: str) -> str:
-        """The image that was built from these inputs."""
+        """The reference of the image that was built from the inputs with this digest."""
         return f"{self.repository(service)}:ct-{digest}"
 
     def cache_reference(self, service: str) -> str:
-        """The image that was pushed last, whose layers a build may begin with."""
+        """The reference of the image that was pushed last, whose layers a build may start from."""
         return f"{self.repository(service)}:cache"
 
 
 @frozen
 class AbandonedInstance:
-    """An instance whose owner has ended, and what is left of it. ``owner`` is the owner's text as
-    the labels have it; ``place`` is the instance's folder, "" where it is gone or another's."""
+    """What remains of an instance whose owner has ended. ``owner`` is the owner's text as in the
+    labels; ``place`` is the instance's folder, "" if it is gone or belongs to another instance."""
 
     instance: str
     project: str
@@ -114,8 +115,8 @@ class AbandonedInstance:
 
 @frozen
 class InCommon:
-    """What ``services`` of an instance would use together with the other copies of the stack: a
-    folder, file, volume, network or address by its ``name``, and what resolves it."""
+    """A resource that ``services`` of an instance would share with other copies of the stack: a
+    folder, file, volume, network or address ``name``, and the hint to resolve that."""
 
     kind: str
     name: str
@@ -125,13 +126,13 @@ class InCommon:
 
 
 MAKER_LABEL = "composetasks.maker."
-"""What the labels begin with by which an engine of another host knows who made a project."""
+"""The prefix of the labels that tell an engine of another host who created a project."""
 
 
 @frozen
 class Maker:
-    """A person at a machine: the user's name, the machine's, the folder of the project there (its
-    real path), and what tells machines of one name apart."""
+    """A person at a machine: the user's name, the machine's name, the real path of the project's
+    folder there, and an id that distinguishes machines of the same name."""
 
     user: str
     host: str
@@ -149,8 +150,9 @@ class Maker:
 
 @frozen
 class Forwards:
-    """The ports of this machine that lead to an ``engine`` behind ssh: ``local`` by the address
-    there; ``taken`` are the numbers that something else has here."""
+    """The ports of this machine that lead to an ``engine`` behind ssh. ``local`` maps addresses of
+    the engine's host to these ports; ``taken`` are the ports that other programs use on this
+    machine."""
 
     local: Mapping[str, int] = field(default_factory=dict)
     taken: frozenset[int] = frozenset()
@@ -158,15 +160,15 @@ class Forwards:
 
 
 SENT = "composetasks-sent"
-"""The key of the volume that stands for bind mounts whose sources only this machine has."""
+"""The key of the volume that replaces bind mounts whose sources exist only on this machine."""
 
 
 @frozen
 class Sent:
     """A file or folder of this machine that ``services`` on an engine of another host mount from a
-    volume, where it is the folder ``key``. ``root`` is the folder that the paths of ``local`` (what
-    is in it, in words) are relative to, ``there`` is what was sent before; ``sizes`` are the bytes
-    of the files that differ."""
+    volume, in which it is the folder ``key``. ``root`` is the folder that the paths of ``local`` (a
+    textual description of its content) are relative to, ``there`` is the content sent before;
+    ``sizes`` are the bytes of the files that differ."""
 
     key: str
     root: str
@@ -177,22 +179,22 @@ class Sent:
 
 
 class NotSent(Enum):
-    """Why what a service mounts is never sent to an engine on another host."""
+    """Why a mounted file or folder is never sent to an engine on another host."""
 
     STATE = "state"
-    """A start would overwrite what runs there."""
+    """A start would overwrite the state there."""
     KIND = "kind"
-    """A device, a pipe, a socket, or what a volume's driver mounts."""
+    """It is a device, a pipe, a socket, or the mount of a volume driver."""
 
 
 @frozen
 class Scope:
-    """How far the world is looked at. ``inputs``: build inputs and the host's ports too, for which
-    a verb that starts nothing has no use; ``registry`` is asked for images that are not here, with
-    ``push`` for all; ``rebuild``: for a plan that may build what has not changed; ``starting``:
-    for one that starts services, so that an engine on another host is asked for what would be
-    mounted, with containers that are made for that; ``leftovers``: all images of the engine, for
-    one that removes some or takes any, not only those that the model has to do with."""
+    """Which parts of the world are observed. ``inputs``: build inputs and the host's ports, which
+    only verbs that start services need; ``registry``: look there for images that are missing here,
+    with ``push`` for all images; ``rebuild``: the plan may build unchanged images; ``starting``:
+    the verb starts services, so an engine on another host is checked for the mount sources, by
+    means of temporary containers; ``leftovers``: observe all images of the engine, for a verb that
+    removes some or may use any, not only those that the model names."""
 
     inputs: bool = True
     registry: str = ""
@@ -204,40 +206,38 @@ class Scope:
 
 @frozen
 class World:
-    """All that was observed for one run of a verb; what a plan is made from.
+    """All observations for one run of a verb; plans are computed from it.
 
-    ``inputs`` holds the build inputs of services that build, ``built`` the inputs recorded for
-    digests built before, ``recorded_configs`` the resolved configuration
-    of a config hash.
-    ``unbuildable`` tells of services that build what is missing for that.
-    ``paths`` gives the real path of the project's folder and of each that a container's labels
-    name, None where it is gone; one that was not looked up is taken as it is written.
-    ``remote`` is the address of an engine on another host, "" for one on this. ``missing`` are the
-    mount sources, devices and files that the engine's host does not have; ``only_here`` those of
-    them that this host has, with something in them, ``not_sent`` those of these that a start can't
-    send there, with why; ``empty_folders`` the mount sources that are
-    folders with nothing in them, ``silent`` those whose file systems do not answer, with where
-    these are mounted; ``missing_plugins`` are the drivers of networks and volumes that the engine
-    does not list.
-    ``old_contents`` maps a container's id to the paths whose inline config was edited. ``state``,
-    ``unkept`` and ``snapshots`` are there for the verbs that are about them; ``shared`` is None
-    where no registry is set. ``abandoned`` are this project's; what belongs to them is not in
-    ``engine``.
-    ``ended`` is how the runs of containers ended that their starts saw end, ``runs`` the last run
-    of those that a plan compares, both by container id; ``mounted`` the digests of what jobs
+    ``inputs`` holds the build inputs of services that build, ``built`` the inputs recorded for the
+    digests of earlier builds, ``recorded_configs`` the resolved configuration of each config hash.
+    ``unbuildable`` holds, by service, what a build lacks.
+    ``paths`` maps the project's folder and each folder in a container's labels to its real path,
+    None if it is gone; a path not in the mapping is used unchanged.
+    ``remote`` is the address of an engine on another host, "" for a local engine. ``missing`` are
+    the mount sources, devices and files that the engine's host does not have; ``only_here`` those
+    of them that exist, not empty, on this host; ``not_sent`` those of these that a start can't
+    send, with the reason; ``empty_folders`` the mount sources that are empty folders; ``silent``
+    maps mount sources whose file systems do not answer to the mount points; ``missing_plugins`` are
+    the drivers of networks and volumes that the engine does not list.
+    ``old_contents`` maps a container's id to the paths whose inline config was edited.
+    ``state``, ``unkept`` and ``snapshots`` are observed only for the verbs about state; ``shared``
+    is None if no registry is set. ``abandoned`` are this project's abandoned instances; their
+    containers, networks and volumes are not in ``engine``.
+    ``ended`` is how runs of containers ended, as their starts observed it, ``runs`` the last runs
+    that a plan compares, both by container id; ``mounted`` the digests of the content that jobs
     mount, by service.
-    ``checkout`` is what the folder of the git work tree is called. ``in_common`` is what an
-    instance can have no copy of.
-    ``edited`` are the services some file of whose image is newer than what is on its tag, and one.
-    ``outdated`` are the services whose ``pull_policy`` asks for their image again by now, or whose
-    ``build.pull`` asks for a base image that is a newer one in its registry.
-    ``other_platforms`` are the services whose image on the engine is for another platform than they
-    ask for, and for which.
-    ``undigested`` are the ids of images that were built here from nobody knows which files.
-    ``image_checks`` are the services whose health check is, or may be, their image's own.
-    ``forwards`` is None where no port is forwarded to this machine. ``maker`` is who made the
-    project on an engine of another host, where that was not done from this machine. ``sent`` are
-    the files and folders of this machine that are mounted there from a volume.
+    ``checkout`` is the name of the git work tree's folder. ``in_common`` is what an instance can't
+    have its own copy of.
+    ``edited`` maps services to a file that is newer than the image their tag refers to.
+    ``outdated`` are the services whose ``pull_policy`` now has their image pulled again, or whose
+    ``build.pull`` refers to a base image with a newer version in its registry.
+    ``other_platforms`` maps services whose image on the engine is for another platform than they
+    request to the image's platform. ``undigested`` are the ids of images that were built here from
+    unknown files. ``image_checks`` are the services whose health check is, or may be, defined in
+    their image.
+    ``forwards`` is None if no port is forwarded to this machine. ``maker`` is who created the
+    project on an engine of another host, if it was not done from this machine. ``sent`` are the
+    files and folders of this machine that are mounted there from a volume.
     """
 
     model: Model
@@ -277,22 +277,21 @@ class World:
     sent: Mapping[str, Sent] = field(default_factory=dict)
 
     def with_containers(self, containers: Iterable[Container]) -> World:
-        """The world with these containers in place of the engine's."""
+        """The world with ``containers`` in place of the engine's."""
         return replace(self, engine=replace(self.engine, containers=tuple(containers)))
 
     def replicas(self, service: str) -> tuple[Container, ...]:
-        """The replicas of a service of this project, by number."""
+        """The replicas of a service of this project, ordered by number."""
         return replicas_of(self.engine.containers, self.model.project, service)
 
     def images_of_users(self, state: Iterable[State]) -> Mapping[str, Image]:
-        """The image that each service which uses some of ``state`` would run, where it is there."""
+        """The image, if it exists, that each service with some of ``state`` mounted would run."""
         names = dict.fromkeys(name for one in state for name in one.services)
         images = {name: self.engine.image(self.model.services[name].image) for name in names}
         return {name: image for name, image in images.items() if image}
 
     def images_now(self, services: Iterable[str]) -> Mapping[str, str | None]:
-        """The image each service would run; what its container was made from where the tag is
-        gone."""
+        """The id of the image each service would run; if the tag is gone, its container's image."""
         images: dict[str, str | None] = {}
         for name in services:
             image = self.engine.image(self.model.services[name].image)
@@ -308,8 +307,7 @@ class World:
         blockers: Iterable[Blocker] = (),
         warnings: Iterable[str] = (),
     ) -> Plan:
-        """The plan that these make for the project, with the active services that no step speaks of
-        as unchanged."""
+        """The project's plan with these steps; active services without a step are unchanged."""
         steps = tuple(steps)
         touched = {name for step in steps for name in (step.service, *step.services)}
         return Plan(
@@ -325,13 +323,14 @@ class World:
 
 @frozen
 class ServiceStatus:
-    """How a service stands.
+    """The status of a service.
 
-    ``shown`` is the replica that says most about it, None where there is none; ``since`` and
-    ``restarts`` are that one's, "" and None where its record was not read. ``problem`` is why a
-    start would not call it up, ``warnings`` are its health check's; ``stale`` says what of it is
-    not what it should be. ``job`` is for one that ends, ``done`` for one that has; ``waits_for``
-    are the services on their way that keep it from being started."""
+    ``shown`` is the replica that is most significant for the status, None if there is no replica;
+    ``since`` and ``restarts`` are that replica's, "" and None if its record was not read.
+    ``problem`` is why a start would not regard the service as up, ``warnings`` concern its health
+    check; ``stale`` lists its deviations from the model. ``job``: it is a job, ``done``: a
+    completed one; ``waits_for`` are the services, still starting, that it waits for before it is
+    started."""
 
     service: Service
     containers: tuple[Container, ...] = ()

@@ -1,1 +1,1 @@
-"""Run: mechanisms that any room may need: programs, failures, the lock, the run folder."""
+"""Mechanisms that every folder may use: programs, failures, signals, settings, masking."""

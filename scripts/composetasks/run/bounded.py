@@ -1,5 +1,5 @@
-"""Values that threads of their own get, each within a bound, so that one that hangs keeps no other
-from being had."""
+"""Values that are computed in their own threads, each within a time limit, so that a computation
+that hangs does not block the others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class Unavailable(Exception):
-    """Something can't be looked at, and that is nobody's failure; the text says why."""
+    """Something can't be examined, which is not a failure; the text says why."""
 
 
 class Late(Exception):
-    """A value was not there in time; ``seconds`` is the bound."""
+    """A value was not available in time; ``seconds`` is the limit."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"no answer within {seconds:g} s")
@@ -24,14 +24,14 @@ class Late(Exception):
 
 
 class Bounded(Generic[T]):
-    """The value of ``get``, which a thread begins to get at once. ``seconds`` count from then."""
+    """The value of ``get``, which runs at once in a thread. ``seconds`` are counted from then."""
 
     def __init__(self, get: Callable[[], T], seconds: float) -> None:
         self._get, self._seconds = get, seconds
         self._deadline = time.monotonic() + seconds
         self._values: list[T] = []
         self._error: BaseException | None = None
-        # A daemon: nothing that hangs keeps the program from its end.
+        # A daemon thread: one that hangs does not prevent the program from exiting.
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -43,11 +43,11 @@ class Bounded(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether the value is there, or getting it has failed."""
+        """Whether the value is available, or computing it has failed."""
         return not self._thread.is_alive()
 
     def value(self) -> T:
-        """The value; raises what getting it raised, and Late."""
+        """Return the value. Raises the exception that ``get`` raised, or Late."""
         self.join(self._deadline - time.monotonic())
         if self._values:
             return self._values[0]
@@ -56,18 +56,19 @@ class Bounded(Generic[T]):
         raise Late(self._seconds)
 
     def or_unavailable(self, name: str) -> T:
-        """The value, for what can't do without; raises Unavailable, which says that ``name`` is
-        what it lacks, where the value can't be had, whatever the reason."""
+        """Return a value that the caller requires. Raises Unavailable with ``name`` as the missing
+        requirement if there is no value, whatever the reason."""
         self.join(self._deadline - time.monotonic())
         if not self._values:
             raise Unavailable(f"needs {name}") from self._error
         return self._values[0]
 
     def or_none(self) -> T | None:
-        """The value, for what can do without; None where it can't be had, whatever the reason."""
+        """Return a value that the caller can do without; None if there is none, whatever the
+        reason."""
         self.join(self._deadline - time.monotonic())
         return self._values[0] if self._values else None
 
     def join(self, seconds: float) -> None:
-        """Wait until the thread has ended, for at most so long."""
+        """Wait at most ``seconds`` for the thread to end."""
         self._thread.join(max(0.0, seconds))

@@ -1,7 +1,7 @@
-"""BuildKit's progress as it comes (``--progress=rawjson``), turned into steps, a log and a failure.
+"""BuildKit's progress stream (``--progress=rawjson``), converted to steps, a log and a failure.
 
-The messages are moby/buildkit client.SolveStatus: vertexes (steps of the build), statuses
-(progress within one) and logs (its output, in base64).
+The messages are moby/buildkit client.SolveStatus: vertexes (steps of the build), statuses (progress
+within one) and logs (its output, in base64).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRIGGER = re.compile(r"^\[[^\]]*\] ONBUILD ")
 LOCKED = "sharing=locked"
 BEGINS = "[internal] load build definition"
 FIRST_WORD_SECONDS = 1.0
-"""What a step that need not wait for its cache mount takes, at the most, to its first word."""
+"""The longest time to the first output of a step that does not wait for its cache mount."""
 SNIPPET = re.compile(r"^\S.*:(?P<line>\d+)$")
 
 
@@ -58,7 +58,7 @@ class BuildLog:
         self.plain: list[str] = []
 
     def feed(self, line: str) -> Iterator[Vertex]:
-        """Take in a line; yields each step of the Dockerfile that starts with it."""
+        """Process a line; yield each step of the Dockerfile that starts with it."""
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
@@ -75,7 +75,7 @@ class BuildLog:
             self._output(raw)
 
     def _vertex(self, raw: dict[str, Any]) -> Vertex | None:
-        """Take in a step's message; the step where it has just started."""
+        """Process a step's message; return the step if it has just started."""
         key = str(raw.get("digest", ""))
         vertex = self.vertexes.get(key)
         if vertex is None:
@@ -109,14 +109,14 @@ class BuildLog:
         vertex.lines = [*vertex.lines, *lines][-LAST_LINES:]
 
     def under_way(self) -> list[str]:
-        """The names of the steps that have begun and are not done."""
+        """The names of the steps that have started and not completed."""
         steps = self.vertexes.values()
         return [one.name for one in steps if one.started is not None and one.completed is None]
 
-    # --- what it showed ---------------------------------------------------------------------
+    # --- results ----------------------------------------------------------------------------
 
     def failed(self) -> Vertex | None:
-        """The step that failed; what was merely cancelled with it is not meant."""
+        """The step that failed, rather than a step that was cancelled because of it."""
         errors = [one for one in self.vertexes.values() if one.error]
         real = [one for one in errors if "context canceled" not in one.error]
         return next(iter(real or errors), None)
@@ -129,11 +129,11 @@ class BuildLog:
         return [line.rstrip("\r") for line in [*vertex.lines, vertex.rest] if line][-LAST_LINES:]
 
     def detail(self) -> str:
-        """The end of a build that failed: the step's last lines, and what Buildx says of it."""
+        """The end of a failed build: the step's last lines, and Buildx's error message."""
         return "\n".join([*self.last_lines(), self.last_error()])
 
     def dockerfile_line(self) -> int | None:
-        """The line of the Dockerfile that failed, as BuildKit points at it."""
+        """The line of the Dockerfile that BuildKit reports as failed."""
         for before, after in zip(self.plain, self.plain[1:], strict=False):
             match = SNIPPET.match(before)
             if match and after.startswith("-----"):
@@ -141,21 +141,22 @@ class BuildLog:
         return None
 
     def last_error(self) -> str:
-        """BuildKit's own last words."""
+        """BuildKit's last error message, or its last line."""
         errors = [line for line in self.plain if line.startswith(("ERROR", "error"))]
         return re.sub(r"^(ERROR|error): ", "", (errors or self.plain or [""])[-1])
 
     def bases(self) -> dict[str, str]:
-        """Digests of base images that came from a registry, by the name BuildKit gives them."""
+        """The digests of base images from a registry, by the name that BuildKit gives them."""
         bases = (BASE.search(one.name) for one in self.vertexes.values())
         return {match["name"]: match["digest"] for match in bases if match}
 
     def has_triggers(self) -> bool:
-        """Whether ONBUILD instructions of a base were carried out."""
+        """Whether ONBUILD instructions of a base image ran."""
         return any(TRIGGER.match(one.name) for one in self.vertexes.values())
 
     def steps(self) -> list[dict[str, Any]]:
-        """The Dockerfile's steps with their seconds, without what they waited for others."""
+        """The Dockerfile's steps with their seconds, excluding the time they waited for other
+        builds."""
         return [
             {
                 "name": safe(vertex.name),
@@ -167,7 +168,7 @@ class BuildLog:
         ]
 
     def time(self, seconds: float) -> BuildTime:
-        """How long the build took, of which the caller knows the whole."""
+        """The duration of the build; the caller measured its total ``seconds``."""
         ran = [one for one in self.vertexes.values() if STEP.match(one.name) and self._ran(one)]
         ends = [one.completed for one in ran if one.completed]
         begins = [max(one.started, self._began()) for one in ran if one.started and one.completed]
@@ -176,26 +177,26 @@ class BuildLog:
         return BuildTime(round(seconds, 3), round(max(0.0, busy), 3), round(sum(exports), 3))
 
     def waited(self) -> float:
-        """The longest that a step of this build waited for other builds."""
+        """The longest time that a step of this build waited for other builds."""
         ran = [one for one in self.vertexes.values() if one.started and self._ran(one)]
         waits = (self._waited(one, max(one.started or 0.0, self._began())) for one in ran)
         return max(waits, default=0.0)
 
     def _began(self) -> float:
-        """When this build began, by the builder's clock; 0 where nothing tells."""
+        """When this build began, by the builder's clock; 0 if unknown."""
         own = (one.started for one in self.vertexes.values() if one.name.startswith(BEGINS))
         return min((started for started in own if started), default=0.0)
 
     def _ran(self, vertex: Vertex) -> bool:
-        """Whether a step was carried out for this build. BuildKit shows what another build under
-        way has done before as it was then, and not as cached."""
+        """Whether a step ran for this build. BuildKit reports steps that another running build
+        completed earlier with their original times, not as cached."""
         done_before = vertex.completed is not None and vertex.completed <= self._began()
         return not vertex.cached and not done_before
 
     @staticmethod
     def _waited(vertex: Vertex, since: float | None) -> float:
-        """The seconds that a step waited for a cache mount which another build had locked: it is
-        silent until it has it, and BuildKit counts that in."""
+        """The seconds that a step waited for a cache mount that another build had locked: the step
+        prints nothing until it has the lock, and BuildKit includes the wait in its time."""
         if LOCKED not in vertex.name or vertex.spoke is None or since is None:
             return 0.0
         silent = vertex.spoke - since
@@ -203,12 +204,12 @@ class BuildLog:
 
 
 def _mappings(value: Any) -> list[dict[str, Any]]:
-    """What of a list is of the form that a message's parts have."""
+    """The items of a list that are mappings, as the parts of a message are."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _decoded(data: Any) -> str:
-    """The text of a step's output; "" where it is not encoded as it should be."""
+    """The text of a step's output; "" if it is not valid base64."""
     try:
         return base64.b64decode(str(data or "")).decode(errors="replace")
     except ValueError:
@@ -216,5 +217,5 @@ def _decoded(data: Any) -> str:
 
 
 def _seconds(stamp: Any) -> float:
-    """An RFC 3339 time in Unix seconds; 0 for what is none."""
+    """An RFC 3339 time in Unix seconds; 0 if it is not a time."""
     return max(0.0, parse_time(str(stamp)).timestamp())

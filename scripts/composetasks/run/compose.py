@@ -1,7 +1,7 @@
-"""Compose as a program: the argument list and the variables that address this project.
+"""Compose as a program: the argument list and the variables that select this project.
 
-The plugin's binary is run directly (it also works on its own), which saves the start of the
-``docker`` client before it. Which binary that is, observe/compose/binary.py says.
+The plugin's binary is run directly (it also works standalone), which avoids starting the ``docker``
+client first. observe/compose/binary.py chooses the binary.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ PLUGIN_FOLDERS = (
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
-"""Where the docker client looks for plugins, after its own configuration folder."""
+"""The folders that the docker client searches for plugins, after its own configuration folder."""
 
 
 @frozen
 class Compose:
-    """Compose, addressing one project.
+    """Compose for one project.
 
-    ``folder`` is where it runs (the folder of ``tasks.py``); ``files`` and ``project`` are given
-    to it only where they are not what Compose would find by itself; ``environment`` names the
+    ``folder`` is its working directory (the folder of ``tasks.py``); ``files`` and ``project`` are
+    set only if they differ from what Compose would find on its own; ``environment`` names the
     files.
     """
 
@@ -51,8 +51,8 @@ class Compose:
         stdin: str | None = None,
         timeout: float | None = None,
     ) -> process.Completed:
-        """Run a Compose command quietly; raises ProgramError where it fails and ``check``, or
-        takes longer than ``timeout`` seconds."""
+        """Run a Compose command without showing its output. Raises ProgramError if it takes longer
+        than ``timeout`` seconds or, with ``check``, if it fails."""
         return process.run(
             self.argv(*arguments),
             cwd=self.folder,
@@ -63,11 +63,11 @@ class Compose:
         )
 
     def start(self, *arguments: str) -> process.Running:
-        """Start a Compose command whose output is read as it comes."""
+        """Start a Compose command whose output is read while it runs."""
         return process.Running(self.argv(*arguments), cwd=self.folder, env=self.environment)
 
     def identity(self) -> tuple[str, int, int]:
-        """What tells this binary from another version of it without running it."""
+        """Identifies this version of the binary without running it: its path, size and time."""
         status = self.binary.stat()
         return str(self.binary.resolve()), status.st_size, status.st_mtime_ns
 
@@ -77,8 +77,8 @@ class Compose:
 
 
 def naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` with the files to use. By option (``-f``) Compose would read the ``.env``
-    beside the first of them alone, and not that of the folder it runs in (seen with 5.6.1)."""
+    """``environment`` with the files to use. With the option ``-f``, Compose would read only the
+    ``.env`` next to the first file, and not the one in its working directory (seen with 5.6.1)."""
     if not files:
         return dict(environment)
     named = {"COMPOSE_FILE": os.pathsep.join(files), "COMPOSE_PATH_SEPARATOR": os.pathsep}
@@ -86,10 +86,11 @@ def naming(files: Sequence[str], environment: Mapping[str, str]) -> dict[str, st
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """The process's variables as a program in ``folder`` must have them, wherever below it the user
-    stands: files named from there are found from here, and PWD is the folder as the user reached
-    it (through links, perhaps), so that Compose names the same paths whatever the place. A PWD of
-    another place, as a wrapper leaves it behind, stays: Compose fills it in as it is."""
+    """The environment for a program that runs in ``folder`` although the user called the task in a
+    folder below it: relative paths in variables are resolved from the user's folder, and PWD is
+    ``folder`` by the path that the user's shell has for it (possibly through links), so that
+    Compose always uses the same paths. A PWD of an unrelated folder, left by a wrapper, is kept:
+    Compose uses it unchanged."""
     environment = dict(os.environ)
     stands = Path.cwd()
     separators = {
@@ -103,26 +104,26 @@ def surroundings(folder: Path) -> dict[str, str]:
     environment["PWD"] = _as_reached(folder, stands, environment.get("PWD"))
     own = Path(environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
     if "BUILDX_CONFIG" not in environment and not _can_be_made(own):
-        # Buildx builds nothing where it can keep nothing; bootstrap's HOME is the same then.
+        # Buildx needs a writable folder; bootstrap uses the same HOME in this case.
         environment["BUILDX_CONFIG"] = str(folder / ".composetasks/home/.docker/buildx")
     return environment
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Whether a folder may be written to, or made: a user may have no home, or none of theirs."""
+    """Whether a folder is writable, or could be created: some users have no home of their own."""
     there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     return os.access(there, os.W_OK | os.X_OK)
 
 
 def _from(stands: Path, path: str) -> str:
-    """A path as it was meant where the user stands, if there is something; else as it is."""
+    """``path`` resolved from the user's folder if it exists there, otherwise unchanged."""
     meant = os.path.normpath(stands / path)
     return meant if path and os.path.exists(meant) else path
 
 
 def _as_reached(folder: Path, stands: Path, named: str | None) -> str:
-    """``folder`` by the names that the shell has for it, where it ``named`` the place where the
-    user ``stands``; else what it named."""
+    """``folder`` by the shell's path for it if ``named``, the shell's PWD, is the user's folder
+    ``stands``; otherwise ``named`` itself."""
     if named is None:
         return str(folder)
     with contextlib.suppress(OSError):
@@ -134,7 +135,7 @@ def _as_reached(folder: Path, stands: Path, named: str | None) -> str:
 
 
 def buildx(env: Mapping[str, str]) -> list[str]:
-    """How to start Buildx: its binary directly, which saves the start of the docker client."""
+    """The command that starts Buildx: its binary, which avoids starting the docker client."""
     home = env.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     for folder in (os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS):
         path = os.path.join(folder, "docker-buildx")

@@ -1,8 +1,8 @@
-"""What the outside does to a run, as failures: an engine that falls silent or refuses, a disk that
-is full, an answer whose format is not the expected one.
+"""Failures caused by the environment of a run: an engine that does not answer or refuses a request,
+a full disk, an answer in an unexpected format.
 
-The Docker SDK and its libraries are not loaded for this: an error is known by the names of its
-classes.
+Errors are recognized by the names of their classes, so that the Docker SDK and its libraries need
+not be loaded.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ FREE_ENGINE = (
     "free some space where the engine stores its data (`docker system df`), then run the task again"
 )
 LOST_LAYER = "layer does not exist"
-"""What BuildKit says where its cache has records of layers that are gone, which happens when a
+"""BuildKit's message if its cache has records of layers that no longer exist, which happens when a
 part of it was pruned: https://github.com/moby/moby/issues/41595."""
 EMPTY_CACHE = (
     "the engine's build cache has lost a layer: empty it with `docker builder prune -a`, "
     "then run the task again"
 )
 BOOTING = "booting buildkit"
-"""What Buildx is at while it makes a builder that is a container: with Podman there is no other."""
+"""Buildx's status while it creates a builder container; Podman supports no other builder."""
 GIVE_BUILDER = (
     "the current builder is a container of the image moby/buildkit, which does not run there: "
     "pull or load the image (`docker buildx inspect --bootstrap` shows the image and what is "
@@ -42,7 +42,8 @@ MALFORMED = (
     TypeError,
     ValueError,
 )
-"""What reading an answer raises whose format is not the expected one: a number may be infinite."""
+"""The exceptions that reading an answer in an unexpected format raises: a number may be
+infinite."""
 SILENT = (
     "requests.exceptions.Timeout",
     "urllib3.exceptions.TimeoutError",
@@ -66,22 +67,22 @@ class EngineGone(Exception):
 
 
 def engine_lost() -> tuple[type[Exception], ...]:
-    """What is raised where the engine can't be talked to."""
+    """The exceptions for an engine that can't be reached."""
     import requests
 
     return (EngineGone, requests.exceptions.RequestException)
 
 
 def engine_silent() -> type[Exception]:
-    """What is raised, of these, where it is there and does not answer: nobody waits for one that
-    hangs to come back."""
+    """The exception among these for an engine that can be reached and does not answer: the code
+    does not wait for a hanging engine to recover."""
     import requests
 
     return requests.exceptions.Timeout
 
 
 def silent(seconds: float, detail: str = "") -> NoAnswer:
-    """The failure of a run whose engine has not answered for so long."""
+    """The failure of a run whose engine has not answered for ``seconds``."""
     return NoAnswer(
         f"the engine does not answer: no answer within {seconds:g} s",
         code=ExitCode.NO_ENGINE,
@@ -91,7 +92,7 @@ def silent(seconds: float, detail: str = "") -> NoAnswer:
 
 
 def as_failure(error: BaseException) -> TaskFailure | None:
-    """The failure that an error of the system or the engine is; None for any other error."""
+    """Convert an error of the system or the engine to a failure; None for any other error."""
     kinds = {f"{one.__module__}.{one.__qualname__}" for one in type(error).__mro__}
     if isinstance(error, BrokenPipeError):
         return TaskFailure(
@@ -116,8 +117,8 @@ def as_failure(error: BaseException) -> TaskFailure | None:
 
 @contextlib.contextmanager
 def unless_full() -> Iterator[None]:
-    """What is kept by the way in the block: where the disk is full it is not, and the work that it
-    tells of goes on."""
+    """Suppress disk-full errors in the block, which saves something optional; the main work
+    continues."""
     try:
         yield
     except OSError as error:
@@ -126,8 +127,8 @@ def unless_full() -> Iterator[None]:
 
 
 def cure(message: str, otherwise: str) -> str:
-    """What to do about a build whose last words are these: ``otherwise``, unless it is the engine
-    that is in trouble and not what was to be built."""
+    """The hint for a build that failed with ``message``: ``otherwise``, unless the cause is a
+    problem of the engine rather than of the build."""
     if _is_full(message):
         return FREE_ENGINE
     if BOOTING in message:
@@ -167,8 +168,8 @@ def _refused(error: BaseException) -> TaskFailure:
 
 @contextlib.contextmanager
 def parsing(what: str, code: ExitCode) -> Iterator[None]:
-    """Reads what another program said: where its format is not the expected one, that is a failure
-    of ``code`` and no bug."""
+    """Convert errors of parsing another program's output in the block to a failure with ``code``:
+    an unexpected format is not a bug of this library."""
     try:
         yield
     except MALFORMED as error:

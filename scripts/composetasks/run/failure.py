@@ -9,11 +9,11 @@ from composetasks.facts import ExitCode
 
 
 class TaskFailure(Exception):
-    """A failure a user can do something about.
+    """A failure that a user can do something about.
 
     ``message`` says what failed and why in a sentence, ``detail`` holds the evidence (another
-    program's own words, log lines), ``hint`` the next thing to do. ``data`` goes into the JSON
-    form as it is.
+    program's message, log lines), ``hint`` the next thing to do. ``data`` is included in the JSON
+    form unchanged.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class TaskFailure(Exception):
 
 
 def did_you_mean(word: str, words: Iterable[str], otherwise: str = "") -> str:
-    """The hint for a word that is none of ``words``: the closest ones as a question, or
-    ``otherwise`` where none is close."""
+    """The hint for a word that is not among ``words``: the closest of these as a question, or
+    ``otherwise`` if none is close."""
     import difflib
 
     close = difflib.get_close_matches(word, sorted(words), n=3)
@@ -40,15 +40,16 @@ def did_you_mean(word: str, words: Iterable[str], otherwise: str = "") -> str:
 
 
 class EngineLost(Exception):
-    """The engine went away, or refused to go on, in the middle of an answer."""
+    """The engine went away, or stopped answering, in the middle of an answer."""
 
 
 class NoAnswer(TaskFailure):
-    """The engine is there, and has not answered for as long as it may take."""
+    """The engine can be reached, but did not answer within the time limit."""
 
 
 class NotUp(TaskFailure):
-    """A service that a start could not bring up; ``cause`` names why, as docs/reference does."""
+    """A start could not bring a service up; ``cause`` is the reason, by its name in
+    docs/reference."""
 
     def __init__(
         self, message: str, *, service: str, cause: str, hint: str, data: Mapping[str, Any]

@@ -1,8 +1,7 @@
-"""File systems that another machine or program answers for (NFS, SSHFS ...). One that falls silent
-holds whoever looks at it, in many cases beyond the reach of any signal. So before anything on one
-is looked at for the first time, a child looks, which may be left behind.
-
-Where none is mounted nothing is done but read the table of mounts, once.
+"""File systems served by another machine or program (NFS, SSHFS ...). If the server hangs, so does
+every process that accesses the file system, often unkillably. Therefore a child process makes the
+first access to each of them; it is left behind if it hangs.
+Without such file systems, the only cost is to read the table of mounts once.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from composetasks.run import process, waiting
 from composetasks.run.failure import TaskFailure
 
 TABLE = Path("/proc/self/mountinfo")
-"""https://docs.kernel.org/filesystems/proc.html, section 3.5. Elsewhere than on Linux there is
-none, and nothing is known."""
+"""https://docs.kernel.org/filesystems/proc.html, section 3.5. It exists on Linux only; on other
+systems no such file system is detected."""
 LOOK = ("stat", "-f", "--")
-"""A look that no cache of the kernel answers."""
+"""A request that the kernel can't answer from a cache."""
 REMOTE = frozenset(
     re.findall(
         r"\S+",
@@ -29,25 +28,25 @@ REMOTE = frozenset(
         " smb3 smbfs vboxsf virtiofs vmhgfs",
     )
 )
-"""Their types; FUSE's may have the name of its program behind a dot."""
+"""Their types; the type of a FUSE file system may have its program's name after a dot."""
 ESCAPED = re.compile(r"\\([0-7]{3})")
 MOST_LINKS = 40
 
 seconds = 20.0
-"""How long an answer is waited for; :func:`wait_for` says otherwise."""
+"""How long to wait for an answer; :func:`wait_for` changes it."""
 _answered: dict[str, bool] = {}
-"""Whether it answered, by mount point."""
+"""Whether the file system answered, by mount point."""
 
 
 def wait_for(bound: float) -> None:
-    """From here on this is how many seconds a file system has to answer."""
+    """Set the seconds within which a file system has to answer."""
     global seconds
     seconds = bound
 
 
 def silent(path: str | os.PathLike[str]) -> str:
-    """The mount point on the way to ``path`` whose file system does not answer; "" where the way
-    is open (which says nothing of whether there is something at its end)."""
+    """The mount point on the way to ``path`` whose file system does not answer; "" if all answer
+    (the path itself may still not exist)."""
     while point := _unknown(os.path.abspath(path)):
         if point not in _answered:
             _answered[point] = _answers(point)
@@ -57,7 +56,7 @@ def silent(path: str | os.PathLike[str]) -> str:
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """Raises TaskFailure, code 6, where ``path`` lies on a file system that does not answer."""
+    """Raise TaskFailure, code 6, if ``path`` is on a file system that does not answer."""
     if point := silent(path):
         raise TaskFailure(
             f"{os.fspath(path)} can't be read: the file system at {point} "
@@ -69,7 +68,7 @@ def check(path: str | os.PathLike[str]) -> None:
 
 
 def check_all(folder: str) -> None:
-    """The same for a folder and whatever is mounted below it."""
+    """Check a folder and every file system mounted below it, as :func:`check` does."""
     check(folder)
     if _remote():
         within = f"{os.path.realpath(folder).rstrip('/')}/"
@@ -79,13 +78,12 @@ def check_all(folder: str) -> None:
 
 
 def realpath(path: str | os.PathLike[str]) -> str:
-    """The real path, or ``path`` as it is where the way to it is not open."""
+    """The real path, or ``path`` unchanged if a file system on the way to it does not answer."""
     return os.fspath(path) if silent(path) else os.path.realpath(path)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Whether something is there; what does not answer, or may not be looked into, counts as
-    there."""
+    """Whether a path exists; one that does not answer or is not accessible counts as existing."""
     if silent(path):
         return True
     try:
@@ -98,13 +96,13 @@ def exists(path: str | os.PathLike[str]) -> bool:
 
 
 def is_special(path: str | os.PathLike[str]) -> bool:
-    """Whether a socket, a pipe or a device is there; what may not be looked into is none."""
+    """Whether a path is a socket, a pipe or a device; False if it is not accessible."""
     return os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)
 
 
 def _unknown(path: str) -> str:
-    """The first mount point on the way to ``path``, links followed, that is not known to answer;
-    "" where there is none. What is behind one is looked at only when it has answered."""
+    """The first mount point on the way to ``path``, links followed, that is not known to answer; ""
+    if there is none. Paths behind a mount point are accessed only after it has answered."""
     remote = _remote()
     if not remote:
         return ""
@@ -143,8 +141,8 @@ def _answers(point: str) -> bool:
 
 @functools.cache
 def _remote() -> Mapping[str, str]:
-    """The mount points of such file systems, with their types. That of ``/`` is none: where it is
-    silent nothing runs at all."""
+    """The mount points of such file systems, with their types. ``/`` is excluded: if it does not
+    answer, no program runs at all."""
     try:
         lines = TABLE.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:

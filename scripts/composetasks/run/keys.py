@@ -1,4 +1,4 @@
-"""Keys as they are pressed at the terminal, without a line's end."""
+"""Single key presses at the terminal, without a line ending."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ARROWS = {b"\x1b[A": "up", b"\x1b[B": "down", b"\x1bOA": "up", b"\x1bOB": "down"
 
 
 class Keys:
-    """The keys that are pressed while the context lasts; ``wake`` is called after each. Without a
-    terminal there are none. Ctrl-C and its like stay what they are."""
+    """The keys pressed while the context is active; ``wake`` is called after each. Without a
+    terminal there are none. Ctrl-C and similar keys keep their meaning."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -37,14 +37,14 @@ class Keys:
         self._release()
 
     def pressed(self) -> Iterator[str]:
-        """What was pressed since this was asked last: a character, "up" or "down"."""
+        """The keys pressed since the last call: a character, "up" or "down"."""
         with contextlib.suppress(queue.Empty):
             while True:
                 yield self._pressed.get_nowait()
 
     @contextlib.contextmanager
     def released(self) -> Iterator[None]:
-        """For the block, the terminal is another program's."""
+        """Give the terminal to another program for the block."""
         self._release()
         try:
             yield
@@ -72,7 +72,7 @@ class Keys:
             while ended not in (ready := select.select([terminal, ended], [], [])[0]):
                 text = os.read(terminal, 32) if ready else b""
                 if not text:
-                    return  # The terminal is gone.
+                    return  # the terminal was closed
                 if text in ARROWS:
                     self._pressed.put(ARROWS[text])
                 elif not text.startswith(b"\x1b"):

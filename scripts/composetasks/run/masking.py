@@ -1,9 +1,9 @@
-"""Secrets out of sight: text without their values.
+"""Masking of secrets in text and data.
 
-What is a secret by its name, place or shape says :mod:`composetasks.run.secret_values`; its value
-is masked wherever it turns up. A run says with :func:`hide` what it must not show; whoever writes
-words that are not our own (another program's error, a container's record or log) passes them
-through :func:`safe` or :func:`safe_data`.
+:mod:`composetasks.run.secret_values` recognizes secrets by name, place or shape; a secret's value
+is masked wherever it occurs. A run registers the values to mask with :func:`hide`; code that prints
+text of other programs (an error, a container's record or log) passes it through :func:`safe` or
+:func:`safe_data`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 MASK = "***"
 SHORTEST = 4
-"""A shorter secret is masked under its name only: as text it is found in every other word."""
+"""Shorter secrets are masked under their names only: as text they occur in many other words."""
 SURE = 6
-"""A secret this long is masked inside words too, a shorter one only where it stands alone."""
+"""Secrets of at least this length are masked inside words too, shorter ones only as whole words."""
 
 WELL_KNOWN = frozenset(
     re.findall(
@@ -32,14 +32,14 @@ WELL_KNOWN = frozenset(
         " minioadmin mysql none null pass password postgres redis root secret test user true false",
     )
 )
-"""Passwords that everybody tries first. They are masked under their names and not looked for in
-text, where they are names of services and users, and words."""
+"""Well-known default passwords. They are masked under their names only, since in other text they
+are names of services and users, and ordinary words."""
 
 
 def spellings(value: str) -> frozenset[str]:
-    """A secret as it may appear in other programs' words: as it is, in JSON, in a URL, with the
-    ``$$`` that Compose writes, and line by line. Empty for one too short or too well known to be
-    looked for."""
+    """The forms in which a secret may appear in other programs' output: unchanged, in JSON, in a
+    URL, with the ``$$`` that Compose writes, and line by line. Empty if the secret is too short or
+    too well known to search for."""
     if value.lower() in WELL_KNOWN:
         return frozenset()
     parts = [value, *(line for line in map(str.strip, value.splitlines()) if len(line) > SURE)]
@@ -60,7 +60,7 @@ def spellings(value: str) -> frozenset[str]:
 
 
 def secret(environment: Environment, name: str) -> bool:
-    """Whether a variable holds a secret: as specified, else by its name."""
+    """Whether a variable holds a secret, by its specification or else by its name."""
     specified = environment.specified.get(name)
     if specified is not None and specified.type:
         return specified.type == ("secret",)
@@ -68,10 +68,10 @@ def secret(environment: Environment, name: str) -> bool:
 
 
 def secrets(environment: Environment, public: Collection[str] = ()) -> frozenset[str]:
-    """The values that must appear nowhere, in every spelling, for ``mask``.
+    """The values to mask everywhere, in every spelling, for ``mask``.
 
-    Not among them: the example values of ``.env.example``, and ``public`` ones (names of
-    services, say). That a variable which is no secret has the same value makes it none.
+    The example values of ``.env.example`` and ``public`` values (such as names of services) are
+    excluded. A secret stays one even if a variable that is not secret has the same value.
     """
     hidden: set[str] = set()
     for name, value in _every_value(environment):
@@ -96,8 +96,8 @@ def _stars(_secret: str) -> str:
 
 
 def mask(text: str, secrets: Collection[str], stand_in: Callable[[str], str] = _stars) -> str:
-    """``text`` with every one of ``secrets``, and what is one by its place in the text, replaced
-    by MASK, or by what ``stand_in`` makes of them."""
+    """``text`` with each of ``secrets``, and each secret recognized by its place in the text,
+    replaced by MASK, or by the result of ``stand_in``."""
     text = replaced(text, stand_in)
     if secrets:
         text = _pattern(frozenset(secrets)).sub(lambda found: stand_in(found[0]), text)
@@ -107,8 +107,8 @@ def mask(text: str, secrets: Collection[str], stand_in: Callable[[str], str] = _
 def masked(
     data: Any, secrets: Collection[str], stand_in: Callable[[str], str] = _stars, name: str = ""
 ) -> Any:
-    """A copy of nested mappings, lists and strings with every secret masked: those of
-    ``secrets``, and whole values under a key (or in a ``KEY=value``) whose name is a secret's."""
+    """A copy of nested mappings, lists and strings with every secret masked: each of ``secrets``,
+    and each value under a key (or in a ``KEY=value``) with a secret's name."""
     if isinstance(data, Mapping):
         return {key: masked(value, secrets, stand_in, str(key)) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
@@ -124,12 +124,12 @@ def masked(
 
 
 def without_user(address: str) -> str:
-    """An address, with a scheme or without, and no user and password in it."""
+    """An address, with or without a scheme, without its user and password."""
     scheme, separator, rest = address.rpartition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-# --- what this run must not show ------------------------------------------------------------
+# --- the values that this run masks ---------------------------------------------------------
 
 _hidden: set[str] = set()
 _public: set[str] = set()
@@ -137,41 +137,41 @@ WORD = re.compile(r"[^\W_]+")
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """From now on these are masked by :func:`safe`, but for those in names that everybody sees."""
+    """Let :func:`safe` mask these values from now on, except those in public names."""
     _hidden.update(set(secrets) - _public)
 
 
 def hide_all(values: Iterable[str]) -> None:
-    """From now on these values are masked by :func:`safe`, however they are spelled."""
+    """Let :func:`safe` mask these values from now on, in every spelling."""
     hide(spelled for value in values for spelled in spellings(value))
 
 
 def unhide(names: Iterable[str]) -> None:
-    """These are names that everybody sees (services, images without their tags): a password that is
-    one, or a word in one, is masked under its name only, from now on too."""
+    """Register public names (services, images without their tags): a password that equals one, or a
+    word in one, is masked under its name only, also in later calls of :func:`hide`."""
     for name in names:
         _public.update((name, *WORD.findall(name)))
     _hidden.difference_update(_public)
 
 
 def hidden() -> frozenset[str]:
-    """What :func:`hide` was told, in this process."""
+    """The values registered with :func:`hide` in this process."""
     return frozenset(_hidden)
 
 
 def shows_secret(text: str) -> bool:
-    """Whether a value that this run must not show is in ``text``: quicker than :func:`safe`, for
-    much text with few secrets in it."""
+    """Whether ``text`` contains a registered value; faster than :func:`safe` for long texts with
+    few secrets."""
     return any(one in text for one in _hidden)
 
 
 def safe(text: str) -> str:
-    """``text`` with all that must not be shown masked."""
+    """``text`` with all secrets masked."""
     return mask(text, _hidden)
 
 
 def safe_data(data: Any) -> Any:
-    """Nested data with all that must not be shown masked."""
+    """Nested data with all secrets masked."""
     return masked(data, _hidden)
 
 
@@ -179,7 +179,8 @@ _patterns: dict[frozenset[str], re.Pattern[str]] = {}
 
 
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
-    """One pattern for all, the longest first, so that a secret in another leaves no rest."""
+    """One pattern for all secrets, longest first, so that a secret that contains another is
+    replaced as a whole."""
     if secrets not in _patterns:
         _patterns.clear()
         _patterns[secrets] = re.compile("|".join(_alternatives(secrets)) or r"(?!)")

@@ -1,7 +1,7 @@
-"""The process that an instance lives for, told apart from every other one there has been.
+"""The owner process of an instance, distinguished from every other process, past ones included.
 
-A process id alone is given again; with the time of its start, the boot and the machine it names
-one process for good, and can be written down: into labels, and beside the instance.
+Process ids are reused; together with the start time, the boot and the machine, an id names one
+process uniquely and can be stored: in labels, and next to the instance.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ PID = re.compile(r"[0-9]{1,9}")
 
 @frozen
 class Owner:
-    """``started`` is in clock ticks since the boot ``boot`` on Linux, else seconds since the epoch,
-    with "-" for a boot. ``host`` is the machine and, on Linux, its process id namespace."""
+    """``started`` is in clock ticks since the boot ``boot`` on Linux; elsewhere it is in seconds
+    since the epoch, and ``boot`` is "-". ``host`` is the machine and, on Linux, its process id
+    namespace."""
 
     pid: int
     started: str
@@ -31,12 +32,12 @@ class Owner:
 
     @property
     def text(self) -> str:
-        """The owner as a label has it."""
+        """The owner as text, as in labels."""
         return f"{self.pid} {self.started} {self.boot} {self.host}"
 
 
 def parse(text: str) -> Owner | None:
-    """The owner that a text names, None where it names none."""
+    """Parse an owner from its text; None if the text is not one."""
     parts = text.split(" ")
     if len(parts) != 4 or not PID.fullmatch(parts[0]):
         return None
@@ -44,31 +45,31 @@ def parse(text: str) -> Owner | None:
 
 
 def of(pid: int) -> Owner | None:
-    """The owner that the running process ``pid`` is, None where there is none."""
+    """The owner for the running process ``pid``; None if there is no such process."""
     started = _started(pid)
     return Owner(pid, started, _boot(), this_machine()) if started else None
 
 
 def alive(owner: Owner) -> bool:
-    """Whether the process runs. One of another machine always counts as running: it can't be
-    seen from here."""
+    """Whether the process runs. A process of another machine always counts as running: it can't be
+    observed from here."""
     if owner.host != this_machine():
         return True
     return owner.boot == _boot() and _started(owner.pid) == owner.started
 
 
 def wait_for_end(owner: Owner, seconds: float | None = None) -> bool:
-    """Wait until the process has ended; False where it still runs after ``seconds``."""
+    """Wait until the process has ended; return False if it still runs after ``seconds``."""
     if not hasattr(os, "pidfd_open"):
         return _poll_for_end(owner, seconds)
     try:
         descriptor = os.pidfd_open(owner.pid)
     except ProcessLookupError:
         return True
-    except OSError:  # a kernel, or a sandbox, without it
+    except OSError:  # not supported by the kernel or sandbox
         return _poll_for_end(owner, seconds)
     try:
-        if not alive(owner):  # else another process may have got its id before it was opened
+        if not alive(owner):  # another process may have got its id before the open
             return True
         waiting = select.poll()
         waiting.register(descriptor, select.POLLIN)
@@ -92,8 +93,8 @@ def _poll_for_end(owner: Owner, seconds: float | None) -> bool:
 
 
 def this_machine() -> str:
-    """This machine, as owners name it. Containers that share a host's name, and even its boot,
-    number their processes differently: hence the namespace."""
+    """This machine, as owners name it. Containers that share a host's name, or even its boot id,
+    have their own process ids: hence the namespace."""
     name = socket.gethostname().replace(" ", "_")
     with contextlib.suppress(OSError):
         name += f"/{(PROC / 'self/ns/pid').readlink().name}"
@@ -110,11 +111,11 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, "" where none has this id or it has ended and is yet to be reaped."""
+    """When a process started; "" if no process has this id, or if it is a zombie."""
     if not (PROC / "self/stat").exists():
         return _started_elsewhere(pid)
     try:
-        # The name, in parentheses, may hold anything (proc_pid_stat(5)).
+        # The name, in parentheses, may contain any character (proc_pid_stat(5)).
         fields = (PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except (OSError, ValueError):
         return ""

@@ -1,8 +1,8 @@
-"""The one place that starts a program: argument lists, never a shell.
+"""Starts every program, from argument lists and never through a shell.
 
-Every child runs in a session of its own, so that an interrupt typed at a terminal reaches this
-program alone and children are ended in order by :func:`end_all`; but for the one that the terminal
-is handed over to (:func:`hand_over`).
+Every child runs in its own session, so that an interrupt typed at a terminal reaches this program
+only and :func:`end_all` ends the children in order. The exception is the program that takes over
+the terminal (:func:`hand_over`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from composetasks.run import waiting
 GRACE_SECONDS = 10.0
 """How long a child may take to end after SIGTERM (or SIGINT) before it is killed."""
 KILLED_SECONDS = 2.0
-"""How long one that was killed may take. What takes longer waits for a file system that does not
-answer, and nothing ends that: it is left behind."""
+"""How long a killed child may take. One that takes longer waits for a file system that does not
+answer and can't be ended: it is left behind."""
 TOO_LONG = 124
-"""The code of a program that took too long, as `timeout` has it."""
+"""The exit code of a program that took too long, as in `timeout`."""
 
 _children: set[subprocess.Popen[bytes]] = set()
 _children_lock = threading.Lock()
@@ -37,7 +37,7 @@ _surroundings: dict[str, str] = {}
 class ProgramError(Exception):
     """A program could not be started, did not exit with code 0, or took too long.
 
-    ``code`` is its exit code: 127 when it could not be started, 124 when it took too long.
+    ``code`` is its exit code: 127 if it could not be started, 124 if it took too long.
     """
 
     def __init__(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> None:
@@ -47,7 +47,7 @@ class ProgramError(Exception):
 
 @frozen
 class Completed:
-    """What a finished program left: its exit code and both outputs, decoded as UTF-8."""
+    """The result of a finished program: its exit code and both outputs, decoded as UTF-8."""
 
     argv: tuple[str, ...]
     code: int
@@ -64,8 +64,8 @@ class Line:
 
 
 def surround(variables: Mapping[str, str]) -> None:
-    """Have every program that is started from now on see these variables, whatever else it is
-    given: the engine's address where that is reached another way than the user named it."""
+    """Set these variables for every program started from now on, overriding any other environment:
+    the engine's address if it is reached in another way than the user's settings name."""
     _surroundings.update(variables)
 
 
@@ -99,8 +99,9 @@ def _start(
 
 
 def detach(argv: Sequence[str], *, log: Path, holding: int) -> None:
-    """Start a program that outlives this one: in a session of its own, with nothing of ours open
-    but the descriptor ``holding``, its output in ``log``. :func:`end_all` does not end it."""
+    """Start a program that outlives this one: in its own session, with none of our open files
+    except the descriptor ``holding``, and its output in ``log``. :func:`end_all` does not end it.
+    """
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
     with log.open("ab") as output:
@@ -118,10 +119,10 @@ def detach(argv: Sequence[str], *, log: Path, holding: int) -> None:
 
 
 def in_utf8() -> None:
-    """Begin this program again where names of files would be anything but UTF-8, as they are to
-    Compose and the engine: a locale of another encoding has no characters for some of them.
+    """Restart this program in UTF-8 mode if file names would have another encoding: Compose and the
+    engine use UTF-8, and a locale of another encoding can't express some names.
 
-    Only before anything was done. What is printed stays in the locale's encoding.
+    Call it before anything else was done. Output stays in the locale's encoding.
     """
     if sys.getfilesystemencoding() == "utf-8" or "PYTHONUTF8" in os.environ:
         return
@@ -132,11 +133,11 @@ def in_utf8() -> None:
 
 
 VALUED = ("-p", "-C", "-o", "--ansi", "--profile", "--progress")
-"""The options before a program's command that are followed by a value."""
+"""The options before a program's command that take a value."""
 
 
 def named(argv: Sequence[str]) -> str:
-    """A program and its command: `docker-compose up`."""
+    """A program's name and command: `docker-compose up`."""
     words = zip(argv[1:], argv, strict=False)
     commands = (word for word, before in words if word[:1] != "-" and before not in VALUED)
     return " ".join([Path(argv[0]).name, *list(commands)[:1]])
@@ -157,11 +158,11 @@ def run(
     grace: float = GRACE_SECONDS,
     check: bool = True,
 ) -> Completed:
-    """Run a program to its end, quietly.
+    """Run a program until it exits, without showing its output.
 
-    ``env`` replaces the whole environment where given; ``timeout`` is in seconds, and so is the
-    ``grace`` of one that takes longer. Raises :class:`ProgramError` when it can't be started or
-    takes too long, and, with ``check``, when it does not exit with code 0.
+    ``env`` replaces the whole environment if given; ``timeout`` is in seconds, and so is ``grace``,
+    the time that a program has to end after its timeout. Raises :class:`ProgramError` if it can't
+    be started or takes too long, and, with ``check``, if it does not exit with code 0.
     """
     child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     data = None if stdin is None else stdin.encode()
@@ -192,12 +193,12 @@ def run(
 def hand_over(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> int:
-    """Run a program in the foreground: terminal, streams and process group are this one's. Returns
-    its exit code, 128 + N where signal N ended it; raises :class:`ProgramError`, code 127, where
+    """Run a program in the foreground with this process's terminal, streams and process group.
+    Returns its exit code, 128 + N if signal N ended it. Raises :class:`ProgramError`, code 127, if
     it can't be started.
 
-    While it runs, what a terminal's keys do is its own affair (Ctrl-C reaches both), and signals
-    that other programs send to this one are passed on to it.
+    While it runs, it handles the terminal's keys itself (Ctrl-C reaches both processes), and
+    signals that other programs send to this process are passed on to it.
     """
     child: subprocess.Popen[bytes] | None = None
     sent: list[int] = []
@@ -227,7 +228,7 @@ def hand_over(
 
 
 def _in_foreground() -> bool:
-    """Whether this process belongs to the group that its terminal's keys are for."""
+    """Whether this process belongs to its terminal's foreground process group."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
@@ -241,10 +242,10 @@ def _in_foreground() -> bool:
 
 
 class Running:
-    """A program under way, whose output is read line by line while it works.
+    """A running program whose output is read line by line.
 
-    Iterating yields :class:`Line` from both outputs as they come and ends when both are closed.
-    Used as a context manager, leaving the block ends the program.
+    Iterating yields a :class:`Line` for each line of both outputs as it arrives, until both are
+    closed. As a context manager, it ends the program when the block is left.
     """
 
     def __init__(
@@ -289,8 +290,8 @@ class Running:
             yield line
 
     def line(self, seconds: float | None = None) -> Line | None:
-        """The next line, None where both outputs are closed. Raises TimeoutError where there is
-        none within so many seconds."""
+        """The next line, or None if both outputs are closed. Raises TimeoutError if no line arrives
+        within ``seconds``."""
         while self._open_streams:
             try:
                 line = self._lines.get(timeout=seconds)
@@ -302,25 +303,25 @@ class Running:
         return None
 
     def wait(self) -> int:
-        """The exit code, once it ended."""
+        """Wait until the program has ended, and return its exit code."""
         code = self._child.wait()
         _ended(self._child)
         return code
 
     def end(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end, kill it after GRACE_SECONDS, and return its exit code: that of SIGKILL
-        where it had to be left behind."""
+        """Signal the program to end, kill it after GRACE_SECONDS, and return its exit code: that of
+        SIGKILL if it had to be left behind."""
         _end(self._child, with_signal)
         _ended(self._child)
         left = self._child.returncode is None
         while not left and any(thread.is_alive() for thread in self._threads):
-            # A reader may stand before a full queue that nobody empties any more.
+            # A reader thread may be blocked on a full queue that nothing empties any more.
             with contextlib.suppress(queue.Empty):
                 self._lines.get(timeout=0.01)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._lines.get_nowait()
-        # Another thread may be reading, and what tells it the end may just have been taken away.
+        # Another thread may be reading lines; the loop above may have removed its end markers.
         for _ in self._threads:
             self._lines.put(None)
         return 128 + signal.SIGKILL if left else self._child.returncode
@@ -351,8 +352,8 @@ def _end(
 
 
 def end_all(seconds: float = GRACE_SECONDS) -> None:
-    """End every child still running, politely first: for the way out after an interrupt. Each is
-    killed that takes longer than ``seconds``."""
+    """End every running child after an interrupt: SIGINT to all, then SIGTERM, then SIGKILL for
+    each that takes longer than ``seconds``."""
     with _children_lock:
         children = list(_children)
     for child in children:
@@ -364,6 +365,6 @@ def end_all(seconds: float = GRACE_SECONDS) -> None:
 
 
 def kill_all() -> None:
-    """Kill every child still running, at once: for the way out after a second interrupt."""
+    """Kill every running child at once, after a second interrupt."""
     for child in list(_children):  # without the lock, which the interrupted thread may hold
         _signal_group(child, signal.SIGKILL)

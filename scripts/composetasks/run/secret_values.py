@@ -1,9 +1,8 @@
-"""Where a secret stands: the names that hold one, and the parts of a text that are one.
+"""Recognizes secrets: names whose values are secret, and the parts of a text that are secrets.
 
-A secret is known by the name it is assigned to (``DB_PASSWORD``, ``AccountKey=...`` within a
+A secret is recognized by the name it is assigned to (``DB_PASSWORD``, ``AccountKey=...`` within a
 connection string), as the user part of a URL, and by its shape: the patterns of tokens and keys
-are those of detect-secrets, which keeps them. :mod:`composetasks.run.masking` hides what is found
-here.
+come from detect-secrets. :mod:`composetasks.run.masking` masks the results.
 """
 
 from __future__ import annotations
@@ -30,27 +29,27 @@ ASSIGNED = re.compile(
     r"(?P<name>[A-Za-z_][\w.-]{0,100})(?P<sign>(?:\\{0,3}[\"'])?\s{0,3}(?:=|:(?!//))\s{0,3}|(?<=\w)\s{1,20})"
     r"(?=(?P<quote>\\{0,3}[\"']|)[^\s\"';,&#])"
 )
-"""A name to which the word that follows is assigned: ``password=x``, ``"password": "x y"``,
-``AccountKey=x;``, ``--password x``. It is bounded, and so are all patterns here: what a container
-prints in one line may be long, and the time for it must not grow with its square."""
+"""A name with a value assigned to it: ``password=x``, ``"password": "x y"``, ``AccountKey=x;``,
+``--password x``. Repetitions here and in all patterns below are bounded: a container may print very
+long lines, and the matching time must not grow with the square of the length."""
 BARE = re.compile(r"[^\s\"';,&#]+")
 QUOTED = {
     '"': re.compile(r'(?:[^"\\\n]|\\.)+(?=")'),
     "'": re.compile(r"(?:[^'\\\n]|\\.)+(?=')"),
 }
-"""A value without quotes, and in them; where the second quote is missing, the first word."""
+"""A value without quotes, and in quotes; if the second quote is missing, the first word."""
 URL_USER = re.compile(
     r"(?<=://)(?P<user>[^\s/:@?#\"']*)"
     r"(?::(?P<password>(?!\d{1,5}[/?#]|//)[^\s\"'@]{1,1000}(?:@[^\s\"'/@]+)*))?@(?=[\w\[.-])"
 )
-"""The user part of a URL (RFC 3986, 3.2.1). A password with a slash in it is none by that page, and
-is written all the same; digits before a slash are a port."""
+"""The user part of a URL (RFC 3986, 3.2.1). The RFC allows no slash in a password, but such URLs
+are written nevertheless; digits before a slash are a port."""
 HARMLESS_USERS = frozenset({"", "git", "anonymous"})
 AUTHORIZATION = re.compile(
     r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer|basic|token)\s{1,3}(?P<value>[\w.~+/=-]{4,})",
     re.IGNORECASE,
 )
-"""A header of HTTP (RFC 9110, 11.4), as health checks send it."""
+"""An HTTP header (RFC 9110, 11.4), as health checks send it."""
 _ARGUMENTS, _WORD = r"\b[^|;&\n]{0,300}?\s", r"[\"']?(?P<value>[^\s\"']+)"
 PASSWORD_FLAGS = tuple(
     re.compile(program + _ARGUMENTS + flag + _WORD)
@@ -62,23 +61,22 @@ PASSWORD_FLAGS = tuple(
         (r"ldap\w{1,30}", r"-w\s{1,3}"),
     )
 )
-"""Programs of health checks whose flag for a password has no name."""
+"""Programs used in health checks whose password option is not recognizable by its name."""
 TOKEN_LIKE = re.compile(
     r"(?<![\w+=.~-])(?=[\w+=.~-]*\d)(?=[\w+=.~-]*[A-Za-z])[\w+=.~-]{16,}|-----BEGIN "
 )
-"""A word that the patterns of tokens are tried on: long, with letters and digits."""
+"""A word that may match the token patterns: long, with letters and digits."""
 OF_A_KIND = re.compile(
     r"AKC|AP[\dA-F]|A3T|ABIA|ACCA|AKIA|ASIA|AC[a-z0-9]{32}|SK[a-z0-9]{32}|GR1348941|SG\.|T3BlbkFJ|eyJ"
     r"|gh[pousr]_|gl[a-z]{2,6}-|pypi-|sq0csp-|[rs]k_live_|-us\d|\d{8}:[\w-]{35}"
     r"|[MNO][\w-]{23,25}\.[\w-]{6}\.|BEGIN|PuTTY|(?i:xox|slack|softlayer|cloudant|key|pwd?|pass|token)"
 )
-"""What each of the patterns of tokens has in it. The patterns take a tenth of a second to load, and
-most environments hold long words that are no tokens: numbers of sessions, commits, temporary
-folders."""
+"""A text that each token pattern requires. Loading the patterns takes a tenth of a second, and most
+environments contain long words that are not tokens: session numbers, commits, temporary folders."""
 WEBHOOK = re.compile(
     r"(?<=://)(?:hooks\.[^\s/]+|[^\s/]+/(?:api/)?webhooks?)/(?P<path>[^\s\"']{8,})"
 )
-"""A URL that needs no password: who knows it may post."""
+"""A URL that works without a password: anybody who knows it may post."""
 
 
 def secret_name(name: str) -> bool:
@@ -88,10 +86,10 @@ def secret_name(name: str) -> bool:
 
 
 def spans(text: str, *, loose: bool = False) -> Iterator[tuple[int, int]]:
-    """The parts of ``text`` that are secrets, as positions in it: passwords and tokens in URLs,
-    and words assigned to secret names (``name=word``). ``loose`` is for text that is known to be
-    configuration: there ``name: word`` and ``--name word`` assign as well, and what looks like a
-    well-known kind of token is one.
+    """The parts of ``text`` that are secrets, as positions: passwords and tokens in URLs, and words
+    assigned to secret names (``name=word``). ``loose`` is for text known to be configuration: there
+    ``name: word`` and ``--name word`` are assignments too, and words with the shape of a well-known
+    token are secrets.
     """
     if "://" in text:
         yield from _in_urls(text)
@@ -112,7 +110,7 @@ def parts(text: str) -> Iterator[str]:
 
 
 def replaced(text: str, stand_in: Callable[[str], str], *, loose: bool = False) -> str:
-    """``text`` with what stands in for each of its secrets in their place."""
+    """``text`` with each secret replaced by the result of ``stand_in``."""
     end, pieces = 0, []
     for first, last in sorted(spans(text, loose=loose)):
         if first >= end:
@@ -132,7 +130,7 @@ def _in_urls(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _in_command(text: str) -> Iterator[tuple[int, int]]:
-    """What a command sends as its password, though nothing in it is named so."""
+    """The passwords in a command that are not recognizable by a name."""
     for pattern in (AUTHORIZATION, *PASSWORD_FLAGS):
         for match in pattern.finditer(text):
             if not _refers(match["value"]):
