@@ -125,9 +125,8 @@ def _named(mounts: list[tuple[str, Mount]]) -> str:
 def mounted_images(
     world: World, service: Service, container: Container, image_of: Mapping[str, str | None]
 ) -> Iterator[Evidence]:
-    """Yield the mounted images (``type: image``) that differ from those at the container's
-    creation, by the label with their ids. Compose versions without that label do not recreate for
-    them."""
+    """Yield the mounted images (``type: image``) that changed since a container was created, by the
+    label with their ids. Compose versions without this label do not recreate the container."""
     label = container.labels.get("com.docker.compose.image-volume-digest", "")
     mounted = dict(part.rpartition("=")[::2] for part in label.split(",") if part)
     builders = world.model.builders()

@@ -1,1 +1,1 @@
-"""What is deployed on Docker Swarm, and what that can't express."""
+"""What is deployed on Docker Swarm, and what Swarm can't express."""

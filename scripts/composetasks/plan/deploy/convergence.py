@@ -1,7 +1,7 @@
-"""How far a service of a swarm is: judged from its tasks, as the engine lists them.
+"""How far a swarm service has converged, judged from its tasks as the engine lists them.
 
-A task with a health check runs (``running``) once that has passed. What is judged is the tasks of
-the service's spec as it is now; those of the spec before are on their way out.
+A task with a health check becomes ``running`` once that has passed. Only tasks of the service's
+current spec count; those of the previous spec are being shut down.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from composetasks.facts.frozen import frozen
 from composetasks.plan.deploy.placement import unmet
 
 CRASHES = 3
-"""So many failed tasks of one spec are no accident."""
+"""This many failed tasks of one spec mean that the deployment has failed."""
 ENDED = ("failed", "rejected", "orphaned")
 LIVE = (
     *("new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"),
@@ -23,9 +23,9 @@ LIVE = (
 
 @frozen
 class Convergence:
-    """How many tasks are as they should be, of how many; ``failed`` says why that will not come
-    ("" while it may), ``task`` is the task that tells most; ``proven`` says that Swarm or a health
-    check has watched them."""
+    """How many of the ``wanted`` tasks are as they should be. ``failed`` says why the service will
+    not converge ("" if it still may), ``task`` is the most informative task, ``proven`` says that
+    Swarm or a health check has monitored the tasks."""
 
     done: int
     wanted: int
@@ -44,9 +44,9 @@ def progress(
     before: Collection[str] = (),
     nodes: Collection[Mapping[str, str]] = (),
 ) -> Convergence:
-    """How far ``service`` is with ``tasks``, which are its own; that those failed whose ids were
-    there ``before`` it was deployed is long past. ``nodes`` are what constraints compare of each
-    node."""
+    """How far ``service`` has converged, by its ``tasks``. Failures of tasks whose ids are in
+    ``before``, from before the deployment, do not count. ``nodes`` are the attributes of each node
+    that constraints compare."""
     spec = service["Spec"]
     mode, template = spec["Mode"], spec["TaskTemplate"]
     current = [one for one in _by_time(tasks) if _is_of(one, service)]
@@ -84,7 +84,7 @@ def _by_time(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _is_of(task: Mapping[str, Any], service: Mapping[str, Any]) -> bool:
-    """Whether a task was made from a service's spec as it is now, by the run of it that is now."""
+    """Whether a task belongs to a service's current spec and to its current job iteration."""
     template = service["Spec"]["TaskTemplate"]
     same = all(
         task["Spec"].get(key) == template.get(key)
@@ -107,8 +107,8 @@ def _is_good(task: Mapping[str, Any], *, job: bool, ends: bool) -> bool:
 
 
 def _wanted(mode: Mapping[str, Any], live: Sequence[Mapping[str, Any]], *, nowhere: bool) -> int:
-    """How many tasks there are to be; of a global service, one on each node that Swarm chose, which
-    is none where its constraints are met ``nowhere``."""
+    """The number of tasks there should be. A global service has one on each node that Swarm chose,
+    so none if its constraints are met ``nowhere``."""
     if "Replicated" in mode or "ReplicatedJob" in mode:
         replicas = mode.get("Replicated", {}).get("Replicas")
         count = mode.get("ReplicatedJob", {}).get("TotalCompletions", replicas)
@@ -117,6 +117,6 @@ def _wanted(mode: Mapping[str, Any], live: Sequence[Mapping[str, Any]], *, nowhe
 
 
 def _gives_up(policy: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether Swarm starts no other task for one that failed."""
+    """Whether Swarm does not replace a failed task any more."""
     attempts = int(policy.get("MaxAttempts") or 0)
     return policy.get("Condition") == "none" or bool(attempts and len(failures) > attempts)

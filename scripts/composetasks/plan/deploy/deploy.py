@@ -1,5 +1,5 @@
-"""The plan of a deployment: what differs between the stack file and what a swarm was given last,
-and between that and what it has."""
+"""The plan of a deployment, from the differences between the stack file and the last deployment to
+the swarm, and between that deployment and the swarm's state."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def plan_deploy(
     checks: Iterable[StackCheck] = (),
     build: bool = True,
 ) -> Plan:
-    """Bring ``swarm`` to what ``wanted`` says of ``names`` (of all services, and no other, where
-    none is named), then run ``checks``. ``contents`` are the configs and secrets that can be made;
-    images are built for what the model says, not for a file of the past."""
+    """Bring the services ``names`` of ``swarm`` to what ``wanted`` says (all services, removing
+    others, if none is named), then run ``checks``. ``contents`` are the configs and secrets that
+    can be created. Images are built from the current model, never for an earlier stack file."""
     services = [name for name in wanted.services if name in names or not names]
     images = _images(world, services) if build else ImagePlan()
     steps = [*images.steps]
@@ -66,7 +66,7 @@ def plan_deploy(
             *_in_use(world, swarm, wanted),
         ),
         warnings=(
-            # Compose says of some fields that they count for Swarm alone.
+            # Compose warns that some fields have an effect only on Swarm.
             *(one for one in world.warnings if "Swarm" not in one),
             *images.warnings,
             *wanted.warnings,
@@ -78,7 +78,7 @@ def plan_deploy(
 
 
 def plan_removal(world: World, swarm: Swarm) -> Plan:
-    """Remove the whole stack from a swarm; volumes stay."""
+    """Remove the whole stack from a swarm; its volumes are kept."""
     steps = _removals(swarm, (), "the stack is removed; its volumes are kept")
     return replace(world.plan("deploy", steps), project=swarm.stack, instance=None)
 
@@ -87,7 +87,7 @@ def plan_removal(world: World, swarm: Swarm) -> Plan:
 
 
 def _images(world: World, services: Iterable[str]) -> ImagePlan:
-    """The builds and pushes of what the registry lacks, or, without one, of what is not here."""
+    """Build and push what the registry lacks or, without a registry, build what is missing here."""
     shared = world.shared.images if world.shared else {}
     builders = world.model.builders()
     built = [name for name in services if plain(world.model.service(name).image) in builders]
@@ -129,7 +129,7 @@ def _id(swarm: Swarm, name: str) -> str:
 
 
 def _because(swarm: Swarm, wanted: StackFile, name: str) -> Iterator[Evidence]:
-    """Why a service that a swarm has is updated."""
+    """Yield why an existing service of a swarm is updated."""
     present, last = swarm.services.get(name), swarm.last
     if present is None:
         return
@@ -143,7 +143,7 @@ def _because(swarm: Swarm, wanted: StackFile, name: str) -> Iterator[Evidence]:
 
 
 def _drift(present: SwarmService, recorded: str) -> Iterator[Evidence]:
-    """What somebody, or Swarm itself, changed since the last deployment."""
+    """Yield what someone, or Swarm itself, changed since the last deployment."""
     if present.digest == recorded:
         return
     if present.before != recorded:
@@ -166,8 +166,8 @@ def _reason(because: Sequence[Evidence]) -> str:
 
 
 def _comparable(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A service of a stack file with its lists of what has a target as mappings, so that a
-    difference is one of a port, a mount or a config."""
+    """A service of a stack file with its lists of entries that have a target as mappings, so that a
+    difference is that of one port, mount or config."""
     comparable = {}
     for key, value in section.items():
         if key == WAITS_FOR:
@@ -210,11 +210,11 @@ def _checks(
             )
 
 
-# --- what is in the way ---------------------------------------------------------------------
+# --- what blocks a deployment ---------------------------------------------------------------
 
 
 def _unreachable(swarm: Swarm, wanted: StackFile, services: Sequence[str]) -> Iterator[str]:
-    """A warning: names of services lead to addresses that nothing answers."""
+    """A warning: the virtual addresses of services would not be answered."""
     sections = {name: wanted.services[name].get("deploy") or {} for name in services}
     virtual = [name for name, one in sections.items() if one.get("endpoint_mode") != "dnsrr"]
     if swarm.unbalanced and virtual:
@@ -222,7 +222,7 @@ def _unreachable(swarm: Swarm, wanted: StackFile, services: Sequence[str]) -> It
 
 
 def _missing(swarm: Swarm, wanted: StackFile, contents: Sequence[Content]) -> Iterator[Blocker]:
-    """The configs, secrets and networks that others were to make, and that the swarm lacks."""
+    """The external configs, secrets and networks that the swarm lacks."""
     own = {one.name for one in contents}
     there = {"configs": swarm.configs, "secrets": swarm.secrets, "networks": swarm.networks}
     for kind, names in there.items():
@@ -241,7 +241,7 @@ def _missing(swarm: Swarm, wanted: StackFile, contents: Sequence[Content]) -> It
 
 
 def _in_use(world: World, swarm: Swarm, wanted: StackFile) -> Iterator[Blocker]:
-    """Containers of the same project on the same engine, which write to the same volumes."""
+    """Running containers of the project on the same engine, which write to the same volumes."""
     if not swarm.local or swarm.stack != world.model.project:
         return
     for container in world.engine.containers:
@@ -261,7 +261,7 @@ def _in_use(world: World, swarm: Swarm, wanted: StackFile) -> Iterator[Blocker]:
 
 
 def _fixed(swarm: Swarm, wanted: StackFile) -> Iterator[str]:
-    """The networks and volumes whose definitions changed: what is there stays as it is."""
+    """Warnings: the definition of a network or volume changed, but Swarm keeps the old one."""
     before = swarm.last.file.file if swarm.last else {}
     for kind in ("networks", "volumes"):
         was, now = before.get(kind) or {}, wanted.file.get(kind) or {}

@@ -1,7 +1,7 @@
-"""What becomes of each field of a service on Swarm.
+"""What happens to each field of a service on Swarm.
 
 Measured with ``docker stack deploy`` of the docker client 28: it refuses fields that it does not
-know, and drops others, with one line or none.
+know, and ignores others, with one line of output or none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SAME = frozenset(
         *("sysctls", "tmpfs", "tty", "ulimits", "user", "working_dir"),
     )
 )
-"""The same word for the same thing."""
+"""Fields that have the same name and meaning in a stack file."""
 
 TRANSLATED = frozenset(
     (
@@ -30,7 +30,7 @@ COMPOSE_ONLY = frozenset(
         *("pull_policy", "pull_refresh_after"),
     )
 )
-"""What says how Compose makes containers, not what runs in them."""
+"""Fields that say how Compose creates containers, not what runs in them."""
 
 REFUSED = {
     "cgroup": "a control group setting",
@@ -55,7 +55,7 @@ REFUSED = {
     "uts": "the host's UTS namespace",
     "volumes_from": "another container's volumes",
 }
-"""What would run otherwise without: the field, and what it asks for."""
+"""Fields without which the service would run differently, and what they ask for."""
 
 PLACED = ("node.hostname", "node.id", "node.ip", "node.labels")
-"""The beginnings of placement constraints that choose nodes, and not kinds of them."""
+"""The prefixes of placement constraints that choose nodes rather than kinds of nodes."""

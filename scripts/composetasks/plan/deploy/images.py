@@ -1,4 +1,4 @@
-"""Which image each service of a deployment runs: one that every node gets, and always the same."""
+"""Which image each service of a deployment runs: the same one on every node and each time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from composetasks.facts.references import divided, plain, registry_digest, repos
 
 @dataclass
 class References:
-    """The reference that each service runs, what keeps one from being had, and what is not sure."""
+    """The reference that each service runs, with blockers and warnings about unavailable images."""
 
     images: dict[str, str] = field(default_factory=dict)
     blockers: list[Blocker] = field(default_factory=list)
@@ -19,14 +19,14 @@ class References:
 
 
 def asked_for(world: World) -> tuple[str, ...]:
-    """The references whose digests a registry is to be asked for."""
+    """The references whose digests are requested from a registry."""
     builders = world.model.builders()
     named = (_named(world, one, builders) for one in world.model.services.values())
     return tuple(sorted({one for one in named if not divided(one)[2]}))
 
 
 def references(world: World, swarm: Swarm, digests: Mapping[str, str]) -> References:
-    """The images of all services: pinned by ``digests``, which are the registries' own."""
+    """The images of all services, pinned by ``digests``, which come from the registries."""
     references = References()
     builders = world.model.builders()
     for name, service in world.model.services.items():
@@ -54,7 +54,7 @@ def references(world: World, swarm: Swarm, digests: Mapping[str, str]) -> Refere
 
 
 def _named(world: World, service: Service, builders: Mapping[str, str]) -> str:
-    """The reference of a service's image without a digest that nobody wrote down."""
+    """The reference of a service's image, with a digest only if the model has one."""
     builder = builders.get(plain(service.image))
     inputs = world.inputs.get(builder or "")
     if builder is None or inputs is None:

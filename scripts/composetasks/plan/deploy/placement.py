@@ -1,4 +1,4 @@
-"""Services that no node of a swarm may run: their tasks would be pending for ever."""
+"""Services that no node of a swarm may run: their tasks would stay pending forever."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from composetasks.facts import Blocker, ExitCode, StackFile, Swarm
 
 CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(.*?)\s*")
 COMPARED = ("node.id", "node.hostname", "node.role", "node.labels.", "engine.labels.")
-"""What is judged here; others (``node.platform.arch``) are Swarm's to judge."""
+"""The attributes that are checked here; Swarm checks others (``node.platform.arch``)."""
 LABEL = "node.labels."
 GLOBAL = ("global", "global-job")
 
 
 def without_a_node(swarm: Swarm, wanted: StackFile, services: Iterable[str]) -> Iterator[Blocker]:
-    """A blocker for each of ``services`` that wants tasks and whose placement constraints no node
-    meets. A global one wants a task for each node that meets them, which may be none."""
+    """A blocker for each of ``services`` that needs tasks and whose placement constraints no node
+    meets. A global service has one task for each node that meets them, which may be none."""
     for name in services:
         deploy = wanted.services[name].get("deploy") or {}
         if deploy.get("mode") in GLOBAL or deploy.get("replicas") == 0:
@@ -34,14 +34,14 @@ def without_a_node(swarm: Swarm, wanted: StackFile, services: Iterable[str]) -> 
 
 
 def unmet(constraints: Iterable[str] | None, nodes: Iterable[Mapping[str, str]]) -> list[str]:
-    """Those that the node lacks which meets most of them; none where a node meets all."""
+    """The constraints that the best matching node does not meet; none if a node meets all."""
     every = [str(one) for one in constraints or ()]
     lacking = ([one for one in every if not _met(one, node)] for node in nodes)
     return min(lacking, key=len, default=[])
 
 
 def _met(constraint: str, node: Mapping[str, str]) -> bool:
-    """Whether a node meets a constraint, which compares without regard to case, as Swarm does."""
+    """Whether a node meets a constraint; the comparison ignores case, as Swarm's does."""
     parts = CONSTRAINT.fullmatch(constraint)
     if parts is None or not parts[1].startswith(COMPARED):
         return True

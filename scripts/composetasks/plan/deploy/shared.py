@@ -34,7 +34,7 @@ def _of(
 
 
 def _own_name(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The name that somebody chose; what Compose would call it is the stack's to say."""
+    """The name if the model sets one; the stack replaces names that Compose generated."""
     name = entry.get("name")
     return {"name": name} if name and name != f"{config.get('name')}_{key}" else {}
 
@@ -71,7 +71,7 @@ def _volume(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> di
 
 
 def network_warnings(config: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
-    """What is left out of networks."""
+    """Warnings about network options that Swarm does not support."""
     used = _used(services, lambda one: one.get("networks", ()))
     for key, entry in _of(config, "networks", used):
         lost = [word for word in ("enable_ipv6", "enable_ipv4") if entry.get(word)]

@@ -1,4 +1,4 @@
-"""The Compose model as a file of ``docker stack deploy``: a pure translation."""
+"""Translate the Compose model into a file for ``docker stack deploy``. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def stack_file(
     endpoint: str = "",
 ) -> StackFile:
     """The stack file for a resolved model: ``images`` are the references that its services run,
-    ``objects`` the names in the swarm of its configs and secrets, by kind and key. ``endpoint`` is
-    the mode of services that name none (``vip`` or ``dnsrr``)."""
+    ``objects`` the names of its configs and secrets in the swarm, by kind and key. ``endpoint`` is
+    the endpoint mode (``vip`` or ``dnsrr``) of services that set none."""
     services = config.get("services") or {}
     translated = {
         name: _Translation(name, section, config, images[name], objects, endpoint)
@@ -44,7 +44,7 @@ def stack_file(
 def with_services(
     before: Mapping[str, Any], now: Mapping[str, Any], names: Collection[str]
 ) -> dict[str, Any]:
-    """The file ``before`` with the services ``names`` as they are ``now``."""
+    """The file ``before``, with the services ``names`` as in ``now``."""
     kinds = ("services", "networks", "volumes", "configs", "secrets")
     chosen = {**now, "services": {name: now["services"][name] for name in names}}
     merged = {kind: {**before.get(kind, {}), **chosen.get(kind, {})} for kind in kinds}
@@ -53,7 +53,7 @@ def with_services(
 
 @dataclass
 class _Translation:
-    """One service under translation, and what was found on the way."""
+    """The translation of one service, with its blockers and ignored fields."""
 
     name: str
     section: Mapping[str, Any]
@@ -66,7 +66,7 @@ class _Translation:
 
     @property
     def job(self) -> bool:
-        """Whether others wait for its end."""
+        """Whether other services wait for this one's completion."""
         return any(
             (other.get("depends_on") or {}).get(self.name, {}).get("condition") == COMPLETED
             for other in (self.config.get("services") or {}).values()
@@ -219,7 +219,7 @@ class _Translation:
                 reference["mode"] = int(str(entry["mode"]), 8)
             yield {"source": self.objects[kind, source], **reference}
 
-    # --- whom it reaches --------------------------------------------------------------------
+    # --- how it is reached ------------------------------------------------------------------
 
     def _networks(self) -> dict[str, Any]:
         alias = [self.section["container_name"]] if self.section.get("container_name") else []
@@ -255,7 +255,7 @@ def _is_set(value: Any) -> bool:
 
 
 def _harmless(key: str, value: Any) -> bool:
-    """Whether a field says what is so anyway."""
+    """Whether a field only states the default."""
     usual = {"network_mode": ("bridge", "default"), "ipc": ("private", "shareable")}
     return str(value) in (*usual.get(key, ()), *(("private",) if key == "cgroup" else ()))
 
@@ -267,7 +267,7 @@ def _without_nothing(value: Any) -> Any:
 
 
 def _amounts(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Limits as the stack file writes them: numbers of processors and bytes are text there."""
+    """Limits as the stack file writes them: numbers of processors and bytes are strings."""
     return {
         key: value if key in ("pids", "generic_resources") else str(value)
         for key, value in given.items()

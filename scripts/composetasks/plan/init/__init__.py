@@ -1,1 +1,1 @@
-"""What a project is given, and what replaces the lines of its start scripts."""
+"""What `composetasks init` proposes for a project, and what replaces its start scripts' lines."""

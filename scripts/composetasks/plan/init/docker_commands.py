@@ -1,4 +1,4 @@
-"""Docker's and Compose's commands, and the tasks that do what they are for."""
+"""Docker's and Compose's commands, and the tasks that replace them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from composetasks.plan.init.shell import LISTED
 
 
 class Meaning(NamedTuple):
-    """What becomes of a command, by which tasks, and why."""
+    """What happens to a command, which tasks replace it, and why."""
 
     fate: Fate
     tasks: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ MANAGED = ("container", "image", "volume", "network", "system", "builder", "buil
 
 
 def of_docker(rest: list[str]) -> Meaning:
-    """What becomes of ``docker`` with these arguments."""
+    """The meaning of ``docker`` with these arguments."""
     words = [word for word in rest if not word.startswith("-")]
     if words[:1] == ["compose"]:
         return of_compose(rest[rest.index("compose") + 1 :])
@@ -52,8 +52,8 @@ def of_docker(rest: list[str]) -> Meaning:
 
 
 def _with_name(meaning: Meaning, rest: Sequence[str]) -> Meaning:
-    """``logs`` with the flag that goes on, ``exec`` with the place of its command; the service is
-    another name."""
+    """``logs`` with its flag to follow, ``exec`` with a placeholder for its command; SERVICE stands
+    for the service, since the script names a container."""
     if meaning.tasks == ("exec",):
         return meaning._replace(tasks=("exec SERVICE COMMAND",))
     follow = meaning.tasks == ("logs",) and any(
@@ -127,7 +127,7 @@ NAMES = {
     "--project-name": "COMPOSE_PROJECT_NAME",
     "--env-file": "COMPOSE_ENV_FILES",
 }
-"""What says the same in `.env` or the environment, for every task and for plain Compose."""
+"""The variable, in `.env` or the environment, that replaces an option for Compose and all tasks."""
 WITH_VALUE = (
     *("--scale", "-t", "--timeout", "--wait-timeout", "--pull", "--attach"),
     *("--no-attach", "--exit-code-from", "--tail", "-n", "--since", "--until", "-u"),
@@ -137,7 +137,7 @@ WITH_VALUE = (
 
 
 def of_compose(rest: list[str]) -> Meaning:
-    """What becomes of ``docker compose`` with these arguments."""
+    """The meaning of ``docker compose`` with these arguments."""
     flags: dict[str, None] = {}
     while rest and rest[0].startswith(("-", "$")):
         flag, sign, _ = rest[0].partition("=")
@@ -193,7 +193,7 @@ def _of_down(flags: Iterable[str]) -> Meaning:
 
 
 def _flags(arguments: Iterable[str]) -> set[str]:
-    """The flags, ``-dv`` taken apart."""
+    """The flags, with combined ones such as ``-dv`` split."""
     flags = set()
     for word in arguments:
         if word.startswith("--"):
@@ -204,7 +204,7 @@ def _flags(arguments: Iterable[str]) -> set[str]:
 
 
 def _services(arguments: Sequence[str]) -> list[str]:
-    """The words that are no flags and no values of one, where the script says them itself."""
+    """The words that are neither flags nor their values, and contain no variables."""
     words: list[str] = []
     skip = False
     for word in arguments:

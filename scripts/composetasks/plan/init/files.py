@@ -1,5 +1,5 @@
-"""The files that a project is given, each beside what is there. Nothing that is there is changed,
-but for lines at the end of ignore files."""
+"""The files that are proposed for a project, next to the existing ones. Existing files are not
+changed, except that lines are added to ignore files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ IGNORED = {
     "/.composetasks/": {".composetasks", ".composetasks/", "/.composetasks", "/.composetasks/"},
     "/.env": {".env", "/.env", "*.env", ".env*", ".env.*"},
 }
-"""A line of `.gitignore`, and those that do the same."""
+"""A line of `.gitignore`, and the lines that have the same effect."""
 
 
 def plan_init(seen: Surroundings) -> InitPlan:
-    """All that is proposed for a project; what it has already is left out."""
+    """Everything that is proposed for a project, without what it already has."""
     proposed = [
         _tasks(seen),
         _example(seen),
@@ -46,13 +46,13 @@ def _file(seen: Surroundings, path: str, new: str, *, append: bool = False) -> P
 
 
 def _joined(old: str, *parts: str) -> str:
-    """A text with others below it."""
+    """A text with others appended."""
     return (old if old.endswith("\n") or not old else f"{old}\n") + "".join(parts)
 
 
 def _tasks(seen: Surroundings) -> ProposedFile | None:
-    """The lines of `tasks.py`; for one that has tasks of Invoke's, single tasks beside them.
-    Another program's file of that name is nobody's business here."""
+    """`tasks.py`. If the file exists and defines Invoke tasks, single tasks are added to them; any
+    other file of that name is left alone."""
     old = seen.texts.get(TASKS)
     if old is None:
         return _file(seen, TASKS, texts.tasks(seen.files))
@@ -63,7 +63,7 @@ def _tasks(seen: Surroundings) -> ProposedFile | None:
 
 
 def _example(seen: Surroundings) -> ProposedFile | None:
-    """A specification, made from the example that the project has, under whatever name."""
+    """The specification, based on the project's existing example file, whatever its name."""
     old = seen.texts.get(EXAMPLE, seen.example)
     if old:
         return None if MARK in old else _file(seen, EXAMPLE, specified(old, seen.variables))
@@ -71,7 +71,7 @@ def _example(seen: Surroundings) -> ProposedFile | None:
 
 
 def _makefile(seen: Surroundings) -> ProposedFile:
-    """The aliases; those whose names the Makefile does not have, where there is one."""
+    """The Makefile's aliases, without those whose names an existing Makefile already has."""
     old = seen.texts.get(MAKEFILE, "")
     taken = set(re.findall(r"^([\w-]+)\s*:(?!=)", old, re.MULTILINE))
     left = {name: task for name, task in texts.ALIASES.items() if name not in taken}
@@ -89,7 +89,7 @@ def _noxfile(seen: Surroundings) -> ProposedFile | None:
 
 
 def _workflow(seen: Surroundings) -> ProposedFile | None:
-    """A job of GitHub's, or of GitLab's where that is what the project uses."""
+    """A job for GitHub, or for GitLab if the project uses that."""
     if GITLAB in seen.texts:
         old = seen.texts[GITLAB]
         job = texts.gitlab_job(seen.variables, seen.requirement)
@@ -113,12 +113,12 @@ def _gitignore(seen: Surroundings) -> ProposedFile | None:
 
 
 def _dockerignores(seen: Surroundings) -> Iterator[ProposedFile]:
-    """For each build context the lines that leave out what it should not be sent."""
+    """For each build context, the lines that exclude files which should not be sent."""
     for folder in dict.fromkeys(folder for folder, _ in seen.contexts):
         path = f"{folder}/{DOCKERIGNORE}" if folder else DOCKERIGNORE
         old = seen.texts.get(path, "")
         there = {line.strip().strip("/") for line in old.splitlines()}
-        # A line that takes something in again says that somebody wants it.
+        # A negated line says that someone wants these files.
         lines = [
             pattern
             for place, pattern in seen.contexts

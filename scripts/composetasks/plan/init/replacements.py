@@ -1,7 +1,7 @@
-"""What replaces each line of a start script: which task does it, and why it need not be said.
+"""What replaces each line of a start script: the task that does it, or why it is not needed.
 
-Only Docker's and Compose's own commands are known here, and the shell's; what waits is known by
-its sleeping, whatever it asks.
+Only the commands of Docker, Compose and the shell are known. A loop that waits is recognized by its
+``sleep``, whatever it checks.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from composetasks.plan.init.shell import Lines, read
 
 
 def replacements(script: str, state: Sequence[str] = ()) -> tuple[Replacement, ...]:
-    """What becomes of each line of a script; ``state`` are the folders that services keep their
-    state in, as seen from the project's."""
+    """What replaces each line of a script; ``state`` are the folders, relative to the project's, in
+    which services keep their state."""
     return tuple(_of_lines(lines, state) for lines in read(script))
 
 
@@ -52,7 +52,7 @@ SHELL = (
     *("test", "trap", "true", "tput", "type", "typeset", "umask", "unset", "wait"),
     *("which", "let", "banner"),
 )
-"""What starts, stops and waits for nothing."""
+"""Commands that neither start, stop nor wait for anything."""
 
 
 def _of_command(words: Sequence[str], state: Sequence[str]) -> Meaning:
@@ -72,12 +72,12 @@ def _of_command(words: Sequence[str], state: Sequence[str]) -> Meaning:
 
 
 OF_PROJECT = re.compile(r"^(?:(?:\.\.?|\$PWD|\$\{PWD\}|\$OTHER)/)*")
-"""What a path may begin with that means the project's folder, wherever the script lies."""
+"""Prefixes of a path that mean the project's folder, wherever the script is."""
 
 
 def _removes_state(rest: Sequence[str], state: Sequence[str]) -> bool:
-    """Whether all that ``rm`` takes is state of services: a folder of it, what is in one, or a
-    folder above."""
+    """Whether everything that ``rm`` removes is state of services: a folder of it, content of one,
+    or a parent folder."""
     taken = [OF_PROJECT.sub("", word).rstrip("/*") for word in rest if not word.startswith("-")]
     return bool(taken) and all(
         path

@@ -1,6 +1,6 @@
-"""A shell script as the simple commands it consists of, line by line: as much of the grammar
-(POSIX.1-2024, 2.9 and 2.10) as scripts that start a stack use. What can't be taken apart is told as
-such."""
+"""Parse a shell script into its simple commands, line by line, with as much of the grammar
+(POSIX.1-2024, 2.9 and 2.10) as scripts that start a stack use. Lines that can't be parsed are
+marked."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from composetasks.facts.frozen import frozen
 
 LISTED = "$LISTED"
-"""Stands for a substitution that lists what the engine has, whoever made it."""
+"""Replaces a substitution that lists objects of the engine, whoever made them."""
 DOTENV = "$OTHER.env"
-"""Stands for a substitution that reads a dotenv file."""
+"""Replaces a substitution that reads a dotenv file."""
 OTHER = "$OTHER"
-"""Stands for any other substitution."""
+"""Replaces any other substitution."""
 
 _LISTING = re.compile(r"docker\s+(ps|images|container\s+ls|image\s+ls|volume\s+ls|network\s+ls)\b")
 _SUBSTITUTION = re.compile(r"\$\(\([^()]*\)\)|\$\([^()]*\)|`[^`]*`")
@@ -30,15 +30,15 @@ _OPENS, _CLOSES = re.compile(r"(?:^|;|&&|\|\|)\s*do\b"), re.compile(r"(?:^|;|\s)
 KEYWORDS = frozenset({"if", "then", "elif", "else", "do", "!", "{", "}", "fi", "done", "esac"})
 PREFIXES = frozenset({"sudo", "nohup", "exec", "command", "time", "env", "xargs", "eval"})
 OPTIONS_WITH_VALUE = frozenset({"-n", "-I", "-u", "-L", "-P"})
-"""Options of the prefixes (xargs, sudo) that a word follows."""
+"""Options of the prefixes (xargs, sudo) that take a value as the next word."""
 LONGEST = 40
-"""How many lines a quoted text may go over."""
+"""The maximum number of lines of a quoted text."""
 
 
 @frozen
 class Lines:
-    """The lines ``first`` to ``last`` of a script: their simple commands, None where they could not
-    be told apart; ``waits`` for a loop that sleeps."""
+    """The lines ``first`` to ``last`` of a script and their simple commands (None if they could not
+    be parsed); ``waits`` marks a loop that sleeps."""
 
     first: int
     last: int
@@ -48,7 +48,7 @@ class Lines:
 
 
 def read(script: str) -> list[Lines]:
-    """The parts of a script that say anything; blank lines, comments and here documents do not."""
+    """The parts of a script without blank lines, comments and here documents."""
     lines = script.splitlines()
     aliases: dict[str, tuple[str, ...]] = {}
     functions = {name for line in lines if (name := _function(line))}
@@ -89,7 +89,7 @@ def _function(line: str) -> str:
 
 
 def _waiting_loop(lines: Sequence[str], at: int) -> int | None:
-    """The line that ends the loop which begins here, where it is one that waits."""
+    """The last line of the loop that begins here, if the loop waits; else None."""
     if not _LOOP.match(lines[at]):
         return None
     depth = 0
@@ -138,8 +138,8 @@ def _after_heredoc(lines: Sequence[str], at: int, word: str) -> int:
 
 
 def _split(tokens: Sequence[str]) -> Iterator[list[str]]:
-    """The simple commands between operators, without what is redirected. What lists something for
-    ``xargs`` stands as a word in the command that gets it."""
+    """Yield the commands between operators, without redirections; a pipeline stays one list of
+    words, with ``|`` between its commands."""
     words: list[str] = []
     skip = False
     for piece in tokens:
@@ -162,7 +162,7 @@ def _split(tokens: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _of_pipeline(words: Sequence[str]) -> list[list[str]]:
-    """The commands of a pipeline, in which what feeds ``xargs`` is a word of what it starts."""
+    """The commands of a pipeline; a list piped to ``xargs`` is a word of the command it runs."""
     commands: list[list[str]] = [[]]
     for word in words:
         if word == "|":
@@ -180,7 +180,7 @@ def _of_pipeline(words: Sequence[str]) -> list[list[str]]:
 
 
 def _remember(words: Sequence[str], aliases: dict[str, tuple[str, ...]]) -> None:
-    """Note a variable that holds the beginning of a command, as ``DC="docker compose"`` does."""
+    """Record a variable that holds the beginning of a command, as in ``DC="docker compose"``."""
     for word in words:
         name, sign, value = word.partition("=")
         if sign and name.isidentifier() and value.startswith("docker"):
@@ -190,7 +190,7 @@ def _remember(words: Sequence[str], aliases: dict[str, tuple[str, ...]]) -> None
 def _command(
     words: Sequence[str], aliases: dict[str, tuple[str, ...]], functions: set[str]
 ) -> tuple[str, ...]:
-    """A simple command without what stands before it; empty where nothing is left."""
+    """A simple command without keywords, assignments and prefixes; empty if nothing is left."""
     left = list(words)
     while left:
         if left[0] in KEYWORDS or (_ASSIGNMENT.match(left[0]) and len(left) > 1):
@@ -207,5 +207,5 @@ def _command(
 
 
 def _asks(words: Sequence[str]) -> bool:
-    """Whether it is ``command -v``, which runs nothing."""
+    """Whether the command is ``command -v``, which runs nothing."""
     return words[0] == "command" and words[1] in ("-v", "-V")

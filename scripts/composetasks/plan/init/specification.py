@@ -1,6 +1,6 @@
-"""A `.env.example` that specifies what a project interpolates, in the dialect of
-docs/reference/env-example.md: a type only where the value leaves no doubt, since one that does not
-fit is fatal."""
+"""A `.env.example` that specifies the variables a project interpolates, in the format of
+docs/reference/env-example.md. A type is given only if the values leave no doubt, because a value
+that does not match its type is an error."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ HEAD = f"""{MARK}
 """
 TRUTHS = ("true", "false")
 ANY_TEXT = re.compile(r"VERSION|TAG|IMAGE|NAME|_ID$|^ID$|PHONE|ZIP", re.IGNORECASE)
-"""Names whose values are text even where one is a number."""
+"""Names whose values are text even if a value is a number."""
 NUMBERS_AND_TRUTHS = ("int", "float", "bool", "port")
 GUESSES = (("int",), ("float",), ("url",))
 DOUBTFUL = (("port",), *GUESSES)
-"""Of no variable that stands where Compose has a form of its own."""
+"""Types that are not given to variables in places for which Compose has its own format."""
 PLAIN = re.compile(r"[\w@%+=:,./-]*")
 """A value that needs no quotes in a dotenv file."""
 QUOTABLE = re.compile(r"[^'\\$\r\n]*")
-"""One that Compose and python-dotenv read alike in single quotes."""
+"""A value that Compose and python-dotenv read alike in single quotes."""
 
 
 def guessed(variable: ModelVariable) -> tuple[str, ...]:
-    """The type that a variable's values leave no doubt of, none where they do."""
+    """The type that a variable's values certainly have; empty if there is any doubt."""
     kind = _looks_like(variable)
     return () if variable.formed and kind in DOUBTFUL else kind
 
@@ -76,20 +76,20 @@ def entry(variable: ModelVariable) -> str:
 
 
 def _example(variable: ModelVariable) -> str:
-    """What the compose files say; of what only `.env` says a number or a truth, and Compose's own
-    settings."""
+    """The value in the compose files; or the value in `.env`, if it is a number, a boolean or one
+    of Compose's own settings."""
     kind = _looks_like(variable)
     shown = (kind and kind[0] in NUMBERS_AND_TRUTHS) or variable.name in OF_COMPOSE
     value = variable.default or (variable.value if shown else "")
     if PLAIN.fullmatch(value):
         return value
-    # A reference to another variable, or what the two programs read differently, is left out.
+    # References to variables, and values that the two programs read differently, are omitted.
     return f"'{value}'" if QUOTABLE.fullmatch(value) else ""
 
 
 def specified(text: str, variables: Iterable[ModelVariable]) -> str:
-    """A `.env.example` that is there, as a specification: with the mark, the types above what has
-    none, and what it lacks at its end."""
+    """An existing `.env.example` as a specification: with the mark, types above variables that have
+    none, and missing variables at the end."""
     by_name = {one.name: one for one in variables}
     lines: list[str] = [] if MARK in text else [MARK, ""]
     above: list[str] = []

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from composetasks.facts import ModelVariable
 
 FOR_THIS_RUN = "only-for-this-run"
-"""What a variable has in CI that has no value in the project."""
+"""The value in CI of a variable that has no value in the project."""
 SOURCE = "COMPOSETASKS"
-"""The variable that says what pip installs us by, where nobody else has what is installed here."""
+"""The variable with composetasks' source for pip, if no package index has this version."""
 CLONE = "git+https://git.example.org/tools/composetasks.git"
 COMMENT = "# Of this machine alone.\n"
 
@@ -34,11 +34,11 @@ ALIASES: Mapping[str, str] = {
     "doctor": "doctor",
     "clean": "clean-orphans",
 }
-"""An alias of the Makefile, and its task."""
+"""The Makefile's aliases and their tasks."""
 
 
 def tasks(files: Sequence[str]) -> str:
-    """A `tasks.py`, with the compose files where the project does not name them."""
+    """A `tasks.py`; it lists the compose files if the project does not name them elsewhere."""
     listed = ", ".join(json.dumps(name, ensure_ascii=False) for name in files)
     return _TASKS.format(config=f'config={{"stack": {{"files": [{listed}]}}}}' if files else "")
 
@@ -81,14 +81,14 @@ def smoke(session: nox.Session) -> None:
 
 
 def smoke(requirement: str) -> str:
-    """The session, in an environment with what ``requirement`` brings, or what :data:`SOURCE` names
-    where that is not known."""
+    """The nox session; it installs ``requirement``, or what :data:`SOURCE` names if that is not
+    known."""
     installed = json.dumps(requirement) if requirement else f'os.environ["{SOURCE}"]'
     return _SMOKE.format(requirement=installed)
 
 
 def with_imports(noxfile: str) -> str:
-    """A noxfile that imports what the session uses, before its other imports."""
+    """A noxfile with the imports that the session needs, before its other imports."""
     lines = noxfile.splitlines(keepends=True)
     if any(line.strip() == "import os" for line in lines):
         return noxfile
@@ -131,18 +131,18 @@ GITLAB_JOB = """smoke:
 
 
 def workflow(variables: Iterable[ModelVariable], requirement: str) -> str:
-    """A job of GitHub's that runs the smoke."""
+    """A GitHub job that runs the smoke test."""
     return WORKFLOW.format(env=_variables("env", variables, requirement, 4))
 
 
 def gitlab_job(variables: Iterable[ModelVariable], requirement: str) -> str:
-    """The same for GitLab."""
+    """A GitLab job that runs the smoke test."""
     return GITLAB_JOB.format(env=_variables("variables", variables, requirement, 2))
 
 
 def _variables(key: str, variables: Iterable[ModelVariable], requirement: str, indent: int) -> str:
-    """What the job can't be without: the variables that the model requires, where no `.env` is, and
-    where we come from."""
+    """The variables that the job needs: those that the model requires, since there is no `.env`,
+    and where composetasks is installed from."""
     required = [one.name for one in variables if one.required and not one.default]
     lines = [f'{name}: "{FOR_THIS_RUN}"' for name in required]
     if not requirement:

@@ -1,1 +1,1 @@
-"""Which state is kept, emptied or put back, and who has to stop for it."""
+"""Which state is saved, emptied or restored, and which containers have to stop for it."""

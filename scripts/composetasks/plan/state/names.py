@@ -1,4 +1,4 @@
-"""Which state is meant by names, groups and what is to be kept."""
+"""Select state by names and groups, and by what is to be kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from composetasks.facts.units import whole_number
 
 
 class UnknownState(Exception):
-    """A name that is no state; ``names`` are those there are."""
+    """No state has this name; ``existing`` are the names there are."""
 
     def __init__(self, name: str, names: Sequence[str]) -> None:
         super().__init__(name)
@@ -17,14 +17,14 @@ class UnknownState(Exception):
 
 
 class SplitGroup(Exception):
-    """A name that is to be kept is in one group with one that was named."""
+    """State to keep is in the same group as state that was named."""
 
 
 def select(state: Sequence[State], names: Iterable[str], keep: Iterable[str]) -> tuple[State, ...]:
-    """The state that ``reset-state`` means: what is named, or all but caches, with the groups it
-    is in (a group's caches stay all the same), without what is to be kept and its groups.
+    """The state that ``reset-state`` empties: the named state, or all but caches, with the rest of
+    its groups (except their caches), without the state in ``keep`` and its groups.
 
-    Raises UnknownState, and SplitGroup where what is named and what is kept are in one group.
+    Raises UnknownState, and SplitGroup if a named part and a kept part are in the same group.
     """
     named = {one.name for name in names for one in _called(state, name)}
     spared = {one.name for name in keep for one in _called(state, name)}
@@ -59,6 +59,6 @@ def _called(state: Sequence[State], name: str) -> list[State]:
 
 
 def next_name(snapshots: Sequence[Snapshot], stem: str) -> str:
-    """The first free name ``<stem>-<number>``, above all numbers in use."""
+    """The next name ``<stem>-<number>``, with a number above all numbers in use."""
     numbers = (whole_number(one.name.removeprefix(f"{stem}-")) or 0 for one in snapshots)
     return f"{stem}-{max(numbers, default=0) + 1}"

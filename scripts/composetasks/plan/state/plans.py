@@ -1,7 +1,7 @@
 """The plans of ``reset-state``, ``snapshot`` and ``restore``.
 
-What uses the state is stopped first, dependents before what they depend on, and started again
-afterwards if it ran; what is in one group goes together.
+Containers that use the state are stopped first, dependents before their dependencies, and those
+that ran are started again afterwards; a group is handled as a whole.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def plan_reset(world: World, chosen: Sequence[State], *, snapshot: bool) -> Plan
 
 
 def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) -> Plan:
-    """Keep all state but caches under ``name``. Services of ``live`` are paused instead of being
-    stopped, each after its command."""
+    """Save all state but caches under ``name``. Services in ``live`` are paused instead of stopped,
+    each after its command."""
     held = [one for one in world.state if one.exists and not one.cache]
     if not held:
         return _nothing_to_keep(world)
@@ -91,8 +91,7 @@ def _nothing_to_keep(world: World) -> Plan:
 
 
 def _unkept(world: World, word: str) -> list[str]:
-    """Warnings: what services write to that a snapshot does not keep, or a reset not empty; one
-    line for each reason."""
+    """Warnings: what services write to that is not saved or emptied, one line for each reason."""
     reasons: dict[str, list[str]] = {}
     for unkept in world.unkept:
         reasons.setdefault(unkept.reason, []).append(unkept.what)
@@ -105,7 +104,7 @@ def _paused(command: Sequence[str]) -> str:
 
 
 def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
-    """Put back what ``wanted`` holds, after a snapshot of what it replaces."""
+    """Restore what ``wanted`` contains, after a snapshot of what it replaces."""
     parts = {part.name: part for part in wanted.state}
     chosen = [one for one in world.state if one.name in parts]
     missing = [name for name in parts if name not in {one.name for one in chosen}]
@@ -156,8 +155,8 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
 
 
 def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
-    """Why a part needs more consent: another checkout made it, and it may hold programs that run
-    as root, or devices."""
+    """Why a part needs more consent: another checkout took the snapshot, and the part may contain
+    devices or set-user-ID programs."""
     if wanted.made_here or part.special == 0:
         return ()
     what = "an uncounted number of" if part.special is None else str(part.special)
@@ -171,7 +170,7 @@ def _foreign(wanted: Snapshot, part: SnapshotPart) -> tuple[Evidence, ...]:
 
 
 def _other_images(world: World, wanted: Snapshot, chosen: Sequence[State]) -> list[str]:
-    """Warnings: a service's image is not the one that wrote what is restored."""
+    """Warnings: a service's image differs from the one that wrote the restored state."""
     return [
         f"{name} ran another image when snapshot {wanted.name} was taken"
         for name, image in world.images_of_users(chosen).items()
@@ -197,7 +196,7 @@ def _plan(
         )
         for container, names in users.foreign
     ]
-    # What is stopped for it has to come up again: what keeps it from that is said before.
+    # Stopped services have to start again, so what would prevent that blocks the plan.
     again = started(steps)
     as_it_was = {step.service for step in steps if step.operation == StartContainer(as_it_was=True)}
     hooked = {name for name in again if world.model.services[name].config.get("post_start")}
@@ -211,8 +210,8 @@ def _plan(
 def _before(
     world: World, users: Users, to_keep: Sequence[State], command: str, reason: str
 ) -> list[Step]:
-    """What is done before state is changed: who uses it is stopped, and ``to_keep`` goes
-    into a snapshot."""
+    """The steps before state is changed: its users are stopped, and ``to_keep`` is saved in a
+    snapshot."""
     steps = [*stops(world, users)]
     if to_keep:
         name = next_name(world.snapshots, f"before-{command}")
@@ -223,9 +222,9 @@ def _before(
 def _again(
     world: World, changed: Sequence[State], users: Users, done: tuple[str, ...]
 ) -> list[Step]:
-    """What is done after state was ``changed``: what was stopped is started, and jobs whose work
-    was in it run again (a migration: the schema may be an older one). Where nothing ran, they are
-    forgotten, and the next start runs them."""
+    """The steps after state was ``changed``: stopped services start again, and jobs whose work was
+    in it run again (a migration, for example: the schema may be older). If nothing ran, the jobs'
+    containers are removed, and the next start runs them."""
     jobs = finished_jobs(world, changed)
     return starts(world, users, done, jobs) or forgotten_jobs(world, jobs, done)
 
@@ -273,7 +272,7 @@ def _empty(state: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
 
 
 def _consent(state: State) -> Consent:
-    """What lies outside the project may be somebody else's as well."""
+    """Folders outside the project may also belong to someone else."""
     return Consent.FORCE if state.outside_project else Consent.YES
 
 

@@ -1,5 +1,5 @@
-"""The containers that use some state: how they are stopped before it is touched, and started
-again afterwards."""
+"""The containers that use some state: how they are stopped before it is changed, and started again
+afterwards."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from composetasks.plan.start.services import plan_services
 from composetasks.plan.start.stop import with_hooks
 
 WORK_GONE = "its results were in the state that is replaced"
-"""Why a job that is done runs again."""
+"""Why a job that is done has to run again."""
 OURS = (Origin.OURS, Origin.ONE_OFF, Origin.NO_SERVICE, Origin.INACTIVE, Origin.OTHER_FILES)
 
 
 @frozen
 class Users:
-    """The running containers that use some state: ``ours``, with what each uses (nothing where it
-    only depends on one that does), dependents first; ``live``, which need no stop; and
-    ``foreign``, which we must not touch."""
+    """The running containers that use some state: ``ours``, dependents first, each with the names
+    that it uses (none if it only depends on a user); ``live``, which need no stop; and ``foreign``,
+    which must not be touched."""
 
     ours: tuple[tuple[Container, tuple[str, ...]], ...]
     live: tuple[Container, ...]
@@ -42,8 +42,8 @@ class Users:
 
 
 def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> Users:
-    """What runs and uses ``state``, and what depends on that: it would lose what it works with.
-    Services of ``live`` may stay up."""
+    """The running containers that use ``state``, and those that depend on them and would lose what
+    they work with. Services in ``live`` may stay up."""
     uses: dict[str, tuple[str, ...]] = {}
     for part in state:
         for key in part.containers:
@@ -74,7 +74,7 @@ def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> 
 
 
 def _dependents(world: World, names: set[str]) -> list[str]:
-    """The services that depend on any of ``names``, through others too."""
+    """The services that depend on any of ``names``, directly or indirectly."""
     dependents: list[str] = []
     for name, service in world.model.services.items():
         needs = {dependency.service for dependency in service.depends_on}
@@ -87,7 +87,7 @@ def _dependents(world: World, names: set[str]) -> list[str]:
 
 
 def stops(world: World, users: Users) -> list[Step]:
-    """The steps that stop what uses the state, dependents first."""
+    """The steps that stop the users of the state, dependents first."""
     steps: list[Step] = []
     ids: dict[str, list[str]] = {}
     for container, names in users.ours:
@@ -117,7 +117,7 @@ def stops(world: World, users: Users) -> list[Step]:
 
 
 def _in_memory(world: World, container: Container) -> tuple[str, ...]:
-    """What is lost when a container stops: volumes in memory that it mounts."""
+    """The data that is lost when a container stops: in-memory volumes that it mounts."""
     return tuple(
         f"data that {part.what} holds in memory"
         for part in world.unkept
@@ -139,8 +139,8 @@ def _depends(world: World, container: Container, users: Users) -> str:
 def starts(
     world: World, users: Users, done: tuple[str, ...], jobs: Sequence[str] = ()
 ) -> list[Step]:
-    """What ran is started again as it was, whatever the model says of it by now; what it depends
-    on is started with it, and so are, by the rules of a start, ``jobs`` whose work is gone."""
+    """The steps that start stopped containers again unchanged, even if the model has changed, with
+    their dependencies; and, by the rules of a start, ``jobs`` whose work is gone."""
     stopped = {one.id: one for one, _ in users.ours if origin(world, one) is Origin.OURS}
     names = {one.service for one in stopped.values()}
     if not names:
@@ -158,7 +158,7 @@ def starts(
     return [
         replace(_with_reason(world, step, stopped, jobs), needs=(*step.needs, *done))
         for step in steps
-        # What is stopped for its state is as it was before: no other job's work is due for that.
+        # The stopped containers return to their previous state, so no other job becomes due.
         if step.service in (*names, *jobs) or not _was_done(after, step)
     ]
 
@@ -166,8 +166,8 @@ def starts(
 def _as_they_were(
     world: World, steps: Iterable[Step], stopped: Mapping[str, Container], jobs: Sequence[str]
 ) -> list[Step]:
-    """The steps of a start without what an edit of the model asks for: that is for `inv up`. The
-    same containers are started, and none is made, but what is missing of a dependency."""
+    """The steps of a start without those caused by edits of the model, which are left to `inv up`.
+    The same containers start, and only missing ones of dependencies are created."""
     there = {one.id: one for one in world.engine.containers}
     users = {one.service for one in stopped.values()}
     remaining: list[Step] = []
@@ -227,8 +227,8 @@ def _with_reason(
 
 
 def finished_jobs(world: World, state: Sequence[State]) -> list[str]:
-    """Jobs that others wait for and that are done, and whose work was in this state: they use
-    it, or depend on a service that does."""
+    """The jobs that others wait for, that are done, and whose work was in this state: they use it,
+    or depend on a service that does."""
     users = {name for one in state for name in one.services}
     return [
         name
@@ -240,8 +240,8 @@ def finished_jobs(world: World, state: Sequence[State]) -> list[str]:
 
 
 def forgotten_jobs(world: World, jobs: Sequence[str], needs: tuple[str, ...]) -> list[Step]:
-    """Where nothing is started again, the containers of such jobs go: the next start would take
-    them for done."""
+    """Remove the containers of such jobs if nothing is started again: the next start would consider
+    them done."""
     return [
         Step(
             operation=RemoveContainer(),
