@@ -1,1 +1,1 @@
-"""What the doctor makes of what was found: pure functions from facts to checks."""
+"""The doctor's judgment of the observed facts: pure functions from facts to checks."""

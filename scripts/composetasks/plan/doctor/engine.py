@@ -1,4 +1,4 @@
-"""The engine and the programs beside it: versions, clock, memory, disk, and what builders left."""
+"""Checks of the engine and its programs: versions, clock, memory, disk, and leftover builders."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from composetasks.facts.units import size
 from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, skipped, warning
 
 OLDEST_ENGINE = (25, 0)
-"""Older ones do not know ``start_interval``."""
+"""Older engines do not support ``start_interval``."""
 OLDEST_BUILDX = (0, 17)
-"""What Compose 5 needs to build."""
+"""The oldest version with which Compose 5 can build."""
 BUILDKIT = "buildx_buildkit_"
 
 SKEW_SECONDS = 2.0
-"""From here on files that one side wrote are in the other's future."""
+"""From this difference on, files written by one side have times in the other side's future."""
 SKEW_BREAKS_SECONDS = 60.0
-"""From here on signatures (TLS, apt's lists) may not be valid yet, or any more."""
+"""From this difference on, signatures (TLS, apt's lists) may be not yet valid or expired."""
 LITTLE_MEMORY, NO_MEMORY = 1_000_000_000, 200_000_000
 LITTLE_DISK, NO_DISK = 5_000_000_000, 500_000_000
-"""A build of a few large packages takes some GB; below the lower figure even a start may fail."""
+"""A build of a few large packages takes some GB; below the lower limit, even a start may fail."""
 NO_IPVS = (
     "this kernel has no IPVS: virtual addresses of services and ports of the ingress network do "
     "not answer"
@@ -31,7 +31,7 @@ LITTLE_INODES, NO_INODES = 0.05, 0.005
 
 
 def engine(daemon: Daemon) -> Check:
-    """Reached, and new enough. (A Podman that is not was refused before.)"""
+    """Whether the engine is new enough. (A Podman that is too old was refused before.)"""
     name = "Podman" if daemon.podman else "Docker"
     if not daemon.podman and not at_least(daemon.version, OLDEST_ENGINE):
         return failed(
@@ -45,7 +45,7 @@ def engine(daemon: Daemon) -> Check:
 
 
 def swarm(daemon: Daemon, endpoint: str, *, lacks_ipvs: bool) -> Check:
-    """Whether the kernel can do what Swarm asks of it; ``endpoint`` is the one that is set."""
+    """Whether the kernel supports what Swarm needs; ``endpoint`` is the configured mode."""
     if not daemon.swarm:
         return ok("swarm", "the engine is not part of a swarm")
     if daemon.local and lacks_ipvs and endpoint != "dnsrr":
@@ -54,12 +54,12 @@ def swarm(daemon: Daemon, endpoint: str, *, lacks_ipvs: bool) -> Check:
 
 
 def compose(plugins: Collection[Plugin]) -> Check:
-    """The Compose that the tasks use, and older ones that a person would get."""
+    """The Compose that the tasks use, and older ones that a user's command would run."""
     return _plugin("compose", "Compose", "docker compose", plugins, OLDEST_COMPOSE, falls_back=True)
 
 
 def buildx(plugins: Collection[Plugin]) -> Check:
-    """The Buildx that builds: the first that the docker client finds, whatever comes after it."""
+    """The Buildx that builds: the first one that the docker client finds, even an old one."""
     return _plugin("buildx", "Buildx", "docker buildx", plugins, OLDEST_BUILDX, falls_back=False)
 
 
@@ -101,7 +101,7 @@ def _plugin(
 
 
 def clock(daemon: Daemon) -> Check:
-    """Whether this host and the engine agree about the time."""
+    """Whether the clocks of this host and the engine agree."""
     skew = abs(daemon.clock_ahead)
     side = "ahead of" if daemon.clock_ahead > 0 else "behind"
     if skew < SKEW_SECONDS:
@@ -116,8 +116,8 @@ def clock(daemon: Daemon) -> Check:
 
 
 def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
-    """What is there and free. ``limits`` is what the model's services may take together, as far
-    as they say."""
+    """The total and free memory. ``limits`` is the sum of the memory limits of the model's
+    services."""
     words = f"{size(daemon.memory)}"
     if available is not None:
         words += f", {size(available)} of it free"
@@ -139,7 +139,7 @@ def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
 
 
 def disk(disks: Iterable[Disk | None], root: str) -> Check:
-    """Room where the engine keeps its images; the least of what was found counts."""
+    """The free space where the engine stores images; the smallest value found counts."""
     measured = [one for one in disks if one is not None]
     if not measured:
         return skipped("disk", f"{root} can't be inspected from here, nor from a container")
@@ -157,7 +157,7 @@ def disk(disks: Iterable[Disk | None], root: str) -> Check:
 
 
 def inodes(disks: Iterable[Disk | None], root: str) -> Check:
-    """Files that can still be made where the engine keeps its images."""
+    """The free inodes where the engine stores images."""
     measured = [one for one in disks if one is not None]
     if not measured:
         return skipped("inodes", f"{root} can't be inspected from here, nor from a container")
@@ -179,7 +179,7 @@ def inodes(disks: Iterable[Disk | None], root: str) -> Check:
 
 
 def builders(parts: Iterable[Builder], installed: Collection[str]) -> Check:
-    """Builders whose containers and volumes are there, and which Buildx does not know."""
+    """Builders that have containers or volumes, but that Buildx does not know."""
     own = {name: f"{BUILDKIT}{name}" for name in installed}
     left = [one for one in parts if not any(one.name.startswith(own[name]) for name in own)]
     if not left:

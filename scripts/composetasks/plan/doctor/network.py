@@ -1,5 +1,5 @@
-"""Names, the package index, proxies and certificates: this host, a container and a step of a build
-held against each other."""
+"""Names, the package index, proxies and certificates: this host, a container and a build step
+compared with each other."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REGISTRY_FIXES = {
     "authentication required": "`docker login {host}`, as a user who may read there",
     "denied": "`docker login {host}`, as a user who may read there",
 }
-"""What to do by what the engine says of a registry."""
+"""What to do, by the engine's message about a registry."""
 
 
 def registry(name: str, refusal: str) -> Check:
-    """The registry that images are shared in: whether the engine gets an answer as this user."""
+    """The registry for sharing images: whether it answers the engine with this user's login."""
     if not name:
         return ok("registry", "no registry is set for sharing built images (`stack.registry`)")
     if not refusal:
@@ -36,13 +36,13 @@ def registry(name: str, refusal: str) -> Check:
 
 
 def ran(name: str, reach: Reach) -> Check:
-    """A container, or a build, that gave its answer."""
+    """A container or a build that ran."""
     word = "a container ran" if reach.place == "container" else "a build ran"
     return ok(name, f"{word}, from {reach.image or 'an empty image'}")
 
 
 def dns(container: Reach, host: Reach | None) -> Check:
-    """Whether names are resolved in a container."""
+    """Whether a container can resolve names."""
     name = container.looked_up
     if not container.resolved:
         return ok("dns", f"a container resolves {name}")
@@ -60,8 +60,8 @@ def dns(container: Reach, host: Reach | None) -> Check:
 
 
 def package_index(reaches: Collection[Reach], missing: Collection[str]) -> Check:
-    """Whether the package index answers everywhere; ``missing`` are the places that could not be
-    asked."""
+    """Whether the package index can be reached from everywhere; ``missing`` are the places that
+    could not be tested."""
     bad = [one for one in reaches if one.answer]
     host = next((one for one in reaches if one.place == "host"), None)
     index = next((one.looked_up for one in reaches), "the package index")
@@ -93,8 +93,8 @@ def _places(places: Iterable[str]) -> str:
 
 
 def proxy(reaches: Collection[Reach], daemon: Mapping[str, str]) -> Check:
-    """The proxies of this host, the engine, a container and a build. That they differ matters
-    where something is not reached."""
+    """The proxies of this host, the engine, a container and a build. Differences matter only if
+    something can't be reached."""
     seen = {PLACES[one.place]: _proxies(one.proxies) for one in reaches}
     seen["the engine"] = _proxies(daemon)
     different = set(seen.values())
@@ -114,7 +114,7 @@ def proxy(reaches: Collection[Reach], daemon: Mapping[str, str]) -> Check:
 
 
 def _proxies(variables: Mapping[str, str]) -> str:
-    """The addresses of proxies, without passwords: they never got here."""
+    """The addresses of proxies; passwords were removed when they were read."""
     addresses = sorted(
         {value.rstrip("/") for name, value in variables.items() if name in ("http", "https")}
     )
@@ -122,7 +122,7 @@ def _proxies(variables: Mapping[str, str]) -> str:
 
 
 def certificates(reaches: Collection[Reach]) -> Check:
-    """Whether the index's certificate is believed wherever there are certificate authorities."""
+    """Whether the index's certificate is trusted wherever there are certificate authorities."""
     bad = [one for one in reaches if one.distrust]
     host = next((one for one in reaches if one.place == "host"), None)
     if bad:

@@ -1,4 +1,4 @@
-"""What the model, ``.env`` and this host mean for each other: ports, users, images, checks."""
+"""Checks of the model, ``.env`` and this host together: ports, users, images, health checks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from composetasks.plan.start.health_lint import health_warnings
 
 EVERY_ADDRESS = ("", "0.0.0.0", "::")
 FEW_WATCHES = 65_536
-"""What editors and development servers that watch a large tree ask for together."""
+"""The watches that editors and development servers of a large tree need together."""
 FEW_INSTANCES = 128
 NEARLY_ALL = 0.9
 SHOWN = 6
@@ -35,7 +35,7 @@ UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def model(model: Model) -> Check:
-    """A model that Compose could read."""
+    """A model that Compose can read."""
     message = f"valid: {_count(len(model.services), 'active service')}"
     if model.warnings:
         return warning(
@@ -47,13 +47,13 @@ def model(model: Model) -> Check:
 
 
 def refused(message: str, detail: str, hint: str) -> Check:
-    """A model that Compose refuses: its reason is the first line, its warnings come after it."""
+    """A model that Compose refuses: the first line is the reason, warnings follow it."""
     reason = detail.strip().partition("\n")[0]
     return failed("model", ": ".join(filter(None, (message, reason))), hint)
 
 
 def env(environment: Environment) -> Check:
-    """``.env`` and the process, held to ``.env.example``."""
+    """``.env`` and the process environment, checked against ``.env.example``."""
     faults = problems(environment)
     wrong = fatal(faults)
     if wrong:
@@ -76,7 +76,7 @@ def env(environment: Environment) -> Check:
 def ports(
     world: World, local: tuple[int, int] | None, reserved: Collection[int], *, on_this_host: bool
 ) -> Check:
-    """Published ports: taken by something else, or where outgoing connections may take them."""
+    """Published ports that something else holds, or that outgoing connections may take."""
     names = tuple(world.model.services)
     wanted = published.demands(world.model, names)
     if not wanted:
@@ -112,7 +112,7 @@ def ports(
 
 
 def open_ports(model: Model, containers: Iterable[Container]) -> Check:
-    """Ports that every machine of the network reaches: by the model, and as they are right now."""
+    """Ports that all machines on the network can reach, by the model and by running containers."""
     wide = {
         f"{service.name}:{port.published[0] if port.published else port.target}"
         for service in model.services.values()
@@ -148,7 +148,7 @@ def mounts(
     *,
     sends: bool = False,
 ) -> Check:
-    """Whether the engine's host has what the model mounts from this one, or it is sent there."""
+    """Whether the engine's host has the sources of the model's mounts, or a start sends them."""
     if daemon.local:
         return ok("mounts", "the engine is on this host, and so are its mounts")
     lacking = [one for one in sorted(only_here) if not sends or one in not_sent]
@@ -165,7 +165,7 @@ def mounts(
 
 
 def root(users: Mapping[str, bool | None], daemon: Daemon) -> Check:
-    """Services whose processes are root's; None is said of those whose image is not here yet."""
+    """Services that run as root; the value None means that the image is not on the engine yet."""
     services = [name for name, is_root in users.items() if is_root]
     unknown = [name for name, is_root in users.items() if is_root is None]
     if daemon.shifted:
@@ -182,8 +182,8 @@ def root(users: Mapping[str, bool | None], daemon: Daemon) -> Check:
 
 
 def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
-    """What a start and a build need and the engine does not have, for when no registry answers.
-    ``bases`` are the base images of each service that builds, "" for one never seen here."""
+    """The images that a start and a build need and the engine lacks, for when no registry answers.
+    ``bases`` are the base images of each service with a build, "" for one never seen here."""
     engine, services = world.engine, world.model.services.values()
     absent = [
         service.image
@@ -208,8 +208,8 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
 
 
 def health(world: World, lacking: Mapping[str, str] | None = None) -> Check:
-    """Health checks that can't pass for what their image is ``lacking``, make a start slow, or
-    believe too early; and services without one."""
+    """Health checks that can't pass because of a program the image is ``lacking``, slow a start
+    down, or pass too early; and services without a health check."""
     warnings = health_warnings(world, world.model.services, lacking)
     if warnings:
         return warning("health-checks", "; ".join(warnings), "see the compose file")
@@ -217,7 +217,7 @@ def health(world: World, lacking: Mapping[str, str] | None = None) -> Check:
 
 
 def watching(watching: Watching | None) -> Check:
-    """The limits that hot reload meets first."""
+    """The limits that hot reload reaches first."""
     if watching is None or not watching.watches:
         return skipped("file-watching", "the kernel's inotify limits can't be read here")
     words = (
@@ -236,7 +236,7 @@ def watching(watching: Watching | None) -> Check:
 
 
 def memory_limits(model: Model) -> int:
-    """Bytes that the services may take together, as far as they have a limit."""
+    """The sum of the services' memory limits in bytes."""
     return sum(one.replicas * _limit(one.config) for one in model.services.values())
 
 
@@ -249,8 +249,8 @@ def _limit(config: Mapping[str, Any]) -> int:
 
 
 def probed_image(model: Model | None, engine: Engine) -> str:
-    """The image to try a container with: one of the project's, those that build first; else the
-    smallest that the engine has, "" where it has none."""
+    """The image to test a container with: one of the project's, preferably one that is built here;
+    else the engine's smallest, "" if it has none."""
     services = sorted(model.services.values(), key=lambda one: one.build is None) if model else []
     for service in services:
         if engine.image(service.image) is not None:
@@ -260,8 +260,8 @@ def probed_image(model: Model | None, engine: Engine) -> str:
 
 
 def base_image(engine: Engine, bases: Mapping[str, Mapping[str, str]]) -> str:
-    """The base image to try a build with: one that the project's builds stand on and the engine
-    has under its name, "" where there is none."""
+    """The base image to test a build with: one of the project's base images that the engine has by
+    name, "" if there is none."""
     named = sorted({name for one in bases.values() for name in one})
     return next((name for name in named if engine.image(name) is not None), "")
 

@@ -1,4 +1,4 @@
-"""Words that checks share."""
+"""Functions that checks share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def skipped(name: str, message: str) -> Check:
 
 
 def at_least(version: str, oldest: tuple[int, int]) -> bool:
-    """Whether a version begins with two numbers that are ``oldest`` or later."""
+    """Whether the first two numbers of a version are ``oldest`` or higher."""
     match = re.match(r"v?(\d+)\.(\d+)", version)
     return match is not None and (int(match[1]), int(match[2])) >= oldest
 

@@ -1,1 +1,1 @@
-"""What is wrong with ``.env`` and the variables."""
+"""Problems of ``.env`` and the variables."""

@@ -1,7 +1,7 @@
-"""What is wrong with the environment, all at once.
+"""All problems of the environment at once.
 
-Pure: from what observe/env/dotenv.py found. Without a specification (``.env.example`` with its
-mark) only what Compose itself refuses is a problem.
+Pure: from the results of observe/env/dotenv.py. Without a specification (``.env.example`` with its
+mark), only what Compose itself refuses is a problem.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from composetasks.plan.env.dotenv_faults import Fault
 
 PRINTABLE = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}"
-"""What may be shown as a name: a line that is none may hold anything."""
+"""Names that may be shown: a line that is not an assignment may contain anything."""
 LOOKED_UP = 30
-"""For how many unknown names the closest known one is looked for."""
+"""For how many unknown names the closest known name is searched."""
 OF_THE_TOOLS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "INVOKE_")
 """Prefixes of variables that Docker's and Invoke's programs read themselves."""
 
 
 def problems(environment: Environment) -> tuple[Problem, ...]:
-    """Everything that is wrong, fatal first, then by file and line."""
+    """All problems, fatal ones first, then by file and line."""
     secrets = {one.name for one in environment.variables if one.type == SECRET}
     problems = list(_demanded(environment))
     specified = environment.specification is not None
@@ -56,12 +56,12 @@ def problems(environment: Environment) -> tuple[Problem, ...]:
 
 
 def fatal(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Those of the problems that end a task with code 6."""
+    """The problems that end a task with code 6."""
     return tuple(one for one in problems if one.severity == "fatal")
 
 
 def correction(environment: Environment) -> str:
-    """Where it is told what the variables may be; "" where no file does."""
+    """Which file describes the variables, as a hint; "" if none does."""
     if environment.example is None:
         return ""
     name = shown(environment, environment.example)
@@ -71,7 +71,7 @@ def correction(environment: Environment) -> str:
 
 
 def lines(problems: Iterable[Problem]) -> list[str]:
-    """Problems as lines of text: where, what, how to correct it."""
+    """Problems as lines of text: place, problem, correction."""
     texts = []
     for problem in problems:
         where = f"{problem.file}:{problem.line}" if problem.line else problem.file or "environment"
@@ -94,7 +94,7 @@ def _of_line(fault: Fault, path: str) -> Problem:
 
 
 def _of_file(file: EnvFile, path: str) -> Iterator[Problem]:
-    """Files that can't be read at all."""
+    """Yield problems of files that can't be read at all."""
     if "missing" in file.traits:
         why = "COMPOSE_ENV_FILES names this file, but it can't be read"
         yield Problem("fatal", "", path, 0, why, "create it, or remove it from COMPOSE_ENV_FILES")
@@ -104,9 +104,9 @@ def _of_file(file: EnvFile, path: str) -> Iterator[Problem]:
 
 
 def _of_whole_file(file: EnvFile, path: str) -> Iterator[Problem]:
-    """The traits of a file that are the same all over it."""
+    """Yield problems that concern a whole file."""
     if "not-utf-8" in file.traits:
-        # Bytes that are no UTF-8 were decoded as surrogates.
+        # Bytes that are not valid UTF-8 were decoded as surrogates.
         line = _first(file, map(chr, range(0xDC80, 0xDD00)))
         why = "not valid UTF-8: python-dotenv can't read the file"
         yield Problem("fatal", "", path, line, why, "save the file as UTF-8")
@@ -125,7 +125,7 @@ def _of_whole_file(file: EnvFile, path: str) -> Iterator[Problem]:
 
 
 def _first(file: EnvFile, wanted: Iterable[str]) -> int:
-    """The first line with one of the characters."""
+    """The first line that contains one of the characters."""
     characters = frozenset(wanted)
     return next((n for n, line in enumerate(file.lines, 1) if characters & set(line)), 0)
 
@@ -134,7 +134,7 @@ def _first(file: EnvFile, wanted: Iterable[str]) -> int:
 
 
 def _demanded(environment: Environment) -> Iterator[Problem]:
-    """Variables that compose files can't do without: Compose would end at the first of them."""
+    """Yield problems of variables that compose files require; Compose itself stops at the first."""
     names = set()
     for name, path, line, message, filled in environment.demanded:
         assigned = values(environment, name)
@@ -148,7 +148,8 @@ def _demanded(environment: Environment) -> Iterator[Problem]:
 
 
 def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) -> Iterator[Problem]:
-    """Names that the specification does not have, with the closest one; not in lines ``taken``."""
+    """Yield names that the specification lacks, with the closest one; lines ``taken`` are
+    skipped."""
     specified = environment.specified
     path = shown(environment, file.path)
     looked_up = 0
@@ -163,7 +164,7 @@ def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) ->
             )
             yield Problem("warning", name, path, line, why, "describe it in .env.example")
             continue
-        # Many are no slips of the pen: it is the file of something else.
+        # Many unknown names are not typing errors: the file is for something else.
         looked_up += 1
         close = _closest(name, specified) if looked_up <= LOOKED_UP else ""
         way = f"did you mean {close}?" if close else "remove it, or describe it there"
@@ -181,7 +182,7 @@ def _closest(name: str, names: Iterable[str]) -> str:
 
 
 def _overridden(environment: Environment, file: EnvFile) -> Iterator[Problem]:
-    """Lines that do nothing, because the process has another value."""
+    """Yield lines that have no effect because the process has another value."""
     path = shown(environment, file.path)
     for name in dict.fromkeys(one.name for one in file.compose if one.value is not None):
         assigned = values(environment, name)

@@ -1,7 +1,7 @@
-"""What is wrong with the lines of a dotenv file: where Compose and python-dotenv differ, where
-neither can read it, and what both read and hardly anybody means.
+"""The faults in the lines of a dotenv file: lines that Compose and python-dotenv read differently,
+lines that one or both can't read, and lines that both read but that are probably mistakes.
 
-Messages never quote a value: a line that can't be read may hold a secret.
+Messages never quote a value: a line that can't be read may contain a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from composetasks.facts.frozen import frozen
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PRINTABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
-"""What may be shown as a name: a line that is none may hold anything."""
+"""Names that may be shown: a line that is not an assignment may contain anything."""
 ASSIGNED = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]")
 INVISIBLE = re.compile("[\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 ODD_SPACE = re.compile("[\v\f\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
@@ -38,7 +38,7 @@ UNREAD = (
     (r"\s*[\[{}\]]|\s*\"[^\"]*\"\s*:", "it is JSON", WRITE),
     (r"\s*['\"]", "the name is in quotes", f"{WRITE}, with quotes around the value only"),
 )
-"""What a line looks like that can't be read: a pattern for its beginning, why, and the way out."""
+"""What unreadable lines look like: a pattern for the beginning, the reason, and the correction."""
 UNREAD_VALUES = (
     (r"\s*=", "there is no name before '='", WRITE),
     (r"\s*[\w.-]+\s*:", "it has ':' after the name", WRITE),
@@ -58,7 +58,7 @@ UNREAD_VALUES = (
 
 @frozen
 class Fault:
-    """``refused`` says that Compose itself ends with an error at it."""
+    """``refused`` says that Compose itself fails at this line."""
 
     fatal: bool
     line: int
@@ -69,7 +69,7 @@ class Fault:
 
 
 def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] = ()) -> list[Fault]:
-    """All faults of a file's lines; ``secrets`` are the variables that hold one."""
+    """All faults of a file's lines; ``secrets`` are the names of variables that hold secrets."""
     block = key_lines(file)
     faults = [
         Fault(
@@ -92,7 +92,7 @@ def faults(file: EnvFile, process: Mapping[str, str], secrets: Collection[str] =
 
 
 def key_lines(file: EnvFile) -> dict[int, range]:
-    """Unquoted keys and certificates: the line each begins on, and all lines it takes."""
+    """Unquoted keys and certificates: the first line of each, and all its lines."""
     ends = [number for number, text in enumerate(file.lines, 1) if "-----END " in text]
     blocks = {}
     for number, text in enumerate(file.lines, 1):
@@ -109,7 +109,7 @@ def _name_in(file: EnvFile, line: int) -> str:
     return match[1] if match else ""
 
 
-# --- lines that one of them, or both, can't read --------------------------------------------
+# --- lines that one or both can't read ------------------------------------------------------
 
 
 def _unread(file: EnvFile, taken: set[int]) -> Iterator[Fault]:
@@ -117,7 +117,7 @@ def _unread(file: EnvFile, taken: set[int]) -> Iterator[Fault]:
     dotenv = {one.line for one in file.dotenv if one.refused}
     starts = {one.line for one in file.compose}
     for line in sorted(compose.keys() | dotenv):
-        # python-dotenv goes on inside a value that Compose reads to its end.
+        # python-dotenv continues inside a value that Compose reads to its end.
         if line in taken or (line not in compose and line not in starts):
             continue
         text = file.lines[line - 1]
@@ -133,7 +133,7 @@ def _unread(file: EnvFile, taken: set[int]) -> Iterator[Fault]:
 
 
 def _why_unread(text: str, refused: str) -> tuple[str, str]:
-    """Why a line is unreadable to Compose (``refused``), to python-dotenv or to both."""
+    """Why Compose (``refused``), python-dotenv or both can't read a line."""
     for pattern, why, hint in UNREAD:
         if re.match(pattern, text, re.IGNORECASE):
             return why, hint
@@ -151,7 +151,7 @@ def _why_unread(text: str, refused: str) -> tuple[str, str]:
     return refused or "it is not NAME=value", WRITE
 
 
-# --- lines that both read, each in its own way ----------------------------------------------
+# --- lines that both read, but differently --------------------------------------------------
 
 
 def _read_differently(
@@ -174,7 +174,7 @@ def _read_differently(
         ):
             continue
         if alone and ours is None:
-            continue  # a name alone that the process does not have either
+            continue  # a name without '=' that the process does not have either
         seen.add(line)
         text = _statement(file, line, starts)
         if not ours and line not in begun:
@@ -249,7 +249,7 @@ def _dollar_fault(value: str) -> tuple[str, str] | None:
     return None
 
 
-# --- lines that both read alike, and that look like a mistake -------------------------------
+# --- lines that both read alike, but that look like mistakes --------------------------------
 
 
 def _suspicious(file: EnvFile, secrets: Collection[str]) -> Iterator[Fault]:

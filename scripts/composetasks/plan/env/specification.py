@@ -1,4 +1,4 @@
-"""``.env.example`` as the measure: its own faults, and values that do not fit it."""
+"""Check against ``.env.example``: its own faults, and values that do not match it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET = ("secret",)
 
 @frozen
 class Value:
-    """What a variable is set to, and where: ``file`` None is the process environment."""
+    """A value of a variable and its place: ``file`` None is the process environment."""
 
     value: str
     file: EnvFile | None = None
@@ -22,7 +22,7 @@ class Value:
 
 
 def values(environment: Environment, name: str) -> list[Value]:
-    """All that set a variable, as Compose reads them; the first is the one that counts."""
+    """All values of a variable, as Compose reads them; the first one takes precedence."""
     process = [environment.process[name]] if name in environment.process else []
     read = ((file, file.set[name]) for file in environment.files if name in file.set)
     return [
@@ -61,7 +61,7 @@ def of_specification(environment: Environment, path: Path) -> Iterator[Problem]:
 
 
 def of_values(environment: Environment) -> Iterator[Problem]:
-    """Values that do not fit, and required ones that are missing."""
+    """Yield values that do not match, and missing required ones."""
     demanded = {name for name, *_ in environment.demanded}
     for variable in environment.variables:
         value = next(iter(values(environment, variable.name)), None)
@@ -112,7 +112,7 @@ def _missing(environment: Environment, variable: Variable, value: Value | None) 
 
 
 def _correction(variable: Variable, value: str) -> str:
-    """The next thing to do about a value of the wrong type, the likely slip named first."""
+    """How to correct a value of the wrong type; the most likely mistake comes first."""
 
     def fits(text: str) -> bool:
         return bool(text) and not value_fault(variable.type, text)

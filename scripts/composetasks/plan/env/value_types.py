@@ -1,4 +1,4 @@
-"""The types of ``.env.example``: whether a notation is one, and whether a value fits it."""
+"""The types of ``.env.example``: whether a notation is valid, and whether a value matches it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_PORT = 65535
 
 
 def notation_fault(words: Sequence[str]) -> str:
-    """What is wrong with a ``# type:``; "" where nothing is."""
+    """The fault of a ``# type:`` notation; "" if there is none."""
     name, arguments = words[0], words[1:]
     if name not in CHECKS:
         return f"{' '.join(words)!r} is not a type"
@@ -31,8 +31,8 @@ def notation_fault(words: Sequence[str]) -> str:
 
 
 def value_fault(words: Sequence[str], value: str) -> str:
-    """What ``value`` should be and is not, such as "a whole number from 1 to 9"; "" where it
-    fits. ``words`` must be a valid notation."""
+    """What ``value`` should be and is not, such as "a whole number from 1 to 9"; "" if it matches.
+    ``words`` must be a valid notation."""
     return CHECKS[words[0]](words, value)
 
 

@@ -1,4 +1,4 @@
-"""What ``env`` says of each variable: which value counts, where it is from, what it overrides."""
+"""What ``env`` shows about each variable: its value, its source, and what it overrides."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from composetasks.plan.env.specification import Value, shown, values
 
 
 def variable_names(environment: Environment, usage: Usage) -> list[str]:
-    """The specification's variables in its order, then those of files and compose files."""
+    """The specification's variables in its order, then those of dotenv files and compose files."""
     own = {one.name for file in environment.files for one in file.compose if not one.refused}
     used = {name for places in usage.services.values() for name in places}
     if not usage.services:
-        # Compose can't read its files: what their text shows has to do.
+        # Compose can't read its files, so the variables found in their text are used.
         used = set(environment.used)
     specified = [one.name for one in environment.variables]
     return [*dict.fromkeys(specified), *sorted((own | used) - {*specified, ""})]
@@ -27,15 +27,15 @@ def variable_status(
     held: Mapping[str, Mapping[str, bool | None]],
     secrets: Collection[str],
 ) -> VariableStatus:
-    """One variable. ``asked_value`` is what Compose reads it as, where something sets it, ``held``
-    whether each service's containers have each variable; ``secrets`` names what is secret by its
-    name."""
+    """The status of one variable. ``asked_value`` is the value that Compose reads, if something
+    sets it; ``held`` says for each service whether its containers have each variable; ``secrets``
+    are the variables whose names mark them as secret."""
     specified = environment.specified.get(name)
     declared = any("secrets" in places.get(name, ()) for places in usage.services.values())
     setters = [_setting(environment, one) for one in values(environment, name)]
     setting = Setting("unset")
     if setters:
-        # Compose has the last word on what it read.
+        # Compose's own reading of the value takes precedence.
         first = setters[0]
         setting = Setting(
             first.source, first.value if asked_value is None else asked_value, first.line

@@ -1,1 +1,1 @@
-"""How a further copy of the stack is kept apart, and which copies have no owner any more."""
+"""How another copy of the stack is kept separate, and which copies have lost their owner."""

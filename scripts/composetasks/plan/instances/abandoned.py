@@ -1,4 +1,4 @@
-"""Instances whose owner has ended: each is ended by one step, before anything else is done."""
+"""Instances whose owner has ended: one step ends each, before all other steps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from composetasks.facts.program import task
 
 
 def with_ends(plan: Plan, world: World) -> Plan:
-    """``plan`` with the abandoned instances of ``world`` ended first."""
+    """``plan`` with steps that end the abandoned instances of ``world`` first."""
     if not world.abandoned:
         return plan
     steps: dict[str, Step] = {}
     for instance in world.abandoned:
         target, number = instance.project, 1
-        while target in steps:  # a name that more than one owner left something of
+        while target in steps:  # a name of which more than one owner left something
             number += 1
             target = f"{instance.project} ({number})"
         steps[target] = _step(instance, target)
@@ -24,7 +24,7 @@ def with_ends(plan: Plan, world: World) -> Plan:
 
 
 def warnings(world: World) -> Iterator[str]:
-    """A line for each of them, where nothing is going to be done about it."""
+    """A warning for each abandoned instance, for tasks that do not end them."""
     for instance in world.abandoned:
         name = instance.instance
         yield f"instance {name} is abandoned: {reason(instance)}; {task('up')} ends it"

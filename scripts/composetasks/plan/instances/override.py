@@ -1,8 +1,8 @@
-"""A second copy of the same stack on one engine, as the override file that makes it one.
+"""The override file that makes a second copy of the same stack possible on one engine.
 
 The copy has its own project name, published ports, state folders, subnets, names of containers,
-networks and volumes, and normal image tags. The tags that carry an input digest are shared with
-every other copy, so that a second one builds nothing.
+networks and volumes, and normal image tags. Tags with an input digest are shared by all copies, so
+a second copy builds nothing.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from composetasks.plan.conflicts.instances import LONGEST
 from composetasks.plan.instances import separation
 
 NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST - 1}}}")
-"""What an instance may be called: it becomes part of a Compose project name."""
+"""The valid names of an instance, which become part of a Compose project name."""
 
 PortKey = tuple[str, str, str, int, str]
-"""Service, host address, published port (or range), port inside the container, protocol."""
+"""Service, host address, published port (or range), container port, protocol."""
 
 
 def project_name(model: Model, instance: str) -> str:
-    """The Compose project of an instance of ``model``."""
+    """The Compose project name of an instance of ``model``."""
     return f"{model.project}-{instance}"
 
 
 def published_ports(model: Model) -> list[PortKey]:
-    """The published ports that an instance needs free ones for."""
+    """The published ports for which an instance needs free ones."""
     return [
         (name, port.host_ip, _range(*port.published), port.target, port.protocol)
         for name, service in model.services.items()
@@ -48,12 +48,12 @@ def override(
     volumes: Mapping[str, Path | None],
     labels: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The override as a mapping for :func:`dump`.
+    """The override, as a mapping for :func:`dump`.
 
-    ``ports`` gives each of :func:`published_ports` its port; ``folders`` maps a bind mount's
-    source that holds state to the instance's own folder; ``volumes`` are those that it has of its
-    own, each with the folder that it stands for (None for an ordinary one); ``labels`` go onto all
-    that is made.
+    ``ports`` gives each of :func:`published_ports` its port; ``folders`` maps the sources of bind
+    mounts that hold state to the instance's own folders; ``volumes`` are the instance's own
+    volumes, each with its host folder (None for an ordinary volume); ``labels`` are added to
+    everything that is created.
     """
     return {
         "services": {
@@ -117,7 +117,7 @@ def _range(first: int, last: int) -> str:
 
 
 def _networks(model: Model, instance: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """What is external stays everybody's."""
+    """The instance's own networks; external networks are shared by all copies."""
     return {
         key: {
             **_named(model, resource, instance, labels),
@@ -131,7 +131,7 @@ def _networks(model: Model, instance: str, labels: Mapping[str, str]) -> dict[st
 def _volumes(
     model: Model, instance: str, labels: Mapping[str, str], own: Mapping[str, Path | None]
 ) -> dict[str, Any]:
-    """What is external, and not among the instance's own, stays everybody's."""
+    """The instance's own volumes; other external volumes are shared by all copies."""
     volumes = {}
     for key, resource in model.volumes.items():
         if resource.external and key not in own:
@@ -148,7 +148,8 @@ def _volumes(
 def _named(
     model: Model, resource: Resource, instance: str, labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Whose a network or volume is; a fixed name gets the instance's own."""
+    """The labels of a network or volume, and the instance's own name for it if its name is
+    fixed."""
     fixed = resource.external or resource.name != f"{model.project}_{resource.key}"
     return {
         "labels": dict(labels),
@@ -162,16 +163,16 @@ def _repository(image: str) -> str:
 
 
 class Reset:
-    """Compose's ``!reset``: as if the files before had never said it."""
+    """Compose's ``!reset``: removes what earlier files set."""
 
 
 class Replace(list[Any]):
-    """Compose's ``!override``: in place of what the files before said, not added to it."""
+    """Compose's ``!override``: replaces what earlier files set, instead of adding to it."""
 
 
 def dump(document: Any, indent: str = "") -> str:
-    """A document as YAML, with Compose's two tags, every string in JSON's quoting, and every value
-    as Compose must read it to get it back."""
+    """A document as YAML, with Compose's two tags, all strings quoted as in JSON, and ``$`` doubled
+    so that Compose reads each value unchanged."""
     if isinstance(document, Mapping):
         if not document:
             return " {}\n"
@@ -190,5 +191,5 @@ def dump(document: Any, indent: str = "") -> str:
 
 
 def _quoted(value: Any) -> str:
-    """JSON is YAML."""
+    """JSON is valid YAML."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""What two copies of a model would have in common, and how an instance gets its own: volumes that
-stand for a folder of the host, external volumes, fixed subnets and addresses, bridges' names,
-names by which containers are found."""
+"""What two copies of a model would share, and how an instance gets its own: volumes that represent
+host folders, external volumes, fixed subnets and addresses, bridge names, and names by which
+containers are found."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from composetasks.plan.conflicts.volumes import options_of, used
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
 OF_THE_LAN = ("macvlan", "ipvlan")
-"""Drivers whose networks are those of the host: an interface can have each once."""
+"""Drivers whose networks belong to the host: an interface can have only one of each."""
 IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 NOT_VALUES = ("networks", "ports", "build", "develop")
-"""Sections of a service that name no address which a program would be given."""
+"""Sections of a service without addresses that are passed to its programs."""
 ANOTHERS = ("network_mode", "ipc", "pid")
 
 
@@ -27,8 +27,8 @@ ANOTHERS = ("network_mode", "ipc", "pid")
 
 
 def own_volumes(model: Model, shared: Collection[str]) -> tuple[str, ...]:
-    """The volumes that an instance has of its own, though by name alone they would be everybody's:
-    those that are written to and external, or stand for a folder of the host."""
+    """The volumes that get a copy for each instance although their names alone would not separate
+    them: writable ones that are external or represent a host folder."""
     return tuple(
         key
         for key in written(model)
@@ -50,13 +50,13 @@ def written(model: Model) -> tuple[str, ...]:
 
 
 def folder_of(resource: Resource) -> str:
-    """The folder of the host that a volume stands for, "" for none."""
+    """The host folder that a volume represents, "" for none."""
     device = bind_device(options_of(resource))
     return "" if device.startswith("/dev/") else device
 
 
 def _elsewhere(resource: Resource) -> bool:
-    """Whether a volume's data is on a device of its own: a disk, a share of the network."""
+    """Whether a volume's data is on a separate device: a disk or a network share."""
     options = options_of(resource)
     return "device" in options and not folder_of(resource) and options.get("type") != "tmpfs"
 
@@ -65,8 +65,8 @@ def _elsewhere(resource: Resource) -> bool:
 
 
 def own_network(resource: Resource, reset: Any) -> dict[str, Any]:
-    """What an instance says otherwise of a network: its subnet is the engine's choice, its bridge
-    has no fixed name. ``reset`` stands for a field that is taken away."""
+    """An instance's changes to a network: the engine chooses its subnet, and its bridge has no
+    fixed name. ``reset`` marks a field to remove."""
     section: dict[str, Any] = {}
     if pools(resource) and resource.config.get("driver") not in OF_THE_LAN:
         section["ipam"] = reset
@@ -76,8 +76,8 @@ def own_network(resource: Resource, reset: Any) -> dict[str, Any]:
 
 
 def own_attachments(model: Model, service: Service, reset: Any) -> dict[str, Any]:
-    """What an instance says otherwise of a service's place on its networks: no fixed address, and
-    on its own networks the fixed name of its container, by which others may know it."""
+    """An instance's changes to a service's networks: no fixed address and, on the instance's own
+    networks, the container's fixed name as an alias, since others may use it."""
     name = service.config.get("container_name")
     attachments: dict[str, Any] = {}
     for key, attachment in (service.config.get("networks") or {}).items():
@@ -93,8 +93,8 @@ def own_attachments(model: Model, service: Service, reset: Any) -> dict[str, Any
 
 
 def own_namespaces(model: Model, service: Service) -> dict[str, str]:
-    """``container:NAME`` where the name is fixed for another service of the model: that service's
-    container in the same copy."""
+    """``container:NAME``, if NAME is the fixed name of another service of the model, replaced by
+    that service in the same copy."""
     named = {one.config.get("container_name"): key for key, one in model.services.items()}
     modes = {field: str(service.config.get(field) or "") for field in ANOTHERS}
     return {
@@ -104,11 +104,11 @@ def own_namespaces(model: Model, service: Service) -> dict[str, str]:
     }
 
 
-# --- what can't be its own ------------------------------------------------------------------
+# --- what can't be separate -----------------------------------------------------------------
 
 
 def in_common(model: Model, shared: Collection[str]) -> Iterator[InCommon]:
-    """What an instance of ``model`` can have no copy of; the volumes in ``shared`` are meant so."""
+    """Yield what an instance of ``model`` can't have a copy of, except volumes in ``shared``."""
     for key in written(model):
         resource = model.volumes[key]
         if key not in shared and not resource.external and _elsewhere(resource):
@@ -136,7 +136,7 @@ def in_common(model: Model, shared: Collection[str]) -> Iterator[InCommon]:
 
 
 def _written_addresses(model: Model) -> Iterator[InCommon]:
-    """Addresses of fixed subnets that programs are given: an instance's are others."""
+    """Yield fixed addresses that are passed to programs: in an instance they differ."""
     fixed = [
         (key, subnet)
         for key in keys_of(model, model.services)
@@ -168,7 +168,7 @@ def _in(address: str, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> 
 
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every text of a configuration with its path: ``environment.DB_HOST``."""
+    """Yield every string of a configuration with its path: ``environment.DB_HOST``."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield from _texts(entry, f"{path}.{key}" if path else str(key))

@@ -1,1 +1,1 @@
-"""What watching does: the rules of the model, and what a batch of edits asks for."""
+"""What a watch does: the model's rules, and the operations for a batch of edits."""

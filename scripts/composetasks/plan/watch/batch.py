@@ -1,5 +1,5 @@
-"""What a batch of edits asks for, by the rules they fall under. In Compose's order: images and
-their containers first, then files, restarts, and commands."""
+"""The operations for a batch of edits, by the watch rules that match them. In Compose's order:
+images and their containers, then files, restarts, and commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from composetasks.plan.start.restart import alone, with_dependents
 
 
 def operations(edits: Sequence[Edit]) -> tuple[WatchOperation, ...]:
-    """Each thing to do once, however many edits ask for it."""
+    """The operations, each once, however many edits cause it."""
     operations: list[WatchOperation] = []
     if of := _under(edits, lambda rule: rule.action is WatchAction.REBUILD):
         operations.append(Rebuild(_services(of), of))
@@ -44,7 +44,7 @@ def operations(edits: Sequence[Edit]) -> tuple[WatchOperation, ...]:
 
 
 def _under(edits: Iterable[Edit], wanted: Callable[[WatchRule], bool]) -> tuple[Edit, ...]:
-    """The edits that fall under rules that are ``wanted``, with those rules alone."""
+    """The edits that match ``wanted`` rules, with only these rules."""
     pairs = []
     for edit in edits:
         matching = [at for at, rule in enumerate(edit.rules) if wanted(rule)]
@@ -74,8 +74,8 @@ def _sync(service: str, edits: Iterable[Edit]) -> Sync:
 
 
 def after_initial(operation: Sync) -> Sync:
-    """What is left of a sync once ``initial_sync`` has copied what is there: removals, and what
-    other rules copy."""
+    """The part of a sync that remains after ``initial_sync`` copied the existing files: removals,
+    and the copies of other rules."""
     removed = [edit for edit in operation.edits if edit.change == "removed"]
     present = [edit for edit in operation.edits if edit.change != "removed"]
     left = _under(present, lambda rule: not rule.initial_sync)
@@ -83,7 +83,7 @@ def after_initial(operation: Sync) -> Sync:
 
 
 def _place(rule: WatchRule, path: str, below: str) -> str:
-    """Where in the container a file belongs: never above the rule's target."""
+    """The path of a file in the container, never above the rule's target."""
     if not below and rule.target.endswith("/"):
         below = posixpath.basename(path)
     return posixpath.normpath(posixpath.join("/", rule.target, below))
@@ -94,20 +94,20 @@ def _any_above(path: str, others: Iterable[str]) -> bool:
 
 
 def rebuilt_alone(world: World, services: Iterable[str]) -> tuple[World, tuple[str, ...]]:
-    """``world`` in which ``services`` depend on nothing else, and their names with those that have
-    to be restarted with them: an edit of one is no reason to start or build what it depends on."""
+    """``world`` in which ``services`` depend on nothing else, and their names with the services
+    that restart with them: an edit of a service is no reason to start or build its dependencies."""
     names = tuple(with_dependents(world, tuple(services)))
     return alone(world, names), names
 
 
 def described(edits: Sequence[Edit]) -> str:
-    """What was edited, as a clause."""
+    """A clause that says what was edited."""
     if len(edits) == 1:
         return f"{edits[0].name} was {edits[0].change}"
     return f"{len(edits)} files changed, {edits[0].name} among them"
 
 
 def initially(edits: Sequence[Edit]) -> str:
-    """What is copied before anything was edited, as a clause."""
+    """A clause that says what is copied before any edit."""
     what = edits[0].name if len(edits) == 1 else f"{len(edits)} files"
     return f"initial_sync of {what}"

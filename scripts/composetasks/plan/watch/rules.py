@@ -1,5 +1,5 @@
-"""The rules that files are watched by: ``develop.watch`` of the services, or, where none of them
-has one, their build contexts."""
+"""The rules by which files are watched: ``develop.watch`` of the services or, if none of them has
+it, their build contexts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from composetasks.facts.program import task
 
 @frozen
 class Rules:
-    """The rules of some services, and what is wrong with them."""
+    """The rules of some services, with warnings and blockers."""
 
     rules: tuple[WatchRule, ...]
     warnings: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Rules:
 
 
 def watch_rules(model: Model, names: Iterable[str]) -> Rules:
-    """The rules of the services ``names``, all active ones where none is named."""
+    """The rules of the services ``names``, or of all active ones if none is named."""
     named = tuple(names)
     services = [model.services[name] for name in named or model.services]
     declared = [rule for service in services for rule in _declared(service)]
@@ -78,7 +78,7 @@ def _hook(section: Mapping[str, Any]) -> Hook:
 
 
 def _is_mounted(service: Service, rule: WatchRule) -> bool:
-    """Whether the container sees the very path at the rule's target."""
+    """Whether a mount already shows the rule's path at its target in the container."""
     for mount in service.mounts:
         source = mount.source.rstrip("/")
         if mount.type == "bind" and (rule.path == source or rule.path.startswith(f"{source}/")):
@@ -89,7 +89,7 @@ def _is_mounted(service: Service, rule: WatchRule) -> bool:
 
 
 def _checked(model: Model, declared: list[WatchRule]) -> Rules:
-    """The rules that can be followed; the blockers are those of the others."""
+    """The rules without useless ones, and blockers for incomplete ones."""
     blockers = []
     for rule in declared:
         missing = ""
@@ -113,7 +113,7 @@ def _copies_itself(rule: WatchRule) -> bool:
 
 
 def _unwatched(named: tuple[str, ...], declared: list[WatchRule]) -> Iterator[str]:
-    """Warnings: what somebody may think is watched."""
+    """Yield warnings about paths and services that one might expect to be watched."""
     for rule in declared:
         if _copies_itself(rule):
             yield (
@@ -128,7 +128,7 @@ def _unwatched(named: tuple[str, ...], declared: list[WatchRule]) -> Iterator[st
 
 
 def _of_build(service: Service) -> Iterator[WatchRule]:
-    """What the image of a service may be made from."""
+    """Yield rules for the folders and files that a service's image may be built from."""
     build = service.build
     if build is None:
         return
