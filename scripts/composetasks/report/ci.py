@@ -1,6 +1,7 @@
-"""What a failure is to a CI system: annotations, a page in the job's summary, a folder to keep.
+"""Reports a failure to a CI system: annotations, a page in the job's summary, the run folder.
 
-GitHub's workflow commands and files: https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
+GitHub's workflow commands and files:
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 GitLab's sections of a job's log: https://docs.gitlab.com/ci/jobs/job_logs/.
 """
 
@@ -17,13 +18,13 @@ from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
 
 LONGEST_SUMMARY = 200_000
-"""Characters of a page in a summary; GitHub takes a megabyte from each step."""
+"""The longest page in a summary, in characters; GitHub accepts a megabyte from each step."""
 
 
 @frozen
 class System:
-    """The CI system that a run is part of: "github" or "gitlab"; the files that GitHub reads after
-    each step ("" where it names none), and the folder of the checkout."""
+    """The CI system of this run, "github" or "gitlab"; the files that GitHub reads after each step
+    ("" if it names none), and the folder of the checkout."""
 
     name: str
     summary: str = ""
@@ -32,7 +33,7 @@ class System:
 
 
 def system(environment: Mapping[str, str]) -> System | None:
-    """The system that says it runs this, None where none does."""
+    """The CI system that this process runs in, by its variables; None if there is none."""
     if environment.get("GITHUB_ACTIONS") == "true":
         return System(
             "github",
@@ -44,8 +45,8 @@ def system(environment: Mapping[str, str]) -> System | None:
 
 
 def tell(of: System, failure: TaskFailure, page: str, run: Path | None, time: float) -> None:
-    """Tell a failure (without secrets) in the way the system shows it. ``page`` is all that is
-    known of it, ``run`` the run's folder. stdout is left to the task's own result."""
+    """Report a failure (without secrets) in the form that the system shows. ``page`` is the
+    complete failure page, ``run`` the run folder. stdout is left to the task's own result."""
     if of.name == "gitlab":
         print(section(failure, page, int(time)), file=sys.stderr)
         return
@@ -58,7 +59,7 @@ def tell(of: System, failure: TaskFailure, page: str, run: Path | None, time: fl
 
 
 def error_commands(failure: TaskFailure, workspace: str = "") -> Iterator[str]:
-    """An ``::error`` for each thing that failed: a service, or what blocks a plan."""
+    """An ``::error`` command for each failed service or each blocker of a plan."""
     file, line = failure.data.get("file"), failure.data.get("line")
     where = {}
     if file and line:
@@ -101,7 +102,7 @@ def section(failure: TaskFailure, page: str, seconds: int) -> str:
 
 
 def _append(place: str, text: str) -> None:
-    """Add to a file that the system reads; a job does not fail for one that can't be written."""
+    """Append to a file that the system reads; if that fails, the job does not fail."""
     try:
         with open(place, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

@@ -1,4 +1,4 @@
-"""The end of a deployment: each service with its tasks, by node."""
+"""The result of a deployment: each service with its tasks, by node."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def deployed_document(
     tasks: Mapping[str, Sequence[SwarmTask]], plan: Plan, began: float
 ) -> dict[str, Any]:
-    """The result of a deployment; ``began`` is when, by the monotonic clock."""
+    """The result of a deployment; ``began`` is its beginning by the monotonic clock."""
     took = after(time.monotonic() - began, done=bool(plan.steps))
     message = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
     return result_document(
@@ -27,7 +27,7 @@ def deployed_document(
 
 
 def deployed_lines(document: Mapping[str, Any]) -> list[str]:
-    """The same for people."""
+    """The result of a deployment as lines for people."""
     return [clean(document["message"]), *tasks_lines(document["deployed"])]
 
 
@@ -43,7 +43,7 @@ def services_document(tasks: Mapping[str, Sequence[SwarmTask]]) -> list[dict[str
 
 
 def tasks_lines(services: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How many tasks of each service are in which state, by node."""
+    """The number of tasks of each service by state and node."""
     rows = [
         [service["name"], f"{count} {state}", f"on {node}" if node else "", error]
         for service in services
@@ -53,7 +53,7 @@ def tasks_lines(services: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _counted(tasks: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
-    """How many tasks are in each state on each node."""
+    """The number of tasks by state, node and error."""
     counts: dict[tuple[str, str, str], int] = {}
     for task in tasks:
         key = (task["state"], task["node"], task["error"])

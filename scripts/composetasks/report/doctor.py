@@ -1,4 +1,4 @@
-"""The page of ``doctor``: what is fine in a line each, and below it what is not."""
+"""The page of ``doctor``: passed checks in a line each, and below them the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from composetasks.report.page import Page
 from composetasks.report.text import clean
 
 STYLES = {"ok": "green", "skipped": "bright_black", "warning": "yellow", "failed": "bold red"}
-"""How each status is shown, in the order of the page."""
+"""The style of each status, in the order of the page."""
 QUIET = "bright_black"
 NARROWEST = 40
 
@@ -49,7 +49,7 @@ def _show(page: Page, check: Mapping[str, Any], width: int) -> None:
 
 
 def _hanging(page: Page, first: Text, text: Text, indent: int) -> None:
-    """A paragraph whose lines stand below each other, after what stands before the first."""
+    """Print a paragraph with a hanging indent after ``first``."""
     lines = text.wrap(page.out, max(NARROWEST, page.out.width - indent))
     for number, line in enumerate(lines):
         before = first if number == 0 else Text(" " * indent)

@@ -1,4 +1,4 @@
-"""Plans, events and failures as JSON documents, by the schemas in docs/reference/schemas/."""
+"""Plans, events and failures as JSON documents, as defined in docs/reference/schemas/."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def schema(name: str) -> str:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """A plan; the same world gives the same document, byte for byte."""
+    """A plan; the same world results in the same document, byte for byte."""
     return {
         "schema": schema("plan"),
         "command": plan.command,
@@ -71,7 +71,7 @@ def rule_document(rule: WatchRule) -> dict[str, Any]:
 
 
 def watching_event(rules: Iterable[WatchRule], time: str) -> dict[str, Any]:
-    """The line of a stream after which edits are seen."""
+    """The line of a stream from which on edits are noticed."""
     return {
         "schema": schema("event"),
         "event": "watching",
@@ -96,7 +96,7 @@ def step_document(step: Step) -> dict[str, Any]:
 
 
 def evidence_document(evidence: Evidence) -> dict[str, Any]:
-    """Evidence without the fields its kind does not have; a change keeps both its sides."""
+    """Evidence without the fields that its kind lacks; a change keeps both ``old`` and ``new``."""
     document = dataclasses.asdict(evidence)
     paired = evidence.old is not None or evidence.new is not None
     return {
@@ -137,7 +137,7 @@ def event_document(event: Event) -> dict[str, Any]:
 def timeline_document(
     timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
 ) -> dict[str, Any]:
-    """A start as it went; a moment that did not come is null."""
+    """The course of a start; a moment that was not reached is null."""
     return {
         "schema": schema("timeline"),
         "project": timeline.project,
@@ -174,7 +174,7 @@ def error_event(failure: TaskFailure) -> dict[str, Any]:
 
 
 def error_document(failure: TaskFailure) -> dict[str, Any]:
-    """The one document of a result task that failed."""
+    """The only document of a failed task without a stream."""
     return {"schema": schema("error"), **_failure_fields(failure)}
 
 
@@ -190,12 +190,12 @@ def _failure_fields(failure: TaskFailure) -> dict[str, Any]:
 
 
 def result_document(command: str, **fields: Any) -> dict[str, Any]:
-    """The end of a stream: of which command, and what there is to tell of it."""
+    """The end of a stream: its command and result fields."""
     return {"schema": schema("result"), "command": command, **fields}
 
 
 def result_event(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The last line of a stream that came to its end."""
+    """The last line of a stream that succeeded."""
     return {"event": "result", **document}
 
 

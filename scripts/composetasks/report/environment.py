@@ -1,4 +1,4 @@
-"""The page of ``env``: the variables as a table, and below it what is wrong."""
+"""The page of ``env``: the variables as a table, and below it the problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUIET = "bright_black"
 
 
 def show(page: Page, document: Mapping[str, Any], correction: str, *, check: bool) -> None:
-    """Show the document of ``env``; with ``check`` its problems alone, and the verdict."""
+    """Show the document of ``env``; with ``check``, only its problems and the verdict."""
     problems = document["problems"]
     if not check:
         if document["variables"]:
@@ -53,7 +53,7 @@ def _place(entry: Mapping[str, Any]) -> str:
 
 
 def _containers(held: Mapping[str, bool | None]) -> Text:
-    """Which running containers do not have the value, or may not."""
+    """The running containers that lack the value, or may lack it."""
     old = sorted(name for name, has in held.items() if has is False)
     unsure = sorted(name for name, has in held.items() if has is None)
     texts: Sequence[str] = [
@@ -64,7 +64,7 @@ def _containers(held: Mapping[str, bool | None]) -> Text:
 
 
 def _show_old(page: Page, variables: Sequence[Mapping[str, Any]]) -> None:
-    """What makes the running containers have the present values."""
+    """Show what gives the running containers the current values."""
     old = {name for one in variables for name, has in one["containers"].items() if has is False}
     if old:
         page.line(

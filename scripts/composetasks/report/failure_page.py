@@ -1,5 +1,5 @@
-"""The page of a start that failed: what, why, what changed, what next, on one screen; the same with
-nothing left out is kept with the record of the run, and so are its data.
+"""The page of a start that failed: what, why, what changed and what next, on one screen. The
+complete page and its data are kept in the run folder.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ NARROWEST = 40
 SHOWN_CHANGES = 4
 SHOWN_LOG = 7
 ROOM = 8
-"""Lines of the terminal left to the rest: the prompt, the plan's last lines."""
+"""Lines of the terminal left for other output: the prompt, the plan's last lines."""
 
 
 @frozen
 class PageLine:
-    """A line of the page; ``style`` is rich's."""
+    """A line of the page; ``style`` is a style of rich."""
 
     text: str
     style: str = ""
 
 
 def lines(failure: TaskFailure, width: int, height: int = 24) -> list[PageLine]:
-    """The page between the error's line and the next command: at most ``width`` columns and,
-    but for what can't be left out, ``height`` lines."""
+    """The page between the error line and the next command: at most ``width`` columns and, unless
+    its required lines need more, ``height`` lines."""
     page_lines = list(_page(failure.data, log=SHOWN_LOG, changes=SHOWN_CHANGES, whole=False))
     for log in range(SHOWN_LOG, 1, -1):
         page_lines = list(_page(failure.data, log=log, changes=SHOWN_CHANGES, whole=False))
@@ -51,8 +51,8 @@ def lines(failure: TaskFailure, width: int, height: int = 24) -> list[PageLine]:
 
 
 def whole(failure: TaskFailure) -> str:
-    """The page with nothing left out, as it is kept; of a failure that is not that of a start, what
-    there is of one."""
+    """The complete page, as it is kept; for other failures than those of a start, the parts that
+    exist."""
     body: Iterator[PageLine] = iter(())
     if "diagnosis" in failure.data:
         count = len(failure.data["diagnosis"]["log"])
@@ -169,7 +169,7 @@ def changes_of(plan: Plan, service: str) -> list[str]:
         if first and step.service == service:
             texts.append(EVERYTHING)
         elif changes and step.key and service in (step.service, *step.services):
-            # An image without a key is its first, or one that went: nothing to compare it with.
+            # Without a key there is no earlier image to compare with.
             evidence = [evidence_line(one) for one in step.because]
             texts += [line for line in evidence if line] or [step.reason]
     return texts

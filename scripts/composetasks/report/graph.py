@@ -1,5 +1,5 @@
-"""Who depends on whom, as a document, and as Mermaid's flowchart of it (which GitHub, GitLab and
-most Markdown viewers draw)."""
+"""The dependencies between services, as a document and as a Mermaid flowchart (which GitHub, GitLab
+and most Markdown viewers draw)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from composetasks.report.documents import schema
 from composetasks.report.text import state_of
 
 LABELS = {"service_healthy": "healthy", "service_completed_successfully": "completed"}
-"""What is waited for, where it is more than a start."""
+"""The conditions of dependencies that require more than a start."""
 COLOURS = {"up": "#d3f3da", "bad": "#fbd5d5", "absent": "#eeeeee"}
 
 
 def graph_document(model: Model, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The services of a model and their dependencies; ``states`` are their documents, none where
-    no engine can be asked."""
+    """The services of a model and their dependencies. ``states`` are the services' status
+    documents, empty if no engine answers."""
     by_name = {one["name"]: one for one in states}
     return {
         "schema": schema("graph"),
@@ -54,7 +54,7 @@ def _dependency(name: str, dependency: Dependency) -> dict[str, Any]:
 
 
 def _port(port: Port) -> str:
-    """A port as a compose file writes it."""
+    """A port in the notation of ``docker ps``."""
     if port.published is None:
         return f"{port.target}/{port.protocol}"
     first, last = port.published
@@ -64,8 +64,8 @@ def _port(port: Port) -> str:
 
 
 def mermaid(document: Mapping[str, Any]) -> str:
-    """The document as a flowchart: an arrow goes to what is depended on, a dotted one where it can
-    be done without. Services have numbers there: not every name of one can be a node's."""
+    """The document as a flowchart: an arrow points to the dependency, dotted if it is not required.
+    Services are numbered, because not every service name is a valid node name."""
     numbers = {one["name"]: f"s{place}" for place, one in enumerate(document["services"])}
     lines = ["flowchart LR"]
     for service in document["services"]:
@@ -88,7 +88,7 @@ def mermaid(document: Mapping[str, Any]) -> str:
 
 
 def _kind(service: Mapping[str, Any]) -> str:
-    """How a service is coloured; "" where its state says neither."""
+    """The colour class of a service; "" for a neutral state."""
     if service["state"] in (None, "missing"):
         return "absent" if service["state"] else ""
     if service["state"] == "exited":

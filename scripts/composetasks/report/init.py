@@ -1,4 +1,4 @@
-"""What init proposes, as a document, and as unified diffs and lines for a person."""
+"""The proposals of init as a document, and as unified diffs and lines for a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FATES = {
 
 
 def init_document(plan: InitPlan, written: Collection[str] = ()) -> dict[str, Any]:
-    """The plan, with what of it is done."""
+    """The plan, with the files that were written."""
     return {
         "schema": schema("init"),
         "project": plan.project,
@@ -69,7 +69,7 @@ def _diff(file: ProposedFile) -> Iterator[str]:
 
 
 def show(page: Page, document: Mapping[str, Any]) -> None:
-    """The proposal as a page. A script may have a password in it."""
+    """Show the proposals as a page. Secrets in the scripts are masked."""
     page.line(f"init: {document['project']}", "bold")
     for script in safe_data(document["scripts"]):
         _show_script(page, script)
@@ -77,7 +77,7 @@ def show(page: Page, document: Mapping[str, Any]) -> None:
         page.line("")
         page.line(f"{file['path']} {WORDS[Proposal(file['action'])]}", "bold")
         for line in file["diff"].splitlines():
-            # As it is: neither folded, nor with blanks for tabs.
+            # Unchanged: neither folded nor with tabs replaced.
             page.out.out(clean(line), style=STYLES.get(line[:1]))
     if not document["files"]:
         page.line("  every file exists", "green")
@@ -103,6 +103,6 @@ def _show_script(page: Page, script: Mapping[str, Any]) -> None:
 
 
 def summary(written: Collection[str], left: Collection[str]) -> str:
-    """What was done, in a line."""
+    """What was done, in one line."""
     done = f"written: {', '.join(written)}" if written else "nothing was written"
     return f"{done}; left unchanged: {', '.join(left)}" if left else done

@@ -27,8 +27,8 @@ CLASSES = ("first", "code", "requirements", "dockerfile", "base")
 
 
 def document(costs: Sequence[ImageCosts], tried: Sequence[Tried] | None = None) -> dict[str, Any]:
-    """What was found, by docs/reference/schemas/layers-1.json; ``tried`` are the edits that were
-    made to compare."""
+    """The results in the form of docs/reference/schemas/layers-1.json; ``tried`` are the edits that
+    were made for comparison."""
     layers: dict[str, Any] = {
         "schema": schema("layers"),
         "images": [_image(one) for one in costs],
@@ -106,14 +106,14 @@ def _advice(advice: Advice) -> dict[str, Any]:
 
 
 def unmeasured(image: Mapping[str, Any]) -> bool:
-    """Whether an image has steps, of which nobody knows what one takes."""
+    """Whether an image has steps but the duration of none of them is known."""
     return not any(layer["seconds"] for layer in image["layers"]) and any(
         layer["seconds"] is None for layer in image["layers"]
     )
 
 
 def show(page: Page, layers: Mapping[str, Any]) -> None:
-    """Show the document: each image with its layers and advice, then what edits cost."""
+    """Show the document: each image with its layers and advice, then the cost of edits."""
     for image in layers["images"]:
         _show_image(page, image)
     if not layers["images"]:
@@ -190,7 +190,7 @@ def _seconds(prediction: Mapping[str, Any] | None) -> str:
 
 
 def edit_line(image: Mapping[str, Any], edit: Mapping[str, Any]) -> str:
-    """What an edit of one file costs an image, in a sentence."""
+    """The cost of an edit of one file for an image, as a sentence."""
     service = image["service"]
     if not edit["layers"]:
         return f"{service}: an edit of {edit['path']} rebuilds nothing"
@@ -200,7 +200,7 @@ def edit_line(image: Mapping[str, Any], edit: Mapping[str, Any]) -> str:
 
 
 def tried_line(tried: Tried) -> str:
-    """An edit that was made and built, in a sentence."""
+    """An edit that was made and built, as a sentence."""
     seconds = tried.prediction.seconds
     predicted = "no prediction" if seconds is None else f"predicted {duration(seconds)}"
     what = tried.prediction.path or tried.prediction.edit.value

@@ -1,5 +1,5 @@
-"""The picture of ``layers``: a bar for each image, its layers by their seconds, coloured by how
-often they are made again."""
+"""The picture of ``layers``: a bar for each image, its layers scaled by their seconds and coloured
+by how often they are rebuilt."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ COLOURS = (
     (15, "#d9534f", "#ffffff"),
     (50, "#96231f", "#ffffff"),
 )
-"""From how many of the last commits on: a segment's colour, and that of the words on it."""
+"""The fewest commits that rebuild a layer of this colour, the colour, and that of its text."""
 INK, QUIET, GRID = "#1d2b36", "#5b6b76", "#e3e8ec"
 FONT = "font-family='system-ui, Helvetica, Arial, sans-serif'"
 CHARACTER = 6.6
-"""About what a letter of 12 px takes."""
+"""The approximate width of a letter at 12 px."""
 
 
 def picture(document: Mapping[str, Any]) -> str:
@@ -87,7 +87,7 @@ def _grid(longest: float, scale: float, bottom: float) -> Iterator[str]:
 
 
 def _round_step(longest: float) -> float:
-    """A round number that gives four to ten lines."""
+    """A round number that results in four to ten lines."""
     power = 10.0 ** math.floor(math.log10(longest / 4))
     return next(power * factor for factor in (1, 2, 5, 10) if longest / (power * factor) <= 10)
 

@@ -1,4 +1,4 @@
-"""The services as a page that is kept up to date in its place, and listens to keys."""
+"""The services as a page that is updated in place and reacts to keys."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from composetasks.report.status import QUIET, add_columns, facts_line, row
 from composetasks.report.text import addresses, clean
 
 WIDE = 100
-"""From how many columns on what the services take is shown too."""
+"""The width in columns from which CPU and memory are shown too."""
 KEYS = (("q", "quit"), ("↑↓", "choose"), ("r", "restart"), ("l", "logs"), ("o", "open"))
 LEFT = 5
-"""Lines of the terminal that are not the services'."""
+"""The number of terminal lines that do not show services."""
 
 
 def live_page(
     document: Mapping[str, Any], lines: Mapping[str, str], chosen: int, width: int, height: int
 ) -> RenderableType:
-    """A row for each service with what it waits for, what is wrong with it, or the last line it
-    wrote (``lines``). Where there are more than the terminal has lines, those around ``chosen``."""
+    """A row for each service with what it waits for, its problem, or the last line it wrote
+    (``lines``). If not all fit on the terminal, the rows around ``chosen`` are shown."""
     services: Sequence[Mapping[str, Any]] = document["services"]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
     table.add_column("", width=1)
@@ -67,7 +67,7 @@ def _last(service: Mapping[str, Any], lines: Mapping[str, str]) -> Text:
 
 
 def _footer(services: Sequence[Mapping[str, Any]], chosen: int) -> Text:
-    """What is wrong with the chosen service, its address, or why it is stale; and the keys."""
+    """The chosen service's problem, its addresses, or why it is stale; and the keys."""
     text = Text(no_wrap=True, overflow="ellipsis")
     service = services[chosen]
     if service["problem"]:

@@ -1,8 +1,7 @@
-"""Log lines for a person or a program, many at a time.
+"""Prints log lines for a person or a program, many at a time.
 
-On a terminal each service has its colour, and what programs write can't move the cursor or
-change the title: escapes are taken out. Elsewhere lines go out byte for byte as they were
-written, behind the service's name.
+On a terminal each service has its own colour, and escapes are removed, so that programs cannot move
+the cursor or change the title. Elsewhere lines are written byte for byte, after the service's name.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """SGR codes of the names: no red, which is for errors, and no greys, which some screens hide."""
 ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 BATCH = 65536
-"""Characters that are written at once."""
+"""The number of characters that are written at once."""
 
 
 def colours_wanted(out: IO[str]) -> bool:
-    """Whether ``out`` is a terminal that shows colours, and nobody asked for none."""
+    """Whether ``out`` is a terminal that supports colours, and NO_COLOR is not set."""
     return (
         out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
     )
 
 
 class LogPrinter:
-    """Writes lines as text. ``services`` gives the order of colours and the width of names;
-    ``numbered`` are those whose replicas are told apart by number; ``count`` is how many lines
-    it was given."""
+    """Writes lines as text. ``services`` sets the order of colours and the width of names; replicas
+    of the services in ``numbered`` are shown with their number; ``count`` is the number of lines
+    written so far."""
 
     def __init__(
         self,
@@ -60,14 +59,14 @@ class LogPrinter:
             self._out.reconfigure(encoding="utf-8", errors="surrogateescape")
 
     def write(self, lines: Sequence[LogLine]) -> None:
-        """Take lines; they are written with others, at the latest by :meth:`flush`."""
+        """Add lines; they are written in batches, at the latest by :meth:`flush`."""
         for line in lines:
             if line.container not in self._prefixes:
                 self._prefixes[line.container] = self._prefix(line)
         self._hold(self._shown(lines))
 
     def flush(self) -> None:
-        """Write what is held; raises BrokenPipeError where nobody reads any more."""
+        """Write the lines held back. Raises BrokenPipeError if the reader is gone."""
         held, self._held, self._size = self._held, [], 0
         self._out.write("".join(held))
         self._out.flush()
@@ -91,7 +90,7 @@ class LogPrinter:
         if line.number > 1:
             self._numbered.add(line.service)
         name = f"{line.service}-{line.number}" if line.service in self._numbered else line.service
-        if "@" in line.container:  # a task of a swarm, with its node: no container has such a name
+        if "@" in line.container:  # a swarm task, with its node
             name = line.container
         self._width = max(self._width, len(name))
         if line.service not in self._services:
@@ -125,5 +124,5 @@ class JsonLogPrinter(LogPrinter):
 
 
 def _valid(text: str) -> str:
-    """``text`` with a question mark for each byte that is no UTF-8."""
+    """``text`` with a question mark for each byte that is not UTF-8."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

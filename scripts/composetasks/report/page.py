@@ -1,8 +1,8 @@
-"""The terminal page: the plan before, the progress during, the result after.
+"""The terminal page: the plan before a run, progress during it, the result after it.
 
-Results go to stdout, progress to stderr. Where stderr is a terminal the progress is live, one
-line for each image and service; elsewhere it is plain lines. Text of others (container names,
-logs, error messages) is cleaned of terminal escapes before it is shown.
+Results go to stdout, progress to stderr. If stderr is a terminal, progress is updated in place, one
+line for each image and service; otherwise it is plain lines. Foreign text (container names, logs,
+error messages) is stripped of terminal escapes before it is shown.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ STYLES = {
 PIPE_WIDTH = 200
 SHOWN_EVIDENCE = 10
 LONGEST_LINE, SHOWN_HEAD, SHOWN_TAIL = 500, 300, 130
-"""From how many characters on a line is shortened to which of them at both ends."""
+"""A line longer than this many characters is cut to this many at its beginning and end."""
 SHOWN_BLOCKERS = 3
-"""How many blockers are shown of those that the same resolves."""
+"""How many blockers with the same hint are shown."""
 SAID_BY_REASON = (
     *("no-container", "no-image", "no-record", "no-cache", "pull", "pull-policy", "platform"),
     *("state", "health", "replicas", "provider", "mount"),
     *("name", "port", "service", "left-over", "old-image", "no-shared-image", "no-service"),
 )
-"""Kinds of evidence of which the step's reason says all but the detail."""
+"""Kinds of evidence that the step's reason covers except for the detail."""
 SAID_WITH_DETAIL = ("holder", "dependency")
-"""Kinds of evidence that the step's reason puts into words whole."""
+"""Kinds of evidence that the step's reason covers completely."""
 
 
 class Page:
-    """What a person sees of one run."""
+    """The output of one run for a person."""
 
     def __init__(self) -> None:
         self.out = Console(highlight=False, width=_width(sys.stdout))
@@ -76,16 +76,16 @@ class Page:
         self._warned: set[str] = set()
 
     def line(self, text: str, style: str = "") -> None:
-        """One line of a result."""
+        """Print one line of a result."""
         self.out.print(Text(clean(text), style=style))
 
     def note(self, text: str, style: str = "bright_black") -> None:
-        """One line beside the result."""
+        """Print one line beside the result, to stderr."""
         self.err.print(Text(clean(text), style=style))
 
     def plan(self, plan: Plan, *, announced: bool) -> None:
-        """The plan, to stdout where it is the result, to stderr where it is about to be done. A
-        warning of an earlier plan of this run (a watch has many) is not said again."""
+        """Print the plan: to stdout if it is the result, to stderr if it is about to be carried
+        out. A warning of an earlier plan of this run (a watch has many) is not repeated."""
         console = self.err if announced else self.out
         where = f"{plan.project} (instance {plan.instance})" if plan.instance else plan.project
         console.print(Text(f"{plan.command}: {where}", style="bold"))
@@ -105,7 +105,8 @@ class Page:
 
             console.print(Text("  then it watches", style="bold"))
             _print(console, Padding(rules_table(plan.watch), (0, 0, 0, 2)))
-        # Where the plan was about to be done, the first is the failure that ends the run.
+        # If the plan was about to be carried out, the failure that ends the run shows the first
+        # one.
         for blockers in _by_hint(plan.blockers, plan.blockers[:1] if announced else ()):
             texts = [_shortened(one.message, plan, "bold red") for one in blockers[:SHOWN_BLOCKERS]]
             if len(blockers) > SHOWN_BLOCKERS:
@@ -117,7 +118,7 @@ class Page:
             _print(self.err, _hanging("blocked", *texts))
 
     def failure(self, failure: TaskFailure) -> None:
-        """Why a start failed, to stderr, on one screen."""
+        """Print to stderr why a start failed, on one screen."""
         from composetasks.report.failure_page import lines
 
         for line in lines(failure, self.err.width, self.err.height):
@@ -130,16 +131,16 @@ class Page:
         self._progress.event(event)
 
     def show(self, shown: RenderableType) -> None:
-        """Something that is drawn, as a result."""
+        """Print a drawn result."""
         _print(self.out, shown)
 
     @property
     def in_place(self) -> bool:
-        """Whether what was shown can be drawn again where it stands."""
+        """Whether the output can be redrawn in place."""
         return self.out.is_terminal and not self.out.is_dumb_terminal
 
     def refresh(self, shown: RenderableType) -> None:
-        """The same once more: in the place of the last on a terminal, below it elsewhere."""
+        """Show an update: in place of the last one on a terminal, below it elsewhere."""
         if not self.in_place:
             self.show(shown)
             self.line("")
@@ -151,8 +152,8 @@ class Page:
         self._live.update(shown, refresh=True)
 
     def close(self, failed: str = "") -> None:
-        """End the live part, leaving its last state on the screen: of the service that ``failed``
-        that it did."""
+        """End the live output and leave its last state on the screen, with the service ``failed``
+        marked as failed."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -170,7 +171,7 @@ class Page:
 
 
 def _by_hint(blockers: Iterable[Blocker], shown: Collection[Blocker]) -> Iterable[list[Blocker]]:
-    """Blockers of one kind that the same resolves, together, without what is said elsewhere."""
+    """Group blockers by kind and hint, without those in ``shown``."""
     groups: dict[tuple[str, str], list[Blocker]] = {}
     for blocker in blockers:
         if blocker not in shown:
@@ -179,7 +180,7 @@ def _by_hint(blockers: Iterable[Blocker], shown: Collection[Blocker]) -> Iterabl
 
 
 def _print(console: Console, shown: RenderableType) -> None:
-    """Print something wide: into a pipe without the blanks that fill its lines."""
+    """Print something wide; into a pipe without trailing blanks."""
     if console.is_terminal:
         console.print(shown)
         return
@@ -190,12 +191,12 @@ def _print(console: Console, shown: RenderableType) -> None:
 
 
 def _width(stream: TextIO) -> int | None:
-    """The terminal's own width (None), or one at which a pipe's lines need no folding."""
+    """None for a terminal's own width, or a width at which a pipe's lines are not folded."""
     return None if stream.isatty() else PIPE_WIDTH
 
 
 def _hanging(label: str, *texts: Text) -> RenderableType:
-    """A label, and beside it paragraphs that are folded under themselves."""
+    """A label with paragraphs beside it, folded with a hanging indent."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
@@ -205,12 +206,12 @@ def _hanging(label: str, *texts: Text) -> RenderableType:
 
 
 def _whole(plan: Plan) -> str:
-    """The command that prints all of a plan."""
+    """The command that prints the complete plan."""
     return task(f"{plan.command} --plan --json")
 
 
 def _shortened(text: str, plan: Plan, style: str) -> Text:
-    """A line without the middle of what it lists, where that is long."""
+    """A line, without its middle if it is too long."""
     line = clean(text)
     if len(line) > LONGEST_LINE:
         head, tail = line[:SHOWN_HEAD].rpartition(" ")[0], line[-SHOWN_TAIL:].partition(" ")[2]
@@ -219,7 +220,7 @@ def _shortened(text: str, plan: Plan, style: str) -> Text:
 
 
 def three_columns() -> Table:
-    """A table without lines: a word, a name, and a text that takes the rest."""
+    """A table without borders: a word, a name, and a text that takes the remaining width."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -238,7 +239,7 @@ def _steps_table(plan: Plan) -> RenderableType:
 def _reason(step: Step, plan: Plan) -> RenderableType:
     lines = [Text(clean(step.reason))]
     named = [e for e in step.because if e.kind in ("file", "files")]
-    # The reason names the file where it is one.
+    # If there is only one file, the reason names it.
     evidence = [e for e in step.because if len(named) != 1 or e not in named]
     shown = [line for e in evidence if (line := evidence_line(e))]
     lines += [Text(line, style="bright_black") for line in shown[:SHOWN_EVIDENCE]]
@@ -252,7 +253,7 @@ def _reason(step: Step, plan: Plan) -> RenderableType:
 
 
 def evidence_line(evidence: Evidence) -> str:
-    """One piece of evidence as a line; "" where the reason says it already."""
+    """One piece of evidence as a line; "" if the reason already covers it."""
     name = evidence.path or evidence.field or evidence.name or evidence.kind
     if evidence.kind in SAID_WITH_DETAIL:
         return ""
@@ -263,7 +264,7 @@ def evidence_line(evidence: Evidence) -> str:
         return clean(f"{evidence.change} {name}{size}")
     if evidence.old is None and evidence.new is None:
         if evidence.kind == "network":
-            return ""  # The one that the reason, or the step, names.
+            return ""  # The reason or the step names the network.
         return clean(f"{name}: {evidence.detail}" if evidence.detail else name)
     old, new = evidence.old, evidence.new
     change = f"{'(unset)' if old is None else old} -> {'(unset)' if new is None else new}"

@@ -1,4 +1,4 @@
-"""What a person sees while a plan is carried out: live on a terminal, plain lines elsewhere."""
+"""The progress of a plan that is carried out: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DOING = {
     Action.END_FORWARDS: ("removing its port forwards", "no longer forwarded"),
     Action.RUN_CHECK: ("checking", "passed"),
 }
-"""What a step is called while and after it is done, where its events have no word of their own."""
+"""The words for a step during and after it, if its events have no message."""
 
 STYLES = {
     "waiting": "bright_black",
@@ -45,7 +45,7 @@ STYLES = {
 
 
 def message_of(event: Event) -> str:
-    """What an event says, or the words for its step's action where it says nothing itself."""
+    """An event's message, or the words for its step's action if it has none."""
     words = DOING.get(event.action) if event.action else None
     if event.message or words is None or event.kind not in ("step-started", "step-done"):
         return event.message
@@ -53,7 +53,7 @@ def message_of(event: Event) -> str:
 
 
 def sentence(event: Event) -> str:
-    """An event as a line: of what, what happened, and how long that took."""
+    """An event as a line: its target, what happened, and how long that took."""
     message = message_of(event)
     name = event.target if event.step else event.service
     if event.kind in ("log", "warning") or not name:
@@ -63,18 +63,18 @@ def sentence(event: Event) -> str:
 
 
 class Progress:
-    """Shows events as they come."""
+    """Shows events as they happen."""
 
     def event(self, event: Event) -> None:
         raise NotImplementedError
 
     def close(self, failed: str = "") -> None:
-        """The end; ``failed`` is the service that a start could not bring up. Plain lines hold
-        nothing open, and leave it to the failure's own."""
+        """End the output; ``failed`` is the service that did not come up. Plain lines have nothing
+        to close, and the failure's own output names the service."""
 
 
 class PlainLines(Progress):
-    """One plain line for each thing that happened, for a pipe or a log."""
+    """One plain line for each event, for a pipe or a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -93,7 +93,7 @@ class _Row:
 
 
 class LiveLines(Progress):
-    """One line for each image and service, kept up to date in place."""
+    """One line for each image and service, updated in place."""
 
     def __init__(self, console: Console) -> None:
         self._rows: dict[str, _Row] = {}

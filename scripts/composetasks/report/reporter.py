@@ -1,4 +1,4 @@
-"""Who is told: a person at a terminal, or a program that reads JSON."""
+"""Reports to a person at a terminal, or to a program that reads JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IDLE_SECONDS = 2.0
 
 
 class Reporter:
-    """Tells a person. ``stream`` says whether this task's JSON form is lines or one document."""
+    """Reports to a person. ``stream`` says whether a task's JSON form is lines or one document."""
 
     def __init__(self, *, stream: bool) -> None:
         self.stream = stream
@@ -41,34 +41,34 @@ class Reporter:
 
     @cached_property
     def page(self) -> Page:
-        """The terminal page; rich is loaded only once there is something to show."""
+        """The terminal page; rich is imported only when there is something to show."""
         from composetasks.report.page import Page
 
         return Page()
 
     def record_in(self, record: RunRecord, plan: Plan) -> None:
-        """Have the plan and all events of this run kept."""
+        """Keep the plan and all events of this run in its record."""
         self._run = record, plan
         self._record = record
         self._done.clear()
         self._keep(record.plan, documents.plan_document(plan))
 
     def forget(self) -> None:
-        """Keep nothing more of this run: its folder can't be written to."""
+        """Keep nothing more of this run, because its folder is not writable."""
         self._run = None
 
     def done_and_pending(self) -> tuple[list[str], list[str]]:
-        """The ids of the plan's steps that are known to be done, and of the others."""
+        """The ids of the plan's steps that are known to be done, and those of the others."""
         steps = [step.id for step in self._run[1].steps] if self._run else []
         done = [one for one in steps if one in self._done]
         return done, [one for one in steps if one not in self._done]
 
     def plan(self, plan: Plan, *, announced: bool) -> None:
-        """Show a plan: as the result, or (``announced``) as what is about to be done."""
+        """Show a plan: as the result or, if ``announced``, as what is about to be done."""
         self.page.plan(plan, announced=announced)
 
     def event(self, event: Event) -> None:
-        """Show and keep something that happened."""
+        """Show and keep an event."""
         event = replace(event, message=safe(event.message), data=safe_data(event.data))
         if event.kind == "step-done":
             self._done.add(event.step)
@@ -77,8 +77,8 @@ class Reporter:
         self._show(event)
 
     def _keep(self, keep: Callable[[Mapping[str, Any]], None], document: Mapping[str, Any]) -> None:
-        """Keep a part of the record; what it tells of does not end for a disk that has filled up,
-        but the record does."""
+        """Keep a part of the record. If the disk is full, only the record ends: the run
+        continues."""
         assert self._record is not None
         try:
             keep(document)
@@ -92,25 +92,25 @@ class Reporter:
         self.page.event(event)
 
     def result(self, document: Mapping[str, Any], lines: list[str]) -> None:
-        """End a stream: the document for programs, the lines for people."""
+        """End the output with a result: the document for programs, the lines for people."""
         self.close()
         for line in lines:
             print(line)
 
     def services(self, services: Sequence[Mapping[str, Any]]) -> None:
-        """The services as a table."""
+        """Show the services as a table."""
         from composetasks.report.status import services_page
 
         self.page.show(services_page(services))
 
     def refreshed(self, document: Mapping[str, Any]) -> None:
-        """The services as they are now, in the place of how they were."""
+        """Show the current services in place of the earlier ones."""
         from composetasks.report.status import services_page
 
         self.page.refresh(services_page(document["services"]))
 
     def live(self, document: Mapping[str, Any], lines: Mapping[str, str], chosen: int) -> None:
-        """The same on a terminal, where somebody may press keys."""
+        """Show the services like :meth:`refreshed`, but on a terminal that reads keys."""
         from composetasks.report.live import live_page
 
         size = self.page.out.size
@@ -118,17 +118,17 @@ class Reporter:
 
     @property
     def draws(self) -> bool:
-        """Whether pages are drawn, which is for people: a program has the document."""
+        """Whether pages are drawn: only for people, because programs read the document."""
         return True
 
     @property
     def in_place(self) -> bool:
-        """Whether what is shown can be kept up to date where it stands."""
+        """Whether the output can be updated in place."""
         return self.page.in_place
 
     def idle_seconds(self) -> float | None:
-        """How often what is watched is drawn again where nothing happens, for the sake of its
-        figures; None for never, which is so everywhere but on a terminal."""
+        """The seconds after which a view is redrawn although nothing happened, to update its
+        figures; None for never, which applies everywhere except on a terminal."""
         return IDLE_SECONDS if self.page.in_place else None
 
     def started(
@@ -137,9 +137,9 @@ class Reporter:
         services: Sequence[Mapping[str, Any]],
         path: Sequence[Link] = (),
     ) -> None:
-        """The end of a start: each service, how long it took, and where it is reached; its critical
-        path where that is worth a line. Plain, so that a start with nothing to do need not load
-        what draws pages."""
+        """Show the end of a start: each service, how long it took and its addresses, and the
+        critical path if it is worth a line. This is plain text, so that a start with nothing to do
+        does not import the modules that draw pages."""
         from composetasks.report.text import addresses, aligned, clean, duration, state_of
 
         rows = [
@@ -160,7 +160,7 @@ class Reporter:
             print(path_line(path))
 
     def failure(self, failure: TaskFailure) -> None:
-        """What failed, why, and what to do next, in that order, to stderr."""
+        """Print to stderr what failed, why, and what to do next, in that order."""
         from composetasks.report.text import clean
 
         failure = self._shown(failure)
@@ -175,7 +175,7 @@ class Reporter:
         self._tell_ci(failure)
 
     def _tell_ci(self, failure: TaskFailure) -> None:
-        """Tell a failure to the CI system, where there is one."""
+        """Report a failure to the CI system, if there is one."""
         if not {"GITHUB_ACTIONS", "GITLAB_CI"}.intersection(os.environ):
             return
         from composetasks.report import ci
@@ -186,7 +186,8 @@ class Reporter:
             ci.tell(system, failure, whole(failure), run, time.time())
 
     def _shown(self, failure: TaskFailure) -> TaskFailure:
-        """A failure as it is shown: without secrets, one of a start with what changed before."""
+        """A failure as it is shown: without secrets; for a failed start, with what changed
+        before."""
         failure = _safe(failure)
         if "diagnosis" in failure.data and "changed" not in failure.data and self._run:
             from composetasks.report.failure_page import completed
@@ -196,7 +197,7 @@ class Reporter:
         return failure
 
     def watching(self, rules: Sequence[WatchRule], time: str) -> None:
-        """What is watched from now on, and what an edit does."""
+        """Show what is watched from now on, and what an edit does."""
         from composetasks.report.watch import rules_table
 
         self.page.line("watching (Ctrl-C stops watching; the services keep running)", "bold")
@@ -204,33 +205,33 @@ class Reporter:
         sys.stdout.flush()
 
     def happened(self, event: Event) -> None:
-        """A line of what goes on until it is interrupted."""
+        """Print an event of a task that runs until it is interrupted."""
         from composetasks.report.progress import sentence
 
         self.page.line(sentence(replace(event, message=safe(event.message))))
         sys.stdout.flush()
 
     def went_wrong(self, failure: TaskFailure) -> None:
-        """A failure after which the run goes on."""
+        """Report a failure after which the run continues."""
         self.failure(_by_an_edit(failure))
         self.note("still watching: the next edit tries again")
 
     def note(self, text: str) -> None:
-        """A line beside the result, to stderr."""
+        """Print a line to stderr, beside the result."""
         self.page.note(text)
 
     def log_printer(self, services: Sequence[str], **shape: Any) -> LogPrinter:
-        """What writes log lines; ``shape`` as LogPrinter has it."""
+        """A printer of log lines; ``shape`` are the keyword arguments of LogPrinter."""
         from composetasks.report.logs import LogPrinter
 
         return LogPrinter(services, **shape)
 
     def interrupted(self, verb: str, code: ExitCode) -> None:
-        """End what goes on until it is interrupted: for people, without a word."""
+        """End a task that runs until it is interrupted; for people, without a message."""
         self.close()
 
     def close(self, failed: str = "") -> None:
-        """Let go of the terminal; ``failed`` is the service that a start could not bring up."""
+        """Release the terminal; ``failed`` is the service that did not come up."""
         if "page" in self.__dict__:
             self.page.close(failed)
 
@@ -239,11 +240,11 @@ RUN_AGAIN = re.compile(
     r"\b(correct (?:it|the cause)) and run (?:the task|`[^`]+`) again"
     r"|; run the task again when it does"
 )
-"""What a hint says of a task, where an edit is the other try."""
+"""The parts of a hint that say to run a task again, which a watch replaces by the next edit."""
 
 
 def _by_an_edit(failure: TaskFailure) -> TaskFailure:
-    """A failure of a run that goes on: what is corrected is tried again without a task."""
+    """The failure of a run that continues: its hint does not tell to run a task again."""
     hint = RUN_AGAIN.sub(r"\1", failure.hint)
     return TaskFailure(
         failure.message, code=failure.code, hint=hint, detail=failure.detail, data=failure.data
@@ -251,7 +252,7 @@ def _by_an_edit(failure: TaskFailure) -> TaskFailure:
 
 
 def _safe(failure: TaskFailure) -> TaskFailure:
-    """A failure without secrets: it often quotes what another program said."""
+    """A failure without secrets: it often quotes the output of another program."""
     return TaskFailure(
         safe(failure.message),
         code=failure.code,
@@ -262,16 +263,16 @@ def _safe(failure: TaskFailure) -> TaskFailure:
 
 
 class JsonReporter(Reporter):
-    """Tells a program: nothing but JSON goes to stdout."""
+    """Reports to a program: only JSON goes to stdout."""
 
     @staticmethod
     def write(document: Mapping[str, Any]) -> None:
-        """One document on a line of its own, complete even if a signal ends the run meanwhile."""
+        """Print a document on one line, complete even if a signal ends the run meanwhile."""
         with deferred():
             print(json.dumps(document, ensure_ascii=False), flush=True)
 
     def services(self, services: Sequence[Mapping[str, Any]]) -> None:
-        """The document holds them already."""
+        """Print nothing: the document contains the services."""
 
     @property
     def draws(self) -> bool:
@@ -293,7 +294,7 @@ class JsonReporter(Reporter):
         services: Sequence[Mapping[str, Any]],
         path: Sequence[Link] = (),
     ) -> None:
-        """The result says it."""
+        """Print nothing: the result contains this."""
 
     def plan(self, plan: Plan, *, announced: bool) -> None:
         document = documents.plan_document(plan)
@@ -340,22 +341,22 @@ class JsonReporter(Reporter):
 
 
 def reporter(*, as_json: bool, stream: bool) -> Reporter:
-    """The reporter a task asked for. Whatever a name or a message holds can be printed then: what
-    the terminal's encoding lacks is shown as its number."""
+    """The reporter that a task asked for. From then on, any text can be printed: characters that
+    the output's encoding lacks are escaped."""
     sys.stdout, sys.stderr = _completing(sys.stdout), _completing(sys.stderr)
     for out in (sys.stdout, sys.stderr):
         if isinstance(out, io.TextIOWrapper):
-            # JSON is UTF-8; in it the number of a lone surrogate is the way to write that.
+            # JSON is UTF-8; in JSON, a lone surrogate has to be escaped.
             encoding = "utf-8" if as_json and out is sys.stdout else None
             out.reconfigure(encoding=encoding, errors="backslashreplace")
     return JsonReporter(stream=stream) if as_json else Reporter(stream=stream)
 
 
 def _completing(out: TextIO) -> TextIO:
-    """``out``, which writes again what the system took only a part of. With PYTHONUNBUFFERED,
-    Python drops the rest, which a signal is enough for."""
+    """``out``, but retrying what the system wrote only partly. With PYTHONUNBUFFERED, Python drops
+    the rest of a partial write, which a signal can cause."""
     if not isinstance(out, io.TextIOWrapper) or not isinstance(out.buffer, io.RawIOBase):
         return out
-    # Not detached: what was begun before writes to it still, such as Invoke's log (`inv -d`).
+    # Not detached: existing users still write to it, such as Invoke's log (`inv -d`).
     buffer = io.BufferedWriter(out.buffer)
     return io.TextIOWrapper(buffer, out.encoding, out.errors, line_buffering=True)

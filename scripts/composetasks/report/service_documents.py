@@ -1,5 +1,5 @@
-"""The services as documents, for ``status`` and the end of a start. (What draws pages is not loaded
-for them.)"""
+"""The services as documents, for ``status`` and the end of a start. (They do not import the modules
+that draw pages.)"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def status_document(
 
 
 def service_document(status: ServiceStatus) -> dict[str, Any]:
-    """A service by the replica that says most about it, and all of its replicas."""
+    """A service, described by its most informative replica, with all its replicas."""
     shown, service = status.shown, status.service
     return {
         "name": service.name,
@@ -65,7 +65,7 @@ def _replica(container: Container) -> dict[str, Any]:
 
 
 def _ports(containers: tuple[Container, ...]) -> list[str]:
-    """Published ports as Docker writes them; one on every address of IPv4 and IPv6 once."""
+    """Published ports in Docker's notation; a port on all IPv4 and IPv6 addresses appears once."""
     bindings = [binding for container in containers for binding in container.bindings]
     everywhere = [replace(one, host_ip="::") for one in bindings if one.host_ip == "0.0.0.0"]
     published = (
@@ -78,8 +78,8 @@ def _ports(containers: tuple[Container, ...]) -> list[str]:
 
 
 def _forwarded(containers: tuple[Container, ...]) -> list[str]:
-    """The addresses of this machine that lead to ports on the engine's host, with those there; one
-    on every address of IPv4 and IPv6 once."""
+    """The addresses of this machine that are forwarded to ports on the engine's host, with those
+    ports; a port on all IPv4 and IPv6 addresses appears once."""
     bindings = [one for container in containers for one in container.bindings if one.forwarded]
     ipv4_last = sorted(bindings, key=lambda one: ":" not in one.host_ip)
     there = {one.forwarded: one.there for one in ipv4_last}
@@ -87,7 +87,7 @@ def _forwarded(containers: tuple[Container, ...]) -> list[str]:
 
 
 def urls(service: Service, containers: tuple[Container, ...]) -> list[str]:
-    """Addresses of the ports whose ``app_protocol`` says what speaks there."""
+    """URLs of the ports whose ``app_protocol`` names their protocol."""
     protocols = {
         int(entry["target"]): str(entry["app_protocol"])
         for entry in service.config.get("ports") or ()
@@ -108,7 +108,7 @@ def open_document(service: str, url: str, *, opened: bool) -> dict[str, Any]:
 
 
 def guessed_urls(containers: tuple[Container, ...]) -> list[str]:
-    """Addresses of all published TCP ports, for what most of them speak."""
+    """URLs of all published TCP ports with the protocol that is usual for the port."""
     ports = (
         f"{'https' if binding.target in HTTPS else 'http'}://{binding.forwarded or binding.there}"
         for container in containers

@@ -29,7 +29,7 @@ def _document(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def lines(document: Mapping[str, Any]) -> list[str]:
-    """A line for each snapshot: name, time, size on disk, what it holds."""
+    """A line for each snapshot: name, time, size on disk, content."""
     rows = [
         [
             snapshot["name"],

@@ -1,4 +1,4 @@
-"""The services as a page: how each is, for how long, what it takes, and whether it is stale."""
+"""The services as a page: state, for how long, CPU and memory, and whether they are stale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIGHT = ("for", "cpu", "memory")
 
 
 def style_of(service: Mapping[str, Any]) -> str:
-    """The colour of a state: green for what is as it should be."""
+    """The colour of a state: green if it is as it should be."""
     word = str(service["health"] or service["state"])
     if word in ("healthy", "running"):
         return "yellow" if service["problem"] else "green"
@@ -30,7 +30,7 @@ def style_of(service: Mapping[str, Any]) -> str:
 
 
 def services_page(services: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """A row for each service, and below them what is stale, and why."""
+    """A row for each service, and below them the stale services with the reasons."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     *narrow, widest = COLUMNS
     add_columns(table, narrow)
@@ -57,7 +57,7 @@ def state_text(service: Mapping[str, Any]) -> Text:
 
 
 def _age(service: Mapping[str, Any]) -> Text:
-    """For how long a service has been as it is, by the engine's time."""
+    """How long a service has been in its state, by the engine's time."""
     if not service["since"]:
         return Text()
     passed = datetime.now(timezone.utc) - parse_time(str(service["since"]))
@@ -82,13 +82,13 @@ COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
     "memory": _memory,
     "reached at": lambda one: Text(clean(addresses(one))),
 }
-"""The columns, and what each shows of a service; the last may take several lines."""
+"""The columns, and the text that each shows for a service; the last may take several lines."""
 
 
 def add_columns(
     table: Table, names: Sequence[str], widths: Mapping[str, int] | None = None
 ) -> None:
-    """Give a table these of :data:`COLUMNS`, each at most so wide."""
+    """Add these columns of :data:`COLUMNS` to a table, with maximum ``widths``."""
     for name in names:
         table.add_column(
             name,
@@ -109,12 +109,12 @@ def _stands(service: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _uneven(service: Mapping[str, Any]) -> bool:
-    """Whether the replicas of a service stand differently."""
+    """Whether the replicas of a service have different states."""
     return len({_stands(other) for other in service["replicas"]}) > 1
 
 
 def _problem(service: Mapping[str, Any]) -> Text:
-    """What is wrong with a service, or which of its replicas the row is about."""
+    """The problem of a service, or the replicas that its row describes."""
     name = service["name"]
     if _uneven(service):
         worst = [
@@ -127,12 +127,12 @@ def _problem(service: Mapping[str, Any]) -> Text:
 
 
 def _warning(service: Mapping[str, Any], line: str) -> Text:
-    """What the health check of a service tells, although it passes."""
+    """A warning in the output of a service's health check, although the check passes."""
     return Text(clean(f"{service['name']}: {line}"), style="yellow")
 
 
 def facts_line(service: Mapping[str, Any]) -> Text:
-    """What a service says of itself; empty for one that was not asked."""
+    """The facts that a service reports; empty if it was not asked."""
     if service.get("facts_problem"):
         words = f"{service['name']}: facts: not available: {service['facts_problem']}"
         return Text(clean(words), style="yellow")

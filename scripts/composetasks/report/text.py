@@ -1,4 +1,4 @@
-"""Small things of text: durations, sizes, and names that can't fool a terminal."""
+"""Text helpers: durations, sizes, states, addresses, and text without terminal escapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from composetasks.facts.plain_text import clean as clean
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: ``0.4 s``, ``12.3 s``, ``2 min 05 s``."""
+    """Seconds in a readable form: ``0.4 s``, ``12.3 s``, ``2 min 05 s``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -18,12 +18,12 @@ def duration(seconds: float) -> str:
 
 
 def after(seconds: float, *, done: bool) -> str:
-    """The end of a run's last sentence: how long it took, or that nothing was to be ``done``."""
+    """The end of a run's last sentence: how long it took, or that there was nothing to do."""
     return f" after {duration(seconds)}" if done else ", nothing to do"
 
 
 def age(seconds: float) -> str:
-    """How long something has gone on, in the two units that say most: ``12 s``, ``3 h 05 min``."""
+    """A duration in its two largest units: ``12 s``, ``3 h 05 min``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -35,7 +35,7 @@ def age(seconds: float) -> str:
 
 
 def state_of(service: Mapping[str, Any]) -> str:
-    """A service's state in a word or two: its health, how it ended, or whose it is to tell."""
+    """A service's state in a word or two: its health, its exit code or its provider."""
     if service["state"] == "provided":
         return f"provider {service['provider']}"
     if service["state"] == "missing" and service.get("wanted") == 0:
@@ -46,7 +46,7 @@ def state_of(service: Mapping[str, Any]) -> str:
 
 
 def addresses(service: Mapping[str, Any]) -> str:
-    """Where a service is reached: from here, and on the engine's host where that is another."""
+    """A service's addresses: on this machine, and on the engine's host if that is another."""
     addresses = ", ".join(service["urls"] or service["forwarded"] or service["ports"])
     forwarded = [one.split("->")[1] for one in service["forwarded"]]
     if service["urls"] and forwarded:

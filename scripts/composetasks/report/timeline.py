@@ -1,4 +1,4 @@
-"""The last start as a waterfall of text, and its critical path in a line."""
+"""The last start as a waterfall chart of text, and its critical path in a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from composetasks.report.page import Page
 
 WIDEST, NARROWEST = 60, 16
-"""Columns of the bars."""
+"""The width of the bars in columns."""
 LONGEST_NAME = 24
 CHARACTERS = {"waiting": "·", "creating": "░", "starting": "▒", "getting ready": "█"}
 STYLES = {
@@ -28,7 +28,7 @@ STYLES = {
 
 
 def path_line(path: Sequence[Link]) -> str:
-    """The critical path in one line: each service and the time that is its own."""
+    """The critical path in one line: each service with its own share of the time."""
     words = [f"{link.service} {duration(link.seconds)}" for link in path]
     return clean(f"critical path: {' > '.join(words)}")
 
@@ -36,7 +36,7 @@ def path_line(path: Sequence[Link]) -> str:
 def show(
     page: Page, timeline: Timeline, path: Sequence[Link], shortenings: Sequence[Shortening]
 ) -> None:
-    """The whole page."""
+    """Show the whole page."""
     took = f"{timeline.outcome} after {duration(timeline.seconds)}"
     page.line(f"{timeline.project}: {took}, began {timeline.began}", "bold")
     critical = {link.service for link in path}
@@ -65,7 +65,7 @@ def show(
 
 
 def ending(timeline: Timeline, start: ServiceStart) -> str:
-    """How a service's bar ends, and when."""
+    """The text after a service's bar: its result and the time."""
     if start.launched is None:
         return "never started"
     word = {"failed": "failed ", "starting": "not ready "}.get(start.state, "")
@@ -73,7 +73,7 @@ def ending(timeline: Timeline, start: ServiceStart) -> str:
 
 
 def phases(timeline: Timeline, start: ServiceStart) -> list[tuple[str, float, float]]:
-    """What a service was about, from when to when, in seconds since the start began."""
+    """The phases of a service with their begin and end, in seconds since the start began."""
     end = timeline.seconds if start.decided is None else start.decided
     moments = [0.0, start.launched, start.created, start.started, end]
     phases = []
@@ -88,7 +88,7 @@ def phases(timeline: Timeline, start: ServiceStart) -> list[tuple[str, float, fl
 
 
 def bar(timeline: Timeline, start: ServiceStart, width: int, *, hot: bool) -> Text:
-    """A service's way to its end, ``width`` columns for the whole start."""
+    """The bar of a service; the whole start is ``width`` columns wide."""
     cells = [(" ", "")] * width
     total = max(timeline.seconds, 0.001)
     for word, begin, until in phases(timeline, start):

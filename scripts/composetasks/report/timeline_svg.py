@@ -1,4 +1,4 @@
-"""The last start as a picture: an SVG that needs nothing but a viewer."""
+"""The last start as a picture: an SVG without external resources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from composetasks.report.timeline import ending, path_line, phases
 
 WIDTH, ROW, BAR, TOP, MARGIN = 960, 30, 16, 84, 24
 LETTER = 7.4
-"""How wide a letter of the labels is, about."""
+"""The approximate width of a letter of the labels."""
 COLOURS = {
     "waiting": "#dfe3e8",
     "creating": "#a8c8ec",
@@ -100,8 +100,8 @@ class _Picture:
         yield _text(self.x(end) + 8, middle + 4.5, ending(self.timeline, start), colour)
 
     def _waits(self, start: ServiceStart) -> Iterator[str]:
-        """A line from the end of each service that was waited for: an arrow to where this one
-        begins for the last, a dot on its waiting for the others."""
+        """A line from the end of each service that was waited for: an arrow to this service's
+        beginning for the last one, a dot on its waiting time for the others."""
         if start.launched is None:
             return
         for name in start.waited_for:

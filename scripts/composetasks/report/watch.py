@@ -1,4 +1,4 @@
-"""What is watched, as a table."""
+"""The watch rules as a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOES = {
 
 
 def rules_table(rules: Iterable[WatchRule]) -> RenderableType:
-    """A line for each rule: the service, the path, and what an edit of it does."""
+    """A line for each rule: the service, the path, and what an edit of the path does."""
     table = three_columns()
     for rule in rules:
         near = os.path.relpath(rule.path)
