@@ -1,1 +1,1 @@
-"""``.env`` as Compose and as python-dotenv read it, and who uses its variables."""
+"""``.env`` as Compose and python-dotenv read it, and the services that use its variables."""

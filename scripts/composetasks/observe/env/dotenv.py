@@ -1,5 +1,5 @@
-"""The environment: ``.env`` files as Compose and as python-dotenv read them, the process's own
-variables, and ``.env.example`` where it says that it is a specification.
+"""The environment: ``.env`` files as Compose and python-dotenv read them, the process's own
+variables, and ``.env.example`` if it declares itself a specification.
 
 Read at the start of every ``up``, so Compose is not started for it; nothing is judged here.
 """
@@ -23,8 +23,8 @@ DIRECTIVE = re.compile(r"#\s*(type:|required\s*$)\s*(.*)")
 COMMENT = re.compile(r"(^|\s)#.*")
 REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{([A-Za-z_]\w*)(?:(:?\?)([^}]*))?|([A-Za-z_]\w*))")
 PLAIN = r"(?:(?:[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_./:@%+,=-]*|#[^\r\n\0]*)?(?:\n|\Z))*"
-"""A file in which each line is empty, a comment, or a name and a value without anything that two
-programs could read in two ways."""
+"""Matches a file in which each line is empty, a comment, or a name and a value that all programs
+read in the same way."""
 
 
 def read_environment(
@@ -33,10 +33,10 @@ def read_environment(
     process: Mapping[str, str] = os.environ,
     files: Sequence[str] = (),
 ) -> Environment:
-    """All variables and where they come from, faults included.
+    """Return all variables and their origins, faults included.
 
-    ``folder`` is where Compose runs. ``model_text_files`` are compose files, looked through for
-    the variables they use and require. ``files`` stand for COMPOSE_FILE where nothing sets it.
+    ``folder`` is the folder where Compose runs. ``model_text_files`` are compose files, searched
+    for the variables that they use and require. ``files`` replace COMPOSE_FILE if nothing sets it.
     """
     process = dict(process)
     values: dict[str, str] = {}
@@ -71,7 +71,7 @@ def read_environment(
 
 
 def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
-    """The files by Compose's rules; only one that is named is missed where it is not there."""
+    """Return the files by Compose's rules. A missing file is included only if it is named."""
     files = sources.env_files(folder, process)
     if process.get("COMPOSE_ENV_FILES"):
         return files
@@ -79,8 +79,8 @@ def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
 
 
 def _second_file(folder: Path, values: Mapping[str, str], files: Sequence[str]) -> Path | None:
-    """The ``.env`` beside the first compose file, where that is named and lies in another folder:
-    it fills what the first leaves."""
+    """Return the ``.env`` beside the first compose file, if that file is named and is in another
+    folder. It sets the variables that the first ``.env`` does not set."""
     names = [*values.get("COMPOSE_FILE", "").split(os.pathsep), *files]
     first = next(filter(None, names), "")
     chosen = (
@@ -130,19 +130,19 @@ def _read_file(path: Path, outer: Mapping[str, str]) -> EnvFile:
         path,
         lines=tuple(text.removeprefix("\ufeff").split("\n")),
         compose=compose,
-        # python-dotenv is not even loaded for a file that leaves no doubt.
+        # For an unambiguous file, python-dotenv is not even imported.
         dotenv=compose if plain else tuple(_python_dotenv(text, outer)),
         traits=frozenset({*traits, "plain"} if plain else traits),
     )
 
 
 def _python_dotenv(text: str, outer: Mapping[str, str]) -> Iterator[Reading]:
-    """What python-dotenv reads, variables of the process going before those of the file."""
+    """Yield the readings of python-dotenv, with precedence of the process's variables."""
     from dotenv.parser import parse_stream
     from dotenv.variables import parse_variables
 
     assigned: dict[str, str | None] = {}
-    # It opens files in text mode, where every kind of line ending becomes "\n".
+    # python-dotenv opens files in text mode, where every line ending becomes "\n".
     unified = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     for binding in parse_stream(io.StringIO(unified)):
         string = binding.original.string
@@ -162,7 +162,7 @@ def _python_dotenv(text: str, outer: Mapping[str, str]) -> Iterator[Reading]:
 
 
 def _specification(path: Path) -> tuple[Variable, ...] | None:
-    """The variables of ``.env.example``; None where the file does not say it specifies them."""
+    """Return the variables of ``.env.example``; None if it is not marked as a specification."""
     text = project_files.text(path)
     lines = text.split("\n")
     if not any(MARKER.match(line) for line in lines):
@@ -175,7 +175,7 @@ def _specification(path: Path) -> tuple[Variable, ...] | None:
 
 
 def _absent(environment: Environment) -> Iterator[str]:
-    """The variables of type path whose value leads to nothing, seen from the project's folder."""
+    """Yield the variables of type path whose value does not exist in the project's folder."""
     for variable in environment.variables:
         if variable.type == ("path",):
             values = [
@@ -189,7 +189,7 @@ def _absent(environment: Environment) -> Iterator[str]:
 
 
 def _comment_above(lines: Sequence[str], line: int) -> list[str]:
-    """The comment lines directly above a line (numbered from 1)."""
+    """Return the comment lines directly above a line (numbered from 1)."""
     first = line - 1
     while first > 0 and lines[first - 1].lstrip().startswith("#"):
         first -= 1
@@ -218,7 +218,7 @@ def _variable(reading: Reading, comment: Iterable[str]) -> Variable:
 
 
 def _nothing(_name: str) -> None:
-    """No variable at all: what stands in ``.env.example`` is meant as it is written."""
+    """Look up no variable at all: the text of ``.env.example`` is meant literally."""
 
 
 # --- the compose files ----------------------------------------------------------------------
@@ -227,8 +227,8 @@ def _nothing(_name: str) -> None:
 def _references(
     folder: Path, files: Iterable[Path]
 ) -> tuple[list[tuple[str, Path, int, str, bool]], dict[str, tuple[Path, int]]]:
-    """The variables that compose files require and use, from their text: comments are left out,
-    and a requirement nested in another reference, which may never be asked for."""
+    """Return the variables that compose files require and use, found in their text. Comments are
+    ignored, and so are requirements nested in another reference, which may never be evaluated."""
     demanded = []
     used: dict[str, tuple[Path, int]] = {}
     for file in files:
@@ -249,7 +249,7 @@ def _references(
 
 
 def _names_beside(file: Path) -> frozenset[str]:
-    """The names in the ``.env`` beside a compose file that another may include: Compose reads it
-    for that file alone."""
+    """Return the names in the ``.env`` beside a compose file that another file may include: Compose
+    reads that ``.env`` only for the included file."""
     text = project_files.text(file.parent / ".env")
     return frozenset(one.name for one in compose_dotenv.read(text, _nothing))

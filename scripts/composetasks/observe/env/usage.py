@@ -1,7 +1,7 @@
-"""Which variables Compose interpolates with, and which services use them: from Compose itself.
+"""The variables that Compose interpolates, and the services that use them, according to Compose.
 
-Its model is asked for twice: with the environment it interpolates with, and raw, so that the
-references are still in it wherever the sections came from (include, extends, anchors).
+Compose prints its model uninterpolated, so that the references remain in it whatever the origin of
+a section (include, extends, anchors).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from composetasks.run.process import ProgramError
 
 RAW = ("--profile", "*", "config", "--format", "json", "--no-interpolate", "--no-normalize")
 NEWER = ("--no-env-resolution",)
-"""Keeps ``env_file`` as it is; not every Compose has it."""
+"""Leaves ``env_file`` unchanged; not every Compose supports it."""
 RESOURCES = ("networks", "volumes", "configs", "secrets")
 
 
 def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
-    """Which services use which variables, and the defaults that compose files give them, as they
-    stand there; empty where Compose can't read its files.
+    """Return the services that use each variable, and the defaults in compose files, as written;
+    empty if Compose can't read its files.
 
-    A service that has one of ``files`` (``.env``) as its ``env_file`` uses all variables in it;
-    what stands in other files of the kind is the service's own.
+    A service that has one of ``files`` (``.env``) as its ``env_file`` uses all variables in it; the
+    content of other such files concerns only the service itself.
     """
     model = _raw_model(compose)
     services: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -57,9 +57,9 @@ def read_usage(compose: Compose, files: Collection[EnvFile] = ()) -> Usage:
 
 
 def resolved(usage: Usage, values: Mapping[str, str]) -> Usage:
-    """The same, with what its defaults come to: another variable in one has its value in
-    ``values``, else the default that it has there. One that needs a variable with neither comes to
-    nothing."""
+    """Return ``usage`` with evaluated defaults: another variable in a default has its value in
+    ``values``, or else its own default there. A default that needs a variable with neither becomes
+    ""."""
     return replace(
         usage, defaults={n: _comes_to(word, values) for n, word in usage.defaults.items()}
     )
@@ -75,7 +75,7 @@ def _comes_to(default: str, values: Mapping[str, str]) -> str:
 
 
 def _included(compose: Compose) -> dict[str, tuple[str, Path]]:
-    """The variables of the dotenv files that only included compose files are read with."""
+    """Return the variables of the dotenv files that apply only to included compose files."""
     files = sources.compose_files(compose.folder, compose.files, compose.environment)
     values: dict[str, tuple[str, Path]] = {}
     for path in sources.included_env_files(files, files[0].parent) if files else ():
@@ -102,8 +102,8 @@ def _section(model: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[str, str]]:
-    """The variables that one section of a service uses, and where: ``environment.NAME``,
-    ``build.args``, else the section's key."""
+    """Yield the variables that one section of a service uses, and where: ``environment.NAME``,
+    ``build.args``, or else the section's key."""
     if key == "environment":
         for name, text, passed in _entries(value):
             for used in {name} if passed else _names(text):
@@ -127,8 +127,8 @@ def _places(key: str, value: Any, files: Collection[EnvFile]) -> Iterator[tuple[
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any, bool]]:
-    """The entries of a mapping or of a list of ``NAME=value`` and ``NAME``: name, what Compose
-    interpolates of it (of a list's all, of a mapping's the value), whether it is passed on."""
+    """Yield the entries of a mapping, or of a list of ``NAME=value`` and ``NAME``: name, text to
+    interpolate (a list's whole entry, a mapping's value), and whether the variable is passed on."""
     if isinstance(value, dict):
         for name, text in value.items():
             yield str(name), text, text is None
@@ -151,20 +151,20 @@ def _names(value: Any) -> set[str]:
                 names.add(match["bare"])
             elif braced:
                 name = re.split(r":?[-+?]", braced, maxsplit=1)[0]
-                # A braced match runs to the last brace: the rest has defaults and other references.
+                # A braced match ends at the last brace: the rest has defaults and other references.
                 names.add(name)
                 names |= _names(match[0][len(f"${{{name}") :])
     return names
 
 
 def _sources(resource: Mapping[str, Any]) -> set[str]:
-    """The variable a secret or config takes its content from, where its name stands there."""
+    """Return the variable that a secret or config takes its content from, if named literally."""
     source = resource.get("environment")
     return {source} if isinstance(source, str) and source.isidentifier() else set()
 
 
 def _keys_used(value: Any) -> Iterator[str]:
-    """The keys of networks, volumes, configs or secrets that a service uses."""
+    """Yield the keys of networks, volumes, configs or secrets that a service uses."""
     if isinstance(value, dict):
         yield from value
     for entry in value if isinstance(value, list) else ():

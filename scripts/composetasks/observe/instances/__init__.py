@@ -1,1 +1,1 @@
-"""Further copies of the stack on one engine, and the checkouts they belong to."""
+"""Further copies of the stack on one engine, and the checkouts that they belong to."""

@@ -1,5 +1,5 @@
-"""Finds the instances of a project that outlived their owners: by the labels on the engine, which
-survive their folder, and by the folders, which survive the engine."""
+"""Find the instances of a project that outlived their owners: by the labels on the engine, which
+survive the instance's folder, and by the folders, which survive the engine."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from composetasks.facts.engine import PROJECT
 from composetasks.store import instance_folder
 
 Key = tuple[str, str]
-"""An instance's name and its owner's text: in time, a name may have had several owners."""
+"""An instance's name and its owner's text: over time, a name may have had several owners."""
 Labelled = TypeVar("Labelled", Container, Network, Volume)
 
 
 def with_abandoned(world: World, instances: Path) -> World:
-    """``world`` with the abandoned instances of its project apart from the rest of the engine.
+    """Return ``world`` with the abandoned instances of its project separate from the rest of the
+    engine.
 
-    ``instances`` is where this checkout keeps its own. Those of a running process, of a process of
-    another machine, and of nobody are never among them. The folder of the instance that the run
-    is about is not: a new owner has that already.
+    ``instances`` is the folder of this checkout's instances. Instances of a running process, of a
+    process on another machine, or without owner are never abandoned. The folder of the run's own
+    instance is excluded, because it already belongs to a new owner.
     """
     engine, own = world.engine, world.model.instance
     base = world.model.project.removesuffix(f"-{own}") if own else world.model.project
@@ -65,7 +66,7 @@ def with_abandoned(world: World, instances: Path) -> World:
 
 
 def _by_instance(some: Iterable[Labelled], base: str) -> dict[Key, tuple[Labelled, ...]]:
-    """What of ``some`` belongs to an instance of ``base`` whose owner has ended."""
+    """Return those of ``some`` that belong to an instance of ``base`` whose owner has ended."""
     grouped: dict[Key, list[Labelled]] = {}
     for labelled in some:
         key: Key = (labelled.labels.get(INSTANCE_LABEL, ""), labelled.labels.get(OWNER_LABEL, ""))
@@ -83,8 +84,8 @@ def _without(
 
 
 def _places(instances: Path, containers: Mapping[Key, tuple[Container, ...]]) -> dict[Key, str]:
-    """The folders of abandoned instances: all of this checkout, and those that containers of
-    another name."""
+    """Return the folders of abandoned instances: all of this checkout, and those of other checkouts
+    that their containers name."""
     places: dict[Key, str] = {}
     for record in instances.glob(f"*/{instance_folder.RECORD}"):
         owner = instance_folder.recorded(record.parent) or ""
@@ -98,7 +99,7 @@ def _places(instances: Path, containers: Mapping[Key, tuple[Container, ...]]) ->
 
 
 def _is_override(file: Path, key: Key) -> bool:
-    """Whether a file that a label names is the override of this very instance."""
+    """Tell whether a file that a label names is the override of this very instance."""
     name, owner = key
     return (
         file.parts[-4:] == (".composetasks", "instances", name, instance_folder.OVERRIDE)

@@ -1,5 +1,5 @@
-"""Who makes a project, and from which checkout. On an engine of another host, makers are told apart
-by machine."""
+"""Who created a project, and from which checkout. On a remote engine, creators are distinguished by
+machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from composetasks.facts.world import MAKER_LABEL
 
 
 def myself(directory: Path) -> Maker:
-    """Who runs this task, where, and for the project in which folder."""
+    """Return the user and machine that run this task, and the project's folder."""
     user = str(os.getuid())
     with contextlib.suppress(KeyError, OSError):  # no such user in the password file
         user = getpass.getuser()
@@ -25,8 +25,8 @@ def myself(directory: Path) -> Maker:
 
 
 def other_maker(engine: Engine, project: str, me: Maker) -> Maker | None:
-    """Who made the project on the engine, None where that was done from this machine or where
-    nobody said."""
+    """Return the creator of the project on the engine; None if it was created from this machine, or
+    if no label names the creator."""
     for volume in engine.volumes:
         if volume.labels.get(f"{MAKER_LABEL}project") == project:
             labels = (volume.labels.get(f"{MAKER_LABEL}{name}", "") for name in me.labels())
@@ -37,8 +37,8 @@ def other_maker(engine: Engine, project: str, me: Maker) -> Maker | None:
 
 
 def checkout_name(directory: Path) -> str:
-    """What the checkout's folder is called: that of the git work tree around ``directory`` (one of
-    several has a file where the first has the folder ``.git``), else of ``directory`` itself."""
+    """Return the folder name of the checkout: that of the git work tree around ``directory`` (a
+    linked work tree has a file ``.git`` instead of a folder), or else of ``directory`` itself."""
     for place in (directory, *directory.parents):
         if os.path.exists(place / ".git"):
             return place.name
@@ -46,9 +46,9 @@ def checkout_name(directory: Path) -> str:
 
 
 def same_checkout(path: Path, other: Path) -> bool:
-    """Whether two folders (real paths) that Compose worked in are of one checkout: one is in the
-    other, as with ``COMPOSE_FILE=deploy/compose.yaml`` and without, and no work tree of git begins
-    in between."""
+    """Tell whether two working folders of Compose (real paths) belong to one checkout: one contains
+    the other, as with and without ``COMPOSE_FILE=deploy/compose.yaml``, and no git work tree begins
+    between them."""
     outer, inner = sorted((path, other), key=lambda place: len(place.parts))
     if outer not in (inner, *inner.parents):
         return False

@@ -1,5 +1,5 @@
-"""What an instance would write to as well as the other copies of its stack, the folders of the host
-that it can have no copy of: nobody can tell what they are, or they lie elsewhere."""
+"""Find the folders of the host that an instance would write to together with the other copies of
+its stack, because it can't have its own copy: their role is unknown, or they are elsewhere."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SYSTEM = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr"),
     "/var/run",
 )
-"""Folders that belong to the machine: who mounts them means the machine's."""
+"""Folders of the machine: a service that mounts them means the machine's own."""
 CODE = ("git tracks", "a git repository")
-"""How the reasons begin for which a folder is code: all copies run the same."""
+"""The prefixes of reasons for which a folder is code: all copies run the same code."""
 
 
 def shared_sources(
@@ -34,9 +34,9 @@ def shared_sources(
     named: Mapping[str, settings.StateSetting],
     moved: Collection[Path],
 ) -> Iterator[InCommon]:
-    """The files and folders that services of ``model`` may write to and that no instance has in a
-    place of its own (as it has those in ``moved``), unless all are to use them: code, parts of
-    the machine, ``.env``, and what the settings name as shared."""
+    """Yield the files and folders that services of ``model`` may write to and that an instance does
+    not have a copy of (as it has of those in ``moved``), except those that all copies should use:
+    code, parts of the machine, ``.env``, and paths that the settings declare as shared."""
     homes = homes_of(model, folder.resolve())
     settled = {path for path, name in by_path(homes, named, None).items() if named[name].shared}
     for path, mounts in sorted(mounts_of(model, "bind").items()):

@@ -1,1 +1,1 @@
-"""What the layers of images took to make, and how often what they read changes."""
+"""How long image layers took to build, and how often the files that they read change."""

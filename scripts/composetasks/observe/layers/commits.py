@@ -1,4 +1,4 @@
-"""What the last commits changed."""
+"""The files that the latest commits changed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MARK = "\x01"
 
 
 def last_commits(folder: Path) -> Commits | None:
-    """The last commits of the repository around ``folder``, paths relative to it; None where
-    there is none, or no git. Fewer days than a week count as one: they are no habit yet."""
+    """Return the latest commits of the repository around ``folder``, with paths relative to it;
+    None without a repository or git. Less than a week counts as one: it is no habit yet."""
     try:
         top = _git(folder, "rev-parse", "--show-toplevel").strip()
         log = _git(
@@ -29,8 +29,8 @@ def last_commits(folder: Path) -> Commits | None:
 
 
 def read_log(log: str, top: str, folder: str) -> Commits:
-    """The commits of a log, each a line of MARK and its time followed by its paths, which are
-    relative to ``top``; those of the commits are to ``folder``."""
+    """Return the commits of a log. Each commit in it is a line of MARK and its time, followed by
+    its paths relative to ``top``; returned paths are relative to ``folder``."""
     above = os.path.relpath(folder, top)
     inner = "" if above == os.curdir else f"{above}/"
     changed, times = [], []

@@ -1,4 +1,4 @@
-"""The layers of a project's images: what each reads, what it took to make, how large it is."""
+"""The layers of a project's images: the files they read, their build time, and their size."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 TAKES_TIME = ("RUN", "COPY", "ADD", "WORKDIR")
-"""The instructions that are a step of a build; the others change the image's configuration."""
+"""The instructions that are build steps; the others change the image's configuration."""
 VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
 
 
 def layered_images(
     model: Model, engine: Engine, cache: Path, services: Iterable[str], client: APIClient | None
 ) -> tuple[list[LayeredImage], list[TaskFailure]]:
-    """The images that ``services`` build, each once, in the model's order, and why others can't be
-    looked at: a context or a Dockerfile is missing. One whose context is remote is left out: its
-    Dockerfile is not here."""
+    """Return the images that ``services`` build, each once, in the model's order, and the failures
+    of those with a missing context or Dockerfile. Images with a remote context are left out,
+    because their Dockerfile is not here."""
     observer = Observer(model, engine, cache, client)
     images: dict[str, LayeredImage] = {}
     faults: list[TaskFailure] = []
@@ -89,8 +89,8 @@ class _BuiltImage:
 
     @cached_property
     def _times_of_others(self) -> dict[str, StepTime]:
-        """The steps of the other images: BuildKit runs one that reads nothing of the project once
-        for all of them, and it is recorded with the image that came first."""
+        """The steps of the other images: BuildKit runs a step that reads nothing of the project
+        once for all images, and records it with the first."""
         others = dict.fromkeys(self.observer.builders.values())
         others.pop(self.builder, None)
         times: dict[str, StepTime] = {}
@@ -99,7 +99,7 @@ class _BuiltImage:
         return times
 
     def _context(self) -> str:
-        """What stands before the paths of the build context; "" where it is not looked into."""
+        """Return the prefix of the build context's paths; "" if the context was not read."""
         folder = self.looked.folders.get("")
         return self.observer.prefix("", folder) if folder else ""
 
@@ -134,7 +134,7 @@ class _BuiltImage:
             )
 
     def _files(self, part: Part) -> Iterator[str]:
-        """The files that an instruction reads, of those that reach the image at all."""
+        """Yield the files that an instruction reads, of those that reach the image."""
         for context in dict.fromkeys(source.context for source in part.sources):
             folder = self.looked.folders[context]
             prefix = self.observer.prefix(context, folder)
@@ -157,8 +157,8 @@ def _in_named(path: str, looked: Looked) -> bool:
 
 
 def _chain(parts: Sequence[Part]) -> list[int]:
-    """The positions of the parts that make up the image: the target's stage and those it is
-    made from, in order."""
+    """Return the positions of the parts that make up the image, in order: the target's stage and
+    the stages that it is based on."""
     chain: list[int] = []
     stage: int | None = parts[-1].stage
     while stage is not None:
@@ -170,8 +170,8 @@ def _chain(parts: Sequence[Part]) -> list[int]:
 
 
 def time_of(instruction: Instruction, times: Mapping[str, StepTime]) -> StepTime | None:
-    """How long an instruction took, by what BuildKit calls its step: its text, with the variables
-    that it knows. One that is no step takes no time."""
+    """Return how long an instruction took, found by BuildKit's name of its step: the instruction's
+    text with known variables replaced. An instruction that is no build step takes no time."""
     if instruction.keyword not in TAKES_TIME:
         return StepTime(0.0, 0.0)
     head = _plain(" ".join((instruction.keyword, *instruction.flags, instruction.text)))
@@ -189,12 +189,12 @@ def _text(instruction: Instruction) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without what BuildKit may leave out of it: quotes, escapes, runs of blanks."""
+    """Return a text without what BuildKit may leave out: quotes, escapes, repeated blanks."""
     return " ".join(re.sub(r"[\"'\\]", "", text).split())
 
 
 def _history(client: Any, image: str) -> list[tuple[str, int]]:
-    """What made each layer of an image, and its bytes, the last first."""
+    """Return the command and the bytes of each layer of an image, the last layer first."""
     if client is None:
         return []
     from docker.errors import DockerException
@@ -207,7 +207,7 @@ def _history(client: Any, image: str) -> list[tuple[str, int]]:
 
 
 def read_history(entries: Any) -> Iterator[tuple[str, int]]:
-    """An engine's history of an image, whatever else it answered."""
+    """Yield the entries of an engine's history of an image, and ignore malformed ones."""
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):
             size = entry.get("Size")
@@ -218,8 +218,8 @@ def read_history(entries: Any) -> Iterator[tuple[str, int]]:
 def sizes_of(
     keywords: Sequence[str], chain: Sequence[int], history: Sequence[tuple[str, int]]
 ) -> Iterator[tuple[int, int]]:
-    """The bytes of the chain's layers, as far from the end as an image's history agrees with it;
-    what is left of the history is the base image's."""
+    """Yield the bytes of the chain's layers, from the end as far as the image's history matches;
+    the rest of the history belongs to the base image."""
     left = list(history)
     for keyword, at in zip(reversed(keywords), reversed(chain), strict=True):
         if keyword == "FROM":

@@ -1,1 +1,1 @@
-"""Container logs: read, put in order, and followed."""
+"""Container logs: read, sorted, and followed."""

@@ -1,9 +1,9 @@
-"""Follows the logs of a project's containers across restarts and recreation.
+"""Follow the logs of a project's containers across restarts and recreation.
 
 Each container has a thread that reads its log. The engine ends a followed log when the container
-stops; the thread then waits for an event about the container and reads on from the line where it
-was. New containers are found by their events. So nothing is polled, and no line is lost or told
-twice: where each log was read to is kept by the engine's own times.
+stops; the thread then waits for an event about the container and resumes after the last line that
+it read. New containers are found by their events. So nothing is polled, and no line is lost or
+repeated: the engine's own times record how far each log was read.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ if TYPE_CHECKING:
     from docker.types import CancellableStream
 
 HELD_CHARACTERS = 8_000_000
-"""What readers may hand over before it was taken; then they wait, and the engine with them."""
+"""The characters that readers may queue; beyond that they wait, and so does the engine."""
 LINE_OVERHEAD = 200
 RESUMED_LINES = 10_000
-"""Lines asked for when reading is taken up again. The engine finds the last ones at once, and any
-other place by reading the whole log up to it; where they do not reach back, that it must do."""
+"""The lines requested when reading resumes. The engine finds the last lines at once, but others
+only by reading the whole log, which is done if these lines do not reach back far enough."""
 FIRST_LOOK = ""
-"""Stands among the logs being opened until it is known which ones there are."""
+"""A placeholder among the logs being opened, until the first containers are known."""
 EVENT_SECONDS = 3600.0
 RECONNECT_SECONDS = 0.2
-"""Between two tries to reach an engine that went away; nothing announces its return."""
+"""The pause between attempts to reach an engine that went away; nothing announces its return."""
 
 
 class Events(Protocol):
-    """The project's event stream, as far as it is needed here."""
+    """The part of the project's event stream that is used here."""
 
     def changed(self, seconds: float) -> set[str] | None:
-        """The ids of containers something happened to; None when the stream was cut."""
+        """Return the ids of containers with new events; None if the stream was cut."""
 
     def reconnect(self) -> None:
-        """Open a cut stream again; raises what the SDK raises while the engine is away."""
+        """Reopen a cut stream; raises the SDK's errors while the engine is away."""
 
 
 @dataclass
 class Follow:
-    """One following: :meth:`batches` yields lines until :meth:`close`.
+    """A follower of logs: :meth:`batches` yields lines until :meth:`close`.
 
-    ``find`` gives the wanted containers as they are now; ``cursors`` says, by container id, what
-    was read of them before; ``wanted`` limits what is new.
+    ``find`` returns the wanted containers at the time of the call; ``cursors`` tells, by container
+    id, how far their logs were read before; ``wanted`` limits the new lines.
     """
 
     client: APIClient
@@ -84,9 +84,9 @@ class Follow:
     _closed: bool = False
 
     def batches(self, until: float | None = None) -> Iterator[list[LogLine]]:
-        """Lines in order of time, a list whenever there are some.
+        """Yield lines in order of time, a list whenever there are some.
 
-        ``until`` is when to end (``time.time()``), None for never.
+        ``until`` is the end (``time.time()``), or None for no end.
         """
         self._thread(self._supervise)
         order, postponed = Ordering(), 0.0
@@ -161,7 +161,7 @@ class Follow:
     # --- one container ----------------------------------------------------------------------
 
     def _opened_after(self, since: float) -> bool:
-        """Whether a log is being opened, or was after ``since``."""
+        """Tell whether a log is being opened, or was opened after ``since``."""
         with self._changed:
             return bool(self._opening) or self._opened > since
 
@@ -246,7 +246,7 @@ class Follow:
                 except requests.exceptions.Timeout:
                     raise
                 except (requests.exceptions.RequestException, errors.DockerException):
-                    pass  # It has just gone away: they are found when it is back.
+                    pass  # the engine just went away: they are found when it is back
             ids = self.events.changed(EVENT_SECONDS)
             if ids is None:
                 ids = self._reconnected()
@@ -257,7 +257,7 @@ class Follow:
                 self._changed.notify_all()
 
     def _reconnected(self) -> set[str]:
-        """Wait until the engine is there again; everything may have changed meanwhile."""
+        """Wait until the engine is back; everything may have changed meanwhile."""
         import requests
         from docker import errors
 
@@ -277,6 +277,6 @@ class Follow:
 def _close(stream: CancellableStream[list[LogLine]]) -> None:
     from docker import errors
 
-    # The connection may have ended by itself meanwhile, in whatever state that leaves it.
+    # The connection may have ended meanwhile, in any state.
     with contextlib.suppress(OSError, AttributeError, ValueError, errors.DockerException):
         stream.close()

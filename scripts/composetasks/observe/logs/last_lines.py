@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 CHANGES = ("create", "start", "die", "destroy", "rename")
 OFTEN_SECONDS = 0.25
-"""New lines are announced no more often."""
+"""The minimum interval between two announcements of new lines."""
 LONGEST = 500
 
 
 class LastLines:
-    """The last lines of a project's services while the context lasts; ``wake`` is called when there
-    are new ones. Where they can't be read there are none."""
+    """The last lines of a project's services while the context is active; ``wake`` is called when
+    there are new lines. Logs that can't be read have no lines."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class LastLines:
         self._watch.__exit__(*exc)
 
     def texts(self) -> Mapping[str, str]:
-        """The last line of each service that wrote one, without secrets."""
+        """Return the last line of each service that wrote one, without secrets."""
         return {name: safe(line) for name, line in dict(self._lines).items()}
 
     def _read(self) -> None:
@@ -64,4 +64,4 @@ class LastLines:
                     told_at = time.monotonic()
                     self._wake()
         except (EngineLost, LogError, OSError):
-            return  # The page's own events tell of it.
+            return  # the page's own events show the failure

@@ -1,4 +1,4 @@
-"""Lines of several containers put in order of time while they are still being written."""
+"""Sort the lines of several containers by time while they are still being written."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from composetasks.facts import LogLine
 from composetasks.observe.logs.read import by_time
 
 HOLD_SECONDS = 0.1
-"""How long a line waits for earlier ones of other containers: more than the engine and this
-program need to hand a line on, less than a reader notices."""
+"""How long a line waits for earlier lines of other containers: longer than the engine and this
+program need to pass a line on, shorter than a reader notices."""
 LONGEST_SECONDS = 1.0
-"""How long it waits at most while logs are still being opened."""
+"""The longest wait of a line while logs are still being opened."""
 MOST_HELD = 20_000
-"""Lines held at most; in a flood the wait is cut short."""
+"""The maximal number of lines held; a flood of lines shortens the wait."""
 
 
 class Ordering:
-    """Holds lines back for HOLD_SECONDS and gives them out by time.
+    """Holds lines back for HOLD_SECONDS and returns them by time.
 
-    While a log is being opened :meth:`postpone` lets lines wait longer, for what that holds may
-    be earlier. Moments (``now``) are seconds of any one clock that never runs backwards.
+    While a log is being opened, :meth:`postpone` extends the wait, since its lines may be earlier.
+    Moments (``now``) are seconds of any monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -31,20 +31,20 @@ class Ordering:
         self._not_before = 0.0
 
     def add(self, lines: Sequence[LogLine], now: float) -> None:
-        """Take lines that have just come."""
+        """Add lines that have just arrived."""
         if lines:
             self._held += lines
             self._arrivals.append((now, max(lines, key=by_time).time))
 
     def postpone(self, now: float) -> None:
-        """Hold what there is for HOLD_SECONDS from now, but not for longer than LONGEST_SECONDS."""
+        """Hold the present lines for HOLD_SECONDS from now, but at most LONGEST_SECONDS in all."""
         self._not_before = now + HOLD_SECONDS
 
     def _due(self, arrival: float) -> float:
         return min(max(arrival + HOLD_SECONDS, self._not_before), arrival + LONGEST_SECONDS)
 
     def ready(self, now: float) -> list[LogLine]:
-        """The lines whose time has come: those held long enough, and all that are earlier."""
+        """Return the lines that were held long enough, and all earlier ones."""
         limit = ""
         while self._arrivals and (
             self._due(self._arrivals[0][0]) <= now or len(self._held) > MOST_HELD
@@ -58,11 +58,11 @@ class Ordering:
         return given
 
     def due(self) -> float | None:
-        """When :meth:`ready` has something to give next; None while nothing is held."""
+        """Return when :meth:`ready` next has lines to return; None if no lines are held."""
         return self._due(self._arrivals[0][0]) if self._arrivals else None
 
     def rest(self) -> list[LogLine]:
-        """All that is held, at the end."""
+        """Return all lines that are still held, at the end."""
         self._arrivals.clear()
         given, self._held = sorted(self._held, key=by_time), []
         return given

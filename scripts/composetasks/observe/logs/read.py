@@ -1,11 +1,11 @@
-"""Container logs, read from the engine with the engine's own times.
+"""Read container logs from the engine, with the engine's own times.
 
-The engine sends each message a program wrote as a frame: its stream, its length, its time and
-its text; a line of more than 16 KiB comes as several frames, of which only the last ends with a
-newline. Within one stream of a container times never run backwards; between stdout and stderr
-they may, by little.
+The engine sends each message that a program wrote as a frame: its stream, its length, its time and
+its text. A line of more than 16 KiB arrives as several frames, of which only the last ends with a
+newline. Within one stream of a container times never decrease; between stdout and stderr they may,
+slightly.
 
-Lines are handed on in batches, those that arrived together: a million of them pass through here.
+Lines are passed on in batches of those that arrived together: a million lines pass through here.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ if TYPE_CHECKING:
 
 STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 ENGINE_ERROR = 3
-"""The stream on which the engine tells that it can't read on."""
+"""The stream on which the engine reports that it can't continue reading."""
 HEADER = 8
 LONGEST_LINE = 1_048_576
-"""Bytes after which a line without an end is cut: memory is bounded whatever a program writes."""
+"""The bytes after which an unfinished line is split, so that memory stays bounded."""
 STAMP = len("2026-01-01T00:00:00.123456789Z")
 OF_TIME = b"0123456789-T:.Z"
-"""What a time consists of: anything else in its place is none."""
+"""The characters of a time: any other character means that there is no time."""
 OVERLAP_SECONDS = 1
-"""How far before the last line of a container reading is taken up again: what was written to
-stderr may carry an earlier time than a line of stdout that was read before it."""
+"""How far before a container's last line reading resumes: a line of stderr may have an earlier time
+than a line of stdout that was read before it."""
 
 Message = tuple[str, str, str, bytes]
-"""A line before it is text: its stream, when it began and ended, and its bytes."""
+"""A line before decoding: its stream, the times of its beginning and end, and its bytes."""
 
 by_time = itemgetter(0)
 
 
 class LogError(Exception):
-    """The engine can't give a container's log; the text is its own."""
+    """The engine can't return a container's log; the text is the engine's own."""
 
 
 class ContainerGone(LogError):
-    """The container does not exist any more."""
+    """The container no longer exists."""
 
 
 class Gap(Exception):
-    """The last lines of a log do not reach back to where it was read to."""
+    """The last lines of a log do not reach back to the position that was read before."""
 
 
 @frozen
 class LogRange:
-    """Which lines are wanted: ``since`` and ``until`` in Unix seconds, "" for no limit; ``tail``
-    is how many of the last lines of each container, None for all."""
+    """The wanted lines: ``since`` and ``until`` in Unix seconds, "" for no limit; ``tail`` is the
+    number of last lines of each container, None for all."""
 
     since: str = ""
     until: str = ""
@@ -69,16 +69,16 @@ class LogRange:
 
 @dataclass
 class Cursor:
-    """How far a container's log was read: for each stream the time of the last line, and how many
-    lines carried just that time. ``floor`` is the time up to which a stream without any line
-    counts as read; ``unfinished`` when a line began whose end was not read yet."""
+    """How far a container's log was read: for each stream the time of the last line, and the number
+    of lines with exactly that time. ``floor`` is the time up to which a stream without lines counts
+    as read; ``unfinished`` is the time when a line began that has not ended yet."""
 
     last: dict[str, tuple[str, int]] = field(default_factory=dict)
     floor: str = ""
     unfinished: str = ""
 
     def resume(self) -> str:
-        """Where to read on, in Unix seconds; "" for from the beginning."""
+        """Return where to resume reading, in Unix seconds; "" means from the beginning."""
         newest = self.newest()
         if not newest:
             return ""
@@ -90,11 +90,11 @@ class Cursor:
         return f"{max(0, int(whole) - OVERLAP_SECONDS)}.{part}"
 
     def newest(self) -> str:
-        """The time of the last line that was read; "" for none."""
+        """Return the time of the last line that was read; "" if none was."""
         return max([self.floor, *(time for time, _ in self.last.values())])
 
     def passed(self, messages: Iterable[Message]) -> None:
-        """Note messages as read."""
+        """Record messages as read."""
         last = self.last
         for stream, _, time, _ in messages:
             before, count = last.get(stream, ("", 0))
@@ -104,10 +104,10 @@ class Cursor:
 def open_log(
     client: APIClient, container: Container, wanted: LogRange, *, follow: bool = False
 ) -> Any:
-    """The engine's answer to a request for a container's log, to be read by :func:`lines`.
+    """Request a container's log and return the engine's answer, to be read by :func:`lines`.
 
-    Raises LogError where the container is gone or its logging driver can't be read, EngineLost
-    where nothing answers, requests' Timeout where what is there does not.
+    Raises LogError if the container is gone or its logging driver can't be read, EngineLost if the
+    engine can't be reached, requests' Timeout if it does not answer.
     """
     import requests
 
@@ -125,7 +125,7 @@ def open_log(
             f"{client.base_url}/v{client.api_version}/containers/{container.id}/logs",
             params=parameters,
             stream=True,
-            # To find where ``since`` is the engine may have to read the whole log.
+            # To find ``since``, the engine may have to read the whole log.
             timeout=None if wanted.since or follow else client.timeout,
         )
     except requests.exceptions.Timeout:
@@ -147,11 +147,11 @@ def open_log(
 def lines(
     response: Any, container: Container, cursor: Cursor | None = None
 ) -> Iterator[list[LogLine]]:
-    """The lines of an opened log, as they come.
+    """Yield the lines of an opened log as they arrive.
 
-    ``cursor``, where given, is kept up to date, and a last line without an end is not given (it
-    comes again, whole). Raises LogError where the engine says that it can't read on, EngineLost
-    where the connection breaks off.
+    ``cursor``, if given, is updated, and an unfinished last line is not returned (it will be read
+    again as a whole). Raises LogError if the engine reports that it can't continue, EngineLost if
+    the connection is cut.
     """
     for batch in _messages(response, cursor):
         if cursor is not None:
@@ -162,9 +162,10 @@ def lines(
 def resumed(
     response: Any, container: Container, cursor: Cursor, *, all_of_it: bool
 ) -> Iterator[list[LogLine]]:
-    """The lines that are new since ``cursor``, which is kept up to date.
+    """Yield the lines that are new since ``cursor``, which is updated.
 
-    Raises Gap where the log begins after it and is not ``all_of_it``, and as :func:`lines`.
+    Raises Gap if the log begins after the cursor and is not ``all_of_it``; also raises as
+    :func:`lines` does.
     """
     skip, floor, newest = dict(cursor.last), cursor.floor, cursor.newest()
     overlaps = all_of_it
@@ -194,8 +195,8 @@ def _lines(container: Container, messages: Iterable[Message]) -> list[LogLine]:
 
 
 def _payloads(response: Any) -> Iterator[list[tuple[int, bytes]]]:
-    """(stream, time and text) of each frame. A container with a terminal has one stream and no
-    frames: there each chunk of the answer is a message."""
+    """Yield (stream, time and text) of each frame. A container with a terminal has one stream and
+    no frames: each chunk of the answer is a message."""
     if response.headers.get("Content-Type", "").endswith("raw-stream"):
         for batch in chunks(response):
             yield [(1, chunk) for chunk in batch]
@@ -217,8 +218,8 @@ def _payloads(response: Any) -> Iterator[list[tuple[int, bytes]]]:
 
 
 def _shorter(payload: bytes) -> tuple[bytes, bytes]:
-    """Time and text of a frame whose time is not written as Docker writes it, but in any other way
-    of RFC 3339 (Podman: whole seconds, with its zone); nothing where it is none."""
+    """Return time and text of a frame whose time is in another RFC 3339 form than Docker's (Podman:
+    whole seconds, with a zone); empty if it is not a time."""
     stamp, _, text = payload.partition(b" ")
     parsed = timestamps.parse_time(stamp.decode("ascii", "replace"))
     if parsed.year == 1:
@@ -227,7 +228,7 @@ def _shorter(payload: bytes) -> tuple[bytes, bytes]:
 
 
 def _messages(response: Any, cursor: Cursor | None) -> Iterator[list[Message]]:
-    """The lines, put together from their parts."""
+    """Yield the lines, assembled from their parts."""
     parts: dict[str, tuple[str, bytes]] = {}
     for batch in _payloads(response):
         messages: list[Message] = []
@@ -270,16 +271,16 @@ def history(
     cursors: dict[str, Cursor] | None = None,
     warn: Callable[[str], None],
 ) -> Iterator[list[LogLine]]:
-    """What the containers have logged until now, merged by time.
+    """Yield what the containers have logged until now, merged by time.
 
-    One connection each, read as fast as the lines are taken: nothing is held but one batch per
-    container. ``cursors``, where given, is filled by container id, for following on from there;
-    then a connection that breaks off only ends this part. Otherwise raises EngineLost.
+    Each container has one connection, which is read as fast as lines are consumed: only one batch
+    per container is held. ``cursors``, if given, is filled by container id, for following from
+    there; a cut connection then only ends this part. Otherwise raises EngineLost.
     """
     none_wanted = wanted.tail == 0 and cursors is not None
-    if none_wanted:  # one line, to know where the log ends
+    if none_wanted:  # one line, to find the end of the log
         wanted = replace(wanted, tail=1)
-    opened = []  # all of them before the first is read: the engine works on them side by side
+    opened = []  # open all before reading the first, so that the engine works on them in parallel
     for container in containers:
         cursor = None if cursors is None else cursors.setdefault(container.id, Cursor())
         with _unreadable_skipped(container, cursor, warn):
@@ -310,7 +311,7 @@ def _read(
 def _unreadable_skipped(
     container: Container, cursor: Cursor | None, warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Go on without a container whose log can't be read, saying so."""
+    """Skip a container whose log can't be read, with a warning."""
     try:
         yield
     except ContainerGone:
@@ -323,7 +324,7 @@ def _unreadable_skipped(
 
 
 def merged(sources: Iterable[Iterator[list[LogLine]]]) -> Iterator[list[LogLine]]:
-    """Batches of all sources merged by time, each source being in order by itself."""
+    """Yield the batches of all sources merged by time; each source is in order by itself."""
     unread = list(sources)
     held: list[tuple[list[LogLine], Iterator[list[LogLine]]]] = []
     while True:
@@ -337,7 +338,7 @@ def merged(sources: Iterable[Iterator[list[LogLine]]]) -> Iterator[list[LogLine]
         limit = first[0][-1].time
         given, left, unread = [], [], []
         for batch, source in held:
-            # All of the first one: its lines need not be in perfect order.
+            # All of the first batch: its lines may be slightly out of order.
             cut = len(batch) if source is first[1] else bisect_right(batch, limit, key=by_time)
             given += batch[:cut]
             if cut < len(batch):

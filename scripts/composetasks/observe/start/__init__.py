@@ -1,1 +1,1 @@
-"""What a container listens on, what a job's work rests on, and how the last start went."""
+"""What a container listens on, what a job depends on, and how the last start went."""

@@ -1,5 +1,5 @@
-"""What the engine can tell of the containers of a start that failed: their records, their last log
-lines, and whether somebody asked for their end. Named and kept by ``apply/start/diagnosis.py``."""
+"""The engine's evidence about the containers of a failed start: their records, their last log
+lines, and whether they were killed on request. Named and stored by ``apply/start/diagnosis.py``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 KEPT_LINES = 10_000
-"""How many log lines of a container are read, of those since the start began."""
+"""The maximal number of a container's log lines that are read, since the start began."""
 LAST_LINES = 12
-"""How many of an earlier run, where it said nothing in this one."""
+"""The number of log lines of an earlier run that are read if this run wrote none."""
 
 
 @frozen
 class ContainerEvidence:
-    """A container's name, its inspect record, and its last log lines, each after its time."""
+    """A container's name, its inspect record, and its last log lines, each with its time."""
 
     name: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -35,8 +35,8 @@ class ContainerEvidence:
 def evidence(
     client: APIClient, names: Mapping[str, str], since: float
 ) -> dict[str, ContainerEvidence]:
-    """What the engine says of each container, by id, as far as it still does. ``names`` are theirs,
-    by id, ``since`` is when the start began (Unix seconds)."""
+    """Return what the engine still knows of each container, by id. ``names`` maps ids to names,
+    ``since`` is when the start began (Unix seconds)."""
     import requests
     from docker import errors
 
@@ -44,15 +44,15 @@ def evidence(
     for key, name in names.items():
         with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
             record: Mapping[str, Any] = client.inspect_container(key)
-            # Its log may say what is in its environment.
+            # Its log may contain values of its environment.
             hide_all(declared(record.get("Config")))
             by_container[key] = ContainerEvidence(name, record, _log(client, key, since))
     return by_container
 
 
 def asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool | None:
-    """Whether the engine was asked to kill the last run of a container (with SIGKILL); None where
-    its events do not reach back so far, as after a restart."""
+    """Tell whether the engine was asked to kill the last run of a container (with SIGKILL); None if
+    its events do not reach back that far, as after a restart of the engine."""
     import requests
     from docker import errors
 
@@ -62,7 +62,7 @@ def asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool
         return None
     events: list[Mapping[str, Any]] = []
     with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
-        # By the engine's own clock, and until what happened then is noted.
+        # Times are the engine's own; the limit leaves time for the events to be recorded.
         events += client.events(
             since=int(began.timestamp()),
             until=int(ended.timestamp()) + 2,
@@ -75,7 +75,7 @@ def asked_to_end(client: APIClient, key: str, record: Mapping[str, Any]) -> bool
 
 
 def _log(client: APIClient, key: str, since: float) -> list[str]:
-    """The last lines with their times; of before the start where nothing was said since."""
+    """Return the last lines with their times; lines before the start if there are none since."""
     from docker import errors
 
     for limits in ({"since": since, "tail": KEPT_LINES}, {"tail": LAST_LINES}):

@@ -1,9 +1,9 @@
-"""Jobs as they are on the engine and on disk: when they ran last, which the engine's list does not
-say, and what the files hold that they mount, as digests: their work is due again when those change.
+"""Jobs as observed on the engine and on disk: the times of their last runs, which the engine's list
+does not contain, and digests of the files that they mount: a job is due again if these change.
 
-Looked at are the folders and files of the project that are mounted into it, and the single files
-of secrets and configs. Not a folder that another service writes to as well, unless the project or
-what an image is built from lies in it: that is state, and no input.
+The digests cover the project's folders and files that a job mounts, and the files of its secrets
+and configs. A folder that another service also writes to is state rather than input, and is left
+out unless it contains the project or a build context.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 OWN = (".composetasks", "**/.git", "**/__pycache__")
-"""What tools write beside the code they run."""
+"""Files that tools write beside the code that they run."""
 MISSING = "missing"
 
 
 def mounted_digests(
     model: Model, services: Iterable[str], cache: Path
 ) -> dict[str, dict[str, str]]:
-    """By service, the digests of what it mounts, by source; of an inline config by its path."""
+    """Return, by service, the digests of its mounts by source, and of inline configs by path."""
     listings = Listings()
     return {
         name: {
@@ -52,7 +52,7 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
     inputs = [one for one in binds if not _is_state(model, service, one)]
     sources = {}
     for source in sorted({*(one.source for one in inputs), *service.needs}):
-        # One that does not answer keeps the service from a start anyway.
+        # A source that does not answer prevents the service's start anyway.
         silent = file_systems.silent(source)
         if not silent and (not os.path.isdir(source) or _in_project(model, source)):
             entry = cache_file(cache, service.name, f"mount {source}")
@@ -72,22 +72,22 @@ def _digest(source: Path, without: Iterable[str], entry: Path, listings: Listing
 def read_source(
     source: Path, without: Iterable[str], entry: Path, listings: Listings
 ) -> tuple[Path, Files]:
-    """The files of a mount's source but for those ``without`` and our own, and the folder that
-    their paths are relative to: of a folder itself, of a file the one that it lies in; links are
-    followed, as the engine follows them. Raises Unreadable."""
+    """Return the folder that paths are relative to, and the files of a mount's source except
+    ``without`` and our own. The folder is the source itself, or the parent of a source that is a
+    file. Links are followed, as by the engine. Raises Unreadable."""
     real = Path(os.path.realpath(source))
     if os.path.isdir(real):
         folder, root = real, Root("", True, "", Modes.ALL)
     else:
         folder, root = real.parent, Root(real.name, False, "", Modes.ALL)
     ignore = Ignore(list(dict.fromkeys((*OWN, *without))) if root.is_folder else [])
-    # A mount has no need of names that are text, as what BuildKit is sent has.
+    # Unlike BuildKit, a mount does not require names to be text.
     reader = Reader(str(folder), (root,), {}, ignore, entry, listings, "surrogateescape")
     return folder, reader.read()
 
 
 def _in_project(model: Model, source: str) -> bool:
-    """Whether a folder lies in the project's, or beside it: what else is mounted is a machine's."""
+    """Tell whether a folder is in or beside the project's folder: others are the machine's."""
     home = model.directory.parent
     return home != Path(home.anchor) and home in (Path(source), *Path(source).parents)
 
@@ -108,7 +108,7 @@ def _holds_code(model: Model, folder: Path) -> bool:
 
 
 def inner_state(model: Model, source: str) -> Iterator[str]:
-    """Patterns of the folders below a source that hold state."""
+    """Yield patterns of the folders below a source that contain state."""
     for service in model.services.values():
         for mount in service.mounts:
             place = Path(mount.source)
@@ -119,8 +119,8 @@ def inner_state(model: Model, source: str) -> Iterator[str]:
 
 
 def job_services(model: Model, engine: Engine, ended: Collection[str]) -> tuple[str, ...]:
-    """The services that others wait for the end of, and those of which a container is known to
-    have ended by itself."""
+    """Return the services whose completion others wait for, and those with a container that is
+    known to have exited on its own."""
     seen = {one.service for one in engine.containers if one.id in ended}
     return tuple(name for name in model.services if name in seen or model.awaits_end_of(name))
 
@@ -128,8 +128,8 @@ def job_services(model: Model, engine: Engine, ended: Collection[str]) -> tuple[
 def observe_runs(
     client: APIClient, model: Model, engine: Engine, ended: Mapping[str, Ended]
 ) -> dict[str, Run]:
-    """The last runs of jobs that exited with code 0 and of what they rest on, and of what shares
-    another container's namespaces, by container id."""
+    """Return, by container id, the last runs of jobs that exited with code 0, of the services that
+    they depend on, and of services that share another container's namespaces."""
     by_service: dict[str, list[Container]] = {}
     for container in replicas_of(engine.containers, model.project):
         by_service.setdefault(container.service, []).append(container)

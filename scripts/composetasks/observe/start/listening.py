@@ -1,10 +1,10 @@
 """What listens inside a container, read in its own network namespace.
 
-A connection proves nothing of that: a published port is accepted by the engine's proxy, and the
-container's address may lie where this host has no way to (Docker Desktop, rootless and remote
-engines, `network_mode: none`, IPv6 alone). The kernel's tables of the namespace are true
-everywhere: ``/proc/PID/net`` where the engine's processes are this host's, else ``cat`` run in
-the container.
+A connection would prove nothing: the engine's proxy accepts connections to a published port, and
+the container's address may be unreachable from this host (Docker Desktop, rootless and remote
+engines, `network_mode: none`, IPv6 alone). The kernel's tables of the namespace are always correct:
+``/proc/PID/net`` if the engine's processes are on this host, otherwise ``cat`` run in the
+container.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 ENGINE_DNS = "127.0.0.11"
-"""Where the engine itself answers the names of a network, in each container on it."""
+"""The address of the engine's own DNS server in each container on a network."""
 
 Sockets = frozenset[tuple[str, int]]
 
 
 class Listening:
-    """Asked with a container's inspect record: the addresses and ports that are listened on, None
-    where nobody can be asked (an image without ``cat`` on an engine elsewhere)."""
+    """Called with a container's inspect record: returns the addresses and ports that are listened
+    on, None if they can't be read (an image without ``cat`` on another host's engine)."""
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
@@ -40,8 +40,8 @@ class Listening:
         return self._by_exec(str(record["Id"])) if listening is None else listening
 
     def _by_process(self, record: Mapping[str, Any]) -> Sockets | None:
-        """By the container's main process, where that is one of this host (a local socket may lead
-        to an engine in a virtual machine, or in another container)."""
+        """Read the tables of the container's main process if it is on this host (a local socket may
+        lead to an engine in a virtual machine, or in another container)."""
         process = Path("/proc", str((record.get("State") or {}).get("Pid") or "none"))
         try:
             groups = (process / "cgroup").read_text()
@@ -59,14 +59,14 @@ class Listening:
             execution = self._client.exec_create(key, ["cat", *TABLES], stderr=False)["Id"]
             output: Any = self._client.exec_start(execution)
         except errors.APIError as error:
-            # 409: it ended, or restarts, meanwhile. Anything else: it has no `cat`.
+            # 409: the container exited or restarts. Any other status: it has no `cat`.
             return frozenset() if error.status_code in (404, 409) else None
         text = bytes(output).decode("ascii", "replace")
         return sockets(text) if "local_address" in text else None
 
 
 def sockets(tables: str) -> Sockets:
-    """The listening sockets of ``/proc/net/tcp`` and ``tcp6`` (proc(5))."""
+    """Return the listening sockets of ``/proc/net/tcp`` and ``tcp6`` (proc(5))."""
     return frozenset(_listening(tables))
 
 

@@ -1,5 +1,5 @@
-"""What this machine has of the bind mounts of an engine on another host, and what was sent of it:
-a volume there has a folder for each source, and beside these, for each, what was sent last."""
+"""Bind mounts of a remote engine: their sources on this machine, and what was sent of them. A
+volume there has a folder for each source and, for each, a list of what was sent last."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 SUBPATHS = (1, 45)
-"""The version of the engine's API that mounts have ``subpath`` from (Docker Engine 26)."""
+"""The first API version with ``subpath`` for mounts (Docker Engine 26)."""
 LISTS = "lists"
-"""Its folder for what was sent."""
+"""The folder of the volume with the lists of what was sent."""
 
 
 def can_be_sent(source: str) -> bool:
-    """Whether a source is a folder or a regular file that answers: a socket, a pipe or a device is
-    nothing elsewhere. A file is mounted by its name there, which has to be text for that."""
+    """Tell whether a source is a folder or a regular file that answers: sockets, pipes and devices
+    mean nothing on another host. A file is mounted there by its name, which must be text."""
     return (
         not source.startswith(("/dev/", "/proc/", "/sys/"))
         and not file_systems.silent(source)
@@ -50,13 +50,13 @@ def _is_text(source: str) -> bool:
 
 
 def key_of(source: str) -> str:
-    """The folder of a source in the volume."""
+    """Return the name of a source's folder in the volume."""
     return hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
 
 
 def file_digests(model: Model, sources: Iterable[str], cache: Path) -> dict[str, str]:
-    """The digests of single files, for labels: read again where they changed, and keyed where the
-    content is a secret. What can't be read has none: a start says so, and others do without."""
+    """Return the digests of single files, for labels: recomputed for changed files, keyed for
+    secrets. Unreadable files have none: a start reports them, other tasks ignore them."""
     secrets = set(model.content_files.get("secrets", {}).values())
     listings, digests = Listings(), {}
     for source in sources:
@@ -73,7 +73,7 @@ def file_digests(model: Model, sources: Iterable[str], cache: Path) -> dict[str,
 
 
 def check_subpaths(client: APIClient) -> None:
-    """Raise TaskFailure, code 6, where the engine can't mount a folder or file of a volume."""
+    """Raise TaskFailure, code 6, if the engine can't mount a folder or file of a volume."""
     versions = client.version()
     if tuple(map(int, str(versions.get("ApiVersion")).split("."))) < SUBPATHS:
         raise TaskFailure(
@@ -85,7 +85,7 @@ def check_subpaths(client: APIClient) -> None:
 
 
 def sent_before(world: World, client: APIClient) -> list[str]:
-    """The sources of bind mounts that were sent before, for where no list of them is left here."""
+    """Return the bind mounts' sources that were sent before, if their list here is lost."""
     there = _lists(world, client)
     mounts = (one for service in world.model.services.values() for one in service.mounts)
     sources = sorted({one.source for one in mounts if one.type == "bind"})
@@ -95,8 +95,8 @@ def sent_before(world: World, client: APIClient) -> list[str]:
 def observe_sent(
     world: World, sources: Iterable[str], client: APIClient, cache: Path
 ) -> dict[str, Sent]:
-    """Those of ``sources`` that the model mounts. Raises TaskFailure, code 6, for one that can't be
-    read."""
+    """Return those of ``sources`` that the model mounts. Raises TaskFailure, code 6, if one of them
+    can't be read."""
     mounted: dict[str, list[str]] = {}
     for name, service in world.model.services.items():
         for entry in service.config.get("volumes") or ():
@@ -139,7 +139,7 @@ def _sent(
 
 
 def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:
-    """What was sent, by folder of the volume."""
+    """Return what was sent, by folder of the volume."""
     from docker import errors
 
     resource = world.model.volumes.get(SENT)
@@ -161,8 +161,8 @@ def _lists(world: World, client: APIClient) -> dict[str, dict[str, str]]:
 
 
 def listed(content: bytes) -> dict[str, str]:
-    """A list of what was sent; nothing, where it was cut short as the engine died or its disk was
-    full."""
+    """Return a list of what was sent; empty if it was truncated when the engine died or its disk
+    was full."""
     try:
         loaded = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The last start, as its run folder tells it."""
+"""The last start, as recorded in its run folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOMENTS = ("launched", "created", "started", "failed", "ready")
 
 
 def last_start(runs: Path) -> Timeline | None:
-    """The newest start of ``up`` that is told of in ``runs``; None where there is none."""
+    """Return the newest start of ``up`` that is recorded in ``runs``; None if there is none."""
     for run in sorted(runs.glob("*-up"), reverse=True):
         timeline = read_start(run)
         if timeline is not None:
@@ -24,7 +24,7 @@ def last_start(runs: Path) -> Timeline | None:
 
 
 def read_start(run: Path) -> Timeline | None:
-    """The start of one run; None where it started nothing, or its record is damaged."""
+    """Return the start of one run; None if it started nothing, or its record is damaged."""
     document = read_json(run / NAME)
     try:
         return _timeline(run, document) if document is not None else None
@@ -52,8 +52,8 @@ def _timeline(run: Path, document: Mapping[str, Any]) -> Timeline | None:
 
 
 def _service(name: str, record: Mapping[str, Any], began: str, longest: float) -> ServiceStart:
-    """A service with its moments in their order: the engine's clock may be another than ours, and
-    a container that is only started was created long before."""
+    """Return a service with its moments in order: the engine's clock may differ from ours, and a
+    container that was only started was created long before."""
     times = {key: str(record[key]) for key in MOMENTS if record.get(key)}
     offsets: dict[str, float] = {}
     least = 0.0

@@ -1,5 +1,5 @@
-"""The containers of a project as they are at this moment, and the engine's event stream of it, read
-in the background from before the first start."""
+"""The current containers of a project, and its event stream on the engine, which is read in the
+background from before the first start."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 WOKEN: dict[str, Any] = {}
-"""Stands among the events for something that is none of the engine's."""
+"""A placeholder among the events that only ends a wait."""
 
 
 class Watch:
-    """Container events of a project as they come.
+    """Container events of a project as they arrive.
 
-    A context manager. ``kinds`` limits it to events of these names. :meth:`changed` waits for
-    the next event; a cut stream is opened again from where it ended, so that no event is missed.
+    A context manager. ``kinds`` limits it to events of these names. :meth:`changed` waits for the
+    next event; a cut stream is reopened from where it ended, so that no event is missed.
     """
 
     def __init__(self, client: APIClient, project: str, kinds: Sequence[str] = ()) -> None:
         self._client = client
         self._filters = {
             "type": ["container"],
-            # What inherited the labels of its image has no hash: it is none of the project's.
+            # A hash is required: a container with labels inherited from its image has none.
             "label": [f"{PROJECT}={project}", CONFIG_HASH],
         }
         if kinds:
@@ -72,13 +72,13 @@ class Watch:
             self._events.put(None)
 
     def wake(self) -> None:
-        """End a wait for events, from another thread: something else is to be done."""
+        """End a wait for events, from another thread that has other work for the waiting one."""
         self._events.put(WOKEN)
 
     def changed(self, seconds: float) -> set[str] | None:
-        """Wait up to ``seconds`` for events; the ids of the containers they were about, empty when
-        the time is over or the wait was ended, None when the stream was cut (ask about everything
-        then)."""
+        """Wait up to ``seconds`` for events. Return the ids of their containers: empty if the time
+        is over or the wait was ended, None if the stream was cut (then all containers may have
+        changed)."""
         try:
             event = self._events.get(timeout=max(seconds, 0.001))
         except queue.Empty:
@@ -108,21 +108,21 @@ class Watch:
             self._ended[key] = key not in self._asked_to_end
 
     def asked_to_end(self, key: str) -> bool:
-        """Whether the engine was asked to stop or kill the last run of a container."""
+        """Tell whether the engine was asked to stop or kill the last run of a container."""
         return key in self._asked_to_end
 
     def ended_by_itself(self, key: str) -> bool | None:
-        """Whether the last run of a container exited without being stopped; None where its end
+        """Tell whether the last run of a container exited without being stopped; None if its end
         was not seen."""
         return self._ended.get(key)
 
     def pause(self, seconds: float) -> None:
-        """Let ``seconds`` go by between two tries of an engine that is away."""
+        """Wait for ``seconds`` between two attempts to reach an engine that is away."""
         self._pause.wait(seconds)
 
     def reconnect(self) -> None:
-        """Open a cut stream again; raises what the SDK raises while the engine is away, and
-        TaskFailure, code 5, where the way to its host is cut and stays so."""
+        """Reopen a cut stream. Raises the SDK's errors while the engine is away, and TaskFailure,
+        code 5, if the connection to its host can't be restored."""
         from composetasks.observe.engine.client import Client
 
         if isinstance(self._client, Client):
@@ -131,7 +131,7 @@ class Watch:
 
 
 class Replica(NamedTuple):
-    """A container that counts as one of its service; the state is the engine's word."""
+    """A replica of a service; the state is the engine's term."""
 
     name: str
     state: str
@@ -140,8 +140,8 @@ class Replica(NamedTuple):
 def replicas(
     client: APIClient, project: str, copies: Contains[str]
 ) -> dict[str, dict[str, Replica]]:
-    """The replicas of each service by their ids. ``copies`` are the ids of containers whose labels
-    are an image's, since that is a commit of a container. Raises what the SDK raises."""
+    """Return the replicas of each service by their ids. ``copies`` are the ids of containers whose
+    labels come from an image that was committed from a container. Raises the SDK's errors."""
     replicas: dict[str, dict[str, Replica]] = {}
     for container in client.containers(all=True, filters={"label": [f"{PROJECT}={project}"]}):
         labels = container.get("Labels") or {}

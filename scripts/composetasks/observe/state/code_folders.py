@@ -1,4 +1,4 @@
-"""Which folders hold code, and so are never state: those that git tracks anything in."""
+"""Which folders contain code, and so are never state: those in which git tracks anything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from composetasks.run import process
 
 SEARCHED_DEPTH = 3
-"""How deep below a folder a git repository of its own is looked for."""
+"""How deep below a folder nested git repositories are searched for."""
 UNTOLD = (
     "without files in git, data can't be told from code here; add it to stack.state in "
     "invoke.yaml to have it kept"
@@ -16,22 +16,22 @@ UNTOLD = (
 
 
 PLACEHOLDERS = frozenset([".empty", ".gitignore", ".gitkeep", ".keep", ".placeholder"])
-"""Files that are tracked so that git, which knows no empty folder, makes one."""
+"""Files that are tracked only so that git, which has no empty folders, creates the folder."""
 
 
 def is_kept_empty(folder: Path) -> bool:
-    """Whether git tracks a folder as an empty one: what else is in it is no code."""
+    """Tell whether git tracks a folder as an empty one: its other content is not code."""
     tracked = _git(folder, "ls-files", "-z") if os.path.isdir(folder) else None
     paths = [path for path in (tracked or "").split("\0") if path]
     return bool(paths) and all(Path(path).name in PLACEHOLDERS for path in paths)
 
 
 def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
-    """Why a mounted folder (a real path) is no state; "" where it may be.
+    """Return why a mounted folder (a real path) is not state; "" if it may be.
 
-    ``named`` says that the settings name it, which is needed where no git tells code from state:
-    where there is none, or where the repository around ``project`` tracks nothing in that (a copy
-    in a folder that git ignores, a fresh ``git init``).
+    ``named`` tells that the settings name the folder. This is required if git can't distinguish
+    code from state: without a repository, or if the repository around ``project`` tracks nothing in
+    it (a copy in an ignored folder, a fresh ``git init``).
     """
     if _holds_repository(folder):
         return "it contains a git repository"
@@ -54,15 +54,15 @@ def _holds_repository(folder: Path) -> bool:
 
 
 def _tracked_below(folder: Path, project: Path) -> str | None:
-    """A path that git tracks in ``folder``, "" where there is none; None where git tracks nothing
-    in ``project`` (or in a repository within that, around the folder), and so can't tell.
+    """Return a path that git tracks in ``folder``, "" if there is none; None if git can't tell,
+    since it tracks nothing in ``project`` (or in a repository inside it, around the folder).
 
-    Git is asked from above, by the index alone: the folder may be unreadable, or not there yet.
+    Git is asked from above and only reads its index: the folder may be unreadable or missing.
     """
     above = next((place for place in folder.parents if os.path.isdir(place)), folder)
     try:
         command = ("ls-files", "-z", "--full-name", "--", str(folder))
-        # On another file system than the repository, git finds that from its own side alone.
+        # If the folder is on another file system, git finds the repository only from its own side.
         tracked = _git(above, *command)
         tracked = _git(project, *command) if tracked is None else tracked
         if tracked is None or tracked:
@@ -75,7 +75,6 @@ def _tracked_below(folder: Path, project: Path) -> str | None:
 
 
 def _git(place: Path, *arguments: str) -> str | None:
-    """What git says in a folder, of that folder where nothing else is named; None where it
-    refuses, as it does without a repository."""
+    """Return git's output for a folder; None if git fails, as it does without a repository."""
     done = process.run(["git", "-C", str(place), *arguments], check=False)
     return done.stdout if done.code == 0 else None

@@ -1,6 +1,6 @@
-"""What is state: the named volumes of this project, and the folders below it that its services
-write to. Never external volumes, volumes of others, what is only read, folders outside the
-project, single files, or code: why each of those is none is said (:class:`Unkept`)."""
+"""Determine the state: the named volumes of this project, and the folders below it that its
+services write to. External volumes, volumes of other projects, read-only mounts, folders outside
+the project, single files, and code are not state; :class:`Unkept` gives the reason for each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IN_MEMORY = "in memory, which is lost when its services stop"
 
 @frozen
 class Observed:
-    """The state of a model, what is written to and is none, and what is worth a warning."""
+    """The state of a model, what services write to that is not state, and warnings."""
 
     state: tuple[State, ...]
     unkept: tuple[Unkept, ...]
@@ -52,8 +52,8 @@ def observe_state(
     named: Mapping[str, settings.StateSetting],
     own: Path | None = None,
 ) -> Observed:
-    """The state of ``model``, by name; ``folder`` is that of ``tasks.py``, ``named`` what the
-    settings say, ``own`` where an instance has its folders. Sizes are not measured here."""
+    """Return the state of ``model``, by name. ``folder`` is that of ``tasks.py``, ``named`` comes
+    from the settings, ``own`` is where an instance has its folders. Sizes are not measured here."""
     warnings: list[str] = []
     unkept: list[Unkept] = []
     mounted = _mounted(client)
@@ -62,7 +62,7 @@ def observe_state(
     folders = _found_folders(model, folder.resolve(), named, own, warnings, unkept)
     parts += _outermost(folders, warnings)
     unkept += nameless(model, engine)
-    if own is not None:  # What all copies share is no instance's to empty.
+    if own is not None:  # an instance must not empty what all copies share
         parts = [one for one in parts if not named.get(one.name, settings.StateSetting()).shared]
     names = {one.name for one in parts}
     warnings += [
@@ -84,8 +84,8 @@ def observe_state(
 
 
 def at_the_engine(state: Sequence[State], model: Model, client: APIClient) -> tuple[State, ...]:
-    """State with its folders as the engine's host has them, where that is another machine: under
-    the paths that are mounted, and there or not."""
+    """Return the state with its folders as they are on a remote engine's host: under the mounted
+    paths, and with their existence there."""
     sources = {path: mounts[0][1].source for path, mounts in mounts_of(model, "bind").items()}
     there = {one.name: sources[one.place] for one in state if one.kind == "folder"}
     missing = host_files.missing(client, there.values())
@@ -98,21 +98,21 @@ def at_the_engine(state: Sequence[State], model: Model, client: APIClient) -> tu
 
 
 def _mounted(client: APIClient) -> dict[str, set[str]]:
-    """The ids of the containers that have a volume (by name) or a folder (by real path) mounted,
-    in one round trip."""
+    """Return the ids of the containers that mount a volume (by name) or a folder (by real path), in
+    one round trip."""
     users: dict[str, set[str]] = {}
     for container in client.containers(all=True):
         for mount in container.get("Mounts") or ():
             place = mount.get("Name") if mount.get("Type") == "volume" else ""
             if not place and (source := mount.get("Source")):
                 place = file_systems.realpath(str(source))
-            if place:  # Memory that is mounted has neither a name nor a place.
+            if place:  # mounted memory has neither a name nor a place
                 users.setdefault(str(place), set()).add(str(container["Id"]))
     return users
 
 
 def _users(state: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """The containers that have it, or something inside it, mounted."""
+    """Return the containers that mount the state or something inside it."""
     folder = (
         state.place
         if state.kind == "folder"
@@ -174,7 +174,7 @@ def _volumes(
 
 
 def _not_ours(model: Model, resource: Resource, volume: Volume | None) -> tuple[str, bool]:
-    """Why a volume is no state of the project, "" where it is; and whether it is in memory."""
+    """Return why a volume is not state of the project ("" if it is), and if it is in memory."""
     if resource.external:
         return "external, and so not owned by this project", False
     options = volume.options if volume else resource.config.get("driver_opts") or {}
@@ -187,8 +187,8 @@ def _not_ours(model: Model, resource: Resource, volume: Volume | None) -> tuple[
 
 
 def nameless(model: Model, engine: Engine) -> list[Unkept]:
-    """What services may write to that has no name to be kept under: anonymous volumes, those
-    that an image asks for among them, and memory that is mounted."""
+    """Return what services may write to that can't be kept because it has no name: anonymous
+    volumes, including those that images declare, and mounted memory."""
     volumes = {
         (name, mount.target)
         for name, service in model.services.items()
@@ -223,12 +223,12 @@ def _tmpfs(service: Service) -> Iterator[str]:
 def state_folders(
     model: Model, folder: Path, named: Mapping[str, settings.StateSetting]
 ) -> dict[Path, str]:
-    """The folders of ``model`` that hold state, by real path, with what an instance calls its own
-    in their place: a path below its folder for state."""
+    """Return the folders of ``model`` that hold state, by real path, with the paths of an
+    instance's own copies below its state folder."""
     homes = homes_of(model, folder.resolve())
     there = _found_folders(model, folder.resolve(), named, None, [], [])
     folders = by_path(homes, named, None)
-    # State for a copy, which has no need of the placeholder; emptying it here would delete that.
+    # State for a copy, which does not need the placeholder. Emptying it here would delete that.
     empty = [
         path
         for path, mounts in mounts_of(model, "bind").items()
@@ -253,8 +253,7 @@ def home_of(place: Path, homes: Sequence[Path]) -> Path | None:
 def by_path(
     homes: Sequence[Path], named: Mapping[str, settings.StateSetting], own: Path | None
 ) -> dict[str, str]:
-    """The names that the settings give to paths, and to those that an instance has in their
-    place."""
+    """Return the names that the settings give to paths, and to an instance's copies of them."""
     by_place = {
         file_systems.realpath(home / (setting.path or name)): name
         for home in reversed(homes)
@@ -324,13 +323,13 @@ def _found_folders(
 
 
 def _is_special(place: Path) -> bool:
-    """Whether a mount is a door to something else: a socket, a device, the system's own folders."""
+    """Tell whether a mount is not plain data: a socket, a device, or a system folder."""
     system = any(place.is_relative_to(one) for one in ("/dev", "/proc", "/sys", "/run", "/var/run"))
     return system or file_systems.is_special(place)
 
 
 def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
-    """Without the folders that lie in another one: they go with it."""
+    """Yield only the outermost folders: those inside another one belong to it."""
     outer: dict[str, State] = {}
     for path, state in sorted(folders.items()):
         around = next((place for place in outer if path.startswith(f"{place}/")), None)
@@ -344,7 +343,7 @@ def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[St
 
 
 def holds_project(place: Path, model: Model, folder: Path) -> str:
-    """Why a folder is too much to be state: it contains the project itself."""
+    """Return why a folder is too large to be state: it contains the project itself."""
     inner = (model.directory.resolve(), folder, *(path.resolve() for path in model.files))
     if any(place == path or place in path.parents for path in inner):
         return "it contains the project itself"
@@ -355,7 +354,7 @@ def holds_project(place: Path, model: Model, folder: Path) -> str:
 
 
 def mounts_of(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
-    """The mounts of a kind with their services, by volume key or real path."""
+    """Return the mounts of a kind with their services, by volume key or real path."""
     mounts: dict[str, list[tuple[str, Mount]]] = {}
     for name, service in model.services.items():
         for mount in service.mounts:
@@ -366,6 +365,6 @@ def mounts_of(model: Model, kind: str) -> dict[str, list[tuple[str, Mount]]]:
 
 
 def use(mounts: Sequence[tuple[str, Mount]]) -> tuple[tuple[str, ...], bool]:
-    """The services of some mounts, and whether any of them may write."""
+    """Return the services of some mounts, and whether any of them may write."""
     names = tuple(dict.fromkeys(name for name, _ in mounts))
     return names, any(not mount.read_only for _, mount in mounts)

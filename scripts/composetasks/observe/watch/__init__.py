@@ -1,1 +1,1 @@
-"""Looks at files as they are edited."""
+"""Observe files as they are edited."""

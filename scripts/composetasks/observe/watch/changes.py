@@ -1,4 +1,4 @@
-"""Changes of files as they come, in batches: what is written in one go is one batch."""
+"""Changes of files as they happen, in batches: files that are written together are one batch."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 
 QUIET_MILLISECONDS = 50
-"""A batch is over when nothing changed for so long."""
+"""A batch ends when nothing has changed for this long."""
 LONGEST_MILLISECONDS = 1600
-"""A batch is over after so long in any case: something may be written all the time."""
+"""A batch ends after this long in any case, even if files change all the time."""
 
 NAME_NOT_READ = "Unable to decode path"
-"""What watchfiles says of a name that is not UTF-8."""
+"""The message of watchfiles about a name that is not UTF-8."""
 CLOCK_TICK_SECONDS = 0.1
-"""A file's time may be so much before the clock's: it is that of the kernel's last tick."""
+"""How far a file's time may be before the clock's: it is that of the kernel's last tick."""
 
 Batch = dict[str, bool]
 """The paths that changed, and whether each was added."""
 
 
 class Changes:
-    """The changes at and below ``paths``; a context manager. ``directory`` is where the work tree
-    of git is looked for.
+    """The changes at and below ``paths``; a context manager. The git work tree is searched for from
+    ``directory`` upward.
 
-    Folders are watched with all that is in them. A file is watched through its folder: editors put
-    a new one in its place. So is a path that is not there yet.
+    Folders are watched with their content. A file is watched through its folder, because editors
+    replace files, and so is a path that does not exist yet.
     """
 
     def __init__(self, paths: Iterable[str], directory: Path) -> None:
@@ -48,11 +48,11 @@ class Changes:
         return self
 
     def move(self, paths: Iterable[str]) -> None:
-        """Watch these paths in the place of those before, also where they are the same and a folder
-        came back. What was changed until now and not told yet is told all the same."""
+        """Watch these paths instead of the previous ones, even if they are the same because a
+        folder was created again. Earlier changes will still be reported."""
         before, self._stop, self._watchers = self._stop, threading.Event(), 0
         self._watch(paths)
-        # A batch that has begun there comes to its end.
+        # Let a batch that has begun on the previous paths complete.
         ending = threading.Timer(LONGEST_MILLISECONDS / 1000, before.set)
         ending.daemon = True
         ending.start()
@@ -68,7 +68,7 @@ class Changes:
         self._stop.set()
 
     def _start(self, folders: set[str], *, recursive: bool) -> None:
-        """Have folders watched from this moment on."""
+        """Watch folders from now on."""
         if not folders:
             return
         try:
@@ -76,7 +76,7 @@ class Changes:
         except OSError as error:
             raise _unwatchable(error) from error
         self._watchers += 1
-        # A thread of its own: in the main one it would take our signals for Ctrl-C.
+        # A separate thread: in the main thread, watchfiles would treat our signals as Ctrl-C.
         threading.Thread(target=self._read, args=(notifier, self._stop), daemon=True).start()
 
     def _read(self, notifier: _Notifier, stop: threading.Event) -> None:
@@ -91,21 +91,21 @@ class Changes:
         notifier.close()
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches, without an end. While git writes the work tree (a branch switch), all that
-        changes is one batch."""
+        """Yield the batches, without end. All changes while git writes the work tree (a branch
+        switch) are one batch."""
         while True:
             batch = self._next(None)
             if self._watchers > 1:
                 self._collect(batch, QUIET_MILLISECONDS / 1000)
             while self._git is not None and self._git.at_work():
-                # What it wrote last is told a moment after it has ended.
+                # The last files that git writes are reported shortly after it has ended.
                 self._collect(batch, 3 * QUIET_MILLISECONDS / 1000)
             while self._collect(batch, 0.0):
                 pass
             yield batch
 
     def _collect(self, batch: Batch, seconds: float) -> bool:
-        """Add what comes within ``seconds`` to a batch; whether something came."""
+        """Add the changes of the next ``seconds`` to a batch, and tell whether there were any."""
         try:
             more = self._next(seconds)
         except queue.Empty:
@@ -122,9 +122,9 @@ class Changes:
 
 
 class _Notifier:
-    """watchfiles' own watcher, without its loop (as its documentation shows). That drops a batch in
-    which a name is not UTF-8, and is of no use after it: here it is replaced, and what it dropped
-    is looked for, all but what was removed."""
+    """The watcher of watchfiles without its loop (as its documentation shows). It drops a batch
+    that contains a name that is not UTF-8, and does not work afterwards: this class replaces it and
+    finds the dropped changes, except removals."""
 
     def __init__(self, folders: set[str], recursive: bool) -> None:
         self._folders, self._recursive = sorted(folders), recursive
@@ -138,8 +138,8 @@ class _Notifier:
         self._since = time.time()
 
     def batch(self, stop: threading.Event) -> Batch | None:
-        """The next batch; None where there was none for a while, or with ``stop``. OSError and
-        RuntimeError come from watchfiles."""
+        """Return the next batch; None if there was none for a while, or when ``stop`` is set.
+        Raises OSError and RuntimeError from watchfiles."""
         from watchfiles import Change
 
         try:
@@ -161,7 +161,7 @@ class _Notifier:
 
 
 def _changed(folders: Iterable[str], recursive: bool, since: float) -> Iterator[str]:
-    """The files in folders that were changed or put there since then (seconds of the epoch)."""
+    """Yield the files in folders that were changed or added since then (seconds of the epoch)."""
     for top in folders:
         for folder, below, names in os.walk(top):
             if not recursive:
@@ -174,7 +174,7 @@ def _changed(folders: Iterable[str], recursive: bool, since: float) -> Iterator[
 
 
 def _highest(folders: set[str]) -> set[str]:
-    """The folders that are in none of the others."""
+    """Return the folders that are not inside any of the others."""
     return {one for one in folders if not _is_in(one, folders - {one})}
 
 
@@ -183,15 +183,15 @@ def _is_in(path: str, folders: Iterable[str]) -> bool:
 
 
 def _nearest_folder(path: str) -> str:
-    """``path``, or the nearest above it that is a folder."""
+    """Return ``path`` if it is a folder, or else the nearest folder above it."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
 
 
 class _Git:
-    """What tells that git changes the work tree whose folder of git's own this is: its index, and
-    the lock of that while it is at work."""
+    """Detects whether git changes a work tree, by the index in the git folder of that tree, and by
+    the index's lock while git is at work."""
 
     def __init__(self, folder: Path) -> None:
         self._lock, self._index = folder / "index.lock", folder / "index"
@@ -204,13 +204,13 @@ class _Git:
             return 0
 
     def at_work(self) -> bool:
-        """Whether it is, or was since this was asked last."""
+        """Tell whether git is at work, or was since the last call."""
         before, self._seen = self._seen, self._written()
         return self._lock.exists() or self._seen != before
 
 
 def _git(directory: Path) -> _Git | None:
-    """The git of the work tree around ``directory``."""
+    """Return the detector for the git work tree around ``directory``."""
     for place in (directory, *directory.parents):
         git = place / ".git"
         if os.path.isdir(git):

@@ -1,4 +1,4 @@
-"""Which rules the paths of a batch fall under, and what became of each path."""
+"""Match the paths of a batch with the watch rules, and tell what happened to each path."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from composetasks.observe.images.build_section import ignore_patterns
 from composetasks.observe.images.ignore import Ignore, clean, read_patterns
 
 OURS = (".git", ".composetasks")
-"""Folders, and a file of that name, that nobody edits."""
+"""Folders, and files of that name, that nobody edits."""
 EDITORS = Ignore(
     read_patterns(
         "**/4913\n**/*~\n**/.*.sw?\n**/.#*\n**/#*#\n**/*___jb_old___\n**/*___jb_tmp___\n**/.idea"
     )
 )
-"""What editors write beside the file that is edited: Vim, Emacs, those of JetBrains."""
+"""The files that editors write beside the edited file: Vim, Emacs, JetBrains."""
 
 
 @frozen
 class _WatchedRule:
-    """A rule with its patterns; ``context`` and ``ignored`` are those of the build, ``recipe`` the
-    files that it is done by, which an ignore file does not keep from it."""
+    """A rule with its patterns. ``context`` and ``ignored`` are those of the build; ``recipe`` are
+    the files that define the build, which apply even if an ignore file excludes them."""
 
     rule: WatchRule
     include: Ignore
@@ -35,9 +35,9 @@ class _WatchedRule:
     is_folder: bool
 
     def below(self, path: str, failed: bool) -> str | None:
-        """The path below that of the rule, "" for that itself; None where the rule is not for it.
-        A file that the rule names is meant, whatever patterns say of it; a folder is what is in
-        it. After a rebuild that ``failed``, the rule is for all that the build is done by."""
+        """Return the path relative to the rule's, "" for the rule's path itself; None if the rule
+        does not apply. A file that the rule names always matches, whatever the patterns; a folder
+        stands for its content. After a ``failed`` rebuild, the rule applies to the whole recipe."""
         if failed and self.rule.action is WatchAction.REBUILD and path in self.recipe:
             return _below(path, self.rule.path)
         if path == self.rule.path:
@@ -54,18 +54,19 @@ class _WatchedRule:
 
 
 class WatchedRules:
-    """The rules of a model, ready to be asked about paths."""
+    """The rules of a model, prepared for matching paths."""
 
     def __init__(
         self, model: Model, rules: Iterable[WatchRule], failed: Collection[str] = ()
     ) -> None:
-        """``failed`` are the services whose last rebuild failed, which may change: what they are
-        built by is one of their edits then, wherever it lies."""
+        """``failed`` are the services whose last rebuild failed; the collection may change. An edit
+        of the recipe of such a service counts wherever the file is."""
         self.model, self.rules, self._failed = model, tuple(rules), failed
         self._watched = tuple(_watched(model, rule) for rule in self.rules)
 
     def edits(self, batch: Mapping[str, bool]) -> tuple[Edit, ...]:
-        """What of a batch (the changed paths, and whether each was added) falls under a rule."""
+        """Return the edits in a batch (the changed paths, and if each was added) that match a
+        rule."""
         edits: dict[str, Edit] = {}
         for path, added in sorted(batch.items()):
             for changed in _with_contents(path) if added else (path,):
@@ -76,7 +77,7 @@ class WatchedRules:
         return tuple(edits.values())
 
     def initial(self, services: Collection[str]) -> tuple[Edit, ...]:
-        """The files that are to be in the containers of ``services`` from the beginning."""
+        """Return the files that must be in the containers of ``services`` from the beginning."""
         edits = {}
         rules = {rule for rule in self.rules if rule.initial_sync and rule.service in services}
         for rule in rules:
@@ -90,8 +91,8 @@ class WatchedRules:
         return tuple(edits.values())
 
     def outdated(self, batch: Mapping[str, bool]) -> bool:
-        """Whether the rules have to be looked at again: a folder that is watched came or went, or
-        an ignore file changed."""
+        """Tell whether the rules have to be prepared again: a watched folder was added or removed,
+        or an ignore file changed."""
         roots = {one.rule.path for one in self._watched if one.is_folder}
         roots |= {one.rule.path for one in self._watched if os.path.isdir(one.rule.path)}
         gone = any(
@@ -105,7 +106,7 @@ class WatchedRules:
     ) -> Edit | None:
         is_folder = os.path.isdir(path) and not os.path.islink(path)
         if is_folder and change == "modified":
-            return None  # What changed in it is told by itself.
+            return None  # changes inside it are reported by themselves
         if set(Path(path).parts).intersection(OURS) or EDITORS.ignored(path.lstrip("/")):
             return None
         matches = [
@@ -139,7 +140,7 @@ def _watched(model: Model, rule: WatchRule) -> _WatchedRule:
 
 
 def dockerfiles(model: Model, service: str) -> Iterator[str]:
-    """The Dockerfile of a service whose build context is a folder of this machine."""
+    """Yield the Dockerfile of a service whose build context is a folder of this machine."""
     build = model.services[service].build
     if build is not None and build.context.startswith("/"):
         yield _dockerfile(build)
@@ -150,13 +151,13 @@ def _dockerfile(build: Build) -> str:
 
 
 def _below(path: str, folder: str) -> str:
-    """A path relative to a folder; "" where it is not below it."""
+    """Return a path relative to a folder; "" if it is not below it."""
     above = f"{folder.rstrip('/')}/"
     return path[len(above) :] if path.startswith(above) else ""
 
 
 def _with_contents(path: str) -> Iterator[str]:
-    """A path, and all that is in it: a folder that was moved in is told of by its name alone."""
+    """Yield a path and everything below it: only the name of a moved folder is reported."""
     yield path
     if os.path.islink(path):
         return
