@@ -1,1 +1,1 @@
-"""What is in the way of a start, whose it is, and what is done about it."""
+"""The conflicts of a start, who causes them, and how they are resolved."""

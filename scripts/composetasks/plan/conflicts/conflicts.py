@@ -115,8 +115,8 @@ def plan_clean(world: World, names: Mapping[str, str], *, force: bool = False) -
 
 def without_lookalikes(plan: Plan, world: World, force: bool) -> Plan:
     """``plan`` with steps or blockers for foreign containers that Compose would take for containers
-    of a service that it starts. A container made by hand from a commit of such a container has all
-    its labels; Compose would remove it, or the service's own container in its place."""
+    of a service that it starts: they were made by hand from a commit of such a container, and have
+    all its labels. Compose would remove them, or the service's own containers in their place."""
     launched = mounts.started(plan.steps)
     planned = {step.key for step in plan.steps}
     refused = {blocker.target for blocker in plan.blockers}

@@ -42,8 +42,8 @@ LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
 
 @frozen
 class ChangedNetwork:
-    """A network of the model whose definition or name differs from that of ``network``, the
-    existing one."""
+    """A network of the model, and the existing ``network`` that has another definition or another
+    name."""
 
     resource: Resource
     network: Network

@@ -166,8 +166,8 @@ def _reason(because: Sequence[Evidence]) -> str:
 
 
 def _comparable(section: Mapping[str, Any]) -> dict[str, Any]:
-    """A service of a stack file with its lists of entries that have a target as mappings, so that a
-    difference is that of one port, mount or config."""
+    """A service of a stack file whose lists of entries with a target are mappings, so that a
+    difference names a single port, mount or config."""
     comparable = {}
     for key, value in section.items():
         if key == WAITS_FOR:
@@ -214,7 +214,7 @@ def _checks(
 
 
 def _unreachable(swarm: Swarm, wanted: StackFile, services: Sequence[str]) -> Iterator[str]:
-    """A warning: the virtual addresses of services would not be answered."""
+    """Yield a warning if nothing would answer at the virtual addresses of services."""
     sections = {name: wanted.services[name].get("deploy") or {} for name in services}
     virtual = [name for name, one in sections.items() if one.get("endpoint_mode") != "dnsrr"]
     if swarm.unbalanced and virtual:

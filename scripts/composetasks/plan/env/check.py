@@ -148,8 +148,7 @@ def _demanded(environment: Environment) -> Iterator[Problem]:
 
 
 def _unknown(environment: Environment, file: EnvFile, taken: Collection[int]) -> Iterator[Problem]:
-    """Yield names that the specification lacks, with the closest one; lines ``taken`` are
-    skipped."""
+    """Yield names that the specification lacks, with the closest one; not in lines ``taken``."""
     specified = environment.specified
     path = shown(environment, file.path)
     looked_up = 0

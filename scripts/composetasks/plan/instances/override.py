@@ -148,8 +148,7 @@ def _volumes(
 def _named(
     model: Model, resource: Resource, instance: str, labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The labels of a network or volume, and the instance's own name for it if its name is
-    fixed."""
+    """The labels of a network or volume and, for a fixed name, the instance's own."""
     fixed = resource.external or resource.name != f"{model.project}_{resource.key}"
     return {
         "labels": dict(labels),

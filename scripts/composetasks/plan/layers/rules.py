@@ -208,7 +208,7 @@ def order(costs: WeeklyCosts) -> Iterator[Advice]:
 
 
 def _apart(layer: Layer) -> bool:
-    """Whether a RUN needs nothing of the project."""
+    """Whether a RUN uses no files of the project."""
     kinds = [kind for kind, _ in commands(layer)]
     apart = (CommandKind.SYSTEM, CommandKind.NAMED, CommandKind.APART)
     return bool(kinds) and all(kind in apart for kind in kinds)

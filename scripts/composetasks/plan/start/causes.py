@@ -1,6 +1,5 @@
-"""The diagnosis of a container that is not up: a name and sentences, from its inspect record, its
-last log lines and messages of the engine or Compose. Pure; docs/reference/failure-page.md lists the
-names.
+"""The diagnosis of a container that is not up: its name and sentences, made from the inspect
+record, the log and messages of the engine. Pure; docs/reference/failure-page.md lists the names.
 """
 
 from __future__ import annotations
@@ -34,16 +33,14 @@ class Cause:
 class Case:
     """A service that is not up, and the facts that its diagnosis is made from.
 
-    ``containers`` are the containers of the start, by service: id to name. ``key`` is the id of the
-    diagnosed container, "" if there is none. ``printed`` is what the engine or Compose printed
-    about it. ``since`` is when the start began (Unix seconds), ``limit`` the deadline in seconds,
-    ``was_up`` how many seconds the service had been up (None: never). ``of`` is what the start
-    expected of it. ``waiting`` are the services that wait only for it, ``other_states`` the states
-    of the others.
+    ``containers`` are those of the start, by service: id to name. ``key`` is the id of the
+    diagnosed one, "" for none. ``printed`` is what the engine or Compose printed about it.
+    ``since`` is when the start began (Unix seconds), ``limit`` the deadline in seconds, ``was_up``
+    how many seconds the service had been up (None: never). ``of`` is what was expected of it.
+    ``waiting`` are the services that wait only for it, ``other_states`` the states of the others.
 
-    The rest comes from the engine: ``record`` is the inspect record (empty without a container),
-    ``lines`` its last log lines, and ``asked_to_end`` whether the engine was asked to kill it
-    (None: unknown).
+    From the engine: ``record`` is the inspect record (empty without a container), ``lines`` its
+    last log lines, ``asked_to_end`` whether the engine was asked to kill it (None: unknown).
     """
 
     service: str
