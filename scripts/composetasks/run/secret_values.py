@@ -138,8 +138,8 @@ def _in_command(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_web(text: str, start: int) -> bool:
-    """Whether the URL whose user part begins here is one in which a user alone is a token; of
-    ``ssh://me@host`` it is a name."""
+    """Whether the URL whose user part starts here is an HTTP URL, in which a user alone is a token;
+    in ``ssh://me@host`` it is a name."""
     return text[:start].endswith(("http://", "https://"))
 
 
@@ -155,7 +155,7 @@ def _assigned(text: str, loose: bool) -> Iterator[tuple[int, int]]:
 
 
 def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
-    """Where the value lies that is assigned by ``match``."""
+    """The position of the value that ``match`` assigns."""
     quote = match["quote"]
     start = match.end() + len(quote)
     if len(quote) > 1 and (end := text.find(quote, start)) >= 0:
@@ -175,7 +175,7 @@ def _assigns(text: str, match: re.Match[str], value: str, loose: bool) -> bool:
 
 
 def _refers(value: str) -> bool:
-    """Whether a value only says where the secret comes from."""
+    """Whether a value only refers to the secret's source."""
     return value.startswith(("$", "/run/secrets/", "***", "<", "{{"))
 
 
@@ -195,15 +195,15 @@ def token_patterns() -> tuple[re.Pattern[str], ...]:
 
 
 TOO_WIDE = frozenset({"BasicAuthDetector", "IPPublicDetector", "KeywordDetector"})
-"""Detectors of what is looked for here by other means, or is no secret."""
+"""Detectors of what this module finds by other means, or of what is not secret."""
 
 
 # --- in a Compose model ---------------------------------------------------------------------
 
 
 def declared(config: Any, name: str = "") -> Iterator[str]:
-    """The secrets that a Compose model holds in its own text: values under secret names, and
-    parts of other values, wherever they stand. ``name`` is that of the value that is walked."""
+    """The secrets in a Compose model's own text: values under secret names, and parts of other
+    values, at any depth. ``name`` is the name of the value ``config``."""
     if isinstance(config, Mapping):
         for key, value in config.items():
             yield from declared(value, str(key))

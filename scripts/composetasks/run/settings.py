@@ -1,4 +1,4 @@
-"""The settings under ``stack`` in Invoke's configuration, checked and turned into facts."""
+"""The settings under ``stack`` in Invoke's configuration, validated and converted to facts."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from composetasks.facts import StackCheck
 
 ENGINE_SECONDS = 20.0
-"""How long the engine may take for one answer, unless told otherwise. It is asked for one every
-5 s: a run ends within 30 s of its last."""
+"""The default limit for one answer of the engine. The engine is queried every 5 s, so a run ends
+within 30 s of the engine's last answer."""
 READY = ("healthy", "listening", "running")
-"""What may make a service up."""
+"""The criteria by which a service can count as up."""
 
 ENDPOINTS = ("vip", "dnsrr")
-"""How a service of a swarm is found: one address for all its tasks, or theirs in turns."""
+"""How a service of a swarm is addressed: one address for all tasks, or each task's in turn."""
 
 
 @frozen
 class StateSetting:
-    """What the settings say of one piece of state (a volume's key, or a name for ``path``).
-    ``shared`` says that instances have none of their own."""
+    """The settings of one piece of state (by a volume's key, or by a name with a ``path``).
+    ``shared``: instances have no copy of their own."""
 
     group: str = ""
     cache: bool = False
@@ -38,9 +38,9 @@ class StateSetting:
 
 @frozen
 class Deploy:
-    """What the settings say of deployments: the docker ``context`` of a swarm's manager ("": the
-    engine in force), the stack's ``name`` ("": the project's), ``files`` that override the model
-    there, the ``endpoint`` mode of services that name none, and how many revisions are kept."""
+    """The settings of deployments: the docker ``context`` of a swarm's manager ("": the current
+    engine), the stack's ``name`` ("": the project's), ``files`` that override the model there, the
+    ``endpoint`` mode of services that specify none, and how many revisions to keep."""
 
     context: str = ""
     name: str = ""
@@ -51,9 +51,9 @@ class Deploy:
 
 @frozen
 class Remote:
-    """What is done for an engine on another host: published ports are forwarded to this machine
-    (``forward``), where it is behind ssh; with ``send``, what is mounted and only here is sent to
-    a volume there."""
+    """The settings for an engine on another host: ``forward`` forwards published ports to this
+    machine if the engine is behind ssh; ``send`` sends mount sources that exist only here to a
+    volume there."""
 
     forward: bool = True
     send: bool = False
@@ -61,12 +61,12 @@ class Remote:
 
 @frozen
 class Settings:
-    """All of ``stack``; every field is optional. Timeouts are seconds, ``engine_timeout`` that of
-    one answer of the engine; ``ready`` says what makes a service up (one of READY); ``live`` holds
-    the services that may be paused for a snapshot, with the command that each runs before (none
-    for most); ``facts`` says how services are asked for theirs, as
-    :func:`composetasks.facts.service_facts.facts_source` reads it; ``owner`` is the id of the
-    process that the instance lives for."""
+    """All settings under ``stack``; every field is optional. Timeouts are seconds,
+    ``engine_timeout`` limits one answer of the engine; ``ready`` is the criterion by which a
+    service is up (one of READY); ``live`` holds the services that may be paused for a snapshot,
+    with the command to run in each beforehand (usually none); ``facts`` declares how services are
+    asked for their facts, as :func:`composetasks.facts.service_facts.facts_source` reads it;
+    ``owner`` is the process id of the instance's owner."""
 
     files: tuple[str, ...] = ()
     state: Mapping[str, StateSetting] = field(default_factory=dict)
@@ -86,9 +86,9 @@ class Settings:
 
 @frozen
 class Limits:
-    """The limits of one run: whether services are waited for, for how many seconds each (None: as
-    the settings and the model say), and how many images are built at once (None: by cores and
-    memory)."""
+    """The limits of one run: whether to wait for services, for how many seconds each (None: from
+    the settings and the model), and how many images to build at once (None: by cores and memory).
+    """
 
     wait: bool = True
     timeout: float | None = None
@@ -108,11 +108,12 @@ DEFAULTS: dict[str, Any] = {
     "deploy": {"context": "", "name": "", "files": "", "endpoint": "", "keep": ""},
     "remote": {"forward": "", "mounts": ""},
 }
-"""Every setting there is, as it is where nobody gives it."""
+"""All settings, with the values that mean "not set"."""
 
 
 def read_settings(raw: Mapping[str, Any]) -> Settings:
-    """Settings from Invoke's configuration; raises TaskFailure, code 2, for a bad value."""
+    """Read the settings from Invoke's configuration. Raises TaskFailure, code 2, for a bad
+    value."""
     unknown = sorted(set(raw) - set(DEFAULTS))
     if unknown:
         raise _bad(unknown[0], f"there is no such setting (there are {', '.join(DEFAULTS)})")
@@ -153,7 +154,7 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
 
 
 def jobs(value: Any, flag: str = "") -> int | None:
-    """A number of jobs from a setting or, where it is named, a flag; None for an empty one."""
+    """A number of jobs from a setting, or from a flag if one is named; None for an empty value."""
     if value in (None, ""):
         return None
     from composetasks.facts.units import whole_number
@@ -175,7 +176,7 @@ def _bad(name: str, why: str) -> TaskFailure:
 
 
 def _given(raw: Mapping[str, Any], name: str) -> Any:
-    """A setting's value; one that came from the environment is JSON where it is not a word."""
+    """A setting's value; a list or mapping from the environment is parsed as JSON."""
     value = raw.get(name)
     if isinstance(value, str) and value.startswith(("[", "{")):
         try:
@@ -234,7 +235,7 @@ def _remote(raw: Mapping[str, Any]) -> Remote:
             f"remote.{min(unknown)}", "there is no such setting (there are forward and mounts)"
         )
     mounts = raw.get("mounts")
-    # From the environment it is a word.
+    # A value from the environment is a string.
     forward = {"": None, "true": True, "false": False}.get(
         str(raw.get("forward", "")).lower(), raw.get("forward")
     )

@@ -1,5 +1,6 @@
-"""What ends a run from outside: Ctrl-C, SIGTERM, the loss of the terminal, an engine that does not
-answer any more. Each ends it in the same way: children first, and said what was done.
+"""The events that end a run from outside: Ctrl-C, SIGTERM, the loss of the terminal, an engine that
+no longer answers. Each ends the run in the same way: its children are ended first, and what was
+done is reported.
 """
 
 from __future__ import annotations
@@ -16,26 +17,27 @@ from types import FrameType
 from composetasks.facts import ExitCode
 
 SAME_SECONDS = 0.1
-"""Signals closer together are one: a Ctrl-C reaches a whole process group, in which another
+"""Signals closer together count as one: Ctrl-C reaches a whole process group, in which another
 program may pass it on, and ``timeout`` sends its signal twice."""
 SHOW_CURSOR = b"\x1b[?25h\n"
 SILENCE = signal.SIGUSR1
-"""What the thread that watches the engine wakes the main thread with, whatever that waits for."""
+"""The thread that watches the engine interrupts the main thread's waits with this signal."""
 
 WAKE = signal.SIGUSR2
-"""What the main thread is woken with where another thread was given a signal."""
+"""Interrupts the main thread's wait if the kernel delivered a signal to another thread."""
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; not an Exception, so that nothing on the way mistakes it for a failure."""
+    """SIGTERM arrived; not an Exception, so that no handler on the way mistakes it for a
+    failure."""
 
 
 class EngineSilent(BaseException):
-    """The engine does not answer any more; not an Exception, as :class:`Terminated`."""
+    """The engine no longer answers; like :class:`Terminated`, not an Exception."""
 
 
 def exit_code(end: BaseException) -> ExitCode:
-    """The code of a run that Ctrl-C or SIGTERM ended."""
+    """The exit code of a run that Ctrl-C or SIGTERM ended."""
     return ExitCode.TERMINATED if isinstance(end, Terminated) else ExitCode.INTERRUPTED
 
 
@@ -48,7 +50,8 @@ _RAISED: dict[int, type[BaseException]] = {
 
 
 class _Deferred:
-    """What a signal raises, kept while the main thread is in ``blocks`` of :func:`deferred`."""
+    """The exception of a signal, pending while the main thread is in ``blocks`` of
+    :func:`deferred`."""
 
     def __init__(self) -> None:
         self.blocks = 0
@@ -71,8 +74,8 @@ _deferred = _Deferred()
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """For the block, keep what :func:`ended_politely` raises for a first signal, and raise it at
-    the end of the block: a document that is being written is written completely."""
+    """Defer the exception that :func:`ended_politely` raises for a first signal to the end of the
+    block, so that a document that is being written is completed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -85,13 +88,13 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
-    """For the block, turn the first signal into its exception: KeyboardInterrupt, Terminated or
-    EngineSilent. A second one calls ``at_once`` and ends the process there and then.
+    """Raise the first signal as an exception in the block: KeyboardInterrupt, Terminated or
+    EngineSilent. A second signal calls ``at_once`` and ends the process immediately.
 
-    A terminal's loss that is ignored stays so (``nohup inv up``).
+    If SIGHUP was ignored before, it stays ignored (``nohup inv up``).
 
-    After a block that was ended so, signals are ignored: the way out is short, and another one
-    would only cut the last words off.
+    After a block that a signal ended, signals are ignored: the exit is short, and another signal
+    would only cut off the last output.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -122,24 +125,24 @@ def ended_politely(at_once: Callable[[], None]) -> Iterator[None]:
     finally:
         if first:
             ignore_signals()
-            # KeyboardInterrupt that leaves an ``exec`` of text (a dataclass that is being made) is
-            # noted as nobody's: Python would end by SIGINT, whatever the exit code. The next
-            # ``exec`` forgets that (run_eval_code_obj in pythonrun.c).
+            # If KeyboardInterrupt leaves an ``exec`` of text (as when dataclasses compile a
+            # method), Python records it as unhandled and would exit by SIGINT, whatever the exit
+            # code. The next ``exec`` clears that record (run_eval_code_obj in pythonrun.c).
             exec("")  # noqa: S102
         else:
             for number, previous in before.items():
                 signal.signal(number, previous)
-            # What is left is the interpreter's own end, which would answer with a traceback.
+            # During the interpreter's own shutdown, a signal would cause a traceback.
             atexit.register(ignore_signals)
 
 
 @contextlib.contextmanager
 def _main_thread_is_woken() -> Iterator[None]:
-    """For the block, see that the main thread runs the handlers of signals, whatever it waits for.
+    """Make sure that the main thread runs signal handlers in the block, whatever it waits for.
 
-    Of two signals that arrive at once, the kernel gives one, or both, to another thread. Python
-    notes them then, but nothing ends the wait of the main thread for a lock, which alone runs
-    handlers: it would wait on for ever.
+    If two signals arrive at once, the kernel may deliver one or both to another thread. Python
+    records them, but only the main thread runs handlers, and nothing interrupts its wait for a
+    lock: it would wait for ever.
     """
     main = threading.main_thread().ident
     assert main is not None
@@ -173,6 +176,6 @@ def engine_silent() -> None:
 
 
 def ignore_signals() -> None:
-    """Be deaf from here on."""
+    """Ignore all these signals from now on."""
     for number in _RAISED:
         signal.signal(number, signal.SIG_IGN)

@@ -1,9 +1,9 @@
-"""The way to an engine behind ssh: one OpenSSH connection, and through it the engine's socket.
+"""The connection to an engine behind ssh: one OpenSSH connection that forwards the engine's socket.
 
-The Docker SDK and the docker client start an ssh of their own for every request. Here one master
-(ssh_config(5), ControlMaster) stays for some minutes after its last use and forwards the engine's
-socket to one of this machine, so that the SDK, Compose and Buildx all speak to a plain local
-socket. Keys, ports, jumps and known hosts are ssh's own affair.
+The Docker SDK and the docker client start a separate ssh for every request. Instead, one master
+connection (ssh_config(5), ControlMaster) stays open for some minutes after its last use and
+forwards the engine's socket to a local one, so that the SDK, Compose and Buildx all use a plain
+local socket. Keys, ports, jumps and known hosts are left to ssh's own configuration.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from composetasks.run import process
 from composetasks.run.failure import TaskFailure
 
 SOCKET = "/var/run/docker.sock"
-"""Where an engine listens that says nothing else (docs.docker.com, dockerd, "Daemon socket")."""
+"""The engine's default socket (docs.docker.com, dockerd, "Daemon socket")."""
 ENDPOINT_COMMAND = "docker context inspect --format '{{.Endpoints.docker.Host}}'"
-"""What the other host is asked where its docker client finds the engine: rootless ones and
-contexts have sockets elsewhere."""
+"""The command that asks the other host for the engine's socket: rootless engines and contexts have
+it elsewhere."""
 IDLE_SECONDS = 600
-"""How long the connection stays after its last use, for the next task."""
+"""How long the connection stays open after its last use, for the next task."""
 ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
-"""A line that was cut is noticed within 15 seconds, also where nothing is sent."""
+"""A broken connection is noticed within 15 seconds, even if nothing is sent."""
 
 ANSWER_SECONDS = 1.0
-"""How long a local socket may take."""
+"""The longest time for an answer of a local socket."""
 LONGEST_FOLDER = 68
-"""Characters: a socket's path has 107 at most (unix(7)), and ssh adds to its own."""
+"""In characters: a socket's path has at most 107 (unix(7)), and ssh appends to its own."""
 
 
 def socket_of(address: str, seconds: float) -> Path:
-    """The local socket of the engine at ``ssh://[user@]host[:port][/path of its socket]``.
+    """Return the local socket of the engine at ``ssh://[user@]host[:port][/path of its socket]``.
 
-    An existing connection is used again. Raises TaskFailure, code 5, where ssh does not get there
-    within ``seconds``.
+    An existing connection is reused. Raises TaskFailure, code 5, if ssh does not connect within
+    ``seconds``.
     """
     link = SshLink(address, own_folder(), seconds)
     if not link.answers():
@@ -55,14 +55,14 @@ def socket_of(address: str, seconds: float) -> Path:
 
 
 def is_open(address: str) -> bool:
-    """Whether a connection to the host of an engine is there, which says nothing of the engine."""
+    """Whether a connection to an engine's host is open; the engine itself is not checked."""
     return SshLink(address, own_folder(), ANSWER_SECONDS).answers()
 
 
 @frozen
 class SshLink:
-    """A connection to an engine's host, for its socket or, where it has one, another ``purpose``;
-    its files in ``folder`` are named by both."""
+    """A connection to an engine's host, for the engine's socket or for another ``purpose``; its
+    files in ``folder`` are named after the address and the purpose."""
 
     address: str
     folder: Path
@@ -87,7 +87,7 @@ class SshLink:
         return self.folder / f"{self.name}.ctl"
 
     def answers(self) -> bool:
-        """Whether a connection is there that takes requests."""
+        """Whether there is a connection that accepts requests."""
         with socket.socket(socket.AF_UNIX) as tried:
             tried.settimeout(self.seconds)
             try:
@@ -98,23 +98,23 @@ class SshLink:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Of several runs one opens the connection."""
+        """Hold the connection's lock for the block, so that only one of several runs opens it."""
         with open(self.folder / f"{self.name}.lock", "w", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def there(self) -> bool:
-        """Whether ssh is there for it."""
+        """Whether the ssh master of this connection runs."""
         return self.ssh("-O", "check", check=False).code == 0
 
     def open(self) -> None:
-        """Connect, ask where the engine listens, and forward its socket."""
+        """Connect, find the engine's socket, and forward it."""
         master = ("-M", "-f", "-N", "-o", f"ControlPersist={IDLE_SECONDS}", *ALIVE)
         if not self.there():
             self.control.unlink(missing_ok=True)
             self.ssh(*master, "-o", "StreamLocalBindUnlink=yes")
         forward = f"{self.socket}:{self._engine()}"
-        # What an earlier connection left would be in the way of the new socket.
+        # A socket left by an earlier connection would prevent the new one from being created.
         self.socket.unlink(missing_ok=True)
         self.ssh("-O", "forward", "-L", forward)
 
@@ -158,11 +158,11 @@ class SshLink:
 
 
 def own_folder() -> Path:
-    """A folder that is the user's alone: who may write to it may speak to the engine."""
+    """A folder that only the user can access: whoever can write to it can control the engine."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     places = [f"{own}/composetasks"] if own else []
-    common = ["/tmp"]  # noqa: S108 - whose it is is looked at below
-    with contextlib.suppress(FileNotFoundError):  # none has room for a file: a socket needs none
+    common = ["/tmp"]  # noqa: S108 - its owner is checked below
+    with contextlib.suppress(FileNotFoundError):  # all are full: a socket needs no space
         common.insert(0, tempfile.gettempdir())
     places += [f"{place}/composetasks-{os.getuid()}" for place in common]
     folder = Path(next(place for place in places if len(place) < LONGEST_FOLDER))

@@ -1,6 +1,6 @@
-"""The ports that a project publishes on an engine's host behind ssh, on this machine: one ssh of
-their own forwards them all. It has no end by itself (that of the engine's socket ends some minutes
-after its last use): it lives until :meth:`Ports.end`, or until the line is cut.
+"""Forwards the ports that a project publishes on an engine's host behind ssh to this machine, over
+an ssh connection of their own. Unlike the connection for the engine's socket, which ends some
+minutes after its last use, it stays open until :meth:`Ports.end`, or until it breaks.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.ssh_link import ALIVE, SshLink, own_folder
 
 LISTEN_ADDRESS = "127.0.0.1"
-"""Where they are listened on here: what is published there to everybody is not by this machine."""
+"""The local listening address: ports published on all addresses there stay private here."""
 
 
 class Ports:
-    """The forwarded ports of ``project`` on the engine at ``ssh://...``; one command of ssh may
-    take ``seconds``."""
+    """The forwarded ports of ``project`` on the engine at ``ssh://...``; ``seconds`` is the limit
+    for one command of ssh."""
 
     def __init__(self, address: str, project: str, seconds: float) -> None:
         self._link = SshLink(address, own_folder(), seconds, f"ports of {project}")
         self._list = self._link.folder / f"{self._link.name}.json"
 
     def load(self) -> dict[str, int]:
-        """The ports of this machine, by the address there that each leads to."""
+        """The forwarded ports of this machine, by the remote address that each leads to."""
         if not self._list.exists() or not self._link.there():
             return {}
         try:
             listed = json.loads(self._list.read_text("utf-8"))
             return {str(there): int(port) for there, port in listed.items()}
         except (OSError, *MALFORMED):
-            return {}  # Damaged: they are forwarded again.
+            return {}  # damaged: the ports are forwarded again
 
     def forward(self, there: str, wanted: int) -> int:
-        """Let a port of this machine lead to the address ``there``: the ``wanted`` one, or a free
-        one where that can't be had. Returns which."""
+        """Forward a port of this machine to the remote address ``there``: the ``wanted`` port, or a
+        free one if that is not available. Returns the port."""
         with self._link.alone():
             forwarded = self.load()
             if not forwarded:
@@ -48,7 +48,7 @@ class Ports:
         return port
 
     def end(self) -> None:
-        """Forward nothing any more."""
+        """End all forwards."""
         with self._link.alone():
             self._link.ssh("-O", "exit", check=False)
             self._list.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def _free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a port can be listened on here."""
+    """Whether a port is free to listen on at this machine."""
     with socket.socket() as tried, contextlib.suppress(OSError):
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tried.bind((LISTEN_ADDRESS, port))

@@ -1,4 +1,4 @@
-"""The versions that a report of a bug needs."""
+"""The versions that a bug report needs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from composetasks.run import process
 from composetasks.run.compose import buildx
 
 ASK_SECONDS = 5.0
-"""How long a program may take to say its version."""
+"""The time limit for a program to report its version."""
 NAME = "composetasks"
 CREDENTIALS = re.compile(r"(?<=^https://)[^/]*@|(?<=^http://)[^/]*@")
 PACKAGES = {NAME: NAME, "Invoke": "invoke", "Docker SDK": "docker"}
 
 
 def versions() -> Iterator[str]:
-    """This package, what it imports to run tasks and to speak to the engine, Python, the platform,
-    and each program the tasks stand on; a program that does not say its version is unknown."""
+    """The versions of this package, of the packages it imports to run tasks and to access the
+    engine, of Python, the platform, and of each program that the tasks need; "unknown" for a
+    program that does not report its version."""
     programs = {
         "Compose": ["docker", "compose", "version", "--short"],
         "Buildx": [*buildx(os.environ), "version"],
@@ -42,9 +43,10 @@ def installed(package: str) -> str:
 
 
 def requirement() -> str:
-    """What pip installs this very package by: with repository and commit where it came from one
-    (PEP 610, ``direct_url.json``) or from a clone of one, and by its name where it came from an
-    index; "" where it came from a folder or file that only this machine has."""
+    """The requirement by which pip installs this package: with repository and commit if it was
+    installed from a repository (PEP 610, ``direct_url.json``) or from a clone of one, by its name
+    if it was installed from an index; "" if it was installed from a folder or file that only this
+    machine has."""
     try:
         origin = json.loads(metadata.distribution(NAME).read_text("direct_url.json") or "{}")
     except metadata.PackageNotFoundError:
@@ -60,7 +62,7 @@ def requirement() -> str:
 
 
 def _git(folder: str, *arguments: str) -> str:
-    """What git says in a folder; "" where there is none, or no repository."""
+    """The output of git in a folder; "" if there is no git or no repository."""
     try:
         return process.run(["git", "-C", folder, *arguments], timeout=ASK_SECONDS).stdout.strip()
     except process.ProgramError:
@@ -68,7 +70,7 @@ def _git(folder: str, *arguments: str) -> str:
 
 
 def _version_of(argv: Sequence[str]) -> str:
-    """The first line that looks like a version of what a program says."""
+    """The first word of a program's output that looks like a version."""
     try:
         output = process.run(argv, timeout=ASK_SECONDS).stdout.split()
     except (process.ProgramError, OSError):

@@ -1,7 +1,7 @@
-"""What this run waits for at this moment, so that a wait which takes long can be told.
+"""The answers that this run currently waits for, so that long waits can be announced.
 
-Whoever waits for an answer of the outside (the engine, a program, a file system) does so within
-:func:`on`; :func:`told` has a thread say what is still waited for, more and more rarely.
+Code that waits for an outside answer (the engine, a program, a file system) does so within
+:func:`on`; :func:`announced` has a thread announce waits that last, at growing intervals.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 ENGINE_SECONDS = 5.0
-"""After how long a silent engine is told. Its answers take milliseconds."""
+"""The delay before a wait for the engine is announced. Its answers take milliseconds."""
 WORK = 3
-"""What the engine is asked to do may take so many times as long as what it is asked to tell."""
+"""The engine's answers to requests for work may take this many times as long as those to
+queries."""
 PROGRAM_SECONDS = 8.0
-"""After how long the silence of anything else is told."""
+"""The delay before any other wait is announced."""
 QUIET_SECONDS = 30.0
-"""The same for a program whose every line is shown, as a build is: it was heard before."""
+"""The delay for a program whose every line is shown, such as a build: its output was just seen."""
 
 _waits: list[Waiting] = []
 _changed = threading.Condition()
@@ -27,9 +28,9 @@ _changed = threading.Condition()
 
 @dataclass(eq=False)
 class Waiting:
-    """One wait for ``what``, told after ``patience`` seconds without an answer, and again each time
-    that has doubled. Where ``due`` is set that is how many seconds it takes by itself; ``note`` is
-    what is to be known of it."""
+    """One wait for ``what``, announced after ``patience`` seconds without an answer, and again each
+    time the waiting time has doubled. ``due`` is the seconds that the answer is expected to take in
+    any case; ``note`` is appended to the announcement."""
 
     what: str
     patience: float
@@ -42,7 +43,7 @@ class Waiting:
         self.tell_at = self.since + self.due + self.patience
 
     def sentence(self, now: float) -> str:
-        """What is told of it, and when to tell it next."""
+        """The announcement; also sets the time of the next one."""
         self.tell_at = now + max(now - self.since, self.patience)
         note = f"; {self.note}" if self.note else ""
         return f"waiting for {self.what}: no answer for {now - self.since:.0f} s{note}"
@@ -50,7 +51,7 @@ class Waiting:
 
 @contextlib.contextmanager
 def on(what: str, patience: float = PROGRAM_SECONDS, *, due: float = 0.0) -> Iterator[Waiting]:
-    """For the block, this is what is waited for; who learns more of it meanwhile says so there."""
+    """Register a wait for ``what`` during the block, which may set the note of the yielded wait."""
     wait = Waiting(what, patience, due)
     with _changed:
         _waits.append(wait)
@@ -64,8 +65,8 @@ def on(what: str, patience: float = PROGRAM_SECONDS, *, due: float = 0.0) -> Ite
 
 @contextlib.contextmanager
 def announced(say: Callable[[str], None]) -> Iterator[None]:
-    """For the block, ``say`` what takes long, from a thread. Of several that are due at once only
-    the longest is said."""
+    """Announce long waits with ``say``, from a thread, during the block. If several are due at
+    once, only the longest is announced."""
     over = False
 
     def tell() -> None:

@@ -1,1 +1,1 @@
-"""Store: what is kept on disk, in ``.composetasks/``."""
+"""Store: the files kept on disk, in ``.composetasks/``."""

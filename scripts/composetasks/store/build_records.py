@@ -1,7 +1,7 @@
-"""What images were built from, kept in ``.composetasks/cache/`` by the digest of the inputs.
+"""The build inputs of images, kept in ``.composetasks/cache/`` by the digest of the inputs.
 
-Safe to delete: what is lost is the reason of the next build, and where a base image was only ever
-pulled by BuildKit, one build.
+Safe to delete: only the next build's reason is lost, and one build is repeated if its base image
+was only ever pulled by BuildKit.
 """
 
 from __future__ import annotations
@@ -26,25 +26,27 @@ KEPT_BUILDS = 20
 KEPT_RUNS = 5
 KEPT_UNDIGESTED = 50
 COUNTED = re.compile(r"^\[[^\]]*\] ")
-"""Where BuildKit says which of how many steps this is; an inserted line changes it for all."""
+"""BuildKit's prefix with a step's number and the number of steps, which changes for every step when
+a line is inserted."""
 
 
 def combined(core: str, bases: Mapping[str, str]) -> str:
-    """The digest of inputs: that of everything but the base images, and what those are."""
+    """The digest of inputs, from the digest of all but the base images, and the base images."""
     text = json.dumps([core, sorted(bases.items())])
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def own_path(context: str, cache: Path) -> str:
-    """Where in a build context our own folder is; "" where it is not in there."""
+    """The path of this library's own folder in a build context; "" if it is not in it."""
     own = next((one for one in (cache, *cache.parents) if one.name == OWN_FOLDER), cache)
     path = os.path.relpath(os.path.realpath(own), os.path.realpath(context))
     return "" if path.startswith(os.pardir) or path == os.curdir else path
 
 
 def own_pattern(context: str, cache: Path) -> str:
-    """The pattern of an ignore file that leaves our own folder out of a build context; "" where
-    it is not in there. It changes with every run, and holds what is nobody's business."""
+    """The pattern of an ignore file that excludes this library's own folder from a build context;
+    "" if it is not in it. The folder changes with every run, and its content does not belong in an
+    image."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", own_path(context, cache))
 
 
@@ -53,13 +55,13 @@ def _place(cache: Path, digest: str) -> Path:
 
 
 def load_inputs(cache: Path, digests: Iterable[str]) -> dict[str, BuildInputs]:
-    """What was kept of ``digests``, where it was."""
+    """The recorded inputs for those of ``digests`` that have a record."""
     read = {one: cache_entry.load(_place(cache, one), partial(_inputs, one)) for one in digests}
     return {digest: found for digest, found in read.items() if found is not None}
 
 
 def save_inputs(cache: Path, inputs: BuildInputs) -> None:
-    """Keep what an image was built from."""
+    """Record the inputs that an image was built from."""
     document = {
         "service": inputs.service,
         "core": inputs.core,
@@ -72,9 +74,9 @@ def save_inputs(cache: Path, inputs: BuildInputs) -> None:
 
 @frozen
 class Base:
-    """What a base image was when it was last seen: the registry's digest of it, or the id of one
-    that was made here. ``image`` is its id where it was a local image; of one that only BuildKit
-    knows, ``triggers`` says whether it has ONBUILD triggers, which can't be read then."""
+    """A base image when it was last seen: the registry's digest of it, or the id of a locally built
+    one. ``image`` is its id if it was a local image; for an image that only BuildKit knows,
+    ``triggers`` is whether it has ONBUILD triggers, which can't be read in that case."""
 
     digest: str
     triggers: bool = False
@@ -82,7 +84,7 @@ class Base:
 
 
 def load_bases(cache: Path) -> dict[str, Base]:
-    """What is known of base images that may not be here, by their plain names."""
+    """The recorded base images, which may no longer be on the engine, by their plain names."""
     return cache_entry.load(cache / "bases.json", _bases) or {}
 
 
@@ -94,7 +96,7 @@ def _bases(entry: Any) -> dict[str, Base]:
 
 
 def save_bases(cache: Path, bases: Mapping[str, Base]) -> None:
-    """Remember base images beside those that are known."""
+    """Add base images to the recorded ones."""
     recorded = load_bases(cache)
     if {**recorded, **bases} != recorded:
         everything = {name: asdict(base) for name, base in {**recorded, **bases}.items()}
@@ -102,12 +104,12 @@ def save_bases(cache: Path, bases: Mapping[str, Base]) -> None:
 
 
 def load_undigested(cache: Path) -> frozenset[str]:
-    """The ids of images that were built here and got no digest, as far back as they matter."""
+    """The ids of recently built local images whose inputs have no digest."""
     return frozenset(_undigested(cache))
 
 
 def save_undigested(cache: Path, image: str) -> None:
-    """Remember that an image was built here and that nobody knows from which files."""
+    """Record that an image was built here from unknown files."""
     images = [*_undigested(cache), image]
     cache_entry.save(cache / "undigested.json", images[-KEPT_UNDIGESTED:])
 
@@ -122,8 +124,8 @@ def save_times(
     steps: Iterable[Mapping[str, Any]],
     took: BuildTime | None = None,
 ) -> None:
-    """Keep how long each step of an image's build took (``name``, ``seconds``, ``cached``), and
-    the build as a whole. A step that was cached keeps the seconds it took when it ran."""
+    """Record how long each step of an image's build took (``name``, ``seconds``, ``cached``), and
+    the build as a whole. A cached step keeps the seconds of its last run."""
     place = cache / "steps" / f"{service}.json"
     document = _document(place)
     ran = _step_times(document)
@@ -140,8 +142,8 @@ def save_times(
 
 
 def load_times(cache: Path, service: str) -> tuple[dict[str, StepTime], list[BuildTime]]:
-    """How long the steps of a service's builds took, by their text, and its last builds, the
-    latest at the end."""
+    """The times of the steps of a service's builds, by their text, and its last builds, the latest
+    at the end."""
     document = _document(cache / "steps" / f"{service}.json")
     return _step_times(document), _build_times(document)
 
@@ -164,8 +166,8 @@ def _step_times(document: Mapping[str, Any]) -> dict[str, StepTime]:
 
 
 def known_again(recorded: StepTime, seconds: float) -> StepTime:
-    """A step's times after it ran once more. One run on a busy machine is no habit: what it takes
-    is the median of the last."""
+    """A step's times after another run: the median of the last runs, so that one run on a busy
+    machine does not count much."""
     import statistics
 
     recent = (*recorded.recent, seconds)[-KEPT_RUNS:]
@@ -185,7 +187,7 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a duration: more than a century is none."""
+    """Whether it is a duration; more than a century is not."""
     return isinstance(value, (int, float)) and type(value) is not bool and 0 <= value < 4e9
 
 

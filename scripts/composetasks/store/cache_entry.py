@@ -1,8 +1,8 @@
-"""Cache entries: what is kept in ``.composetasks/cache/`` so that it need not be asked for again.
+"""Cache entries: results kept in ``.composetasks/cache/`` so that they need not be computed again.
 
-Nothing is lost with one. So there is one reader, for which anything unexpected is nothing at all:
-a damaged file, one of an earlier version, one that is a link or another user's. And an entry that
-can't be written is done without.
+Nothing is lost with a cache entry. Therefore the reader treats anything unexpected as no entry: a
+damaged file, one of an earlier version, a link, another user's file. And an entry that can't be
+written is omitted.
 
 An entry is one file: a line with its checksum, then JSON.
 """
@@ -21,11 +21,12 @@ from composetasks.store import files
 
 T = TypeVar("T")
 UNEXPECTED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
-"""What reading and understanding a file of another form may raise."""
+"""The exceptions that reading and understanding a file of another format may raise."""
 
 
 def load(place: Path, understand: Callable[[Any], T]) -> T | None:
-    """What :func:`save` saved, as ``understand`` reads it; None where that does not work out."""
+    """Load an entry of :func:`save` through ``understand``; None if there is none or it is
+    unusable."""
     try:
         text = _body(files.read(place, own=True))
         return None if text is None else understand(json.loads(text))
@@ -34,7 +35,7 @@ def load(place: Path, understand: Callable[[Any], T]) -> T | None:
 
 
 def save(place: Path, value: Any) -> bool:
-    """Save a value of JSON's types; whether that could be done."""
+    """Save a value of JSON's types; return whether that succeeded."""
     try:
         files.write(_reachable(place), _packed(value))
     except OSError:
@@ -43,7 +44,7 @@ def save(place: Path, value: Any) -> bool:
 
 
 def save_first(place: Path, value: Any) -> bool:
-    """The same where nothing is kept there yet: of several at once, the first counts."""
+    """Save a value unless an entry exists; of several concurrent writers, the first wins."""
     try:
         new = files.draft(_reachable(place), _packed(value))
     except OSError:
@@ -59,14 +60,14 @@ def save_first(place: Path, value: Any) -> bool:
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """A mapping; raises TypeError for anything else."""
+    """Return ``value`` if it is a mapping; raises TypeError for anything else."""
     if not isinstance(value, dict):
         raise TypeError(f"{type(value).__name__} is not a mapping")
     return value
 
 
 def as_texts(value: Any) -> dict[str, str]:
-    """A mapping of texts; raises TypeError for anything else."""
+    """Return ``value`` if it is a mapping of texts; raises TypeError for anything else."""
     if not all(isinstance(one, str) for one in as_mapping(value).values()):
         raise TypeError("not all values are strings")
     texts: dict[str, str] = value
@@ -74,14 +75,14 @@ def as_texts(value: Any) -> dict[str, str]:
 
 
 def as_names(value: Any) -> list[str]:
-    """A list of texts; raises TypeError for anything else."""
+    """Return ``value`` if it is a list of texts; raises TypeError for anything else."""
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise TypeError("not a list of strings")
     return value
 
 
 def _reachable(place: Path) -> Path:
-    # One folder at most: where the cache itself is missing, nothing is to be kept.
+    # Create one folder at most: if the cache itself is missing, nothing should be kept.
     with contextlib.suppress(FileExistsError):
         place.parent.mkdir()
     return place
@@ -93,7 +94,7 @@ def _packed(value: Any) -> bytes:
 
 
 def _body(data: bytes) -> str | None:
-    """The JSON of a file, None where its checksum is another; copied once, since it may be long."""
+    """The JSON of a file, None if its checksum is wrong; copied once only, since it may be long."""
     start = data.index(b"\n") + 1
     body = memoryview(data)[start:]
     return str(body, "ascii") if data[: start - 1] == _checksum(body) else None

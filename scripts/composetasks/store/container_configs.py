@@ -1,7 +1,8 @@
-"""What containers were made from: each resolved service configuration, kept by its hash.
+"""The configurations that containers were created from: each resolved service configuration, kept
+by its hash.
 
-Secret values are replaced by digests as soon as Compose has answered: enough to see that one
-changed, and never what it is. The digests are keyed, so that nobody can try a guessed password
+Secret values are replaced by digests as soon as Compose has answered, so that a change of a secret
+is visible, but not its value. The digests are keyed, so that nobody can verify a guessed password
 against one.
 """
 
@@ -32,18 +33,18 @@ FREE_TEXT = frozenset(
         "labels",
     ]
 )
-"""The sections in which a secret's value is looked for under every name. Elsewhere a value is a
-name of something (an image, a path, a port), which must stay what it is."""
+"""The sections in which a secret's value is searched for under every name. In other sections a
+value names something (an image, a path, a port) and must stay unchanged."""
 
 
 def digest_key(cache: Path) -> bytes:
-    """The key of this project's digests: random, made once, readable by its owner only. Where none
-    can be kept, this run has one of its own."""
+    """The key of this project's digests: random, created once, readable by its owner only. If it
+    can't be stored, the key is valid for this run only."""
     place = cache / "digest-key"
     key = _kept_key(place)
     if key is None:
         if os.path.lexists(place) and _kept_key(place) is None:
-            # It is none, or not ours: it must not keep another from being made.
+            # Remove an invalid or another user's file, so that a key can be created.
             with contextlib.suppress(OSError):
                 place.unlink()
         cache_entry.save_first(place, _own_key().hex())
@@ -67,7 +68,7 @@ def _digest(value: str, key: bytes) -> str:
 
 def mask(config: Any, key: bytes, name: str = "") -> Any:
     """``config`` with every secret replaced by a digest: by its name, inside a URL, and, in free
-    text, each value that this run must not show."""
+    text, each value that this run masks."""
     return _mask(config, partial(_digest, key=key), name, False)
 
 
@@ -94,7 +95,7 @@ def save(cache: Path, config_hash: str, config: Mapping[str, Any]) -> None:
 
 
 def load(cache: Path, hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The kept configurations of ``hashes``, those that are there."""
+    """The kept configurations of those ``hashes`` that have one."""
     configs = {}
     for config_hash in set(hashes):
         config = (

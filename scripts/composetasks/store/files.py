@@ -1,4 +1,5 @@
-"""Files of our own: read only where they are plain files, and written whole or not at all."""
+"""The library's own files: read only if they are regular files, and written completely or not at
+all."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ ROOT = 0
 
 
 def read(path: Path, *, own: bool = False) -> bytes:
-    """The content of a plain file. A link, a pipe (which would be waited for) or a folder is
-    none; nor is, with ``own``, a file of another user. Raises OSError."""
+    """The content of a regular file. Raises OSError, also for a link, a pipe (reading would block)
+    or a folder, and, with ``own``, for a file of another user."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb", buffering=0) as stream:
         status = os.fstat(descriptor)
@@ -26,14 +27,14 @@ def read(path: Path, *, own: bool = False) -> bytes:
 
 
 def _is_own(user: int, path: Path) -> bool:
-    """Whether ``user`` is who runs this. Root in somebody's project works for that one, whose
-    tasks it runs anyway."""
+    """Whether ``user`` runs this program. Root in another user's project may also use that user's
+    files, since it runs that user's tasks anyway."""
     runs = os.geteuid()
     return user == runs or (runs == ROOT and user == os.stat(path.parent).st_uid)
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, readable by its owner only. Raises OSError."""
+    """Write a file completely or not at all, readable by its owner only. Raises OSError."""
     new = draft(path, data)
     try:
         os.replace(new, path)
@@ -44,7 +45,7 @@ def write(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """For the block: a write that fails, on a full disk say, tells which file it was of."""
+    """Add the file's name to an OSError of a failed write in the block, such as on a full disk."""
     try:
         yield
     except OSError as error:
@@ -53,7 +54,8 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def draft(path: Path, data: bytes) -> str:
-    """A new file beside ``path``, with the content that ``path`` is to have."""
+    """Create a new file next to ``path`` with ``data``, ready to replace ``path``; return its
+    path."""
     new = f"{path}.{os.getpid()}-{os.urandom(3).hex()}.tmp"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""``.composetasks/``: what the library keeps in the project's folder. Safe to delete."""
+"""``.composetasks/``: the library's data in the project's folder. Safe to delete."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from composetasks.store import files
 OWN_FOLDER = ".composetasks"
 KEPT_RUNS = 20
 ROOM = 65_536
-"""Bytes that a run needs for its record."""
+"""The bytes that a run needs for its record."""
 EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - only in folders of our own there
-"""Where there may be room when there is none for the user's own; the last is in memory."""
+"""Folders with possible free space if the user's own have none; the last one is in memory."""
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 JOURNAL = "replacing.json"
-"""What state is being replaced, there from before the first change to after the last one."""
+"""The journal of a replacement of state; exists from before the first change until after the
+last."""
 
 
 @frozen
@@ -47,13 +48,13 @@ class OwnFolder:
         return self.root / "lock"
 
     def make(self) -> None:
-        """Make what is missing, ignored by git whatever the project's own rules say. Raises
-        TaskFailure, saying who owns what, where nothing can be kept."""
+        """Create the missing folders, ignored by git whatever the project's own rules say. Raises
+        TaskFailure, which names the owner, if they are not writable."""
         try:
             for path in (self.cache, self.runs):
                 path.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
-            if not ignore.exists() or not ignore.stat().st_size:  # so a full disk leaves it
+            if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves it empty
                 with files.naming(ignore):
                     ignore.write_text("*\n", "ascii")
         except OSError as error:
@@ -68,8 +69,8 @@ class OwnFolder:
                 raise closed(path)
 
     def make_lock(self) -> None:
-        """Make the file that a lock is held on. Raises OSError where the disk is full: what else
-        may stand in the way is told by who takes the lock."""
+        """Create the lock file. Raises OSError if the disk is full; other obstacles are reported
+        when the lock is taken."""
         if os.path.lexists(self.lock):
             return
         try:
@@ -79,8 +80,8 @@ class OwnFolder:
                 raise
 
     def new_run(self, verb: str) -> Path:
-        """A new run folder, named by time and verb; the oldest beyond KEPT_RUNS go. Raises OSError
-        where the disk has no room for what a run leaves."""
+        """Create a run folder, named after time and verb, and remove the oldest beyond KEPT_RUNS.
+        Raises OSError if the disk has no room for the run's record."""
         run = self.runs / f"{self._stamp()}-{verb}"
         run.mkdir(parents=True, mode=0o700)
         try:
@@ -93,12 +94,12 @@ class OwnFolder:
         return run
 
     def check_room(self) -> None:
-        """Raises OSError where the disk has no room for what a run leaves."""
+        """Raise OSError if the disk has no room for a run's record."""
         os.unlink(files.draft(self.runs / "room", bytes(ROOM)))
 
     def _stamp(self) -> str:
-        """The time, or just after that of the last run where the clock has been set back since:
-        by their names, runs are in the order in which they were made."""
+        """The current time, or just after the last run's if the clock was set back since: the names
+        of runs sort in the order of their creation."""
         time = datetime.now(timezone.utc)
         last = max(self.runs.iterdir(), default=self.runs).name.partition("-")[0]
         with contextlib.suppress(ValueError):
@@ -108,9 +109,9 @@ class OwnFolder:
 
 
 def elsewhere(project: Path) -> OwnFolder | None:
-    """The folder for a project that may only be read or whose disk is full: among the user's
-    caches or, where there is no room, among the temporary files or in the machine's memory; the
-    same each time. None where there is room nowhere."""
+    """The folder for a project that is read-only or whose disk is full: in the user's cache or, if
+    there is no room, among the temporary files or in memory; the same each time. None if no place
+    has room."""
     name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
     for place in _other_places():
         root = place / name
@@ -135,15 +136,16 @@ def _other_places() -> Iterator[Path]:
 
 
 def _anothers(place: Path) -> bool:
-    """Whether this is root in another user's place (a `sudo` that keeps HOME): who could not write
-    to what root makes there. Others may not even be let into a place, as into root's HOME."""
+    """Whether this is root in another user's place (a `sudo` that keeps HOME): that user could not
+    write to what root creates there. An unprivileged user may not even have access to a place, such
+    as root's HOME."""
     there = next(filter(os.path.exists, (place, *place.absolute().parents)))
     return os.geteuid() == 0 and there.stat().st_uid != 0
 
 
 def _make_own(place: Path) -> None:
-    """Make a folder that nobody else can write to. Raises OSError where somebody else's is there,
-    or one that others may write to: who may do so could lead us astray."""
+    """Create a folder that nobody else can write to. Raises OSError if there is one that belongs to
+    another user or that others can write to: they could plant files or links."""
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = place.lstat()
     others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
@@ -152,8 +154,8 @@ def _make_own(place: Path) -> None:
 
 
 def read_only(root: Path) -> bool:
-    """Whether a project's own folder ``root`` can't be had since the project may only be read; not
-    where it is somebody else's, or was left in the middle of a replacement of state."""
+    """Whether a project's own folder ``root`` is not writable because the project is read-only;
+    False if it belongs to another user, or if a replacement of state was interrupted."""
     if not root.exists():
         return not os.access(root.parent, os.W_OK | os.X_OK)
     mounted_so = bool(os.statvfs(root).f_flag & os.ST_RDONLY)
@@ -161,7 +163,7 @@ def read_only(root: Path) -> bool:
 
 
 def not_a(path: Path, kind: str) -> TaskFailure:
-    """The failure for something that is in the place of one of our files or folders."""
+    """The failure for a path of another kind in place of one of the library's files or folders."""
     return TaskFailure(
         f"{path} has to be a {kind}, but is not",
         hint="it contains no data of composetasks: move it away, or `rm -r "
@@ -170,8 +172,8 @@ def not_a(path: Path, kind: str) -> TaskFailure:
 
 
 def closed(path: Path) -> TaskFailure:
-    """The failure for a place of ours that this user can't write to: whose it is, and how to have
-    it back."""
+    """The failure for a folder that this user can't write to: who owns it, and how to regain
+    access."""
     there = next(place for place in (path, *path.parents) if os.path.lexists(place))
     number = there.lstat().st_uid
     if number == os.geteuid():
@@ -189,7 +191,7 @@ def closed(path: Path) -> TaskFailure:
 
 
 def user(number: int) -> str:
-    """A user's name, or the number of one that has none here."""
+    """A user's name, or the number of a user without a name here."""
     import pwd
 
     try:
@@ -199,8 +201,8 @@ def user(number: int) -> str:
 
 
 def hand_over(root: Path) -> None:
-    """Give what root made in somebody's project to that one, who could not use it otherwise. State
-    of instances is as its services left it."""
+    """Give the files that root created in another user's project to that user, who could not use
+    them otherwise. State of instances is left as its services wrote it."""
     if os.geteuid() != files.ROOT or not root.is_dir():
         return
     project = root.parent.stat()
@@ -209,7 +211,7 @@ def hand_over(root: Path) -> None:
     for place, folders, names, opened in os.fwalk(root):
         if Path(place).parent == root / "instances" and "state" in folders:
             folders.remove("state")
-        # The folder itself last: until then it is known as root's.
+        # The folder itself comes last: until then its owner shows that root created it.
         for name in (*names, "."):
             with contextlib.suppress(OSError):
                 status = os.stat(name, dir_fd=opened, follow_symlinks=False)
@@ -219,13 +221,13 @@ def hand_over(root: Path) -> None:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document whole or not at all, readable by its owner only."""
+    """Write a document completely or not at all, readable by its owner only."""
     text = json.dumps(document, indent=1, ensure_ascii=False)
     files.write(path, text.encode("utf-8", "surrogatepass"))
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A document written by :func:`write_json`; None where there is none or it is damaged."""
+    """A document written by :func:`write_json`; None if there is none or it is damaged."""
     try:
         loaded = json.loads(files.read(path).decode("utf-8", "surrogatepass"))
     except (OSError, ValueError, RecursionError):
@@ -234,5 +236,5 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def now() -> str:
-    """The time, RFC 3339 in UTC with milliseconds."""
+    """The current time, RFC 3339 in UTC with milliseconds."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

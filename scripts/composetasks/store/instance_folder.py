@@ -1,9 +1,9 @@
-"""``.composetasks/instances/<name>/``: whose instance it is, and what watches over it.
+"""``.composetasks/instances/<name>/``: the owner of an instance, and its watcher.
 
-``owner.json`` says which process the instance lives for ("" for one made by hand, which lives
-until somebody ends it). The first who makes the folder is its owner; the watcher of an owned one
-holds the lock file ``watcher`` as long as it lives. ``images.json`` names the image tags that the
-override gives.
+``owner.json`` names the owner process ("" for an instance created by hand, which lives until
+somebody ends it). The first process to create the folder is the owner; the watcher of an owned
+instance holds the lock file ``watcher`` as long as it lives. ``images.json`` lists the image tags
+that the override sets.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ BY_HAND = ""
 
 
 def recorded(place: Path) -> str | None:
-    """The owner's text, BY_HAND, or None where nobody has claimed the instance."""
+    """The owner's text, BY_HAND, or None if the instance is not claimed."""
     record = folder.read_json(place / RECORD)
     return None if record is None else str(record.get("owner") or BY_HAND)
 
 
 def keep_images(place: Path, tags: Sequence[str]) -> None:
-    """Note the image tags that are the instance's own, before any of them is made."""
+    """Record the image tags that belong to the instance, before any of the images is created."""
     folder.write_json(place / IMAGES, {"tags": sorted(tags)})
 
 
 def images(place: Path) -> list[str]:
-    """The image tags that are the instance's own, whether or not they were made."""
+    """The image tags that belong to the instance, whether or not the images were created."""
     record = folder.read_json(place / IMAGES) or {}
     return [str(one) for one in record.get("tags") or ()]
 
 
 def given(setting: str) -> Owner | None:
-    """The process that the setting names, None for no setting; raises TaskFailure, code 2."""
+    """The process that the setting names, None if it is not set. Raises TaskFailure, code 2."""
     if not setting:
         return None
     owned_by = owner.of(int(setting)) if owner.PID.fullmatch(setting) else None
@@ -60,7 +60,7 @@ def given(setting: str) -> Owner | None:
 
 
 def ended(text: str | None) -> bool:
-    """Whether a recorded owner is one that has ended."""
+    """Whether a recorded owner has ended."""
     owned_by = owner.parse(text or "")
     return owned_by is not None and not owner.alive(owned_by)
 
@@ -72,7 +72,8 @@ def lives_here(text: str | None) -> bool:
 
 
 def claim_new(place: Path, text: str) -> None:
-    """Make the instance ``text``'s where it is nobody's yet; of several at once, the first."""
+    """Make ``text`` the owner of an unclaimed instance; of several concurrent claims, the first
+    wins."""
     new = place / f"{RECORD}.{os.getpid()}.new"
     folder.write_json(new, {"owner": text})
     with contextlib.suppress(FileExistsError):
@@ -81,8 +82,8 @@ def claim_new(place: Path, text: str) -> None:
 
 
 def take_over(place: Path, text: str) -> None:
-    """Make the instance of an ended owner, or of none yet, ``text``'s, under its lock: what the old
-    one left in the folder goes, but the lock and the run under way."""
+    """Make ``text`` the owner of an instance whose owner has ended, or that has none, while holding
+    its lock: the old contents of the folder are removed, except the lock and the current run."""
     for entry in place.iterdir():
         if entry.name in ("lock", "runs", ".gitignore", WATCHER):
             continue
@@ -90,12 +91,12 @@ def take_over(place: Path, text: str) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    folder.write_json(place / RECORD, {"owner": text})  # last: until then the old one's end is due
+    folder.write_json(place / RECORD, {"owner": text})  # last: until then the old one must be ended
 
 
 def refuse_other(name: str, text: str, mine: Owner | None) -> None:
-    """Raise TaskFailure, code 9, where a run for ``mine`` would change an instance that lives
-    for somebody else: it would end with that one, or outlive what was promised."""
+    """Raise TaskFailure, code 9, if a run for the owner ``mine`` would change an instance of
+    another owner: the instance would end with that owner, or outlive ``mine``."""
     if mine is None or text == mine.text:
         return
     owner = f"is owned by process {text.partition(' ')[0]}" if text else "was created by hand"

@@ -1,5 +1,5 @@
-"""How jobs ended, as their starts have seen it. Without this record, what exited is started again,
-as Compose does; a job that others wait for counts as done where it exited with code 0."""
+"""How jobs ended, as their starts observed it. Without a record, an exited container is started
+again, as in Compose; a job that others wait for counts as done if it exited with code 0."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _ended(value: Any) -> dict[str, Ended]:
 
 
 def load(cache: Path, project: str) -> dict[str, Ended]:
-    """How containers ended, by their ids."""
+    """How containers ended, by container id."""
     return cache_entry.load(_place(cache, project), _ended) or {}
 
 
 def save(cache: Path, project: str, new: Iterable[Ended], there: Collection[str]) -> None:
-    """Remember these, and forget of the others those whose container is not ``there`` any more."""
+    """Record ``new``; of the other records, keep only those whose container is still ``there``."""
     ended = {key: one for key, one in load(cache, project).items() if key in there}
     ended |= {one.container: one for one in new}
     cache_entry.save(_place(cache, project), {key: asdict(one) for key, one in ended.items()})

@@ -1,7 +1,7 @@
 """One changing task at a time per project or instance, by a lock that the kernel releases.
 
-``flock`` and nothing else: a stale lock cannot exist, whatever ended its holder. (The filelock
-package does the same at 40 ms of imports for each start of a task.)
+The lock is a plain ``flock``, so it can't become stale, however its holder ended. (The filelock
+package does the same, but adds 40 ms of imports to each task's start.)
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from composetasks.store.folder import closed, not_a, now
 def hold(path: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock file ``path`` for the block, waiting up to ``wait_seconds`` for it.
 
-    Raises TaskFailure, code 75, saying who holds it and since when, and FileNotFoundError where
-    its folder was removed meanwhile (the end of an instance).
+    Raises TaskFailure, code 75, which says who holds it and since when, and FileNotFoundError if
+    its folder was removed meanwhile (the instance was ended).
     """
     with _held(path, verb, lambda descriptor: _acquire(descriptor, wait_seconds)):
         yield
@@ -37,8 +37,8 @@ def hold(path: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def take_over(path: Path, verb: str, grace_seconds: float) -> Iterator[None]:
-    """Hold the lock for the block; who holds it is asked to end (SIGTERM), and killed after
-    ``grace_seconds``. Raises FileNotFoundError where its folder is not there."""
+    """Hold the lock for the block; its current holder gets SIGTERM, and is killed after
+    ``grace_seconds``. Raises FileNotFoundError if the folder does not exist."""
     with _held(path, verb, lambda descriptor: _take(descriptor, grace_seconds)):
         yield
 
@@ -55,18 +55,18 @@ def _held(path: Path, verb: str, acquire: Callable[[int], None]) -> Iterator[Non
             "since": now(),
         }
         os.ftruncate(descriptor, 0)
-        with unless_full():  # it is held all the same, by somebody unknown
+        with unless_full():  # the lock is held all the same; only its holder is not recorded
             os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         try:
             yield
         finally:
-            os.ftruncate(descriptor, 0)  # whoever comes next must not take us for its holder
+            os.ftruncate(descriptor, 0)  # the next holder must not be mistaken for this process
     finally:
         os.close(descriptor)
 
 
 def _opened(path: Path, acquire: Callable[[int], None]) -> int:
-    """The lock file, acquired: the one that is there, not one that its last holder removed."""
+    """The acquired lock file: the current one, not one that its last holder removed."""
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -156,8 +156,8 @@ def _acquire_within(descriptor: int, seconds: float) -> bool:
 
 
 def _holding(descriptor: int) -> owner.Owner | None:
-    """The process that says it holds the lock: one that has its id alone, because the last holder
-    was killed and the next has not written yet, is not to be ended for it."""
+    """The recorded holder of the lock. After a holder was killed and before the next one has
+    written its record, another process with the old id must not be ended: hence the start time."""
     try:
         return owner.parse(json.loads(os.pread(descriptor, 4096, 0))["process"])
     except (ValueError, KeyError, TypeError, AttributeError):

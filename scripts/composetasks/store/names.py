@@ -1,4 +1,4 @@
-"""The names that a user may type, as the last run saw them: for completion, which asks nobody."""
+"""The names that a user may type, as of the last run, for completion without the engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERVICES, STATE = "services", "state"
 
 
 def keep(cache: Path, **names: Iterable[str]) -> None:
-    """Keep the names of a kind or of several, where they are not what is kept already."""
+    """Store the names of one or several kinds if they differ from the stored ones."""
     recorded = known_names(cache)
     wanted = {**recorded, **{kind: sorted(set(found)) for kind, found in names.items()}}
     if wanted != recorded:
@@ -31,7 +31,7 @@ def _understand(value: Any) -> dict[str, list[str]]:
 
 
 def folders(place: Path) -> list[str]:
-    """The names of the folders in one of ours: those of snapshots, or of instances."""
+    """The names of the folders in ``place``: of snapshots, or of instances."""
     try:
         return sorted(one.name for one in place.iterdir() if one.name[:1] != "." and one.is_dir())
     except OSError:

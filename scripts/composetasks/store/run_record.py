@@ -1,5 +1,5 @@
-"""What a run leaves in its folder: ``plan.json``, ``events.jsonl`` and, where a start failed,
-``failure.json`` with its page, ``failure.txt``. The documents are the report's."""
+"""The record in a run's folder: ``plan.json``, ``events.jsonl`` and, if a start failed,
+``failure.json`` with its page, ``failure.txt``. ``report`` builds the documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = "failure.txt"
 
 
 class _Spared(io.FileIO):
-    """A file that takes no more where the disk is full, and says nothing of it."""
+    """A file that silently discards what is written when the disk is full."""
 
     def write(self, data: Any) -> int:
         try:
@@ -30,7 +30,7 @@ class _Spared(io.FileIO):
 
 
 def log_file(path: Path) -> IO[str]:
-    """A log that text is added to; what is logged does not end for a disk that is full."""
+    """A log file opened for appending; a full disk ends the log, but not the logged work."""
     try:
         file = _Spared(path, "a")
     except OSError as error:
@@ -51,7 +51,7 @@ class RunRecord:
         (self.folder / "plan.json").write_text(text + "\n", "utf-8", "backslashreplace")
 
     def event(self, document: Mapping[str, Any]) -> None:
-        """Add an event, so that it is there whatever becomes of the run."""
+        """Append an event at once, so that it is kept however the run ends."""
         with (self.folder / "events.jsonl").open("a", encoding="utf-8") as events:
             events.write(json.dumps(document) + "\n")
 
@@ -61,14 +61,14 @@ class RunRecord:
 
     @property
     def page(self) -> str:
-        """Where the page of a failure is, from here where that is shorter."""
+        """The path of a failure's page, relative to the current folder if it is below it."""
         place = self.folder / PAGE
         relative = os.path.relpath(place)
         return str(place) if relative.startswith(os.pardir) else relative
 
     def changed_before(self, service: str) -> Sequence[str]:
-        """What the failed starts before this one changed: a service that still fails has not
-        worked since, and the change that broke it is not in this plan any more."""
+        """The changes of the failed starts before this one: a service that still fails has not
+        worked since, and the change that broke it is no longer in this plan."""
         for run in sorted(self.folder.parent.iterdir(), reverse=True):
             if run.name >= self.folder.name or not run.name.endswith(("-up", "-watch")):
                 continue

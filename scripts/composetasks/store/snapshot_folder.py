@@ -23,23 +23,23 @@ MANIFEST = "manifest.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z")
 ARCHIVE = re.compile(r"[0-9]{2,}-[A-Za-z0-9_.-]*\.tar\.zst")
-"""What :func:`archive_name` gives; a manifest that names another file is refused."""
+"""The names that :func:`archive_name` returns; a manifest with another file name is refused."""
 UNFINISHED = ".unfinished-"
 CHUNK = 1 << 20
 
 
 class Damaged(Exception):
-    """A snapshot is not what it was when it was made; its text says where."""
+    """A snapshot differs from what was saved; the text says where."""
 
 
 def archive_name(number: int, state: str) -> str:
-    """The file name of a piece of state's archive."""
+    """The file name of the archive of a piece of state."""
     return f"{number:02d}-{re.sub(r'[^A-Za-z0-9_.-]', '-', state)}.tar.zst"
 
 
 def load_all(place: Path, key: bytes = b"") -> tuple[Snapshot, ...]:
-    """Every snapshot in ``place``, the oldest first; the archives themselves are not read.
-    ``key`` is that of the checkout's own digests, by which its own snapshots are known."""
+    """Every snapshot in ``place``, the oldest first; the archives themselves are not read. ``key``
+    is this checkout's digest key, by which its own snapshots are recognized."""
     try:
         names = sorted(os.listdir(place))
     except (FileNotFoundError, NotADirectoryError):
@@ -49,7 +49,7 @@ def load_all(place: Path, key: bytes = b"") -> tuple[Snapshot, ...]:
 
 
 def load(place: Path, name: str, key: bytes = b"") -> Snapshot:
-    """One snapshot by its manifest; what is wrong with it is its ``problem``."""
+    """Load one snapshot from its manifest; a defect is its ``problem``."""
     try:
         document = manifest(place, name)
     except Damaged as error:
@@ -83,7 +83,7 @@ def _size(path: Path) -> int:
 
 
 def manifest(place: Path, name: str) -> dict[str, Any]:
-    """A snapshot's manifest; raises Damaged where there is none or it was changed."""
+    """Return a snapshot's manifest. Raises Damaged if there is none or it was changed."""
     try:
         document = json.loads(files.read(place / name / MANIFEST))
     except (OSError, ValueError, RecursionError) as error:
@@ -98,7 +98,7 @@ def manifest(place: Path, name: str) -> dict[str, Any]:
 
 
 def _whole(document: Mapping[str, Any]) -> bool:
-    """Whether a manifest has all that is read of it, and names no file but its own archives."""
+    """Whether a manifest has every field that is read, and names no files but its own archives."""
     parts, images = document.get("parts"), document.get("images")
     return (
         CREATED.fullmatch(str(document.get("created"))) is not None
@@ -120,24 +120,24 @@ def _whole_part(part: Mapping[str, Any]) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    """Whether it is a string that can be shown."""
+    """Whether it is a string of printable characters."""
     return isinstance(value, str) and value.isprintable()
 
 
 def seal(document: Mapping[str, Any]) -> str:
-    """The digest that a manifest carries of itself."""
+    """The digest of a manifest, which the manifest itself contains."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _mark(document: Mapping[str, Any], key: bytes) -> str:
-    """What only the checkout with this key can write into a manifest."""
+    """The keyed digest that only the checkout with this key can write into a manifest."""
     unmarked = {name: value for name, value in document.items() if name != "mark"}
     return hashlib.blake2b(seal(unmarked).encode(), digest_size=16, key=key).hexdigest()
 
 
 def verify(place: Path, name: str) -> dict[str, Any]:
-    """The manifest, after every archive was read and found to be what was written.
+    """Return the manifest after verifying that no archive was changed since it was written.
 
     Raises Damaged.
     """
@@ -158,8 +158,8 @@ def verify(place: Path, name: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def writing(place: Path, name: str) -> Iterator[Path]:
-    """A new snapshot's folder under a temporary name, for the block to fill and then to call
-    :func:`finish`; where the block fails nothing of it stays."""
+    """A new snapshot's folder under a temporary name, for the block to fill before it calls
+    :func:`finish`. If the block fails, the folder is removed."""
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     sweep(place)
     new = place / f"{UNFINISHED}{name}"
@@ -171,13 +171,13 @@ def writing(place: Path, name: str) -> Iterator[Path]:
 
 
 def sweep(place: Path) -> None:
-    """Remove what a killed run left (the caller holds the project's lock)."""
+    """Remove the unfinished folders of killed runs (the caller holds the project's lock)."""
     for path in place.glob(f"{UNFINISHED}*"):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def finish(new: Path, document: Mapping[str, Any], key: bytes = b"") -> Path:
-    """Write the manifest into a filled folder, make all of it durable, and give it its name."""
+    """Write the manifest into a filled folder, make the snapshot durable, and rename the folder."""
     whole = {"schema": SCHEMA, **document}
     whole["mark"] = _mark(whole, key)
     whole["sha256"] = seal(whole)
@@ -191,7 +191,7 @@ def finish(new: Path, document: Mapping[str, Any], key: bytes = b"") -> Path:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
+    """Wait until a file or folder is written to the disk."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)

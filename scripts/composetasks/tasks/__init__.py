@@ -1,7 +1,7 @@
-"""The Invoke layer: arguments and docstrings of each task, then a call to its verb.
-``collection()`` is the tasks as an Invoke namespace.
+"""The Invoke layer: the arguments and docstring of each task, which then calls its verb.
+``collection()`` returns the tasks as an Invoke namespace.
 
-``from composetasks.tasks import up, build`` takes single tasks. Nothing heavy is imported here:
+``from composetasks.tasks import up, build`` imports single tasks. Nothing slow is imported here:
 `inv --list` must stay quick.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["TASKS", "collection"]
 TASKS: tuple[VerbTask, ...] = tuple(
     task for task in vars(definitions).values() if isinstance(task, VerbTask)
 )
-"""Every task, in the order of their definitions: there is no other list of them."""
+"""Every task, in the order of definition; this is the only list of them."""
 
 
 def collection(
@@ -28,8 +28,8 @@ def collection(
 ) -> Collection:
     """An Invoke collection of every task, or of those named in ``tasks``.
 
-    ``config`` is Invoke configuration (``{"stack": {...}}``). Raises
-    ValueError for a name that is no task.
+    ``config`` is Invoke configuration (``{"stack": {...}}``). Raises ValueError for a name that is
+    not a task.
     """
     by_name = {task.name.replace("_", "-"): task for task in TASKS}
     wanted = [name.replace("_", "-") for name in tasks] if tasks is not None else list(by_name)
@@ -43,7 +43,7 @@ def collection(
 
 
 def __getattr__(name: str) -> VerbTask:
-    """A task by its name."""
+    """Return a task by its name."""
     for task in TASKS:
         if task.name == name:
             return task

@@ -1,15 +1,14 @@
-"""Teaches Invoke's parser what it cannot do by itself, in one place, held by tests to 3.0.
+"""Extends Invoke's parser and executor, in one place; tests hold this to Invoke 3.0.
 
-Invoke has no optional positional arguments: after a task's name it expects flags or another
-task's name. Here a word that names no task is given to the task before it, where that takes any
-(:data:`WORDS`); the verb, which reads the model anyway, refuses a word that is no service before
-it does anything. Of a task that takes a command (:data:`COMMAND`) the first word is the service,
-and all that follows the command's first word is left as it is: no flag, no task.
-
-A shell completes services, instances, snapshots and state too
-(:mod:`composetasks.verbs.completion`). Usage errors
-end with 2 instead of 1, a task that is named twice runs twice, and a wrong word in a
-chain of tasks is found before the first of them runs.
+Invoke has no optional positional arguments: after a task's name it expects flags or another task's
+name. With this module, a word that is not a task's name is an argument of the task before it, if
+that task takes words (:data:`WORDS`); the verb, which reads the model anyway, refuses a word that
+is not a service before it does anything. For a task that takes a command (:data:`COMMAND`), the
+first word is the service, and everything after the command's first word belongs to the command,
+even if it looks like a flag or a task.
+Shells complete services, instances, snapshots and state too (:mod:`composetasks.verbs.completion`).
+Usage errors exit with code 2 instead of 1, a task that is named twice runs twice, and a wrong word
+in a chain of tasks is found before the first task runs.
 """
 
 from __future__ import annotations
@@ -39,20 +38,20 @@ if TYPE_CHECKING:
     from composetasks.verbs.completion import CommandLine
 
 WORDS = ("service", "name")
-"""The list arguments that bare words go to: ``-s/--service`` and ``-n/--name``."""
+"""The list arguments that take bare words: ``-s/--service`` and ``-n/--name``."""
 
 COMMAND = "command"
 """The list argument of a task that runs a command in a service."""
 
 known_tasks: set[str] = set()
-"""The names of all tasks of this run, for the message about a word that is nothing."""
+"""The names of all tasks of this run, for the message about an unknown word."""
 
 _installed = False
 
 
 def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
-    """Change Invoke's parser and executor, once per process. ``refuse`` is told of all calls of a
-    run before the first, and raises Exit where one of them can't be right."""
+    """Patch Invoke's parser and executor, once per process. ``refuse`` gets all calls of a run
+    before the first is executed, and raises Exit if one of them can't be right."""
     global _installed
     if _installed:
         return
@@ -72,8 +71,8 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
 
 
 def _without_copies(init: Callable[..., None]) -> Callable[..., None]:
-    """A parser's beginning without its copies of all tasks' flags: those of a task that is named
-    are copied when its name is read."""
+    """Let the parser start without copying the flags of all tasks: a task's flags are copied when
+    its name is read."""
 
     def begin(machine: Any, initial: Any, contexts: Any, ignore_unknown: bool) -> None:
         init(machine, initial, {}, ignore_unknown)
@@ -83,13 +82,13 @@ def _without_copies(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_words(handle: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
-    """Invoke's handling of a word of the command line, for words that it knows as nothing too."""
+    """Wrap Invoke's handling of a command-line word to accept words that Invoke does not know."""
 
     def handle_words(machine: Any, token: str) -> None:
         known_tasks.update(machine.contexts)
         if _is_of_command(machine, token):
             machine.context.args[COMMAND].value = token
-            # Invoke takes nothing apart any more (-la, --to=x) from what it does not know on.
+            # From an unknown word on, Invoke no longer splits words (-la, --to=x).
             machine.see_unknown(token)
             return
         argument = _takes_word(machine, token)
@@ -113,7 +112,7 @@ def _usage_error(_machine: Any, message: str) -> None:
 def _checked(
     execute: Callable[..., Any], refuse: Callable[[Executor, list[Call]], None]
 ) -> Callable[..., Any]:
-    """Invoke's execution of a chain of tasks, after ``refuse`` was told of all of them."""
+    """Wrap Invoke's execution of a chain of tasks, so that ``refuse`` gets all its calls first."""
 
     def checked(executor: Executor, *tasks: Any) -> Any:
         refuse(executor, executor.normalize(tasks))
@@ -123,7 +122,8 @@ def _checked(
 
 
 def _without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
-    """What runs before or after several tasks runs once; ``inv up down up`` means it."""
+    """Run pre- and post-tasks once, but named tasks as often as named: ``inv up down up`` means
+    it."""
     distinct: list[Call] = []
     for call in calls:
         if call.called_as or call not in distinct:
@@ -132,8 +132,8 @@ def _without_repeats(_executor: Executor, calls: list[Call]) -> list[Call]:
 
 
 def _script_printed(print_invokes: Callable[..., None]) -> Callable[..., None]:
-    """Invoke's printing of a script for a shell, with ours in its place for the shells of those.
-    `inv` prints its own all the same: it knows no tasks yet then."""
+    """Wrap Invoke's printing of a completion script to print ours for the shells in SCRIPTS. `inv`
+    prints its own script nevertheless: it has not loaded any tasks at that point."""
 
     def print_script(shell: str, names: list[str]) -> None:
         if shell in SCRIPTS:
@@ -147,7 +147,7 @@ def _script_printed(print_invokes: Callable[..., None]) -> Callable[..., None]:
 def _complete(
     names: list[str], core: Any, initial_context: Any, collection: Collection, parser: Any
 ) -> None:
-    """Print what may follow on the command line, for a shell."""
+    """Print the completions for the command line, for a shell."""
     from composetasks.verbs import completion
 
     folder = Path(collection.loaded_from or Path.cwd())
@@ -156,19 +156,19 @@ def _complete(
     if names == [COMPOSETASKS]:
         completion.save(line, folder, _made_of(folder))
     elif not tokens or tokens[-1] in {flag for flags in line.flags.values() for flag in flags}:
-        # Invoke's scripts leave out a word of which nothing is typed yet.
+        # Invoke's scripts omit the current word if it is still empty.
         tokens.append("")
     sys.stdout.write("".join(f"{one}\n" for one in completion.candidates(tokens, line, folder)))
     raise Exit
 
 
 def command_line(contexts: Mapping[str, Any]) -> CommandLine:
-    """What can be typed, of Invoke's contexts by the names of their tasks."""
+    """The command line that Invoke's contexts, by task name, describe."""
     from composetasks.verbs.completion import CommandLine
 
     flags = {}
     for name, context in contexts.items():
-        # Short flags are aliases in this mapping, which its get() does not know.
+        # Short flags are aliases in this mapping, which its get() does not resolve.
         named = [flag for flag in context.flag_names() if flag in context.flags]
         arguments = {flag: context.flags[flag] for flag in named}
         valued = {flag: one.name for flag, one in arguments.items() if one.takes_value}
@@ -182,7 +182,7 @@ def command_line(contexts: Mapping[str, Any]) -> CommandLine:
 
 
 def _made_of(folder: Path) -> Iterator[str]:
-    """The files that the tasks of a project come from: ours, and those of its own."""
+    """The files that define a project's tasks: this library's, and the project's own."""
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None) or ""
         own = Path(path).is_relative_to(folder) and not Path(path).is_relative_to(sys.prefix)
@@ -191,21 +191,22 @@ def _made_of(folder: Path) -> Iterator[str]:
 
 
 def write_bytecode() -> None:
-    """Compiled modules are kept, unless the user says otherwise. Invoke turns that off so that no
-    tasks.pyc is left beside tasks.py; for a package it means to compile it again at every start, a
-    third of a second here."""
+    """Let Python save compiled modules, unless the user says otherwise. Invoke disables that to
+    leave no tasks.pyc beside tasks.py; a package would then be compiled again at every start, which
+    takes a third of a second here."""
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 
 def _closest(message: str) -> str:
-    """The tasks closest to a word that Invoke knows as none, as a question; "" for others."""
+    """The tasks closest to a word unknown to Invoke, as a question; "" for other messages."""
     word = re.fullmatch(r"No idea what '([^-].*)' is!", message)
     hint = did_you_mean(word[1], known_tasks) if word else ""
     return f"{hint} " if hint else ""
 
 
 def _is_of_command(machine: Any, token: str) -> bool:
-    """Whether a token is part of a command that is run in a service, whose name was given."""
+    """Whether a token is part of the command that a task runs in a service, after the service's
+    name."""
     context = machine.context
     if context is None or COMMAND not in context.args or machine.waiting_for_flag_value:
         return False
@@ -214,7 +215,7 @@ def _is_of_command(machine: Any, token: str) -> bool:
 
 
 def _takes_word(machine: Any, token: str) -> str | None:
-    """The list argument that a bare word belongs to, None where Invoke knows what it is."""
+    """The list argument that takes a bare word, or None if Invoke recognizes the word."""
     context = machine.context
     if (
         machine.current_state == "unknown"
@@ -231,14 +232,13 @@ def _takes_word(machine: Any, token: str) -> str | None:
 
 
 def after_dashes(remainder: str) -> list[str]:
-    """The words after ``--`` on the command line, of which Invoke keeps the one text
-    ``remainder``."""
+    """The words after ``--`` on the command line, which Invoke joins in the text ``remainder``."""
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     return words if " ".join(words) == remainder else shlex.split(remainder)
 
 
 def context_of(executor: Executor, call: Call) -> Context:
-    """The context that a call will be given."""
+    """The context that Invoke will pass to a call."""
     config = executor.config.clone()
     config.load_collection(executor.collection.configuration(call.called_as))
     config.load_shell_env()
@@ -246,9 +246,9 @@ def context_of(executor: Executor, call: Call) -> Context:
 
 
 def settings_of(context: Context) -> dict[str, Any]:
-    """Invoke's configuration under ``stack``: every setting is there, so that ``INVOKE_STACK_*``
-    works (Invoke reads an environment variable only for a setting it knows), whether the task
-    came in :func:`composetasks.collection` or alone."""
+    """Invoke's configuration under ``stack``, with every setting, so that ``INVOKE_STACK_*`` works
+    (Invoke reads an environment variable only for a setting it knows), whether the task is part of
+    :func:`composetasks.collection` or used alone."""
     config = context.config.clone()
     config.load_defaults({**config.global_defaults(), "stack": DEFAULTS})
     config.load_shell_env()
@@ -256,6 +256,7 @@ def settings_of(context: Context) -> dict[str, Any]:
 
 
 def project_folder(context: Context) -> Path:
-    """The folder of the ``tasks.py`` this task came from (Invoke keeps it for itself)."""
+    """The folder of the ``tasks.py`` that defines this task (Invoke stores it in a private
+    attribute)."""
     prefix = context.config._project_prefix
     return Path(prefix).resolve() if prefix else Path.cwd()

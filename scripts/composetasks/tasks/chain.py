@@ -1,4 +1,4 @@
-"""What is looked at in a whole chain of tasks before the first of them runs."""
+"""The checks of a whole chain of tasks before its first task runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SERVICES = ("service", "rerun")
 
 
 def refuse_wrong_words(executor: Executor, calls: list[Call]) -> None:
-    """Raise Invoke's Exit, code 2, where a word in a chain of tasks names no service: what stands
-    before it would have run by then. A single task looks at its words itself."""
+    """Raise Invoke's Exit, code 2, if a word in a chain of tasks is not a service: otherwise the
+    tasks before it would have run by then. A single task checks its words itself."""
     for call in calls if len(calls) > 1 else ():
         words = [word for name in SERVICES for word in call.kwargs.get(name) or ()]
         if words and isinstance(call.task, VerbTask):
@@ -43,7 +43,7 @@ def _refuse(session: Session, words: list[str]) -> ExitCode:
     try:
         session.model(words)
     except TaskFailure as failure:
-        # What else is wrong may be right when its turn comes.
+        # Other failures may no longer exist when the task runs.
         if failure.code is ExitCode.USAGE:
             raise
     return ExitCode.OK

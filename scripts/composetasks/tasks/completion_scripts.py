@@ -1,5 +1,5 @@
-"""What a shell runs to complete the command line of `composetasks`, by the shell's name. All words
-up to the cursor are given, each as it is: the last is "" where nothing of it is typed yet."""
+"""The scripts that shells run to complete the command line of `composetasks`, by the shell's name.
+They pass all words up to the cursor unchanged; the last one is "" if it is still empty."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def restart(session: Session, service: tuple[str, ...] = (), timeout: str = "") 
     help={"service": SERVICE, "timeout": "how many seconds each service may take to come up"},
 )
 def watch(session: Session, service: tuple[str, ...] = (), timeout: str = "") -> ExitCode:
-    """Start the stack, then bring each edit into it, by develop.watch or the build inputs."""
+    """Start the stack, then apply each edit to it, by develop.watch or the build inputs."""
     from composetasks.verbs.watch import watch as verb
 
     return verb(session, service, timeout=number("timeout", timeout))

@@ -1,4 +1,5 @@
-"""The program `composetasks`: the tasks in any folder with a compose file, ``tasks.py`` or none."""
+"""The program `composetasks`: the tasks in any folder with a compose file, with or without
+``tasks.py``."""
 
 from __future__ import annotations
 
@@ -31,15 +32,15 @@ def init(session: Session) -> ExitCode:
 
 
 OWN: tuple[Task[Any], ...] = (init,)
-"""The tasks that this program has and a `tasks.py` has not: who has that needs them no more."""
+"""The tasks that only this program has; a project with a `tasks.py` no longer needs them."""
 
 
 class ComposeTasks(Program):
-    """Invoke's program with the tasks of the project where the user stands: those of its own
-    ``tasks.py``, or all of ours where it has none."""
+    """Invoke's program with the tasks of the project in the current folder: its own ``tasks.py``,
+    or all of this library's tasks if it has none."""
 
     def parse_collection(self) -> None:
-        """Take the project's tasks, and its folder as that of ``tasks.py``."""
+        """Load the project's tasks, and set its folder as the folder of ``tasks.py``."""
         from composetasks.verbs.find_project import find_project
 
         try:
@@ -62,7 +63,7 @@ class ComposeTasks(Program):
         super().parse_collection()
 
     def parse_cleanup(self) -> None:
-        """Show a list or a help that was asked for."""
+        """Show the list or the help that was requested."""
         with _until_read_enough():
             super().parse_cleanup()
 
@@ -92,25 +93,25 @@ class ComposeTasks(Program):
         return tasks
 
     def print_version(self) -> None:
-        """What this program stands on, a line each."""
+        """Print the version of this program and of everything it needs, one per line."""
         from composetasks.run.versions import versions
 
         with _until_read_enough():
             print(*versions(), sep="\n", flush=True)
 
     def no_tasks_given(self) -> None:
-        """The list of tasks, where Invoke shows its own options first."""
+        """Print the list of tasks; Invoke would show its own options first."""
         self.list_tasks()
         raise Exit
 
     def task_list_opener(self, extra: str = "") -> str:
-        """Invoke's own words for the list of what a ``tasks.py`` holds."""
+        """Invoke's own heading for the list of tasks in a ``tasks.py``."""
         return f"Available tasks{f' ({extra})' if extra else ''}"
 
 
 @contextlib.contextmanager
 def _until_read_enough() -> Iterator[None]:
-    """Whoever reads what is shown may have read enough before its end, as `head` does."""
+    """Exit quietly if the reader of the output closes it early, as `head` does."""
     try:
         yield
     except BrokenPipeError:

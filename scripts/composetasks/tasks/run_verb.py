@@ -1,5 +1,5 @@
-"""From a task's arguments to a verb, and from what it raises to an exit code: the one place
-where a failure becomes visible."""
+"""Calls a task's verb with its arguments, and converts what it raises to an exit code: the only
+place where a failure becomes visible."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from composetasks.store.folder import OwnFolder, hand_over
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
 GARBAGE = 50_000
-"""So many more objects are made before Python looks for those that nothing leads to: by its own
-700 it looks eighty times while the modules of a start are loaded, and finds next to nothing."""
+"""The number of new objects after which Python collects garbage: with its default of 700 it
+collects eighty times while a start loads its modules, and frees next to nothing."""
 SILENT_GRACE_SECONDS = 3.0
-"""How long a program may take to end whose engine does not answer."""
+"""How long a program may take to end when its engine does not answer."""
 
 if TYPE_CHECKING:
     from composetasks.verbs.session import Options, Session
@@ -47,7 +47,7 @@ def run_verb(
     changing: bool,
     options: Callable[[], Options],
 ) -> None:
-    """Run a verb; raises Invoke's Exit where it does not end with 0."""
+    """Run a verb. Raises Invoke's Exit if its exit code is not 0."""
     gc.set_threshold(GARBAGE)
     from composetasks.verbs.session import Session
 
@@ -87,16 +87,16 @@ def run_verb(
                 session.engine.close()
             reporting.close()
             hand_over(folder / ".composetasks")
-            # Python looks through all that is left when it ends, which took 65 ms of processor
-            # time, and 9 ms so.
+            # At its exit Python examines all remaining objects, which took 65 ms of processor time,
+            # and 9 ms with this.
             gc.freeze()
     if code != ExitCode.OK:
         raise Exit(code=int(code))
 
 
 def _open_what_is_closed() -> None:
-    """Have the streams that the caller closed (`>&-`, some supervisors) lead nowhere, for what is
-    started here too: Python has None for such a one."""
+    """Redirect the streams that the caller closed (`>&-`, some supervisors) to nowhere, for child
+    processes too: Python sets a closed stream to None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDWR)
@@ -106,12 +106,12 @@ def _open_what_is_closed() -> None:
 
 
 def _show(reporting: Reporter, failure: TaskFailure) -> ExitCode:
-    """Make a failure visible; a run folder on a full disk must not keep it from being shown."""
+    """Show a failure, even if its run folder is on a full disk."""
     try:
         reporting.failure(failure)
     except OSError:
         reporting.forget()
-        with contextlib.suppress(OSError):  # nobody to tell it to either
+        with contextlib.suppress(OSError):  # there is no reader either
             reporting.failure(failure)
     return failure.code
 
@@ -133,7 +133,8 @@ def _interrupted(
 
 
 def _left(failure: TaskFailure, session: Session | None, reporting: Reporter) -> TaskFailure:
-    """A failure that came from outside, with what of the plan was done by then and what was not."""
+    """An external failure, extended by the steps of the plan that were done and those that were
+    not."""
     run_folder = session.run_folder if session else None
     if run_folder is None:
         lines, data = ["nothing was changed"], {}
@@ -152,7 +153,8 @@ def _left(failure: TaskFailure, session: Session | None, reporting: Reporter) ->
 
 
 def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure:
-    """One line for the user; the traceback, and the versions a report needs, in the run folder."""
+    """One line for the user; the traceback, and the versions that a bug report needs, are saved in
+    the run folder."""
     from composetasks.run.versions import versions
 
     stands_on = ", ".join(versions())

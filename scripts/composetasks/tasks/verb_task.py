@@ -1,5 +1,5 @@
-"""Makes an Invoke task of a function that takes a session: adds the flags that tasks share, and
-runs it where every failure finds its exit code."""
+"""Turns a function that takes a session into an Invoke task: adds the flags that tasks share, and
+runs it so that every failure gets its exit code."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ SHORT = {
     "env": "e",
     "no_tty": "T",
 }
-"""The flags with a short form: the same letter in every task, where Invoke would give each flag
-the first letter that is free."""
+"""The flags with a short form: the same letter in every task, whereas Invoke would assign each flag
+the first free letter."""
 
 
 class VerbTask(Task[Any]):
-    """A task whose short flags are those of :data:`SHORT` and no others, and that can tell its
-    arguments more than once (Invoke uses their help up)."""
+    """A task with the short flags of :data:`SHORT` and no others, which can list its arguments more
+    than once (Invoke consumes their help)."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         texts = self.help
@@ -58,7 +58,7 @@ class VerbTask(Task[Any]):
             self.help = texts
 
     def __deepcopy__(self, memo: object) -> VerbTask:
-        """A collection copies its tasks; what they are made of is never written to."""
+        """Return a shallow copy: a collection copies its tasks, whose parts never change."""
         return copy.copy(self)
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
@@ -75,10 +75,10 @@ def verb_task(
     optional: tuple[str, ...] = (),
     help: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., int]], Task[Any]]:
-    """A decorator. ``changing`` tasks get the flags of a plan; ``stream`` says that their JSON
-    form is lines, or names the flag with which it is. Parameters that default to an empty tuple
-    become repeatable flags; those in ``optional`` may be given without a value, and are True
-    then."""
+    """A decorator. ``changing`` tasks get the flags of a plan; ``stream`` is whether their JSON
+    form consists of lines, or the flag that makes it so. Parameters that default to an empty tuple
+    become repeatable flags; those in ``optional`` may be given without a value, which means True.
+    """
     shared = {**(CHANGING if changing else {}), **INSTANCE, **JSON}
 
     def decorate(function: Callable[..., int]) -> Task[Any]:
@@ -88,7 +88,7 @@ def verb_task(
 
         @functools.wraps(function)
         def body(context: Context, **given: Any) -> None:
-            # Invoke gives no arguments to what runs before or after a task of somebody's own.
+            # Invoke passes no arguments to a pre- or post-task of a user's own task.
             flags = {name: given.get(name, default) for name, (default, _) in shared.items()}
             arguments = {p.name: given.get(p.name, p.default) for p in own}
             arguments |= {p.name: tuple(arguments[p.name] or ()) for p in own if p.default == ()}
@@ -97,7 +97,7 @@ def verb_task(
                 dashes = ["--"] if tail and arguments[COMMAND] else []
                 arguments[COMMAND] += (*dashes, *tail)
             only_plan = bool(flags.get("plan"))
-            # Neither the list of tasks nor a shell's completion needs what runs one.
+            # The list of tasks and shell completion do not need the code that runs a task.
             from composetasks.tasks.run_verb import run_verb
 
             lines = bool(arguments[stream]) if isinstance(stream, str) else stream
@@ -147,7 +147,7 @@ def _options(flags: Mapping[str, Any]) -> Options:
 
 
 def number(flag: str, value: Any) -> float | None:
-    """A flag's number of seconds, None where it was not given; raises TaskFailure, code 2."""
+    """A flag's number of seconds, None if it is not set. Raises TaskFailure, code 2."""
     if value in (None, ""):
         return None
     try:
@@ -164,8 +164,8 @@ def number(flag: str, value: Any) -> float | None:
 
 
 def one_name(names: tuple[str, ...], listed_by: str) -> str:
-    """The one name that was given, "" for none; raises TaskFailure, code 2, for several.
-    ``listed_by`` is the task that shows those there are."""
+    """The only name given, "" if there is none. Raises TaskFailure, code 2, for several.
+    ``listed_by`` is the task that lists the possible names."""
     if len(names) > 1:
         raise TaskFailure(
             f"one name is enough, not {', '.join(names)}",

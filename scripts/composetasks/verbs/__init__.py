@@ -1,1 +1,1 @@
-"""Verbs: one file each; observe, plan, (ask), apply, report, in that order, on one screen."""
+"""Verbs, one file each: observe, plan, ask for consent if needed, apply, report, in that order."""

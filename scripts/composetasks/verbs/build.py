@@ -20,8 +20,8 @@ def build(
     jobs: int | None = None,
     push: bool = False,
 ) -> ExitCode:
-    """Build what changed among the services, or all; no container is touched. With ``push`` the
-    shared registry gets what it lacks of them."""
+    """Build the changed images of the services, or of all; containers are not changed. With
+    ``push``, also push images that the shared registry lacks."""
     from composetasks.plan.images.decisions import plan_build
 
     registry = session.settings.registry

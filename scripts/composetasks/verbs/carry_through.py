@@ -1,5 +1,5 @@
-"""From a plan to its end: shown, consented to, carried out, and told; the same for every changing
-verb. What is done stands in the plan, who does it is :mod:`composetasks.apply.carry_out`."""
+"""Carries a plan through: show it, ask for consent, apply it, report; the same for every changing
+verb. The plan decides what is done, and :mod:`composetasks.apply.carry_out` does it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 LONG_SECONDS = 5.0
-"""A start that took longer says what its time was spent on."""
+"""After a start that took longer, its critical path is shown."""
 
 
 def carry_through(
@@ -50,10 +50,10 @@ def carry_through(
     limits: Limits | None = None,
     stack: Stack | None = None,
 ) -> ExitCode | None:
-    """Show the plan, ask, and do it; ``stack`` is that of a swarm where services of one are meant.
+    """Show the plan, ask for consent, and apply it; ``stack`` is set for services of a swarm.
 
-    Returns the exit code where the run ends with the plan, None where it was carried out.
-    Raises TaskFailure for blockers, missing consent and failed steps.
+    Returns the exit code if the run ends with the plan, None if the plan was carried out. Raises
+    TaskFailure for blockers, missing consent and failed steps.
     """
     from composetasks.plan.conflicts.conflicts import without_lookalikes
     from composetasks.plan.instances.abandoned import with_ends
@@ -95,8 +95,8 @@ def carry_to_end(
     sentence: str,
     limits: Limits | None = None,
 ) -> ExitCode:
-    """:func:`carry_through` for a verb whose whole result is that it is done, which ``sentence``
-    says."""
+    """Call :func:`carry_through` for a verb whose only result is the ``sentence`` that it is
+    done."""
     ended = carry_through(session, plan, world, limits)
     if ended is None:
         report_done(session, plan, sentence)
@@ -104,7 +104,7 @@ def carry_to_end(
 
 
 def _definitions(session: Session, plan: Plan) -> Future[Definitions] | None:
-    """How Compose would build what is to be built: it is asked while the plan is shown."""
+    """Compose's definitions of the images to build, computed while the plan is shown."""
     built = [step.service for step in plan.steps if step.action is Action.BUILD_IMAGE]
     if not built or plan.blockers:
         return None
@@ -114,13 +114,13 @@ def _definitions(session: Session, plan: Plan) -> Future[Definitions] | None:
     try:
         return pool.submit(remember.build_definitions, session, built)
     finally:
-        # An interrupt may come while the thread starts: Python waits for the thread at its end,
-        # and the thread for more to do.
+        # An interrupt may arrive while the thread starts: at its exit, Python would wait for the
+        # thread, and the thread for more work.
         pool.shutdown(wait=False)
 
 
 def _consent(session: Session, plan: Plan) -> None:
-    """Raise TaskFailure, code 4, where a step needs consent that was not given."""
+    """Raise TaskFailure, code 4, if a step needs consent that was not given."""
     given = {Consent.NONE}
     if session.options.yes or session.options.force:
         given.add(Consent.YES)
@@ -172,8 +172,8 @@ def _apply(session: Session, plan: Plan, world: World, tools: Callable[[], Tools
 
 
 def _tell_each(events: Generator[Event, None, None], tell: Callable[[Event], None]) -> None:
-    """Tell of each event. An interruption meanwhile is one of the step that it tells of: there it
-    is known what has to be ended and told."""
+    """Pass each event to ``tell``. An interruption in ``tell`` is thrown into the generator, where
+    the current step knows what to end and report."""
     following = partial(next, events)
     with contextlib.suppress(StopIteration):
         while True:
@@ -186,8 +186,8 @@ def _tell_each(events: Generator[Event, None, None], tell: Callable[[Event], Non
 
 
 def _run_folder(session: Session) -> Path:
-    """The run's own folder. What only changes the engine needs no room beside the project: where
-    there is none, what it leaves is kept elsewhere."""
+    """Create the run folder. A run that changes only the engine needs no space beside the project:
+    if the disk is full, its run folder is created elsewhere."""
     try:
         return session.own_folder.new_run(session.verb)
     except OSError as error:
@@ -235,7 +235,8 @@ def _tools(
 
 
 def _taken_since(session: Session, world: World, services: Sequence[str]) -> tuple[str, ...]:
-    """Who has come to a port of ``services`` since ``world`` was observed."""
+    """The processes and containers that took a port of ``services`` since ``world`` was
+    observed."""
     from composetasks.observe.world import look_again
     from composetasks.plan.conflicts.ports import taken_since
 
@@ -243,7 +244,7 @@ def _taken_since(session: Session, world: World, services: Sequence[str]) -> tup
 
 
 def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
-    """The failure with the networks that hold the subnets, beside the engine's one line."""
+    """Add the networks that hold the subnets to the engine's one-line failure."""
     from composetasks.plan.conflicts.networks import pool_report
 
     return TaskFailure(
@@ -262,8 +263,8 @@ def report_services(
     names: Collection[str],
     sentence: str,
 ) -> None:
-    """End a start: the services with their URLs, how long the steps took, and what a long one's
-    time was spent on. People are shown those of ``names``."""
+    """Report the end of a start: the services with their URLs, the duration of the steps, and the
+    critical path of a long start. The page shows the services in ``names``."""
     timed = [{**one, "seconds": session.seconds.get(one["name"])} for one in services]
     path = _long_path(session)
     critical = {"critical_path": [link.service for link in path]} if path else {}
@@ -274,7 +275,7 @@ def report_services(
 
 
 def _long_path(session: Session) -> tuple[Link, ...]:
-    """The critical path of this run's start, where that took long."""
+    """The critical path of this run's start, if the start took long."""
     if session.run_folder is None:
         return ()
     from composetasks.observe.start.timeline import read_start
@@ -285,7 +286,7 @@ def _long_path(session: Session) -> tuple[Link, ...]:
 
 
 def report_done(session: Session, plan: Plan, sentence: str) -> None:
-    """End a verb whose result is that it is done."""
+    """Report the end of a verb that has no other result."""
     count = len(plan.steps)
     did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
     done = f"{sentence} ({did})"
@@ -293,12 +294,12 @@ def report_done(session: Session, plan: Plan, sentence: str) -> None:
 
 
 def somebody_is_there() -> bool:
-    """Whether a question would be seen, and could be answered."""
+    """Whether stdin and stderr are a terminal, so that a question can be seen and answered."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def agreed(question: str, yes: str = "y") -> bool:
-    """Whether the answer to a question is ``yes``; for "y" the whole word may stand too."""
+    """Ask a question and return whether the answer is ``yes``; for "y", "yes" is accepted too."""
     print(question, end=" ", file=sys.stderr, flush=True)
     answer = sys.stdin.readline().strip()
     return answer == yes or (yes == "y" and answer.lower() in ("y", "yes"))

@@ -1,4 +1,4 @@
-"""``clean-orphans``: removes what stands in the way of a start, and leftovers of ours."""
+"""``clean-orphans``: removes conflicts that block a start, and this project's leftovers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from composetasks.verbs.session import Session
 
 
 def clean_orphans(session: Session) -> ExitCode:
-    """The finding of ``up`` with nothing to start; running leftovers need consent."""
+    """Do what ``up`` would do about conflicts, without a start; running leftovers need consent."""
     from composetasks.plan.conflicts.conflicts import plan_clean
     from composetasks.plan.start.services import needed_names
 

@@ -1,8 +1,8 @@
-"""What a shell may complete: tasks and flags, and the services, instances, snapshots and state that
-the last run saw. Neither Compose nor the engine is asked.
+"""Shell completion: tasks and flags, and the services, instances, snapshots and state that the last
+run observed. Neither Compose nor the engine is queried.
 
-A command line is known without Invoke, too, once it was kept: importing that takes most of the time
-of an answer, and a shell asks at every press of a key.
+Once a command line is cached, Invoke is not needed either: importing it takes most of the time of
+an answer, and shells ask at every key press.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from composetasks.store import cache_entry, names
 
 FILE = "command-line.json"
 DEFINITIONS = Path(__file__).parents[1] / "tasks" / "definitions.py"
-"""Of the installation that answers: a project may be used with several."""
+"""The task definitions of this installation; a project may be used with several installations."""
 SNAPSHOTS, INSTANCES = "snapshots", "instances"
 STATE_ARGUMENTS = {"restore": SNAPSHOTS, "reset-state": names.STATE}
-"""What the argument ``name`` of a task is a name of."""
+"""The kind of name that the argument ``name`` of a task takes."""
 ARGUMENTS = {
     "service": names.SERVICES,
     "rerun": names.SERVICES,
     "keep": names.STATE,
     "instance": INSTANCES,
 }
-"""What the value of an argument is a name of, whatever the task."""
+"""The kind of name that an argument takes, in any task."""
 HELP = "help"
 """The argument whose value is a task."""
 CORE = ""
-"""What stands for a task's name where none is given yet: Invoke's own flags are there."""
+"""The key in place of a task's name before any is given, for Invoke's own flags."""
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What can be typed. ``flags`` are those of each task: the argument whose value follows, or ""
-    for a flag without one; ``words`` is the argument that bare words of a task go to; ``commands``
-    are the tasks that run a command, which begins with the second word."""
+    """Everything that can be typed. ``flags`` are the flags of each task: the argument whose value
+    follows, or "" for a flag without one; ``words`` is the argument that takes a task's bare words;
+    ``commands`` are the tasks that run a command, which begins with the second word."""
 
     flags: Mapping[str, Mapping[str, str]]
     words: Mapping[str, str]
@@ -47,10 +47,10 @@ class CommandLine:
 
 
 def candidates(tokens: Sequence[str], line: CommandLine, folder: Path) -> list[str]:
-    """What may stand in the place of the last token, which may be "", of which the shell takes what
-    fits; nothing where only a file's name may. ``tokens`` are the words after the program's name;
-    ``folder`` is the project's."""
-    # bash makes three words of --flag=value, of which "=" is the current one right behind it.
+    """The candidates for the last token, which may be ""; the shell filters them. None if only a
+    file name is possible. ``tokens`` are the words after the program's name; ``folder`` is the
+    project's."""
+    # bash splits --flag=value into three words; "=" is the current one right after it was typed.
     *before, current = tokens or [""]
     before, current = [word for word in before if word != "="], current.removeprefix("=")
     task, own = _task(before, line)
@@ -71,8 +71,8 @@ def candidates(tokens: Sequence[str], line: CommandLine, folder: Path) -> list[s
 
 
 def _task(before: Sequence[str], line: CommandLine) -> tuple[str, Sequence[str]]:
-    """The task whose turn it is, and the tokens after its name. All that follows the name of one
-    that runs a command is its own."""
+    """The task that the next word belongs to, and the tokens after its name. After a task that runs
+    a command, all tokens belong to it."""
     task, start = CORE, 0
     for place, token in enumerate(before):
         is_value = place > start and bool(line.flags[task].get(before[place - 1]))
@@ -82,7 +82,7 @@ def _task(before: Sequence[str], line: CommandLine) -> tuple[str, Sequence[str]]
 
 
 def _in_command(own: Sequence[str], flags: Mapping[str, str]) -> bool:
-    """Whether the words of a command began: after the service's, or after dashes."""
+    """Whether the words of a command have begun: after the service's name, or after ``--``."""
     if "--" in own:
         return True
     valued = {place + 1 for place, token in enumerate(own) if flags.get(token)}
@@ -98,9 +98,9 @@ def _values(task: str, argument: str, folder: Path) -> list[str]:
 
 
 def save(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
-    """Keep a project's command line, and of which files it was made, where a run has kept
-    anything: completing a word alone leaves a folder as it is. A ``tasks.py`` that is not there
-    counts as well: it may come."""
+    """Cache a project's command line and the files that define it, if a run created the cache:
+    completion alone does not change a folder. A missing ``tasks.py`` is recorded too: it may be
+    created later."""
     cache = folder / ".composetasks" / "cache"
     if cache.is_dir():
         stamps = {path: _stamp(path) for path in (*made_of, *_always(folder))}
@@ -109,8 +109,8 @@ def save(line: CommandLine, folder: Path, made_of: Iterable[str]) -> None:
 
 
 def load(stands: Path) -> tuple[CommandLine, Path] | None:
-    """The kept command line of the project where somebody stands, and its folder; None where none
-    is kept, or what it was made of has changed."""
+    """The cached command line of the project that contains ``stands``, and the project's folder;
+    None if nothing is cached, or if a file that defines it has changed."""
     from composetasks.verbs.find_project import find_project
 
     folder, _ = find_project(stands)
@@ -120,7 +120,7 @@ def load(stands: Path) -> tuple[CommandLine, Path] | None:
 
 
 def _always(folder: Path) -> list[str]:
-    """The files that any command line of a project is made of, there or not."""
+    """The files that define every project's command line, whether or not they exist."""
     return [*map(str, (DEFINITIONS, folder / "tasks.py", folder / "tasks" / "__init__.py"))]
 
 

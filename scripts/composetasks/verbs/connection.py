@@ -1,4 +1,5 @@
-"""The engine of a run: a client that is watched, and where from here its ports are reached."""
+"""The connection to a run's engine: a client that is watched, and the local addresses of its
+ports."""
 
 from __future__ import annotations
 
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class EngineConnection:
-    """The engine that the settings and the surroundings name; asked for first, connected then."""
+    """The engine that the settings and the environment select; connected on first use."""
 
     settings: Settings
     liveness: LivenessCheck | None = None
 
     @cached_property
     def client(self) -> APIClient:
-        """A client for the engine, which is watched from then on: where it falls silent, the run
-        ends whatever it waits for."""
+        """A client for the engine, which is watched from then on: if the engine stops answering,
+        the run ends, whatever it waits for."""
         from composetasks.observe.engine.inventory import client_of
         from composetasks.observe.engine.liveness import LivenessCheck
 
@@ -37,8 +38,8 @@ class EngineConnection:
 
     @cached_property
     def swarm_client(self) -> APIClient:
-        """A client for a manager of the swarm that is deployed to: the engine's own, unless the
-        settings name another context."""
+        """A client for a manager of the target swarm: the engine's own client, unless the settings
+        name another context."""
         from composetasks.observe.engine.inventory import connect
 
         context = self.settings.deploy.context
@@ -52,8 +53,8 @@ class EngineConnection:
         return not is_here(self.client.base_url)
 
     def ports(self, model: Model) -> Ports | None:
-        """The ports of this machine that lead to the project's on an engine behind ssh; None where
-        there are none of that kind."""
+        """The ports of this machine that lead to the project on an engine behind ssh; None if ports
+        are not forwarded."""
         if not self.settings.remote.forward:
             return None
         from composetasks.observe.engine.forwarded import ports_of
@@ -61,7 +62,7 @@ class EngineConnection:
         return ports_of(model.project, self.settings.engine_timeout)
 
     def containers(self, model: Model) -> tuple[Container, ...]:
-        """The containers as they are now, with the addresses of their ports on this machine."""
+        """The current containers, with the addresses of their ports on this machine."""
         from composetasks.observe.engine.inventory import read_containers
 
         containers, ports = read_containers(self.client), self.ports(model)
@@ -72,7 +73,7 @@ class EngineConnection:
         return seen_from_here(containers, ports.load())
 
     def of_another_host(self, world: World) -> World:
-        """What there is to know of an engine that is not on this host."""
+        """Add the maker and the forwards that are known of an engine on another host."""
         from composetasks.observe.instances.maker import myself, other_maker
 
         me = myself(world.model.directory)
@@ -90,6 +91,6 @@ class EngineConnection:
         return replace(world.with_containers(containers), forwards=forwarded)
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Stop watching the engine."""
         if self.liveness is not None:
             self.liveness.end()

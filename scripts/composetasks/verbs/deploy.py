@@ -1,4 +1,5 @@
-"""``deploy``: the stack on Docker Swarm, waited for, and rolled back as a whole where it fails."""
+"""``deploy``: deploys the stack on Docker Swarm, waits for it, and rolls all of it back on
+failure."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from composetasks.verbs.session import Session
 
 @frozen
 class Target:
-    """What a deployment brings a swarm to: ``raw`` is the file with the values of secrets."""
+    """The target of a deployment: ``raw`` is the stack file with the values of secrets."""
 
     world: World
     file: StackFile
@@ -35,9 +36,9 @@ def deploy(
     rollback: str | bool = False,
     remove: bool = False,
 ) -> ExitCode:
-    """Bring a swarm to what the model says of the services, or of all, and check that it works;
-    with ``rollback`` to an earlier revision (True: the one before the last), with ``remove`` to
-    none."""
+    """Deploy the model's services, or the named ones, to a swarm, and check that they work;
+    ``rollback`` deploys an earlier revision (True: the one before the last), and ``remove`` removes
+    the stack."""
     from composetasks.apply.deploy.claim import claimed
     from composetasks.observe.deploy.swarm import nodes_of, observe_swarm
     from composetasks.plan.deploy.deploy import plan_deploy, plan_removal
@@ -101,7 +102,7 @@ def deploy(
 
 
 def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: bytes) -> Target:
-    """What the model says now; where services are named, the others as they were deployed last."""
+    """The target from the current model; if services are named, the others are as last deployed."""
     from composetasks.observe.deploy.wanted import observe_wanted
     from composetasks.plan.deploy.images import asked_for, references
     from composetasks.plan.deploy.stack_file import stack_file, with_services
@@ -130,7 +131,7 @@ def _of_model(session: Session, swarm: Swarm, services: Sequence[str], key: byte
 
 
 def _of_revision(session: Session, swarm: Swarm, which: str | bool) -> Target:
-    """What an earlier deployment was made from. Raises TaskFailure, code 2, where none is kept."""
+    """The target from an earlier revision. Raises TaskFailure, code 2, if it is not kept."""
     revision = _chosen(swarm.revisions, which)
     world = session.observe(scope=Scope(inputs=False))
     return Target(world, revision.file, StackFile(revision.raw))
@@ -153,7 +154,7 @@ def _chosen(revisions: Sequence[Revision], number: str | bool) -> Revision:
 
 
 def _report(session: Session, stack: Stack, plan: Plan) -> None:
-    """End a deployment: each service with its tasks, by node."""
+    """Report the end of a deployment: each service with its tasks, by node."""
     from composetasks.observe.deploy.tasks import observe_tasks
     from composetasks.report.deploy import deployed_document, deployed_lines
 

@@ -1,4 +1,4 @@
-"""``doctor``: whether everything that the stack stands on is as it must be."""
+"""``doctor``: checks everything that the stack depends on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from composetasks.run import waiting
 from composetasks.verbs.session import Session
 
 LONG_SECONDS = 4.0
-"""After how long it is said that something is still being looked at."""
+"""The delay before it is announced that a check still runs."""
 
 
 def doctor(session: Session) -> ExitCode:
-    """Look at all of it at once, show what was found, and end with 1 where something failed."""
+    """Run all checks at once, show the results, and exit with code 1 if a check failed."""
     from composetasks.verbs.examination import Examination
 
     examination = Examination(session)

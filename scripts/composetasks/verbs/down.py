@@ -1,4 +1,4 @@
-"""``down``: stops and removes this project's containers and networks; state stays."""
+"""``down``: stops and removes this project's containers and networks; state is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from composetasks.verbs.session import Session
 
 
 def down(session: Session) -> ExitCode:
-    """End the project on the engine, dependents first; volumes and folders are not touched."""
+    """Remove the project from the engine, dependents first; volumes and folders are not changed."""
     from composetasks.plan.start.stop import plan_stop
 
     with session.changing():

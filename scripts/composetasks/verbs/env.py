@@ -1,4 +1,4 @@
-"""``env``: every variable, its value, where that is from, and who uses it."""
+"""``env``: every variable, its value, the value's source, and what uses it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 ASIDE_SECONDS = 5.0
-"""How long the engine may take to answer what can be done without."""
+"""How long the engine may take for an optional answer."""
 
 
 def env(session: Session, *, check: bool = False) -> ExitCode:
-    """Show the environment; with ``check`` only what is wrong with it, ending with 6 if that is
+    """Show the environment; with ``check`` show only its problems, and exit with code 6 if one is
     fatal."""
     from composetasks.observe.compose.config import interpolated
     from composetasks.observe.env.usage import read_usage, resolved
@@ -36,7 +36,7 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
     environment = session.environment
     wrong = problems(environment)
     if not fatal(wrong):
-        # What else Compose refuses the model for; it stops at the first.
+        # Other errors for which Compose refuses the model; it reports only the first.
         wrong = (*_refusals(session), *wrong)
     usage = read_usage(session.compose, environment.files)
     names = variable_names(environment, usage)
@@ -66,7 +66,7 @@ def env(session: Session, *, check: bool = False) -> ExitCode:
 
 
 def _refusals(session: Session) -> Iterator[Problem]:
-    """Why Compose refuses the model, or some of its services."""
+    """The reasons why Compose refuses the model, or some of its services."""
     try:
         model = session.model()
     except TaskFailure as failure:
@@ -79,17 +79,17 @@ def _refusals(session: Session) -> Iterator[Problem]:
         yield Problem("fatal", "", "", 0, blocker.message, blocker.hint)
 
 
-# --- whether the running containers have it -------------------------------------------------
+# --- whether the running containers have the current values ---------------------------------
 
 
 Held = Mapping[str, Mapping[str, bool | None]]
-"""For each service that runs and each variable it uses: whether all its containers were made with
-the present value; None where only a change of the whole configuration can be told."""
+"""For each running service and each variable it uses: whether all its containers were created with
+the current value; None if only a change of the whole configuration is known."""
 
 
 def _held(session: Session, usage: Usage) -> tuple[Held, str]:
-    """What running containers have, and why that could not be asked; the environment itself can be
-    told without an engine, and of a model that is invalid the problems tell."""
+    """The values that running containers have, and why they could not be read. Without an engine,
+    the environment itself can still be shown; if the model is invalid, the problems say so."""
     from composetasks.observe.engine.inventory import connect
 
     try:
@@ -129,7 +129,7 @@ def _held_by(session: Session, model: Model, client: APIClient, usage: Usage) ->
 
 
 def _environment(record: Mapping[str, Any], key: bytes) -> dict[str, str]:
-    """A container's variables, with digests in place of secrets, as the model has them."""
+    """A container's variables, with digests in place of secrets, as in the model."""
     entries = (record.get("Config") or {}).get("Env") or ()
     variables = dict(str(entry).partition("=")[::2] for entry in entries)
     masked: dict[str, str] = container_configs.mask({"environment": variables}, key)["environment"]
@@ -139,7 +139,7 @@ def _environment(record: Mapping[str, Any], key: bytes) -> dict[str, str]:
 def _has(
     places: Collection[str], wanted: Mapping[str, Any], actual: Mapping[str, str]
 ) -> bool | None:
-    """Whether a container of an older configuration has a variable's present value."""
+    """Whether a container of an older configuration has a variable's current value."""
     keys = [place.partition(".")[2] for place in places if place.startswith("environment.")]
     for key in keys:
         if key in wanted and str(wanted[key] or "") != actual.get(key, ""):

@@ -1,4 +1,4 @@
-"""The check of ``.env`` and the process environment that stands before every start."""
+"""The check of ``.env`` and the process environment that precedes every start."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from composetasks.verbs.session import Session
 
 
 def check_environment(session: Session) -> None:
-    """Raise TaskFailure, code 6, naming every fatal problem at once. Names that nothing knows are
-    among the plan's warnings; `inv env --check` tells all others."""
+    """Raise TaskFailure, code 6, with all fatal problems. Unknown names become warnings of the
+    plan; `inv env --check` shows all other problems."""
     from composetasks.plan.env.check import correction, fatal, lines, problems
 
     faults = problems(session.environment)

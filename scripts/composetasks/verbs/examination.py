@@ -1,10 +1,10 @@
-"""All that the doctor looks at, each thing in a thread of its own and within a bound, and the
-checks that are made of it.
+"""Everything that the doctor examines, each in its own thread and within a time limit, and the
+checks that are computed from it.
 
-What a check can't do without is either had, or the check is skipped and says what it lacked. What
-fails in one is seen in that one: an error nobody expected becomes that check's own failure, with
-its traceback kept, because the page of all other checks is what a person needs just then. That is
-why this module, beside ``tasks/run_verb.py``, may catch every Exception.
+If something that a check requires is not available, the check is skipped with that reason. Failures
+are confined to their check: an unexpected error becomes that check's failure, with its traceback
+saved, because the page with all other checks is what the user needs then. Therefore this module,
+like ``tasks/run_verb.py``, may catch every Exception.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ ENGINE_SECONDS = 15.0
 CONTAINER_SECONDS = 30.0
 BUILD_SECONDS = 45.0
 END_SECONDS = 15.0
-"""How long what was begun may take to be taken away."""
+"""The time limit for removing what the checks created."""
 
 
 class Examination:
-    """What is being looked at; every field is on its way from the start."""
+    """The values that the checks need; all are requested when it is created."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -69,13 +69,13 @@ class Examination:
         self.build = Bounded(lambda: self._in_step(index), BUILD_SECONDS)
 
     def end(self) -> None:
-        """Take away what is still there of a container and a build."""
+        """Remove what remains of the container and the build."""
         self._containers.end()
         process.end_all()
         for under_way in (self.container, self.build):
             under_way.join(END_SECONDS)
 
-    # --- looking ----------------------------------------------------------------------------
+    # --- values -----------------------------------------------------------------------------
 
     def daemon(self) -> Daemon:
         return self.engine.or_unavailable("the engine")[1]
@@ -122,14 +122,15 @@ class Examination:
         return stack.root_services(client, world.model, world.engine.containers)
 
     def _clear(self) -> str:
-        """Take away what doctors that were killed left; the project that containers carry."""
+        """Remove what killed doctors left; return the project's name for the labels of
+        containers."""
         model = self.model.or_none()
         project = model.project if model else "composetasks"
         remove_left_over(self.engine.or_unavailable("the engine")[0], project)
         return project
 
     def _refusal(self) -> str:
-        """Why the registry that images are shared in is of no use; "" where it is of use."""
+        """Why the shared registry can't be used; "" if it can."""
         from composetasks.observe.engine.inventory import connect
         from composetasks.observe.images.registry import refusal
 
@@ -137,12 +138,13 @@ class Examination:
         if not name:
             return ""
         self.daemon()
-        # One of its own: how long it waits is set for what is asked.
+        # A separate client, with its own timeout for this request.
         with contextlib.closing(connect()) as client:
             return refusal(name, client)
 
     def _health_programs(self) -> tuple[dict[str, str], dict[str, str]]:
-        """The services whose check is their image's own, and the program that a check lacks."""
+        """The services whose health check is their image's own, and the programs that checks
+        lack."""
         from composetasks.apply.doctor.programs import lacking
         from composetasks.observe.images.health_checks import image_checks
 
@@ -170,7 +172,7 @@ class Examination:
         base = base_of(client, of_stack.base_image(held, self.bases.or_none() or {}))
         return in_step(base, index, self._environment)
 
-    # --- judging ----------------------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------------
 
     def checks(self) -> list[Check]:
         """Every check, in the order of the page."""
@@ -200,7 +202,7 @@ class Examination:
         return Check(name, Status.FAILED, words, f"please report it with {path}")
 
     def reaches(self) -> tuple[list[Reach], list[str]]:
-        """What was found in each place, and the places where nothing was."""
+        """The results of the places that could be examined, and the names of the others."""
         answers, missing = [], []
         for name in ("host", "container", "build"):
             question: Bounded[Reach] = getattr(self, name)
@@ -231,7 +233,7 @@ def _on_host(index: str) -> Reach:
 
 
 def _disks(examination: Examination) -> tuple[list[Any], str]:
-    """The file systems where images live: as this host and as a container see it."""
+    """The file systems that hold images: as this host sees them and as a container does."""
     daemon = examination.daemon()
     disks = [machine.disk(daemon.root) if daemon.local else None]
     if (container := examination.container.or_none()) is not None:
@@ -278,7 +280,7 @@ def _mounts(examination: Examination) -> Check:
 
 
 def _watching(examination: Examination) -> Check:
-    """Of the kernel that the containers run on: this host's, where they run here."""
+    """The check of the kernel that the containers run on: this host's, if they run here."""
     if examination.daemon().local:
         own = machine.watching()
         if own is not None:
@@ -302,9 +304,10 @@ def _open_ports(examination: Examination) -> Check:
 
 
 def _health(examination: Examination) -> Check:
-    """By the model, and by the images where there is an engine that has them."""
+    """The check of the model's health checks, and of the images' if there is an engine with
+    them."""
     model = examination.model.or_unavailable("a valid model")
-    # Without an engine any image may have a check of its own.
+    # Without an engine, any image may have its own check.
     unknown = dict.fromkeys(model.services, "")
     own, lacking = (
         (unknown, {})

@@ -1,7 +1,7 @@
-"""``exec``: a command in a service's running container, with the terminal it was typed at.
+"""``exec``: runs a command in a service's running container, at the terminal it was typed at.
 
-Compose does it (``docker compose exec``). It looks at nothing but the model and the containers,
-plans and locks nothing: it changes nothing of what other tasks work on.
+Compose runs it (``docker compose exec``). The verb reads only the model and the containers, and
+neither plans nor locks: it changes nothing that other tasks work on.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class ExecOptions:
     no_tty: bool = False
 
     def arguments(self) -> Iterator[str]:
-        """They as Compose is given them. A terminal is asked for where there is one at both ends:
-        Compose refuses to give one to a command whose input is a pipe."""
+        """The arguments for Compose. A terminal is requested only if stdin and stdout are one:
+        Compose refuses it for a command whose input is a pipe."""
         if self.no_tty or not (sys.stdin.isatty() and sys.stdout.isatty()):
             yield "-T"
         for flag, value in (("user", self.user), ("workdir", self.workdir), ("index", self.index)):
@@ -44,7 +44,7 @@ class ExecOptions:
 def execute(session: Session, name: str, command: Sequence[str], options: ExecOptions) -> int:
     """Run ``command`` in a container of service ``name``; returns its exit code.
 
-    Raises TaskFailure: code 2 where a word is missing or no service, 1 where nothing runs.
+    Raises TaskFailure: code 2 if a word is missing or not a service, 1 if no container runs.
     """
     if not name or not command:
         raise TaskFailure(
@@ -59,7 +59,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: ExecOp
             hint="for example `--index 2`",
         )
     _check_runs(session, session.model([name]), name, int(options.index or 0))
-    # The engine is asked nothing more: the command may take as long as it likes.
+    # Stop watching the engine: the command may take any time.
     session.engine.close()
     compose = session.compose
     argv = compose.argv("exec", *options.arguments(), name, *command)
@@ -67,7 +67,7 @@ def execute(session: Session, name: str, command: Sequence[str], options: ExecOp
 
 
 def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
-    """Raise TaskFailure, code 1, where the service has no running container (of that number)."""
+    """Raise TaskFailure, code 1, if the service has no running container (with that number)."""
     from composetasks.observe.engine.inventory import read_containers
 
     containers = replicas_of(read_containers(session.client), model.project, name)

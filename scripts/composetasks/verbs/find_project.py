@@ -1,5 +1,5 @@
-"""Which project is meant by somebody who stands in a folder: what the program `composetasks` asks,
-where `inv` knows but ``tasks.py``."""
+"""Finds the project for a folder, for the program `composetasks`; `inv` looks for ``tasks.py``
+only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import NamedTuple
 from composetasks.observe.compose import project_files, sources
 
 OURS = "composetasks"
-"""The word that a ``tasks.py`` of ours has in it. Another one (Celery's file has that name too) may
-do anything when it is imported."""
+"""The word that a ``tasks.py`` of this library contains. Another file of that name (Celery's, for
+example) may do anything when it is imported."""
 
 
 class FoundProject(NamedTuple):
-    """A project's folder, and whether it has a ``tasks.py`` of ours, by which it is run then."""
+    """A project's folder, and whether it has a ``tasks.py`` of this library, which then runs it."""
 
     folder: Path
     has_tasks: bool
 
 
 def find_project(stands: Path) -> FoundProject:
-    """The project of the nearest ``tasks.py`` of ours, as Invoke looks for it but not beyond the
-    repository; else that of the compose file; else the folder itself."""
+    """The project of the nearest such ``tasks.py``, searched as Invoke does but not beyond the
+    repository; else the project of the compose file; else the folder itself."""
     for place in _upward_in_repository(stands):
         if any(OURS in project_files.text(path) for path in _task_files(place)):
             return FoundProject(place, has_tasks=True)
@@ -39,7 +39,7 @@ def _upward_in_repository(stands: Path) -> Iterator[Path]:
 
 
 def _task_files(folder: Path) -> list[Path]:
-    """The files of the module ``tasks`` in a folder: Invoke takes ``tasks.py`` before a package."""
+    """The files of the module ``tasks`` in a folder: Invoke prefers ``tasks.py`` to a package."""
     if os.path.isfile(folder / "tasks.py"):
         return [folder / "tasks.py"]
     if os.path.isfile(folder / "tasks" / "__init__.py"):

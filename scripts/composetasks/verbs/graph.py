@@ -1,4 +1,4 @@
-"""``graph``: who depends on whom, with health and ports, as Mermaid."""
+"""``graph``: the services' dependencies, with health and ports, as Mermaid."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from composetasks.verbs.session import Session
 
 
 def graph(session: Session, services: Sequence[str]) -> ExitCode:
-    """Show the services and what they depend on, or all. Without an engine that is what the model
-    says alone."""
+    """Show the services (or all) and their dependencies; without an engine, from the model only."""
     model = session.model(services)
     model = model.narrowed(model.with_dependencies(services))
     try:

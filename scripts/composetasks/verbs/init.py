@@ -1,4 +1,5 @@
-"""``init``: looks at a project that never heard of us, and writes what it lacks."""
+"""``init``: examines a project that does not use this library yet, and writes the files it
+lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from composetasks.verbs.session import Session
 
 
 def init(session: Session) -> ExitCode:
-    """Show what is proposed, and write it with consent. What is there is left as it is."""
+    """Show the proposed files, and write them with consent. Existing content is left unchanged."""
     plan = plan_init(_seen(session))
     options, reporter = session.options, session.reporter
     document = init_document(plan)
@@ -61,8 +62,8 @@ def _seen(session: Session) -> Surroundings:
 
 
 def _model(session: Session, compose: Compose) -> Model | None:
-    """The model, with a value for each variable that it demands and nobody has chosen yet; None
-    where Compose refuses it for something else."""
+    """The model, with a placeholder for each required variable that is not set; None if Compose
+    refuses the model for another reason."""
     names = [name for name, *_ in session.environment.demanded]
     chosen = dict.fromkeys(names, "1") | dict(compose.environment)
     with contextlib.suppress(TaskFailure):

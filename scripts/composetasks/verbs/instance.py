@@ -1,7 +1,7 @@
 """An instance as Compose sees it: the base files and one generated override.
 
-``.composetasks/instances/<name>/`` holds the override, the ports it was given (kept while it
-lives), its state folders, its lock and its runs.
+``.composetasks/instances/<name>/`` holds the override, the instance's ports (kept as long as it
+exists), its state folders, its lock and its runs.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from composetasks.store import files, folder, instance_folder, lock
 from composetasks.store.instance_folder import OVERRIDE
 
 CHOICE_SECONDS = 30.0
-"""How long the others may take to choose theirs."""
+"""How long to wait for other instances to choose their ports."""
 
 
 def check_name(name: str) -> None:
-    """Raise TaskFailure, code 2, for a name that could not be part of a project's."""
+    """Raise TaskFailure, code 2, for a name that can't be part of a project name."""
     if not NAME.fullmatch(name):
         raise TaskFailure(
             f"an instance can't be called {name!r}",
@@ -50,14 +50,14 @@ def check_name(name: str) -> None:
 @frozen
 class Instance:
     """A copy of the stack, ``name``, in the folder ``place``. ``owner`` is the process that the
-    settings name for it, None where it is made by hand."""
+    settings name as its owner, None for an instance created by hand."""
 
     name: str
     place: Path
     owner: Owner | None
 
     def watch_over(self) -> None:
-        """See that an instance that lives for a process ends with it, whatever ends us."""
+        """Make sure that an instance with an owner ends with it, however this process ends."""
         from composetasks.verbs.watcher import ensure_watched
 
         if self.owner is not None:
@@ -66,8 +66,8 @@ class Instance:
             ensure_watched(self.place)
 
     def claim(self) -> None:
-        """Make sure, under the lock, that the instance is ours to change. Raises TaskFailure where
-        it is another's."""
+        """Make sure, under the lock, that this run may change the instance. Raises TaskFailure if
+        it belongs to another owner."""
         text = instance_folder.recorded(self.place)
         if text is None or instance_folder.ended(text):
             instance_folder.take_over(self.place, self._mine)
@@ -82,10 +82,10 @@ class Instance:
     def compose(
         self, base: Compose, model: Model, state: Mapping[Path, str], shared: Collection[str]
     ) -> Compose:
-        """Compose addressing this instance of ``model``, its override written where it changed.
+        """Compose for this instance of ``model``, after writing its override if that changed.
 
-        ``state`` are the bind-mounted folders that hold state, with what this one calls its own;
-        ``shared`` are the volumes that all copies are to use.
+        ``state`` maps the bind-mounted folders that hold state to the names of the instance's own;
+        ``shared`` are the volumes that all copies use.
         """
         self.place.mkdir(parents=True, exist_ok=True)
         owner = instance_folder.recorded(self.place)
@@ -105,7 +105,7 @@ class Instance:
         return base.with_files(paths, project_name(model, self.name))
 
     def _folders(self, model: Model, state: Mapping[Path, str]) -> dict[str, Path]:
-        """Its own folder for each that is mounted and holds state."""
+        """Its own folder for each mounted folder that holds state."""
         mounts = [one for service in model.services.values() for one in service.mounts]
         sources = {one.source for one in mounts if one.type == "bind"}
         folders = {
@@ -118,7 +118,8 @@ class Instance:
         return folders
 
     def _volumes(self, model: Model, shared: Collection[str]) -> dict[str, Path | None]:
-        """Its own volumes, with the folder of each that stands for one of the host."""
+        """Its own volumes, each with the folder that replaces a folder of the host, if it mounts
+        one."""
         volumes: dict[str, Path | None] = {}
         for key in own_volumes(model, shared):
             source = folder_of(model.volumes[key])
@@ -129,8 +130,8 @@ class Instance:
 
 
 def _make_like(source: Path, path: Path) -> None:
-    """Make a folder with the mode and, where that is allowed, the owner of ``source``: programs
-    that do not run as root must be able to write to it."""
+    """Create a folder with the mode and, if permitted, the owner of ``source``, so that programs
+    that do not run as root can write to it."""
     if path.exists():
         return
     path.mkdir(parents=True)
@@ -141,8 +142,8 @@ def _make_like(source: Path, path: Path) -> None:
 
 
 def _ports(model: Model, place: Path) -> dict[PortKey, int]:
-    """A port for each published one: those given before, else free ones from the kernel, one
-    instance after another so that none is given twice."""
+    """A port for each published one: the recorded port, else a free one from the kernel, chosen by
+    one instance at a time so that none is used twice."""
     recorded = folder.read_json(place / "ports.json") or {}
     wanted = {key: _text(key) for key in published_ports(model)}
     if any(text not in recorded for text in wanted.values()):
@@ -160,7 +161,7 @@ def _text(key: PortKey) -> str:
 
 
 def _chosen(model: Model, recorded: dict[str, Any], taken: set[Any]) -> dict[str, Any]:
-    """``recorded`` with a free port for what has none yet, none of those that are ``taken``."""
+    """``recorded`` with a free port, not in ``taken``, for each that has none yet."""
     held: list[socket.socket] = []
     recorded = dict(recorded)
     try:

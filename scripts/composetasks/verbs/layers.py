@@ -1,4 +1,4 @@
-"""``layers``: what each layer of the images costs, and what an edit would build again."""
+"""``layers``: the cost of each layer of the images, and what an edit would rebuild."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def layers(
     validate: bool = False,
     svg: str = "",
 ) -> ExitCode:
-    """The layers of the images that ``services`` (or all) build, predictions and advice.
+    """Show the layers of the images that ``services`` (or all) build, predictions and advice.
 
     ``edit`` is a file whose edit is predicted too; with ``validate`` each edit is made on a copy
     and built; ``svg`` is a file to write a picture to.
@@ -63,8 +63,8 @@ def layers(
 
 
 def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
-    """Take from BuildKit's history what is not on record here: who only ever used Compose, or
-    removed `.composetasks/`, has built all the same."""
+    """Learn from BuildKit's history what is not recorded here: builds by Compose, or before
+    `.composetasks/` was removed."""
     from composetasks.observe.images.build_history import learn
     from composetasks.store.build_records import load_times
 
@@ -79,7 +79,7 @@ def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
 
 
 def _write(place: Path, result: Mapping[str, Any]) -> None:
-    """Write the picture. Raises TaskFailure where that can't be done."""
+    """Write the picture. Raises TaskFailure if that fails."""
     from composetasks.report.layers_svg import picture
 
     try:
@@ -93,7 +93,8 @@ def _write(place: Path, result: Mapping[str, Any]) -> None:
 
 
 def _edited(edit: str, directory: Path) -> str:
-    """A file that is to be edited, relative to the project's folder. Raises TaskFailure, code 2."""
+    """The path of the file to edit, relative to the project's folder. Raises TaskFailure, code
+    2."""
     if not os.path.isfile(edit):
         raise TaskFailure(
             f"--edit takes an existing file, not {edit!r}",

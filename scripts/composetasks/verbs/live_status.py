@@ -1,4 +1,4 @@
-"""``status --watch`` at a terminal: a page that is kept up to date, and listens to keys."""
+"""``status --watch`` at a terminal: a page that is kept up to date and reacts to keys."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from composetasks.verbs.session import Session
 from composetasks.verbs.status import EventStream, Observation, again
 
 TASKS = {"r": ("restart",), "l": ("logs", "--follow", "--tail", "50"), "o": ("open",)}
-"""The task of each key, for the service that is chosen."""
+"""The task of each key, for the selected service."""
 UP, DOWN = ("up", "k"), ("down", "j")
 
 
 def live_status(
     session: Session, model: Model, events: Watch, look: Observation, stream: EventStream
 ) -> ExitCode:
-    """Show how the services stand, again after each event, key and line of a log, and every few
-    seconds for their figures; until ``q`` is pressed."""
+    """Show the services' status, and refresh it after each event, key and line of a log, and every
+    few seconds for their figures, until ``q`` is pressed."""
 
     def find() -> Sequence[Container]:
         return replicas_of(read_containers(session.client), model.project)
@@ -54,7 +54,7 @@ def live_status(
 
 
 def _run(session: Session, keys: Keys, key: str, service: Mapping[str, Any]) -> None:
-    """Run the task of a key as if it were typed; the terminal is its own meanwhile."""
+    """Run the task of a key as if it were typed, and let it use the terminal meanwhile."""
     instance = ("--instance", session.project.instance) if session.project.instance else ()
     words = (*TASKS[key], *instance, "--service", str(service["name"]))
     session.reporter.close()

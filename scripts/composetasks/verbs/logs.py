@@ -1,4 +1,4 @@
-"""``logs``: what the services wrote, merged by time, across restarts and recreation."""
+"""``logs``: the services' logs, merged by time, across restarts and recreation."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ CHANGES = ("create", "start", "destroy")
 
 @frozen
 class LogOptions:
-    """What is wanted of the logs, as the flags say it: ``tail`` is a number or ``all``, ``since``
-    and ``until`` are moments, ``grep`` and ``exclude`` regular expressions; ``raw`` leaves secrets
-    in the lines."""
+    """The flags of ``logs``: ``tail`` is a number or ``all``, ``since`` and ``until`` are moments,
+    ``grep`` and ``exclude`` regular expressions; ``raw`` leaves secrets unmasked."""
 
     follow: bool = False
     since: str = ""
@@ -45,8 +44,8 @@ class LogOptions:
 def logs(session: Session, services: Sequence[str], options: LogOptions) -> ExitCode:
     """Write the log lines of the services, or of all, in the order they were written.
 
-    Without ``follow`` these are the lines that the containers of now have written. A following
-    ends when it is interrupted (130, without a word), or at ``until``.
+    Without ``follow``, only the lines that the current containers have written. With it, the verb
+    ends when it is interrupted (code 130, without a message), or at ``until``.
     """
     wanted = LogRange(
         _time("since", options.since), _time("until", options.until), _tail(options.tail)
@@ -75,7 +74,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
             detail=str(error),
             hint="`docker version` shows whether it is back",
         ) from error
-    except BrokenPipeError:  # whoever reads us has read enough, as `head` does
+    except BrokenPipeError:  # the reader of the output closed it early, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     session.reporter.result(result_document(session.verb, lines=printer.count), [])
@@ -84,7 +83,7 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
 
 @dataclass
 class _LogReader:
-    """Reads the logs of ``names``: what was written, and, following, what will be."""
+    """Reads the logs of ``names``: the existing lines and, when following, the new ones."""
 
     session: Session
     project: str
@@ -94,7 +93,7 @@ class _LogReader:
     cursors: dict[str, Cursor] = field(default_factory=dict)
 
     def find(self) -> list[Container]:
-        """The services' containers as they are now, in the services' order."""
+        """The services' current containers, in the services' order."""
         from composetasks.observe.engine.inventory import read_containers
 
         containers = read_containers(self.session.client)
@@ -105,12 +104,12 @@ class _LogReader:
         ]
 
     def written(self, *, follow: bool = False) -> Iterator[Sequence[LogLine]]:
-        """The lines there are now."""
+        """The existing lines."""
         containers = self.find()
         if not containers:
             yield self._of_tasks(follow)
             return
-        # The last lines that match, not those of the last lines that match.
+        # The last of the matching lines, not the matching ones among the last lines.
         sift = self.shown is not None and self.wanted.tail is not None
         batches = history(
             self.session.client,
@@ -126,7 +125,7 @@ class _LogReader:
             yield from matching
 
     def _of_tasks(self, follow: bool) -> Sequence[LogLine]:
-        """The lines of the services' tasks, where they run in a swarm and not as containers."""
+        """The lines of the services' tasks, if they run in a swarm and not as containers."""
         from composetasks.observe.deploy.tasks import read_logs
 
         stack = self.session.settings.deploy.name or self.project
@@ -142,7 +141,7 @@ class _LogReader:
         return matching if self.wanted.tail is None else _last_of_each([matching], self.wanted.tail)
 
     def following(self) -> Iterator[Sequence[LogLine]]:
-        """The lines there are, and those that come."""
+        """The existing lines, followed by the new ones."""
         from composetasks.observe.logs.follow import Follow
 
         client = self.session.client
@@ -164,7 +163,7 @@ class _LogReader:
 
 
 def _masked(lines: Sequence[LogLine]) -> Sequence[LogLine]:
-    """The lines without the values of secrets that this run knows."""
+    """The lines with the secrets that this run knows masked."""
     if not shows_secret("\n".join(line.line for line in lines)):
         return lines
     return [line._replace(line=safe(line.line)) for line in lines]
@@ -201,8 +200,8 @@ def _tail(text: str) -> int | None:
 
 
 def line_filter(grep: str, exclude: str) -> Callable[[str], bool] | None:
-    """Whether a line is wanted; None where all are. Raises TaskFailure, code 2, for what is no
-    regular expression."""
+    """A filter for lines; None if all are shown. Raises TaskFailure, code 2, for an invalid regular
+    expression."""
     keep, drop = _pattern("grep", grep), _pattern("exclude", exclude)
     if keep is None and drop is None:
         return None

@@ -1,4 +1,4 @@
-"""``open``: a service's URL, printed and shown in a browser."""
+"""``open``: prints a service's URL and opens it in a browser."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from composetasks.verbs.session import Session
 
 
 def open_in_browser(session: Session, name: str) -> ExitCode:
-    """Open the URL of a service, or of the only one that has one. The model says which port speaks
-    what (``app_protocol``); where it says so of none, the first published port is taken.
+    """Open the URL of a service, or of the only one that has a URL. The model declares the
+    protocols of ports (``app_protocol``); if it declares none, the first published port is used.
 
-    Raises TaskFailure: code 2 where several could be meant, 1 where none can be opened.
+    Raises TaskFailure: code 2 if several services are possible, 1 if none can be opened.
     """
     import webbrowser
 
@@ -32,7 +32,7 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
 
 
 def _chosen(model: Model, name: str, running: dict[str, tuple[Container, ...]]) -> tuple[str, str]:
-    """The service that is meant, and its URL."""
+    """The selected service and its URL."""
     names = [name] if name else list(running)
     declared = {one: urls(model.services[one], running[one]) for one in names}
     guessed = {one: guessed_urls(running[one]) for one in names}

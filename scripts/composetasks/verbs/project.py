@@ -1,4 +1,5 @@
-"""The project of a run: its folder, what is kept in it, its variables, Compose, and the model."""
+"""The project of a run: its folder, the library's data in it, its variables, Compose, and the
+model."""
 
 from __future__ import annotations
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Project:
-    """``folder`` is that of ``tasks.py``; ``instance`` is the name of the copy that is meant, ""
-    for the stack itself; ``tasks`` are the names of all tasks. ``changing`` says that the project
-    is going to be changed, ``keeping`` that this is nothing without what is kept in its folder;
-    ``note`` tells a line beside the result. ``overrides`` are compose files on top of those that
-    the project has; ``sends`` says that what is mounted there, and is here alone, is sent."""
+    """``folder`` is the folder of ``tasks.py``; ``instance`` is the name of the selected copy, ""
+    for the stack itself; ``tasks`` are the names of all tasks. ``changing``: the run will change
+    the project; ``keeping``: the verb can't work without the data in the project's folder; ``note``
+    prints a line beside the result. ``overrides`` are compose files in addition to the project's
+    own; ``sends``: mount sources that exist only on this machine are sent."""
 
     folder: Path
     settings: Settings
@@ -46,10 +47,11 @@ class Project:
 
     @cached_property
     def own_folder(self) -> OwnFolder:
-        """``.composetasks/``, made where it is missing. What reads goes on without it."""
+        """``.composetasks/``, created if it is missing. Verbs that only read continue without
+        it."""
         root = self.folder / ".composetasks"
         if not root.exists() and not compose_files(self.folder, self.files, self.process):
-            # No project's folder: nothing of ours is left in it.
+            # Not a project's folder: leave nothing in it.
             if self.changing:
                 raise no_compose_file(self.folder)
             return OwnFolder(root, root / "cache")
@@ -64,7 +66,7 @@ class Project:
         return folder
 
     def _made_folder(self, root: Path) -> OwnFolder:
-        """``root``, the project's folder of ours, or what takes its place for this run."""
+        """``root``, the library's own folder in the project, or its replacement for this run."""
         folder = OwnFolder(root, root / "cache")
         try:
             folder.make()
@@ -78,7 +80,7 @@ class Project:
             if self.changing:
                 raise
             self.note(f"nothing is cached: {failure.message} ({failure.hint})")
-        except OSError:  # The disk is full: all else that can't be kept is a TaskFailure.
+        except OSError:  # the disk is full: all other problems are a TaskFailure
             if not self.changing:
                 return folder
             other = self.folder_elsewhere(root)
@@ -89,8 +91,8 @@ class Project:
         return folder
 
     def folder_elsewhere(self, root: Path) -> OwnFolder | None:
-        """What takes the place of ``root``, a folder of ours in which this run can't be kept; None
-        where something is needed of it, or there is no other place."""
+        """The replacement for ``root``, an own folder that can't be used by this run; None if its
+        content is needed, or if there is no other place."""
         if self.keeping or (root / JOURNAL).exists():
             return None
         return elsewhere(self.folder)
@@ -102,7 +104,7 @@ class Project:
 
     @cached_property
     def compose(self) -> Compose:
-        """Compose addressing this project, or the instance of it that was asked for."""
+        """Compose for this project, or for the selected instance of it."""
         if not self.sends:
             return self._own_compose
         own = self._own_compose
@@ -112,15 +114,15 @@ class Project:
 
     @cached_property
     def sent(self) -> SentMounts:
-        """What of this machine is mounted from a volume on the engine in force."""
+        """The mount sources of this machine that the current engine mounts from a volume."""
         from composetasks.observe.engine.endpoint import chosen
         from composetasks.verbs.sent import SentMounts
 
         return SentMounts.of(self.folder, self.own_folder.root, chosen().address)
 
     def send(self, world: World, client: APIClient) -> bool:
-        """Have what only this machine has mounted from a volume from now on, but for state and what
-        a volume can't stand for; says whether there is more of it than before."""
+        """Mount the sources that only this machine has from a volume from now on, except state and
+        what a volume can't replace; return whether there are more of them than before."""
         from composetasks.observe.start.sent import check_subpaths, sent_before
 
         wanted = set(world.only_here)
@@ -134,7 +136,8 @@ class Project:
         return bool(sources)
 
     def not_sent(self, model: Model, sources: Iterable[str]) -> dict[str, NotSent]:
-        """Those of ``sources`` that a start never sends to an engine on another host, with why."""
+        """Those of ``sources`` that a start never sends to an engine on another host, with the
+        reason."""
         from composetasks.observe.start.sent import can_be_sent
         from composetasks.plan.start.sent import replaceable
 
@@ -156,25 +159,25 @@ class Project:
 
     @cached_property
     def _base_model(self) -> Model:
-        """The model that the instances are copies of."""
+        """The model of which the instances are copies."""
         from composetasks.observe.compose.model import load_model
 
         return load_model(self._base_compose, self.own_folder.cache, all_profiles=True)
 
     @cached_property
     def _state_folders(self) -> Mapping[Path, str]:
-        """The folders that hold state, with what an instance calls its own."""
+        """The folders that hold state, with the names of an instance's own."""
         from composetasks.observe.state.places import state_folders
 
         return state_folders(self._base_model, self.folder, self.settings.state)
 
     @property
     def _shared(self) -> frozenset[str]:
-        """The state that all copies use together, as the settings say."""
+        """The state that all copies share, by the settings."""
         return frozenset(name for name, one in self.settings.state.items() if one.shared)
 
     def in_common(self) -> tuple[InCommon, ...]:
-        """What an instance can have no copy of."""
+        """The resources of which an instance can't have its own copy."""
         from composetasks.observe.instances.shared_folders import shared_sources
         from composetasks.plan.instances.separation import in_common
 
@@ -194,27 +197,27 @@ class Project:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The compose files of the settings, where no COMPOSE_FILE is set."""
+        """The compose files of the settings, unless COMPOSE_FILE is set."""
         return () if variable("COMPOSE_FILE", self.folder, self.process) else self.settings.files
 
     @cached_property
     def process(self) -> Mapping[str, str]:
-        """The process's own variables, as they are meant in the project's folder."""
+        """The process's own variables, adjusted to the project's folder."""
         return surroundings(self.folder)
 
     @cached_property
     def environment(self) -> Environment:
-        """The variables and where they come from, as they were when first asked for."""
+        """The variables and their sources, as of the first access."""
         from composetasks.observe.env.dotenv import read_environment
 
         models = compose_files(self.folder, self.files, self.process)
         return read_environment(self.folder, models, self.process, self.files)
 
     def model(self, names: Iterable[str] = ()) -> Model:
-        """The model; a named service that only a profile would start brings in what it depends on
-        and has one of its profiles.
+        """The model. A named service that only a profile would start is made active, with those of
+        its dependencies that have one of its profiles.
 
-        Raises TaskFailure, code 2, for a name that is no service at all.
+        Raises TaskFailure, code 2, for a name that is not a service.
         """
         model = self._load()
         missing = [name for name in names if name not in model.services]
@@ -227,7 +230,7 @@ class Project:
         return model
 
     def _remember_names(self, model: Model) -> None:
-        """Keep what a shell may complete."""
+        """Store the names that a shell can complete."""
         services = [*model.services, *model.inactive]
         state = [*model.volumes, *self.settings.state]
         keep_names(self.own_folder.cache, services=services, state=state)
@@ -240,7 +243,8 @@ class Project:
         return replace(model, instance=self.instance or None)
 
     def _loaded(self, compose: Compose, *, all_profiles: bool) -> Model:
-        """The model as ``compose`` has it, what its secrets hold masked from now on."""
+        """The model as ``compose`` resolves it; the contents of its secrets are masked from now
+        on."""
         from composetasks.observe.compose.model import load_model
 
         model = load_model(compose, self.own_folder.cache, all_profiles=all_profiles)
@@ -251,7 +255,7 @@ class Project:
         return model
 
     def hide_literals(self, model: Model) -> None:
-        """Mask the secrets in the model's own text: before other programs' words are shown."""
+        """Mask the secrets in the model's own text, before output of other programs is shown."""
         if model.literal_secrets:
             from composetasks.observe.compose.config import hide_literals
 
@@ -259,8 +263,8 @@ class Project:
 
 
 def _brought_in(every: Model, names: Iterable[str], inactive: Iterable[str]) -> Iterator[str]:
-    """What a start of ``names`` is about, where some are ``inactive``: their profiles count as
-    chosen (compose-go, Project.WithServicesEnabled), for what is depended on alone."""
+    """The services that a start of ``names`` concerns, if some are ``inactive``: their profiles
+    count as chosen (compose-go, Project.WithServicesEnabled), but for dependencies only."""
     chosen = frozenset().union(*(every.services[name].profiles for name in inactive))
     yield from names
     for name in every.with_dependencies(names):
@@ -269,7 +273,7 @@ def _brought_in(every: Model, names: Iterable[str], inactive: Iterable[str]) -> 
 
 
 def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:
-    """The failure for a word that names no service (nor task), with the closest ones."""
+    """The failure for a word that is not a service (or task), with the closest names."""
     names = sorted({*services, *others})
     return TaskFailure(
         f"no service is called {name!r}"

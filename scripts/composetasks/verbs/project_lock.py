@@ -1,4 +1,4 @@
-"""Nobody else changes the project while a run does: by the lock in its folder and, on an engine of
+"""Lets only one run at a time change the project: by the lock in its folder and, on an engine of
 another host, by a lease there."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from composetasks.verbs.project import Project
 
 
 class ProjectLock:
-    """``who`` is what others are told that wait; ``seconds`` is how long others are waited for."""
+    """``who`` is the holder's name for waiting runs; ``seconds`` is how long to wait for others."""
 
     def __init__(
         self, project: Project, engine: EngineConnection, who: str, seconds: float
@@ -28,7 +28,7 @@ class ProjectLock:
         folder = self._project.own_folder
         with contextlib.ExitStack() as stack:
             while True:
-                with contextlib.suppress(FileNotFoundError):  # it was ended while we waited
+                with contextlib.suppress(FileNotFoundError):  # the instance was ended meanwhile
                     stack.enter_context(lock.hold(folder.lock, self._who, self._seconds))
                     break
                 folder.make()
@@ -42,8 +42,8 @@ class ProjectLock:
                 self._held = None
 
     def lease(self, model: Model) -> None:
-        """Be the only one who changes the project on an engine of another host, until the lock is
-        let go. Raises TaskFailure, code 75, where somebody else is at it."""
+        """Take the lease of the project on an engine of another host until the lock is released.
+        Raises TaskFailure, code 75, if somebody else holds it."""
         if self._held is None or self._leased or not self._engine.remote:
             return
         from composetasks.apply.engine import lease
@@ -55,8 +55,8 @@ class ProjectLock:
         self._leased = True
 
     def seen_alone(self, world: World) -> bool:
-        """Whether nobody else was changing the project when it was observed; waits for the end of
-        who was."""
+        """Whether nobody else was changing the project when it was observed; otherwise wait for
+        them to finish, and return False."""
         from composetasks.apply.engine import lease
 
         project = world.model.project

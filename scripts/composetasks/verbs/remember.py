@@ -1,5 +1,5 @@
-"""What a run remembers of what it did: what containers were made from, how jobs ended, and how
-Compose defines builds."""
+"""Records what a run did: the configurations of containers, the ends of jobs, and Compose's
+definitions of builds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ended]]) -> None:
-    """Keep how jobs ended, each with the service it belongs to, and what they had mounted."""
+    """Record how jobs ended, given with their services, and what they had mounted."""
     from composetasks.observe.engine.local import is_here
     from composetasks.observe.start.jobs import mounted_digests
     from composetasks.plan.start.jobs import mounted_at_start
@@ -40,7 +40,7 @@ def remember_ends(session: Session, world: World, ends: Sequence[tuple[str, Ende
 
 
 def remember_configurations(session: Session, plan: Plan, world: World) -> frozenset[str]:
-    """Keep what containers are about to be made from; gives the services that are."""
+    """Record the configurations of the containers to be created; return their services."""
     from composetasks.plan.start.differences import comparable
 
     making = (Action.CREATE_CONTAINER, Action.RECREATE_CONTAINER)
@@ -54,7 +54,7 @@ def remember_configurations(session: Session, plan: Plan, world: World) -> froze
 
 
 def learn_labels(session: Session, services: frozenset[str], model: Model) -> None:
-    """Remember the labels of the containers of ``services``, which Compose just made."""
+    """Record the labels of the containers of ``services``, which Compose just created."""
     from composetasks.observe.compose.hashes import learn, with_resolved_hashes
     from composetasks.observe.engine.inventory import read_containers
 
@@ -64,7 +64,7 @@ def learn_labels(session: Session, services: frozenset[str], model: Model) -> No
 
 
 def build_definitions(session: Session, services: Sequence[str]) -> Definitions:
-    """Compose's definition of the builds of ``services``; remembered, unless it holds a secret."""
+    """Compose's definition of the builds of ``services``; cached, unless it holds a secret."""
     from composetasks.apply.images.bake import definition
     from composetasks.observe.compose.remembered import recall, remember
 

@@ -15,7 +15,7 @@ from composetasks.verbs.state import observe_with_state, unknown_state
 def reset_state(
     session: Session, names: Sequence[str], *, snapshot: bool = True, keep: Sequence[str] = ()
 ) -> ExitCode:
-    """Empty the named state, or all but caches; what used it is stopped, and started again."""
+    """Empty the named state, or all but caches; the services that use it are stopped meanwhile."""
     from composetasks.plan.state.names import SplitGroup, UnknownState, select
     from composetasks.plan.state.plans import plan_reset
 

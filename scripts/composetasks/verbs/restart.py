@@ -1,4 +1,4 @@
-"""``restart``: stops containers and starts them again as they are, and waits until they work."""
+"""``restart``: stops containers, starts them again unchanged, and waits until they are up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from composetasks.verbs.session import Session
 
 
 def restart(session: Session, services: Sequence[str], *, timeout: float | None = None) -> ExitCode:
-    """Restart the services, or all, and what has to be restarted with them; ends when they work."""
+    """Restart the services, or all, and those that have to be restarted with them; wait for
+    them."""
     from composetasks.plan.start.restart import plan_restart, restarted_alone
 
     with session.changing():

@@ -1,4 +1,4 @@
-"""``restore``: puts back the state that a snapshot holds."""
+"""``restore``: restores the state that a snapshot holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from composetasks.verbs.state import observe_with_state
 
 
 def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
-    """Verify a snapshot, keep what it replaces, and put its content in place, all or nothing."""
+    """Verify a snapshot, save the state it replaces, and restore its content, all or nothing."""
     from concurrent.futures import ThreadPoolExecutor
 
     from composetasks.plan.state.plans import plan_restore
@@ -21,7 +21,7 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
     with session.changing():
         place = _place_of(session, name)
         with ThreadPoolExecutor(1) as aside:
-            # Reading all of it takes as long as looking at the engine and the state does.
+            # Reading the snapshot takes as long as observing the engine and the state.
             verified = aside.submit(_verified, place, name)
             world = observe_with_state(session)
             verified.result()
@@ -31,9 +31,9 @@ def restore(session: Session, name: str, *, snapshot: bool = True) -> ExitCode:
 
 
 def _place_of(session: Session, name: str) -> Path:
-    """The folder of snapshots, which has one of that name.
+    """The folder of snapshots, after checking that it has one of that name.
 
-    Raises TaskFailure, code 2, where it has not.
+    Raises TaskFailure, code 2, if it has not.
     """
     from composetasks.store import snapshot_folder
 
@@ -54,7 +54,7 @@ def _place_of(session: Session, name: str) -> Path:
 
 
 def _verified(place: Path, name: str) -> None:
-    """See that every byte of a snapshot is what was written; raises TaskFailure."""
+    """Check every byte of a snapshot against its digests. Raises TaskFailure."""
     from composetasks.store import snapshot_folder
 
     try:

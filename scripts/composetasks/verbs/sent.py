@@ -1,8 +1,8 @@
-"""Which bind mounts are mounted from a volume on an engine of another host, since only this machine
-has their sources, and Compose as it is with them: the project's files and one generated override.
+"""The bind mounts that an engine of another host mounts from a volume, since only this machine has
+their sources, and Compose with them: the project's files and one generated override.
 
-An engine is asked once whether it has a source. The answer is kept for each engine, and for all
-instances: what containers make of it may leave a folder of the source's name there.
+An engine is asked once whether it has a source. The answer is stored for each engine, and for all
+instances: containers may later leave a folder with the source's name there.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
 
 @frozen
 class SentMounts:
-    """``named`` is the file of the sources that are sent to an engine, ``override`` Compose's."""
+    """``named`` is the file that lists the sources sent to an engine, ``override`` Compose's
+    override."""
 
     named: Path
     override: Path
 
     @classmethod
     def of(cls, folder: Path, own_folder: Path, address: str) -> SentMounts:
-        """For the engine at ``address``; ``own_folder`` is our folder of the project in ``folder``,
-        or of an instance of it."""
+        """The mounts for the engine at ``address``; ``own_folder`` is the library's own folder of
+        the project in ``folder``, or of an instance of it."""
         engine = hashlib.sha256(address.encode()).hexdigest()[:12]
         own = folder / ".composetasks" / "sent"
         return cls(own / f"{engine}.json", own_folder / "sent" / f"{engine}.yaml")
 
     @property
     def sources(self) -> list[str]:
-        """The files and folders that are there still."""
+        """The listed files and folders that can still be sent."""
         document = folder.read_json(self.named)
         if not document:
             return []
@@ -53,8 +54,8 @@ class SentMounts:
         folder.write_json(self.named, {"sources": sorted({*self.sources, *sources})})
 
     def compose(self, base: Compose, load: Callable[[], Model], cache: Path) -> Compose:
-        """Compose with the override, written where it changed; ``load`` gives the model that it is
-        for."""
+        """Compose with the override, which is written if it changed; ``load`` returns the model for
+        it."""
         sources = self.sources
         if not sources:
             return base
@@ -78,7 +79,7 @@ class SentMounts:
         return base.with_files([*map(str, model.files), str(self.override)], base.project)
 
     def observed(self, world: World, client: APIClient, cache: Path) -> World:
-        """``world`` with what was sent, and what there is now."""
+        """``world`` with the content that was sent before and the current content."""
         from composetasks.observe.start.sent import observe_sent
         from composetasks.plan.start.sent import mounted
 

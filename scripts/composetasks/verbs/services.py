@@ -1,4 +1,4 @@
-"""How the services stand, looked at after something was done, or for ``status``."""
+"""The status of the services, after something was done or for ``status``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from composetasks.verbs.session import Session
 
 
 def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
-    """The services as they are right now, after something was done."""
+    """The current status of the services, after something was done."""
     engine = Engine(containers=session.engine.containers(model))
     ended = jobs.load(session.own_folder.cache, model.project)
     runs = observe_runs(session.client, model, engine, ended)
@@ -26,8 +26,8 @@ def service_documents(session: Session, model: Model) -> list[dict[str, Any]]:
 
 
 def unchanged_documents(session: Session, world: World) -> list[dict[str, Any]]:
-    """The services as they were found where nothing was to be done: the engine is asked for the
-    records of those alone that its list leaves open."""
+    """The observed status of the services when there was nothing to do: records are read from the
+    engine only if its list of containers is not sufficient."""
     return [service_document(one) for one in service_statuses(session, world, {}, _left_open)]
 
 
@@ -37,8 +37,8 @@ def service_statuses(
     stale: Mapping[str, list[str]],
     inspected: Callable[[Session, ServiceStatus], bool] = lambda _, one: bool(one.shown),
 ) -> list[ServiceStatus]:
-    """How each service of the model stands; ``stale`` says why some are not what they should be.
-    What only the engine's record of a container says is read of those that are ``inspected``."""
+    """The status of each service of the model; ``stale`` maps services to their deviations from the
+    model. The engine's records of the containers are read for those that are ``inspected``."""
     listed = []
     for service in world.model.services.values():
         containers = world.replicas(service.name)
@@ -61,7 +61,7 @@ def service_statuses(
 
 
 def _left_open(session: Session, status: ServiceStatus) -> bool:
-    """Whether the engine's list does not tell how a service stands."""
+    """Whether the engine's list of containers does not determine a service's status."""
     if status.shown is None or status.done:
         return False
     runs = status.shown.state == "running" and status.shown.health in ("", "healthy")
@@ -71,7 +71,7 @@ def _left_open(session: Session, status: ServiceStatus) -> bool:
 def _looked_at(
     session: Session, model: Model, status: ServiceStatus, records: Mapping[str, Mapping[str, Any]]
 ) -> ServiceStatus:
-    """With what the engine's record of the replica says that is shown."""
+    """The status, completed from the engine's record of the replica that is shown."""
     if status.shown is None:
         return status
     if status.shown.id not in records:
@@ -95,8 +95,8 @@ def _problem(
     container: Container,
     record: Mapping[str, Any],
 ) -> str:
-    """Why a start would not call a container up, where its state does not say it; "" for nothing.
-    What listens is looked at where a start would insist on it."""
+    """Why a start would not regard a container as up, if its state does not show it; "" if nothing
+    is wrong. Ports are checked only if a start would require them."""
     from composetasks.apply.start.probe import Seen, Waited, judged
     from composetasks.observe.start.listening import Listening
     from composetasks.plan.start.readiness import PORT_CLOSED, Phase, expected

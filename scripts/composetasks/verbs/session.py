@@ -1,4 +1,4 @@
-"""What every verb starts from: one run, on a project and an engine."""
+"""The basis of every verb: one run, on a project and an engine."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Options:
 
 
 KEEPING = ("snapshot", "restore", "reset-state", "deploy")
-"""The verbs that are nothing without what they keep in the project's folder."""
+"""The verbs that can't work without the data in the project's folder."""
 
 
 @dataclass
 class Session:
-    """One run of one verb. ``folder`` is that of ``tasks.py``; ``seconds`` is how long services
-    took that were started."""
+    """One run of one verb. ``folder`` is the folder of ``tasks.py``; ``seconds`` is how long the
+    started services took."""
 
     verb: str
     folder: Path
@@ -61,14 +61,14 @@ class Session:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        # First of all, so that nothing shown or kept later can hold one.
+        # First of all, so that nothing shown or stored later contains a secret.
         masking.hide(masking.secrets(self.environment))
 
-    # --- its parts --------------------------------------------------------------------------
+    # --- parts ------------------------------------------------------------------------------
 
     @cached_property
     def project(self) -> Project:
-        """The project, or the instance of it that was asked for."""
+        """The project, or the selected instance of it."""
         return Project(
             folder=self.folder,
             settings=self.settings,
@@ -90,11 +90,11 @@ class Session:
         return ProjectLock(self.project, self.engine, who, self.options.wait_lock)
 
     def changing(self) -> contextlib.AbstractContextManager[None, None]:
-        """Hold the project's lock for the block, unless only the plan is wanted."""
+        """Hold the project's lock for the block, unless only the plan is requested."""
         held = contextlib.nullcontext() if self.options.plan else self.lock.locked()
-        return cast("contextlib.AbstractContextManager[None, None]", held)  # it swallows nothing
+        return cast("contextlib.AbstractContextManager[None, None]", held)  # suppresses nothing
 
-    # --- what most verbs ask of them --------------------------------------------------------
+    # --- what most verbs use ----------------------------------------------------------------
 
     @property
     def own_folder(self) -> OwnFolder:
@@ -113,7 +113,7 @@ class Session:
         return self.engine.client
 
     def interrupted(self, end: KeyboardInterrupt | Terminated) -> ExitCode:
-        """Tell that somebody ended what goes on until then; its exit code."""
+        """Report that the user ended a verb that runs until then; return its exit code."""
         ignore_signals()
         code = exit_code(end)
         self.reporter.interrupted(self.verb, code)
@@ -123,7 +123,7 @@ class Session:
         return self.project.model(names)
 
     def observe(self, names: Sequence[str] = (), scope: Scope | None = None) -> World:
-        """Everything a plan is made from, as far as ``scope`` says."""
+        """Observe everything that a plan is computed from, within ``scope``."""
         from composetasks.observe.instances.abandoned import with_abandoned
         from composetasks.observe.world import observe_world
 

@@ -1,4 +1,4 @@
-"""``snapshot``: keeps all state but caches under a name."""
+"""``snapshot``: saves all state except caches under a name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from composetasks.verbs.state import observe_with_state
 
 
 def snapshot(session: Session, name: str = "", *, live: bool = False) -> ExitCode:
-    """Keep the state as it is now; what writes to it is stopped meanwhile, or with ``live``
-    paused where the settings allow it."""
+    """Save the current state; services that write to it are stopped meanwhile or, with ``live``,
+    paused if the settings allow it."""
     from composetasks.plan.state.names import next_name
     from composetasks.plan.state.plans import plan_snapshot
     from composetasks.store.snapshot_folder import NAME

@@ -1,4 +1,4 @@
-"""``snapshots``: lists what is kept."""
+"""``snapshots``: lists the snapshots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from composetasks.verbs.session import Session
 
 
 def snapshots(session: Session) -> ExitCode:
-    """The snapshots of this project, the oldest first."""
+    """List the snapshots of this project, the oldest first."""
     from composetasks.store.snapshot_folder import SNAPSHOTS, load_all
 
     entries = load_all(session.own_folder.root / SNAPSHOTS)

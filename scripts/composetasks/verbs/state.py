@@ -1,4 +1,4 @@
-"""What the verbs about state start from."""
+"""The common beginning of the verbs about state."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from composetasks.verbs.session import Session
 
 
 def observe_with_state(session: Session) -> World:
-    """The world with its state, measured, and the snapshots there are. What a killed run left
-    half done is put right first, unless only the plan is wanted."""
+    """Observe the world with its state, measured, and its snapshots. An unfinished replacement by a
+    killed run is recovered first, unless only the plan is requested."""
     from composetasks.apply.state.measure import measure
     from composetasks.apply.state.replacement import recover
 
@@ -24,7 +24,7 @@ def observe_with_state(session: Session) -> World:
 
 
 def recover_state(session: Session) -> None:
-    """Put right what a killed run left half replaced, before anything is started on it."""
+    """Recover state that a killed run left partly replaced, before services are started on it."""
     from composetasks.store.folder import JOURNAL
 
     if session.options.plan or not (session.own_folder.root / JOURNAL).exists():
@@ -64,7 +64,7 @@ def _observe(session: Session) -> World:
 
 
 def unknown_state(error: UnknownState) -> TaskFailure:
-    """The failure for a name that is no state, with the closest ones."""
+    """The failure for a name that is not a piece of state, with the closest names."""
     there = f"there is {', '.join(error.existing)}" if error.existing else "the model has no state"
     return TaskFailure(
         f"no state is called {error.name!r}",

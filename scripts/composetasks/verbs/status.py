@@ -1,4 +1,4 @@
-"""``status``: each service's state, health, freshness, what it takes, ports and URLs."""
+"""``status``: each service's state, health, freshness, memory and processor, ports and URLs."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ CHANGES = (
     *("create", "start", "die", "oom", "stop", "destroy", "rename"),
     *("pause", "unpause", "health_status"),
 )
-"""The events after which a service may stand otherwise than before."""
+"""The events that may change a service's status."""
 BURST_SECONDS = 0.2
-"""What comes so shortly after an event is seen with it."""
+"""Events that follow within this time are handled together."""
 LONG_SECONDS = 3600.0
 RECONNECT_SECONDS = 0.2
-"""Between two tries to reach an engine that went away; nothing announces its return."""
+"""The pause between two attempts to reach an engine that went away; nothing announces its
+return."""
 
 
 def status(session: Session, *, watch: bool = False) -> ExitCode:
-    """What runs, and whether it is what the tree on disk says; with ``watch`` again after every
-    event, until it is interrupted (130, without a word)."""
+    """Show what runs, and whether it matches the project's files; with ``watch`` again after every
+    event, until it is interrupted (code 130, without a message)."""
     if watch:
         return _watched(session)
     look = Observation(session)
@@ -54,7 +55,7 @@ def status(session: Session, *, watch: bool = False) -> ExitCode:
 
 
 def _deployed(session: Session) -> list[dict[str, Any]]:
-    """The services as they run in a swarm, where the engine is a manager of one that has them."""
+    """The services as they run in a swarm, if the engine is a manager of a swarm with the stack."""
     from composetasks.observe.deploy.tasks import observe_tasks
 
     stack = session.settings.deploy.name or session.model().project
@@ -83,15 +84,15 @@ def _watched(session: Session) -> ExitCode:
 
 
 class EventStream:
-    """The events of a project, waited for. A stream of them that is cut is opened again, for as
-    long as an engine may take to answer."""
+    """Waits for a project's events. If their stream breaks, it is reopened, for at most as long as
+    an engine may take to answer."""
 
     def __init__(self, session: Session, events: Watch) -> None:
         self._session, self._events = session, events
         self._opened = self._away_since = time.monotonic()
 
     def next(self) -> bool:
-        """Wait for an event and what follows it at once; False where it is merely time for new
+        """Wait for an event and those that follow at once; return False if it is only time for new
         figures."""
         while True:
             idle = self._session.reporter.idle_seconds()
@@ -112,7 +113,7 @@ class EventStream:
         return changed
 
     def _reconnect(self) -> None:
-        """Open the stream again. One that is cut again as soon as it is open is not back."""
+        """Reopen the stream. A stream that breaks again at once does not count as reopened."""
         patience, now = self._session.settings.engine_timeout, time.monotonic()
         if now - self._opened > patience:
             self._away_since = now
@@ -136,7 +137,7 @@ class EventStream:
 
 
 def again(session: Session, before: Observation) -> Observation:
-    """A new look; the one before where the model can't be read just now: it may be being edited."""
+    """A new observation; the previous one if the model is invalid now: it may be being edited."""
     try:
         return Observation(session, before.questions)
     except TaskFailure as failure:
@@ -147,8 +148,8 @@ def again(session: Session, before: Observation) -> Observation:
 
 
 class Observation:
-    """The services as they are at one moment. What goes on looking has ``questions`` that are asked
-    by one observation after the other; then their figures, too, are measured again each time."""
+    """The services at one moment. Observations for ``--watch`` share ``questions``, and measure
+    their figures each time."""
 
     def __init__(self, session: Session, questions: Questions | None = None) -> None:
         from composetasks.observe.engine.resource_use import Measuring, Once
@@ -170,7 +171,8 @@ class Observation:
         self._project = world.model.project
         self.abandoned = tuple(warnings(world))
         stale = stale_services(plan_start(world, (), StartOptions()))
-        # A service that a profile brought in runs on without it, as `docker compose ps` shows.
+        # A service that a profile activated runs on without the profile, as `docker compose ps`
+        # shows.
         there = {one for one in world.model.inactive if world.replicas(one)}
         seen = replace(world, model=world.model.widened(there))
         statuses = service_statuses(session, seen, stale)
@@ -205,8 +207,8 @@ def _running(session: Session) -> list[Container]:
 def _declared(
     session: Session, running: Iterable[Container]
 ) -> dict[str, tuple[Container, Declared]]:
-    """The services that declare facts, the first replica of each that can be asked for them, and
-    how: as a setting says, else as the label does that the container was created with."""
+    """The services that declare facts, with the first replica that can be asked and the
+    declaration: from a setting, or else from the container's label."""
     settings = session.settings.facts
     declaring: dict[str, tuple[Container, Declared]] = {}
     for container in sorted(running, key=lambda one: one.number):
@@ -217,13 +219,13 @@ def _declared(
 
 
 def _facts(facts: ServiceFacts | None) -> dict[str, Any]:
-    """What a service said of itself; nothing where it was not asked."""
+    """The facts of a service; empty if it was not asked."""
     facts = facts or ServiceFacts()
     return {"facts": dict(facts.values), "facts_problem": facts.problem}
 
 
 def _taken(figures: Mapping[str, Figures], ids: Sequence[str]) -> dict[str, Any]:
-    """What a service's containers take together; null where that of one is not known."""
+    """The resources used by a service's containers together; null if those of one are unknown."""
     used = [figures.get(key) for key in ids]
     memory = [one.memory if one else None for one in used]
     cpu = [one.cpu if one else None for one in used]

@@ -1,4 +1,4 @@
-"""``timeline``: the last start as a waterfall, and what its time was spent on."""
+"""``timeline``: the last start as a waterfall, and its critical path."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from composetasks.verbs.session import Session
 
 
 def timeline(session: Session, svg: str = "") -> ExitCode:
-    """Show the last start that a run of ``up`` made, and draw it into the file ``svg``. No engine
-    is needed: it is told by what that run kept."""
+    """Show the last start by a run of ``up``, and draw it into the file ``svg``. No engine is
+    needed: the run's record is enough."""
     from composetasks.observe.start.timeline import last_start
     from composetasks.plan.start.timeline import critical_path, shortenings
 

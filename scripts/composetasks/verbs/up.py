@@ -1,4 +1,4 @@
-"""``up``: conflicts away, changed images built, containers started, and waited for."""
+"""``up``: resolves conflicts, builds changed images, starts containers, and waits for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def up(
     pull: bool = False,
     rerun: Sequence[str] = (),
 ) -> ExitCode:
-    """Bring the services, or all, up; ends when they work, with their URLs and times."""
+    """Bring the services, or all, up, wait for them, and show their URLs and times."""
     from composetasks.plan.start.start import StartOptions, plan_start
 
     with session.changing():

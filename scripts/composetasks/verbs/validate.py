@@ -1,4 +1,4 @@
-"""``layers --validate``: each edit made on a copy of the project, and built."""
+"""``layers --validate``: makes each edit on a copy of the project, and builds it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
 
 FOLLOWED_FROM = 1.0
-"""The seconds a week from which on advice is worth the builds that measure it."""
+"""The seconds saved per week that make advice worth the builds that measure it."""
 
 
 def try_edits(
     session: Session, model: Model, costs: Sequence[ImageCosts]
 ) -> tuple[list[ImageCosts], list[Tried]]:
-    """Make every predicted edit but the first build, which would have to empty the builder's
-    cache, and build; follow the advice that can be followed blindly, and build again. The costs
-    with what advice saved, and the edits. What could not be tried is told beside the result."""
+    """Make and build every predicted edit except the first build, which would require emptying the
+    builder's cache; then apply the advice that can be applied automatically, and build again.
+    Returns the costs, with what the advice saved, and the edits. Notes name what could not be
+    tried."""
     names = [one.image.service for one in costs]
     compose = session.compose
     targets = definition(compose.argv(), names, compose.folder, compose.environment)
@@ -64,7 +65,8 @@ def try_edits(
 
 
 def _chosen(costs: ImageCosts) -> list[Prediction]:
-    """The edits to make: of the file that was named, or of each kind; none that builds nothing."""
+    """The edits to make: the named file, or one of each kind; those that build nothing are left
+    out."""
     named = [one for one in costs.predictions if one.edit is EditKind.PATH]
     return [
         prediction
@@ -86,7 +88,7 @@ def _tried(
 
 
 def _built(trial: Trial, image: LayeredImage, prediction: Prediction) -> Outcome | None:
-    """The build after an edit; None where that can't be made."""
+    """The build after an edit; None if the edit is not possible."""
     token = secrets.randbelow(10**9)
     text = trial.dockerfile(image.service)
     if prediction.edit is EditKind.BASE:
@@ -103,7 +105,7 @@ def _built(trial: Trial, image: LayeredImage, prediction: Prediction) -> Outcome
 
 
 def _edited(trial: Trial, image: LayeredImage, path: str, dockerfile: str) -> Outcome | None:
-    """The build after an edit of a file; None where that is not in the copy."""
+    """The build after an edit of a file; None if the file is not in the copy."""
     place = trial.place(path)
     if place is None:
         return None
@@ -116,7 +118,7 @@ def _edited(trial: Trial, image: LayeredImage, path: str, dockerfile: str) -> Ou
 
 
 def _followed(session: Session, trial: Trial, image: LayeredImage, advice: Advice) -> Advice:
-    """Advice with what it saved when it was followed, where that could be tried."""
+    """The advice with the measured saving, if it could be tried."""
     remedy, worth = advice.remedy, advice.saves_seconds_per_week
     if remedy is None or remedy.path == image.dockerfile or worth < FOLLOWED_FROM:
         return advice

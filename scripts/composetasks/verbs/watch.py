@@ -1,4 +1,4 @@
-"""``watch``: brings the services up, then each edit into them, until it is interrupted."""
+"""``watch``: brings the services up, then applies each edit to them, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from composetasks.observe.watch.edits import WatchedRules
 
 ANOTHER_RUN_SECONDS = 86_400.0
-"""How long an edit waits for another run to end, which is told."""
+"""How long an edit waits for another run to end; the wait is announced."""
 
 
 def watch(session: Session, services: Sequence[str], *, timeout: float | None = None) -> ExitCode:
-    """Bring the services, or all, up, and watch what their rules name. A failure of what an edit
-    asks for is told, and the watch goes on; the services run on after its end."""
+    """Bring the services, or all, up, and watch the paths of their rules. A failure while an edit
+    is applied is reported and the watch continues; the services keep running after its end."""
     from composetasks.observe.watch.changes import Changes
 
     limits = Limits(timeout=timeout, jobs=session.settings.jobs)
@@ -63,7 +63,7 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
     if session.options.plan or rules.blockers:
         return _start(session, services, rules, limits) or ExitCode.OK
     failed: set[str] = set()
-    # What is edited during the start is seen after it, and during anything else, too.
+    # Edits during the start, or during any other work, are handled afterwards.
     with Changes(_paths(model, rules), model.directory) as changes:
         _start(session, services, rules, limits)
         while True:
@@ -80,15 +80,15 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
 
 
 class _WatchEnded(Exception):
-    """The watch was ended while it had nothing to do."""
+    """The watch was ended while it was idle."""
 
     def __init__(self, code: ExitCode) -> None:
         self.code = code
 
 
 def _paths(model: Model, rules: Rules) -> tuple[str, ...]:
-    """What is watched: the rules may be others after an edit of a compose file. A Dockerfile is in
-    any case, which may have to be corrected."""
+    """The paths to watch; the rules may change with an edit of a compose file. Dockerfiles are
+    always watched, since they may have to be corrected."""
     from composetasks.observe.watch.edits import dockerfiles
 
     rebuilt = [rule.service for rule in rules.rules if rule.action is WatchAction.REBUILD]
@@ -99,8 +99,8 @@ def _paths(model: Model, rules: Rules) -> tuple[str, ...]:
 def _start(
     session: Session, services: Sequence[str], rules: Rules, limits: Limits
 ) -> ExitCode | None:
-    """The first thing of a watch, as ``up`` does it, and the files that are copied from the
-    beginning; the exit code where the run ends with the plan."""
+    """Start the services as ``up`` does, before the watch; edits will then wait for other runs to
+    end. Returns the exit code if the run ends with the plan."""
     from composetasks.plan.start.start import StartOptions, plan_start
 
     with session.changing():
@@ -140,9 +140,9 @@ def _follow(
     changes: Changes,
     failed: set[str],
 ) -> bool:
-    """Do what edits ask for until the rules have to be read again; whether a folder that is watched
-    came or went, so that it is not watched any more. ``failed`` is kept to the services whose last
-    rebuild failed."""
+    """Apply edits until the rules have to be read again. Returns whether a watched folder was
+    created or removed, so that it has to be watched again. ``failed`` is kept up to date with the
+    services whose last rebuild failed."""
     from composetasks.observe.watch.edits import WatchedRules
 
     watched, files = WatchedRules(model, rules.rules, failed), {*map(str, model.files)}
@@ -172,7 +172,7 @@ def _next(batches: Iterator[Mapping[str, bool]]) -> Mapping[str, bool]:
 def _reread(
     session: Session, services: Sequence[str], before: tuple[Model, Rules]
 ) -> tuple[Model, Rules]:
-    """The model and the rules as they are now; those before where they can't be read just now."""
+    """The current model and rules; the previous ones if they can't be read now."""
     try:
         model = session.model(services)
         rules = watch_rules(model, services)
@@ -185,7 +185,7 @@ def _reread(
 
 
 class _Effects:
-    """Does what edits ask for."""
+    """Applies edits."""
 
     def __init__(
         self, session: Session, limits: Limits, watched: WatchedRules, failed: set[str]
@@ -195,21 +195,21 @@ class _Effects:
         self._recreated: Collection[str] = ()
 
     def batch(self, batch: Mapping[str, bool]) -> None:
-        """Do what a batch asks for, each thing in turn; what can't be done ends the batch."""
+        """Apply a batch, one operation after another; an operation that fails ends the batch."""
         self._recreated = ()
         for operation in operations(self._watched.edits(batch)):
             if not self._did(operation):
                 return
 
     def initial(self, names: Collection[str]) -> None:
-        """Copy what is to be in the containers of services from the beginning."""
+        """Copy the files of the initial syncs of services."""
         self._recreated = names
         for operation in operations(self._watched.initial(names)):
             if isinstance(operation, Sync):
                 self._did(replace(operation, initial=True))
 
     def _did(self, operation: WatchOperation) -> bool:
-        """Do one thing; whether it could be done."""
+        """Carry out one operation; return whether it succeeded."""
         try:
             self._do(operation)
         except TaskFailure as failure:
@@ -252,7 +252,7 @@ class _Effects:
                 self._tell_done("exec", service, "the command exited with code 0", began)
 
     def _rebuild(self, operation: Rebuild) -> None:
-        """Build and recreate by the plan of a start, where an image is made from the edits."""
+        """Build and recreate by the plan of a start, if an edit changes an image."""
         from composetasks.plan.start.start import StartOptions, plan_start
 
         session = self._session

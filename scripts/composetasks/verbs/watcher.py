@@ -2,9 +2,9 @@
 
     python -m composetasks.verbs.watcher [--now] FOLDER
 
-It is started by the first task of an instance that has an owner, in a session of its own, and
-nothing that ends that task, its process group or its terminal ends it. ``--now`` does not wait:
-for an owner that ends its instance itself, and wants to see it gone.
+The first task of an instance with an owner starts it in its own session, so that it survives the
+end of that task, its process group and its terminal. ``--now`` does not wait: for an owner that
+ends its instance itself and needs to know when that is done.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from composetasks.store.folder import now
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 GIVE_UP_SECONDS = 1800.0
-"""An engine may be on its way up again; after that the next task of the project does it."""
+"""An engine may be starting again; after this time, the project's next task ends the instance."""
 
 
 def ensure_watched(place: Path) -> None:
-    """Start the watcher where none lives. The lock is taken here and handed on to it, so that
-    there is never a second one, nor a moment without."""
+    """Start the watcher if none runs. Its lock is taken here and passed on to it, so that there is
+    always exactly one watcher."""
     descriptor = os.open(place / instance_folder.WATCHER, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +45,7 @@ def ensure_watched(place: Path) -> None:
 
 
 def watch(place: Path, *, wait: bool = True) -> int:
-    """Returns 0 where nothing of the instance is left, or it has become another's."""
+    """Return 0 if nothing of the instance is left, or if it has another owner now."""
     text = instance_folder.recorded(place) or ""
     living = owner.parse(text)
     if living is None:
@@ -66,7 +66,7 @@ def watch(place: Path, *, wait: bool = True) -> int:
 
 
 def _ended(place: Path, text: str) -> str:
-    """End the instance; what kept it from that, "" where nothing did."""
+    """End the instance; return the reason for a failure, "" if there is none."""
     try:
         client = connect()
         try:
