@@ -131,7 +131,7 @@ def _with_surroundings(world: World, client: APIClient, cache: Path, scope: Scop
 
 
 def _missing_plugins(model: Model, client: APIClient) -> frozenset[str]:
-    """The drivers of networks and volumes that the engine does not list."""
+    """Return the drivers of networks and volumes that the engine does not list."""
     resources = (*model.networks.values(), *model.volumes.values())
     wanted = frozenset(one.plugin for one in resources if one.plugin)
     return wanted - read_plugins(client) if wanted else wanted

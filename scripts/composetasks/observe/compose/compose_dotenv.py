@@ -238,7 +238,7 @@ class _Parser:
                 return self.text[start:at].rstrip(SPACE), char == "\n"
             if not (char.isalpha() or char.isnumeric() or char in BLANK or char in "_.-[]"):
                 raise Refused(f"{char!r} in a name")
-        return "", False  # a last line with neither '=' nor line break: it is read as a value
+        return "", False  # a last line with neither '=' nor line break is read as a value
 
     def value(self) -> str:
         quote = self.text[self.position : self.position + 1]

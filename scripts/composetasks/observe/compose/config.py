@@ -67,7 +67,7 @@ class _ConfigCommand:
             name: {key: value for key, value in (section or {}).items() if key != "build"}
             for name, section in (config.get("services") or {}).items()
         }
-        # Without build, such a service needs an image name; it affects no hash here.
+        # Without build, a service needs an image name. The placeholder affects no hash here.
         named = {name: {"image": "none", **section} for name, section in services.items()}
         resolved = json.dumps(doubled({**config, "services": named}))
         done = self.compose.run(

@@ -62,7 +62,7 @@ RECREATED = re.compile(r"Container (\S+)\s+Recreate\b")
 
 def with_asked_hashes(model: Model, engine: Engine, compose: Compose, cache: Path) -> Engine:
     """Return ``engine`` with an ``asked_hash`` for this project's containers: the hash that
-    ``config --hash`` printed when they were created, which replaces that of the label."""
+    ``config --hash`` printed when they were created. It is used instead of the label's hash."""
     others = list(_others(model, engine.containers))
     if not others:
         return engine
@@ -241,7 +241,7 @@ def _ask_compose(
             # Without the consistency check, which does not accept a container id as a service.
             arguments = ("--profile", "*", "config", "--no-consistency", "--hash", "*")
             output = asking.run(*arguments).stdout
-    except (ProgramError, OSError):  # there may be room for no temporary file
+    except (ProgramError, OSError):  # no space for a temporary file, for example
         return {}
     return by_service(output)
 

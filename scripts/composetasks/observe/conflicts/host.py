@@ -90,7 +90,7 @@ def unheld(
             yield host_ip, number, protocol
 
 
-# --- what is taken --------------------------------------------------------------------------
+# --- taken ports ----------------------------------------------------------------------------
 
 
 def _sockets(numbers: set[tuple[int, str]]) -> Iterator[_Socket]:
@@ -174,7 +174,7 @@ def _refused(host_ip: str, number: int, protocol: str) -> bool:
     return False
 
 
-# --- whose it is ----------------------------------------------------------------------------
+# --- owners of sockets ----------------------------------------------------------------------
 
 
 def _owners(taken: Iterable[_Socket]) -> Iterator[PortHolder]:

@@ -36,8 +36,8 @@ def missing_sources(model: Model, volumes: Iterable[Volume], client: APIClient) 
 def missing_away(
     model: Model, engine: Engine, client: APIClient
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the missing sources for an engine on another host, except those that containers of the
-    model already mount, and those of them that this host has with content."""
+    """Return the sources that the host of a remote engine lacks, and those of them that exist here
+    with content. Sources that containers of the model already mount are not checked."""
     containers = (one for one in engine.containers if one.project == model.project)
     mounted = {path for one in containers for path in one.binds}
     wanted = {path for path in _named(model, engine.volumes) if path.startswith("/")}

@@ -1,1 +1,1 @@
-"""What a swarm has of a stack, and what is to be deployed."""
+"""A stack as it is in a swarm, and the model to be deployed."""

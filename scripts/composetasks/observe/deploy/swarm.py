@@ -63,7 +63,7 @@ def _attributes(node: Mapping[str, Any]) -> dict[str, str]:
 
 def observe_swarm(client: Any, stack: str, key: bytes, *, local: bool) -> Swarm:
     """Observe ``stack`` in the swarm. ``key`` is the key of the digests that replace secrets;
-    ``local`` tells that the swarm's engine is also the one that builds."""
+    ``local`` is true if the swarm's engine is also the one that builds."""
     nodes, configs = _nodes(client), client.configs()
     return Swarm(
         stack=stack,

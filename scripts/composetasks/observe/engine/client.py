@@ -26,12 +26,10 @@ HEALTH = ("starting", "healthy", "unhealthy")
 
 class Client(APIClient):
     """An APIClient whose ``timeout`` (seconds) limits the wait for the beginning of every answer,
-    except for pulls, pushes and waits without a limit of their own, which depend on others.
-
+    except for pulls, pushes and waits without a timeout, whose duration depends on others.
     ``reopen`` restores the connection of a local socket to an engine on another host if it was cut;
     the ``base_url`` of such a client is REMOTE. ``server`` is the engine's name and version
-    (``Docker/28.5.2 (linux)``).
-    """
+    (``Docker/28.5.2 (linux)``)."""
 
     server = ""
 

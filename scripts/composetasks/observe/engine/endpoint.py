@@ -27,8 +27,8 @@ WITHOUT_TLS = ("unix://", "ssh://", "npipe://", "fd://")
 @frozen
 class Endpoint:
     """An engine's address ("" for a missing context), how it was chosen, in words, and the folder
-    of its certificates (``ca.pem``, ``cert.pem``, ``key.pem``; None: no TLS). ``verified`` tells
-    that the engine must prove its identity."""
+    of its certificates (``ca.pem``, ``cert.pem``, ``key.pem``; None: no TLS). ``verified`` is true
+    if the engine must prove its identity."""
 
     how: str
     address: str

@@ -1,5 +1,5 @@
-"""Find out which files an engine's host has if it is another machine. The only question about its
-files that an engine answers is the creation of containers, which are never started.
+"""Find out which files the host of a remote engine has, by creating containers that are never
+started: an engine answers no other question about its host's files.
 
 An engine refuses a mount in long form whose source does not exist, and creates nothing in its place
 (docs.docker.com, "Bind mounts": `--mount` and `-v`).

@@ -22,7 +22,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.settings import ENGINE_SECONDS
 
 if TYPE_CHECKING:
-    from docker import APIClient as APIClient  # for those who only pass it on
+    from docker import APIClient as APIClient  # for modules that only pass it on
 
     from composetasks.observe.engine.client import Client
 

@@ -67,7 +67,7 @@ def read_environment(
     return replace(environment, absent=frozenset(_absent(environment)))
 
 
-# --- which files ----------------------------------------------------------------------------
+# --- selecting the files --------------------------------------------------------------------
 
 
 def _env_files(folder: Path, process: Mapping[str, str]) -> list[Path]:
@@ -98,7 +98,7 @@ def _values(file: EnvFile) -> dict[str, str]:
     return {one.name: one.value for one in file.compose if one.value is not None}
 
 
-# --- one file, read twice -------------------------------------------------------------------
+# --- reading one file by both dialects ------------------------------------------------------
 
 
 def _read_file(path: Path, outer: Mapping[str, str]) -> EnvFile:

@@ -18,7 +18,7 @@ SEPARATOR = "/"
 SENT_ALONG = ("user.", "security.capability")
 """The extended attributes that BuildKit sends."""
 TRIES = 5
-"""The number of attempts to list a folder whose entries disappear meanwhile."""
+"""The number of attempts to list a folder from which entries disappear."""
 PAUSE_SECONDS = 0.005
 """The longest time for which the second process holds back its output."""
 UNKNOWN = "-"

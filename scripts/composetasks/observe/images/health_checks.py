@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -> dict[str, str]:
-    """Return the services whose health check comes from their image, and that image. An image that
-    is missing may have a health check.
+    """Return the services whose health check comes from their image, and that image. A missing
+    image is included, since it may have one.
 
     A running container of the image shows it, and ``cache`` does for an image that was inspected
     before: an id always means the same image.

@@ -1,4 +1,4 @@
-"""What the target of a Dockerfile needs, as values."""
+"""The needs of a Dockerfile's target, as values."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 
 
 def other_platforms(client: APIClient, model: Model, engine: Engine) -> dict[str, str]:
-    """Return the services whose ``platform`` differs from that of their image, and the image's.
+    """Return the services whose ``platform`` differs from their image's, and the image's platform.
     Compose treats such an image as missing."""
     platforms = {}
     for name, service in model.services.items():

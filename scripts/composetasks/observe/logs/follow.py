@@ -139,7 +139,7 @@ class Follow:
         thread.start()
         return thread
 
-    # --- handing over -----------------------------------------------------------------------
+    # --- passing lines on -------------------------------------------------------------------
 
     def _take(self, seconds: float | None) -> list[LogLine]:
         with self._changed:
@@ -225,7 +225,7 @@ class Follow:
         finally:
             response.close()
 
-    # --- all of them ------------------------------------------------------------------------
+    # --- all containers ---------------------------------------------------------------------
 
     def _find_new(self) -> None:
         new = [one for one in self.find() if one.id not in self._readers]

@@ -29,7 +29,7 @@ def is_kept_empty(folder: Path) -> bool:
 def why_no_state(folder: Path, *, project: Path, named: bool) -> str:
     """Return why a mounted folder (a real path) is not state; "" if it may be.
 
-    ``named`` tells that the settings name the folder. This is required if git can't distinguish
+    ``named`` is true if the settings name the folder. This is required if git can't distinguish
     code from state: without a repository, or if the repository around ``project`` tracks nothing in
     it (a copy in an ignored folder, a fresh ``git init``).
     """

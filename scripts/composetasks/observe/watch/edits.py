@@ -12,7 +12,7 @@ from composetasks.observe.images.build_section import ignore_patterns
 from composetasks.observe.images.ignore import Ignore, clean, read_patterns
 
 OURS = (".git", ".composetasks")
-"""Folders, and files of that name, that nobody edits."""
+"""Names of folders and files that users do not edit."""
 EDITORS = Ignore(
     read_patterns(
         "**/4913\n**/*~\n**/.*.sw?\n**/.#*\n**/#*#\n**/*___jb_old___\n**/*___jb_tmp___\n**/.idea"
