@@ -1,4 +1,4 @@
-"""Tables of how containers that cause a conflict or are leftovers are treated.
+"""Tables: how containers that cause a conflict or are left over are treated.
 
 The code decides by these tables, and docs/reference/conflicts.md is generated from them.
 """

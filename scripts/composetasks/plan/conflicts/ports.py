@@ -55,7 +55,7 @@ def port_text(host_ip: str, number: int | str, protocol: str) -> str:
 
 
 def meet(host_ip: str, other: str) -> bool:
-    """Whether the same port number can't be listened on at both host addresses."""
+    """Whether one port number can't be listened on at both of two host addresses."""
     return any(_same(a, b) for a in _addresses(host_ip) for b in _addresses(other))
 
 

@@ -151,7 +151,7 @@ def _refusal(world: World, wanted: _WantedSubnet, network: Network, taken: Subne
 
 
 def _too_many(wanted: tuple[_WantedSubnet, ...]) -> Iterator[Blocker]:
-    """Yield a blocker if a bridge network has two subnets of one family; other drivers may."""
+    """Yield a blocker for two subnets of one family on a bridge; other drivers allow them."""
     by_range: dict[tuple[str, int], Subnet] = {}
     for declared in wanted:
         if declared.resource.config.get("driver", "bridge") != "bridge":

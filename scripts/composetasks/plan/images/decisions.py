@@ -80,8 +80,8 @@ def plan_images(
     changes to files that all services hide with mounts need no build.
 
     ``no_cache`` builds everything; without it, a plan that is not ``to_run`` builds images whose
-    model has ``no_cache: true``. ``pull`` checks for newer versions of images from registries;
-    ``push`` adds the images that the shared registry lacks.
+    model has ``no_cache: true``. ``pull`` checks all images from registries, and images
+    based on them, for newer versions; ``push`` adds the images that the shared registry lacks.
     """
     names = tuple(services)
     uncached = [name for name in names if no_cache or (not to_run and _never_cached(world, name))]

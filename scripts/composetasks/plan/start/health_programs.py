@@ -53,8 +53,8 @@ def _script(argv: Sequence[str]) -> str:
 
 
 def _of_script(script: str) -> list[str]:
-    """The programs of a shell script that is a line of plain commands. If ``||`` separates commands
-    of programs, none of these programs is certainly needed."""
+    """The programs of a shell script that is a line of plain commands. Of alternatives separated by
+    ``||``, none is certainly needed."""
     lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
     lexer.commenters = ""
     try:

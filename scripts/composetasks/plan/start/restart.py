@@ -31,7 +31,7 @@ from composetasks.plan.start.services import plan_services
 
 
 def plan_restart(world: World, names: Iterable[str]) -> Plan:
-    """Restart the containers of ``names`` (of all services if there are none) and of the services
+    """Restart the containers of ``names`` (of all services if none is named) and of the services
     that have to be restarted with them, each after those of its dependencies that are restarted."""
     named = tuple(dict.fromkeys(names))
     causes = with_dependents(world, named)

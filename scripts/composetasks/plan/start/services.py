@@ -91,7 +91,7 @@ def needed_names(
 
 
 def _jobs(world: World, services: Iterable[str]) -> Iterator[str]:
-    """Yield the services that have a container that completed its work."""
+    """Yield the services with a container that completed its work."""
     for name in services:
         service = world.model.services[name]
         if any(is_done(world, service, one) for one in world.replicas(name)):

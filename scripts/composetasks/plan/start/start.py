@@ -49,7 +49,7 @@ class StartOptions:
 
 
 def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Plan:
-    """Bring up ``names`` (all active services if there are none) and their dependencies, after
+    """Bring up ``names`` (all active services if none is named) and their dependencies, after
     everything that has to be done before."""
     services = world.model.with_dependencies(names)
     images: ImagePlan = plan_images(world, services, pull=options.pull, to_run=True)
