@@ -79,8 +79,8 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
 
 
 def client_of(seconds: float) -> APIClient:
-    """Return a client for the engine in use, which connects as :func:`connect` does; for an engine
-    on this machine, only when more than lists is needed."""
+    """Return a client for the engine in use, which connects as :func:`connect` does. For an engine
+    on this machine it connects only when more than lists is needed."""
     address = chosen().address
     if not takes_connections(address, seconds):
         return connect(seconds)

@@ -37,8 +37,8 @@ def edited_since_tagged(
 def outdated(
     client: APIClient, model: Model, engine: Engine, inputs: Mapping[str, BuildInputs]
 ) -> frozenset[str]:
-    """Return the services whose image is older than their ``pull_policy`` allows, or that are built
-    with ``pull: true`` on a base image that has changed in its registry."""
+    """Return the services whose image was tagged longer ago than their ``pull_policy`` allows, or
+    that are built with ``pull: true`` on a base image that has changed in its registry."""
     return _held_too_long(client, model, engine) | _on_older_bases(client, model, inputs)
 
 

@@ -26,9 +26,9 @@ UNKNOWN = "-"
 
 
 def list_folder(path: str) -> str:
-    """Return the entries of a folder as one text: for a file name, mode, size, both times and
-    inode, for a folder name, mode and extended attributes. No name contains the separator. A
-    missing folder has no entries. Raises OSError."""
+    """Return the entries of a folder as one text: name, mode, size, both times and inode of a file;
+    name, mode and extended attributes of a folder. No name contains the separator. A missing folder
+    has no entries. Raises OSError."""
     for _ in range(TRIES):
         try:
             return _entries(path)

@@ -36,7 +36,7 @@ def look(
 ) -> tuple[Shared, tuple[str, ...]]:
     """Return the images in ``registry`` for services whose wanted image is not here, and warnings.
 
-    With ``everything`` it is also asked about present images (to push those that it lacks).
+    With ``everything`` the registry is also asked about present images (to push those it lacks).
     """
     shared = Shared(registry)
     wanted = {
