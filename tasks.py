@@ -6,7 +6,7 @@ ns = collection(
     config={
         "stack": {
             "files": ["compose/compose.yaml"],
-            # Offsets in the checkpoints are places in Kafka's log: neither means anything alone.
+            # The checkpoints hold offsets of Kafka's log, so neither is of use without the other.
             "state": {
                 "kafka-data": {"group": "stream", "description": "Kafka's log"},
                 "state/spark_checkpoints": {

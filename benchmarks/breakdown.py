@@ -1,4 +1,4 @@
-"""Where the time of one `inv` command goes, by rooms."""
+"""The time of one `inv` command, broken down by rooms (see benchmarks/rooms.py)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchmarks.scratch import Failed, Scratch
 
 
 def by_room(project: Scratch, *arguments: str, deep: bool = False) -> dict[str, float]:
-    """Seconds by room of one run, see benchmarks/rooms.py."""
+    """The seconds of one run by room; see benchmarks/rooms.py."""
     return rooms_of(project.folder, project.environment, *arguments, deep=deep)
 
 
 def rooms_of(
     folder: Path, environment: dict[str, str], *arguments: str, deep: bool = False
 ) -> dict[str, float]:
-    """The same in any folder."""
+    """Like :func:`by_room`, in any folder."""
     began = time.monotonic()
     program = [sys.executable, str(ROOT / "benchmarks" / "rooms.py"), *(["--deep"] if deep else [])]
     done = subprocess.run(
@@ -40,7 +40,7 @@ def rooms_of(
 
 
 def by_step(lines: str) -> dict[str, float]:
-    """Seconds by the action of each step, of the JSON lines that a task printed."""
+    """The seconds by step action, from the JSON lines that a task printed."""
     first, *events = (json.loads(line) for line in lines.splitlines())
     actions = {step["id"]: step["action"] for step in first["steps"]}
     took: dict[str, float] = {}

@@ -1,5 +1,5 @@
-"""Six services that are built from many files: nothing changed, one file changed, a branch
-switched and back."""
+"""Six services built from many files: nothing changed, one file changed, a branch switched and
+back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ PER_FOLDER = 100
 
 
 def fill(folder: Path, files: int) -> None:
-    """A context of that many small files, all different, and a Dockerfile that copies them."""
+    """Write a context of ``files`` small files, all different, and a Dockerfile that copies
+    them."""
     for number in range(files):
         place = folder / "src" / f"d{number // PER_FOLDER}"
         if number % PER_FOLDER == 0:
@@ -28,13 +29,13 @@ def fill(folder: Path, files: int) -> None:
 
 
 def context(project: Scratch, number: int) -> str:
-    """A context's folder. BuildKit keeps what it was sent under that folder's last name: the two
-    sides have different ones, or each would make the other send everything again."""
+    """The name of a context's folder. BuildKit stores what it was sent under this name: with the
+    same names on both sides, each would make the other send everything again."""
     return f"{project.name}-{number}"
 
 
 def six(project: Scratch, files: int) -> None:
-    """Write a project of six services of that many files each."""
+    """Write a project of six services with ``files`` files each."""
     services = {}
     for number in range(SERVICES):
         fill(project.folder / context(project, number), files)
@@ -50,7 +51,7 @@ def six(project: Scratch, files: int) -> None:
 
 @contextlib.contextmanager
 def both(word: str, files: int) -> Iterator[tuple[Scratch, Scratch]]:
-    """Ours and the peer's copy of the same project, both up."""
+    """Our copy and the peer's copy of the same project, both up."""
     with scratch(f"{word}-inv") as ours, scratch(f"{word}-compose") as peer:
         six(ours, files)
         six(peer, files)
@@ -62,7 +63,7 @@ def both(word: str, files: int) -> Iterator[tuple[Scratch, Scratch]]:
 
 def nothing_changed(files: int, factor: float) -> Iterator[Figure]:
     with both("same", files) as (ours, peer):
-        ours.inv("up")  # The first start's fresh files are read once more: see RACY_NS.
+        ours.inv("up")  # Fresh files of the first start are read once more: see RACY_NS.
         took = in_turns(
             {
                 "inv": lambda _: ours.timed_inv("up"),

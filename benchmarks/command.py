@@ -1,5 +1,5 @@
-"""What the commands themselves cost: the list of tasks, an empty start room by room, digests of
-many files, memory, and the alias."""
+"""The cost of the commands themselves: the list of tasks, an empty start room by room, digests of
+many files, memory, and the `make` alias."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.engine import busybox
 FILES = 100_000
 PER_FOLDER = 100
 PLAIN = "from invoke import task\n\n\n@task\ndef hello(c):\n    'Say it.'\n    print('hello')\n"
-"""A tasks.py of Invoke alone."""
+"""A tasks.py that uses only Invoke."""
 IDLE = {
     "image": busybox.TAG,
     "command": ["tail", "-f", "/dev/null"],
@@ -24,7 +24,7 @@ IDLE = {
     "stop_grace_period": "0s",
 }
 RUNS = 15
-"""These runs take a tenth of a second."""
+"""Each of these runs takes a tenth of a second."""
 
 
 def task_list() -> Iterator[Figure]:
@@ -49,7 +49,7 @@ def task_list() -> Iterator[Figure]:
 
 
 def idle(project: Scratch) -> None:
-    """Six services without build, up."""
+    """Write six services without a build, and start them."""
     project.write({f"s{number}": IDLE for number in range(6)})
     project.inv("up")
     project.inv("up")
@@ -98,7 +98,7 @@ COMPOSE = ("docker", "compose")
 
 
 def rooms(project: Scratch) -> Iterator[Figure]:
-    """Where the milliseconds of an empty `inv up` go."""
+    """The time of an empty `inv up` by room."""
     took: dict[str, list[float]] = {}
     for _ in range(ROUNDS.of(RUNS)):
         for room, spent in by_room(project, "up").items():
@@ -129,7 +129,7 @@ def digests() -> Iterator[Figure]:
         def forget() -> None:
             for kept in (memory, *memory.parent.glob("marks-*")):
                 kept.unlink(missing_ok=True)
-            # An index without the files' times and inodes: every file is read again.
+            # An index without the files' times and inodes makes git read every file again.
             (folder / ".git" / "index").unlink()
             run(*git, "read-tree", "HEAD")
 
@@ -138,7 +138,7 @@ def digests() -> Iterator[Figure]:
             return measured(argv)
 
         yield from digested("cold", cold, digest, status)
-        measured(digest)  # What was forgotten for git's last run is known again.
+        measured(digest)  # Restores what was forgotten for git's last run.
         yield from digested("warm", measured, digest, status)
         peak = in_turns(
             {
@@ -167,7 +167,7 @@ def digested(
 
 
 def alias() -> Iterator[Figure]:
-    """`make up` in a copy of what it needs, whose environment is this one."""
+    """`make up` in a copy of the files it needs, with this environment."""
     with scratch("make") as ours:
         for path in ("Makefile", "scripts/bootstrap", "requirements"):
             source, target = ROOT / path, ours.folder / path

@@ -1,5 +1,5 @@
-"""Digest the files below a folder, with a memory in a file, as a start does: ``digest.py FOLDER
-MEMORY``. A child of benchmarks/command.py."""
+"""Digest the files below a folder as a start does, with a memory in a file: ``digest.py FOLDER
+MEMORY``. benchmarks/command.py starts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk of a benchmark's own, for figures that another file system would blur."""
+"""A separate disk for a benchmark, for figures that another file system would distort."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.scratch import Failed, run
 
 @contextlib.contextmanager
 def own_disk(size: int) -> Iterator[Path | None]:
-    """A folder with an ext4 file system of ``size`` bytes of its own; None where none can be
-    mounted, which takes root and loop devices.
+    """A folder with its own ext4 file system of ``size`` bytes; None if none can be mounted, which
+    takes root and loop devices.
 
-    It has a journal. Without one, as on some virtual machines, ext4 looks at every inode that was
-    deleted in the last minutes before it takes another, and whoever makes many files after many
-    were deleted takes several times as long, by chance of where they lie.
+    It has a journal. Without a journal, as on some virtual machines, ext4 checks every recently
+    deleted inode before it takes another. Creating many files after many deletions then takes
+    several times as long, depending on where the inodes lie.
     """
     with tempfile.TemporaryDirectory(prefix="ct-bench-disk-") as place:
         image, folder = Path(place, "image"), Path(place, "disk")

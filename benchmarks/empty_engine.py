@@ -1,4 +1,4 @@
-"""An engine of a benchmark's own, for figures of a first start."""
+"""A separate engine without images, for figures of a first start."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DISK_BYTES = 32 << 30
 
 @contextlib.contextmanager
 def empty_engine() -> Iterator[str]:
-    """An engine of our own without images, for the block; its address. Builds and containers use
-    the host's network; its bridge is its own (without any, it would take the host's docker0 away),
-    and so are its mounts, which end with it, and its disk.
+    """Run a separate engine without images during the block; return its address. Builds and
+    containers use the host's network. It has its own bridge (without one, it would remove the
+    host's docker0), its own mounts, which end with it, and its own disk.
     """
     with (
         tempfile.TemporaryDirectory(prefix="ct-bench-engine-") as place,
@@ -48,7 +48,7 @@ def empty_engine() -> Iterator[str]:
 
 @contextlib.contextmanager
 def _bridge() -> Iterator[str]:
-    """A bridge for the block; its name."""
+    """Create a bridge for the block; return its name."""
     name = f"ctbench{os.getpid() % 100_000}"
     run("ip", "link", "add", name, "type", "bridge")
     try:
@@ -71,7 +71,7 @@ def _answers(address: str, child: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def load_base(address: str) -> None:
-    """Give an engine the base image of this one."""
+    """Load this engine's base image into another engine."""
     with subprocess.Popen(["docker", "save", base_image()], stdout=subprocess.PIPE) as saved:
         argv = ["docker", "--host", address, "load", "-q"]
         subprocess.run(argv, stdin=saved.stdout, stdout=subprocess.DEVNULL, check=True)
@@ -81,7 +81,7 @@ def load_base(address: str) -> None:
 
 @contextlib.contextmanager
 def elsewhere(environment: dict[str, str]) -> Iterator[None]:
-    """``environment`` speaks for the block of an engine that has the base image alone."""
+    """Point ``environment`` during the block to an engine that has only the base image."""
     with empty_engine() as address:
         load_base(address)
         environment["DOCKER_HOST"] = address

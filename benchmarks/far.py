@@ -1,7 +1,7 @@
-"""A far engine: what a start with nothing to do costs where each answer takes 150 ms longer.
+"""A remote engine: the cost of a start with nothing to do if each answer takes 150 ms longer.
 
-The link is made here: a socket that passes on what comes to this engine and holds each answer
-back. Compose asks and waits as often as there are containers, 20 of them here.
+The slow connection is simulated: a socket forwards requests to this engine and delays each answer.
+Compose sends and awaits one request per container, 20 of them here.
 """
 
 from __future__ import annotations

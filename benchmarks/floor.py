@@ -1,5 +1,5 @@
-"""The least that a task in Invoke which asks the engine one thing can take: the interpreter,
-Invoke with an empty collection, one round trip. A child of benchmarks/command.py."""
+"""The minimum for an Invoke task that asks the engine one thing: the interpreter, Invoke with an
+empty collection, one round trip. benchmarks/command.py starts it."""
 
 from __future__ import annotations
 

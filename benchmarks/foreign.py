@@ -1,8 +1,8 @@
-"""Foreign containers on the engine: what 500 of them cost `inv clean-orphans --plan`.
+"""Foreign containers on the engine: the cost of 500 of them for `inv clean-orphans --plan`.
 
-The target: at most 1.5 times what it takes with none, plus the engine's own listing time. The
-containers are created and never started, carry labels of many other projects, and are taken away.
-Runs without them come before and after, since they can't take turns.
+The target is at most 1.5 times the time without them, plus the engine's own listing time. The
+containers are created but never started, carry labels of many other projects, and are removed. Runs
+without them come before and after, because the two cannot take turns.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FACTOR = 1.5
 
 
 def timed(project: Scratch) -> float:
-    """Seconds of one `inv clean-orphans --plan`."""
+    """The seconds of one `inv clean-orphans --plan`."""
     said: list[str] = []
     took = seconds(lambda: said.append(project.inv("clean-orphans", "--plan", "--json")))
     if json.loads(said[0])["steps"]:
@@ -36,13 +36,13 @@ def timed(project: Scratch) -> float:
 
 
 def listing(client: APIClient) -> float:
-    """Seconds the engine takes to list all containers."""
+    """The seconds that the engine takes to list all containers."""
     return seconds(lambda: client.containers(all=True))
 
 
 @contextmanager
 def foreign(client: APIClient, prefix: str) -> Iterator[None]:
-    """That many containers of other projects, gone afterwards."""
+    """Create ``FOREIGN`` containers of other projects for the block."""
     made: list[str] = []
 
     def make(number: int) -> None:
@@ -72,7 +72,7 @@ def clean_orphans() -> Iterator[Figure]:
             for number in range(6)
         }
         project.write(services)
-        timed(project)  # The model is cached now, as it is in use.
+        timed(project)  # From now on the model is cached, as in normal use.
         none = [timed(project) for _ in range(runs)]
         say(f"  creating {FOREIGN} containers")
         with foreign(client, f"ctb-{uuid.uuid4().hex[:8]}"):

@@ -1,4 +1,4 @@
-"""The words of the benchmarks: a case measures figures, a figure has two sides and a target."""
+"""The terms of the benchmarks: a case measures figures; a figure has two sides and a target."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = 7
 """How often a short run is repeated on each side."""
 PART = "of an empty `inv up`: "
-"""What the names of the figures by room begin with."""
+"""The prefix of the names of the figures by room."""
 FEW = 3
-"""The same for a run of a minute."""
+"""How often a run of a minute is repeated on each side."""
 
 
 @dataclass
 class Rounds:
-    """How many rounds a case makes at most; None leaves it to the case."""
+    """The maximum number of rounds of a case; None leaves it to the case."""
 
     most: int | None = None
 
@@ -34,7 +34,7 @@ ROUNDS = Rounds()
 
 @dataclass(frozen=True)
 class Target:
-    """Ours is to take at most ``factor`` times the peer's time, and ``plus`` seconds."""
+    """Ours may take at most ``factor`` times the peer's time, plus ``plus`` seconds."""
 
     factor: float
     plus: float = 0.0
@@ -56,11 +56,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """What one row of the table says: the seconds of each run of both sides.
+    """One row of the table: the seconds of each run on both sides.
 
-    ``peer`` is empty where there is nothing to compare with, ``target`` None where the figure is
-    for orientation. ``unit`` is ``s`` or ``B``. ``parts`` is where the time of ours goes, in
-    seconds, measured where the target is missed; ``reason`` what is to be said then.
+    ``peer`` is empty if there is nothing to compare with, ``target`` is None if the figure is only
+    informative. ``unit`` is ``s`` or ``B``. ``parts`` says where our time is spent, in seconds,
+    measured if the target is missed; ``reason`` explains a missed target.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The median of ours over the median of the peer's."""
+        """The median of ours divided by the median of the peer's."""
         return median(self.ours) / median(self.peer) if self.peer else None
 
     @property
@@ -85,7 +85,7 @@ class Figure:
         return self.target.allows(median(self.ours), median(self.peer) if self.peer else 0.0)
 
     def document(self) -> dict[str, Any]:
-        """As results.json keeps it."""
+        """The form in results.json."""
         digits = 4 if self.unit == "s" else 0
         said: dict[str, Any] = {
             "name": self.name,
@@ -108,12 +108,12 @@ class Figure:
         return said
 
     def explained(self, parts: Callable[[], Mapping[str, float]]) -> Figure:
-        """The figure; where its target is missed, with its parts."""
+        """The figure, with its parts if its target is missed."""
         return replace(self, parts=parts()) if self.reached is False else self
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Figure:
-        """The figure of a document of :meth:`document`."""
+        """The figure of a document from :meth:`document`."""
         target = said.get("target")
         return cls(
             name=said["name"],
@@ -130,7 +130,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Case:
-    """Something that is measured in one go. ``minutes`` is about what it takes on two cores."""
+    """Figures that are measured together. ``minutes`` is the approximate duration on two cores."""
 
     name: str
     title: str
@@ -140,12 +140,12 @@ class Case:
 
 
 def say(text: str) -> None:
-    """Progress, for who waits."""
+    """Print the progress to stderr."""
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long an action takes."""
+    """The duration of an action."""
     began = time.monotonic()
     action()
     return time.monotonic() - began
@@ -154,9 +154,9 @@ def seconds(action: Callable[[], object]) -> float:
 def in_turns(
     sides: Mapping[str, Callable[[int], float]], runs: int = RUNS
 ) -> dict[str, tuple[float, ...]]:
-    """Let the sides take turns, so that a busy machine is busy for all; every second round runs
-    backwards, so that none is always the one after a certain other. Each side is called with the
-    round's number and returns what it measured."""
+    """Let the sides take turns, so that a busy machine affects all; every second round is in
+    reverse order, so that no side always follows the same other one. Each side is called with the
+    round's number and returns its measurement."""
     took: dict[str, list[float]] = {name: [] for name in sides}
     runs = ROUNDS.of(runs)
     for number in range(runs):

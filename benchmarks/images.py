@@ -1,4 +1,4 @@
-"""The dashboard's image: a requirement is added to it; it comes from a registry."""
+"""The dashboard's image: a requirement is added to it; it is pulled from a registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.scratch import BASE, Failed, Scratch, base_image, scratch
 from tests.engine import registry
 
 ADDED = ("iniconfig", "pluggy", "sortedcontainers")
-"""Packages that need no others, one for each round; their lines stand in the suite's own locks."""
+"""Packages without dependencies, one for each round; the suite's own locks contain them."""
 LAYERED = """\
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
@@ -41,7 +41,8 @@ CODE = "COPY *.py page.css /app/\n"
 
 
 def dashboard(project: Scratch, dockerfile: str = "") -> Path:
-    """Write a project of the dashboard alone, with its own or another Dockerfile; its folder."""
+    """Write a project with only the dashboard, with its own or another Dockerfile; return its
+    folder."""
     folder = project.folder / f"{project.name}-dashboard"
     shutil.copytree(ROOT / "compose" / "dashboard", folder)
     if dockerfile:
@@ -54,7 +55,7 @@ def dashboard(project: Scratch, dockerfile: str = "") -> Path:
         "network_mode": "host",
         "init": True,
         "stop_grace_period": "0s",
-        # It sleeps, and nobody listens on the port that the image names.
+        # It only sleeps, so nothing listens on the port that the image declares.
         "healthcheck": {"test": ["CMD", "true"], "start_period": "60s", "start_interval": "100ms"},
     }
     project.write({"dashboard": one})

@@ -1,6 +1,6 @@
-"""How fast a million log lines stream, and in how much memory, beside `docker compose logs`.
+"""The speed and memory of a million log lines, beside `docker compose logs`.
 
-Each program reads the same containers in turn into a pipe whose reader stops after the last line.
+The programs read the same containers in turn, into a pipe whose reader stops after the last line.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Reading:
 
 @contextmanager
 def written(services: int) -> Iterator[Scratch]:
-    """A project whose services have together written that many lines."""
+    """A project whose services together have written ``LINES`` lines."""
     one = {
         "image": busybox.TAG,
         "init": True,
@@ -59,7 +59,7 @@ def written(services: int) -> Iterator[Scratch]:
 
 
 def read(project: Scratch, argv: tuple[str, ...]) -> Reading:
-    """Run a program until all lines came out of it, and end it as Ctrl-C does."""
+    """Run a program until it has printed all lines, then interrupt it as Ctrl-C does."""
     began = time.monotonic()
     told_peak = project.folder / "peak"
     child = subprocess.Popen(
@@ -78,7 +78,7 @@ def read(project: Scratch, argv: tuple[str, ...]) -> Reading:
     seconds = time.monotonic() - began
     head.wait()
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGINT)  # The child may have ended by itself.
+        os.killpg(child.pid, signal.SIGINT)  # The child may have exited on its own.
     child.wait()
     if told != LINES:
         raise Failed(f"{' '.join(argv)} gave {told} of {LINES} lines")

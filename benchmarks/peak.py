@@ -1,7 +1,7 @@
 """Run a program and write its peak memory in bytes to a file: ``peak.py FILE PROGRAM...``.
 
-Linux counts what the process that starts a program holds as the program's own peak (it is the
-same process until the program is loaded): this one is small, a benchmark is not.
+On Linux, a program's peak includes the memory of the process that starts it (it is the same process
+until the program is loaded). This starter is small; a benchmark process is not.
 """
 
 import os

@@ -10,9 +10,9 @@ from benchmarks.framework import Figure
 
 ROW, LEFT, WIDE, TOP = 26, 550, 420, 46
 MOST = 2.5
-"""The ratio at the right edge; a longer bar is cut there, its number says how long it is."""
+"""The ratio at the right edge; a longer bar is cut there, and its number shows its length."""
 LONGEST = 80
-"""Characters of a label."""
+"""The maximum length of a label in characters."""
 COLOURS = {True: "#2e7d32", False: "#c62828", None: "#607d8b"}
 
 
@@ -74,5 +74,5 @@ def short(name: str) -> str:
 
 
 def at(ratio: float) -> float:
-    """Where a ratio is, from the left."""
+    """The horizontal position of a ratio."""
     return round(LEFT + WIDE * min(ratio, MOST) / MOST, 1)

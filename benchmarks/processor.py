@@ -1,5 +1,5 @@
-"""Processor seconds of a container, as its control group counts them: on a busy machine, too, they
-are what was worked."""
+"""Processor seconds of a container, as counted by its control group: they measure the work done
+even on a busy machine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ SHOW = (
     *("sh", "-c"),
     "cat /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || :",
 )
-"""What prints them in a container, with control groups of either version."""
+"""Prints them in a container, with control groups of either version."""
 
 
 def seconds_of(text: str) -> float:
-    """The seconds since the container started, from what ``SHOW`` printed."""
+    """The seconds since the container started, from the output of ``SHOW``."""
     for line in text.splitlines():
         name, _, value = line.partition(" ")
         if name == "usage_usec":

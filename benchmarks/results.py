@@ -1,4 +1,4 @@
-"""What was measured: kept as JSON, shown as a page, compared with the last commit."""
+"""The results: kept as JSON, shown as a page, compared with the last commit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEGIN, END = "<!-- begin: written by `nox -s bench` -->", "<!-- end -->"
 
 @dataclass
 class Results:
-    """The figures of each case with when and under what load they were measured."""
+    """The figures of each case, with the date and the load of the measurement."""
 
     machine: str = ""
     cases: dict[str, Any] = field(default_factory=dict)
@@ -40,11 +40,11 @@ class Results:
 
     @classmethod
     def kept(cls) -> Results:
-        """The results of the last runs of each case."""
+        """The results of the last run of each case."""
         return cls.read(KEPT.read_text()) if KEPT.exists() else cls()
 
     def put(self, case: str, figures: Sequence[Figure]) -> None:
-        """Keep what a case found just now, in place of what it found before."""
+        """Replace the results of a case."""
         self.machine = machine()
         self.cases[case] = {
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -57,7 +57,7 @@ class Results:
             yield from map(Figure.read, case["figures"])
 
     def write(self, order: Sequence[str]) -> None:
-        """Write the JSON, the page's own part of it, and the picture."""
+        """Write the JSON, the generated part of the page, and the picture."""
         self.cases = {name: self.cases[name] for name in order if name in self.cases}
         document = {"machine": self.machine, "cases": self.cases}
         KEPT.write_text(json.dumps(document, indent=1) + "\n")
@@ -103,7 +103,7 @@ class Results:
 
 
 SHOWN = 6
-"""How many parts of a missed figure are told, the longest first."""
+"""How many parts of a missed figure are listed, the longest first."""
 
 
 def mark(figure: Figure, notes: list[str]) -> str:
@@ -116,7 +116,7 @@ def mark(figure: Figure, notes: list[str]) -> str:
 
 
 def missed(figures: Sequence[Figure]) -> Iterator[str]:
-    """By how much each missed target was missed, and where the time went."""
+    """By how much each missed target was missed, and where the time was spent."""
     found = [one for one in figures if one.reached is False and one.target]
     if found:
         yield ""
@@ -149,7 +149,7 @@ def row(figure: Figure, footnote: str) -> str:
 
 
 def spread(values: Sequence[float], unit: str) -> str:
-    """The median, and the range where there are several."""
+    """The median, with the range if there are several values."""
     if not values:
         return ""
     shown = [amount(one, unit) for one in (median(values), min(values), max(values))]
@@ -165,7 +165,7 @@ def amount(value: float, unit: str) -> str:
 
 
 def machine() -> str:
-    """What it was measured on: processors, memory, system, engine, Compose, Python."""
+    """The machine of the measurement: processors, memory, system, engine, Compose, Python."""
     bytes_ = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     asked = (
         ("Docker", ("docker", "version", "--format", "{{.Server.Version}}")),
@@ -184,7 +184,7 @@ def machine() -> str:
 
 
 def output(argv: Sequence[str], folder: Path = ROOT) -> str:
-    """What a program printed; "" where it failed, or is not on this machine."""
+    """The output of a program; "" if it failed or is not installed."""
     try:
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -193,7 +193,7 @@ def output(argv: Sequence[str], folder: Path = ROOT) -> str:
 
 
 def committed() -> Results:
-    """The results of the last commit; none where there are none."""
+    """The results in the last commit; empty if there are none."""
     text = output(("git", "show", f"HEAD:{KEPT.relative_to(ROOT)}"))
     return Results.read(text) if text else Results()
 

@@ -1,9 +1,9 @@
-"""Run ``inv`` with the arguments given, and tell on stderr's last line how long each room took.
+"""Run ``inv`` with the given arguments, and print on stderr's last line the seconds of each room.
 
-A child of benchmarks/breakdown.py. A room's time is its own: what it calls in another room counts
-there. ``BENCH_BEGAN`` is the monotonic time at which the parent started this process. With
-``--deep`` before the arguments what carries a plan out is watched too; it is loaded for that, so
-this is for runs that have something to do.
+A room is a part of the program with its own time. benchmarks/breakdown.py starts this process.
+Calls into another room count for that room. ``BENCH_BEGAN`` is the monotonic time at which the
+parent started this process. With ``--deep`` before the arguments, carrying out a plan is measured
+too; this imports its modules, so use it for runs that have something to do.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ DEEP = {
 
 
 class Clock:
-    """Whose time it is: the room entered last."""
+    """Attributes time to the room entered last."""
 
     def __init__(self) -> None:
         self.took: dict[str, float] = {}
@@ -97,7 +97,7 @@ def timed(clock: Clock, room: str, function: Callable[..., Any]) -> Callable[...
 
 
 def watch_imports(clock: Clock) -> None:
-    """Count the time of each import that loads something, whoever asks for it."""
+    """Measure each import that loads a module, from anywhere."""
     ordinary = builtins.__import__
 
     def importing(name: str, *rest: Any, **named: Any) -> Any:
@@ -113,7 +113,7 @@ def watch_imports(clock: Clock) -> None:
 
 
 def watch_rooms(clock: Clock, rooms: Mapping[str, tuple[str, ...]]) -> None:
-    """Put the clock around the rooms' doors; loads their modules."""
+    """Wrap the functions of the rooms with the clock; imports their modules."""
     for room, places in rooms.items():
         for place in places:
             path, _, name = place.rpartition(".")

@@ -1,16 +1,16 @@
-"""The benchmarks: every figure the project states, each beside its peer in the same run.
+"""The benchmarks: every figure that the project states, each beside its peer in the same run.
 
     nox -s bench                      all but the long cases
     nox -s bench -- --all             the long ones too
-    nox -s bench -- CASE...           these alone; the others keep what was measured before
+    nox -s bench -- CASE...           only these; the others keep their earlier results
     nox -s bench -- --list
-    nox -s bench -- --page            the page and the picture of what is kept, measuring nothing
-    nox -s bench -- --rounds 1 CASE...  whether a case works: its figures are shown, not kept
+    nox -s bench -- --page            write the page and the picture of the results, no more
+    nox -s bench -- --rounds 1 CASE...  try a case: its figures are shown, not kept
 
-Each case's figures are kept as soon as it has ended, in benchmarks/results.json, from which
-benchmarks/RESULTS.md and benchmarks/results.svg are written again: a run that was interrupted goes
-on with the names of the cases that are left. Ends with 1 where a case failed, or a ratio is more
-than 25% worse than in the results.json of the last commit.
+The figures of each case are saved in benchmarks/results.json as soon as it has ended, and
+benchmarks/RESULTS.md and benchmarks/results.svg are written from them: to continue an interrupted
+run, name the remaining cases. The exit code is 1 if a case failed, or if a ratio is more than 25%
+worse than in the results.json of the last commit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ FAILURES = (
     *(Failed, AssertionError, LookupError, OSError, ValueError, RegistryMissing, TaskFailure),
     subprocess.SubprocessError,
 )
-"""What a case can end with; the SDK's errors are OSErrors."""
+"""The exceptions of a failed case; the SDK's errors are OSErrors."""
 
 
 def main() -> int:
@@ -78,7 +78,7 @@ def main() -> int:
         chosen = [case for case in CASES if case.name in asked.cases]
     else:
         chosen = [case for case in CASES if asked.all or not case.long]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Cases take away what they made.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Cases remove what they created.
     if asked.rounds:
         ROUNDS.most = asked.rounds
     failed = measure(chosen)
@@ -96,8 +96,8 @@ def main() -> int:
 
 
 def measure(chosen: list[Case]) -> list[str]:
-    """Measure the cases one after another, keeping what each found; the names of those that
-    failed. One that fails does not keep the others from being measured."""
+    """Measure the cases one after another and keep the results; return the names of those that
+    failed. After a failure, the next cases are measured all the same."""
     failed = []
     for number, case in enumerate(chosen):
         say(f"{case.name} ({number + 1} of {len(chosen)}, about {case.minutes} min): {case.title}")

@@ -1,4 +1,4 @@
-"""Projects that the benchmarks make for themselves, and take away with all that came of them."""
+"""Projects that the benchmarks create, and remove with everything that came from them."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ GIT = (
     *("git", "-c", "user.name=bench", "-c", "user.email=bench@example.invalid"),
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
 )
-"""git, which leaves nothing running that would be in the way when its folder is removed."""
+"""git without background processes, which would disturb the removal of its folder."""
 
 
 BASE = "BASE_IMAGE"
 
 
 def base_image() -> str:
-    """The base image this machine's images are made from."""
+    """The base image of this machine's images."""
     return os.environ.get(BASE) or dotenv_values(ROOT / ".env").get(BASE) or "debian:bookworm-slim"
 
 
 class Failed(Exception):
-    """A program that was to be measured ended with another code than 0."""
+    """A measured program exited with another code than 0."""
 
 
 def run(
     *argv: str, folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> str:
-    """What a program printed; raises Failed with its output where it does not end with 0."""
+    """The output of a program. Raises Failed with the output if its exit code is not 0."""
     done = subprocess.run(
         argv,
         cwd=folder,
@@ -61,8 +61,8 @@ def run(
 
 
 def users_environment() -> dict[str, str]:
-    """The environment in which both sides run: where Python keeps what it compiled, as it does
-    for users unless they say otherwise."""
+    """The environment of both sides: Python caches compiled files, as it does for users by
+    default."""
     environment = own_environment()
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
@@ -70,14 +70,14 @@ def users_environment() -> dict[str, str]:
 
 @dataclass
 class Scratch:
-    """A project in a folder of its own."""
+    """A project in its own folder."""
 
     folder: Path
     name: str
     environment: dict[str, str] = field(default_factory=users_environment)
 
     def write(self, services: Mapping[str, Any], **sections: Mapping[str, Any]) -> None:
-        """Write the compose file, with other ``sections`` of it, and the lines of ``tasks.py``."""
+        """Write the compose file, with further ``sections``, and ``tasks.py``."""
         document = {"name": self.name, "services": services, **sections}
         (self.folder / "compose.yaml").write_text(json.dumps(document))
         (self.folder / "tasks.py").write_text(TASKS)
@@ -102,7 +102,7 @@ class Scratch:
         return seconds(lambda: self.compose(*arguments))
 
     def remove_everything(self) -> None:
-        """Its containers, networks, volumes and images."""
+        """Remove its containers, networks, volumes and images."""
         with contextlib.suppress(Failed):
             self.compose("down", "-t", "0", "-v", "--remove-orphans")
         docker = ("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
@@ -114,7 +114,7 @@ class Scratch:
 
 @contextlib.contextmanager
 def scratch(word: str, below: Path | None = None) -> Iterator[Scratch]:
-    """A project for the block. Its folder is below ``below``, else the one named by ``TMPDIR``."""
+    """A project for the block. Its folder is below ``below``, or else below ``TMPDIR``."""
     busybox.image()
     name = f"ct-bench-{word}-{uuid.uuid4().hex[:6]}"
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=below) as place:
@@ -129,7 +129,7 @@ PEAK = (sys.executable, "-S", str(ROOT / "benchmarks" / "peak.py"))
 
 
 def peak_memory(*argv: str, folder: Path) -> int:
-    """The largest resident size in bytes of a program, or of a child it waited for."""
+    """The largest resident size, in bytes, of a program or of a child that it waited for."""
     with tempfile.NamedTemporaryFile("r") as told:
         run(*PEAK, told.name, *argv, folder=folder, environment=users_environment())
         return int(told.read())

@@ -1,7 +1,7 @@
 """The whole stack: first builds, start to healthy, memory at rest.
 
-Works in a copy of what git tracks, and takes all that came of it away. Images are built on an
-engine of their own; what is started is an instance. The peer is Compose itself with the same
+It works in a copy of the files that git tracks, and removes everything it created. Images are built
+on a separate engine; what is started is an instance. The peer is Compose itself with the same
 files, one after the other in the same project.
 """
 
@@ -32,16 +32,16 @@ from tests.engine import busybox
 from tests.project import own_environment
 
 REST_SECONDS = 60
-"""How long the stack is left alone before its memory is read: what it does at rest is measured."""
+"""How long the stack is left alone before its memory is read, so that its idle use is measured."""
 PLAIN = {"interval": "5s", "timeout": "10s", "retries": 60}
-"""A health check without start_period and start_interval; retries enough for the slowest start,
-since Compose gives up at the first unhealthy probe."""
+"""A health check without start_period and start_interval, with enough retries for the slowest
+start, because Compose gives up at the first unhealthy probe."""
 
 
 @dataclass
 class Stack:
-    """The stack in a copy of the repository. ``project`` is its Compose project, ``own`` are the
-    compose files that it has beside the stack's."""
+    """The stack in a copy of the repository. ``project`` is its Compose project, ``own`` are its
+    compose files in addition to the stack's."""
 
     folder: Path
     project: str
@@ -49,7 +49,7 @@ class Stack:
     own: tuple[str, ...] = ()
 
     def inv(self, *arguments: str) -> list[dict[str, Any]]:
-        """Run a task as JSON; its lines."""
+        """Run a task with JSON output; return its lines."""
         argv = (sys.executable, "-m", "invoke", *arguments, "--json")
         said = run(*argv, folder=self.folder, environment=self.environment)
         return [json.loads(line) for line in said.splitlines()]
@@ -70,10 +70,10 @@ class Stack:
         return found
 
     def empty(self) -> None:
-        """Its containers and all its state gone."""
+        """Remove its containers and all its state."""
         self.compose("down", "-v")
         place = self.folder / Path(self.own[0]).parent / "state"
-        # The files belong to the containers' users: a container takes them away.
+        # The files belong to the containers' users, so a container removes them.
         if place.is_dir():
             which = ("/state", "-mindepth", "2", "-maxdepth", "2", "-not", "-path", "/state/ivy2/*")
             helper = ("docker", "run", "--rm", "--network=none", "-v", f"{place}:/state")
@@ -83,8 +83,8 @@ class Stack:
 
 @contextlib.contextmanager
 def copied() -> Iterator[tuple[Path, dict[str, str]]]:
-    """A copy of the repository for the block, and an environment with this machine's image
-    source and a password."""
+    """A copy of the repository for the block, and an environment with this machine's image source
+    and a password."""
     own = dotenv_values(ROOT / ".env")
     chosen = {name: str(own[name]) for name in smoke.FROM_DOTENV if own.get(name)}
     with tempfile.TemporaryDirectory(prefix="ct-bench-", ignore_cleanup_errors=True) as place:
@@ -94,7 +94,7 @@ def copied() -> Iterator[tuple[Path, dict[str, str]]]:
 
 @contextlib.contextmanager
 def to_build() -> Iterator[Stack]:
-    """The stack for the block, to be built on an engine that has the host's network alone."""
+    """The stack for the block, set up for builds on an engine that has only the host's network."""
     with copied() as (folder, environment):
         stack = Stack(folder, f"ct-bench-stack-{os.getpid()}", environment)
         built = [name for name, one in stack.model()["services"].items() if "build" in one]
@@ -166,7 +166,7 @@ def first_builds() -> Iterator[Figure]:
 
 
 def at_once(lines: list[dict[str, Any]]) -> int:
-    """How many steps ran at the same time, at most."""
+    """The largest number of steps that ran at the same time."""
     running = most = 0
     for line in lines:
         running += {"step-started": 1, "step-done": -1}.get(line["event"], 0)
@@ -175,7 +175,7 @@ def at_once(lines: list[dict[str, Any]]) -> int:
 
 
 def with_plain_checks(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The model with the same probes, asked every five seconds."""
+    """The model with the same probes at intervals of five seconds."""
     services = {
         name: {**one, "healthcheck": {"test": one["healthcheck"]["test"], **PLAIN}}
         if "healthcheck" in one
@@ -228,13 +228,13 @@ def healthy() -> Iterator[Figure]:
 
 
 def processor(stack: Stack) -> dict[str, float]:
-    """Processor seconds of each service that runs, since it started."""
+    """The processor seconds of each running service since its start."""
     running = stack.compose("ps", "--services", "--status", "running").split()
     return {name: seconds_of(stack.compose("exec", "-T", name, *SHOW)) for name in running}
 
 
 def memory(stack: Stack) -> dict[str, int]:
-    """Bytes used by each service at rest, page cache left out as `docker stats` does."""
+    """The bytes used by each service at rest, without page cache, as `docker stats` counts."""
     time.sleep(REST_SECONDS)
     ids = run("docker", "ps", "-q", "--filter", f"label=com.docker.compose.project={stack.project}")
     if not ids:

@@ -1,7 +1,7 @@
 """State: snapshot and restore of 1 GiB in 20,000 files beside plain `tar | zstd`, and its reset.
 
-Ours is timed as the whole command, from its start to its end; theirs from inside a container that
-has the same folder mounted, without the start of the container. Takes 6 GiB of disk.
+Our time is that of the whole command, from start to end; the peer's is measured inside a container
+with the same folder mounted, without the container's start. Takes 6 GiB of disk.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ FILES, BYTES = 20_000, 1 << 30
 DISK_BYTES = 10 << 30
 DATA, COPY = "state/data", "copy"
 SPEED = 0.7
-"""At least this part of the speed of tar and zstd is to be reached."""
+"""The part of the speed of tar and zstd that has to be reached."""
 RESET_SECONDS = 3.0
 DOCKERFILE = """\
 FROM {base}
 RUN apt-get update -q && apt-get install -qy --no-install-recommends python3 zstd
 """
-# Half words, half noise, as databases and logs are; every file another one.
+# Half words, half noise, like databases and logs; every file is different.
 FILL = f"""
 import os, random
 random.seed(7)
@@ -57,7 +57,7 @@ class Full:
     image: str
 
     def plain(self, folder: str, script: str) -> float:
-        """Seconds of a shell line in a container with a folder of the project at /data, and
+        """The seconds of a shell line in a container with a folder of the project at /data, and
         another at /out."""
         timing = f"cat /proc/uptime; {script}; cat /proc/uptime"
         here = self.project.folder
@@ -89,7 +89,7 @@ def full() -> Iterator[Full]:
         try:
             yield made
         finally:
-            # Root's, where a container wrote them.
+            # Files that containers wrote belong to root.
             made.plain(".", f"rm -rf /data/{DATA} /data/{COPY} /data/out/*")
 
 

@@ -1,8 +1,9 @@
-"""The stream alone: posts for each processor second, latency, memory, beside the code before.
+"""The stream alone: processor seconds for posts, latency and memory, beside an earlier version.
 
-Kafka, PostgreSQL and the job from the stack's own images, the job its own worker with two cores
-(tests/stream). Processor seconds are those of the job's container, as its control group counts
-them: they say the same on a busy machine. The peer is the code of ``BEFORE`` in its own image.
+It runs Kafka, PostgreSQL and the job from the stack's own images, the job as its own worker with
+two cores (tests/stream). Processor seconds are those of the job's container, as counted by its
+control group: they are the same on a busy machine. The peer is the code of ``BEFORE`` in its own
+image.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from tests.stream.messages import Message, a_post
 from tests.stream.stack import JOB, Stack
 
 BEFORE = "b860832"
-"""The last commit whose stream decoded by an ffmpeg process for each post."""
+"""The last commit whose stream ran an ffmpeg process for each post."""
 POSTS = int(os.environ.get("BENCH_POSTS", "20000"))
 PEER_POSTS = int(os.environ.get("BENCH_PEER_POSTS", "500"))
-"""Of the code before, which takes a tenth of a second for each."""
+"""For the earlier code, which takes a tenth of a second for each."""
 MEMORY_POSTS = int(os.environ.get("BENCH_MEMORY_POSTS", "200000"))
 LATENCY_SECONDS = 60
 RATE = 100
@@ -33,7 +34,7 @@ SENT_TOGETHER = 20_000
 
 
 def throughput() -> Iterator[Figure]:
-    """Processor seconds of a thousand posts, with their clips and without; memory; latency."""
+    """Processor seconds per thousand posts, with and without their clips; memory; latency."""
     with before() as stack:
         old = processor_seconds(stack, "before", PEER_POSTS) / PEER_POSTS * 1000
     with now({}) as stack:
@@ -81,14 +82,14 @@ def throughput() -> Iterator[Figure]:
 
 @contextlib.contextmanager
 def now(settings: dict[str, str]) -> Iterator[Stack]:
-    """The stream as it is, for the block."""
+    """The current stream, for the block."""
     with Stack.running(ROOT, settings) as stack:
         yield stack
 
 
 @contextlib.contextmanager
 def before() -> Iterator[Stack]:
-    """The stream of the commit before, for the block, in a work tree of its own."""
+    """The stream of the commit ``BEFORE``, for the block, in a separate work tree."""
     with tempfile.TemporaryDirectory(prefix="ct-bench-stream-") as place:
         tree = Path(place, "before")
         git("worktree", "add", "--detach", str(tree), BEFORE)
@@ -100,7 +101,7 @@ def before() -> Iterator[Stack]:
 
 
 def processor_seconds(stack: Stack, name: str, count: int) -> float:
-    """What the job takes of the processor until all of so many posts have their rows."""
+    """The processor seconds that the job uses until ``count`` posts have their rows."""
     began = used(stack)
     for first in range(0, count, SENT_TOGETHER):
         stack.send(posts(name, first, min(count, first + SENT_TOGETHER)))
@@ -114,7 +115,7 @@ def processor_seconds(stack: Stack, name: str, count: int) -> float:
 
 
 def posts(name: str, first: int, last: int) -> list[Message]:
-    """Posts, each of its own caption and clip."""
+    """Posts with different captions and clips."""
     caption = "Cách nấu phở bò tại nhà rất ngon, you should see this"
     return [
         a_post(f"{name}-{number}", caption=f"{caption} {number}") for number in range(first, last)
@@ -122,7 +123,7 @@ def posts(name: str, first: int, last: int) -> list[Message]:
 
 
 def latencies(stack: Stack) -> list[float]:
-    """Seconds from message to row of posts that come evenly, a second's worth at a time."""
+    """The seconds from message to row for posts sent at a steady rate."""
     with stack.producer() as producer:
         pause = 1 / 10
         began = time.monotonic()
@@ -141,12 +142,12 @@ def latencies(stack: Stack) -> list[float]:
 
 
 def used(stack: Stack) -> float:
-    """Processor seconds of the job's container since it started."""
+    """The processor seconds of the job's container since it started."""
     return seconds_of(stack.compose("exec", "-T", JOB, *SHOW))
 
 
 def memory(stack: Stack) -> int:
-    """Bytes of the job's programs, as the kernel shares them out among them."""
+    """The bytes of the job's programs, with shared memory divided among them (PSS)."""
     text = stack.compose(
         *("exec", "-T", "-u", "spark", JOB, "sh", "-c"),
         "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | grep ^Pss:",

@@ -1,4 +1,4 @@
-"""An edit of a file under a watch, until its effect is there: both sides watch at the same time,
+"""An edit of a file under a watch, until its effect is visible: both sides watch at the same time,
 each its own copy of a project, and take turns."""
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tests.engine import busybox
 
 LONGEST_SECONDS = 120
 LOOK_SECONDS = 0.002
-"""How often it is looked for the effect, which is the only thing both sides have in common."""
+"""How often the effect is checked, which is the only thing that both sides have in common."""
 
 
 def write(project: Scratch) -> None:
-    """A service that shows what it was built from, and what is copied into it, in a folder that
-    is mounted: so it is seen from here without asking anybody."""
+    """Write a service that copies what it was built from, and what is synced into it, to a mounted
+    folder, where the effect is visible from outside."""
     for name in ("src/copied", "app/built"):
         project.file(f"{project.name}/{name}", "first")
     (project.folder / "out" / "src").mkdir(parents=True)
@@ -32,7 +32,7 @@ def write(project: Scratch) -> None:
     ]
     web = {
         "image": f"{project.name}-web",
-        # BuildKit keeps a context by its folder's name: the sides have different ones.
+        # BuildKit stores a context under its folder's name: each side has its own.
         "build": {"context": f"./{project.name}"},
         "command": ["sh", "-c", "cp /app/built /out/built; exec tail -f /dev/null"],
         "init": True,
@@ -45,7 +45,7 @@ def write(project: Scratch) -> None:
 
 @contextlib.contextmanager
 def watching(project: Scratch, begun: str, *argv: str) -> Iterator[None]:
-    """A watch at work for the block."""
+    """Run a watch during the block."""
     child = subprocess.Popen(
         argv,
         cwd=project.folder,
@@ -73,7 +73,7 @@ def watching(project: Scratch, begun: str, *argv: str) -> Iterator[None]:
 
 
 def effect(project: Scratch, edited: str, shown: str, text: str) -> float:
-    """Seconds from an edit to its effect."""
+    """The seconds from an edit to its effect."""
     place: Path = project.folder / "out" / shown
     began = time.monotonic()
     project.file(f"{project.name}/{edited}", text)

@@ -1,8 +1,8 @@
-"""What the suite and its stack are made of, and what is known against it: `nox -s audit`.
+"""Audits the locked packages of the suite and its stack: `nox -s audit`.
 
-For every lock a bill of materials (CycloneDX) into ``dist/sbom``, and the package index's
-advisories by pip-audit. The images' pins are held against the newest versions that fit. What could
-not be asked is said and counted as failed: silence must not be taken for health.
+For every lock, it writes a bill of materials (CycloneDX) to ``dist/sbom`` and obtains the package
+index's advisories with pip-audit. The images' pins are compared with the newest versions that fit.
+A check that could not be made is reported and counts as failed: missing data is not a good result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SBOM = ROOT / "dist" / "sbom"
 
 @dataclass(frozen=True)
 class Advisory:
-    """Something known against a locked version."""
+    """A known vulnerability of a locked version."""
 
     lock: str
     package: str
@@ -36,7 +36,7 @@ class Advisory:
 
 
 def locks() -> list[Path]:
-    """The suite's locks and the images'."""
+    """The lock files of the suite and of the images."""
     return [
         *sorted((ROOT / "requirements").glob("*.txt")),
         *sorted((ROOT / "compose").glob("*/large.txt")),
@@ -45,12 +45,12 @@ def locks() -> list[Path]:
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Names and versions that a lock's text holds."""
+    """The names and versions in a lock's text."""
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE))
 
 
 def judge(report: str, lock: str) -> tuple[list[Advisory], list[str]]:
-    """What pip-audit's JSON says against a lock's packages, and those it could not ask about."""
+    """The advisories in pip-audit's JSON about a lock, and the packages that it skipped."""
     found, skipped = [], []
     for one in json.loads(report)["dependencies"]:
         if "skip_reason" in one:
@@ -68,7 +68,7 @@ def run(*argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def bill_of_materials(lock: Path) -> Path:
-    """Write the lock's, and return where."""
+    """Write the bill of materials of a lock, and return its path."""
     SBOM.mkdir(parents=True, exist_ok=True)
     where = SBOM / f"{'-'.join(lock.relative_to(ROOT).with_suffix('').parts)}.cdx.json"
     options = ("--output-reproducible", "--of", "JSON", "-o", str(where))
@@ -79,11 +79,11 @@ def bill_of_materials(lock: Path) -> Path:
 
 
 def audited(lock: Path) -> tuple[list[Advisory], list[str], str]:
-    """Advisories, the packages that could not be asked about, and why not."""
+    """The advisories, the packages without an answer, and the reason."""
     name = str(lock.relative_to(ROOT))
     options = ("--disable-pip", "--require-hashes", "--progress-spinner", "off", "-f", "json")
     done = run("pip-audit", *options, "-r", str(lock))
-    if not done.stdout.strip():  # it ends with 1 where it finds something, too
+    if not done.stdout.strip():  # its exit code is 1 also if it finds something
         why = (done.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]
         return [], sorted(pins(lock.read_text())), why
     found, skipped = judge(done.stdout, name)
@@ -91,7 +91,7 @@ def audited(lock: Path) -> tuple[list[Advisory], list[str], str]:
 
 
 def outdated(source: Path, constraints: Iterable[Path]) -> list[str] | None:
-    """The image's pins that newer versions fit in place of; None where no index can be asked."""
+    """The image's pins for which newer versions fit; None if no index answers."""
     lock = source.with_suffix(".txt")
     with tempfile.NamedTemporaryFile(suffix=".txt") as newest:
         done = run(
@@ -112,7 +112,7 @@ def outdated(source: Path, constraints: Iterable[Path]) -> list[str] | None:
 
 
 def image_tags() -> list[str]:
-    """The images that the stack takes from a registry, as its files name them."""
+    """The images that the stack pulls from a registry, by the names in its files."""
     texts = [path.read_text() for path in (ROOT / "compose").glob("**/*Dockerfile")]
     texts += [path.read_text() for path in (ROOT / "compose").glob("*.yaml")]
     found = re.findall(
@@ -122,7 +122,7 @@ def image_tags() -> list[str]:
 
 
 def main() -> int:
-    """Print what was found; 1 where something is known against a pin, or could not be asked."""
+    """Print the results; return 1 if an advisory concerns a pin or a check was not possible."""
     advisories: list[Advisory] = []
     unasked: dict[str, str] = {}
     names: set[str] = set()

@@ -1,13 +1,13 @@
-"""Draws what a command prints on a terminal, for the documentation.
+"""Draws the terminal output of a command as an SVG, for the documentation.
 
     python scripts/picture.py docs/images/up.svg 100 inv up
     python scripts/picture.py docs/images/watch.svg 100 --as "inv watch" sh -c "... inv watch"
 
     python scripts/picture.py docs/images/init.svg 110 --rows 20 uvx composetasks init --plan
 
-The file, the width of the terminal in columns, how many rows of a long page are shown, and the
-command, with what is to be said of it where that is not what a person types. Its exit code is shown
-where it is not 0.
+The arguments are the file, the width of the terminal in columns, optionally the number of rows to
+show of a long page or the command line to show as the title, and the command. An exit code other
+than 0 is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.text import Text
 
 
 def output(argv: list[str], columns: int) -> tuple[str, int]:
-    """What a command writes to a terminal of its own, and its exit code."""
+    """The output of a command on its own terminal, and its exit code."""
     process, terminal = pty.fork()
     if process == 0:
         os.environ |= {"COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color"}
@@ -34,13 +34,13 @@ def output(argv: list[str], columns: int) -> tuple[str, int]:
         while part := os.read(terminal, 65536):
             written += part
     except OSError:
-        pass  # how Linux says that the other end is closed
+        pass  # Linux's way to report that the other end is closed
     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     return written.decode(errors="replace").rstrip(), code
 
 
 def last_seen(text: str) -> str:
-    """What is left to see at the end: rich draws its live lines again by going up and clearing."""
+    """The text visible at the end: rich redraws live lines by moving up and clearing lines."""
     rows, row = [""], 0
     for part in re.split(r"(\r?\n|\r|\x1b\[2K|\x1b\[1A|\x1b\[\?25[lh])", text):
         if part.endswith("\n"):
@@ -72,7 +72,7 @@ def main(path: str, width: str, *command: str) -> None:
         if code:
             console.print(f"[dim]exit code {code}[/dim]")
         picture = console.export_svg(title=f"$ {typed}")
-    # Rich names a font to be fetched from elsewhere; every machine has one of its own.
+    # Rich names a font to download; every machine has its own monospace font.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     Path(path).write_text(picture.replace("Fira Code, monospace", "monospace"), encoding="utf-8")
 

@@ -157,7 +157,7 @@ def plan_page() -> str:
 
 
 def conflicts_page() -> str:
-    """What is in the way of a start and what is left over, by the tables the code decides on."""
+    """The conflicts and leftovers, by the tables that the code uses for its decisions."""
     legend = "".join(f"- **{_word(one)}**: {one.value}\n" for one in Treatment)
     return (
         f"{GENERATED}{CONFLICTS_BEFORE}"

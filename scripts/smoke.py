@@ -1,13 +1,13 @@
-"""The smoke: the tasks users run, on the whole real stack, in a copy that nobody else sees.
+"""The smoke test: runs the tasks that users run, on the whole real stack, in an isolated copy.
 
     nox -s smoke [-- --keep]
 
-Copies what git tracks, makes an instance of the stack from it (own project, ports, volumes, names),
-runs the tasks in it one after another, and takes everything away again. The instance lives for nox
-(for this program where it is run by hand): whatever ends that, nothing of the instance is left.
-Each step's output is kept in ``.composetasks/smoke/``, with a JUnit report of them all; where one
-fails it is shown, and the run folders are kept beside it. With ``--keep`` the instance
-lives until somebody ends it.
+It copies the files that git tracks, creates an instance of the stack from them (own project, ports,
+volumes, names), runs the tasks in it one after another, and removes everything again. The owner of
+the instance is nox (or this program, if run directly): when the owner ends, for whatever reason,
+the instance is removed. The output of each step is kept in ``.composetasks/smoke/``, with a JUnit
+report of all steps; the output of a failed step is shown, and the run folders are kept too. With
+``--keep`` the instance stays until somebody ends it.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from dotenv import dotenv_values
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".composetasks" / "smoke"
 OWNER = "COMPOSETASKS_SMOKE_OWNER"
-"""Names the process that the instance lives for: nox sets it."""
+"""Names the process that owns the instance; nox sets it."""
 COPIES = "composetasks-smoke-"
 INSTANCES = ".composetasks/instances/*/owner.json"
 FROM_DOTENV = ("COMPOSE_FILE", "BASE_IMAGE")
-"""What the machine's own `.env` decided about image sources; nothing else of it is taken over."""
+"""The variables for image sources that are taken from the machine's own `.env`; no others are."""
 NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105
 EDITED = Path("compose/processing/scoring.py")
 
 
 class StepFailed(Exception):
-    """A step ended with another code than the one it should."""
+    """A step exited with another code than expected."""
 
 
 @dataclass
 class Smoke:
-    """One run: the copy it works in, and what each step took."""
+    """One run: the copy that it works in, and the duration of each step."""
 
     copy: Path
     instance: str
@@ -62,7 +62,7 @@ class Smoke:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     def environment(self) -> dict[str, str]:
-        """The environment of a user who has just cloned, with this machine's image source."""
+        """The environment of a user with a fresh clone, plus this machine's image source."""
         own = dotenv_values(ROOT / ".env")
         chosen = {name: own[name] for name in FROM_DOTENV if own.get(name)}
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("COMPOSE_", "INVOKE_"))}
@@ -80,7 +80,7 @@ class Smoke:
         return self.copy / ".composetasks" / "instances" / self.instance
 
     def step(self, name: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:
-        """Run ``inv`` with ``arguments`` in the copy; its output, kept and returned."""
+        """Run ``inv`` with ``arguments`` in the copy; keep its output and return it."""
         print(f"smoke: {name} ...", flush=True)
         began = time.monotonic()
         done = subprocess.run(
@@ -107,7 +107,7 @@ class Smoke:
         return done.stdout
 
     def inspect(self) -> str:
-        """All that the engine tells of the instance's containers."""
+        """The output of `docker inspect` for all containers of the instance."""
         label = f"label=com.docker.compose.project.working_dir={self.copy / 'compose'}"
         ids = _output("docker", "ps", "-aq", "--no-trunc", "--filter", label).split()
         expect(bool(ids), f"no container has {label}", "")
@@ -115,7 +115,7 @@ class Smoke:
 
 
 def copy_tracked(to: Path) -> None:
-    """Copy what git tracks, as it is on disk."""
+    """Copy the files that git tracks, with their content on disk."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -127,7 +127,7 @@ def copy_tracked(to: Path) -> None:
 
 
 def run(smoke: Smoke) -> None:
-    """What a day with the stack consists of."""
+    """Run the tasks of a typical day with the stack."""
     checks = smoke.step("doctor", "doctor", codes=(0, 1))
     print(checks, flush=True)
     smoke.step("build", "build")
@@ -153,8 +153,8 @@ def run(smoke: Smoke) -> None:
 
 
 def bystander() -> dict[str, str]:
-    """The developer's own stack, which a smoke must leave as it is: its containers with the times
-    of their starts, its volumes, and the files of the work tree."""
+    """The state of the developer's own stack, which a smoke test must not change: its containers
+    with their start times, its volumes, and the files of the work tree."""
     found = subprocess.run(
         ["docker", "compose", "config", "--format", "json"],
         cwd=ROOT,
@@ -180,7 +180,7 @@ def _output(*argv: str) -> str:
 
 
 def code_version(output: str) -> str:
-    """The version of the code that scored the marked post, as the check prints it."""
+    """The version of the code that scored the marked post, from the check's output."""
     words = output.split()
     expect("code" in words, "the check does not say which code scored the post", output)
     return words[words.index("code") + 1]
@@ -192,7 +192,8 @@ def expect(condition: bool, message: str, output: str) -> None:
 
 
 def take_away(smoke: Smoke) -> None:
-    """Everything of the instance: by the task first, then whole, whatever came of that."""
+    """Remove everything of the instance: first with the task, then, whatever its result,
+    completely."""
     try:
         smoke.step("down", "down")
     except StepFailed as failure:
@@ -205,8 +206,8 @@ def take_away(smoke: Smoke) -> None:
 
 
 def remove_old_copies() -> None:
-    """Remove the copies of smokes that were killed: those of running ones are locked, and in one
-    that was kept, or is not ended yet, there is an instance."""
+    """Remove the copies of smoke tests that were killed: copies in use are locked, and a copy that
+    was kept or is not removed yet contains an instance."""
     for copy in Path(tempfile.gettempdir()).glob(f"{COPIES}*"):
         with contextlib.suppress(OSError):
             lock = os.open(copy, os.O_RDONLY)
@@ -219,7 +220,7 @@ def remove_old_copies() -> None:
 
 
 def guarded(smoke: Smoke, what: Callable[[Smoke], None], *, keep: bool) -> int:
-    """Run ``what`` and take the instance away whatever came of it, unless ``keep``."""
+    """Run ``what``, and remove the instance in any case, unless ``keep``."""
     try:
         what(smoke)
     except (StepFailed, KeyboardInterrupt) as failure:
@@ -241,7 +242,7 @@ def guarded(smoke: Smoke, what: Callable[[Smoke], None], *, keep: bool) -> int:
 
 
 def junit(smoke: Smoke) -> bytes:
-    """The steps as a JUnit report; a failure is that of the step before which it was found."""
+    """The steps as a JUnit report; a failure is recorded at the last step that ran."""
     suite = ElementTree.Element("testsuite", name="smoke")
     suite.set("failures", "1" if smoke.failed else "0")
     suite.set("time", f"{sum(took for _, took in smoke.times):.3f}")

@@ -1,1 +1,1 @@
-"""What a bare machine needs before the tasks can run: parts that are run alone, in any number."""
+"""Provides what a bare machine needs for the tasks, in parts that also run alone and repeatedly."""

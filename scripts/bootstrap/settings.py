@@ -1,9 +1,9 @@
-"""``.env``: made where it is missing, and given what it lacks; what a user wrote stays.
+"""Creates ``.env`` if it is missing, and adds missing variables; a user's entries stay.
 
 Usage: ``python -m bootstrap.settings hub|airgap [--no-password]``. COMPOSE_FILE and BASE_IMAGE
-follow the source of images while they hold the stack's own values. Passwords are made once; where
-``.env`` was lost, the one that the database was made with is taken from its container. Copies of
-the stack, which have databases of their own, need none of that.
+follow the source of images as long as they have the stack's own values. Passwords are generated
+once; if ``.env`` was lost, the password of an existing database is read from its container. Copies
+of the stack, which have their own databases, do not need that.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from bootstrap.stack import (
 
 PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105
 EXAMPLE = "only-for-development"
-"""The password of `.env.example`, which a database without any `.env` had."""
+"""The password in `.env.example`, which a database created without any `.env` has."""
 SECRET = "postgres_password"  # noqa: S105
 OF_ROLES = tuple(
     f"POSTGRES_{role}_PASSWORD" for role in ("WRITER", "READER", "MODERATOR", "CRAWLER", "AIRFLOW")
 )
-"""The database takes these over at each start: none has to be found again."""
+"""The database adopts these at each start, so lost ones need not be recovered."""
 FILES = {"hub": COMPOSE, "airgap": f"{COMPOSE}:{AIRGAP}"}
 BASES = {"hub": HUB_BASE, "airgap": AIRGAP_BASE}
 
@@ -50,7 +50,7 @@ class EnvFile:
         self.text = text
 
     def set(self, name: str, value: str) -> None:
-        """Give a variable this value: in its last line, the one that counts, or in a new one."""
+        """Set a variable: in its last line, which is the effective one, or in a new line."""
         lines = self.text.splitlines(keepends=True)
         pattern = re.compile(rf"\s*(export\s+)?{re.escape(name)}\s*=")
         places = [number for number, line in enumerate(lines) if pattern.match(line)]
@@ -67,7 +67,7 @@ class EnvFile:
 def complete(
     env: EnvFile, values: Mapping[str, str], source: str, environment: Mapping[str, str]
 ) -> list[str]:
-    """Give ``env`` what it lacks for this source, but for the password; says what was done."""
+    """Add what ``env`` lacks for this source, except the password; return what was done."""
     said = []
     files = values.get("COMPOSE_FILE", "")
     if not files and environment.get("COMPOSE_FILE"):
@@ -81,7 +81,7 @@ def complete(
         env.set("COMPOSE_FILE", FILES[source])
         said.append(f"COMPOSE_FILE corrected to {FILES[source]}, was {files}")
     base = values.get("BASE_IMAGE", "")
-    # The default needs no line, but where one of the stack's own values stands it has to be right.
+    # The default needs no line, but a line with one of the stack's own values has to be right.
     if base != BASES[source] and (base in BASES.values() or (not base and source == "airgap")):
         env.set("BASE_IMAGE", BASES[source])
         said.append(f"BASE_IMAGE set to {BASES[source]}")
@@ -89,9 +89,9 @@ def complete(
 
 
 def password(root: Path) -> tuple[str, str]:
-    """A password for a ``.env`` without one, and what is to be said of it.
+    """A password for a ``.env`` without one, and a message about it.
 
-    Raises Failure, code 6, where a database exists whose password nobody knows any more.
+    Raises Failure, code 6, if a database exists whose password is lost.
     """
     stack = model(root)
     found = docker(
@@ -114,8 +114,8 @@ def password(root: Path) -> tuple[str, str]:
 
 
 def _of_container(container: Mapping[str, Any]) -> str:
-    """The password that a container was given: in the file of its secret, or, before there were
-    any, in its environment."""
+    """The password that a container was given: in the file of its secret, or, in older containers,
+    in its environment."""
     for variable in container["Config"]["Env"] or []:
         name, _, value = variable.partition("=")
         if name == PASSWORD and value:
@@ -129,7 +129,7 @@ def _of_container(container: Mapping[str, Any]) -> str:
 
 
 def _volumes(stack: Mapping[str, Any]) -> list[str]:
-    """The names of the volumes of the services that are given the password."""
+    """The names of the volumes of the services that get the password."""
     keys = {
         mount["source"]
         for service in stack["services"].values()
@@ -141,7 +141,8 @@ def _volumes(stack: Mapping[str, Any]) -> list[str]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write ``.env`` whole, for its owner alone; as root, for the owner of its folder."""
+    """Write ``.env`` atomically, readable by its owner only; as root, for the owner of its
+    folder."""
     path = path.resolve()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".env.")  # mode 0600
     try:
@@ -159,13 +160,13 @@ def write(path: Path, text: str) -> None:
 def provide(
     root: Path, source: str, environment: Mapping[str, str], *, with_password: bool = True
 ) -> str:
-    """Bring ``.env`` up to what the source of images needs; returns what was done, in words."""
+    """Complete ``.env`` for the source of images; return a message that says what was done."""
     path = root / ".env"
     values = read_env(root)
     made = not path.exists()
     text = "# Made by `make up`; .env.example lists what else can be set here.\n"
     if not made:
-        # Bytes: what was written with CRLF stays so, for `inv env` to speak of.
+        # Bytes: CRLF line ends are preserved, so that `inv env` can report them.
         text = path.read_bytes().decode()
     env = EnvFile(text)
     said = complete(env, values, source, environment)

@@ -1,7 +1,7 @@
-"""Where images come from: ``hub``, a registry, or ``airgap``, this machine and its packages.
+"""Determines the source of images: ``hub``, a registry, or ``airgap``, this machine's packages.
 
-``IMAGE_SOURCE`` (environment or ``.env``) says it; ``auto`` finds out. The engine itself is asked
-whether a registry answers for each image, so that its mirrors and proxies count; nothing is pulled.
+``IMAGE_SOURCE`` (environment or ``.env``) sets it; ``auto`` finds out. The engine itself is asked
+whether a registry answers for each image, so that its mirrors and proxies apply; nothing is pulled.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from bootstrap.stack import AIRGAP, HUB_BASE, ROOT, Failure, docker, model, read
 
 CHOICES = ("auto", "hub", "airgap")
 ANSWER_SECONDS = 20
-"""How long a registry may take; the engine itself would wait for minutes."""
+"""How long a registry may take to answer; the engine itself would wait for minutes."""
 
 
 def decide(root: Path, environment: Mapping[str, str]) -> tuple[str, str]:
-    """``hub`` or ``airgap``, and the reason in words.
+    """Return ``hub`` or ``airgap``, and the reason in words.
 
-    Raises Failure: code 2 for an unknown IMAGE_SOURCE, 6 for a model that Compose can't read.
+    Raises Failure: code 2 for an unknown IMAGE_SOURCE, 6 for a model that Compose cannot read.
     """
     env = read_env(root)
     wanted = environment.get("IMAGE_SOURCE") or env.get("IMAGE_SOURCE") or "auto"
@@ -42,7 +42,7 @@ def decide(root: Path, environment: Mapping[str, str]) -> tuple[str, str]:
     if wanted != "auto":
         return wanted, f"IMAGE_SOURCE={wanted}"
     if AIRGAP in env.get("COMPOSE_FILE", ""):
-        # Another source means other databases on the same volumes: that is the user's to ask for.
+        # Another source means other databases on the same volumes, so only the user may change it.
         return "airgap", "set in .env; IMAGE_SOURCE=hub asks a registry again"
     return _ask(root, environment.get("BASE_IMAGE") or env.get("BASE_IMAGE") or HUB_BASE)
 
@@ -75,17 +75,18 @@ def _is_local(image: str) -> bool:
 
 
 class _Answer(io.BytesIO):
-    """Bytes that HTTPResponse takes for a socket."""
+    """Bytes that HTTPResponse accepts as a socket."""
 
     def makefile(self, *_: object) -> io.BytesIO:
         return self
 
 
 def registry_error(image: str) -> str:
-    """Why the engine can't get this image from its registry; "" where it can.
+    """Why the engine cannot get this image from its registry; "" if it can.
 
-    Asked through ``docker system dial-stdio``, which speaks to whichever engine the docker client
-    uses (DOCKER_HOST, contexts, ssh): GET /distribution/NAME/json of the Engine's API.
+    The request, GET /distribution/NAME/json of the Engine's API, goes through ``docker system
+    dial-stdio``, which connects to the engine that the docker client uses (DOCKER_HOST, contexts,
+    ssh).
     """
     request = (
         f"GET /distribution/{image}/json HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"

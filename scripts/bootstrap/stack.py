@@ -1,4 +1,4 @@
-"""What the parts know of the stack: its compose files, its model, and its ``.env``."""
+"""What the parts need to know about the stack: its compose files, its model, and its ``.env``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ AIRGAP_BASE = "composetasks/base:bookworm"
 
 
 class Failure(Exception):
-    """A part can't go on: the exit code, what failed and why, and the next thing to do."""
+    """A part failed: the exit code, what failed and why, and what to do next."""
 
     def __init__(self, code: int, what: str, why: str, following: str) -> None:
         super().__init__(what)
         self.code, self.what, self.why, self.following = code, what, why, following
 
     def show(self, part: str) -> int:
-        """Print it in the shape of lib.sh's ``fail``, and return the code."""
+        """Print it in the format of lib.sh's ``fail``, and return the code."""
         lines = [f"bootstrap: {part}: {self.what}"]
         lines += [f"  why:  {line}" for line in self.why.splitlines()]
         print(*lines, f"  next: {self.following}", sep="\n", file=sys.stderr)
@@ -33,7 +33,8 @@ class Failure(Exception):
 
 
 def read_env(root: Path) -> dict[str, str]:
-    """The variables of ``.env``; empty where there is none."""
+    """The variables of ``.env``; empty without a file. Raises Failure, code 6, if it is
+    unreadable."""
     path = root / ".env"
     try:
         values = dotenv_values(path, interpolate=False)
@@ -47,7 +48,7 @@ def read_env(root: Path) -> dict[str, str]:
 def docker(
     *arguments: str, seconds: float = 60, folder: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Run the docker client quietly; a client that is missing or hangs counts as failed."""
+    """Run the docker client without output; a client that is missing or hangs counts as failed."""
     argv = ["docker", *arguments]
     try:
         return subprocess.run(
@@ -64,7 +65,7 @@ def docker(
 
 
 def model(root: Path) -> dict[str, Any]:
-    """The stack with a registry's images, as Compose reads it; Failure, code 6, where it can't."""
+    """The model of the stack with a registry's images. Raises Failure, code 6, if it is invalid."""
     done = docker("compose", "-f", COMPOSE, "config", "--format", "json", folder=root)
     if done.returncode != 0:
         raise Failure(
