@@ -50,8 +50,8 @@ class Wanted:
 
 @frozen
 class StackFile:
-    """The input of ``docker stack deploy``. What that input cannot express is a blocker if it
-    changes what runs, otherwise a warning."""
+    """The input of ``docker stack deploy``. Features of the model that it can't express are
+    blockers if they change what runs, otherwise warnings."""
 
     file: Mapping[str, Any] = field(repr=False)
     blockers: tuple[Blocker, ...] = ()

@@ -1,4 +1,4 @@
-"""What the doctor examines, and the results of its checks."""
+"""The observations of the doctor, and the results of its checks."""
 
 from __future__ import annotations
 

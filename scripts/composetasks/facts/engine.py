@@ -249,7 +249,7 @@ class Network:
 
 @frozen
 class Volume:
-    """A volume of the engine; ``options`` are those of its driver, which may hold a password."""
+    """A volume of the engine; ``options`` are its driver's options, which may hold a password."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)

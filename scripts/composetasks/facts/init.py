@@ -1,4 +1,4 @@
-"""What `composetasks init` observes of a project, and what it proposes for it."""
+"""A project as `composetasks init` observes it, and the files proposed for it."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def sortable(stamp: str) -> str:
 
 
 def namespaces_of(service: Service) -> tuple[str, ...]:
-    """The services whose container's network or processes this service's container shares: they are
-    gone when that container stops, and are not restored when it is started again."""
+    """The services whose container's network or processes this service's container shares. It loses
+    them when that container stops, and does not regain them when that one is started again."""
     modes = [str(service.config.get(key) or "") for key in ("network_mode", "ipc", "pid")]
     named = (mode.removeprefix("service:") for mode in modes if mode.startswith("service:"))
     return tuple(dict.fromkeys(named))

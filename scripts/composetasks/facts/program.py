@@ -1,5 +1,4 @@
-"""The program that the user typed to run a task, so that the tasks in hints can be typed as
-shown."""
+"""The program by which the user runs tasks, for hints with tasks that can be typed as shown."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Bounded(Generic[T]):
     def _run(self) -> None:
         try:
             self._values.append(self._get())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the value is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again by value()
             self._error = error
 
     @property

@@ -1,6 +1,6 @@
 """File systems served by another machine or program (NFS, SSHFS ...). If the server hangs, so does
-every process that accesses the file system, often unkillably. Therefore a child process makes the
-first access to each of them; it is left behind if it hangs.
+every process that accesses the file system, and often it can't be killed. Therefore a child process
+makes the first access to each of them; it is left behind if it hangs.
 Without such file systems, the only cost is to read the table of mounts once.
 """
 
@@ -141,7 +141,7 @@ def _answers(point: str) -> bool:
 
 @functools.cache
 def _remote() -> Mapping[str, str]:
-    """The mount points of such file systems, with their types. ``/`` is excluded: if it does not
+    """The mount points of remote file systems, with their types. ``/`` is excluded: if it does not
     answer, no program runs at all."""
     try:
         lines = TABLE.read_text("utf-8", "surrogateescape").splitlines()

@@ -129,7 +129,7 @@ def in_utf8() -> None:
     printed = f"{sys.stdout.encoding}:backslashreplace"
     environment = {"PYTHONIOENCODING": printed, **os.environ, "PYTHONUTF8": "1"}
     argv = [sys.executable, *sys.orig_argv[1:]]
-    os.execve(sys.executable, argv, environment)  # noqa: S606 - the very program that runs
+    os.execve(sys.executable, argv, environment)  # noqa: S606 - restarts this very program
 
 
 VALUED = ("-p", "-C", "-o", "--ansi", "--profile", "--progress")

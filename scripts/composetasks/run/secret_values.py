@@ -195,7 +195,7 @@ def token_patterns() -> tuple[re.Pattern[str], ...]:
 
 
 TOO_WIDE = frozenset({"BasicAuthDetector", "IPPublicDetector", "KeywordDetector"})
-"""Detectors of what this module finds by other means, or of what is not secret."""
+"""Detectors that are not used: this module has its own patterns, or the matches are not secret."""
 
 
 # --- in a Compose model ---------------------------------------------------------------------

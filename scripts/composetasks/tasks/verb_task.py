@@ -116,7 +116,7 @@ def verb_task(
             + [_parameter(p.name, None if p.default == () else p.default) for p in own]
             + [_parameter(name, default) for name, (default, _) in shared.items()]
         )
-        setattr(body, "__signature__", signature)  # noqa: B010 (mypy knows no such attribute)
+        setattr(body, "__signature__", signature)  # noqa: B010 (mypy does not know the attribute)
         return VerbTask(
             body,
             name=function.__name__.removesuffix("_"),

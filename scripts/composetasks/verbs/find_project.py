@@ -23,8 +23,8 @@ class FoundProject(NamedTuple):
 
 
 def find_project(stands: Path) -> FoundProject:
-    """The project of the nearest such ``tasks.py``, searched as Invoke does but not beyond the
-    repository; else the project of the compose file; else the folder itself."""
+    """The project of the nearest ``tasks.py`` of this library, searched as Invoke does but not
+    beyond the repository; else the project of the compose file; else the folder itself."""
     for place in _upward_in_repository(stands):
         if any(OURS in project_files.text(path) for path in _task_files(place)):
             return FoundProject(place, has_tasks=True)

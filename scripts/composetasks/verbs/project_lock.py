@@ -55,8 +55,8 @@ class ProjectLock:
         self._leased = True
 
     def seen_alone(self, world: World) -> bool:
-        """Whether nobody else was changing the project when it was observed; otherwise wait for
-        them to finish, and return False."""
+        """Whether nobody else was changing the project when it was observed; otherwise wait until
+        the other run has finished, and return False."""
         from composetasks.apply.engine import lease
 
         project = world.model.project

@@ -225,7 +225,8 @@ def _facts(facts: ServiceFacts | None) -> dict[str, Any]:
 
 
 def _taken(figures: Mapping[str, Figures], ids: Sequence[str]) -> dict[str, Any]:
-    """The resources used by a service's containers together; null if those of one are unknown."""
+    """The resources used by a service's containers together; null if the figures of one container
+    are unknown."""
     used = [figures.get(key) for key in ids]
     memory = [one.memory if one else None for one in used]
     cpu = [one.cpu if one else None for one in used]
