@@ -189,12 +189,12 @@ class NotSent(Enum):
 
 @frozen
 class Scope:
-    """Which parts of the world are observed. ``inputs``: build inputs and the host's ports, which
-    only verbs that start services need; ``registry``: look there for images that are missing here,
-    with ``push`` for all images; ``rebuild``: the plan may build unchanged images; ``starting``:
-    the verb starts services, so an engine on another host is checked for the mount sources, by
-    means of temporary containers; ``leftovers``: observe all images of the engine, for a verb that
-    removes some or may use any, not only those that the model names."""
+    """Which parts of the world are observed. ``inputs``: also build inputs and the host's ports,
+    for plans that build or start; ``registry``: look there for images that are missing here, with
+    ``push`` for all images; ``rebuild``: the plan may build unchanged images; ``starting``: the
+    verb starts services, so an engine on another host is checked for the mount sources, by means of
+    temporary containers; ``leftovers``: observe all images of the engine, for a verb that removes
+    some or may use any, not only those that the model names."""
 
     inputs: bool = True
     registry: str = ""
