@@ -1,6 +1,6 @@
 #!/bin/sh
-# all.sh [--no-password]: all a bare machine needs for `inv up`, in order. Each part does only what is
-# missing. Without a password it is enough for copies of the stack, and not for the stack itself.
+# all.sh [--no-password]: provides all that a bare machine needs for `inv up`, in order. Each part does
+# only what is missing. With --no-password this is enough for copies of the stack, not for the stack itself.
 . "$(dirname "$0")/lib.sh"
 
 parts=$root/scripts/bootstrap

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The image all others are built on, where no registry has it: Debian's packages put together by
-# debootstrap, with this machine's certificate authorities in it.
+# Builds the base image of all others if no registry has it: Debian's packages, installed by debootstrap,
+# with this machine's certificate authorities.
 #
-# Usage: base.sh [hub|airgap]. Prints where images come from on stdout, found out where it is not said.
+# Usage: base.sh [hub|airgap]. Prints the source of images on stdout, and determines it if not given.
 . "$(dirname "$0")/lib.sh"
 
 tag=${BASE_TAG:-composetasks/base:bookworm}
@@ -13,8 +13,8 @@ authorities=${AUTHORITIES_FOLDER:-/usr/local/share/ca-certificates}
 work=
 part_tag=
 
-# take_away FOLDER: one of ours, in the machine's folder. debootstrap mounts these two, and takes them
-# away unless it is killed.
+# take_away FOLDER: removes a working folder of this script in $machine. debootstrap mounts these two
+# file systems, and unmounts them unless it is killed.
 take_away() {
     for mount in "$1/root/proc" "$1/root/sys"; do
         if [ ! -L "$1/root" ] && [ ! -L "$mount" ] && have mountpoint && mountpoint -q "$mount"; then
@@ -32,7 +32,7 @@ clean_up() {
     [ -z "${imported:-}" ] || docker image rm "$part_tag" >/dev/null 2>&1 || :
 }
 
-# A digest of what the image is made of: the image says it in a label, and is taken for whole only then.
+# A digest of the image's inputs: an image counts as complete only if it has this digest as a label.
 recipe() {
     {
         echo "$suite $packages $bundle"
@@ -59,7 +59,7 @@ make_root() {
     mkdir -p "$work/root/var/lib/apt/lists/partial" "$work/root/var/cache/apt/archives/partial"
 }
 
-# An image named so is whole: it is imported under another name first.
+# An image with this tag is complete: it is imported under another tag first.
 import_root() {
     { tar --numeric-owner -C "$work/root" -c . || : >"$work/torn"; } | quietly_with_input docker import \
         --change "LABEL composetasks.base=$(recipe)" \
@@ -82,7 +82,7 @@ if is_whole; then
     exit
 fi
 bounded 20 docker version >/dev/null 2>&1 || fail 5 "no engine answers that could load the image" "" "run scripts/bootstrap/engine.sh first"
-# sudo forgets which engine this user speaks to, where it is not the machine's own (a rootless one, a context).
+# sudo loses this user's selection of another engine than the machine's own (a rootless one, a context).
 with_engine() {
     host=$(bounded 20 docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || host=
     case $host in "" | unix:///var/run/docker.sock) ;; *) echo "env DOCKER_HOST=$host " ;; esac
@@ -97,7 +97,7 @@ if is_whole; then
     echo "$source"
     exit
 fi
-umask 022 # what is in the image has the usual modes
+umask 022 # the files in the image have the usual modes
 if ! have debootstrap; then
     debian_family || fail 1 "the base image can't be built: debootstrap is missing" "" \
         "install debootstrap, or bring debian:bookworm-slim here (docker load) and set IMAGE_SOURCE=hub"
@@ -105,7 +105,7 @@ if ! have debootstrap; then
         fail 1 "apt-get could not install debootstrap" "$(last_words)" "see $log, then run it again"
 fi
 need_space "$machine" 800
-# Of runs that were killed: who holds the lock knows that none of them lives.
+# Left by killed runs: while this run holds the lock, no other run is active.
 if have flock; then
     for left in "$machine"/base.*; do
         [ ! -d "$left" ] || take_away "$left"

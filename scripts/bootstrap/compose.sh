@@ -1,7 +1,7 @@
 #!/bin/sh
-# `docker compose`: the locked Compose as a plugin of the docker client, where the machine has none that is new enough.
+# Installs the locked Compose as a plugin of the docker client if the machine has none that is new enough.
 #
-# It is kept once per user, outside of any checkout, so that no checkout's end takes it away.
+# There is one copy per user, outside of any checkout, so that it outlives the checkouts.
 . "$(dirname "$0")/lib.sh"
 
 oldest=2.40 # OLDEST_COMPOSE of the library
@@ -14,7 +14,7 @@ clean_up() { rm -rf ${copied:+"$copied"} ${linked:+"$linked"}; }
 
 version_of() { bounded 20 "$@" version --short 2>/dev/null | sed 's/^v//'; }
 
-# A plugin of ours is a link, into our store or a checkout's .venv; anything else is the user's.
+# The project's plugin is a link to $store or to a checkout's .venv; anything else is the user's.
 is_ours() {
     case $(readlink "$plugin" 2>/dev/null) in
         "$store"/* | */.venv/bin/docker-compose) true ;;

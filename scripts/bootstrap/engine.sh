@@ -1,8 +1,7 @@
 #!/bin/sh
-# The engine: sees that one answers that is new enough; starts the one that is installed; installs
-# one where there is none (Debian family, as root): from the machine's own release, from Docker's
-# repository where apt has it already, or from Debian's next release, which apt then knows for this
-# installation alone. Exits 5 where no usable engine can be had.
+# Makes sure that an engine answers that is new enough: starts an installed one, or installs one (Debian
+# family, as root) from the machine's own release, from Docker's repository if apt already has it, or from
+# Debian's next release, which apt uses for this installation only. Exits 5 if there is no usable engine.
 . "$(dirname "$0")/lib.sh"
 
 oldest_engine=25.0
@@ -11,13 +10,13 @@ run_folder=${RUN_FOLDER:-/run}
 systemd_folder=${SYSTEMD_FOLDER:-/run/systemd/system}
 daemon_log=${DAEMON_LOG:-/var/log/composetasks-dockerd.log}
 answer_seconds=${ANSWER_SECONDS:-60}
-# Debian 12 and 13 have an engine or a Buildx that is too old; their next release has not.
+# The engine or Buildx of Debian 12 and 13 is too old; those of the next release are new enough.
 suite=forky
 suite_packages="docker.io docker-buildx docker-cli tini-static containerd"
 borrowed=
 by_hand="Docker Engine from $oldest_engine and Buildx from $oldest_buildx (packages docker.io and docker-buildx, or docker-ce and docker-buildx-plugin)"
 
-# engine: asks it for its version; what it said otherwise is left in $answer.
+# engine: asks the engine for its version; an error message is left in $answer.
 engine() {
     have docker || return 1
     answer=$(bounded 20 docker version --format '{{.Server.Version}}' 2>&1) || return 1
@@ -28,7 +27,7 @@ buildx_version() {
     bounded 20 docker buildx version 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^v?[0-9]+\./) { sub(/^v/, "", $i); print $i; exit } }'
 }
 
-# done_if_usable HOW: an engine that answers is the end of this part, one way or the other.
+# done_if_usable HOW: if an engine answers, ends this part, with a failure if it is not usable.
 done_if_usable() {
     engine || return 0
     at_least "$version" "$oldest_engine" || fail 5 "the engine is Docker $version, but this project needs $oldest_engine or newer" \
@@ -55,15 +54,15 @@ chosen_elsewhere() {
 candidate() { apt-cache $apt_options policy "$1" 2>/dev/null | awk '
     $1 == "Candidate:" { sub(/^[0-9]+:/, "", $2); version = $2; exit } END { print version ? version : "(none)" }'; }
 
-# offers ENGINE BUILDX: apt has both of these packages, new enough.
+# offers ENGINE BUILDX: apt has both packages, in versions that are new enough.
 offers() { at_least "$(candidate "$1")" "$oldest_engine" && at_least "$(candidate "$2")" "$oldest_buildx"; }
 
-# fits PACKAGES...: they can be installed, and nothing of the machine's would have to go for them.
+# fits PACKAGES...: they can be installed without the removal of another package.
 fits() { plan=$(apt_plan "$@") && [ -z "$(planned gone "$plan")" ]; }
 
-# The next release's suite, in a configuration of its own beside copies of the machine's: what apt
-# itself reads stays as it is, whatever ends this run. Without the pins the suite would be taken for
-# an upgrade of everything.
+# Adds the next release's suite in a separate configuration, with copies of the machine's: apt's own
+# configuration stays unchanged, however this run ends. Without the pins, apt would upgrade everything
+# from the suite.
 borrow_suite() {
     archive=$(debian_archive)
     [ -n "$archive" ] || fail 5 "no engine that is new enough can be installed" \
@@ -74,7 +73,7 @@ borrow_suite() {
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     (
         umask 022
-        chmod 755 "$borrowed" # apt reads packages as a user of its own
+        chmod 755 "$borrowed" # apt reads packages as its own user
         mkdir "$sources" "$preferences" "$borrowed/lists"
         [ ! -d "$apt_folder/sources.list.d" ] || cp -R "$apt_folder/sources.list.d/." "$sources"
         [ ! -d "$apt_folder/preferences.d" ] || cp -R "$apt_folder/preferences.d/." "$preferences"
@@ -101,7 +100,7 @@ X
 # shellcheck disable=SC2329  # called by lib.sh's traps
 clean_up() { [ -z "$borrowed" ] || rm -rf "$borrowed"; }
 
-# choose: sets $packages, and $origin in words.
+# choose: sets $packages, and $origin as text.
 choose() {
     packages="docker.io docker-buildx iptables ca-certificates pigz"
     have docker || packages="$packages docker-cli"
@@ -115,7 +114,7 @@ choose() {
         origin="Docker's repository, which apt has already"
         return
     fi
-    if offers docker.io docker-buildx; then return; fi # apt says what is in its way
+    if offers docker.io docker-buildx; then return; fi # apt reports what prevents the installation
     too_old="its docker.io is $(candidate docker.io), its docker-buildx $(candidate docker-buildx); needed are $oldest_engine and $oldest_buildx"
     [ "$(os ID)" = debian ] || fail 5 "no engine is installed, and $(os PRETTY_NAME) has none that is new enough" \
         "$too_old" "install $by_hand"
@@ -143,7 +142,7 @@ install() {
 
 # ---------------------------------------------------------------------------- starting
 
-# A pid file outlives a machine that was switched off; dockerd takes whoever has that number now for itself.
+# After a power loss a pid file remains; dockerd mistakes any process that has this number now for itself.
 forget_stale_pids() {
     for file in "$run_folder/docker.pid" "$run_folder/docker/containerd/containerd.pid"; do
         [ -r "$file" ] || continue
@@ -156,7 +155,7 @@ forget_stale_pids() {
 
 daemon_runs() { [ -r "$run_folder/docker.pid" ] && kill -0 "$(cat "$run_folder/docker.pid")" 2>/dev/null; }
 
-# answers_in_time PID: until the engine answers, the daemon ends, or the time is over.
+# answers_in_time PID: waits until the engine answers, the daemon ends, or the time is over.
 answers_in_time() {
     deadline=$(($(date +%s) + answer_seconds))
     until engine; do
@@ -173,7 +172,7 @@ start() {
     else
         forget_stale_pids
         if ! daemon_runs; then
-            # In a session of its own: it outlives this shell, and an interrupt typed here is not for it.
+            # In its own session: it outlives this shell, and Ctrl-C here does not reach it.
             note "starting dockerd, which writes to $daemon_log"
             record file "$daemon_log"
             (umask 022 && exec setsid dockerd) >>"$daemon_log" 2>&1 </dev/null 9<&- &

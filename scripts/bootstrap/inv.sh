@@ -1,9 +1,9 @@
 #!/bin/sh
-# inv.sh TASK ARGUMENTS...: a task of the suite, after what it needs on this machine.
+# inv.sh TASK ARGUMENTS...: runs a task of the suite, after the parts that it needs on this machine.
 #
-# What was made ready once is not looked at again until a lock or a part has changed: that costs one
-# `find`. Whether the engine answers is the task's own to see; only when it says that none does (exit 5),
-# or a build fails for want of the base image, the parts are called once more.
+# Once the machine is ready, the parts do not run again until a lock or a part has changed, which one
+# `find` checks. The task itself checks whether the engine answers. Only if it reports that none does (exit
+# 5), or if a build fails because the base image is missing, the parts run once more.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd -P)
 parts=scripts/bootstrap
@@ -21,7 +21,7 @@ base_is_gone() {
 case $1 in
     up | build | verify)
         is_ready || $parts/all.sh
-        # One document on stdout: there is no second try after a first has been printed.
+        # stdout is one document: a second attempt would print another.
         case " $* " in *" --json "*) $parts/engine.sh ;; esac
         code=0
         .venv/bin/inv "$@" || code=$?

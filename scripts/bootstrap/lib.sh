@@ -1,10 +1,10 @@
-# shellcheck shell=sh disable=SC2034  # the parts use what is set here
-# What every part shares: where things are, how a part speaks, and how it fails.
+# shellcheck shell=sh disable=SC2034  # the parts use the variables that are set here
+# Shared by all parts: paths, messages and failures.
 #
-# A part is `scripts/bootstrap/NAME.sh`. It checks first whether it is needed, says in one line (on
-# stderr: stdout belongs to the tasks) what it did and how long it took, and can be run alone and
-# twice. OS_RELEASE, APT_FOLDER, RUN_FOLDER, SYSTEMD_FOLDER, MACHINE_FOLDER and SBIN stand for the
-# machine in tests.
+# A part is `scripts/bootstrap/NAME.sh`. It first checks whether it is needed, reports in one line (on
+# stderr: stdout is left to the tasks) what it did and how long it took, and can be run alone and
+# repeatedly. Tests replace the machine's paths with OS_RELEASE, APT_FOLDER, RUN_FOLDER, SYSTEMD_FOLDER,
+# MACHINE_FOLDER and SBIN.
 
 set -eu
 
@@ -14,12 +14,12 @@ kept=$root/.composetasks/bootstrap
 log=$kept/$part.log
 os_release=${OS_RELEASE:-/etc/os-release}
 apt_folder=${APT_FOLDER:-/etc/apt}
-# Where root works, and writes down what it changes for undo.sh: nobody else can plant anything there.
+# Root's working folder, with the record of its changes for undo.sh: only root can write to it.
 machine=${MACHINE_FOLDER:-/var/lib/composetasks}
 apt_options=
 PATH=$PATH${SBIN-:/usr/local/sbin:/usr/sbin:/sbin}
 
-# Milliseconds where date can tell them, and whole seconds elsewhere.
+# Milliseconds if date supports them, otherwise whole seconds.
 now() {
     now_=$(date +%s%3N)
     case $now_ in *[!0-9]*) now_=$(date +%s)000 ;; esac
@@ -27,7 +27,7 @@ now() {
 }
 began=$(now)
 
-# say TEXT: the part's line, with the seconds it took.
+# say TEXT: prints the part's line, with the seconds it took.
 say() {
     awk -v part="$part" -v text="$1" -v ms="$(($(now) - began))" \
         'BEGIN { printf "bootstrap: %s: %s (%.1f s)\n", part, text, ms / 1000 }' >&2
@@ -35,7 +35,7 @@ say() {
 
 note() { printf 'bootstrap: %s: %s\n' "$part" "$1" >&2; }
 
-# fail CODE WHAT WHY NEXT: codes are those of the tasks (5: no usable engine).
+# fail CODE WHAT WHY NEXT: the exit codes are those of the tasks (5: no usable engine).
 fail() {
     printf 'bootstrap: %s: %s\n' "$part" "$2" >&2
     [ -z "$3" ] || printf '%s\n' "$3" | sed 's/^/  why:  /' >&2
@@ -43,7 +43,7 @@ fail() {
     exit "$1"
 }
 
-# A part overrides this to take away what it had half done: only what this very run has made.
+# A part overrides this to remove its partial work: only what this run created.
 clean_up() { :; }
 interrupted() {
     trap '' INT TERM HUP
@@ -62,7 +62,7 @@ trap 'clean_up; hand_over_kept' EXIT
 have() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# Without a HOME that can be written (cron, a system's user), one in the checkout.
+# Without a writable HOME (cron, a system user), one in the checkout is used.
 if [ -z "${HOME:-}" ]; then
     HOME=$(getent passwd "$(id -u)" 2>/dev/null | awk -F: '{ print $6; exit }') || HOME=
 fi
@@ -70,7 +70,7 @@ if [ ! -d "$HOME" ] || [ ! -w "$HOME" ]; then HOME=$root/.composetasks/home; fi
 export HOME
 store=${XDG_DATA_HOME:-$HOME/.local/share}/composetasks
 
-# hand_over FOLDER PATHS...: what root makes in another user's folder is that user's.
+# hand_over FOLDER PATHS...: gives what root creates in another user's folder to that user.
 hand_over() {
     owned=$1
     shift
@@ -79,8 +79,8 @@ hand_over() {
 }
 hand_over_kept() { [ ! -d "$kept" ] || hand_over "$root" "$kept"; }
 
-# writable FOLDER [OF]: made where it is missing, for the owner of OF (the checkout); a sentence where
-# this user can't write there.
+# writable FOLDER [OF]: creates a missing folder, for the owner of OF (default: the checkout); fails if
+# this user cannot write to it.
 writable() {
     if [ ! -e "$1" ]; then
         writable "$(dirname "$1")" "${2:-$root}"
@@ -91,7 +91,7 @@ writable() {
         "make it yours (sudo chown -R $(id -un) '$1'), and run it again"
 }
 
-# The machine's folder: root's, and written by nobody else.
+# Creates $machine, and checks that it belongs to root and nobody else can write to it.
 machine_folder() {
     (umask 022 && mkdir -p "$machine") 2>/dev/null || fail 1 "$machine can't be created" "" "check that folder"
     # shellcheck disable=SC3067  # -O: dash, bash and busybox have it
@@ -101,20 +101,20 @@ machine_folder() {
     fi
 }
 
-# record KIND VALUE: what this run is about to change outside of the checkout; undo.sh reads it.
-# Root's changes are the machine's, everybody else's are their own.
+# record KIND VALUE: records what this run is about to change outside of the checkout, for undo.sh.
+# Root's changes are recorded in $machine, those of other users in their $store.
 changes() { if is_root; then echo "$machine/changes"; else echo "$store/changes"; fi; }
 record() {
     if is_root; then machine_folder; else writable "$store" "$HOME"; fi
     grep -qxF "$1 $2" "$(changes)" 2>/dev/null || (umask 022 && printf '%s %s\n' "$1" "$2" >>"$(changes)")
 }
 
-# bounded SECONDS COMMAND...: a program that hangs must not hang us.
+# bounded SECONDS COMMAND...: ends a program that hangs.
 bounded() {
     if have timeout; then timeout "$@"; else shift && "$@"; fi
 }
 
-# at_least VERSION OLDEST: both as major.minor; whatever follows is ignored.
+# at_least VERSION OLDEST: compares major.minor; the rest is ignored.
 at_least() {
     awk -v a="$1" -v b="$2" 'BEGIN {
         split(a, x, /[^0-9]+/); split(b, y, /[^0-9]+/)
@@ -122,14 +122,14 @@ at_least() {
     }'
 }
 
-# os FIELD: a field of os-release, "" where there is none.
+# os FIELD: prints a field of os-release, "" if there is none.
 os() { [ ! -r "$os_release" ] || sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$os_release"; }
 
 debian_family() {
     have apt-get && case " $(os ID) $(os ID_LIKE) " in *" debian "*) true ;; *) false ;; esac
 }
 
-# quietly COMMAND...: output goes to the log, which is shown in part when the command fails.
+# quietly COMMAND...: writes the output to the log, whose end is shown if the command fails.
 quietly() {
     writable "$kept"
     printf '$ %s\n' "$*" >>"$log"
@@ -140,7 +140,7 @@ last_words() {
     tail -n 20 "$log" 2>/dev/null | grep -iE '^(E:|error:)' | tail -n 3 | grep . || tail -n 3 "$log" 2>/dev/null || :
 }
 
-# need_space FOLDER MEGABYTES: before anything is written there.
+# need_space FOLDER MEGABYTES: fails if less is free, before anything is written there.
 need_space() {
     place=$1
     while [ ! -d "$place" ]; do place=$(dirname "$place"); done
@@ -149,7 +149,7 @@ need_space() {
         fail 1 "$free MB are free at $place, but this part needs $2 MB" "" "free space there, and run it again"
 }
 
-# alone FILE: one run of a part at a time, on machines that have flock. Read, not written: it may be another's.
+# alone FILE: allows one run at a time, if flock exists. FILE is opened for reading: it may belong to another user.
 alone() {
     if have flock; then
         [ -e "$1" ] || : >"$1"
@@ -161,17 +161,17 @@ alone() {
     fi
 }
 
-# alone_on_machine: the same across checkouts, for what root does to the machine.
+# alone_on_machine: like alone, across checkouts, for root's changes to the machine.
 alone_on_machine() {
     machine_folder
     alone "$machine/lock"
 }
 
-# apt_get ARGUMENTS...: without questions, waiting for another apt, after mending an interrupted dpkg.
+# apt_get ARGUMENTS...: asks no questions, waits for another apt, and first repairs an interrupted dpkg.
 #
-# In a session of its own: dpkg interrupted half-way leaves packages that apt itself can't mend. And
-# without our lock, which a daemon that a package starts would hold for good. What packages write has
-# the usual modes, whatever this user's umask is.
+# It runs in its own session, because an interrupted dpkg leaves packages that apt itself cannot repair.
+# It runs without the lock's descriptor, which a daemon started by a package would keep open. Packages
+# get the usual file modes, whatever this user's umask is.
 apt_get() {
     [ -z "$(dpkg --audit 2>/dev/null)" ] || quietly dpkg --configure -a || :
     writable "$kept"
@@ -188,7 +188,7 @@ apt_get() {
     return "$code"
 }
 
-# apt_plan PACKAGES...: what an installation would do, as lines `new NAME VERSION`, `newer NAME
+# apt_plan PACKAGES...: prints what an installation would do, as lines `new NAME VERSION`, `newer NAME
 # VERSION` and `gone NAME`.
 apt_plan() {
     writable "$kept"
@@ -197,11 +197,11 @@ apt_plan() {
     printf '%s\n' "$simulated" | awk '$1 == "Inst" { how = "new"; version = $3; if ($3 ~ /^\[/) { how = "newer"; version = $4 } sub(/^\(/, "", version); print how, $2, version }
         $1 == "Remv" { print "gone", $2 }'
 }
-# planned HOW PLAN: the packages of such lines, in one line.
+# planned HOW PLAN: prints the packages of these lines in one line.
 planned() { printf '%s\n' "$2" | awk -v how="$1" '$1 == how { line = line (line ? ", " : "") $2 (how == "gone" ? "" : " " $3) } END { print line }'; }
 
-# apt_install WHY PACKAGES...: says first what comes and why, and how to undo it. Lists are read again
-# only where they don't know the packages; nothing is ever removed for their sake.
+# apt_install WHY PACKAGES...: first reports what is installed and why, and how to undo it. Package lists
+# are updated only if they lack the packages; no package is ever removed.
 apt_install() { apt_install_once "$@" || { apt_get update && apt_install_once "$@"; }; }
 apt_install_once() {
     why=$1
@@ -220,14 +220,14 @@ apt_install_once() {
     apt_get install --no-install-recommends --no-remove "$@"
 }
 
-# The machine's own Debian archive, as apt has it from whichever kind of sources file.
+# The URI of the machine's Debian archive, whatever the format of apt's sources.
 debian_archive() {
     # shellcheck disable=SC2016  # apt expands these
     apt-get indextargets --format '$(LABEL) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
         awk '$1 == "Debian" && $2 == "main" { print $3; exit }'
 }
 
-# python_part MODULE ARGUMENTS...: a part that is written in Python, run by .venv's.
+# python_part MODULE ARGUMENTS...: runs a part that is written in Python with .venv's Python.
 python_part() {
     [ -x "$root/.venv/bin/python" ] || fail 1 ".venv is missing" "" "run scripts/bootstrap/venv.sh first"
     module=$1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# nox.sh test|faults|smoke|bench: the suite's own checks, after what they need on this machine.
+# nox.sh test|faults|smoke|bench: runs the suite's checks, after the parts that they need on this machine.
 #
-# The tests need no engine but for those that say so at their end: without REQUIRE_ENGINE=1 the lack of one is no failure.
+# Without an engine, its tests are skipped with a final note; this is a failure only with REQUIRE_ENGINE=1.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd -P)
 parts=scripts/bootstrap

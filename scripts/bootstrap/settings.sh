@@ -1,8 +1,8 @@
 #!/bin/sh
-# .env: made where it is missing, and given what it lacks (see settings.py).
+# Creates .env if it is missing, and adds missing variables (see settings.py).
 . "$(dirname "$0")/lib.sh"
 
-# Containers read what is mounted from here as users of their own; a checkout under `umask 077` lets nobody.
+# Containers read the mounted folders as their own users, which a checkout under `umask 077` prevents.
 cd "$root"
 for mounted in compose/processing compose/dags compose/checks compose/migrations train_eval_module; do
     if [ -n "$(find "$mounted" ! -type l ! -perm -004 2>/dev/null | head -n 1)" ]; then

@@ -1,10 +1,10 @@
 #!/bin/sh
-# undo.sh [--yes] [engine|base|files|venv ...]: takes away what the other parts have brought to this
-# machine, all of it or the kinds named: the engine and what came with it, the base image, files in
-# homes and logs, and .venv.
+# undo.sh [--yes] [engine|base|files|venv ...]: removes what the other parts installed on this machine,
+# all of it or the named kinds: the engine and the packages that came with it, the base image, files in
+# home folders and logs, and .venv.
 #
-# Root undoes what root has changed, everybody else what they have themselves: each has a record
-# (see lib.sh), and what is not in it stays. It is shown first, and asked for; --yes is the answer.
+# Root undoes root's changes, other users undo their own: each has a record (see lib.sh), and everything
+# else stays. The changes are shown and need consent first; --yes gives it.
 . "$(dirname "$0")/lib.sh"
 
 run_folder=${RUN_FOLDER:-/run}
@@ -22,9 +22,9 @@ wanted() { case " $kinds " in *" $1 "*) true ;; *) false ;; esac }
 
 record_file=$(changes)
 [ -r "$record_file" ] && recorded=$(cat "$record_file") || recorded=
-# values KIND: what stands in the record under it, a line each.
+# values KIND: prints the recorded values of this kind, one on each line.
 values() { printf '%s\n' "$recorded" | sed -n "s/^$1 //p"; }
-# forget KIND VALUE: it is undone.
+# forget KIND VALUE: removes a change that was undone from the record.
 forget() {
     [ -f "$record_file" ] || return 0
     rest=$(mktemp "$(dirname "$record_file")/changes.XXXXXX")
@@ -34,7 +34,7 @@ forget() {
 
 is_installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 
-# Those that can go without any package going that did not come with them.
+# Prints the recorded packages whose removal removes no other package.
 removable() {
     ours=
     for package in $(values package); do ! is_installed "$package" || ours="$ours $package"; done
@@ -43,7 +43,7 @@ removable() {
         foreign=$(LC_ALL=C apt-get -s -q -y remove $ours 2>/dev/null | awk -v ours=" $ours " '
             $1 == "Remv" && index(ours, " " $2 " ") == 0 { print $2 }')
         [ -n "$foreign" ] || break
-        # One of ours that others need stays; which one, apt says of each.
+        # A recorded package that others need stays; apt is asked about each one.
         free=
         for package in $ours; do
             needed=$(LC_ALL=C apt-get -s -q -y remove "$package" 2>/dev/null | awk -v ours=" $ours " '
@@ -56,14 +56,14 @@ removable() {
     printf '%s\n' "${ours# }"
 }
 
-# Written by earlier versions, which left the suite in apt's configuration.
+# Files of earlier versions, which left the suite in apt's configuration.
 apt_leftovers() {
     for file in "$apt_folder/sources.list.d/composetasks-engine.sources" "$apt_folder/preferences.d/composetasks-engine"; do
         ! head -n 1 "$file" 2>/dev/null | grep -q '^# Made by composetasks' || echo "$file"
     done
 }
 
-# A link to our Compose; what somebody put there since is theirs.
+# Whether it is a link to the installed Compose, and not something that somebody else put there.
 is_our_link() { case $(readlink "$1") in */composetasks/docker-compose-*) true ;; *) false ;; esac }
 
 daemon_pid() {
@@ -105,7 +105,7 @@ if wanted engine && is_root; then
     files=$(apt_leftovers)
 fi
 if wanted files; then
-    # Paths may hold spaces, and no newlines: one a line.
+    # Paths may contain spaces but no newlines: one on each line.
     files="$files$newline$(values file)"
     links=$(values link)
     folders=$(values folder)
@@ -145,7 +145,7 @@ if [ -z "$consent" ] && [ -t 0 ]; then
 fi
 [ -n "$consent" ] || fail 4 "nothing was undone" "it needs your consent" "scripts/bootstrap/undo.sh --yes"
 
-# ---------------------------------------------------------------------------- and its undoing
+# ---------------------------------------------------------------------------- undoing it
 
 writable "$kept"
 rm -f "$log"
@@ -158,7 +158,7 @@ done
 if [ -n "$packages" ]; then
     case " $packages " in
         *" docker.io "* | *" docker-ce "*)
-            # Where systemd runs, the packages end their own service.
+            # With systemd, the packages stop their own service.
             if [ ! -d "${SYSTEMD_FOLDER:-/run/systemd/system}" ] && pid=$(daemon_pid); then
                 kill -TERM "$pid"
                 if have tail; then bounded 60 tail --pid="$pid" -f /dev/null || :; fi
@@ -180,7 +180,7 @@ say "undone"
 printf '%s\n' "$folders" | while IFS= read -r path; do
     [ -z "$path" ] || rm -rf "$path"
 done
-# An empty record is no record.
+# An empty record is removed.
 if is_root && [ -d "$machine" ] && [ ! -s "$machine/changes" ]; then
     rm -f "$machine/changes" "$machine/lock"
     rmdir "$machine" 2>/dev/null || :

@@ -1,14 +1,14 @@
 #!/bin/sh
-# .venv: the suite, Invoke and Nox in their locked versions, Compose's binary among them.
+# Creates .venv: the suite, Invoke, Nox and Compose's binary in their locked versions.
 #
-# Made beside its place and moved there whole. Its stamp is a digest of all it was made from, so
-# a changed lock, Python or folder makes it again.
+# It is created in another folder and moved into place when complete. Its stamp is a digest of its inputs,
+# so it is created again after a change of a lock, Python or the folder.
 . "$(dirname "$0")/lib.sh"
 
 venv=$root/.venv
 new=$root/.venv.new
 locks=$root/requirements
-# Behind a proxy with an authority of its own, uv trusts what the machine trusts.
+# uv trusts the machine's certificate authorities, for proxies with their own authority.
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}" UV_PYTHON_DOWNLOADS=never UV_LINK_MODE="${UV_LINK_MODE:-copy}"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
@@ -27,8 +27,8 @@ is_whole() {
     [ -r "$venv/.stamp" ] && [ "$(digest "$venv/bin/python" 2>/dev/null)" = "$(cat "$venv/.stamp")" ]
 }
 
-# usable_python [MODULE]: a CPython from 3.10 that has the module. A version manager's shims answer
-# only for the versions it has switched on, so each one is asked.
+# usable_python [MODULE]: prints a CPython from 3.10 that has the module. A version manager's shims work
+# only for the versions that are active, so each one is run.
 usable_python() {
     for python_ in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python3.10 \
         /usr/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3; do
@@ -60,7 +60,7 @@ find_python() {
         "it is not the distribution's, which now can" "use that one: PYTHON=/usr/bin/python3 make up"
 }
 
-# attempt COMMAND...: a step of the installation, with the one advice that fits them all.
+# attempt COMMAND...: runs a step of the installation; the advice on failure is the same for all.
 attempt() {
     quietly "$@" || fail 1 "the locked packages could not be installed" "$(last_words)" \
         "check that the package index can be reached (network, HTTPS_PROXY, disk), then run it again; the whole log: $log"
@@ -82,9 +82,9 @@ make_venv() {
         record folder "$cache"
     fi
     attempt "$uv" venv --relocatable --python "$python" "$new/venv"
-    # Compiled here once: Invoke keeps Python from writing what it compiles, and would do it at each start.
+    # Compiled once here: Invoke disables Python's bytecode cache, so each start would compile again.
     attempt "$uv" pip install --compile-bytecode --python "$new/venv/bin/python" --require-hashes -r "$locks/dev.txt"
-    # The wheel wants Python 3.11 for its metadata's sake; what is in it is a program of its own.
+    # Only the wheel's metadata requires Python 3.11; its content is a standalone program.
     attempt "$uv" pip install --python "$new/venv/bin/python" --python-version 3.11 --no-deps \
         --require-hashes -r "$locks/compose.txt"
     attempt "$uv" pip install --python "$new/venv/bin/python" --no-deps --no-build-isolation -e "$root"
