@@ -212,7 +212,7 @@ def engine(session: nox.Session) -> None:
         session.skip(f"the engine tests did NOT run: {why}")
     install(session, "test")
     install_compose(session)
-    # Twice the usual cores: these tests wait for the engine more than they compute.
+    # Twice the usual number of workers: these tests wait for the engine more than they compute.
     pytest(session, "tests/engine", workers=str(2 * (os.cpu_count() or 1)))
 
 
@@ -358,7 +358,7 @@ def bench(session: nox.Session) -> None:
     """Measure each figure and its peer; `-- --list` lists the cases, `-- --all` runs all."""
     install(session, "test")
     install_compose(session)
-    # The stream's oracle is the job's own rule.
+    # The stream's benchmark imports the job's own code from there.
     session.run(
         *("python", "-m", "benchmarks.run", *session.posargs), env={"PYTHONPATH": "compose"}
     )

@@ -240,7 +240,7 @@ RUN_AGAIN = re.compile(
     r"\b(correct (?:it|the cause)) and run (?:the task|`[^`]+`) again"
     r"|; run the task again when it does"
 )
-"""The parts of a hint that say to run a task again, which a watch replaces by the next edit."""
+"""The parts of a hint that say to run a task again; during a watch, the next edit does that."""
 
 
 def _by_an_edit(failure: TaskFailure) -> TaskFailure:

@@ -1,1 +1,1 @@
-"""Carries a deployment out."""
+"""Carries out a deployment."""

@@ -175,9 +175,8 @@ def empty_as_root(client: APIClient, name: str, place: Path) -> None:
 
 
 def end_programs(override: Path) -> list[str]:
-    """End every Docker program of this user that works on the project of this override file, first
-    with SIGTERM; return their process ids. (A shell that only has the variable set is left
-    alone.)"""
+    """End every Docker program that works on the project of this override file, first with SIGTERM;
+    return their process ids. (A shell that only has the variable set is left alone.)"""
     import psutil
 
     programs = []
