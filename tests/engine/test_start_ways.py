@@ -252,7 +252,7 @@ def test_a_service_has_its_own_deadline_in_the_settings(project: Project) -> Non
     project.write("invoke.yaml", "stack: {services: {one: {timeout: 1.5}}}\n")
     ran = start(project, CHECK_HANGS)
     assert ran.code == 8
-    assert "in its 1.5 s" in json.dumps(ran.lines[-1])
+    assert "within 1.5 s" in json.dumps(ran.lines[-1])
 
 
 # --- what others do meanwhile ---------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_the_commit_of_a_container_is_a_stranger_that_compose_would_remove(shop:
     docker("stop", "-t", "0", web)
     refused = shop.inv("up", "--json")
     assert refused.code == 9
-    assert f"container {mine} counts as service web for Compose" in refused.lines[-1]["message"]
+    assert f"container {mine} has the Compose labels of service web" in refused.lines[-1]["message"]
     assert on_engine(shop) == before
     # As any stranger that runs and is in the way it goes with --force.
     assert shop.inv("up", "--force").code == 0
