@@ -54,9 +54,8 @@ IGNORED = {False: "-", True: "ignored"}
 
 
 class _Folder(NamedTuple):
-    """The cached data of one folder (or of one file that is a root): its listing, its files as name
-    and text, its subfolders as :data:`Subfolder`, and the bytes of its files. Each list is kept as
-    one text, so that loading the cache creates few objects."""
+    """The cached data of a folder (or of a root that is a file): its listing, its files (name and
+    text), its subfolders, its bytes. Lists are kept as texts: loading them creates few objects."""
 
     listing: str
     files: str
@@ -80,8 +79,7 @@ NOTHING = _Memory()
 
 @dataclass
 class Files:
-    """The files of one context: a digest over them, their bytes and largest entries, and the means
-    to list them."""
+    """The files of one context: their digest, bytes and largest entries, and how to list them."""
 
     digest: str
     size: int
@@ -268,7 +266,7 @@ class Reader:
             state = self.ignore.state("/".join(parts[:count]), state)
         if not root.is_folder:
             if not state.ignored:
-                self._single(number, root.path)
+                self._take((number, root.path), posixpath.dirname(root.path), None)
         elif not state.ignored or self.ignore.may_hold_exceptions(root.path):
             self.filter = ContextFilter(self.ignore, root)
             self._walk(number, root.path, self.filter.start(state))
@@ -281,9 +279,6 @@ class Reader:
             prefix = f"{path}/" if path else ""
             for name, _, _ in _subfolders(folder):
                 todo.append((prefix + name, self.filter.state(prefix + name, state)))
-
-    def _single(self, number: int, path: str) -> None:
-        self._take((number, path), posixpath.dirname(path), None)
 
     def _listing(self, key: _Key) -> str:
         """Return the current listing of a folder, or of a root that is a file."""

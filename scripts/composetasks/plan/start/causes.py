@@ -78,17 +78,11 @@ def cause(case: Case) -> Cause:
     """The diagnosis of a service that is not up."""
     kind = case.verdict.kind
     if kind == "removed":
-        return Cause(
-            kind,
-            ("its container was removed by someone else during the start",),
-            f"run {task('up')} again, which creates it",
-        )
+        words = "its container was removed by someone else during the start"
+        return Cause(kind, (words,), f"run {task('up')} again, which creates it")
     if kind == "engine-gone":
-        return Cause(
-            kind,
-            (case.verdict.message,),
-            f"make sure that the engine is running (`docker info`), then run {task('up')} again",
-        )
+        hint = f"make sure that the engine is running (`docker info`), then run {task('up')} again"
+        return Cause(kind, (case.verdict.message,), hint)
     if kind == "never-started":
         hint = f"correct `depends_on` of {case.service}, then run {task('up')} again"
         return Cause(kind, (case.verdict.message,), hint)
