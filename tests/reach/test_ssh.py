@@ -203,7 +203,7 @@ def test_a_mount_that_is_only_here_is_refused(project: Project, engine: OwnEngin
     assert f"{project.folder}/conf" in refused.err
     assert f"{project.folder}/conf/app.conf" in refused.err
     assert "ssh://far" in refused.err
-    for way in ("`stack.remote.mounts: send`", "build it into the image", "`develop.watch`"):
+    for way in ("`stack.remote.mounts: send`", "copy it into the image", "`develop.watch`"):
         assert way in refused.err
     assert not engine.has(project.folder / "conf")
     assert alone.code == 0, alone.err
