@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ALONE_SECONDS = 0.02
 """How long this process lists folders alone: about the time that another process takes to start."""
+MANY_FOLDERS = 500
+"""Of so many folders, another process lists some from the beginning: they take longer anyway."""
 
 
 Row = tuple[str, int, int, int, int, int, str]
@@ -66,7 +68,8 @@ class Listings:
     def hold(self, marks: Mapping[str, str]) -> bool:
         """Tell whether the listings of folders still have these marks."""
         rest = deque(path for path in marks if path not in self._marks)
-        alone_until = time.monotonic() + ALONE_SECONDS
+        alone = ALONE_SECONDS if len(rest) < MANY_FOLDERS else 0
+        alone_until = time.monotonic() + alone
         while rest and time.monotonic() < alone_until:
             self._look(rest.popleft(), marks)
         if rest:

@@ -61,6 +61,17 @@ def test_where_it_takes_long_a_second_process_lists_folders_too(tree: Tree, by: 
     assert tree.listed == tree.folders[: len(NAMES) if by == "the first process" else 1]
 
 
+@pytest.mark.parametrize(("many", "alone"), [(len(NAMES), 1), (len(NAMES) + 1, len(NAMES))])
+def test_of_many_folders_a_second_process_lists_some_from_the_beginning(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, many: int, alone: int
+) -> None:
+    monkeypatch.setattr(listings, "_printed", _printed)
+    monkeypatch.setattr(listings, "ALONE_SECONDS", 1000)
+    monkeypatch.setattr(listings, "MANY_FOLDERS", many)
+    assert Listings().hold(tree.marks)
+    assert tree.listed == tree.folders[:alone]
+
+
 @pytest.mark.usefixtures("by")
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_an_edit_is_seen_whoever_lists_its_folder(tree: Tree, number: int) -> None:
