@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 from urllib.parse import unquote, urlsplit
 
-from composetasks.run import process
+from composetasks.run import git, process
 from composetasks.run.compose import buildx
 
 ASK_SECONDS = 5.0
@@ -64,7 +64,7 @@ def requirement() -> str:
 def _git(folder: str, *arguments: str) -> str:
     """The output of git in a folder; "" if there is no git or no repository."""
     try:
-        return process.run(["git", "-C", folder, *arguments], timeout=ASK_SECONDS).stdout.strip()
+        return git.run(folder, *arguments, timeout=ASK_SECONDS).stdout.strip()
     except process.ProgramError:
         return ""
 

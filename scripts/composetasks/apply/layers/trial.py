@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from composetasks.apply.images.bake import Bake, run_bake
 from composetasks.facts import ExitCode, LayeredImage, Service
 from composetasks.facts.program import task
-from composetasks.run import external_failures, process, waiting
+from composetasks.run import external_failures, git, process, waiting
 from composetasks.run.build_log import BuildLog
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records
@@ -80,9 +80,9 @@ def _folders(source: Path, place: Path, top: Path) -> None:
 
 def _files(directory: Path) -> tuple[Path, list[str]]:
     try:
-        top = process.run(["git", "rev-parse", "--show-toplevel"], cwd=directory).stdout.strip()
+        top = git.run(directory, "rev-parse", "--show-toplevel").stdout.strip()
         listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        listed = process.run(["git", *listing], cwd=Path(top)).stdout
+        listed = git.run(top, *listing).stdout
     except process.ProgramError:
         return directory, list(_walked(directory))
     return Path(top), [path for path in listed.split("\0") if path]

@@ -10,7 +10,7 @@ from pathlib import Path
 from composetasks.facts import Environment, ModelVariable, Surroundings, Usage
 from composetasks.facts.init import OF_COMPOSE
 from composetasks.observe.compose import project_files
-from composetasks.run import process
+from composetasks.run import git, process
 from composetasks.run.secret_values import secret_name
 from composetasks.run.versions import requirement
 
@@ -39,7 +39,7 @@ def surroundings(
     folder = environment.folder
     contexts = tuple(contexts)
     names = (*FILES, *(f"{place}/.dockerignore" for place, _ in contexts if place))
-    git = any(os.path.exists(place / ".git") for place in (folder, *folder.parents))
+    in_git = any(os.path.exists(place / ".git") for place in (folder, *folder.parents))
     return Surroundings(
         project=project,
         texts={
@@ -50,8 +50,8 @@ def surroundings(
         scripts=dict(_scripts(folder)),
         variables=tuple(_variables(environment, usage)),
         contexts=contexts,
-        git=git,
-        tracked=frozenset(_tracked(folder) if git else ()),
+        git=in_git,
+        tracked=frozenset(_tracked(folder) if in_git else ()),
         requirement=requirement(),
         example=project_files.text(environment.example) if environment.example else "",
     )
@@ -82,9 +82,9 @@ def _listed(folder: Path) -> list[Path]:
 
 def _tracked(folder: Path) -> list[str]:
     """Return the tracked files that do not belong in git; none if git can't tell."""
-    command = ["git", "ls-files", "--", ".env", ".composetasks"]
+    command = ("ls-files", "--", ".env", ".composetasks")
     try:
-        return process.run(command, cwd=folder, timeout=ASKING_SECONDS).stdout.splitlines()
+        return git.run(folder, *command, timeout=ASKING_SECONDS).stdout.splitlines()
     except process.ProgramError:
         return []
 

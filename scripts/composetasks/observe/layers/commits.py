@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from composetasks.facts import Commits
-from composetasks.run import process
+from composetasks.run import git, process
 
 LOOKED_AT = 200
 WEEK_SECONDS = 7 * 24 * 3600
@@ -50,4 +50,4 @@ def read_log(log: str, top: str, folder: str) -> Commits:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return process.run(["git", *arguments], cwd=folder).stdout
+    return git.run(folder, *arguments).stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from composetasks.run import process
+from composetasks.run import git, process
 
 SEARCHED_DEPTH = 3
 """How deep below a folder nested git repositories are searched for."""
@@ -76,5 +76,5 @@ def _tracked_below(folder: Path, project: Path) -> str | None:
 
 def _git(place: Path, *arguments: str) -> str | None:
     """Return git's output for a folder; None if git fails, as it does without a repository."""
-    done = process.run(["git", "-C", str(place), *arguments], check=False)
+    done = git.run(place, *arguments, check=False)
     return done.stdout if done.code == 0 else None

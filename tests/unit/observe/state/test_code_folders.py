@@ -92,3 +92,19 @@ def test_a_folder_within_a_submodule_is_code_where_that_tracks_it(repository: Pa
     (inner / "lib" / "x").write_text("code")
     git(inner, "add", "lib")
     assert "git tracks its content" in why_no_state(inner / "lib", project=repository, named=False)
+
+
+@pytest.mark.parametrize("folder", ["src", "rows"])
+def test_the_repository_that_a_git_hook_names_is_not_asked(
+    repository: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = repository / "deploy"
+    for name in ("src", "rows"):
+        (project / name).mkdir(parents=True)
+        (project / name / "file").write_text("content")
+    git(repository, "add", "deploy/src")
+    told = why_no_state(project / folder, project=project, named=False)
+    assert bool(told) is (folder == "src")
+    # As git sets it for a hook in a linked work tree: the work tree is then the current folder.
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    assert why_no_state(project / folder, project=project, named=False) == told
