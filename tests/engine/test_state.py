@@ -248,6 +248,27 @@ volumes: {seeded: {}, bare: {}}
     assert content(volume(project, "bare")).keys() == EMPTY
 
 
+def test_a_volume_is_filled_from_an_image_without_a_command(project: Project) -> None:
+    project.compose("""
+services:
+  app:
+    build: app
+    init: true
+    command: [sleep, "3600"]
+    volumes: ["seeded:/seeded"]
+volumes: {seeded: {}}
+""")
+    project.write("app/seed", "from the image")
+    copied = "FROM ct-test/busybox AS tools\nFROM scratch\nCOPY --from=tools / /\n"
+    dockerfile = f"{copied}COPY seed /seeded/\nLABEL of={project.name}\n"
+    project.write("app/Dockerfile", dockerfile)
+    assert project.inv("up").code == 0
+    fresh = content(volume(project, "seeded"))
+    docker("exec", f"{project.name}-app-1", "mv", "/seeded/seed", "/seeded/moved")
+    ran = project.inv("reset-state", "--yes", "--no-snapshot")
+    assert (ran.code, fresh) == (0, content(volume(project, "seeded"))), ran.err
+
+
 def test_a_job_that_filled_the_state_runs_again(project: Project) -> None:
     project.compose("""
 services:

@@ -113,7 +113,8 @@ def _whole_part(part: Mapping[str, Any]) -> bool:
     counts = [part.get(key) for key in ("bytes", "files", "compressed")]
     counts += [part[key] for key in ("length", "special") if key in part]
     return (
-        all(_is_text(part.get(key)) for key in ("name", "kind", "file", "sha256"))
+        isinstance(part.get("name"), str)  # a folder may have any name
+        and all(_is_text(part.get(key)) for key in ("kind", "file", "sha256"))
         and all(type(count) is int and count >= 0 for count in counts)
         and ARCHIVE.fullmatch(part["file"]) is not None
     )

@@ -14,12 +14,12 @@ from composetasks.store import snapshot_folder
 CONTENT = b"an archive" * 500
 
 
-def write(place: Path, name: str, key: bytes = b"") -> Path:
+def write(place: Path, name: str, key: bytes = b"", state: str = "state/points") -> Path:
     with snapshot_folder.writing(place, name) as new:
-        file = new / snapshot_folder.archive_name(0, "state/points")
+        file = new / snapshot_folder.archive_name(0, state)
         file.write_bytes(CONTENT)
         part = {
-            "name": "state/points",
+            "name": state,
             "kind": "folder",
             "source": "state/points",
             "file": file.name,
@@ -45,6 +45,17 @@ def test_what_is_written_is_listed(tmp_path: Path) -> None:
     assert [(one.name, one.bytes) for one in result.state] == [("state/points", 7)]
     assert result.images == {"db": "sha256:db"}
     assert snapshot_folder.verify(tmp_path / "snapshots", "before")["project"] == "shop"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no-break\xa0space", "wide\u3000space", "family \U0001f468\u200d\U0001f467", "a\nb", "\udce9"],
+)
+def test_state_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "before", state=name)
+    [result] = snapshot_folder.load_all(tmp_path)
+    assert (result.state[0].name, result.problem) == (name, "")
+    assert snapshot_folder.verify(tmp_path, "before")["parts"][0]["name"] == name
 
 
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
@@ -125,7 +136,7 @@ def test_who_made_it_is_known_by_a_key(tmp_path: Path) -> None:
     [
         {"created": "\x1b[31m"},
         {"created": "yesterday"},
-        {"parts": [{"name": "\ud800"}]},
+        {"parts": [{"name": None}]},
         {"parts": 3},
         {"images": {"db": None}},
     ],
@@ -135,7 +146,7 @@ def test_a_bad_one_hides_no_other(tmp_path: Path, change: dict[str, object]) -> 
     write(tmp_path, "good")
     document = json.loads((write(tmp_path, "bad") / "manifest.json").read_text())
     if isinstance(change.get("parts"), list):
-        document["parts"][0]["name"] = "\ud800"
+        document["parts"][0]["name"] = None
     else:
         document |= change
     del document["sha256"]

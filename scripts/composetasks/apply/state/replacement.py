@@ -9,6 +9,7 @@ helper is killed, the next replacement removes the rest.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -187,16 +188,24 @@ class StateReplacement:
 
     def _fill(self, state: State) -> None:
         """Let the engine fill an empty volume from the image of a container that uses it, as it
-        does when it creates such a container; owner and mode come from the image too."""
+        does when it creates such a container; owner and mode come from the image too. The command
+        is never run, but the engine refuses a container without one. (The image may be removed.)"""
+        from docker import errors
+
         for container in self.world.engine.containers:
             if container.id not in state.containers:
                 continue
             for target, name in container.volumes.items():
                 if name == state.place and not self._nocopy(container.service, target):
                     mount = {"Type": "volume", "Source": name, "Target": target}
-                    config = {"Image": container.image_id, "HostConfig": {"Mounts": [mount]}}
-                    created = helper.create(self.tools.client, config)
-                    self.tools.client.remove_container(created, v=True)
+                    config = {
+                        "Image": container.image_id,
+                        "Cmd": ["none"],
+                        "HostConfig": {"Mounts": [mount]},
+                    }
+                    with contextlib.suppress(errors.ImageNotFound):
+                        created = helper.create(self.tools.client, config)
+                        self.tools.client.remove_container(created, v=True)
 
     def _nocopy(self, name: str, target: str) -> bool:
         service = self.world.model.services.get(name)
