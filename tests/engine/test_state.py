@@ -341,6 +341,24 @@ def test_a_snapshot_is_its_owners_alone_and_names_no_secret(toy: Project) -> Non
     assert toy.inv("snapshot", "../mine").code == 2
 
 
+def test_a_folder_that_a_killed_run_had_moved_away_is_put_back(toy: Project) -> None:
+    """As after the first of the two renames of a file system without atomic exchange."""
+    points = toy.folder / "state" / "points"
+    before = content(str(points))
+    docker("stop", f"{toy.name}-app-1")
+    stage = points.with_name(".composetasks-cafe-0")
+    (stage / "content").mkdir(parents=True)
+    (stage / "armed").write_text(str(points.stat().st_ino))
+    points.rename(stage / "old")
+    journal = {"run": "cafe", "state": ["state/points"]}
+    toy.write(".composetasks/replacing.json", json.dumps(journal))
+    ran = toy.inv("up")
+    assert ran.code == 0, ran.err
+    assert "was killed while it replaced state/points" in ran.err
+    assert content(str(points)) == before
+    assert not stage.exists()
+
+
 def test_a_damaged_snapshot_is_refused_before_anything_is_stopped(toy: Project) -> None:
     assert toy.inv("snapshot", "mine").code == 0
     [archive] = (toy.folder / ".composetasks" / "snapshots" / "mine").glob("00-*")

@@ -231,7 +231,8 @@ def recover(world: World, client: APIClient, root: Path) -> str:
         helper.remove_never_started(client, world.model.project)
         return ""
     helper.end_left_over(client, world.model.project)
-    by_name = {one.name: one for one in world.state if one.exists}
+    # Between the two renames of a file system without atomic exchange, a folder does not exist.
+    by_name = {one.name: one for one in world.state if one.exists or one.kind == "folder"}
     places = [
         mounts.for_replacing(client, by_name[name], number)
         for number, name in enumerate(journal["state"])
