@@ -66,19 +66,10 @@ def rests_on(model: Model, name: str) -> tuple[str, ...]:
         for other in model.services.values()
         if other.name != name
         and not volumes.isdisjoint(_volumes(other))
-        and not _depends(model, other.name, name)
+        and name not in model.with_dependencies([other.name])
     ]
     return tuple(dict.fromkeys([*depends_on, *shares]))
 
 
 def _volumes(service: Service) -> set[str]:
     return {one.source for one in service.mounts if one.type == "volume" and one.source}
-
-
-def _depends(model: Model, name: str, on: str) -> bool:
-    """Whether a service depends on another, directly or indirectly (Compose refuses cycles)."""
-    return any(
-        dependency.service == on
-        or (dependency.service in model.services and _depends(model, dependency.service, on))
-        for dependency in model.services[name].depends_on
-    )

@@ -159,6 +159,14 @@ def test_work_rests_on_who_shares_a_volume_but_not_on_who_waits_for_it() -> None
     assert rests_on(of, "seed") == ("db",)
 
 
+def test_who_waits_for_a_job_is_told_where_each_service_depends_on_all_before_it() -> None:
+    data = (Mount("volume", "data", "/data"),)
+    names = [f"s{number:02}" for number in range(60)]
+    chain = [service(one, depends_on=names[:at], mounts=data) for at, one in enumerate(names)]
+    assert rests_on(model(*chain, service("seed", mounts=data)), "seed") == tuple(names)
+    assert rests_on(model(*chain), "s01") == ("s00",)
+
+
 def test_what_a_job_may_write_counts_as_it_was_afterwards() -> None:
     job = service("job", mounts=(SQL, OUT))
     before = {SQL.source: "a", OUT.source: "a"}
