@@ -4,8 +4,9 @@ BuildKit stores the files it was sent under the last name of the context's path.
 again only if its size, time or mode differ, and a folder never (measured with Engine 28.5;
 tonistiigi/fsutil diff.go). So each service's context is sent under its own name: a link in the
 library's folder that exists during the build, and that gets a new name after a change that BuildKit
-would not notice. The Dockerfile is sent as a copy beside the link, with its own ignore file, which
-has the patterns of the project's ignore file and excludes the library's folder.
+would not notice. Each instance has its own link, since instances may build at the same time. The
+Dockerfile is sent as a copy beside the link, with its own ignore file, which has the patterns of
+the project's ignore file and excludes the library's folder.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from composetasks.apply.tools import Tools
 from composetasks.facts import BuildInputs
 from composetasks.facts.frozen import frozen
 from composetasks.store import build_records, cache_entry
@@ -44,22 +46,29 @@ class SentContext:
 
 @contextlib.contextmanager
 def prepared(
-    service: str, target: Mapping[str, Any], inputs: BuildInputs, project: Path, cache: Path
+    service: str,
+    target: Mapping[str, Any],
+    inputs: BuildInputs,
+    project: Path,
+    tools: Tools,
 ) -> Iterator[SentContext]:
     """Prepare what a service's build is sent, for the duration of the block. ``target`` is its bake
-    target; a context that is not a folder of this machine is not changed."""
+    target; a context that is not a folder of this machine is not changed. The link and the copy of
+    the Dockerfile are in the folder of the project or instance, whose lock this run holds; what
+    BuildKit was sent before is in the cache of all of them."""
     context = str(target.get("context", ""))
     if not os.path.isdir(context):
         yield SentContext({}, {}, {})
         return
     places = _places(target, inputs, project)
-    folder = cache / "contexts" / service
-    folder.mkdir(parents=True, exist_ok=True)
+    memory, folder = (root / "contexts" / service for root in (tools.cache, tools.root))
+    for place in (memory, folder):
+        place.mkdir(parents=True, exist_ok=True)
     text, ignored = _dockerfile(target, context)
-    own = build_records.own_pattern(context, cache)
+    own = build_records.own_pattern(context, tools.cache)
     if own:
         ignored = f"{ignored or ''}\n{own}\n"
-    token = _token(folder / "sent", _seen(places, inputs, {"Dockerfile": text, "ignore": ignored}))
+    token = _token(memory / "sent", _seen(places, inputs, {"Dockerfile": text, "ignore": ignored}))
     link = folder / f"{service}-{token}"
     for killed in folder.glob(f"{service}-*"):
         killed.unlink()

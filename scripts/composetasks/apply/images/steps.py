@@ -122,7 +122,7 @@ class ImageSteps:
             tell(event("progress", step, vertex.name))
 
         with (
-            prepared(step.service, target, inputs, project, self.tools.cache) as sent,
+            prepared(step.service, target, inputs, project, self.tools) as sent,
             log_file(path) as stream,
         ):
             log = BuildLog(stream)
