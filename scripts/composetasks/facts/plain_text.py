@@ -1,8 +1,10 @@
-"""The output of other programs as plain text, without terminal control sequences."""
+"""Plain text: other programs' output without terminal control sequences, and texts and lists
+shortened to what a line can show."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
@@ -29,3 +31,15 @@ def parts_of(line: str) -> list[str]:
     bar, and the text that overwrites it."""
     parts = (clean(part).rstrip() for part in _OVERWRITTEN.split(line))
     return [part for part in parts if part.strip()]
+
+
+def cut(text: str, longest: int) -> str:
+    """``text``, shortened to ``longest`` characters if it is longer."""
+    return text if len(text) <= longest else f"{text[: max(longest - 1, 0)]}…"
+
+
+def first_of(words: Iterable[str], shown: int, separator: str = ", ") -> str:
+    """The first ``shown`` words and the number of the others: ``a, b and 3 more``."""
+    every = list(words)
+    more = f" and {len(every) - shown} more" if len(every) > shown else ""
+    return separator.join(every[:shown]) + more

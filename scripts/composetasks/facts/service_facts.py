@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import TypeAlias
 
 from composetasks.facts.frozen import frozen
-from composetasks.facts.plain_text import clean
+from composetasks.facts.plain_text import clean, cut
 
 FACTS_LABEL = "composetasks.facts"
 """The label on a container that declares how to request its facts."""
@@ -61,8 +61,3 @@ def facts_of(text: str) -> dict[str, str]:
         if name and value and len(facts) < MOST_FACTS:
             facts[cut(name, LONGEST_NAME)] = cut(value, LONGEST_VALUE)
     return facts
-
-
-def cut(text: str, longest: int) -> str:
-    """``text``, shortened to ``longest`` characters if it is longer."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

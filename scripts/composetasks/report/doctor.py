@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from composetasks.facts.plain_text import clean, cut
 from composetasks.report.page import Page
-from composetasks.report.text import clean
 
 STYLES = {"ok": "green", "skipped": "bright_black", "warning": "yellow", "failed": "bold red"}
 """The style of each status, in the order of the page."""
@@ -37,8 +37,8 @@ def _show(page: Page, check: Mapping[str, Any], width: int) -> None:
     message = " ".join(clean(str(check["message"])).split())
     if quiet:
         room = max(NARROWEST, page.out.width) - indent
-        cut = message if len(message) <= room else f"{message[: room - 1]}…"
-        page.out.print(head.append(cut, style=QUIET), no_wrap=True, overflow="ignore", crop=False)
+        head.append(cut(message, room), style=QUIET)
+        page.out.print(head, no_wrap=True, overflow="ignore", crop=False)
         return
     words = Text(message)
     for text, style in ((words, ""), (Text(f"-> {clean(str(check['hint']))}"), "cyan")):

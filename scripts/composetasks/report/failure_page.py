@@ -17,8 +17,7 @@ from composetasks.facts import (
     UpdateService,
 )
 from composetasks.facts.frozen import frozen
-from composetasks.facts.plain_text import lines_of, parts_of
-from composetasks.report.text import clean
+from composetasks.facts.plain_text import clean, cut, lines_of, parts_of
 from composetasks.run.failure import TaskFailure
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def lines(failure: TaskFailure, width: int, height: int = 24) -> list[PageLine]:
         page_lines = list(_page(failure.data, log=log, changes=SHOWN_CHANGES, whole=False))
         if len(page_lines) <= height - ROOM:
             break
-    return [PageLine(_cut(line.text, max(NARROWEST, width)), line.style) for line in page_lines]
+    return [PageLine(cut(line.text, max(NARROWEST, width)), line.style) for line in page_lines]
 
 
 def whole(failure: TaskFailure) -> str:
@@ -61,10 +60,6 @@ def whole(failure: TaskFailure) -> str:
     texts = [f"error: {failure.message}", *detail, *(line.text for line in body)]
     text = [*texts, *([f"next: {failure.hint}"] if failure.hint else [])]
     return "".join(f"{clean(line)}\n" for line in text)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _page(

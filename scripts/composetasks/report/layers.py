@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts.layers import place
+from composetasks.facts.plain_text import clean, cut
 from composetasks.facts.program import task
 from composetasks.facts.units import size
 from composetasks.report.documents import schema
-from composetasks.report.text import clean, duration
+from composetasks.report.text import duration
 from composetasks.run.masking import safe
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _show_image(page: Page, image: Mapping[str, Any]) -> None:
     rows: list[list[Text | str]] = [
         [
             f"  {layer['line']}",
-            _cut(layer["instruction"]),
+            cut(clean(layer["instruction"]), SHOWN_INSTRUCTION),
             UNKNOWN if layer["seconds"] is None else duration(layer["seconds"]),
             "" if layer["bytes"] is None else size(layer["bytes"]),
             str(layer["changes"]) if layer["files"] else "",
@@ -205,8 +206,3 @@ def tried_line(tried: Tried) -> str:
     predicted = "no prediction" if seconds is None else f"predicted {duration(seconds)}"
     what = tried.prediction.path or tried.prediction.edit.value
     return f"{tried.service}: after an edit of {what}: {predicted}, took {duration(tried.seconds)}"
-
-
-def _cut(text: str) -> str:
-    text = clean(text)
-    return text if len(text) <= SHOWN_INSTRUCTION else f"{text[: SHOWN_INSTRUCTION - 1]}…"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from composetasks.facts import Link, ServiceStart, Shortening, Timeline
-from composetasks.report.text import clean, duration
+from composetasks.facts.plain_text import clean, cut
+from composetasks.report.text import duration
 
 if TYPE_CHECKING:
     from composetasks.report.page import Page
@@ -40,7 +41,7 @@ def show(
     took = f"{timeline.outcome} after {duration(timeline.seconds)}"
     page.line(f"{timeline.project}: {took}, began {timeline.began}", "bold")
     critical = {link.service for link in path}
-    names = [_cut(clean(one.name), LONGEST_NAME) for one in timeline.services]
+    names = [cut(clean(one.name), LONGEST_NAME) for one in timeline.services]
     ends = [ending(timeline, one) for one in timeline.services]
     before, middle = max(map(len, names)) + 4, max(map(len, ends))
     room = page.out.width - before - 2 - middle
@@ -53,7 +54,7 @@ def show(
         line.append(f"  {end:>{middle}}", style="red" if start.state == "failed" else "")
         if start.waited_for:
             after = f"  after {', '.join(map(clean, start.waited_for))}"
-            line.append(_cut(after, room - width), style="bright_black")
+            line.append(cut(after, room - width), style="bright_black")
         line.rstrip()
         page.out.print(line, no_wrap=True, overflow="ignore", crop=False)
     legend = "   ".join(f"{sign} {word}" for word, sign in CHARACTERS.items())
@@ -100,7 +101,3 @@ def bar(timeline: Timeline, start: ServiceStart, width: int, *, hot: bool) -> Te
         cells[first:last] = [(CHARACTERS[word], style)] * (last - first)
     runs = groupby(cells, itemgetter(1))
     return Text.assemble(*(("".join(sign for sign, _ in run), style) for style, run in runs))
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: max(0, length - 1)]}…"

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Container, FactsSource, ServiceFacts
-from composetasks.facts.plain_text import clean
-from composetasks.facts.service_facts import LONGEST_VALUE, Declared, cut, facts_of, facts_source
+from composetasks.facts.plain_text import clean, cut
+from composetasks.facts.service_facts import LONGEST_VALUE, Declared, facts_of, facts_source
 from composetasks.observe.engine.local import is_here
 from composetasks.run.bounded import Bounded, Late
 from composetasks.run.masking import safe, safe_data

@@ -13,6 +13,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.plain_text import first_of
 from composetasks.facts.program import task
 from composetasks.plan.conflicts import container_summary, networks
 from composetasks.plan.conflicts.claims import Findings, removal_step
@@ -96,7 +97,7 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
         kind = "network" if isinstance(step.operation, RemoveNetwork) else "container"
         targets.setdefault(kind, []).append(step.target)
     parts = [
-        f"{len(some)} {kind}{'s' if len(some) > 1 else ''} ({_some(some)})"
+        f"{len(some)} {kind}{'s' if len(some) > 1 else ''} ({first_of(some, NAMED)})"
         for kind, some in targets.items()
     ]
     if parts:
@@ -104,8 +105,3 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
             f"leftovers of this project: {' and '.join(parts)}; {task('clean-orphans')} removes "
             "them (--plan lists them all)"
         )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

@@ -26,6 +26,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.facts.deploy import WAITS_FOR
+from composetasks.facts.plain_text import first_of
 from composetasks.facts.program import task
 from composetasks.facts.references import plain
 from composetasks.plan.deploy.placement import without_a_node
@@ -158,8 +159,7 @@ def _reason(because: Sequence[Evidence]) -> str:
     if "no-record" in kinds:
         return "its last deployment is not recorded"
     fields = [one.field for one in because if one.kind == "config" and one.field]
-    shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
-    parts = [f"configuration changed ({shown})"] if fields else []
+    parts = [f"configuration changed ({first_of(fields, 3)})"] if fields else []
     if "drift" in kinds:
         parts.append("changed by other means since the last deployment")
     return ", ".join(parts)

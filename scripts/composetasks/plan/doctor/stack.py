@@ -18,6 +18,7 @@ from composetasks.facts import (
     Watching,
     World,
 )
+from composetasks.facts.plain_text import first_of
 from composetasks.facts.program import task
 from composetasks.plan.conflicts import ports as published
 from composetasks.plan.conflicts.mounts import WAYS_THERE
@@ -272,9 +273,4 @@ def _count(number: int, word: str) -> str:
 
 def _some(words: Iterable[str]) -> str:
     every = list(words)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return (
-        "; ".join(every[:SHOWN]) + more
-        if any(" " in one for one in every)
-        else (", ".join(every[:SHOWN]) + more)
-    )
+    return first_of(every, SHOWN, "; " if any(" " in one for one in every) else ", ")

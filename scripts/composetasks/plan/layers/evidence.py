@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
 from composetasks.facts.frozen import frozen
+from composetasks.facts.plain_text import first_of
 from composetasks.plan.layers.commands import manifests
 from composetasks.plan.layers.predict import Predictor, files_below
 
@@ -132,7 +133,4 @@ class WeeklyCosts:
 
 def names(files: Sequence[str], shown: int = 3) -> str:
     """The names of the first ``shown`` files and the number of the others."""
-    short = list(dict.fromkeys(path.rsplit("/", 1)[-1] for path in files))
-    more = len(short) - shown
-    listed = ", ".join(short[:shown])
-    return f"{listed} and {more} more" if more > 0 else listed
+    return first_of(dict.fromkeys(path.rsplit("/", 1)[-1] for path in files), shown)

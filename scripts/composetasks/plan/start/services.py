@@ -28,6 +28,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import namespaces_of, shares_with
+from composetasks.facts.plain_text import first_of
 from composetasks.plan.conflicts import networks
 from composetasks.plan.conflicts.container_names import interrupted
 from composetasks.plan.conflicts.mounts import started
@@ -359,8 +360,7 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
     if fields == ["unknown"]:
         parts.append("configuration changed")
     elif fields:
-        shown = ", ".join(fields[:3]) + (f" and {len(fields) - 3} more" if len(fields) > 3 else "")
-        parts.append(f"configuration changed ({shown})")
+        parts.append(f"configuration changed ({first_of(fields, 3)})")
     parts += [
         {
             "image": "image changed",
