@@ -1,6 +1,6 @@
 """The events that end a run from outside: Ctrl-C, SIGTERM, the loss of the terminal, an engine that
 no longer answers. Each ends the run in the same way: its children are ended first, and what was
-done is reported.
+done is reported. Besides them, what to do about a reader that closes the output early.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -173,6 +174,12 @@ def engine_silent() -> None:
     main = threading.main_thread().ident
     assert main is not None
     signal.pthread_kill(main, SILENCE)
+
+
+def discard_output() -> None:
+    """Send what is still written to stdout to nowhere: its reader closed it early, as `head` does,
+    and Python's flush at exit would fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def ignore_signals() -> None:

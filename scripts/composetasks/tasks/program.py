@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from invoke.loader import FilesystemLoader
 
 from composetasks.facts import ExitCode
 from composetasks.facts.program import COMPOSETASKS, started_as
+from composetasks.run.signals import discard_output
 from composetasks.tasks import adapter, collection
 from composetasks.tasks.verb_task import verb_task
 
@@ -115,7 +114,7 @@ def _until_read_enough() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         raise Exit from None
 
 

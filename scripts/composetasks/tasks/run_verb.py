@@ -23,7 +23,13 @@ from composetasks.run.external_failures import as_failure, silent
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 from composetasks.run.settings import read_settings
-from composetasks.run.signals import EngineSilent, Terminated, ended_politely, exit_code
+from composetasks.run.signals import (
+    EngineSilent,
+    Terminated,
+    discard_output,
+    ended_politely,
+    exit_code,
+)
 from composetasks.store.folder import OwnFolder, hand_over
 from composetasks.tasks.adapter import known_tasks, project_folder, settings_of
 
@@ -75,7 +81,7 @@ def run_verb(
             code = _show(reporting, _left(silent(settings.engine_timeout), session, reporting))
         except Exception as error:
             if isinstance(error, BrokenPipeError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                discard_output()
             external = as_failure(error)
             shown = (
                 _left(external, session, reporting) if external else _bug(folder, session, error)

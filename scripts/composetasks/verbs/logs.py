@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +17,7 @@ from composetasks.observe.start.watch import Watch
 from composetasks.report.documents import result_document
 from composetasks.run.failure import EngineLost, TaskFailure
 from composetasks.run.masking import safe, shows_secret
-from composetasks.run.signals import Terminated
+from composetasks.run.signals import Terminated, discard_output
 from composetasks.verbs.session import Session
 
 CHANGES = ("create", "start", "destroy")
@@ -74,8 +72,8 @@ def logs(session: Session, services: Sequence[str], options: LogOptions) -> Exit
             detail=str(error),
             hint="`docker version` shows whether it is back",
         ) from error
-    except BrokenPipeError:  # the reader of the output closed it early, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        discard_output()
         return ExitCode.OK
     session.reporter.result(result_document(session.verb, lines=printer.count), [])
     return ExitCode.OK
