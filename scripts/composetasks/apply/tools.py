@@ -78,7 +78,7 @@ def event(
 def service_event(
     kind: str,
     service: str,
-    message: str = "",
+    message: str,
     seconds: float | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Event:

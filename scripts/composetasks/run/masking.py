@@ -67,11 +67,11 @@ def secret(environment: Environment, name: str) -> bool:
     return secret_name(name)
 
 
-def secrets(environment: Environment, public: Collection[str] = ()) -> frozenset[str]:
+def secrets(environment: Environment) -> frozenset[str]:
     """The values to mask everywhere, in every spelling, for ``mask``.
 
-    The example values of ``.env.example`` and ``public`` values (such as names of services) are
-    excluded. A secret stays one even if a variable that is not secret has the same value.
+    The example values of ``.env.example`` are excluded. A secret stays one even if a variable that
+    is not secret has the same value.
     """
     hidden: set[str] = set()
     for name, value in _every_value(environment):
@@ -79,8 +79,8 @@ def secrets(environment: Environment, public: Collection[str] = ()) -> frozenset
             hidden.add(value)
         else:
             hidden.update(parts(value))
-    public_values = set(public) | {one.default for one in environment.variables}
-    return frozenset(one for value in hidden - public_values for one in spellings(value))
+    examples = {one.default for one in environment.variables}
+    return frozenset(one for value in hidden - examples for one in spellings(value))
 
 
 def _every_value(environment: Environment) -> Iterator[tuple[str, str]]:

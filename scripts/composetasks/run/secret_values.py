@@ -85,7 +85,7 @@ def secret_name(name: str) -> bool:
     return bool(SECRET_NAME.search(name)) and not ABOUT_A_SECRET.search(name)
 
 
-def spans(text: str, *, loose: bool = False) -> Iterator[tuple[int, int]]:
+def spans(text: str, *, loose: bool) -> Iterator[tuple[int, int]]:
     """The parts of ``text`` that are secrets, as positions: passwords and tokens in URLs, and words
     assigned to secret names (``name=word``). ``loose`` is for text known to be configuration: there
     ``name: word`` and ``--name word`` are assignments too, and words with the shape of a well-known
@@ -109,10 +109,10 @@ def parts(text: str) -> Iterator[str]:
         yield text[start:end]
 
 
-def replaced(text: str, stand_in: Callable[[str], str], *, loose: bool = False) -> str:
+def replaced(text: str, stand_in: Callable[[str], str]) -> str:
     """``text`` with each secret replaced by the result of ``stand_in``."""
     end, pieces = 0, []
-    for first, last in sorted(spans(text, loose=loose)):
+    for first, last in sorted(spans(text, loose=False)):
         if first >= end:
             pieces += [text[end:first], stand_in(text[first:last])]
             end = last

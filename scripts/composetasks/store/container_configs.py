@@ -66,10 +66,10 @@ def _digest(value: str, key: bytes) -> str:
     return f"***{hashlib.blake2b(value.encode(), digest_size=6, key=key).hexdigest()}"
 
 
-def mask(config: Any, key: bytes, name: str = "") -> Any:
+def mask(config: Any, key: bytes) -> Any:
     """``config`` with every secret replaced by a digest: by its name, inside a URL, and, in free
     text, each value that this run masks."""
-    return _mask(config, partial(_digest, key=key), name, False)
+    return _mask(config, partial(_digest, key=key), "", False)
 
 
 def _mask(config: Any, digest: Callable[[str], str], name: str, free: bool) -> Any:

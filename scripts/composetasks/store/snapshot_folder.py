@@ -177,7 +177,7 @@ def sweep(place: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def finish(new: Path, document: Mapping[str, Any], key: bytes = b"") -> Path:
+def finish(new: Path, document: Mapping[str, Any], key: bytes) -> Path:
     """Write the manifest into a filled folder, make the snapshot durable, and rename the folder."""
     whole = {"schema": SCHEMA, **document}
     whole["mark"] = _mark(whole, key)

@@ -3,7 +3,7 @@ model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -225,7 +225,7 @@ class Project:
             every = self._load(all_profiles=True)
             for name in missing:
                 if name not in every.services:
-                    raise unknown_service(name, every.services, self.tasks)
+                    raise _unknown_service(name, every.services, self.tasks)
             return every.narrowed({*model.services, *_brought_in(every, names, missing)})
         return model
 
@@ -272,13 +272,12 @@ def _brought_in(every: Model, names: Iterable[str], inactive: Iterable[str]) -> 
             yield name
 
 
-def unknown_service(name: str, services: Iterable[str], others: Iterable[str] = ()) -> TaskFailure:
+def _unknown_service(name: str, services: Iterable[str], tasks: Collection[str]) -> TaskFailure:
     """The failure for a word that is not a service (or task), with the closest names."""
-    names = sorted({*services, *others})
+    names = sorted({*services, *tasks})
+    kind = "service or task" if tasks else "service"
     return TaskFailure(
-        f"no service is called {name!r}"
-        if not others
-        else f"no service or task is called {name!r}",
+        f"no {kind} is called {name!r}",
         code=ExitCode.USAGE,
         hint=did_you_mean(name, names, f"there are {', '.join(names)}"),
     )

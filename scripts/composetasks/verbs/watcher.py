@@ -44,7 +44,7 @@ def ensure_watched(place: Path) -> None:
         os.close(descriptor)
 
 
-def watch(place: Path, *, wait: bool = True) -> int:
+def watch(place: Path, *, wait: bool) -> int:
     """Return 0 if nothing of the instance is left, or if it has another owner now."""
     text = instance_folder.recorded(place) or ""
     living = owner.parse(text)

@@ -93,7 +93,6 @@ def test_lines_of_a_secret_of_several_lines_are_masked_alone() -> None:
 
 def test_what_everybody_knows_stays_readable() -> None:
     assert secrets(environment(POSTGRES_PASSWORD="postgres", B_TOKEN="1")) == frozenset()
-    assert secrets(environment(A_PASSWORD="worker-1"), public={"worker-1"}) == frozenset()
 
 
 def test_that_another_variable_has_its_value_makes_a_secret_none() -> None:

@@ -35,7 +35,7 @@ def who() -> str:
 
 
 @contextlib.contextmanager
-def claimed(client: Any, stack: str, wait_seconds: float = 0.0) -> Iterator[None]:
+def claimed(client: Any, stack: str, wait_seconds: float) -> Iterator[None]:
     """Hold the claim on ``stack`` during the block, after waiting up to ``wait_seconds`` for it.
     Raises TaskFailure, code 75, which names the holder and the time of the claim."""
     name = f"{stack}_deploying"

@@ -51,7 +51,7 @@ def name(project: str) -> str:
 
 @contextlib.contextmanager
 def hold(
-    client: APIClient, project: str, verb: str, who: Maker, wait_seconds: float = 0.0
+    client: APIClient, project: str, verb: str, who: Maker, wait_seconds: float
 ) -> Iterator[None]:
     """Hold the lease of ``project`` during the block, after waiting up to ``wait_seconds`` for it.
     Raises TaskFailure, code 75, which names the holder and the time. Without effect on an engine

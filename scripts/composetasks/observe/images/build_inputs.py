@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def build_inputs(
     of new base images. Raises TaskFailure, code 6, if a context, a Dockerfile or its target is
     missing, or a file can't be read.
     """
-    inputs, faults = inputs_and_faults(model, images, cache, None, client)
+    inputs, faults = inputs_and_faults(model, images, cache, client)
     for failure in faults.values():
         raise failure
     return inputs
@@ -39,7 +39,6 @@ def inputs_and_faults(
     model: Model,
     images: Engine | Images,
     cache: Path,
-    services: Iterable[str] | None = None,
     client: APIClient | None = None,
     listed: Callable[[BuildInputs], bool] = lambda _: True,
 ) -> tuple[Mapping[str, BuildInputs], Mapping[str, TaskFailure]]:
@@ -48,7 +47,7 @@ def inputs_and_faults(
     files; for others the digest is enough."""
     observer = Observer(model, images, cache, client)
     faults = {}
-    for name in model.services if services is None else services:
+    for name in model.services:
         if model.service(name).build:
             try:
                 observer.inputs(name)

@@ -32,7 +32,7 @@ def look(
     inputs: Mapping[str, BuildInputs],
     client: APIClient,
     *,
-    everything: bool = False,
+    everything: bool,
 ) -> tuple[Shared, tuple[str, ...]]:
     """Return the images in ``registry`` for services whose wanted image is not here, and warnings.
 

@@ -268,7 +268,7 @@ def history(
     containers: Sequence[Container],
     wanted: LogRange,
     *,
-    cursors: dict[str, Cursor] | None = None,
+    cursors: dict[str, Cursor] | None,
     warn: Callable[[str], None],
 ) -> Iterator[list[LogLine]]:
     """Yield what the containers have logged until now, merged by time.

@@ -51,7 +51,7 @@ def conflicts(
     world: World,
     services: Iterable[str],
     names: Mapping[str, str],
-    force: bool = False,
+    force: bool,
 ) -> Findings:
     """The conflicts of starting ``services``, and nothing else.
 
@@ -102,7 +102,7 @@ def leftovers(world: World, names: Mapping[str, str], force: bool = False) -> Fi
     return findings + Findings(left_networks(world, findings.steps, findings.steps))
 
 
-def plan_clean(world: World, names: Mapping[str, str], *, force: bool = False) -> Plan:
+def plan_clean(world: World, names: Mapping[str, str], *, force: bool) -> Plan:
     """The plan of ``clean-orphans``: :func:`leftovers`, and image tags of outdated builds."""
     findings = leftovers(world, names, force)
     return world.plan(

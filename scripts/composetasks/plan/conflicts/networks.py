@@ -292,7 +292,7 @@ def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
 # --- unused networks ------------------------------------------------------------------------
 
 
-def unused(world: World, gone: frozenset[str] = frozenset()) -> tuple[Network, ...]:
+def unused(world: World, gone: frozenset[str]) -> tuple[Network, ...]:
     """This project's networks without containers, not counting those in ``gone`` (ids)."""
     return tuple(
         network

@@ -20,7 +20,7 @@ def stack_file(
     config: Mapping[str, Any],
     images: Mapping[str, str],
     objects: Mapping[tuple[str, str], str],
-    endpoint: str = "",
+    endpoint: str,
 ) -> StackFile:
     """The stack file for a resolved model: ``images`` are the references that its services run,
     ``objects`` the names of its configs and secrets in the swarm, by kind and key. ``endpoint`` is

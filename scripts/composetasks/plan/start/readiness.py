@@ -77,7 +77,7 @@ class Readiness:
     warning: str = ""
 
 
-def expected(model: Model, name: str, ready: str = "") -> Expected:
+def expected(model: Model, name: str, ready: str) -> Expected:
     """What a service of the model needs to be up."""
     service = model.services[name]
     published = tuple(port.target for port in service.ports if port.protocol == "tcp")

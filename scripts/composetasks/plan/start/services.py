@@ -264,7 +264,7 @@ def _step(
     service: Service,
     target: str,
     reason: str,
-    because: tuple[Evidence, ...] = (),
+    because: tuple[Evidence, ...],
     key: str = "",
 ) -> Step:
     return Step(
