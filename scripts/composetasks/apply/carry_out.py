@@ -61,10 +61,10 @@ from composetasks.facts import (
     Wait,
     World,
 )
+from composetasks.facts.engine import RUNNING, listed_name
 from composetasks.run.failure import TaskFailure
 from composetasks.run.signals import Terminated
 
-ALIVE = ("running", "paused", "restarting")
 AT_ONCE = 8
 """How many containers are stopped or removed in parallel; each may use its stop grace period."""
 
@@ -213,7 +213,7 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
     became healthy is no change."""
     containers = tools.client.containers(all=True)
     now = {str(one["Id"]): str(one.get("State", "")) for one in containers}
-    holders = {min(one["Names"], key=len).lstrip("/"): str(one["Id"]) for one in containers}
+    holders = {listed_name(one): str(one["Id"]) for one in containers}
     ended = [container for one in world.abandoned for container in one.containers]
     then = {container.id: container for container in (*world.engine.containers, *ended)}
     for step in plan.steps:
@@ -222,7 +222,7 @@ def check_unchanged(plan: Plan, world: World, tools: Tools) -> None:
             state = now.get(step.key, "gone")
             ending = isinstance(step.operation, RemoveContainer | StopContainer)
             gone = state in ("gone", "removing") and not ending
-            if gone or (_stopped_only(step) and state in ALIVE):
+            if gone or (_stopped_only(step) and state in RUNNING):
                 raise _changed(seen.name, f"it was {seen.state} and is {state} now")
         holder = (
             holders.get(step.target) if isinstance(step.operation, ContainerOperation) else None

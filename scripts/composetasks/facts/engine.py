@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from functools import cached_property
+from typing import Any
 
 from composetasks.facts.frozen import frozen
 from composetasks.facts.references import DIGEST_TAG, divided, plain
@@ -25,6 +26,8 @@ CONFIG_HASH = f"{COMPOSE}config-hash"
 """The hash of the configuration that Compose created it from (``docker compose config --hash``)."""
 IMAGE = f"{COMPOSE}image"
 """On a container: the id of the image it was created from."""
+RUNNING = ("running", "paused", "restarting")
+"""The states of a container that has a process."""
 
 
 class Role(enum.Enum):
@@ -53,6 +56,12 @@ def role(labels: Mapping[str, str]) -> Role:
     if oneoff == "true":
         return Role.ONE_OFF
     return Role.REPLICA if oneoff == "false" and _number(labels) else Role.STRANGER
+
+
+def listed_name(listed: Mapping[str, Any]) -> str:
+    """The name of a container in the engine's list. A linked container also lists its aliases
+    ("/web/db"), which are longer than its own name."""
+    return min(map(str, listed.get("Names") or ("/",)), key=len).lstrip("/")
 
 
 def _number(labels: Mapping[str, str]) -> int:
@@ -190,7 +199,14 @@ class Container:
     @property
     def running(self) -> bool:
         """Whether it has a process: running, paused or restarting."""
-        return self.state in ("running", "paused", "restarting")
+        return self.state in RUNNING
+
+    @property
+    def exited(self) -> str:
+        """How it exited, as part of a sentence; "" if it has not, or if that is not known."""
+        if self.state != "exited" or self.exit_code is None:
+            return ""
+        return f"exited with code {self.exit_code}"
 
 
 def replicas_of(

@@ -39,3 +39,8 @@ def whole_number(text: str) -> int | None:
     """A whole number of at most nine ASCII digits; None for anything else. (``int`` refuses
     ``"²"``, for which ``isdigit()`` is true, and numbers of thousands of digits.)"""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, whose plural ends in s: ``1 file``, ``3 files``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

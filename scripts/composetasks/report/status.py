@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from composetasks.facts.timestamps import parse_time
-from composetasks.facts.units import size
+from composetasks.facts.units import counted, size
 from composetasks.report.text import addresses, age, clean, state_of
 
 QUIET = "bright_black"
@@ -51,8 +51,7 @@ def state_text(service: Mapping[str, Any]) -> Text:
     if len(alike) < len(service["replicas"]):
         state.append(f" ({len(alike)} of {len(service['replicas'])})")
     if service["restarts"]:
-        many = f"{service['restarts']} restart{'' if service['restarts'] == 1 else 's'}"
-        state.append(f", {many}", style="yellow")
+        state.append(f", {counted(service['restarts'], 'restart')}", style="yellow")
     return state
 
 

@@ -21,6 +21,7 @@ from composetasks.facts import (
     Plan,
     World,
 )
+from composetasks.facts.units import counted
 from composetasks.report.documents import result_document
 from composetasks.report.text import after
 from composetasks.run.external_failures import FULL
@@ -287,8 +288,7 @@ def _long_path(session: Session) -> tuple[Link, ...]:
 
 def report_done(session: Session, plan: Plan, sentence: str) -> None:
     """Report the end of a verb that has no other result."""
-    count = len(plan.steps)
-    did = f"{count} step{'s' if count > 1 else ''}" if count else "nothing to do"
+    did = counted(len(plan.steps), "step") if plan.steps else "nothing to do"
     done = f"{sentence} ({did})"
     session.reporter.result(result_document(plan.command, message=done), [done])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from composetasks.facts import Container, ExitCode, Model
+from composetasks.facts import ExitCode, Model
 from composetasks.facts.engine import replicas_of
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import task
@@ -78,7 +78,7 @@ def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
     if model.services[name].provided:
         why, start = "a provider creates it", f"run the command where its provider {name} runs"
     elif meant:
-        why = ", ".join(f"container {one.name} {_state(one)}" for one in meant)
+        why = ", ".join(f"container {one.name} {one.exited or f'is {one.state}'}" for one in meant)
         start = f"{start}, {task(f'logs {name}')} shows what it printed"
     elif containers:
         why = f"it has no container with number {number}"
@@ -86,9 +86,3 @@ def _check_runs(session: Session, model: Model, name: str, number: int) -> None:
     else:
         why = "it has no container"
     raise TaskFailure(f"service {name} is not running: {why}", hint=start)
-
-
-def _state(container: Container) -> str:
-    if container.state == "exited" and container.exit_code is not None:
-        return f"exited with code {container.exit_code}"
-    return f"is {container.state}"

@@ -26,7 +26,7 @@ from composetasks.facts import (
     StopContainer,
     role,
 )
-from composetasks.facts.engine import PROJECT, SERVICE
+from composetasks.facts.engine import PROJECT, SERVICE, listed_name
 from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
@@ -276,7 +276,7 @@ def _leave(
     network. Another running container (also a one-off of the project or a container of a sibling
     file) keeps running; another stopped container is left alone.
     """
-    name = str(min(container["Names"], key=len)).lstrip("/")
+    name = listed_name(container)
     ours = _of_a_service(container.get("Labels") or {}, model)
     alive = container["State"] not in STOPPED
     allowed = operation.disconnect_all or (ours and operation.disconnect_ours)

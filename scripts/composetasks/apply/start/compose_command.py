@@ -14,7 +14,7 @@ from functools import partial
 from composetasks.apply.conflicts.removal import grace_seconds
 from composetasks.apply.tools import Tools
 from composetasks.facts import Role, role
-from composetasks.facts.engine import COMPOSE
+from composetasks.facts.engine import COMPOSE, listed_name
 from composetasks.facts.plain_text import lines_of
 from composetasks.run import process, waiting
 from composetasks.run.compose import Compose
@@ -142,7 +142,7 @@ def _look(tools: Tools, at: UnderWay, project: str) -> float | None:
         for container in tools.client.containers(
             filters={"label": [f"{COMPOSE}project={project}"]}
         ):
-            name = min(container["Names"], key=len).lstrip("/")
+            name = listed_name(container)
             if role(container.get("Labels") or {}) is Role.HELPER or at.starts(name):
                 return None
             if name in at:

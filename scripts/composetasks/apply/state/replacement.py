@@ -20,7 +20,7 @@ from composetasks.apply.state.helper import Helper, HelperFailed, failure
 from composetasks.apply.state.mounts import Archives, Mounted
 from composetasks.apply.tools import Tools, event
 from composetasks.facts import EmptyState, Event, ExitCode, RestoreState, State, Step, World
-from composetasks.facts.engine import PROJECT, VOLUME
+from composetasks.facts.engine import PROJECT, VOLUME, listed_name
 from composetasks.facts.program import task
 from composetasks.observe.engine.local import is_here
 from composetasks.run.failure import TaskFailure
@@ -177,7 +177,7 @@ class StateReplacement:
             places = {mount.get("Name") or mount.get("Source") for mount in container["Mounts"]}
             used = [state.name for state in self.state if state.place in places]
             if (container["Id"] in users or used) and helper.LABEL not in container["Labels"]:
-                name = min(container["Names"], key=len).lstrip("/")
+                name = listed_name(container)
                 raise TaskFailure(
                     f"container {name} was started in the meantime, and uses the state",
                     code=ExitCode.CONFLICT,

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from composetasks.facts import Hook, Role, Sync, role
-from composetasks.facts.engine import PROJECT, SERVICE
+from composetasks.facts.engine import PROJECT, SERVICE, listed_name
 from composetasks.facts.program import task
+from composetasks.facts.units import counted
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe
 
@@ -42,11 +43,11 @@ def sync(client: APIClient, project: str, operation: Sync) -> str:
                 _remove(client, container["Id"], operation.removals)
             if copied:
                 _put(client, container["Id"], archive)
-    done = [f"copied {_files(copied)}"] if copied else []
+    done = [f"copied {counted(copied, 'file')}"] if copied else []
     if operation.removals:
-        done.append(f"removed {_files(len(operation.removals))}")
-    count = f"{len(containers)} container{'s' if len(containers) > 1 else ''}"
-    return f"{' and '.join(done) or 'nothing to copy'} in {count}"
+        done.append(f"removed {counted(len(operation.removals), 'file')}")
+    what = " and ".join(done) or "nothing to copy"
+    return f"{what} in {counted(len(containers), 'container')}"
 
 
 def run_hook(client: APIClient, project: str, service: str, hook: Hook) -> Iterator[str]:
@@ -69,7 +70,7 @@ def run_hook(client: APIClient, project: str, service: str, hook: Hook) -> Itera
         yield from map(safe, lines)
         if code != 0:
             shown = safe(" ".join(command))
-            why = f"`{shown}` exited with code {code} in container {_name(container)}"
+            why = f"`{shown}` exited with code {code} in container {listed_name(container)}"
             raise _failed(service, why, "", "\n".join(lines))
 
 
@@ -77,10 +78,6 @@ def _containers(client: APIClient, project: str, service: str) -> list[Mapping[s
     labels = [f"{PROJECT}={project}", f"{SERVICE}={service}"]
     containers = client.containers(all=True, filters={"label": labels})
     return [one for one in containers if role(one.get("Labels") or {}) is Role.REPLICA]
-
-
-def _name(container: Mapping[str, Any]) -> str:
-    return str(min(container["Names"], key=len)).lstrip("/")
 
 
 @contextlib.contextmanager
@@ -92,7 +89,7 @@ def _refusals_named(service: str, container: Mapping[str, Any]) -> Iterator[None
         yield
     except errors.APIError as error:
         message = safe(str(error.explanation or error))
-        why = f"container {_name(container)} could not be changed: {message}"
+        why = f"container {listed_name(container)} could not be changed: {message}"
         raise _failed(service, why, f"{task(f'up {service}')} recreates it if necessary") from error
 
 
@@ -100,10 +97,6 @@ def _failed(service: str, why: str, hint: str, detail: str = "") -> TaskFailure:
     return TaskFailure(
         f"{service}: {why}", hint=hint, detail=safe(detail), data={"service": service}
     )
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'s' if count != 1 else ''}"
 
 
 def _remove(client: APIClient, key: str, paths: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
-from composetasks.facts.engine import IMAGE
+from composetasks.facts.engine import IMAGE, listed_name
 from composetasks.facts.timestamps import parse_time
 from composetasks.facts.units import whole_number
 from composetasks.observe.engine.endpoint import chosen, of_context
@@ -202,8 +202,7 @@ def _container(raw: Mapping[str, Any], client: APIClient) -> Container:
     networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
     return Container(
         id=str(raw["Id"]),
-        # A linked container also lists its aliases ("/web/db"); its own name has one slash.
-        name=min((str(name) for name in raw.get("Names") or ("/",)), key=len).lstrip("/"),
+        name=listed_name(raw),
         image=str(raw.get("Image", "")),
         image_id=str(raw.get("ImageID", "")),
         state=str(raw.get("State", "")),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from composetasks.facts import Role, role
-from composetasks.facts.engine import CONFIG_HASH, PROJECT, SERVICE
+from composetasks.facts.engine import CONFIG_HASH, PROJECT, SERVICE, listed_name
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -146,7 +146,7 @@ def replicas(
     for container in client.containers(all=True, filters={"label": [f"{PROJECT}={project}"]}):
         labels = container.get("Labels") or {}
         if role(labels) is Role.REPLICA and container["Id"] not in copies:
-            name = min(container["Names"], key=len).lstrip("/")
+            name = listed_name(container)
             of = replicas.setdefault(labels[SERVICE], {})
             of[container["Id"]] = Replica(name, str(container["State"]))
     return replicas

@@ -15,6 +15,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.plain_text import first_of
 from composetasks.facts.program import task
+from composetasks.facts.units import counted
 from composetasks.plan.conflicts import container_summary, networks
 from composetasks.plan.conflicts.claims import Findings, removal_step
 from composetasks.plan.conflicts.origin import Origin, container_state, origin
@@ -97,8 +98,7 @@ def one_line(steps: Iterable[Step]) -> Iterator[str]:
         kind = "network" if isinstance(step.operation, RemoveNetwork) else "container"
         targets.setdefault(kind, []).append(step.target)
     parts = [
-        f"{len(some)} {kind}{'s' if len(some) > 1 else ''} ({first_of(some, NAMED)})"
-        for kind, some in targets.items()
+        f"{counted(len(some), kind)} ({first_of(some, NAMED)})" for kind, some in targets.items()
     ]
     if parts:
         yield (

@@ -20,6 +20,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.plain_text import first_of
 from composetasks.facts.program import task
+from composetasks.facts.units import counted
 from composetasks.plan.conflicts import ports as published
 from composetasks.plan.conflicts.mounts import WAYS_THERE
 from composetasks.plan.doctor.verdict import failed, ok, skipped, warning
@@ -37,7 +38,7 @@ UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 def model(model: Model) -> Check:
     """A model that Compose can read."""
-    message = f"valid: {_count(len(model.services), 'active service')}"
+    message = f"valid: {counted(len(model.services), 'active service')}"
     if model.warnings:
         return warning(
             "model",
@@ -60,18 +61,18 @@ def env(environment: Environment) -> Check:
     if wrong:
         return failed(
             "env",
-            f"{_count(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
+            f"{counted(len(wrong), 'thing')} to correct: {_some(lines(wrong))}",
             "; ".join(filter(None, [f"{task('env --check')} shows all", correction(environment)])),
         )
     if faults:
         return warning(
             "env",
-            f"valid, with {_count(len(faults), 'warning')}: {_some(lines(faults))}",
+            f"valid, with {counted(len(faults), 'warning')}: {_some(lines(faults))}",
             f"{task('env --check')} shows all",
         )
     if environment.specification is None:
         return ok("env", "valid (no .env.example specifies it)")
-    return ok("env", f"valid: {_count(len(environment.variables), 'variable')} specified")
+    return ok("env", f"valid: {counted(len(environment.variables), 'variable')} specified")
 
 
 def ports(
@@ -109,7 +110,7 @@ def ports(
             f"publish a port below {local[0]}, or reserve it: "
             f"sysctl net.ipv4.ip_local_reserved_ports={','.join(map(str, inside[:SHOWN]))}",
         )
-    return ok("ports", f"{_count(len(wanted), 'published port')}, no conflict")
+    return ok("ports", f"{counted(len(wanted), 'published port')}, no conflict")
 
 
 def open_ports(model: Model, containers: Iterable[Container]) -> Check:
@@ -265,10 +266,6 @@ def base_image(engine: Engine, bases: Mapping[str, Mapping[str, str]]) -> str:
     name, "" if there is none."""
     named = sorted({name for one in bases.values() for name in one})
     return next((name for name in named if engine.image(name) is not None), "")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _some(words: Iterable[str]) -> str:

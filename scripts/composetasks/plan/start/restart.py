@@ -98,15 +98,14 @@ def _ours(world: World, name: str) -> tuple[Container, ...]:
 
 
 def _step(world: World, service: Service, container: Container, cause: str) -> Step:
-    state = container.state
-    if container.state == "exited" and container.exit_code is not None:
-        state = f"exited with code {container.exit_code}"
     shares = cause in namespaces_of(service)
     relation = "whose namespaces it shares" if shares else "which it depends on"
     return Step(
         operation=RestartContainer(by_compose=_by_compose(world, service)),
         target=container.name,
-        reason=f"{cause}, {relation}, is restarted" if cause else state,
+        reason=f"{cause}, {relation}, is restarted"
+        if cause
+        else container.exited or container.state,
         service=service.name,
         services=(service.name,),
         because=(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import SENT, Evidence, Model, Send, Sent, Service, Step, World
-from composetasks.facts.units import size
+from composetasks.facts.units import counted, size
 from composetasks.plan.instances.override import Replace
 
 LABEL = "composetasks.sent."
@@ -113,8 +113,7 @@ def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
 
 def _reason(sent: Sent, changed: Iterable[str], removed: Collection[str], world: World) -> str:
     files = [path for path in changed if sent.local[path][0] != "d"]
-    count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
-    amount = f"{count} ({size(sum(sent.sizes.values()))})"
+    amount = f"{counted(len(files), 'file')} ({size(sum(sent.sizes.values()))})"
     if not sent.there:
         return f"not on {world.remote} yet: {amount}"
     gone = f", {len(removed)} removed" if removed else ""

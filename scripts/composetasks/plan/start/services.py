@@ -302,9 +302,7 @@ def _same(service: Service, container: Container, wait: bool) -> Iterator[Step]:
         because = (Evidence(kind="state", old="restarting", new="running"),)
         yield _step(Wait(), service, container.name, "restarting", because, container.id)
         return
-    reason = f"not running ({container.state})"
-    if container.state == "exited" and container.exit_code is not None:
-        reason = f"exited with code {container.exit_code}"
+    reason = container.exited or f"not running ({container.state})"
     start = StartContainer(unpause=container.state == "paused")
     yield _step(start, service, container.name, reason, evidence, container.id)
 

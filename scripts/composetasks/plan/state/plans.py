@@ -25,7 +25,7 @@ from composetasks.facts import (
     TakeSnapshot,
     World,
 )
-from composetasks.facts.units import size
+from composetasks.facts.units import counted, size
 from composetasks.plan.conflicts import external
 from composetasks.plan.conflicts.mounts import started
 from composetasks.plan.conflicts.origin import origin
@@ -120,7 +120,7 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
             kind="content",
             name="content",
             old=_amount(restored),
-            new=f"{size(part.bytes)} in {_files(part.files)}",
+            new=f"{size(part.bytes)} in {counted(part.files, 'file')}",
         )
         lost = (
             ()
@@ -282,10 +282,6 @@ def _what(state: State) -> str:
     return f"{state.kind} {state.place}{where}, {used}"
 
 
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
-
-
 def _is_empty(state: State) -> bool:
     return state.files == 0 and not state.folders
 
@@ -296,4 +292,4 @@ def _amount(state: State) -> str:
     if state.bytes is None or state.files is None:
         return "an unknown amount"
     written = f", last written {state.modified}" if state.modified else ""
-    return f"{size(state.bytes)} in {_files(state.files)}{written}"
+    return f"{size(state.bytes)} in {counted(state.files, 'file')}{written}"
