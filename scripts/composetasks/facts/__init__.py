@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "codes": "ExitCode",
-    "deploy": "Content Revision StackFile Swarm SwarmService SwarmTask Wanted",
+    "deploy": "Content Revision StackFile Swarm SwarmService SwarmTask DeployModel",
     "doctor": "Builder Check Daemon Disk Plugin Reach Status Watching",
     "engine": "INSTANCE_LABEL OWNER_LABEL Binding Container Engine Image Network Role Volume "
     "bind_device published_at reached_at role",

@@ -37,7 +37,7 @@ class Content:
 
 
 @frozen
-class Wanted:
+class DeployModel:
     """The model to deploy, as Compose resolves it. ``config`` has digests in place of secrets;
     ``raw`` has their values and is sent to Swarm only. ``digests`` maps image references to their
     registries' digests."""

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from composetasks.facts.frozen import frozen
-from composetasks.facts.plain_text import lines_of
-from composetasks.report.text import clean
+from composetasks.facts.plain_text import clean, lines_of
 from composetasks.run.failure import TaskFailure
 
 LONGEST_SUMMARY = 200_000

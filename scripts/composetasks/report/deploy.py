@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.plain_text import clean
 from composetasks.report.documents import result_document
-from composetasks.report.text import after, aligned, clean
+from composetasks.report.text import after, aligned
 from composetasks.run.masking import safe_data
 
 if TYPE_CHECKING:

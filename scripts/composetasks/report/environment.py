@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
+from composetasks.facts.plain_text import clean
 from composetasks.facts.program import task
 from composetasks.report.page import Page
-from composetasks.report.text import clean
 
 HEADER = ["variable", "value", "from", "used by", ""]
 QUIET = "bright_black"

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import Fate, InitPlan, Proposal, ProposedFile
+from composetasks.facts.plain_text import clean
 from composetasks.facts.program import task
 from composetasks.report.documents import schema
 from composetasks.report.page import Page
-from composetasks.report.text import clean
 from composetasks.run.masking import safe_data
 
 WORDS = {

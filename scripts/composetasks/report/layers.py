@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from composetasks.plan.layers.costs import ImageCosts, LayerCost
     from composetasks.plan.layers.evidence import Advice
-    from composetasks.plan.layers.predict import Prediction, Tried
+    from composetasks.plan.layers.predict import Prediction, TriedEdit
     from composetasks.report.page import Page
 
 SHOWN_INSTRUCTION = 90
@@ -27,7 +27,9 @@ UNKNOWN = "?"
 CLASSES = ("first", "code", "requirements", "dockerfile", "base")
 
 
-def document(costs: Sequence[ImageCosts], tried: Sequence[Tried] | None = None) -> dict[str, Any]:
+def document(
+    costs: Sequence[ImageCosts], tried: Sequence[TriedEdit] | None = None
+) -> dict[str, Any]:
     """The results in the form of docs/reference/schemas/layers-1.json; ``tried`` are the edits that
     were made for comparison."""
     layers: dict[str, Any] = {
@@ -43,7 +45,7 @@ def document(costs: Sequence[ImageCosts], tried: Sequence[Tried] | None = None) 
     return layers
 
 
-def _tried(tried: Tried) -> dict[str, Any]:
+def _tried(tried: TriedEdit) -> dict[str, Any]:
     return {
         "service": tried.service,
         **_prediction(tried.prediction),
@@ -200,7 +202,7 @@ def edit_line(image: Mapping[str, Any], edit: Mapping[str, Any]) -> str:
     return f"{service}: an edit of {edit['path']} rebuilds everything from {where}: {took}"
 
 
-def tried_line(tried: Tried) -> str:
+def tried_line(tried: TriedEdit) -> str:
     """An edit that was made and built, as a sentence."""
     seconds = tried.prediction.seconds
     predicted = "no prediction" if seconds is None else f"predicted {duration(seconds)}"

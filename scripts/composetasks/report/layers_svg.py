@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from composetasks.facts.plain_text import clean
 from composetasks.facts.units import size
 from composetasks.report.layers import unmeasured
-from composetasks.report.text import clean, duration
+from composetasks.report.text import duration
 
 WIDTH, LEFT, RIGHT, TOP = 1100, 130, 90, 74
 BAR, STEP = 34, 58

@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from composetasks.facts.plain_text import clean
 from composetasks.report.status import QUIET, add_columns, facts_line, row
-from composetasks.report.text import addresses, clean
+from composetasks.report.text import addresses
 
 WIDE = 100
 """The width in columns from which CPU and memory are shown too."""

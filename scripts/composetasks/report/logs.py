@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 
 from composetasks.facts import LogLine
-from composetasks.report.text import CONTROL
+from composetasks.facts.plain_text import CONTROL
 from composetasks.run.signals import deferred
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)

@@ -27,9 +27,9 @@ from composetasks.facts import (
     Plan,
     Step,
 )
+from composetasks.facts.plain_text import clean
 from composetasks.facts.program import task
 from composetasks.report.progress import LiveLines, PlainLines, Progress
-from composetasks.report.text import clean
 from composetasks.run.failure import TaskFailure
 
 STYLES = {

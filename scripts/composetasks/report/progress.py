@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from composetasks.facts import Action, Event
-from composetasks.report.text import clean, duration
+from composetasks.facts.plain_text import clean
+from composetasks.report.text import duration
 
 DOING = {
     Action.BUILD_IMAGE: ("building", "built"),
@@ -86,6 +87,8 @@ class PlainLines(Progress):
 
 @dataclass
 class _Row:
+    """What is shown of an image or service; ``began`` is by the monotonic clock."""
+
     state: str
     message: str
     began: float

@@ -140,7 +140,8 @@ class Reporter:
         """Show the end of a start: each service, how long it took and its addresses, and the
         critical path if it is worth a line. This is plain text, so that a start with nothing to do
         does not import the modules that draw pages."""
-        from composetasks.report.text import addresses, aligned, clean, duration, state_of
+        from composetasks.facts.plain_text import clean
+        from composetasks.report.text import addresses, aligned, duration, state_of
 
         rows = [
             [
@@ -161,7 +162,7 @@ class Reporter:
 
     def failure(self, failure: TaskFailure) -> None:
         """Print to stderr what failed, why, and what to do next, in that order."""
-        from composetasks.report.text import clean
+        from composetasks.facts.plain_text import clean
 
         failure = self._shown(failure)
         self.close(failure.data.get("service", "") if "diagnosis" in failure.data else "")

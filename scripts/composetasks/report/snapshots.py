@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from composetasks.facts import Snapshot
+from composetasks.facts.plain_text import clean
 from composetasks.facts.units import size
 from composetasks.report.documents import schema
-from composetasks.report.text import aligned, clean
+from composetasks.report.text import aligned
 
 
 def snapshots_document(snapshots: Iterable[Snapshot]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from composetasks.facts.plain_text import clean
 from composetasks.facts.timestamps import parse_time
 from composetasks.facts.units import counted, size
-from composetasks.report.text import addresses, age, clean, state_of
+from composetasks.report.text import addresses, age, state_of
 
 QUIET = "bright_black"
 WAITING = ("starting", "created", "paused", "restarting", "removing")

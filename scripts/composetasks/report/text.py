@@ -1,12 +1,9 @@
-"""Text helpers: durations, sizes, states, addresses, and text without terminal escapes."""
+"""Text helpers: durations, states, addresses, and aligned columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from composetasks.facts.plain_text import CONTROL as CONTROL
-from composetasks.facts.plain_text import clean as clean
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,8 @@ from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from composetasks.facts import Link, ServiceStart, Timeline
-from composetasks.report.text import clean, duration
+from composetasks.facts.plain_text import clean
+from composetasks.report.text import duration
 from composetasks.report.timeline import ending, path_line, phases
 
 WIDTH, ROW, BAR, TOP, MARGIN = 960, 30, 16, 84, 24
@@ -32,6 +33,8 @@ def picture(timeline: Timeline, path: Sequence[Link]) -> str:
 
 
 class _Picture:
+    """The layout of the picture, and its parts as SVG elements."""
+
     def __init__(self, timeline: Timeline, path: Sequence[Link]) -> None:
         self.timeline, self.path = timeline, path
         self.critical = [link.service for link in path]

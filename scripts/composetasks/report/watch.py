@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from composetasks.facts import WatchRule
+from composetasks.facts.plain_text import clean
 from composetasks.report.page import three_columns
-from composetasks.report.text import clean
 
 DOES = {
     "sync": "copies",

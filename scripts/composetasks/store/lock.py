@@ -131,7 +131,7 @@ def _locked(descriptor: int) -> TaskFailure:
 
 
 class _TimedOut(Exception):
-    pass
+    """The time to wait for the lock is over."""
 
 
 def _acquire_within(descriptor: int, seconds: float) -> bool:

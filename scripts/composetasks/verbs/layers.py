@@ -9,7 +9,7 @@ from typing import Any
 
 from composetasks.facts import ExitCode, Model
 from composetasks.facts.references import plain
-from composetasks.plan.layers.predict import Tried
+from composetasks.plan.layers.predict import TriedEdit
 from composetasks.report.layers import document, show
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -48,7 +48,7 @@ def layers(
     path = _edited(edit, model.directory) if edit else ""
     commits = last_commits(model.directory)
     image_costs = costs(images, commits, path)
-    tried: list[Tried] | None = None
+    tried: list[TriedEdit] | None = None
     if validate:
         image_costs, tried = try_edits(session, model, image_costs)
     result = document(image_costs, tried)

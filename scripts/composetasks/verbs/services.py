@@ -97,7 +97,7 @@ def _problem(
 ) -> str:
     """Why a start would not regard a container as up, if its state does not show it; "" if nothing
     is wrong. Ports are checked only if a start would require them."""
-    from composetasks.apply.start.probe import Seen, Waited, judged
+    from composetasks.apply.start.probe import FirstSeen, Waited, judged
     from composetasks.observe.start.listening import Listening
     from composetasks.plan.start.readiness import PORT_CLOSED, Phase, expected
 
@@ -105,7 +105,7 @@ def _problem(
     if of.ready != "listening":
         of = replace(of, ports=())
     probed = judged(
-        record, container.id, of, Seen(), Waited(restarts_before=0), Listening(session.client)
+        record, container.id, of, FirstSeen(), Waited(restarts_before=0), Listening(session.client)
     )
     verdict = probed.readiness
     if probed.loops:

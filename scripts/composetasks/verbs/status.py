@@ -152,7 +152,7 @@ class Observation:
     their figures each time."""
 
     def __init__(self, session: Session, questions: Questions | None = None) -> None:
-        from composetasks.observe.engine.resource_use import Measuring, Once
+        from composetasks.observe.engine.resource_use import RepeatedSamples, SingleSample
         from composetasks.observe.engine.service_facts import Questions
         from composetasks.plan.instances.abandoned import warnings
         from composetasks.plan.start.faults import model_faults
@@ -162,7 +162,7 @@ class Observation:
         from composetasks.verbs.services import service_statuses
 
         running = _running(session)
-        figures = Measuring if questions else Once
+        figures = RepeatedSamples if questions else SingleSample
         self._measuring = figures(session.client, [one.id for one in running])
         self._declared = _declared(session, running)
         self.questions = questions or Questions(session.client)

@@ -17,7 +17,7 @@ from composetasks.plan.layers.edits import (
     with_other_bases,
 )
 from composetasks.plan.layers.evidence import Advice
-from composetasks.plan.layers.predict import EditKind, Prediction, Predictor, Tried
+from composetasks.plan.layers.predict import EditKind, Prediction, Predictor, TriedEdit
 from composetasks.report.layers import tried_line
 from composetasks.run.failure import TaskFailure
 from composetasks.verbs.session import Session
@@ -28,7 +28,7 @@ FOLLOWED_FROM = 1.0
 
 def try_edits(
     session: Session, model: Model, costs: Sequence[ImageCosts]
-) -> tuple[list[ImageCosts], list[Tried]]:
+) -> tuple[list[ImageCosts], list[TriedEdit]]:
     """Make and build every predicted edit except the first build, which would require emptying the
     builder's cache; then apply the advice that can be applied automatically, and build again.
     Returns the costs, with what the advice saved, and the edits. Notes name what could not be
@@ -77,14 +77,14 @@ def _chosen(costs: ImageCosts) -> list[Prediction]:
 
 def _tried(
     session: Session, trial: Trial, image: LayeredImage, edits: Sequence[Prediction]
-) -> Iterator[Tried]:
+) -> Iterator[TriedEdit]:
     for prediction in edits:
         built = _built(trial, image, prediction)
         if built is None:
             what = prediction.path or prediction.edit.value
             session.reporter.note(f"{image.service}: {what} can't be edited on a copy")
             continue
-        yield Tried(image.service, prediction, built.seconds, built.ran)
+        yield TriedEdit(image.service, prediction, built.seconds, built.ran)
 
 
 def _built(trial: Trial, image: LayeredImage, prediction: Prediction) -> Outcome | None:

@@ -22,7 +22,7 @@ from composetasks.apply.images.bake import Unclear, definition_of
 from composetasks.apply.inside import tree, wire
 from composetasks.apply.inside.pack import Pack
 from composetasks.apply.inside.unpack import BadArchive, Unpack
-from composetasks.apply.start.probe import Seen, Waited, probe
+from composetasks.apply.start.probe import FirstSeen, Waited, probe
 from composetasks.facts import Build, Container, Engine, World
 from composetasks.observe.compose import compose_dotenv, sources
 from composetasks.observe.compose.model import load_model
@@ -350,7 +350,7 @@ def test_the_engines_record_of_a_container(fuzz_seconds: float) -> None:
     def check(document: Any) -> None:
         client = cast("Any", Answers({"inspect": document}))
         with contextlib.suppress(TaskFailure):
-            probe(client, "c1", Expected(ports=(80,)), Seen(), Waited(), lambda _: None)
+            probe(client, "c1", Expected(ports=(80,)), FirstSeen(), Waited(), lambda _: None)
 
     fuzz(spoilt(documents.INSPECTED), check, fuzz_seconds)
 
@@ -530,4 +530,4 @@ def test_a_number_without_an_end_is_an_answer_that_can_not_be_read() -> None:
     document = {**documents.INSPECTED, "RestartCount": float("inf")}
     client = cast("Any", Answers({"inspect": document}))
     with pytest.raises(TaskFailure, match="can't be read"):
-        probe(client, "c1", Expected(ports=(80,)), Seen(), Waited(), lambda _: None)
+        probe(client, "c1", Expected(ports=(80,)), FirstSeen(), Waited(), lambda _: None)

@@ -10,7 +10,7 @@ import pytest
 
 from composetasks.facts import Commits, LayeredImage
 from composetasks.plan.layers.costs import costs
-from composetasks.plan.layers.predict import EditKind, Prediction, Tried
+from composetasks.plan.layers.predict import EditKind, Prediction, TriedEdit
 from composetasks.report.layers import document, edit_line, tried_line
 from composetasks.report.layers_svg import COLOURS, picture
 from tests.schemas import validate
@@ -79,8 +79,8 @@ def test_an_edit_is_told_in_a_sentence() -> None:
     assert "rebuilds nothing" in edit_line(image, {**edit, "layers": 0})
 
 
-def tried(predicted: float | None, seconds: float) -> Tried:
-    return Tried("web", Prediction(EditKind.CODE, "a", 1, (1,), predicted), seconds, ("RUN a",))
+def tried(predicted: float | None, seconds: float) -> TriedEdit:
+    return TriedEdit("web", Prediction(EditKind.CODE, "a", 1, (1,), predicted), seconds, ("RUN a",))
 
 
 def test_errors_are_shares_of_what_it_took_and_their_median_is_told() -> None:

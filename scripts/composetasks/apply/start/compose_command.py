@@ -44,7 +44,7 @@ class NotDone(Exception):
 
 
 @dataclass
-class UnderWay:
+class ComposeOperations:
     """The operations that Compose has in progress: resource names, with Compose's words for
     them."""
 
@@ -94,7 +94,7 @@ def run(
     compose = compose or tools.compose
     argv = compose.argv(*READABLE, *arguments)
     printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
-    at = UnderWay()
+    at = ComposeOperations()
     look = partial(_look, tools, at, project)
     with process.Running(argv, cwd=compose.folder, env=compose.environment, stdin=stdin) as running:
         while (line := _next(running, look, at, limit)) is not None:
@@ -109,7 +109,7 @@ def run(
 
 
 def _next(
-    running: process.Running, look: Callable[[], float | None], at: UnderWay, limit: float
+    running: process.Running, look: Callable[[], float | None], at: ComposeOperations, limit: float
 ) -> process.Line | None:
     """The next line of output; None at the end."""
     since = time.monotonic()
@@ -130,7 +130,7 @@ def _next(
                 )
 
 
-def _look(tools: Tools, at: UnderWay, project: str) -> float | None:
+def _look(tools: Tools, at: ComposeOperations, project: str) -> float | None:
     """Ask the engine for the project's containers. Return the longest stop grace period of the
     containers that Compose works on, in seconds; None if Compose waits for the program of a hook.
     Raises the client's exceptions for an engine that does not answer."""

@@ -24,7 +24,7 @@ from composetasks.run.masking import safe
 
 
 @frozen
-class Failed:
+class FailedService:
     """A service that is not up: the verdict, the id of the container it is about, and when it
     failed (seconds, monotonic clock)."""
 
@@ -43,7 +43,7 @@ class Failures:
         self.dependencies, self.tools, self.record = dependencies, tools, record
         self.services = dependencies.services
         self.began = time.monotonic()
-        self.first: Failed | None = None
+        self.first: FailedService | None = None
         self.states_elsewhere: Mapping[str, str] = {}
 
     def add(self, name: str, verdict: Readiness, container: str = "") -> Iterator[Event]:
@@ -63,7 +63,7 @@ class Failures:
         at = time.monotonic()
         if verdict.kind == "killed" and removed_soon(self.tools.client, container):
             verdict = replace(verdict, kind="removed")
-        self.first = self.first or Failed(name, verdict, container, at)
+        self.first = self.first or FailedService(name, verdict, container, at)
         if self.dependencies.goes_on():
             message = f"{verdict.message}; services that do not require it are started"
             seconds = at - (progress.launched or self.began)
@@ -113,13 +113,13 @@ class Failures:
         if self.first is not None:
             return self.described(self.first)
         verdict = Readiness(Phase.FAILED, "could not be started", "start-failed")
-        return self.described(Failed(name, verdict, "", time.monotonic()), safe(why))
+        return self.described(FailedService(name, verdict, "", time.monotonic()), safe(why))
 
     def _at_once(self, name: str, message: str, kind: str) -> NotUp:
         verdict = Readiness(Phase.FAILED, message, kind)
-        return self.described(Failed(name, verdict, "", time.monotonic()))
+        return self.described(FailedService(name, verdict, "", time.monotonic()))
 
-    def described(self, failed: Failed, printed: str = "") -> NotUp:
+    def described(self, failed: FailedService, printed: str = "") -> NotUp:
         """The failure with its diagnosis; ``printed`` is what Compose printed about it."""
         name, at = failed.service, failed.at
         progress = self.services[name]

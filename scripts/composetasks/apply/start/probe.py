@@ -71,7 +71,7 @@ class Waited:
 
 
 @dataclass
-class Seen:
+class FirstSeen:
     """When each run of a container was first seen, by the monotonic clock: the engine's clock may
     differ, and this machine's may be set back."""
 
@@ -85,7 +85,7 @@ class Seen:
 
 
 def probe(
-    client: APIClient, key: str, of: Expected, seen: Seen, waited: Waited, sockets: Sockets
+    client: APIClient, key: str, of: Expected, seen: FirstSeen, waited: Waited, sockets: Sockets
 ) -> Probe:
     """Inspect a container and judge it."""
     from docker import errors
@@ -104,7 +104,7 @@ def judged(
     record: Mapping[str, Any],
     key: str,
     of: Expected,
-    seen: Seen,
+    seen: FirstSeen,
     waited: Waited,
     sockets: Sockets,
 ) -> Probe:

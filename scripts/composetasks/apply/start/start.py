@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from composetasks.apply.start.dependencies import Dependencies
 from composetasks.apply.start.failures import Failures
 from composetasks.apply.start.launch import NotLaunched, culprit, launch, launches
-from composetasks.apply.start.probe import Probe, Seen, Waited, probe
+from composetasks.apply.start.probe import FirstSeen, Probe, Waited, probe
 from composetasks.apply.start.progress import ServiceProgress, deadlines
 from composetasks.apply.start.record import StartRecord
 from composetasks.apply.tools import Tools, event, service_event
@@ -55,7 +55,7 @@ class Start:
         self.record = StartRecord(self.model.project)
         self.dependencies = Dependencies(self.model, self.services)
         self.failures = Failures(self.dependencies, tools, self.record)
-        self.seen = Seen()
+        self.seen = FirstSeen()
         self.listening = Listening(self.client)
         self.watch = Watch(self.client, self.model.project, EVENTS)
 

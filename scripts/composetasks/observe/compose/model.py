@@ -64,7 +64,7 @@ def load_model(compose: Compose, cache: Path, *, all_profiles: bool = False) -> 
 
 def _model(answer: dict[str, Any], files: tuple[Path, ...]) -> Model:
     config, hashes = answer["config"], answer["hashes"]
-    named = Named(str(config.get("name", "")), answer["separator"])
+    named = NameParts(str(config.get("name", "")), answer["separator"])
     services = {
         name: replace(
             _service(name, section, named, hashes.get(name, "")),
@@ -116,14 +116,14 @@ def _resources(config: Any, section: str, answer: Mapping[str, Any]) -> dict[str
     }
 
 
-class Named(NamedTuple):
+class NameParts(NamedTuple):
     """The parts of a container's name besides the service: the project, and the separator."""
 
     project: str
     separator: str
 
 
-def _service(name: str, section: dict[str, Any], named: Named, config_hash: str) -> Service:
+def _service(name: str, section: dict[str, Any], named: NameParts, config_hash: str) -> Service:
     replicas = min(_replicas(section), MOST_REPLICAS)
     fixed = section.get("container_name")
     stem = named.separator.join((named.project, name))

@@ -165,7 +165,7 @@ def variable(name: str, folder: Path, environment: Mapping[str, str]) -> str:
     return ""
 
 
-class _Untellable(Exception):
+class _UnknownPath(Exception):
     """A path that can't be determined from the raw files."""
 
 
@@ -190,7 +190,7 @@ def reached(
     model_files = _ModelFiles()
     try:
         _reach(files, folder, environment, model_files)
-    except _Untellable:
+    except _UnknownPath:
         return None
     return model_files.files()
 
@@ -199,7 +199,7 @@ def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -
     """Return those of the model's files that Compose would block on: named pipes, which may have no
     writer, and standard input."""
     model_files = _ModelFiles()
-    with contextlib.suppress(_Untellable):
+    with contextlib.suppress(_UnknownPath):
         _reach(files, folder, environment, model_files)
     return tuple(
         path for path in model_files.files() if path.name == STDIN or project_files.is_pipe(path)
@@ -220,9 +220,9 @@ def _reach(
 
 def _path(base: Path, text: Any) -> Path:
     if not isinstance(text, str) or any(one in text for one in ("$", "://", "\0")):
-        raise _Untellable
+        raise _UnknownPath
     if text.startswith("git@"):
-        raise _Untellable
+        raise _UnknownPath
     return Path(os.path.normpath(base / os.path.expanduser(text)))
 
 
@@ -268,11 +268,11 @@ def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]
     for file in files:
         try:
             included = _listed(_load(file).get("include"))
-        except _Untellable:
+        except _UnknownPath:
             continue
         for item in included:
             entry = item if isinstance(item, dict) else {"path": item}
-            with contextlib.suppress(_Untellable):
+            with contextlib.suppress(_UnknownPath):
                 paths = [_path(directory, path) for path in _listed(entry.get("path"))]
                 if not paths:
                     continue  # Compose refuses it
@@ -293,7 +293,7 @@ def _load(file: Path) -> dict[str, Any]:
     try:
         return _parsed(project_files.read(file))
     except OSError as error:
-        raise _Untellable from error
+        raise _UnknownPath from error
 
 
 @lru_cache
@@ -317,12 +317,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
     Loader.add_multi_constructor("!", plain)
     try:
         if _deep(content, loader):
-            raise _Untellable
+            raise _UnknownPath
         documents = [one for one in yaml.load_all(content, Loader) if isinstance(one, dict)]
     except (yaml.YAMLError, *MALFORMED) as error:
-        raise _Untellable from error
+        raise _UnknownPath from error
     if len(documents) > 1:
-        raise _Untellable
+        raise _UnknownPath
     return documents[0] if documents else {}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composetasks.facts import Content, ExitCode, Model, Wanted
+from composetasks.facts import Content, DeployModel, ExitCode, Model
 from composetasks.facts.deploy import LARGEST
 from composetasks.facts.dollars import undoubled
 from composetasks.observe.compose import project_files
@@ -32,7 +32,7 @@ def observe_wanted(
     key: bytes,
     references: Iterable[str],
     client: APIClient,
-) -> Wanted:
+) -> DeployModel:
     """Return the model that Compose now resolves from the files of ``model``, with its active
     services. ``key`` is the key of the digests that replace secrets; registries are asked for the
     digests of ``references``. Raises TaskFailure, code 6, if the content of a config or secret
@@ -42,7 +42,7 @@ def observe_wanted(
     raw["services"] = {name: raw["services"][name] for name in model.services}
     hide_declared(raw)
     values = from_environment(compose, raw)
-    return Wanted(
+    return DeployModel(
         config=mask(raw, key),
         raw=raw,
         contents=tuple(

@@ -40,7 +40,7 @@ class Figures:
     cpu: float | None = None
 
 
-class Once:
+class SingleSample:
     """The figures of the containers ``ids`` at one moment: one request each, started at once."""
 
     def __init__(self, client: APIClient, ids: Iterable[str]) -> None:
@@ -54,7 +54,7 @@ class Once:
         }
 
 
-class Measuring:
+class RepeatedSamples:
     """Repeated samples of the containers ``ids``, the first of which starts at once. Each call of
     :meth:`figures` takes another and covers the time since the previous one."""
 

@@ -31,7 +31,7 @@ def learn(
     times yet. A builder that has no history, or does not answer, yields nothing."""
     if not _has_buildkit(client):
         return
-    asking = _Asking(model, env)
+    asking = _BuildHistory(model, env)
     for name in services:
         for log, seconds in asking.builds(name):
             build_records.save_times(cache, name, log.steps(), log.time(seconds))
@@ -43,7 +43,9 @@ def _has_buildkit(client: APIClient) -> bool:
         return bool(answer.headers.get("Builder-Version") == "2")
 
 
-class _Asking:
+class _BuildHistory:
+    """Buildx's records of past builds (``docker buildx history``); each is requested once."""
+
     def __init__(self, model: Model, env: Mapping[str, str]) -> None:
         self.model, self.env = model, env
         self.completed: list[dict[str, Any]] | None = None

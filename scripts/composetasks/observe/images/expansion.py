@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]")
 
 
-class Untold(Exception):
+class UnknownValue(Exception):
     """The value of a word can't be determined without building."""
 
 
@@ -32,10 +32,10 @@ class Variables:
         if name in self.values:
             value = self.values[name]
             if value is None:
-                raise Untold(name)
+                raise UnknownValue(name)
             return value
         if self.open:
-            raise Untold(name)
+            raise UnknownValue(name)
         return None
 
     def copy(self) -> Variables:
@@ -51,7 +51,7 @@ def expand(word: str, scope: Variables, escape: str = "\\") -> str:
         if char == "'" and quote != '"':
             end = word.find("'", at + 1)
             if end < 0:
-                raise Untold(word)
+                raise UnknownValue(word)
             out.append(word[at + 1 : end])
             at = end + 1
         elif char == '"':
@@ -69,7 +69,7 @@ def expand(word: str, scope: Variables, escape: str = "\\") -> str:
             out.append(char)
             at += 1
     if quote:
-        raise Untold(word)
+        raise UnknownValue(word)
     return "".join(out)
 
 
@@ -84,7 +84,7 @@ def _variable(word: str, at: int, scope: Variables, escape: str) -> tuple[str, i
     inner = word[at + 1 : end]
     match = NAME.match(inner)
     if not match:
-        raise Untold(word)
+        raise UnknownValue(word)
     rest = inner[match.end() :]
     return _modified(match[0], rest, scope, escape), end + 1
 
@@ -95,7 +95,7 @@ def _closing(word: str, at: int) -> int:
         depth += {"{": 1, "}": -1}.get(word[place], 0)
         if not depth:
             return place
-    raise Untold(word)
+    raise UnknownValue(word)
 
 
 def _modified(name: str, rest: str, scope: Variables, escape: str) -> str:
@@ -105,7 +105,7 @@ def _modified(name: str, rest: str, scope: Variables, escape: str) -> str:
     if not match:
         # ${X#...}, ${X%...}, ${X/...}, ${X:?...} are rare and left to BuildKit.
         scope.used.add(name)
-        raise Untold(name)
+        raise UnknownValue(name)
     value = scope.get(name)
     there = bool(value) if match[1] else value is not None
     if match[2] == "-":
@@ -117,7 +117,7 @@ def expand_known(word: str, scope: Variables, escape: str) -> str | None:
     """Return ``word`` expanded, None if its value can't be determined."""
     try:
         return expand(word, scope, escape)
-    except Untold:
+    except UnknownValue:
         return None
 
 

@@ -3,11 +3,10 @@ it unnecessary to read the cache beside them, which is hundreds of times larger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from composetasks.observe.images.folders import mark
 from composetasks.store import cache_entry
 
 Key = tuple[int, str]
@@ -25,11 +24,6 @@ class Marks(NamedTuple):
     size: int
     biggest: tuple[tuple[str, int], ...]
     of: Mapping[Key, str]
-
-
-def marks_of(listings: Iterable[tuple[Key, str]]) -> dict[Key, str]:
-    """Return the marks of these listings."""
-    return {key: mark(listing) for key, listing in listings}
 
 
 def load(entry: Path) -> Marks | None:

@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from composetasks.facts import Hidden, Service
-from composetasks.observe.images.needs import Needs, Part
+from composetasks.observe.images.needs import NeededInstruction, Needs
 from composetasks.observe.images.selection import select
 from composetasks.run import file_systems
 
@@ -23,7 +23,7 @@ def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Serv
     if needs.untold or not needs.parts:
         return Hidden()
     own = [part for part in needs.parts if part.stage == needs.parts[-1].stage]
-    copied: list[tuple[Part, str, str]] = []
+    copied: list[tuple[NeededInstruction, str, str]] = []
     for at, (part, workdir) in enumerate(zip(own, _workdirs(own), strict=True)):
         place = _place(part, folder, workdir)
         if place is None or any(later.instruction.keyword == "RUN" for later in own[at + 1 :]):
@@ -43,7 +43,7 @@ def mounted_over(needs: Needs, folder: str, prefix: str, services: Sequence[Serv
     )
 
 
-def _workdirs(parts: Iterable[Part]) -> Iterator[str]:
+def _workdirs(parts: Iterable[NeededInstruction]) -> Iterator[str]:
     """Yield the working directory of each part; "" if it is not known."""
     workdir = ""
     for part in parts:
@@ -59,7 +59,7 @@ def _absolute(path: str, workdir: str) -> str:
     return posixpath.normpath(posixpath.join(workdir, path)) if workdir else ""
 
 
-def _place(part: Part, folder: str, workdir: str) -> tuple[str, str] | None:
+def _place(part: NeededInstruction, folder: str, workdir: str) -> tuple[str, str] | None:
     """Return source and target in the image of a plain COPY; None for any other instruction."""
     instruction = part.instruction
     words = instruction.words()

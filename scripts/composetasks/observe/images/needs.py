@@ -39,7 +39,7 @@ class ImageConfig(NamedTuple):
     onbuild: tuple[Instruction, ...] | None = ()
 
 
-class Part(NamedTuple):
+class NeededInstruction(NamedTuple):
     """An instruction that the target needs: its stage, the sources that it reads from contexts, the
     stages that it starts from or copies from, and the image that a FROM names ("" for none)."""
 
@@ -67,7 +67,7 @@ class Needs(NamedTuple):
     untold: tuple[str, ...] = ()
     remote: tuple[str, ...] = ()
     onbuild: tuple[Instruction, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[NeededInstruction, ...] = ()
 
 
 class UnknownTarget(Exception):

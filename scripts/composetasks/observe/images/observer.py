@@ -43,7 +43,7 @@ VERSION = 1
 """The version of what the digest covers; a change of it rebuilds every image once."""
 
 
-class Looked(NamedTuple):
+class ObservedBuild(NamedTuple):
     """What was observed for a service's inputs: the needs of its Dockerfile, the Dockerfile's path
     (None for an inline one), and the folder and the files of each context."""
 
@@ -70,7 +70,7 @@ class Observer:
         self.seen: dict[str, build_records.Base] = {}
         self.builders = model.builders()
         self.results: dict[str, BuildInputs] = {}
-        self.looked: dict[str, Looked] = {}
+        self.observed: dict[str, ObservedBuild] = {}
         self.triggers: dict[str, tuple[Instruction, ...] | None] = {}
         self.under_way: list[str] = []
 
@@ -126,7 +126,7 @@ class Observer:
             warnings += context_warnings.taken_along(
                 where, self.cache, Ignore(theirs), selected.roots
             )
-        self.looked[service.name] = Looked(needs, place, folders, files)
+        self.observed[service.name] = ObservedBuild(needs, place, folders, files)
         bases = self._bases(needs.images, [named[name] for name in needs.contexts], options)
         for context, read in files.items():
             warnings += context_warnings.warnings(
@@ -299,12 +299,12 @@ class Observer:
 
     def with_files(self, inputs: BuildInputs) -> BuildInputs:
         """Return a service's inputs with all their files, which takes longer than their digest."""
-        looked = self.looked.get(inputs.service)
-        if looked is None:
+        observed = self.observed.get(inputs.service)
+        if observed is None:
             return inputs  # its context is remote
         listed = {}
-        for context, read in looked.files.items():
-            prefix = self.prefix(context, looked.folders[context])
+        for context, read in observed.files.items():
+            prefix = self.prefix(context, observed.folders[context])
             listed.update({prefix + path: text for path, text in read.entries().items()})
         return replace(inputs, files=listed)
 

@@ -66,6 +66,8 @@ class _Component(NamedTuple):
 
 
 class _PathFinder:
+    """Follows paths from a context's folder: the roots that they lead to, and the links passed."""
+
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.on_the_way: dict[str, str] = {}

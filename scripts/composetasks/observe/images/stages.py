@@ -23,7 +23,7 @@ from composetasks.observe.images.dockerfile import (
     with_heredocs,
 )
 from composetasks.observe.images.expansion import (
-    Untold,
+    UnknownValue,
     Variables,
     expand,
     expand_known,
@@ -35,8 +35,8 @@ from composetasks.observe.images.ignore import cleaned
 from composetasks.observe.images.needs import (
     ImageConfig,
     Modes,
+    NeededInstruction,
     Needs,
-    Part,
     Source,
     UnknownTarget,
     is_folder,
@@ -56,6 +56,9 @@ REMOTE = re.compile(r"(https?|git|ssh)://|git@[\w.-]+:")
 
 @dataclass
 class _Stage:
+    """A stage while its needs are searched for: ``own`` are its instructions, ``walked`` is whether
+    they were read; ``scope`` holds its variables, ``onbuild`` the triggers that it sets."""
+
     index: int
     name: str
     head: Instruction
@@ -108,7 +111,7 @@ class Finder:
         self.remote: dict[str, None] = {}
         self.text: dict[int, list[str]] = {}
         self.reading: list[_InstructionReads] = []
-        self.parts: list[Part] = []
+        self.parts: list[NeededInstruction] = []
 
     def find(self, target: str) -> Needs:
         """Return what ``target`` (the last stage if it is "") needs. Raises UnknownTarget."""
@@ -197,7 +200,9 @@ class Finder:
         yield
         seen = self.reading.pop()
         stages = tuple(dict.fromkeys(seen.stages))
-        self.parts.append(Part(stage.index, instruction, tuple(seen.sources), stages, seen.image))
+        self.parts.append(
+            NeededInstruction(stage.index, instruction, tuple(seen.sources), stages, seen.image)
+        )
 
     def _reads(self, source: Source) -> None:
         self.sources[source] = None
@@ -214,7 +219,7 @@ class Finder:
         platform = expand_known(stage.platform, variables, self.escape) or stage.platform
         try:
             base = expand(stage.base, variables, self.escape)
-        except Untold:
+        except UnknownValue:
             self._whole(f"line {stage.line}: the image of FROM can't be determined")
             base = stage.base
         self.args |= variables.used - self.globals.platform
@@ -304,7 +309,7 @@ class Finder:
                 for word in words[:-1]
                 if not (instruction.heredocs and HEREDOC.match(word))
             ]
-        except Untold as untold:
+        except UnknownValue as untold:
             self._whole(f"line {instruction.first_line}: {untold} can't be determined", local)
             return
         for path in paths:
@@ -323,7 +328,7 @@ class Finder:
     def _modes(self, instruction: Instruction, scope: Variables) -> Modes:
         try:
             return modes_after(expand(instruction.flag("chmod") or "", scope, self.escape))
-        except Untold:
+        except UnknownValue:
             return Modes.ALL
 
     def _run(self, stage: _Stage, instruction: Instruction) -> None:
@@ -341,7 +346,7 @@ class Finder:
             path = options.get("source", options.get("src", ""))
             try:
                 path = expand(path, stage.scope, self.escape)
-            except Untold as untold:
+            except UnknownValue as untold:
                 self._whole(f"line {instruction.first_line}: {untold} can't be determined", local)
                 continue
             self._reads(Source(local, path, pattern=False))
@@ -351,7 +356,7 @@ class Finder:
         scope = stage.scope.copy()
         try:
             name = expand(name, scope, self.escape)
-        except Untold:
+        except UnknownValue:
             self._whole(f"line {instruction.first_line}: {name} can't be determined")
             for other in self.stages[: stage.index]:
                 self._reads_stage(other)

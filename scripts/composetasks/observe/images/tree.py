@@ -63,7 +63,7 @@ class _Folder(NamedTuple):
     size: int
 
 
-class _Memory(NamedTuple):
+class _CachedContext(NamedTuple):
     """The cache entry of a context: its folder, the selection of its files, and the results."""
 
     folder: str = ""
@@ -74,7 +74,7 @@ class _Memory(NamedTuple):
     biggest: tuple[tuple[str, int], ...] = ()
 
 
-NOTHING = _Memory()
+NOTHING = _CachedContext()
 
 
 @dataclass
@@ -131,7 +131,7 @@ def cache_file(cache: Path, service: str, context: str) -> Path:
     return cache / f"files-{key}"
 
 
-def _understood(entry: Any) -> _Memory:
+def _understood(entry: Any) -> _CachedContext:
     """Convert a stored cache entry; raises an exception for another form or version."""
     folders = {
         (number, path): _Folder(listing, files, subfolders, size)
@@ -143,7 +143,9 @@ def _understood(entry: Any) -> _Memory:
         raise ValueError("another version")
     if not all(map(_whole, folders.values())):
         raise ValueError("lists of another form")
-    return _Memory(entry["folder"], entry["view"], folders, entry["digest"], entry["size"], biggest)
+    return _CachedContext(
+        entry["folder"], entry["view"], folders, entry["digest"], entry["size"], biggest
+    )
 
 
 def _whole(folder: _Folder) -> bool:
@@ -151,14 +153,6 @@ def _whole(folder: _Folder) -> bool:
     return (folder.files.count(SEPARATOR) % 2 == 1 if folder.files else True) and (
         folder.subfolders.count(SEPARATOR) % 3 == 2 if folder.subfolders else True
     )
-
-
-def _as_entry(memory: _Memory) -> dict[str, Any]:
-    return {
-        **memory._asdict(),
-        "version": VERSION,
-        "folders": [(*key, *folder) for key, folder in memory.folders.items()],
-    }
 
 
 class Reader:
@@ -181,7 +175,7 @@ class Reader:
         self.ignore, self.entry, self.listings = ignore, entry, listings
         self.new: dict[_Key, _Folder] = {}
         self.view = repr((folder, roots, sorted(on_the_way.items()), ignore.patterns))
-        self.memory, self.old = NOTHING, NOTHING.folders
+        self.cached, self.old = NOTHING, NOTHING.folders
         self.same_view, self.differs = False, True
         self.filter = ContextFilter(ignore, Root("", True, "", Modes.ALL))
 
@@ -210,28 +204,29 @@ class Reader:
 
     def _read_all(self) -> Files:
         """Return the files of the context; only those that differ from the cache are read."""
-        self.memory = cache_entry.load(self.entry, _understood) or NOTHING
-        self.old = self.memory.folders
+        self.cached = cache_entry.load(self.entry, _understood) or NOTHING
+        self.old = self.cached.folders
         # With another selection of the same folders, only cached digests are still valid.
-        self.same_view = self.memory.view == self.view
+        self.same_view = self.cached.view == self.view
         self.differs = not self.same_view
         for number, root in enumerate(self.roots):
             self._root(number, root)
         if not self.differs and len(self.new) == len(self.old):
-            self._mark(self.memory)
-            return self._files(self.memory.digest, self.memory.size, self.memory.biggest, False)
+            self._mark(self.cached)
+            return self._files(self.cached.digest, self.cached.size, self.cached.biggest, False)
         size = sum(folder.size for folder in self.new.values())
         files = self._files("", size, self._biggest(), True)
         files.digest = self._digest(files.entries())
-        memory = _Memory(self.folder, self.view, self.new, files.digest, size, files.biggest)
-        cache_entry.save(self.entry, _as_entry(memory))
-        self._mark(memory)
+        cached = _CachedContext(self.folder, self.view, self.new, files.digest, size, files.biggest)
+        folders = [(*key, *folder) for key, folder in self.new.items()]
+        cache_entry.save(self.entry, {**cached._asdict(), "version": VERSION, "folders": folders})
+        self._mark(cached)
         return files
 
-    def _mark(self, memory: _Memory) -> None:
+    def _mark(self, cached: _CachedContext) -> None:
         """Store the marks by which the next run recognizes that nothing has changed."""
-        of = marks.marks_of((key, folder.listing) for key, folder in memory.folders.items())
-        what = (self.folder, self.view, memory.digest, memory.size, memory.biggest)
+        of = {key: mark(folder.listing) for key, folder in cached.folders.items()}
+        what = (self.folder, self.view, cached.digest, cached.size, cached.biggest)
         marks.save(self.entry, marks.Marks(VERSION, *what, of))
 
     def _files(

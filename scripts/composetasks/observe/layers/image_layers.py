@@ -15,8 +15,8 @@ from composetasks.facts.references import plain
 from composetasks.observe.images.build_section import without_secrets
 from composetasks.observe.images.dockerfile import Instruction
 from composetasks.observe.images.ignore import Ignore
-from composetasks.observe.images.needs import Part
-from composetasks.observe.images.observer import Looked, Observer
+from composetasks.observe.images.needs import NeededInstruction
+from composetasks.observe.images.observer import ObservedBuild, Observer
 from composetasks.observe.images.selection import select
 from composetasks.run.failure import TaskFailure
 from composetasks.store import build_records
@@ -47,34 +47,37 @@ def layered_images(
         except TaskFailure as failure:
             faults.append(failure)
             continue
-        if name in observer.looked:
-            looked = observer.looked[name]
+        if name in observer.observed:
+            observed = observer.observed[name]
             # Builds are recorded for the first of the services that share an image.
             builder = observer.builders[plain(service.image)]
             listed = observer.with_files(inputs).files
             files = [path for path, text in listed.items() if not text.startswith("d ")]
-            image = _BuiltImage(observer, builder, name, looked, files)
+            image = _BuiltImage(observer, builder, name, observed, files)
             images[service.image] = image.layered(engine, client)
     return list(images.values()), faults
 
 
 @dataclass
 class _BuiltImage:
+    """The image of ``service``, whose builds are recorded under the name of ``builder``; ``files``
+    are all files that it is built from."""
+
     observer: Observer
     builder: str
     service: str
-    looked: Looked
+    observed: ObservedBuild
     files: Sequence[str]
 
     def layered(self, engine: Engine, client: APIClient | None) -> LayeredImage:
         times, builds = build_records.load_times(self.observer.cache, self.builder)
-        parts = self.looked.needs.parts
+        parts = self.observed.needs.parts
         chain = _chain(parts)
         reference = self.observer.model.services[self.service].image
         present = engine.image(reference)
         history = _history(client, present.id) if present else []
         sizes = dict(sizes_of([parts[at].instruction.keyword for at in chain], chain, history))
-        place = self.looked.dockerfile
+        place = self.observed.dockerfile
         directory = self.observer.model.directory
         return LayeredImage(
             service=self.builder,
@@ -100,11 +103,14 @@ class _BuiltImage:
 
     def _context(self) -> str:
         """Return the prefix of the build context's paths; "" if the context was not read."""
-        folder = self.looked.folders.get("")
+        folder = self.observed.folders.get("")
         return self.observer.prefix("", folder) if folder else ""
 
     def _layers(
-        self, parts: Sequence[Part], times: Mapping[str, StepTime], sizes: Mapping[int, int]
+        self,
+        parts: Sequence[NeededInstruction],
+        times: Mapping[str, StepTime],
+        sizes: Mapping[int, int],
     ) -> Iterator[Layer]:
         last: dict[int, int] = {}
         own: set[int] = set()
@@ -133,15 +139,15 @@ class _BuiltImage:
                 bytes=sizes.get(at),
             )
 
-    def _files(self, part: Part) -> Iterator[str]:
+    def _files(self, part: NeededInstruction) -> Iterator[str]:
         """Yield the files that an instruction reads, of those that reach the image."""
         for context in dict.fromkeys(source.context for source in part.sources):
-            folder = self.looked.folders[context]
+            folder = self.observed.folders[context]
             prefix = self.observer.prefix(context, folder)
             sources = [one for one in part.sources if one.context == context]
             roots = [(root, Ignore(root.excludes)) for root in select(folder, sources).roots]
             for path in self.files:
-                if not path.startswith(prefix) or (not context and _in_named(path, self.looked)):
+                if not path.startswith(prefix) or (not context and _in_named(path, self.observed)):
                     continue
                 inner = path[len(prefix) :]
                 for root, excluded in roots:
@@ -152,11 +158,11 @@ class _BuiltImage:
                         break
 
 
-def _in_named(path: str, looked: Looked) -> bool:
-    return any(name and path.startswith(f"{name}:") for name in looked.folders)
+def _in_named(path: str, observed: ObservedBuild) -> bool:
+    return any(name and path.startswith(f"{name}:") for name in observed.folders)
 
 
-def _chain(parts: Sequence[Part]) -> list[int]:
+def _chain(parts: Sequence[NeededInstruction]) -> list[int]:
     """Return the positions of the parts that make up the image, in order: the target's stage and
     the stages that it is based on."""
     chain: list[int] = []

@@ -36,7 +36,7 @@ IN_MEMORY = "in memory, which is lost when its services stop"
 
 
 @frozen
-class Observed:
+class ObservedState:
     """The state of a model, what services write to that is not state, and warnings."""
 
     state: tuple[State, ...]
@@ -51,7 +51,7 @@ def observe_state(
     folder: Path,
     named: Mapping[str, settings.StateSetting],
     own: Path | None = None,
-) -> Observed:
+) -> ObservedState:
     """Return the state of ``model``, by name. ``folder`` is that of ``tasks.py``, ``named`` comes
     from the settings, ``own`` is where an instance has its folders. Sizes are not measured here."""
     warnings: list[str] = []
@@ -73,7 +73,7 @@ def observe_state(
         and not (own is not None and named[name].shared)
         and not any(f"{name} " in warning for warning in warnings)
     ]
-    return Observed(
+    return ObservedState(
         tuple(
             replace(part, containers=_users(part, mounted))
             for part in sorted(parts, key=lambda one: one.name)

@@ -21,7 +21,7 @@ FIELDS = ("ipv4_address", "ipv6_address")
 
 
 @frozen
-class Fixed:
+class FixedAddress:
     """An address that the model gives to a service. ``network`` is the existing network that stays,
     None if the start creates it."""
 
@@ -31,7 +31,7 @@ class Fixed:
     address: Address
 
 
-def fixed(world: World, services: Iterable[str]) -> tuple[Fixed, ...]:
+def fixed(world: World, services: Iterable[str]) -> tuple[FixedAddress, ...]:
     """The fixed addresses of ``services``."""
     starting = tuple(services)
     fixed_addresses = []
@@ -44,7 +44,9 @@ def fixed(world: World, services: Iterable[str]) -> tuple[Fixed, ...]:
             addresses = [_address(str((attachment or {}).get(one) or "")) for one in FIELDS]
             if resource is not None:
                 there = networks.staying(world, resource)
-                fixed_addresses += [Fixed(name, resource, there, one) for one in addresses if one]
+                fixed_addresses += [
+                    FixedAddress(name, resource, there, one) for one in addresses if one
+                ]
     return tuple(fixed_addresses)
 
 
@@ -61,7 +63,9 @@ def claims(world: World, services: Iterable[str]) -> Iterator[Claim]:
                 yield Claim(ClaimKind.ADDRESS, what, wanted.service, container)
 
 
-def _lets_go(world: World, container: Container, wanted: Fixed, starting: tuple[str, ...]) -> bool:
+def _lets_go(
+    world: World, container: Container, wanted: FixedAddress, starting: tuple[str, ...]
+) -> bool:
     """Whether one of our services has the address and is recreated, or may keep it as its own."""
     if origin(world, container) is not Origin.OURS or container.service not in starting:
         return False
@@ -129,7 +133,7 @@ def warnings(world: World, services: Iterable[str]) -> Iterator[str]:
         )
 
 
-def _impossible(wanted: Fixed) -> tuple[str, str] | None:
+def _impossible(wanted: FixedAddress) -> tuple[str, str] | None:
     """Why no container can have the address, and what to do; None if a container can have it."""
     ipam = wanted.resource.config.get("ipam") or {}
     if ipam.get("driver", "default") not in ("", "default"):
@@ -154,7 +158,7 @@ def _impossible(wanted: Fixed) -> tuple[str, str] | None:
     return None
 
 
-def _invalid(wanted: Fixed, why: str, hint: str) -> Blocker:
+def _invalid(wanted: FixedAddress, why: str, hint: str) -> Blocker:
     return Blocker(
         kind="address",
         target=str(wanted.address),
@@ -166,7 +170,7 @@ def _invalid(wanted: Fixed, why: str, hint: str) -> Blocker:
     )
 
 
-def _reserved(wanted: Fixed) -> set[Address | None]:
+def _reserved(wanted: FixedAddress) -> set[Address | None]:
     """Addresses that containers can't have: auxiliary ones, and gateways (set or the default)."""
     if wanted.network is not None:
         return set(map(_address, wanted.network.reserved))

@@ -72,7 +72,7 @@ class Findings:
 
 
 @dataclass
-class Gathered:
+class ContainerClaims:
     """All claims on one container."""
 
     container: Container
@@ -102,11 +102,11 @@ class Gathered:
         )
 
 
-def gather(claims: Iterable[Claim]) -> tuple[Gathered, ...]:
+def gather(claims: Iterable[Claim]) -> tuple[ContainerClaims, ...]:
     """Claims grouped by container, sorted by the containers' names."""
-    by_container: dict[str, Gathered] = {}
+    by_container: dict[str, ContainerClaims] = {}
     for claim in claims:
-        earlier = by_container.setdefault(claim.container.id, Gathered(claim.container))
+        earlier = by_container.setdefault(claim.container.id, ContainerClaims(claim.container))
         earlier.claims.append(claim)
     return tuple(
         sorted(by_container.values(), key=lambda one: (one.container.name, one.container.id))

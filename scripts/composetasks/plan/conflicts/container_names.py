@@ -46,7 +46,7 @@ def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker
 
 
 @frozen
-class Interrupted:
+class InterruptedRecreation:
     """A container with a temporary name, its final name, and the container that it was to replace,
     None if that is gone."""
 
@@ -55,7 +55,7 @@ class Interrupted:
     original: Container | None
 
 
-def interrupted(world: World, services: Iterable[str]) -> Iterator[Interrupted]:
+def interrupted(world: World, services: Iterable[str]) -> Iterator[InterruptedRecreation]:
     """Yield what interrupted recreations of ``services`` left behind."""
     wanted = set(services)
     ours = {}
@@ -68,7 +68,7 @@ def interrupted(world: World, services: Iterable[str]) -> Iterator[Interrupted]:
             original = ours.get(match[2])
             if original is not None and original.service != container.service:
                 original = None
-            yield Interrupted(container, match[2], original)
+            yield InterruptedRecreation(container, match[2], original)
 
 
 def own_name(world: World, container: Container) -> str:

@@ -41,7 +41,7 @@ class Demand:
 
 
 @dataclass
-class _Held:
+class _PortHolders:
     """The holders of ports, by number and protocol."""
 
     containers: dict[tuple[int, str], list[tuple[Container, Binding]]] = field(default_factory=dict)
@@ -122,8 +122,8 @@ def taken_since(before: World, now: World, services: Iterable[str]) -> Iterator[
             yield blocker.message
 
 
-def _held(world: World) -> _Held:
-    held = _Held()
+def _held(world: World) -> _PortHolders:
+    held = _PortHolders()
     by_id = {container.id: container for container in world.engine.containers}
     for container in world.engine.containers:
         for binding in container.bindings:
@@ -144,7 +144,7 @@ def _held(world: World) -> _Held:
 
 
 def _holders(
-    world: World, held: _Held, demand: Demand, number: int, starting: tuple[str, ...]
+    world: World, held: _PortHolders, demand: Demand, number: int, starting: tuple[str, ...]
 ) -> Iterator[Container]:
     seen = set()
     for container, binding in held.containers.get((number, demand.protocol), ()):
@@ -173,7 +173,7 @@ def _let_go(world: World, container: Container, demand: Demand, starting: tuple[
     )
 
 
-def _processes(held: _Held, demand: Demand, number: int) -> list[PortHolder]:
+def _processes(held: _PortHolders, demand: Demand, number: int) -> list[PortHolder]:
     # A process on "::" also listens on IPv4, unless it disabled that.
     processes = [
         process
@@ -218,7 +218,7 @@ def process_text(process: PortHolder) -> str:
 
 
 def _full_range(
-    world: World, held: _Held, demand: Demand, starting: tuple[str, ...]
+    world: World, held: _PortHolders, demand: Demand, starting: tuple[str, ...]
 ) -> Iterator[Blocker]:
     taken: list[str] = []
     for number in range(demand.first, demand.last + 1):

@@ -10,8 +10,8 @@ from composetasks.plan.conflicts.claims import (
     SENTENCES,
     Claim,
     ClaimKind,
+    ContainerClaims,
     Findings,
-    Gathered,
     conflict,
     removal_step,
 )
@@ -28,7 +28,7 @@ LET_GO = {
 """How to make one of our own containers give up what another one needs."""
 
 
-def treated(world: World, holder: Gathered, force: bool) -> Findings:
+def treated(world: World, holder: ContainerClaims, force: bool) -> Findings:
     """How a container that has what a start needs is treated."""
     treatment = IN_THE_WAY[origin(world, holder.container)][container_state(holder.container)]
     if treatment is Treatment.RENAME:
@@ -38,7 +38,7 @@ def treated(world: World, holder: Gathered, force: bool) -> Findings:
     return Findings(steps=(_removal(world, holder, treatment),))
 
 
-def _removal(world: World, holder: Gathered, treatment: Treatment) -> Step:
+def _removal(world: World, holder: ContainerClaims, treatment: Treatment) -> Step:
     container = holder.container
     reason = f"{holder.sentence}; {container_summary.removal(world, container)}"
     if treatment is Treatment.AWAIT:
@@ -53,7 +53,7 @@ def _removal(world: World, holder: Gathered, treatment: Treatment) -> Step:
     )
 
 
-def _refusal(world: World, holder: Gathered) -> Blocker:
+def _refusal(world: World, holder: ContainerClaims) -> Blocker:
     container, first = holder.container, holder.claims[0]
     return conflict(
         first.kind,
@@ -66,7 +66,7 @@ def _refusal(world: World, holder: Gathered) -> Blocker:
     )
 
 
-def _ways_out(world: World, holder: Gathered) -> str:
+def _ways_out(world: World, holder: ContainerClaims) -> str:
     """What would resolve the conflict: commands for the container and, if another project has only
     a name or a port, an instance of this one."""
     commands = _commands(holder)
@@ -81,7 +81,7 @@ def _ways_out(world: World, holder: Gathered) -> str:
     return f"{commands}; {own} starts this one beside it, with its own names and ports"
 
 
-def _commands(holder: Gathered) -> str:
+def _commands(holder: ContainerClaims) -> str:
     """The commands that would resolve the conflict, the milder one first."""
     name = holder.container.name
     end = f"`docker stop {name} && docker rm {name}` removes it (--force does that for you)"
@@ -92,7 +92,7 @@ def _commands(holder: Gathered) -> str:
     return f"`docker stop {name}` frees it until the container is started again; {end}"
 
 
-def _let_go(world: World, holder: Gathered) -> Findings:
+def _let_go(world: World, holder: ContainerClaims) -> Findings:
     """One of our services has what another one needs. Its name can be taken from it without a loss;
     a port or an address can't, since the service is not part of this start or would not be
     recreated."""

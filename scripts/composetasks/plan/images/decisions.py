@@ -99,6 +99,8 @@ def plan_images(
 
 
 class _Planner:
+    """Plans the images of services, each after those that it is built upon."""
+
     def __init__(
         self,
         world: World,

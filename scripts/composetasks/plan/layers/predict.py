@@ -38,7 +38,7 @@ class Prediction:
 
 
 @frozen
-class Tried:
+class TriedEdit:
     """An edit made on a copy: the prediction, the seconds that the build took, and the steps that
     were run again."""
 

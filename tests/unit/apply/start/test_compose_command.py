@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from composetasks.apply.start.compose_command import UnderWay
+from composetasks.apply.start.compose_command import ComposeOperations
 
 
-def under_way(*lines: str) -> UnderWay:
-    at = UnderWay()
+def under_way(*lines: str) -> ComposeOperations:
+    at = ComposeOperations()
     for line in lines:
         at.hear(line)
     return at

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from composetasks.observe.engine.resource_use import Once, cpu, memory
+from composetasks.observe.engine.resource_use import SingleSample, cpu, memory
 
 
 def sample(second: float, used: float, **more: Any) -> dict[str, Any]:
@@ -88,6 +88,6 @@ class Together:
 def test_all_containers_are_asked_about_side_by_side() -> None:
     engine: Any = Together(3)
 
-    figures = Once(engine, ("1", "2", "3")).figures()
+    figures = SingleSample(engine, ("1", "2", "3")).figures()
 
     assert {key: one.memory for key, one in figures.items()} == {"1": 1, "2": 2, "3": 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from composetasks.observe.images.expansion import Untold, Variables, expand
+from composetasks.observe.images.expansion import UnknownValue, Variables, expand
 
 
 def scope() -> Variables:
@@ -47,12 +47,12 @@ def test_values(word: str, expected: str) -> None:
     ["$HIDDEN", "${A#o}", "${A%e}", "${A/o/x}", "${NONE:?no}", "${A", "'open", '"open', "${}"],
 )
 def test_what_can_not_be_told(word: str) -> None:
-    with pytest.raises(Untold):
+    with pytest.raises(UnknownValue):
         expand(word, scope())
 
 
 def test_where_a_base_image_may_define_more_an_unknown_name_can_not_be_told() -> None:
-    with pytest.raises(Untold):
+    with pytest.raises(UnknownValue):
         expand("$NONE", Variables({"A": "one"}, open=True))
     assert expand("$A", Variables({"A": "one"}, open=True)) == "one"
 
