@@ -11,6 +11,7 @@ from composetasks.facts.engine import Container, Engine, Image, Network, Volume,
 from composetasks.facts.frozen import frozen
 from composetasks.facts.jobs import Ended, Run
 from composetasks.facts.model import Model, Service
+from composetasks.facts.paths import within
 from composetasks.facts.plans import Blocker, Plan, Step
 from composetasks.facts.state import Snapshot, State, Unkept
 
@@ -41,14 +42,9 @@ class Hidden:
     seen: tuple[str, ...] = ()
 
     def holds(self, path: str) -> bool:
-        return any(_within(path, place) for place in self.places) and not any(
-            _within(path, place) for place in self.seen
+        return any(within(path, place) for place in self.places) and not any(
+            within(path, place) for place in self.seen
         )
-
-
-def _within(path: str, place: str) -> bool:
-    above = place.rstrip("/")
-    return not above or path == above or path.startswith(f"{above}/")
 
 
 @frozen

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.doctor.container import LABEL, Containers
 from composetasks.facts import Service, World
+from composetasks.facts.paths import within
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -87,7 +88,7 @@ class _FileSystem:
         return any(self._exists(posixpath.join(one, program)) for one in self._path.split(":"))
 
     def _exists(self, path: str) -> bool:
-        if any(path == one or path.startswith(f"{one.rstrip('/')}/") for one in self._mounts):
+        if any(within(path, one) for one in self._mounts):
             return True
         # The SDK's method for this would download the file.
         url = f"{self._client.base_url}/containers/{self._key}/archive"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import Model
+from composetasks.facts.paths import within
 from composetasks.observe.images.ignore import FolderMatch, Ignore
 from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import Files
@@ -43,7 +44,7 @@ def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root])
     """Yield a warning if a plain Compose build, which applies only the project's ignore file, would
     copy our own folder from a context into an image."""
     own = build_records.own_path(folder, cache)
-    if not own or not any(root.is_folder and _within(own, root.path) for root in roots):
+    if not own or not any(root.is_folder and within(own, root.path) for root in roots):
         return
     state = FolderMatch()
     for path in reversed([own, *_folders(own)]):
@@ -54,10 +55,6 @@ def taken_along(folder: str, cache: Path, theirs: Ignore, roots: Iterable[Root])
             f"{folder} into an image; add the line {build_records.own_pattern(folder, cache)} to "
             "its .dockerignore (the task `build` leaves it out anyway)"
         )
-
-
-def _within(path: str, root: str) -> bool:
-    return not root or f"{path}/".startswith(f"{root}/")
 
 
 def _folders(path: str) -> Iterator[str]:

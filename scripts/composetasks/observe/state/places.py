@@ -24,6 +24,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.engine import PROJECT, replicas_of
 from composetasks.facts.frozen import frozen
+from composetasks.facts.paths import within
 from composetasks.observe.engine import host_files
 from composetasks.observe.state.code_folders import UNTOLD, is_kept_empty, why_no_state
 from composetasks.run import file_systems, settings
@@ -332,7 +333,7 @@ def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[St
     """Yield only the outermost folders: those inside another one belong to it."""
     outer: dict[str, State] = {}
     for path, state in sorted(folders.items()):
-        around = next((place for place in outer if path.startswith(f"{place}/")), None)
+        around = next((place for place in outer if within(path, place)), None)
         if around is None:
             outer[path] = state
             continue

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from composetasks.facts import ExitCode
+from composetasks.facts.paths import within
 from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
 
@@ -179,7 +180,7 @@ def _highest(folders: set[str]) -> set[str]:
 
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:
-    return any(path == one or path.startswith(f"{one.rstrip('/')}/") for one in folders)
+    return any(within(path, one) for one in folders)
 
 
 def _nearest_folder(path: str) -> str:

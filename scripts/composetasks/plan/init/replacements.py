@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from composetasks.facts import Fate, Replacement
+from composetasks.facts.paths import within
 from composetasks.plan.init.docker_commands import (
     EMPTIES,
     WAITS,
@@ -80,9 +81,7 @@ def _removes_state(rest: Sequence[str], state: Sequence[str]) -> bool:
     or a parent folder."""
     taken = [OF_PROJECT.sub("", word).rstrip("/*") for word in rest if not word.startswith("-")]
     return bool(taken) and all(
-        path
-        and any(f"{one}/".startswith(f"{path}/") or path.startswith(f"{one}/") for one in state)
-        for path in taken
+        path and any(within(one, path) or within(path, one) for one in state) for path in taken
     )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
+from composetasks.facts.paths import within
 from composetasks.plan.layers.commands import (
     INSTALLS,
     CommandKind,
@@ -351,12 +352,7 @@ def unread(costs: WeeklyCosts) -> Iterator[Advice]:
 def _covers(text: str, target: str) -> bool:
     """Whether a COPY or mount from a stage takes ``target``, a part of it, or a folder above it."""
     paths = re.findall(r"(?:^|[\s=])(/[^\s,]*)", text)
-    return any(
-        path.rstrip("/") == ""
-        or f"{target}/".startswith(f"{path.rstrip('/')}/")
-        or path.startswith(f"{target}/")
-        for path in paths
-    )
+    return any(within(target, path) or within(path, target) for path in paths)
 
 
 def floating(costs: WeeklyCosts) -> Iterator[Advice]:

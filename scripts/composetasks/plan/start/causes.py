@@ -12,6 +12,7 @@ from typing import Any
 
 from composetasks.facts import NO_SUBNET
 from composetasks.facts.frozen import frozen
+from composetasks.facts.paths import within
 from composetasks.facts.program import task
 from composetasks.plan.start.error_line import error_line
 from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, signal_of
@@ -365,7 +366,7 @@ def _denied(case: Case) -> Cause | None:
         for path in (found[0].rstrip("/") for found in _PATH.finditer(line)):
             for mount in case.record.get("Mounts") or ():
                 target = str(mount.get("Destination", "")).rstrip("/")
-                if target and (path == target or path.startswith(f"{target}/")):
+                if target and within(path, target):
                     return _denied_mount(case, path, mount)
     return None
 

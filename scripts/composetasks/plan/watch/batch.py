@@ -18,6 +18,7 @@ from composetasks.facts import (
     WatchRule,
     World,
 )
+from composetasks.facts.paths import within
 from composetasks.plan.start.restart import alone, with_dependents
 
 
@@ -69,7 +70,9 @@ def _sync(service: str, edits: Iterable[Edit]) -> Sync:
                 copies[place] = edit.path
             elif below or place != "/":
                 removals[place] = None
-    highest = [one for one in removals if not _any_above(one, removals)]
+    highest = [
+        one for one in removals if not any(within(one, other) for other in removals if other != one)
+    ]
     return Sync(service, tuple(copies.items()), tuple(sorted(highest)), mine)
 
 
@@ -87,10 +90,6 @@ def _place(rule: WatchRule, path: str, below: str) -> str:
     if not below and rule.target.endswith("/"):
         below = posixpath.basename(path)
     return posixpath.normpath(posixpath.join("/", rule.target, below))
-
-
-def _any_above(path: str, others: Iterable[str]) -> bool:
-    return any(path.startswith(f"{other.rstrip('/')}/") for other in others if other != path)
 
 
 def rebuilt_alone(world: World, services: Iterable[str]) -> tuple[World, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from composetasks.facts import Blocker, ExitCode, Hook, Model, Service, WatchAction, WatchRule
 from composetasks.facts.frozen import frozen
+from composetasks.facts.paths import within
 from composetasks.facts.program import task
 
 
@@ -81,7 +82,7 @@ def _is_mounted(service: Service, rule: WatchRule) -> bool:
     """Whether a mount already shows the rule's path at its target in the container."""
     for mount in service.mounts:
         source = mount.source.rstrip("/")
-        if mount.type == "bind" and (rule.path == source or rule.path.startswith(f"{source}/")):
+        if mount.type == "bind" and within(rule.path, source):
             seen = posixpath.normpath(mount.target + rule.path[len(source) :])
             if seen == posixpath.normpath(rule.target):
                 return True
