@@ -50,8 +50,10 @@ class Evidence:
 class Step:
     """One step of a plan: the ``operation`` and its ``target``, which is the engine's name of the
     object (a container's name, an image's tag ...). ``id`` combines the two and is unique in the
-    plan. ``key`` is the id of the container, network or image ("" if it does not exist yet).
-    ``reason`` and ``because`` are for people: the code decides nothing by them."""
+    plan. ``services`` are all services that it concerns, and ``service`` is one of them, the first
+    unless given: one of the two is enough. ``key`` is the id of the container, network or image (""
+    if it does not exist yet). ``reason`` and ``because`` are for people: the code decides nothing
+    by them."""
 
     operation: Operation
     target: str
@@ -63,6 +65,12 @@ class Step:
     destroys: tuple[str, ...] = ()
     consent: Consent = Consent.NONE
     key: str = ""
+
+    def __post_init__(self) -> None:
+        if self.service and not self.services:
+            object.__setattr__(self, "services", (self.service,))
+        elif self.services and not self.service:
+            object.__setattr__(self, "service", self.services[0])
 
     @property
     def action(self) -> Action:

@@ -86,7 +86,7 @@ def step_document(step: Step) -> dict[str, Any]:
         "action": step.action.value,
         "target": step.target,
         "service": step.service,
-        "services": list(step.services or ((step.service,) if step.service else ())),
+        "services": list(step.services),
         "reason": step.reason,
         "because": [evidence_document(evidence) for evidence in step.because],
         "needs": list(step.needs),

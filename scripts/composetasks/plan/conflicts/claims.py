@@ -150,7 +150,6 @@ def removal_step(
         operation=RemoveContainer(stopped_only=not container.running),
         target=container.name,
         reason=reason,
-        service=services[0] if services else "",
         services=services,
         because=(*because, *container_summary.evidence(world, container)),
         destroys=lost,

@@ -230,7 +230,6 @@ def _replace(
         operation=RemoveNetwork(disconnect_ours=True, disconnect_all=bool(awake)),
         target=change.network.name,
         reason=reason,
-        service=using[0],
         services=using,
         because=change_evidence(change),
         consent=Consent.FORCE if awake else Consent.NONE,

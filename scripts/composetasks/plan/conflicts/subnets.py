@@ -107,7 +107,6 @@ def _removal(
         operation=RemoveNetwork(disconnect_ours=True),
         target=network.name,
         reason=f"no longer in the model, and network {wanted.resource.name} needs its subnet",
-        service=using[0],
         services=using,
         because=(
             Evidence(

@@ -132,7 +132,6 @@ def rename_step(container: Container, name: str, reason: str, services: tuple[st
         operation=RenameContainer(name),
         target=container.name,
         reason=reason,
-        service=services[0],
         services=services,
         because=(Evidence(kind="rename", old=container.name, new=name),),
         key=container.id,

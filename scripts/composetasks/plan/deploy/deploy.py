@@ -114,7 +114,6 @@ def _services(
             target=f"{swarm.stack}_{name}",
             reason=_reason(because[name]) if present else "not in the swarm yet",
             service=name,
-            services=(name,),
             because=because[name] if present else (Evidence(kind="no-service"),),
             needs=(
                 *(step.id for step in images if name in step.services),
@@ -204,7 +203,6 @@ def _checks(
                 target=check.name,
                 reason=f"declared in the settings; runs with the configuration of {check.service}",
                 service=check.service,
-                services=(check.service,),
                 because=(Evidence(kind="command", detail=" ".join(check.command)),),
                 needs=tuple(step.id for step in steps),
             )

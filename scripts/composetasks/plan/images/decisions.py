@@ -282,7 +282,6 @@ class _Planner:
                     target=target,
                     reason=f"not in {shared.registry} yet",
                     service=name,
-                    services=(name,),
                     because=(Evidence(kind="no-shared-image", name=target),),
                     needs=tuple(step.id for step in image_steps),
                 )

@@ -45,7 +45,6 @@ def old_tags(world: World) -> tuple[Step, ...]:
                     target=tag,
                     reason=f"{service.name} has {KEPT_TAGS} newer builds, which are kept",
                     service=service.name,
-                    services=(service.name,),
                     because=(Evidence(kind="old-image", name=tag),),
                     destroys=(tag,),
                     consent=Consent.YES,

@@ -36,7 +36,6 @@ def forward_steps(world: World, services: Iterable[str], steps: Iterable[Step]) 
                     target=f"{name}:{target}",
                     reason=_reason(there or [], world),
                     service=name,
-                    services=(name,),
                     because=(Evidence(kind="forward", name=world.forwards.engine),),
                     needs=needs,
                 )

@@ -107,7 +107,6 @@ def _step(world: World, service: Service, container: Container, cause: str) -> S
         if cause
         else container.exited or container.state,
         service=service.name,
-        services=(service.name,),
         because=(
             Evidence(kind="dependency", name=cause)
             if cause

@@ -105,7 +105,6 @@ def send_steps(world: World, services: Collection[str]) -> Iterator[Step]:
                 operation=Send(changed, removed),
                 target=source,
                 reason=_reason(sent, changed, removed, world),
-                service=users[0],
                 services=users,
                 because=tuple(_evidence(sent, changed, removed)),
             )

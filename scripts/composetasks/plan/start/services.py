@@ -272,7 +272,6 @@ def _step(
         target=target,
         reason=reason,
         service=service.name,
-        services=(service.name,),
         because=because,
         key=key,
     )

@@ -118,7 +118,6 @@ def plan_checks(world: World, checks: Iterable[StackCheck]) -> Plan:
             target=check.name,
             reason=f"declared in the settings; runs in {check.service}",
             service=check.service,
-            services=(check.service,),
             because=(Evidence(kind="command", detail=" ".join(check.command)),),
         )
         for check in checks

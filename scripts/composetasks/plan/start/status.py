@@ -38,7 +38,7 @@ def stale_services(start: Plan) -> dict[str, list[str]]:
     stale: dict[str, list[str]] = {}
     for step in start.steps:
         if _is_stale(step.operation):
-            for name in step.services or (step.service,):
+            for name in step.services:
                 stale.setdefault(name, []).append(step.reason)
     return stale
 

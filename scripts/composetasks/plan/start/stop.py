@@ -84,7 +84,6 @@ def _removals(model: Model, ours: list[Container]) -> list[Step]:
             target=container.name,
             reason=f"{container.state}; its volumes are kept",
             service=container.service if declared else "",
-            services=(container.service,) if declared else (),
             because=(Evidence(kind="state", old=container.state, new="removed"),),
             needs=tuple(dependents),
             key=container.id,
@@ -101,7 +100,6 @@ def _provider_stops(model: Model, needs: tuple[str, ...]) -> list[Step]:
             target=name,
             reason="Compose has its provider remove what it created",
             service=name,
-            services=(name,),
             because=(Evidence(kind="provider", name=service.provider),),
             needs=needs,
         )

@@ -132,7 +132,6 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
                 operation=RestoreState(wanted.name, special=wanted.made_here or part.special != 0),
                 target=restored.name,
                 reason=_what(restored),
-                service=restored.services[0] if restored.services else "",
                 services=restored.services,
                 because=(
                     Evidence(kind="snapshot", name=wanted.name, detail=of),
@@ -235,7 +234,6 @@ def _snapshot(name: str, state: Sequence[State], needs: tuple[str, ...], reason:
         operation=TakeSnapshot(_names(state)),
         target=name,
         reason=reason,
-        service=services[0] if services else "",
         services=services,
         because=tuple(
             Evidence(kind="state-kept", name=part.name, detail=_amount(part)) for part in state
@@ -259,7 +257,6 @@ def _empty(state: State, needs: tuple[str, ...], *, snapshot: bool) -> Step:
         operation=EmptyState(),
         target=state.name,
         reason=_what(state),
-        service=state.services[0] if state.services else "",
         services=state.services,
         because=tuple(because),
         needs=needs,
