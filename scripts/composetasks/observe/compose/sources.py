@@ -232,9 +232,10 @@ def _follow(file: Path, directory: Path, model_files: _ModelFiles) -> None:
     model_files.compose[file, directory] = None
     document = _load(file)
     for entry in _listed(document.get("include")):
-        _follow_include(
-            entry if isinstance(entry, dict) else {"path": entry}, directory, model_files
-        )
+        paths, inner, dotenv_files = _include(entry, directory)
+        model_files.plain |= dict.fromkeys([inner / ".env", *dotenv_files] if paths else ())
+        for path in paths:
+            _follow(path, inner, model_files)
     services = document.get("services")
     for service in (services if isinstance(services, dict) else {}).values():
         if not isinstance(service, dict):
@@ -249,17 +250,16 @@ def _follow(file: Path, directory: Path, model_files: _ModelFiles) -> None:
             _follow(base, base.parent, model_files)
 
 
-def _follow_include(entry: dict[str, Any], directory: Path, model_files: _ModelFiles) -> None:
-    paths = [_path(directory, path) for path in _listed(entry.get("path"))]
+def _include(entry: Any, directory: Path) -> tuple[list[Path], Path, list[Path]]:
+    """Resolve an entry of ``include`` in a file whose paths are relative to ``directory``: its
+    compose files, the folder that their paths are relative to, and its dotenv files."""
+    fields = entry if isinstance(entry, dict) else {"path": entry}
+    paths = [_path(directory, path) for path in _listed(fields.get("path"))]
     if not paths:
-        return
-    place = entry.get("project_directory")
+        return [], directory, []  # Compose refuses it
+    place = fields.get("project_directory")
     inner = _path(directory, place) if place else paths[0].parent
-    model_files.plain[inner / ".env"] = None
-    for path in _listed(entry.get("env_file")):
-        model_files.plain[_path(directory, path)] = None
-    for path in paths:
-        _follow(path, inner, model_files)
+    return paths, inner, [_path(directory, path) for path in _listed(fields.get("env_file"))]
 
 
 def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]:
@@ -270,17 +270,12 @@ def included_env_files(files: Iterable[Path], directory: Path) -> Iterator[Path]
             included = _listed(_load(file).get("include"))
         except _UnknownPath:
             continue
-        for item in included:
-            entry = item if isinstance(item, dict) else {"path": item}
+        for entry in included:
             with contextlib.suppress(_UnknownPath):
-                paths = [_path(directory, path) for path in _listed(entry.get("path"))]
-                if not paths:
-                    continue  # Compose refuses it
-                place = entry.get("project_directory")
-                inner = _path(directory, place) if place else paths[0].parent
-                named = [_path(directory, path) for path in _listed(entry.get("env_file"))]
-                yield from named or [inner / ".env"]
-                yield from included_env_files(paths, inner)
+                paths, inner, dotenv_files = _include(entry, directory)
+                if paths:
+                    yield from dotenv_files or [inner / ".env"]
+                    yield from included_env_files(paths, inner)
 
 
 def _listed(value: Any) -> list[Any]:
