@@ -24,10 +24,11 @@ class Late(Exception):
 
 
 class Bounded(Generic[T]):
-    """The value of ``get``, which runs at once in a thread. ``seconds`` are counted from then."""
+    """The value of ``get``, which runs at once in a thread. ``seconds`` are counted from then;
+    ``name`` is what is missing, for a message, if there is no value."""
 
-    def __init__(self, get: Callable[[], T], seconds: float) -> None:
-        self._get, self._seconds = get, seconds
+    def __init__(self, get: Callable[[], T], seconds: float, name: str = "") -> None:
+        self._get, self._seconds, self._name = get, seconds, name
         self._deadline = time.monotonic() + seconds
         self._values: list[T] = []
         self._error: BaseException | None = None
@@ -55,12 +56,12 @@ class Bounded(Generic[T]):
             raise self._error
         raise Late(self._seconds)
 
-    def or_unavailable(self, name: str) -> T:
-        """Return a value that the caller requires. Raises Unavailable with ``name`` as the missing
-        requirement if there is no value, whatever the reason."""
+    def or_unavailable(self) -> T:
+        """Return a value that the caller requires. Raises Unavailable with its name if there is no
+        value, whatever the reason."""
         self.join(self._deadline - time.monotonic())
         if not self._values:
-            raise Unavailable(f"needs {name}") from self._error
+            raise Unavailable(f"needs {self._name}") from self._error
         return self._values[0]
 
     def or_none(self) -> T | None:

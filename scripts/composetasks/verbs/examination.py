@@ -56,16 +56,20 @@ class Examination:
         self.compose = Bounded(lambda: machine.compose_plugins(self._environment), PROGRAM_SECONDS)
         self.buildx = Bounded(lambda: machine.buildx_plugins(self._environment), PROGRAM_SECONDS)
         self.host = Bounded(lambda: _on_host(index), PROGRAM_SECONDS)
-        self.model = Bounded(session.model, PROGRAM_SECONDS)
-        self.engine: Bounded[tuple[APIClient, Daemon]] = Bounded(_daemon, PROGRAM_SECONDS)
-        self.held = Bounded(self._held, ENGINE_SECONDS)
-        self.world = Bounded(self._world, ENGINE_SECONDS)
+        self.model = Bounded(session.model, PROGRAM_SECONDS, "a valid model")
+        self.engine: Bounded[tuple[APIClient, Daemon]] = Bounded(
+            _daemon, PROGRAM_SECONDS, "the engine"
+        )
+        self.held = Bounded(self._held, ENGINE_SECONDS, "the engine")
+        self.world = Bounded(self._world, ENGINE_SECONDS, "the engine and a valid model")
         self.bases = Bounded(self._bases, ENGINE_SECONDS)
         self.roots = Bounded(self._roots, ENGINE_SECONDS)
         self.cleared = Bounded(self._clear, ENGINE_SECONDS)
         self.refusal = Bounded(self._refusal, ENGINE_SECONDS)
         self.health_programs = Bounded(self._health_programs, CONTAINER_SECONDS)
-        self.container = Bounded(lambda: self._in_container(index), CONTAINER_SECONDS)
+        self.container = Bounded(
+            lambda: self._in_container(index), CONTAINER_SECONDS, "a running container"
+        )
         self.build = Bounded(lambda: self._in_step(index), BUILD_SECONDS)
 
     def end(self) -> None:
@@ -78,22 +82,19 @@ class Examination:
     # --- values -----------------------------------------------------------------------------
 
     def daemon(self) -> Daemon:
-        return self.engine.or_unavailable("the engine")[1]
+        return self.engine.or_unavailable()[1]
 
     def _held(self) -> Engine:
         from composetasks.observe.engine.inventory import read_engine
 
-        return read_engine(self.engine.or_unavailable("the engine")[0])
+        return read_engine(self.engine.or_unavailable()[0])
 
     def _world(self) -> World:
         """The model and the engine, with the processes that hold the model's ports."""
         from composetasks.observe.conflicts.host import port_holders, real_paths, unheld
         from composetasks.plan.conflicts.ports import demands
 
-        model, held = (
-            self.model.or_unavailable("a valid model"),
-            self.held.or_unavailable("the engine"),
-        )
+        model, held = self.model.or_unavailable(), self.held.or_unavailable()
         local = self.daemon().local
         wanted = [
             (demand.host_ip, number, demand.protocol)
@@ -108,17 +109,14 @@ class Examination:
         """The base images of each service that builds."""
         from composetasks.observe.images.build_inputs import build_inputs
 
-        world, cache = (
-            self.world.or_unavailable("the engine and a valid model"),
-            self.session.own_folder.cache,
-        )
-        client = self.engine.or_unavailable("the engine")[0]
+        world, cache = self.world.or_unavailable(), self.session.own_folder.cache
+        client = self.engine.or_unavailable()[0]
         bases = build_inputs(world.model, world.engine, cache, client=client)
         return {name: one.bases for name, one in bases.items()}
 
     def _roots(self) -> dict[str, bool | None]:
-        world = self.world.or_unavailable("the engine and a valid model")
-        client = self.engine.or_unavailable("the engine")[0]
+        world = self.world.or_unavailable()
+        client = self.engine.or_unavailable()[0]
         return stack.root_services(client, world.model, world.engine.containers)
 
     def _clear(self) -> str:
@@ -126,7 +124,7 @@ class Examination:
         containers."""
         model = self.model.or_none()
         project = model.project if model else "composetasks"
-        remove_left_over(self.engine.or_unavailable("the engine")[0], project)
+        remove_left_over(self.engine.or_unavailable()[0], project)
         return project
 
     def _refusal(self) -> str:
@@ -148,8 +146,8 @@ class Examination:
         from composetasks.apply.doctor.programs import lacking
         from composetasks.observe.images.health_checks import image_checks
 
-        world = self.world.or_unavailable("the engine and a valid model")
-        client = self.engine.or_unavailable("the engine")[0]
+        world = self.world.or_unavailable()
+        client = self.engine.or_unavailable()[0]
         services = world.model.services.items()
         wanted = {name: needed for name, one in services if (needed := programs(one))}
         self.cleared.value()
@@ -157,18 +155,18 @@ class Examination:
         return own, lacking(client, world, wanted, self._containers)
 
     def _in_container(self, index: str) -> Reach:
-        client, daemon = self.engine.or_unavailable("the engine")
+        client, daemon = self.engine.or_unavailable()
         usable_here(daemon)
         model, project = self.model.or_none(), self.cleared.value()
-        image = of_stack.probed_image(model, self.held.or_unavailable("the engine"))
+        image = of_stack.probed_image(model, self.held.or_unavailable())
         return in_container(client, project, image, index, self._containers)
 
     def _in_step(self, index: str) -> Reach:
         from composetasks.apply.doctor.step import base_of, in_step
 
-        client, daemon = self.engine.or_unavailable("the engine")
+        client, daemon = self.engine.or_unavailable()
         usable_here(daemon)
-        held = self.held.or_unavailable("the engine")
+        held = self.held.or_unavailable()
         base = base_of(client, of_stack.base_image(held, self.bases.or_none() or {}))
         return in_step(base, index, self._environment)
 
@@ -248,16 +246,13 @@ def _memory(examination: Examination) -> Check:
 
 
 def _dns(examination: Examination) -> Check:
-    container = examination.container.or_unavailable("a running container")
+    container = examination.container.or_unavailable()
     hosts = [one for one in examination.reaches()[0] if one.place == "host"]
     return of_network.dns(container, hosts[0] if hosts else None)
 
 
 def _ports(examination: Examination) -> Check:
-    world, local = (
-        examination.world.or_unavailable("the engine and a valid model"),
-        examination.daemon().local,
-    )
+    world, local = examination.world.or_unavailable(), examination.daemon().local
     return of_stack.ports(
         world, machine.local_ports(), machine.reserved_ports(), on_this_host=local
     )
@@ -269,10 +264,7 @@ def _mounts(examination: Examination) -> Check:
     daemon = examination.daemon()
     if daemon.local:
         return of_stack.mounts(daemon)
-    model, held = (
-        examination.model.or_unavailable("a valid model"),
-        examination.held.or_unavailable("the engine"),
-    )
+    model, held = examination.model.or_unavailable(), examination.held.or_unavailable()
     only_here = missing_away(model, held, examination.engine.value()[0])[1]
     project = examination.session.project
     not_sent = project.not_sent(model, only_here)
@@ -285,28 +277,28 @@ def _watching(examination: Examination) -> Check:
         own = machine.watching()
         if own is not None:
             return of_stack.watching(own)
-    return of_stack.watching(examination.container.or_unavailable("a running container").watching)
+    return of_stack.watching(examination.container.or_unavailable().watching)
 
 
 def _builders(examination: Examination) -> Check:
-    held = examination.held.or_unavailable("the engine")
+    held = examination.held.or_unavailable()
     return of_engine.builders(stack.builders(held), stack.known_builders(os.environ))
 
 
 def _images(examination: Examination) -> Check:
-    world = examination.world.or_unavailable("the engine and a valid model")
+    world = examination.world.or_unavailable()
     return of_stack.images(world, examination.bases.value())
 
 
 def _open_ports(examination: Examination) -> Check:
-    model, held = examination.model.or_unavailable("a valid model"), examination.held.or_none()
+    model, held = examination.model.or_unavailable(), examination.held.or_none()
     return of_stack.open_ports(model, held.containers if held else ())
 
 
 def _health(examination: Examination) -> Check:
     """The check of the model's health checks, and of the images' if there is an engine with
     them."""
-    model = examination.model.or_unavailable("a valid model")
+    model = examination.model.or_unavailable()
     # Without an engine, any image may have its own check.
     unknown = dict.fromkeys(model.services, "")
     own, lacking = (

@@ -19,7 +19,7 @@ def test_a_value_is_had_once_it_is_there() -> None:
     bounded = Bounded(lambda: go.wait(30), 30)
     go.set()
     assert bounded.value() is True
-    assert bounded.or_unavailable("it") is True
+    assert bounded.or_unavailable() is True
 
 
 def test_what_getting_it_raised_is_raised_to_who_asks() -> None:
@@ -29,7 +29,7 @@ def test_what_getting_it_raised_is_raised_to_who_asks() -> None:
 
 def test_who_needs_it_hears_what_is_lacking_whatever_the_reason() -> None:
     with pytest.raises(Unavailable, match="needs the engine") as caught:
-        Bounded(fails, 30).or_unavailable("the engine")
+        Bounded(fails, 30, "the engine").or_unavailable()
     assert isinstance(caught.value.__cause__, LookupError)
 
 
@@ -41,6 +41,6 @@ def test_one_that_hangs_is_late_and_holds_up_no_other() -> None:
     with pytest.raises(Late, match=r"no answer within 0\.1 s"):
         hanging.value()
     with pytest.raises(Unavailable):
-        hanging.or_unavailable("it")
+        hanging.or_unavailable()
     assert time.monotonic() - began < 20
     never.set()
