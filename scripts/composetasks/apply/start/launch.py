@@ -96,7 +96,7 @@ def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -
         groups.setdefault(_forced(steps) and name not in seeing, []).append(name)
     for forced, names in groups.items():
         up = [*UP, "--no-deps", *_force(forced)]
-        _run_compose(tools, model, up, names, limit=_limit(tools, names))
+        _run_compose(tools, model, up, names)
     if needed:
         names = [name for name in wanted if name in run_along]
         names += [name for name in needed if name not in run_along]
@@ -112,7 +112,7 @@ def _make(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) ->
         option = _force(_forced(steps)) if recreates else ["--no-recreate"]
         groups.setdefault(tuple(option), []).append(name)
     for options, names in groups.items():
-        _run_compose(tools, model, [*MAKE, *options], names, limit=_limit(tools, names))
+        _run_compose(tools, model, [*MAKE, *options], names)
 
 
 def _as_it_was(step: Step) -> bool:
@@ -126,8 +126,7 @@ def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Ste
 
     hooked = [name for name in services if model.services[name].config.get("post_start")]
     if hooked:
-        options = ["--no-deps", "--no-recreate"]
-        _run_compose(tools, model, [*UP, *options], hooked, limit=_limit(tools, hooked))
+        _run_compose(tools, model, [*UP, "--no-deps", "--no-recreate"], hooked)
     for name, steps in services.items():
         for step in steps if name not in hooked else ():
             try:
@@ -168,9 +167,7 @@ def _restart_by_compose(tools: Tools, model: Model, services: Mapping[str, Seque
     TaskFailure, code 1, if a ``pre_stop`` hook fails: Compose then leaves the container running."""
     before = {name: _lives(tools, keys) for name, keys in services.items()}
     try:
-        names = list(services)
-        limit = _limit(tools, names)
-        _run_compose(tools, model, ["restart", "--no-deps"], names, limit=limit)
+        _run_compose(tools, model, ["restart", "--no-deps"], list(services))
     except NotLaunched as failed:
         for name, keys in services.items():
             if failed.why.startswith(f"{name} hook ") and before[name] & _lives(tools, keys):
@@ -250,10 +247,11 @@ def _run_compose(
     *,
     compose: Compose | None = None,
     override: str | None = None,
-    limit: float = math.inf,
 ) -> None:
-    """Run a Compose command on services. Raises NotLaunched if it fails."""
+    """Run a Compose command on services. Raises NotLaunched if it fails. ``compose`` and its
+    ``override`` are for services that are run with their providers, which may take any time."""
     arguments = [*command, *services]
+    limit = _limit(tools, services) if compose is None else math.inf
     try:
         compose_command.run(tools, model.project, arguments, compose, stdin=override, limit=limit)
     except NotDone as error:
