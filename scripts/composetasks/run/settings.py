@@ -117,30 +117,35 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
     unknown = sorted(set(raw) - set(DEFAULTS))
     if unknown:
         raise _bad(unknown[0], f"there is no such setting (there are {', '.join(DEFAULTS)})")
+    services = {
+        name: service
+        for name, service in _mapping("services", raw).items()
+        if isinstance(service, Mapping)
+    }
     return Settings(
         files=_words("files", _given(raw, "files")),
         state={name: _state(name, one) for name, one in _mapping("state", raw).items()},
         timeouts={
             name: _number(f"services.{name}.timeout", service["timeout"])
-            for name, service in _mapping("services", raw).items()
-            if isinstance(service, Mapping) and service.get("timeout") is not None
+            for name, service in services.items()
+            if service.get("timeout") is not None
         },
         ready={
             name: _ready(name, service["ready"])
-            for name, service in _mapping("services", raw).items()
-            if isinstance(service, Mapping) and service.get("ready")
+            for name, service in services.items()
+            if service.get("ready")
         },
         live={
             name: ()
             if service["live"] == "pause"
             else _words(f"services.{name}.live", service["live"])
-            for name, service in _mapping("services", raw).items()
-            if isinstance(service, Mapping) and service.get("live")
+            for name, service in services.items()
+            if service.get("live")
         },
         facts={
             name: _facts(f"services.{name}.facts", service["facts"])
-            for name, service in _mapping("services", raw).items()
-            if isinstance(service, Mapping) and service.get("facts")
+            for name, service in services.items()
+            if service.get("facts")
         },
         checks=tuple(_check(one) for one in _given(raw, "checks") or ()),
         jobs=jobs(raw.get("jobs")),

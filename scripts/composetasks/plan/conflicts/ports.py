@@ -181,8 +181,8 @@ def _processes(held: _PortHolders, demand: Demand, number: int) -> list[PortHold
         if (process.host_ip == "::" and not process.ipv6_only)
         or meet(process.host_ip, demand.host_ip)
     ]
-    shown = {(process.pid, process.name) for process in processes}
-    return [next(p for p in processes if (p.pid, p.name) == one) for one in sorted(shown, key=str)]
+    first = {(process.pid, process.name): process for process in reversed(processes)}
+    return [first[one] for one in sorted(first, key=str)]
 
 
 def _held_by_process(demand: Demand, process: PortHolder) -> Blocker:

@@ -208,13 +208,11 @@ def _innermost(error: str) -> str:
 
 def _too_late(case: Case) -> Cause:
     probes = fresh_probes(case.state)
-    within = f"within {case.limit:g} s"
+    in_time = f"within {case.limit:g} s"
     if case.state.get("Health") and case.state.get("Running"):
-        return _health(case, probes, within)
+        return _health(case, probes, in_time)
     if case.verdict.listens:
-        what = f"port{'s' if len(case.of.ports) > 1 else ''} {', '.join(map(str, case.of.ports))}"
-        what = what if case.of.ports else "any port"
-        words = f"running, but did not listen on {what} {within}"
+        words = f"running, but did not listen on {case.of.named_ports} {in_time}"
         return Cause("port-refused", (words,), _look(case))
     if case.state.get("Restarting"):
         return _loop(case)
@@ -227,10 +225,10 @@ def _too_late(case: Case) -> Cause:
             (f"still paused after {case.limit:g} s",),
             f"`docker unpause {case.container}`",
         )
-    return Cause("too-late", (f"not up {within}: {case.verdict.message}",), _longer(case))
+    return Cause("too-late", (f"not up {in_time}: {case.verdict.message}",), _longer(case))
 
 
-def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cause:
+def _health(case: Case, probes: Sequence[Mapping[str, Any]], in_time: str) -> Cause:
     check = health_command(case.record)
     by_hand = f"run its health check by hand: `docker exec {case.container} {check}`"
     if len(check) > TYPED:
@@ -238,7 +236,7 @@ def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cau
             f"try its health check inside the container: `docker exec -it {case.container} sh`"
         )
     if not probes:
-        words = f"its health check did not run once {within}: the first probe comes later"
+        words = f"its health check did not run once {in_time}: the first probe comes later"
         hint = (
             "give the health check `start_period` and `start_interval: 500ms`, or raise `--timeout`"
         )
@@ -246,7 +244,7 @@ def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cau
     last = str(probes[-1].get("Output", ""))
     if last.startswith("Health check exceeded timeout"):
         words = f"its health check hangs: no result within its own timeout ({_inside(last)})"
-        return Cause("health-check-hangs", (words, f"not healthy {within}"), by_hand)
+        return Cause("health-check-hangs", (words, f"not healthy {in_time}"), by_hand)
     code = int(probes[-1].get("ExitCode", 0))
     if code in (126, 127) or "executable file not found" in last:
         program = re.search(r'exec: "([^"]+)"', last) or re.search(r"([\w./-]+): not found", last)
@@ -256,9 +254,9 @@ def _health(case: Case, probes: Sequence[Mapping[str, Any]], within: str) -> Cau
             "health-check-broken", (words,), "add it to the image, or use another health check"
         )
     count = f"{len(probes)} probes" if len(probes) > 1 else "the only probe"
-    words = f"its health check did not pass {within}; {count} exited with code {code}"
+    words = f"its health check did not pass {in_time}; {count} exited with code {code}"
     if code == 0:
-        words = f"its health check passed, but the container was not healthy {within}"
+        words = f"its health check passed, but the container was not healthy {in_time}"
     return Cause("never-healthy", (words,), by_hand)
 
 

@@ -60,6 +60,13 @@ class Expected:
     ports: tuple[int, ...] = ()
     published: tuple[int, ...] = ()
 
+    @property
+    def named_ports(self) -> str:
+        """The ports in words; any port will do if the model names none."""
+        if not self.ports:
+            return "any port"
+        return f"port{'s' if len(self.ports) > 1 else ''} {', '.join(map(str, self.ports))}"
+
 
 @frozen
 class Readiness:
@@ -193,8 +200,7 @@ def judge_listening(
     """The verdict on a container that should listen. ``sockets`` are the addresses and ports that
     are listened on in its network namespace (None if they can't be read). ``enough`` says that the
     wait was long enough: running then counts as up."""
-    named = f"port{'s' if len(of.ports) > 1 else ''} {', '.join(map(str, of.ports))}"
-    what = named if of.ports else "any port"
+    what = of.named_ports
     if sockets is None:
         warning = f"running; whether it listens on {what} can't be checked from here"
         return replace(verdict, phase=Phase.UP, message="running", listens=False, warning=warning)
