@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Engine, Model, Volume, bind_device
+from composetasks.facts.paths import of_the_machine
 from composetasks.observe.engine import host_files
 from composetasks.run import file_systems
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-OF_A_MACHINE = ("/dev", "/proc", "/run", "/sys", "/var/run")
-"""Folders that every machine has for itself: an engine in a virtual machine, which sees other
-folders of this host, does not use ours."""
 IN_A_CONTAINER = ("/.dockerenv", "/run/.containerenv")
 
 
@@ -30,7 +28,8 @@ def missing_sources(model: Model, volumes: Iterable[Volume], client: APIClient) 
         return frozenset(missing)
     if any(os.path.exists(mark) for mark in IN_A_CONTAINER):
         return frozenset()  # the engine's host has other files than this container
-    return frozenset(path for path in missing if not path.startswith(OF_A_MACHINE))
+    # An engine in a virtual machine sees other folders of this host, but not these.
+    return frozenset(path for path in missing if not of_the_machine(path))
 
 
 def missing_away(

@@ -24,7 +24,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.engine import PROJECT, replicas_of
 from composetasks.facts.frozen import frozen
-from composetasks.facts.paths import within
+from composetasks.facts.paths import of_the_machine, within
 from composetasks.observe.engine import host_files
 from composetasks.observe.state.code_folders import UNTOLD, is_kept_empty, why_no_state
 from composetasks.run import file_systems, settings
@@ -119,13 +119,13 @@ def _users(state: State, mounted: Mapping[str, set[str]]) -> tuple[str, ...]:
         if state.kind == "folder"
         else state.folder and file_systems.realpath(state.folder)
     )
-    within = f"{folder}/" if folder not in ("", "/") else "\0"
+    inside = folder if folder != "/" else ""
     return tuple(
         sorted(
             {
                 key
                 for place, keys in mounted.items()
-                if place in (state.place, folder) or place.startswith(within)
+                if place in (state.place, folder) or (inside and within(place, inside))
                 for key in keys
             }
         )
@@ -325,8 +325,7 @@ def _found_folders(
 
 def _is_special(place: Path) -> bool:
     """Tell whether a mount is not plain data: a socket, a device, or a system folder."""
-    system = any(place.is_relative_to(one) for one in ("/dev", "/proc", "/sys", "/run", "/var/run"))
-    return system or file_systems.is_special(place)
+    return of_the_machine(str(place)) or file_systems.is_special(place)
 
 
 def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[State]:
