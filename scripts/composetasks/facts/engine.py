@@ -68,6 +68,12 @@ def _number(labels: Mapping[str, str]) -> int:
     return whole_number(labels.get(f"{COMPOSE}container-number", "")) or 0
 
 
+def bound_addresses(host_ip: str) -> tuple[str, ...]:
+    """The addresses that a port published on ``host_ip`` is bound to: "" means all, of both
+    families."""
+    return (host_ip,) if host_ip else ("0.0.0.0", "::")
+
+
 def reached_at(host_ip: str, port: int) -> str:
     """The address to reach a port published on ``host_ip``, which may mean all addresses."""
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host_ip, host_ip)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from composetasks.facts import Container, Model, PortHolder
+from composetasks.facts.engine import bound_addresses
 from composetasks.facts.frozen import frozen
 from composetasks.observe.instances.maker import same_checkout
 from composetasks.run import file_systems
@@ -66,11 +67,10 @@ def port_holders(ports: Iterable[tuple[str, int, str]]) -> tuple[PortHolder, ...
         for listener in _sockets(numbers)
         if any(_blocks(listener, *port) for port in wanted)
     ]
-    return tuple(sorted(set(_owners(taken)), key=_order)) if taken else ()
-
-
-def _order(holder: PortHolder) -> tuple[int, str, str, int]:
-    return holder.port, holder.protocol, holder.host_ip, holder.pid or 0
+    holders = set(_owners(taken)) if taken else ()
+    return tuple(
+        sorted(holders, key=lambda one: (one.port, one.protocol, one.host_ip, one.pid or 0))
+    )
 
 
 def unheld(
@@ -125,11 +125,7 @@ def _blocks(listener: _Socket, host_ip: str, number: int, protocol: str) -> bool
     """Tell whether a bound socket prevents the engine from binding ``host_ip:number``."""
     if (listener.port, listener.protocol) != (number, protocol):
         return False
-    if not host_ip:
-        wanted: tuple[str, ...] = ("0.0.0.0", "::")
-    else:
-        wanted = (host_ip,)
-    return any(_meets(listener, address) for address in wanted)
+    return any(_meets(listener, address) for address in bound_addresses(host_ip))
 
 
 def _leaves_ipv4(listener: _Socket, wanted: Iterable[tuple[str, int, str]]) -> bool:
@@ -234,7 +230,7 @@ def _by_binding(ports: Iterable[tuple[str, int, str]]) -> Iterator[PortHolder]:
     """Without the kernel's tables: a port that can't be bound is taken; psutil may know the
     holder."""
     for host_ip, number, protocol in ports:
-        for address in (host_ip,) if host_ip else ("0.0.0.0", "::"):
+        for address in bound_addresses(host_ip):
             if protocol in ("tcp", "udp") and _refused(address, number, protocol):
                 yield _by_psutil(address, number, protocol)
 

@@ -1,7 +1,7 @@
 """Expand variables in a Dockerfile's words as BuildKit does, as far as possible without a build.
 
 Follows moby/buildkit frontend/dockerfile/shell (lex.go). A word that depends on an unknown value or
-uses a rare form of expansion raises :class:`Untold`; the caller then takes the safe side.
+uses a rare form of expansion raises :class:`UnknownValue`; the caller then takes the safe side.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Variables:
     used: set[str] = field(default_factory=set)
 
     def get(self, name: str) -> str | None:
-        """Return a variable's value, None if it is not set. Raises Untold if it is unknown."""
+        """Return a variable's value, None if it is not set. Raises UnknownValue."""
         self.used.add(name)
         if name in self.values:
             value = self.values[name]
@@ -43,7 +43,7 @@ class Variables:
 
 
 def expand(word: str, scope: Variables, escape: str = "\\") -> str:
-    """Return ``word`` with quotes removed and variables replaced. Raises Untold."""
+    """Return ``word`` with quotes removed and variables replaced. Raises UnknownValue."""
     out: list[str] = []
     at, quote = 0, ""
     while at < len(word):

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from composetasks.facts import Binding, Blocker, Container, Evidence, Model, PortHolder, World
+from composetasks.facts.engine import bound_addresses
 from composetasks.facts.frozen import frozen
 from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
 from composetasks.plan.conflicts.origin import Origin, origin
-
-ANY = ("0.0.0.0", "::")
 
 
 @frozen
@@ -56,11 +55,7 @@ def port_text(host_ip: str, number: int | str, protocol: str) -> str:
 
 def meet(host_ip: str, other: str) -> bool:
     """Whether one port number can't be listened on at both of two host addresses."""
-    return any(_same(a, b) for a in _addresses(host_ip) for b in _addresses(other))
-
-
-def _addresses(host_ip: str) -> tuple[str, ...]:
-    return (host_ip,) if host_ip else ANY
+    return any(_same(a, b) for a in bound_addresses(host_ip) for b in bound_addresses(other))
 
 
 def _same(host_ip: str, other: str) -> bool:
