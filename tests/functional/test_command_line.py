@@ -168,6 +168,30 @@ def test_an_unknown_task_is_wrong_usage(shop: Project) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("--help upp", "No idea what 'upp' is!", "did you mean up? `inv --list`"),
+        ("up --paln", "No idea what '--paln' is!", "did you mean --plan"),
+        ("status web", "No idea what 'web' is!", "status takes no services; `inv --list`"),
+        ("down --wait-lock", "--wait-lock needs a value", "`inv --help down` the flags of down"),
+        ("logs -t", "--tail needs a value", "`inv --help logs` the flags of logs"),
+        ("reset-state -y --keep", "--keep needs a value", "`inv --help reset-state`"),
+        ("reset-state -n --yes", "--name needs a value", "`inv --help reset-state`"),
+        ("up -s --plan", "--service needs a value", "`inv --help up`"),
+        ("--list up", "Sub-collection 'up' not found!", "`inv --help TASK` its flags"),
+        ("--nonsense", "No idea what '--nonsense' is!", "`inv --list` shows the tasks"),
+    ],
+)
+def test_wrong_usage_names_what_is_near_it(
+    shop: Project, line: str, message: str, hint: str
+) -> None:
+    ran = shop.inv(*line.split())
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {message}\nnext: ")
+    assert hint in ran.err
+
+
+@pytest.mark.parametrize(
     "arguments", [("up", "--timeout", "soon"), ("up", "--jobs", "0"), ("up", "--nonsense")]
 )
 def test_bad_flags_are_wrong_usage(shop: Project, arguments: tuple[str, ...]) -> None:
@@ -300,7 +324,7 @@ def test_exec_says_why_it_can_run_nothing(shop: Project, engine: ScriptedEngine)
         (): (2, "which service, and which command?", "`inv exec SERVICE sh`"),
         ("--index", "one", "web", "ls"): (2, "not 'one'", "--index 2"),
         ("-s", "web", "-s", "db", "ls"): (2, "not web, db", "`inv status`"),
-        ("web", "--unknown", "ls"): (2, "'--unknown'", "`inv --help TASK`"),
+        ("web", "--unknown", "ls"): (2, "'--unknown'", "`inv --help exec`"),
     }
     for words, (code, why, what_next) in cases.items():
         ran = shop.inv("exec", *words)

@@ -21,10 +21,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke import Call, Collection, Context, Executor
+from invoke import Call, Collection, Context, Executor, Program
 from invoke import program as invoke_program
 from invoke.completion.complete import print_completion_script
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.context import to_flag
 from invoke.parser.parser import ParseMachine
 
 from composetasks.facts import ExitCode
@@ -42,6 +43,9 @@ WORDS = ("service", "name")
 
 COMMAND = "command"
 """The list argument of a task that runs a command in a service."""
+
+VALUE_MISSING = "Flag {!r} needed value and was not given one!"
+"""What Invoke says of a flag without its value; it shows the flag as Python's object."""
 
 known_tasks: set[str] = set()
 """The names of all tasks of this run, for the message about an unknown word."""
@@ -63,7 +67,9 @@ def install(refuse: Callable[[Executor, list[Call]], None]) -> None:
         (invoke_program, "print_completion_script", _script_printed(print_completion_script)),
         (ParseMachine, "__init__", _without_copies(ParseMachine.__init__)),
         (ParseMachine, "handle", _with_words(ParseMachine.handle)),
+        (ParseMachine, "complete_flag", _never_empty(ParseMachine.complete_flag)),
         (ParseMachine, "error", _usage_error),
+        (Program, "parse_cleanup", _checked_help(Program.parse_cleanup)),
         (Executor, "execute", _checked(Executor.execute, refuse)),
         (Executor, "dedupe", _without_repeats),
     ):
@@ -100,13 +106,61 @@ def _with_words(handle: Callable[[Any, str], None]) -> Callable[[Any, str], None
     return handle_words
 
 
-def _usage_error(_machine: Any, message: str) -> None:
-    text = str(ParseError(message))
-    raise Exit(
-        f"error: {text}\nnext: {_closest(text)}{task('--list')} shows the tasks, "
-        f"{task('--help TASK')} its flags",
-        code=int(ExitCode.USAGE),
-    )
+def _never_empty(complete: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Refuse a repeatable flag without its value, as Invoke refuses any other: a ``--keep`` that
+    names nothing would keep nothing."""
+
+    def complete_flag(machine: Any) -> None:
+        flag = machine.flag
+        if flag is not None and flag.kind is list and not machine.flag_got_value:
+            machine.error(VALUE_MISSING.format(flag))
+        complete(machine)
+
+    return complete_flag
+
+
+def _usage_error(machine: Any, message: str) -> None:
+    context, flag = machine.context, machine.flag
+    if flag is not None and message == VALUE_MISSING.format(flag):
+        message = f"{to_flag(flag.names[0])} needs a value"
+    raise _wrong_usage(message, context)
+
+
+def _wrong_usage(message: str, context: Any = None) -> Exit:
+    """The failure of a command line that Invoke refuses; ``context`` is the task, if known."""
+    unknown = re.fullmatch(r"No idea what '(.*)' is!", message)
+    hint = _about(unknown[1], context) if unknown else ""
+    flags = f"{task('--help TASK')} its flags"
+    if context is not None and context.name:
+        flags = f"{task(f'--help {context.name}')} the flags of {context.name}"
+    text = f"error: {message}\nnext: {hint}{task('--list')} shows the tasks, {flags}"
+    return Exit(text, code=int(ExitCode.USAGE))
+
+
+def _about(word: str, context: Any) -> str:
+    """The hint for a word unknown to Invoke: the closest flags of the task or the closest tasks, or
+    that the task takes no words; "" if there is nothing to say."""
+    is_flag = word.startswith("-")
+    if close := did_you_mean(word, context.flag_names() if is_flag and context else known_tasks):
+        return f"{close} "
+    named = context is not None and context.name is not None
+    return f"{context.name} takes no services; " if named and not is_flag else ""
+
+
+def _checked_help(parse_cleanup: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Wrap what Invoke does after parsing: ``--help`` of an unknown task, and ``--list`` of an
+    unknown collection, are wrong usage too."""
+
+    def cleanup(program: Any) -> None:
+        try:
+            parse_cleanup(program)
+        except ParseError as error:
+            known_tasks.update(program.parser.contexts)
+            raise _wrong_usage(str(error)) from None
+        except Exit as end:
+            raise (_wrong_usage(end.message) if end.message and end.code == 1 else end) from None
+
+    return cleanup
 
 
 def _checked(
@@ -195,13 +249,6 @@ def write_bytecode() -> None:
     leave no tasks.pyc beside tasks.py; a package would then be compiled again at every start, which
     takes a third of a second here."""
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-
-
-def _closest(message: str) -> str:
-    """The tasks closest to a word unknown to Invoke, as a question; "" for other messages."""
-    word = re.fullmatch(r"No idea what '([^-].*)' is!", message)
-    hint = did_you_mean(word[1], known_tasks) if word else ""
-    return f"{hint} " if hint else ""
 
 
 def _is_of_command(machine: Any, token: str) -> bool:
