@@ -373,7 +373,7 @@ class _Planner:
             ):
                 self.warnings.append(
                     f"{builder} and {name} build the same image {image} from different build "
-                    f"inputs; that of {builder} is used"
+                    f"inputs; the image that {builder} builds is used"
                 )
         return tuple(sharing)
 

@@ -175,7 +175,7 @@ def _of_up(flags: Iterable[str], services: str) -> Meaning:
     if "--force-recreate" in flags:
         notes.append("`restart` starts again what did not change")
     if "--abort-on-container-exit" in flags or "--exit-code-from" in flags:
-        notes.append("a service that exits by itself is a job, and `up` fails if the job fails")
+        notes.append("a service that exits on its own is a job, and `up` fails if the job fails")
     return done(f"up {services}".strip(), why="; ".join(notes))
 
 

@@ -59,7 +59,7 @@ def _reason(there: Iterable[str], world: World) -> str:
     assert world.forwards is not None
     numbers = [int(one.rpartition(":")[2]) for one in there]
     if not numbers:
-        return "forwarded from a port of this machine, the same number where that is free"
+        return "forwarded from a port of this machine, with the same number if that is free"
     taken = [str(one) for one in numbers if one in world.forwards.taken]
     if taken:
         return f"port {', '.join(taken)} is taken on this machine: forwarded from a free one"
