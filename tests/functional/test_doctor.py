@@ -118,7 +118,17 @@ def test_a_host_that_refuses(shop: Project) -> None:
     assert f"no engine answers at tcp://127.0.0.1:{port} (DOCKER_HOST)" in failing(ran)["message"]
     # Any other task knows as well where it is to be started.
     told = shop.inv("status", DOCKER_HOST=f"tcp://127.0.0.1:{port}").err
-    assert "next: start it there, or unset DOCKER_HOST" in told
+    assert "\n  Connection refused\nnext: start it there, or unset DOCKER_HOST" in told
+
+
+@pytest.mark.parametrize("host", ["tcp://far:99999", "tcp://far:port", "tcp://[::1", "ssh://f:x"])
+def test_an_address_that_can_not_be_read(shop: Project, host: str) -> None:
+    ran = shop.inv("status", DOCKER_HOST=host)
+    assert ran.code == 5
+    assert ran.err.startswith(f"error: {host} (DOCKER_HOST) is not the address of an engine\n")
+    assert "next: write it as unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT" in ran.err
+    checked = failing(shop.inv("doctor", "--json", DOCKER_HOST=host))
+    assert "is not the address of an engine" in checked["message"]
 
 
 def test_a_context_that_is_not_there(shop: Project) -> None:

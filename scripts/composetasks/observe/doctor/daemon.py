@@ -15,7 +15,7 @@ from composetasks.observe.engine.endpoint import chosen
 from composetasks.observe.engine.inventory import (
     NO_CONTEXT,
     START,
-    START_THERE,
+    NotAnAddress,
     TooOld,
     connect,
 )
@@ -41,7 +41,7 @@ def daemon() -> tuple[APIClient, Daemon]:
     where = f"{address} ({how})" if address else how
     try:
         client = connect(ANSWER_SECONDS)
-    except TooOld:
+    except (NotAnAddress, TooOld):
         raise
     except TaskFailure as failure:
         raise _located(failure, where, address) from failure
@@ -98,16 +98,10 @@ def _located(failure: TaskFailure, where: str, address: str) -> TaskFailure:
             "",
             NO_CONTEXT,
         )
-    parts = urlsplit(address)
-    if parts.scheme == "unix":
-        return _at_socket(failure, where, parts.path)
-    if parts.scheme == "ssh":
-        return _by_ssh(failure, where, address)
-    return _failure(
-        f"no engine answers at {where}",
-        failure.detail,
-        START_THERE,
-    )
+    scheme, _, rest = address.partition("://")
+    if scheme == "unix":
+        return _at_socket(failure, where, rest)
+    return _by_ssh(failure, where, address) if scheme == "ssh" else failure
 
 
 def _at_socket(failure: TaskFailure, where: str, path: str) -> TaskFailure:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
 DEFAULT = "unix:///var/run/docker.sock"
+TCP_PORT = 2375
 WITHOUT_TLS = ("unix://", "ssh://", "npipe://", "fd://")
 """The schemes of addresses for which certificates have no meaning."""
 
@@ -52,7 +54,7 @@ class Endpoint:
 
 def chosen() -> Endpoint:
     """Return the engine in use."""
-    host = os.environ.get("DOCKER_HOST", "")
+    host = _written_out(os.environ.get("DOCKER_HOST", ""))
     name = "" if host else _context_name()
     if name:
         return of_context(name)
@@ -65,6 +67,19 @@ def chosen() -> Endpoint:
     if not encrypted or host.startswith(WITHOUT_TLS):
         return Endpoint("DOCKER_HOST", host)
     return Endpoint("DOCKER_HOST", host, folder, verified)
+
+
+def _written_out(host: str) -> str:
+    """Return DOCKER_HOST as the docker client reads it: an address without a scheme or a port is
+    tcp:// at port 2375 (ParseTCPAddr in github.com/docker/cli/opts/hosts.go)."""
+    scheme, separator, rest = host.strip().rpartition("://")
+    if (not rest and not scheme) or (separator and scheme != "tcp"):
+        return host.strip()
+    parts = re.fullmatch(r"(\[[^\]/]*\]|[^][:/]*)(?::(\d*))?(/.*)?", rest)
+    if parts is None:
+        return host.strip()
+    name, port, path = parts.groups()
+    return f"tcp://{name or 'localhost'}:{port or TCP_PORT}{path or ''}"
 
 
 def of_context(name: str) -> Endpoint:

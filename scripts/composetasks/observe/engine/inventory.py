@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from composetasks.facts import Binding, Container, Engine, ExitCode, Image, Network, Volume
 from composetasks.facts.engine import IMAGE, listed_name
@@ -56,6 +57,7 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
     if not endpoint.address:
         raise _unreachable(f"there is no docker {endpoint.how}", where, "")
     address, away = endpoint.address, endpoint.address.startswith("ssh://")
+    _check_address(address, where)
     reopen = partial(ssh_link.socket_of, address, seconds) if away else None
     if reopen is not None:
         address = f"unix://{reopen()}"
@@ -66,7 +68,7 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
         # The SDK asks for the engine's version, and wraps the errors of that request.
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
-        raise _unreachable(str(error), where, address) from error
+        raise _unreachable(_cause(error), where, address) from error
     if too_old := old_podman(client.server):
         raise TooOld(
             f"Podman {too_old} at {where} is too old",
@@ -91,6 +93,23 @@ class TooOld(TaskFailure):
     """The engine answers, but is too old to be used."""
 
 
+class NotAnAddress(TaskFailure):
+    """The address of the engine can't be read."""
+
+
+def _check_address(address: str, where: str) -> None:
+    """Raise NotAnAddress if the host or the port of an address can't be read."""
+    try:
+        _ = urlsplit(address).port
+    except ValueError as error:
+        raise NotAnAddress(
+            f"{where} is not the address of an engine",
+            code=ExitCode.NO_ENGINE,
+            detail=str(error),
+            hint="write it as unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT",
+        ) from error
+
+
 def old_podman(server: str) -> str:
     """Return the reported version of a Podman that is older than 5; "" for other engines."""
     name, _, version = server.partition(" ")[0].partition("/")
@@ -109,8 +128,19 @@ START_THERE = (
 NO_CONTEXT = "`docker context ls` lists the contexts; unset DOCKER_CONTEXT for the default"
 
 
+def _cause(error: BaseException) -> str:
+    """Return the system's own message, which the SDK and its libraries wrap several times; else
+    that of ``error``."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    return str(error)
+
+
 def _unreachable(why: str, where: str, address: str) -> TaskFailure:
-    if "PermissionError" in why or "Permission denied" in why:
+    if "Permission denied" in why:
         return TaskFailure(
             f"no permission to use the engine at {where}",
             code=ExitCode.NO_ENGINE,

@@ -42,6 +42,33 @@ def test_a_host_wins_over_a_context(home: Path, monkeypatch: pytest.MonkeyPatch)
     assert chosen() == Endpoint("DOCKER_HOST", "ssh://me@other")
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("tcp://far", "tcp://far:2375"),
+        ("far", "tcp://far:2375"),
+        ("far:77", "tcp://far:77"),
+        (":77", "tcp://localhost:77"),
+        ("tcp://", "tcp://localhost:2375"),
+        ("tcp://far:77/engine", "tcp://far:77/engine"),
+        ("[::1]:77", "tcp://[::1]:77"),
+        (" unix:///run/docker.sock ", "unix:///run/docker.sock"),
+        ("ssh://me@far", "ssh://me@far"),
+        ("tcp://far:port", "tcp://far:port"),
+    ],
+)
+def test_a_host_is_read_as_by_the_docker_client(
+    home: Path, monkeypatch: pytest.MonkeyPatch, host: str, address: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    assert chosen() == Endpoint("DOCKER_HOST", address)
+
+
+def test_a_blank_host_is_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", " ")
+    assert chosen().how == "the default"
+
+
 @pytest.mark.parametrize("text", ['{"currentContext": "far"}', '{"auths": {}}', "[]", "{", None])
 def test_the_context_in_use(home: Path, text: str | None) -> None:
     certificates = context(home, "far", Host="tcp://far:2376", SkipTLSVerify=True)
