@@ -85,6 +85,23 @@ def test_the_state_that_a_script_removes_and_git_in_a_context_are_seen(shop: Pro
     assert shop.inv("init", "--plan", "--exit-code").code == 0
 
 
+def test_reset_state_replaces_the_removal_of_nothing_that_it_would_keep(shop: Project) -> None:
+    # Without files in git, only the settings tell data from code.
+    shop.write("compose.yaml", COMPOSE.replace("image: web:1", BOUND, 1))
+    shop.write("start_all.sh", "rm -rf db-data/*\nrm -rf src/x\ndocker compose up -d\n")
+    shop.write("src/x", "")
+    shop.write("db-data/base", "")
+    removals = ["rm -rf db-data/*", "rm -rf src/x"]
+
+    def tasks() -> list[list[str]]:
+        (script,) = shop.inv("init", "--plan", "--json").document["scripts"]
+        return [line["tasks"] for line in script["lines"] if line["text"] in removals]
+
+    assert tasks() == [[], []]
+    shop.write("invoke.yaml", "stack: {state: {db-data: {}}}\n")
+    assert tasks() == [["reset-state"], []]
+
+
 def test_nothing_is_written_before_it_was_shown_and_consented_to(shop: Project) -> None:
     before = files(shop)
     planned = shop.inv("init", "--plan")

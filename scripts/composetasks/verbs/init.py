@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from composetasks.apply.init.write import write
 from composetasks.facts import ExitCode, InitPlan, Model, Proposal, Surroundings
@@ -16,7 +14,7 @@ from composetasks.observe.compose.sources import compose_files, no_compose_file
 from composetasks.observe.env.usage import read_usage, resolved
 from composetasks.observe.init.contexts import left_out
 from composetasks.observe.init.surroundings import surroundings
-from composetasks.observe.state.code_folders import why_no_state
+from composetasks.observe.state.places import reset_folders
 from composetasks.plan.init.files import plan_init
 from composetasks.report.init import init_document, show, summary
 from composetasks.run.compose import Compose
@@ -54,11 +52,12 @@ def _seen(session: Session) -> Surroundings:
     model = _model(session, compose)
     usage = resolved(read_usage(compose, session.environment.files), {})
     contexts = tuple(left_out(session.folder, model)) if model else ()
-    state = sorted(set(_state(session.folder, model))) if model else ()
+    named, home = session.settings.state, session.folder.resolve()
+    state = reset_folders(model, home, named) if model else ()
     project = model.project if model else session.folder.name
     seen = surroundings(session.environment, usage, project, contexts)
     names = tuple(os.path.relpath(path, session.folder) for path in files)
-    return replace(seen, files=names, state=tuple(state))
+    return replace(seen, files=names, state=tuple(os.path.relpath(one, home) for one in state))
 
 
 def _model(session: Session, compose: Compose) -> Model | None:
@@ -70,17 +69,6 @@ def _model(session: Session, compose: Compose) -> Model | None:
         filled = replace(compose, environment=chosen)
         return load_model(filled, session.own_folder.cache, all_profiles=True)
     return None
-
-
-def _state(folder: Path, model: Model) -> Iterator[str]:
-    """The folders of the project in which services keep their state."""
-    for service in model.services.values():
-        for mount in service.mounts:
-            place = Path(mount.source)
-            if mount.type != "bind" or mount.read_only or folder not in place.parents:
-                continue
-            if not os.path.isfile(place) and why_no_state(place, project=folder, named=True) == "":
-                yield os.path.relpath(place, folder)
 
 
 def _consent(session: Session, plan: InitPlan) -> None:

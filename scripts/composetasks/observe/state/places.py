@@ -221,6 +221,13 @@ def _tmpfs(service: Service) -> Iterator[str]:
 # --- folders --------------------------------------------------------------------------------
 
 
+def reset_folders(
+    model: Model, folder: Path, named: Mapping[str, settings.StateSetting]
+) -> tuple[Path, ...]:
+    """Return the folders of ``model`` that ``reset-state`` empties, as real paths."""
+    return tuple(map(Path, _found_folders(model, folder.resolve(), named, None, [], [])))
+
+
 def state_folders(
     model: Model, folder: Path, named: Mapping[str, settings.StateSetting]
 ) -> dict[Path, str]:
