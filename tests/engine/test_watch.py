@@ -206,6 +206,24 @@ def test_after_a_failed_build_its_dockerfile_is_watched_and_nothing_is_copied_tw
         assert watch.end()[0] == 130
 
 
+def test_what_a_failed_build_lacked_is_watched_wherever_it_is(shop: Project) -> None:
+    shop.write("web/src/conf/first", "")
+    shop.compose(SERVICE + NARROW.replace("./web, action", "./web/src, action"))
+    with watching(shop) as watch:
+        watch.until_done("sync")
+        good = (shop.folder / "web/Dockerfile").read_text()
+        lacking = good + "COPY more/settings /settings\n"
+        edit(shop, "web/Dockerfile", lacking)
+        edit(shop, "web/a", "two\n")
+        watch.until("failure")
+        edit(shop, "web/other", "1")
+        edit(shop, "web/more/settings", "plenty")
+        watch.until_done("rebuild")
+        assert ("rebuild", ["web/other"]) not in watch.told()
+        assert inside(shop, "cat", "/settings") == "plenty"
+        assert watch.end()[0] == 130
+
+
 def git(project: Project, *words: str) -> None:
     author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     subprocess.run(["git", *author, *words], cwd=project.folder, check=True, capture_output=True)

@@ -56,7 +56,8 @@ class BuildInputs:
     (``build-arg.NAME``, ``base-image.REF``, ``target`` ...) to their values, with secrets masked.
     ``core`` is the digest without the base images, ``bases`` identifies each base image: an id, a
     registry's digest, another service's inputs digest, or "" if it was never seen here. ``hidden``
-    are the files among them whose changes need no build before a start.
+    are the files among them whose changes need no build before a start. ``absent`` are the paths
+    that the Dockerfile reads from a folder and that do not exist.
     """
 
     service: str
@@ -67,6 +68,7 @@ class BuildInputs:
     core: str = ""
     bases: Mapping[str, str] = field(default_factory=dict)
     hidden: Hidden = Hidden()
+    absent: tuple[str, ...] = ()
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,12 +62,12 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
     rules = watch_rules(model, services)
     if session.options.plan or rules.blockers:
         return _start(session, services, rules, limits) or ExitCode.OK
-    failed: set[str] = set()
+    failed: dict[str, tuple[str, ...]] = {}
     # Edits during the start, or during any other work, are handled afterwards.
-    with Changes(_paths(model, rules), model.directory) as changes:
+    with Changes(_paths(model, rules, failed), model.directory) as changes:
         _start(session, services, rules, limits)
         while True:
-            paths = _paths(model, rules)
+            paths = _paths(model, rules, failed)
             try:
                 moved = _follow(session, model, rules, limits, changes, failed)
             except _WatchEnded as end:
@@ -75,8 +75,8 @@ def watch(session: Session, services: Sequence[str], *, timeout: float | None = 
                 session.reporter.interrupted(session.verb, end.code)
                 return end.code
             model, rules = _reread(session, services, (model, rules))
-            if moved or _paths(model, rules) != paths:
-                changes.move(_paths(model, rules))
+            if moved or _paths(model, rules, failed) != paths:
+                changes.move(_paths(model, rules, failed))
 
 
 class _WatchEnded(Exception):
@@ -86,14 +86,16 @@ class _WatchEnded(Exception):
         self.code = code
 
 
-def _paths(model: Model, rules: Rules) -> tuple[str, ...]:
+def _paths(model: Model, rules: Rules, failed: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """The paths to watch; the rules may change with an edit of a compose file. Dockerfiles are
-    always watched, since they may have to be corrected."""
+    always watched, since they may have to be corrected, and so is what ``failed`` rebuilds
+    lacked."""
     from composetasks.observe.watch.edits import dockerfiles
 
     rebuilt = [rule.service for rule in rules.rules if rule.action is WatchAction.REBUILD]
     recipes = [path for service in rebuilt for path in dockerfiles(model, service)]
-    return (*(rule.path for rule in rules.rules), *recipes, *map(str, model.files))
+    lacked = [path for paths in failed.values() for path in paths]
+    return (*(rule.path for rule in rules.rules), *recipes, *map(str, model.files), *lacked)
 
 
 def _start(
@@ -138,16 +140,24 @@ def _follow(
     rules: Rules,
     limits: Limits,
     changes: Changes,
-    failed: set[str],
+    failed: dict[str, tuple[str, ...]],
 ) -> bool:
     """Apply edits until the rules have to be read again. Returns whether a watched folder was
     created or removed, so that it has to be watched again. ``failed`` is kept up to date with the
-    services whose last rebuild failed."""
+    services whose last rebuild failed, and the paths that it lacked."""
     from composetasks.observe.watch.edits import WatchedRules
 
     watched, files = WatchedRules(model, rules.rules, failed), {*map(str, model.files)}
     session.reporter.watching(rules.rules, folder.now())
-    does = _Effects(session, limits, watched, failed)
+
+    def await_lacking() -> None:
+        changes.move(_paths(model, rules, failed))
+        # Nothing reports what was created between the failed build and now.
+        lacked = [path for paths in failed.values() for path in paths]
+        if created := {path: True for path in lacked if os.path.lexists(path)}:
+            changes.report(created)
+
+    does = _Effects(session, limits, watched, failed, await_lacking)
     does.initial({rule.service for rule in rules.rules if rule.initial_sync})
     batches = iter(changes)
     while True:
@@ -188,10 +198,16 @@ class _Effects:
     """Applies edits."""
 
     def __init__(
-        self, session: Session, limits: Limits, watched: WatchedRules, failed: set[str]
+        self,
+        session: Session,
+        limits: Limits,
+        watched: WatchedRules,
+        failed: dict[str, tuple[str, ...]],
+        await_lacking: Callable[[], None],
     ) -> None:
+        """``await_lacking`` is called if a rebuild lacked paths; from then on they are watched."""
         self._session, self._limits, self._watched = session, limits, watched
-        self._failed = failed
+        self._failed, self._await_lacking = failed, await_lacking
         self._recreated: Collection[str] = ()
 
     def batch(self, batch: Mapping[str, bool]) -> None:
@@ -231,9 +247,15 @@ class _Effects:
         client, project = self._session.client, self._watched.model.project
         match operation:
             case Rebuild():
-                self._failed |= {*operation.services}
-                self._rebuild(operation)
-                self._failed -= {*operation.services}
+                self._failed.update(dict.fromkeys(operation.services, ()))
+                try:
+                    self._rebuild(operation)
+                except TaskFailure:
+                    if any(map(self._failed.get, operation.services)):
+                        self._await_lacking()
+                    raise
+                for name in operation.services:
+                    del self._failed[name]
             case Restart():
                 self._restart(operation)
             case Sync(service=service):
@@ -259,6 +281,8 @@ class _Effects:
         with session.changing():
             registry = session.settings.registry
             world = session.observe(operation.services, Scope(registry=registry, starting=True))
+            for name in operation.services:
+                self._failed[name] = world.inputs[name].absent if name in world.inputs else ()
             world, names = rebuilt_alone(world, operation.services)
             plan = plan_start(world, names, StartOptions(force=session.options.force))
             making = (BuildImage, RetagImage, PullImage)

@@ -27,7 +27,7 @@ from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
 from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
-from composetasks.observe.images.selection import Selection, select
+from composetasks.observe.images.selection import Selection, absent, select
 from composetasks.observe.images.stages import Finder
 from composetasks.observe.images.tree import Files, Reader, cache_file
 from composetasks.run import file_systems
@@ -114,6 +114,7 @@ class Observer:
         options["dockerfile"] = needs.text
         options |= {f"build-arg.{name}": args[name] for name in sorted(needs.args)}
         folders, files = {}, {}
+        missing: list[str] = []
         warnings = list(_fetch_warnings(service, needs))
         for context in sorted({source.context for source in needs.sources}):
             where = folder
@@ -121,7 +122,9 @@ class Observer:
                 where = self._folder(service, named[context], f"build context {context}:")
             folders[context] = where
             theirs = ignore_patterns(where, None if context else place)
-            selected = select(where, [one for one in needs.sources if one.context == context])
+            sources = [one for one in needs.sources if one.context == context]
+            selected = select(where, sources)
+            missing += absent(where, sources)
             files[context] = self._files(service, context, where, selected, theirs)
             warnings += context_warnings.taken_along(
                 where, self.cache, Ignore(theirs), selected.roots
@@ -133,7 +136,8 @@ class Observer:
                 service.name, folders[context], read, self.model, self.cache
             )
         inputs = self._build_inputs(service, options, bases, files, warnings)
-        return replace(inputs, hidden=self._hidden(service, needs, folder))
+        hidden = self._hidden(service, needs, folder)
+        return replace(inputs, hidden=hidden, absent=tuple(missing))
 
     def _hidden(self, service: Service, needs: Needs, folder: str) -> Hidden:
         """Return the parts of the build context that all services of this image mount over; nothing

@@ -10,7 +10,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from composetasks.observe.images.folders import attributes
@@ -51,6 +51,16 @@ def select(folder: str, sources: Iterable[Source]) -> Selection:
         ]
         finder.find([], parts, source, 0)
     return Selection(tuple(_outermost(finder.roots)), finder.on_the_way)
+
+
+def absent(folder: str, sources: Iterable[Source]) -> Iterator[str]:
+    """Yield the paths in ``folder`` that ``sources`` name without wildcards and that do not
+    exist."""
+    for source in sources:
+        inside = _inside(source.path)
+        path = os.path.join(folder, inside)
+        if not (source.pattern and WILDCARD.search(inside)) and not os.path.lexists(path):
+            yield path
 
 
 def _inside(path: str) -> str:

@@ -58,6 +58,10 @@ class Changes:
         ending.daemon = True
         ending.start()
 
+    def report(self, batch: Batch) -> None:
+        """Add a batch of changes that were noticed elsewhere."""
+        self._batches.put(batch)
+
     def _watch(self, paths: Iterable[str]) -> None:
         paths = tuple(dict.fromkeys(paths))
         folders = _highest({path for path in paths if os.path.isdir(path)})

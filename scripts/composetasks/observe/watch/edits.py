@@ -34,11 +34,13 @@ class _WatchedRule:
     recipe: tuple[str, ...]
     is_folder: bool
 
-    def below(self, path: str, failed: bool) -> str | None:
+    def below(self, path: str, awaited: Collection[str] | None) -> str | None:
         """Return the path relative to the rule's, "" for the rule's path itself; None if the rule
         does not apply. A file that the rule names always matches, whatever the patterns; a folder
-        stands for its content. After a ``failed`` rebuild, the rule applies to the whole recipe."""
-        if failed and self.rule.action is WatchAction.REBUILD and path in self.recipe:
+        stands for its content. After a failed rebuild, the rule applies to the whole recipe, and to
+        the paths that the build lacked (``awaited``; None if the last rebuild succeeded)."""
+        retried = awaited is not None and self.rule.action is WatchAction.REBUILD
+        if retried and (path in self.recipe or _leads_to(path, awaited or ())):
             return _below(path, self.rule.path)
         if path == self.rule.path:
             return None if self.is_folder or os.path.isdir(path) else ""
@@ -57,11 +59,16 @@ class WatchedRules:
     """The rules of a model, prepared for matching paths."""
 
     def __init__(
-        self, model: Model, rules: Iterable[WatchRule], failed: Collection[str] = ()
+        self,
+        model: Model,
+        rules: Iterable[WatchRule],
+        failed: Mapping[str, Collection[str]] | None = None,
     ) -> None:
-        """``failed`` are the services whose last rebuild failed; the collection may change. An edit
-        of the recipe of such a service counts wherever the file is."""
-        self.model, self.rules, self._failed = model, tuple(rules), failed
+        """``failed`` are the services whose last rebuild failed, with the paths that it lacked; it
+        may change. An edit of these, and of the recipe of such a service, counts wherever the file
+        is."""
+        self.model, self.rules = model, tuple(rules)
+        self._failed: Mapping[str, Collection[str]] = {} if failed is None else failed
         self._watched = tuple(_watched(model, rule) for rule in self.rules)
 
     def edits(self, batch: Mapping[str, bool]) -> tuple[Edit, ...]:
@@ -113,7 +120,7 @@ class WatchedRules:
             (watched.rule, below)
             for watched in self._watched
             if (only is None or watched.rule in only)
-            and (below := watched.below(path, watched.rule.service in self._failed)) is not None
+            and (below := watched.below(path, self._failed.get(watched.rule.service))) is not None
         ]
         if not matches:
             return None
@@ -154,6 +161,11 @@ def _below(path: str, folder: str) -> str:
     """Return a path relative to a folder; "" if it is not below it."""
     above = f"{folder.rstrip('/')}/"
     return path[len(above) :] if path.startswith(above) else ""
+
+
+def _leads_to(path: str, places: Iterable[str]) -> bool:
+    """Tell whether a path is one of ``places`` or a folder above one of them."""
+    return any(one == path or _below(one, path) for one in places)
 
 
 def _with_contents(path: str) -> Iterator[str]:

@@ -62,14 +62,20 @@ def test_a_path_falls_under_rules(
 
 
 @pytest.mark.parametrize(
-    ("failed", "edited"), [(set(), []), ({"web"}, ["web/Dockerfile", "web/.dockerignore"])]
+    ("failed", "edited"),
+    [
+        ({}, []),
+        ({"web": ()}, ["web/Dockerfile", "web/.dockerignore"]),
+        ({"web": ["{}/web/more/a"]}, ["web/Dockerfile", "web/.dockerignore", "web/more"]),
+    ],
 )
 def test_what_a_failed_build_is_done_by_is_an_edit_wherever_it_lies(
-    watched: WatchedRules, tmp_path: Path, failed: set[str], edited: list[str]
+    watched: WatchedRules, tmp_path: Path, failed: dict[str, list[str]], edited: list[str]
 ) -> None:
     rule = WatchRule("web", WatchAction.REBUILD, f"{tmp_path}/web/src")
-    names = ("web/Dockerfile", "web/.dockerignore", "web/README")
-    again = WatchedRules(watched.model, (rule,), failed)
+    names = ("web/Dockerfile", "web/.dockerignore", "web/README", "web/more")
+    lacked = {name: [one.format(tmp_path) for one in paths] for name, paths in failed.items()}
+    again = WatchedRules(watched.model, (rule,), lacked)
     edits = [edit for name in names for edit in again.edits({str(tmp_path / name): False})]
     assert [edit.name for edit in edits] == edited
 
@@ -79,7 +85,7 @@ def test_a_dockerfile_beside_its_context_is_an_edit_after_a_failed_build(tmp_pat
     build = Build(f"{tmp_path}/web", "../Dockerfile.web", {})
     of = model(service("web", build=build), directory=tmp_path)
     rule = WatchRule("web", WatchAction.REBUILD, f"{tmp_path}/web")
-    edits = WatchedRules(of, (rule,), {"web"}).edits({f"{tmp_path}/Dockerfile.web": False})
+    edits = WatchedRules(of, (rule,), {"web": ()}).edits({f"{tmp_path}/Dockerfile.web": False})
     assert [edit.name for edit in edits] == ["Dockerfile.web"]
 
 
