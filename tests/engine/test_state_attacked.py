@@ -7,12 +7,14 @@ import os
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from docker import errors
 
 from composetasks.apply.state import helper, mounts
 from composetasks.apply.state.helper import Helper
-from composetasks.facts import Model, State, World
+from composetasks.facts import Engine, Model, State, World
 from composetasks.observe.engine.inventory import connect, read_engine
 from composetasks.run.failure import TaskFailure
 from tests.engine.stacks import docker, wait_until
@@ -120,6 +122,20 @@ def test_links_put_where_unfinished_work_lies_are_removed_as_links(
     assert toy.inv("reset-state", "--yes").code == 0
     assert untouched(outside)
     assert sorted(path.name for path in (toy.folder / "state").iterdir()) == ["jars", "points"]
+
+
+def test_helpers_on_an_engine_without_images_have_an_empty_one_each(tmp_path: Path) -> None:
+    client: Any = connect()
+    nothing = World(Model("ct-test-empty", tmp_path, (), {}), Engine())
+    try:
+        with helper._image(client, nothing) as image:
+            with helper._image(client, nothing) as another:
+                assert another != image
+            assert client.inspect_image(image)["Id"]
+            with pytest.raises(errors.ImageNotFound):
+                client.inspect_image(another)
+    finally:
+        client.close()
 
 
 def test_the_helper_has_the_listed_places_and_nothing_else(tmp_path: Path) -> None:

@@ -318,7 +318,7 @@ def _image(client: APIClient, world: World) -> Iterator[str]:
     if candidates:
         yield candidates[0]
         return
-    with empty_image(client, LABEL) as image:
+    with empty_image(client, f"{LABEL}-{secrets.token_hex(4)}") as image:
         yield image
 
 
