@@ -169,6 +169,18 @@ def test_each_change_reaches_the_one_service_that_it_is_of(shop: Project, manage
     assert shop.inv("deploy", "--rollback").code == 2
 
 
+def test_a_check_leaves_services_alone_whose_names_begin_like_its_own(
+    shop: Project, manager: Manager
+) -> None:
+    sleeper = f'{{image: {busybox.TAG}, command: [sh, -c, "{LOOP}"]}}'
+    names = ("check-answers", "check-answers-too", "web")
+    shop.compose("services:\n" + "".join(f"  {name}: {sleeper}\n" for name in names))
+    shop.write("invoke.yaml", SETTINGS.replace('test "$BROKEN" = no', "true"))
+    ran = shop.inv("deploy")
+    assert ran.code == 0, ran.err
+    assert sorted(manager.specs(shop.name)) == sorted(names)
+
+
 def test_what_fails_takes_all_of_the_stack_back(shop: Project, manager: Manager) -> None:
     name = shop.name
     assert shop.inv("deploy").code == 0

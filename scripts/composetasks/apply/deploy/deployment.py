@@ -161,7 +161,8 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
     assert isinstance(operation, RunCheckJob)
     yield event("step-started", step)
     began = time.monotonic()
-    template = stack.services()[step.service]["Spec"]["TaskTemplate"]
+    services = stack.services()
+    template = services[step.service]["Spec"]["TaskTemplate"]
     container = {
         **template["ContainerSpec"],
         "Command": list(operation.command),
@@ -174,13 +175,18 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
         "RestartPolicy": {"Condition": "none"},
         "Networks": [{"Target": one["Target"]} for one in template.get("Networks") or ()],
     }
-    name = f"{stack.name}_check-{slug(step.target)}"
-    for left in stack.client.services(filters={"name": name}):
+    # By its labels, not by its name: the engine's filter matches all names that begin with one.
+    labels = {NAMESPACE: stack.name, CHECK: step.target}
+    of_check = [f"{name}={value}" for name, value in labels.items()]
+    for left in stack.client.services(filters={"label": of_check}):
         stack.client.remove_service(left["ID"])
+    name = f"check-{slug(step.target)}"
+    while name in services:  # a service of the stack may be called that
+        name += "-job"
     identity = stack.client.create_service(
         template,
-        name=name,
-        labels={NAMESPACE: stack.name, CHECK: step.target},
+        name=f"{stack.name}_{name}",
+        labels=labels,
         mode={"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}},
         endpoint_spec={"Mode": "dnsrr"},
     )["ID"]
