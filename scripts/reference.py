@@ -230,7 +230,8 @@ subnets, or reserved for a gateway, is refused (exit 6).
 it is removed, and the containers of this start that are on it are recreated.
 
 **Ours against ours**: two services, or two replicas of one service, that need the same name, port
-or address, and two networks that overlap, are refused (exit 9) before anything starts.
+or address, and two networks that overlap, are refused (exit 9) before anything starts. A job that
+others wait for is no conflict: it frees its port and address when it completes.
 
 ## Not there
 

@@ -218,6 +218,15 @@ def test_our_own_ports_never_conflict_with_ourselves(planned: Planned) -> None:
     assert planned.plan().steps == ()
 
 
+def test_a_job_and_the_service_that_waits_for_it_may_publish_one_port(planned: Planned) -> None:
+    """As where both have the same YAML anchor: plain Compose starts them."""
+    ports = {"ports": [f"127.0.0.1:{free_port()}:80"]}
+    waits = {"depends_on": {"seed": {"condition": "service_completed_successfully"}}}
+    planned.write({"seed": {**ports, "command": ["true"]}, "web": {**ports, **waits}})
+    planned.up()
+    assert planned.plan().steps == ()
+
+
 def test_replicas_share_a_range(planned: Planned) -> None:
     publishing(planned, "127.0.0.1:18451-18452:80", scale=2)
     planned.up()

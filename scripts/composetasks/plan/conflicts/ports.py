@@ -238,8 +238,10 @@ def _full_range(
 
 
 def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker]:
-    """Yield blockers for ports that two of ``services``, or two replicas of one, need."""
+    """Yield blockers for ports that two of ``services``, or two replicas of one, need. A job that
+    others wait for may have ended, and freed its ports, before another service starts."""
     wanted = demands(model, services)
+    lasting = tuple(demand for demand in wanted if not model.awaits_end_of(demand.service))
     fixed = [demand for demand in wanted if demand.fixed]
     for place, demand in enumerate(fixed):
         if demand.count > 1:
@@ -251,6 +253,8 @@ def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker
                 "host's port)",
             )
         for other in fixed[:place]:
+            if demand.service != other.service and not (demand in lasting and other in lasting):
+                continue
             same = (other.first, other.protocol) == (demand.first, demand.protocol)
             if same and meet(other.host_ip, demand.host_ip):
                 twice = other.service == demand.service
@@ -264,7 +268,7 @@ def ours_against_ours(model: Model, services: Iterable[str]) -> Iterator[Blocker
                     f"{who} port {demand.text}{' twice' if twice else ''}",
                     "give one of them another port",
                 )
-    yield from _too_narrow(wanted)
+    yield from _too_narrow(lasting)
 
 
 def _own(demand: Demand, message: str, hint: str) -> Blocker:

@@ -13,6 +13,7 @@ from composetasks.facts import (
     Blocker,
     Consent,
     Container,
+    Dependency,
     ExitCode,
     Port,
     PortHolder,
@@ -254,6 +255,17 @@ def test_two_services_that_publish_one_port() -> None:
     assert blocker.code is ExitCode.CONFLICT
     assert "both publish port" in blocker.message
     assert {"web", "api"} <= set(blocker.message.replace(",", "").split())
+
+
+def test_a_job_that_is_waited_for_may_leave_its_port_to_another() -> None:
+    waits = [Dependency("seed", "service_completed_successfully")]
+    seed, wide = publishing("seed", port(8080)), publishing("wide", port(8080, last=8080))
+    assert blockers(world(model(seed, replace(WEB, depends_on=tuple(waits))))) == []
+    narrow = publishing("narrow", port(8080, last=8081), depends_on=waits)
+    both = replace(narrow, container_names=("shop-narrow-1", "shop-narrow-2"))
+    assert blockers(world(model(seed, both))) == []
+    [blocker] = blockers(world(model(seed, replace(WEB, depends_on=tuple(waits)), wide)))
+    assert "web and wide both publish port" in blocker.message
 
 
 def test_they_do_not_matter_where_only_one_is_started() -> None:
