@@ -14,7 +14,7 @@ from composetasks.facts import NO_SUBNET
 from composetasks.facts.frozen import frozen
 from composetasks.facts.paths import within
 from composetasks.facts.program import task
-from composetasks.plan.start.error_line import error_line
+from composetasks.plan.start.error_line import error_line, without_script
 from composetasks.plan.start.readiness import Expected, Readiness, fresh_probes, signal_of
 
 TYPED = 40
@@ -361,7 +361,7 @@ def _denied(case: Case) -> Cause | None:
     for line in [*near, *reversed(case.lines)]:
         if not _REFUSED.search(line):
             continue
-        for path in (found[0].rstrip("/") for found in _PATH.finditer(line)):
+        for path in (found[0].rstrip("/") for found in _PATH.finditer(without_script(line))):
             for mount in case.record.get("Mounts") or ():
                 target = str(mount.get("Destination", "")).rstrip("/")
                 if target and within(path, target):

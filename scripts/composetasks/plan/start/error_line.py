@@ -56,6 +56,16 @@ def plain_line(line: str) -> str:
     return min(reversed(parts), key=rank, default="")
 
 
+_REPORTER = re.compile(r"(?<!\S)\S+: (?:exec: )?(?:line )?\d+: (?:exec: )?")
+
+
+def without_script(line: str) -> str:
+    """A shell's message without the name and line of the script that it ran: of
+    ``/start.sh: line 3: /data/x: Permission denied``, the part from ``/data/x`` on. Bash, dash and
+    BusyBox each write the prefix in their own way."""
+    return _REPORTER.sub("", line, count=1)
+
+
 def error_line(lines: Sequence[str]) -> int | None:
     """The index of the line that says why the program failed, None if no line does."""
     best = min(map(rank, lines), default=len(RANKS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -69,3 +70,31 @@ def test_else_it_was_a_signal(asked: bool | None, limits: Any, sender: str) -> N
 def test_other_signals_are_no_matter_of_memory() -> None:
     result = killed(code=139, asked=False, limits=EIGHT)
     assert (result.kind, len(result.words)) == ("killed", 1)
+
+
+MOUNTS = [
+    {"Source": "/home/me/app", "Destination": "/app", "RW": True},
+    {"Name": "p_data", "Destination": "/data", "RW": False},
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("/app/start: exec: line 3: celery: Permission denied", ""),
+        ("/app/start: line 3: celery: Permission denied", ""),
+        ("/app/start: 3: exec: ./manage: Permission denied", ""),
+        ("/app/start: line 3: /data/made: Read-only file system", "/data/made"),
+        ("/app/start: 3: cannot create /data/made: Read-only file system", "/data/made"),
+        ("sh: /app/start: Permission denied", "/app/start"),
+        ("sh: 1: /app/start: Permission denied", "/app/start"),
+        ("PermissionError: [Errno 13] Permission denied: '/data/made'", "/data/made"),
+    ],
+)
+def test_a_script_that_reports_a_refusal_is_not_what_was_refused(line: str, path: str) -> None:
+    record = {"State": {"ExitCode": 126}, "HostConfig": {}, "Mounts": MOUNTS}
+    verdict = Readiness(Phase.FAILED, "exited with code 126", "ended")
+    result = cause(Case("one", verdict, record=record, lines=(line,)))
+    refused = re.search(r"denied access to (\S+),", result.words[0])
+    assert (refused[1] if refused else "") == path
+    assert result.kind == ("mount-not-permitted" if path else "command-not-executable")
