@@ -59,7 +59,7 @@ def test_a_snapshot_that_keeps_nothing_fails_and_says_of_each_mount_why(
     assert (planned.code, ran.code) == (1, 1)
     assert "nothing to save" in ran.err
     assert before == after
-    named = "an anonymous volume: name it in the compose file to have it kept"
+    named = "an anonymous volume: name it in the compose file to include it"
     memory = "in memory, which is lost when its services stop"
     assert sorted(planned.document["warnings"]) == sorted(
         [

@@ -77,6 +77,17 @@ def test_what_was_stopped_for_a_snapshot_runs_again_after_an_interrupt(shop: Pro
     assert "no snapshots" in shop.inv("snapshots").out
 
 
+def test_the_volumes_that_stay_are_named_as_people_know_them(shop: Project) -> None:
+    write(shop, {"db": {"volumes": ["data:/data", "/cache"]}}, volumes={"data": {}})
+    assert shop.inv("up").code == 0
+    template = '{{range .Mounts}}{{if eq .Destination "/cache"}}{{.Name}}{{end}}{{end}}'
+    anonymous = docker("inspect", f"{shop.name}-db-1", "--format", template)
+    ran = shop.inv("down")
+    docker("volume", "rm", anonymous)
+    volumes = sorted([f"{anonymous[:12]}… (anonymous)", f"{shop.name}_data"])
+    assert f"db-1: removed without its volumes {', '.join(volumes)} in " in ran.err
+
+
 # --- hooks ----------------------------------------------------------------------------------
 
 

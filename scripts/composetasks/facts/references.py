@@ -43,3 +43,9 @@ def registry_digest(reference: str, digests: Iterable[str]) -> str:
 def short_id(identity: str) -> str:
     """An id as Docker shows it: its first twelve digits."""
     return identity.removeprefix("sha256:")[:12]
+
+
+def short_volume(name: str) -> str:
+    """A volume's name; an anonymous one (64 hex digits) is shortened."""
+    is_hash = len(name) == 64 and not set(name) - set("0123456789abcdef")
+    return f"{name[:12]}… (anonymous)" if is_hash else name

@@ -27,6 +27,7 @@ from composetasks.facts import (
     role,
 )
 from composetasks.facts.engine import PROJECT, SERVICE, listed_name
+from composetasks.facts.references import short_volume
 from composetasks.run.external_failures import unless_full
 from composetasks.run.failure import TaskFailure
 from composetasks.run.masking import safe, safe_data
@@ -108,9 +109,10 @@ def _remove_container(
         _removed(step, client, lambda: client.remove_container(step.key))
     else:
         _end(step, client, record)
-    kept_volumes = f"; kept: {', '.join(volumes)}" if volumes else ""
+    word = "volume" if len(volumes) == 1 else "volumes"
+    without = f" without its {word} {', '.join(map(short_volume, volumes))}" if volumes else ""
     return {
-        "message": f"removed{kept_volumes}",
+        "message": f"removed{without}",
         "volumes": volumes,
         "record": place,
     }

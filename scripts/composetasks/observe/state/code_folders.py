@@ -11,7 +11,7 @@ SEARCHED_DEPTH = 3
 """How deep below a folder nested git repositories are searched for."""
 UNTOLD = (
     "without files in git, data can't be told from code here; add it to stack.state in "
-    "invoke.yaml to have it kept"
+    "invoke.yaml to include it"
 )
 
 

@@ -204,7 +204,7 @@ def nameless(model: Model, engine: Engine) -> list[Unkept]:
     memory = {
         (name, target) for name, service in model.services.items() for target in _tmpfs(service)
     }
-    reason = "an anonymous volume: name it in the compose file to have it kept"
+    reason = "an anonymous volume: name it in the compose file to include it"
     return [
         *(Unkept(f"{name}:{target}", (name,), reason) for name, target in sorted(volumes)),
         *(Unkept(f"{name}:{target}", (name,), IN_MEMORY) for name, target in sorted(memory)),

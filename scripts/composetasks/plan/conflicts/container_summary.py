@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from composetasks.facts import Container, Evidence, World
 from composetasks.facts.engine import PROJECT
+from composetasks.facts.references import short_volume
 from composetasks.plan.conflicts.origin import Origin, origin, project_folder, real_path
 
 TOOLS = {
@@ -124,10 +125,4 @@ def volumes(container: Container) -> str:
     """The container's volumes, anonymous ones by a short prefix: "volumes data, 5f2c0e…"."""
     names = sorted(set(container.volumes.values()))
     word = "volume" if len(names) == 1 else "volumes"
-    return f"{word} {', '.join(short(name) for name in names)}"
-
-
-def short(name: str) -> str:
-    """A volume's name; an anonymous one (64 hex digits) is shortened."""
-    is_hash = len(name) == 64 and not set(name) - set("0123456789abcdef")
-    return f"{name[:12]}… (anonymous)" if is_hash else name
+    return f"{word} {', '.join(short_volume(name) for name in names)}"
