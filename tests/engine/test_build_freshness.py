@@ -168,3 +168,18 @@ def test_code_that_is_mounted_over_its_copy_builds_nothing(shop: Built) -> None:
     build = {"image": shop.image("web"), "build": {"context": "./web"}}
     shop.write({"web": {**build, "volumes": mounts}, "bare": {"image": shop.image("web")}})
     assert [step.action.value for step in shop.plan().steps][:1] == [BUILD]
+
+
+def test_folders_that_a_start_makes_to_mount_on_build_nothing(shop: Built) -> None:
+    shop.dockerfile("web", "COPY . /code\n")
+    shop.file("web/app.py", "a")
+    mounts = ["./web:/app", "/app/node_modules", "venv:/app/tools/.venv", "./web/logs:/logs"]
+    build = {"image": shop.image("web"), "build": {"context": "./web"}}
+    shop.write({"web": {**build, "volumes": mounts}}, volumes={"venv": {}})
+    shop.up()
+    assert sorted(path.name for path in shop.folder.glob("web/*")) == [
+        *("Dockerfile", "app.py", "logs", "node_modules", "tools")
+    ]
+    assert shop.plan().steps == ()
+    shop.file("web/node_modules/left-pad/index.js", "a")
+    assert [step.action.value for step in shop.plan().steps][:1] == [BUILD]

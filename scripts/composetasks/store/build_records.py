@@ -47,7 +47,12 @@ def own_pattern(context: str, cache: Path) -> str:
     """The pattern of an ignore file that excludes this library's own folder from a build context;
     "" if it is not in it. The folder changes with every run, and its content does not belong in an
     image."""
-    return re.sub(r"([*?\[\]\\])", r"\\\1", own_path(context, cache))
+    return literal(own_path(context, cache))
+
+
+def literal(path: str) -> str:
+    """The pattern of an ignore file that matches this path alone."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
 
 
 def _place(cache: Path, digest: str) -> Path:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,7 @@ from composetasks.observe.images.build_section import (
 from composetasks.observe.images.dockerfile import Dockerfile, Instruction
 from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
+from composetasks.observe.images.mount_points import empty_ones, mount_points
 from composetasks.observe.images.mounted_over import mounted_over
 from composetasks.observe.images.needs import ImageConfig, Needs, UnknownTarget, is_folder
 from composetasks.observe.images.selection import Selection, absent, select
@@ -224,7 +226,8 @@ class Observer:
     ) -> Files:
         # Exclude our own folder too, as the build does.
         own = build_records.own_pattern(where, self.cache)
-        ignore = Ignore([*theirs, *([own] if own else ())])
+        made = empty_ones(self._mount_points, where)
+        ignore = Ignore([*theirs, *([own] if own else ()), *made])
         entry = cache_file(self.cache, service.name, context)
         try:
             reader = Reader(
@@ -237,6 +240,10 @@ class Observer:
                 code=ExitCode.INVALID,
                 hint="correct that, or exclude it in .dockerignore",
             ) from error
+
+    @cached_property
+    def _mount_points(self) -> frozenset[str]:
+        return mount_points(self.model)
 
     def _bases(
         self, images: Iterable[str], contexts: Iterable[str], options: dict[str, str]

@@ -3,7 +3,8 @@ does not contain, and digests of the files that they mount: a job is due again i
 
 The digests cover the project's folders and files that a job mounts, and the files of its secrets
 and configs. A folder that another service also writes to is state rather than input, and is left
-out unless it contains the project or a build context.
+out unless it contains the project or a build context. Empty folders that a start makes to mount
+something on are left out as well.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from composetasks.facts.jobs import Ended, Run, namespaces_of, rests_on, sortabl
 from composetasks.observe.engine.inventory import inspect_containers
 from composetasks.observe.images.ignore import Ignore
 from composetasks.observe.images.listings import Listings, Unreadable
+from composetasks.observe.images.mount_points import empty_ones, mount_points
 from composetasks.observe.images.needs import Modes
 from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import Files, Reader, cache_file
@@ -34,20 +36,22 @@ MISSING = "missing"
 
 
 def mounted_digests(
-    model: Model, services: Iterable[str], cache: Path
+    model: Model, services: Collection[str], cache: Path
 ) -> dict[str, dict[str, str]]:
     """Return, by service, the digests of its mounts by source, and of inline configs by path."""
-    listings = Listings()
+    listings, points = Listings(), mount_points(model) if services else frozenset()
     return {
         name: {
-            **_sources(model, model.services[name], cache, listings),
+            **_sources(model, model.services[name], points, cache, listings),
             **model.services[name].inline,
         }
         for name in services
     }
 
 
-def _sources(model: Model, service: Service, cache: Path, listings: Listings) -> dict[str, str]:
+def _sources(
+    model: Model, service: Service, points: frozenset[str], cache: Path, listings: Listings
+) -> dict[str, str]:
     binds = [one for one in service.mounts if one.type == "bind" and one.source]
     inputs = [one for one in binds if not _is_state(model, service, one)]
     sources = {}
@@ -56,7 +60,9 @@ def _sources(model: Model, service: Service, cache: Path, listings: Listings) ->
         silent = file_systems.silent(source)
         if not silent and (not os.path.isdir(source) or _in_project(model, source)):
             entry = cache_file(cache, service.name, f"mount {source}")
-            sources[source] = _digest(Path(source), inner_state(model, source), entry, listings)
+            made = empty_ones(points, os.path.realpath(source))
+            without = (*inner_state(model, source), *made)
+            sources[source] = _digest(Path(source), without, entry, listings)
     return {source: digest for source, digest in sources.items() if digest}
 
 

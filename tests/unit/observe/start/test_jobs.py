@@ -93,6 +93,15 @@ def test_the_whole_project_without_what_tools_and_services_write_in_it(shop: Sho
     assert shop.changed(of, lambda: (shop.folder / "compose.yaml").write_text("a: b")) == ["."]
 
 
+def test_empty_folders_that_a_start_makes_are_no_input(shop: Shop) -> None:
+    inner = (Mount("volume", "", "/in/node_modules"), Mount("volume", "v", "/in/a/b/.venv"))
+    of = shop.model(bind(shop.folder, read_only=True), *inner)
+    assert shop.changed(of, (shop.folder / "node_modules").mkdir) == []
+    assert shop.changed(of, lambda: (shop.folder / "a/b/.venv").mkdir(parents=True)) == []
+    assert shop.changed(of, (shop.folder / "a/x").touch) == ["."]
+    assert shop.changed(of, (shop.folder / "other").mkdir) == ["."]
+
+
 def test_folders_of_the_machine_are_not_walked(shop: Shop) -> None:
     assert shop.digests(shop.model(bind(Path("/")), bind(Path("/usr")))) == {}
 
