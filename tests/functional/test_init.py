@@ -195,7 +195,10 @@ def test_what_was_written_works(shop: Project) -> None:
 def test_the_diff_of_what_is_there_can_be_applied(shop: Project) -> None:
     shop.write(".env", "DB_PASSWORD=of-my-own\n")
     shown = shop.inv("init", "--plan").out
+    assert "\n \techo tested\n" in shown
     subprocess.run(["patch", "-p1", "-s"], cwd=shop.folder, input=shown, text=True, check=True)
+    # Nothing was matched only by leaving out lines of its surroundings, which keeps a copy.
+    assert list(shop.folder.glob("*.orig")) == []
     document = shop.inv("init", "--json").document
     assert document["files"] == []
     for alias, ran in (("status", "composetasks status "), ("reset", "composetasks reset-state ")):

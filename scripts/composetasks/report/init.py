@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from rich.segment import Segment, Segments
+from rich.style import Style
+
 from composetasks.facts import Fate, InitPlan, Proposal, ProposedFile
 from composetasks.facts.plain_text import clean
 from composetasks.facts.program import task
@@ -77,8 +80,9 @@ def show(page: Page, document: Mapping[str, Any]) -> None:
         page.line("")
         page.line(f"{file['path']} {WORDS[Proposal(file['action'])]}", "bold")
         for line in file["diff"].splitlines():
-            # Unchanged: neither folded nor with tabs replaced.
-            page.out.out(clean(line), style=STYLES.get(line[:1]))
+            # As a segment it is neither folded nor with tabs replaced, so that patch can read it.
+            style = Style.parse(STYLES.get(line[:1], ""))
+            page.out.print(Segments([Segment(f"{clean(line)}\n", style)]), crop=False, end="")
     if not document["files"]:
         page.line("  every file exists", "green")
 

@@ -53,7 +53,7 @@ def makefile(aliases: Mapping[str, str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-NOXFILE_HEAD = '''"""Verification: `nox -s smoke` starts a copy of the stack, and takes it away."""
+NOXFILE_HEAD = '''"""Verification: `nox -s smoke` starts a copy of the stack, and removes it."""
 
 import os
 
@@ -63,11 +63,11 @@ _SMOKE = '''
 
 @nox.session
 def smoke(session: nox.Session) -> None:
-    """Start an instance of the stack that nobody else sees, twice, and take it away.
+    """Start an instance of the stack, which has its own ports and state, twice, and remove it.
 
-    The second start has nothing to do. Whatever ends this, nothing of the instance is left.
+    The second start has nothing to do. However the session ends, nothing of the instance is left.
     """
-    session.install({requirement})  # or a folder or a wheel of it
+    {install}
     instance = {{
         "INVOKE_STACK_INSTANCE": f"smoke{{os.getpid()}}",
         "INVOKE_STACK_OWNER": str(os.getpid()),
@@ -78,13 +78,16 @@ def smoke(session: nox.Session) -> None:
     finally:
         session.run("composetasks", "down", "--yes", env=instance)
 '''
+_INSTALL = f"""if "{SOURCE}" not in os.environ:
+        session.error("set {SOURCE} to a clone, a folder or a wheel of composetasks")
+    session.install(os.environ["{SOURCE}"])"""
 
 
 def smoke(requirement: str) -> str:
     """The nox session; it installs ``requirement``, or what :data:`SOURCE` names if that is not
     known."""
-    installed = json.dumps(requirement) if requirement else f'os.environ["{SOURCE}"]'
-    return _SMOKE.format(requirement=installed)
+    known = f"session.install({json.dumps(requirement)})  # or a folder or a wheel of composetasks"
+    return _SMOKE.format(install=known if requirement else _INSTALL)
 
 
 def with_imports(noxfile: str) -> str:

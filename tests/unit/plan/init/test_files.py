@@ -58,6 +58,7 @@ def test_ci_is_told_where_we_come_from_where_only_this_machine_has_it() -> None:
     """By its name alone an index would be asked, which may have somebody else's."""
     files = by_path(plan_init(replace(BARE, requirement="")))
     assert 'session.install(os.environ["COMPOSETASKS"])' in files["noxfile.py"].new
+    assert 'session.error("set COMPOSETASKS to a clone' in files["noxfile.py"].new
     job = yaml.safe_load(files[".github/workflows/smoke.yml"].new)["jobs"]["smoke"]
     assert job["env"]["COMPOSETASKS"].startswith("git+https://")
     known = by_path(plan_init(replace(BARE, requirement="composetasks @ git+https://x/y@1")))
