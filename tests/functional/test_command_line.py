@@ -201,6 +201,18 @@ def test_bad_flags_are_wrong_usage(shop: Project, arguments: tuple[str, ...]) ->
     assert "next: " in ran.err
 
 
+def test_a_wrong_compose_file_is_traced_to_what_names_it(shop: Project) -> None:
+    ran = shop.inv("up", COMPOSE_FILE="nope.yaml")
+    assert ran.code == 6
+    assert 'compose file "nope.yaml" set by COMPOSE_FILE environment variable' in ran.err
+    assert "next: correct COMPOSE_FILE, or unset it\n" in ran.err
+    shop.write("invoke.yaml", "stack: {files: [nope.yaml]}\n")
+    ran = shop.inv("up")
+    assert ran.code == 6
+    assert 'compose file "nope.yaml" is invalid: ' in ran.err
+    assert "next: correct stack.files in the settings\n" in ran.err
+
+
 def test_a_bad_setting_is_named(shop: Project) -> None:
     shop.write("invoke.yaml", "stack: {nonsense: 1}\n")
     ran = shop.inv("status")

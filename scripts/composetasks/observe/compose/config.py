@@ -29,6 +29,7 @@ SKELETON = ("--no-env-resolution", "--no-consistency")
 """Options that skip checks of single services that nobody asked for."""
 UNRESOLVED = ("--no-interpolate", "--no-consistency")
 """The counterpart for Compose 2, which reads every ``env_file`` unless interpolation is off."""
+SET_BY_VARIABLE = " set by COMPOSE_FILE environment variable"
 UNDEFINED = re.compile(r'service "([^"]+)" depends on undefined service "([^"]+)"')
 UNSET = re.compile(r'The "(.+)" variable is not set\. Defaulting to a blank string\.')
 
@@ -216,12 +217,14 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
     """Return the failure for a model that Compose refuses: errors first, then warnings."""
     reasons = _warnings_last(error.stderr) or [str(error)]
     unset = any(UNSET.fullmatch(_warning(line)) for line in error.stderr.splitlines())
+    hint = _cure(compose, reasons[0], unset=unset)
+    if compose.files:  # the variable is how Compose is told the files of the settings
+        reasons[0] = reasons[0].replace(SET_BY_VARIABLE, "")
     return TaskFailure(
         "the Compose model is invalid",
         code=ExitCode.INVALID,
         detail="\n".join(reasons),
-        hint=_cure(compose, reasons[0], unset=unset)
-        or "`docker compose config -q` shows the same; correct the file it names",
+        hint=hint or "`docker compose config -q` shows the same; correct the file it names",
     )
 
 
@@ -263,6 +266,9 @@ def _cure(compose: Compose, refusal: str, *, unset: bool = False) -> str:
             return (
                 f"{undefined[2]} is inactive: COMPOSE_PROFILES={profiles[0]} activates its profile"
             )
+    if SET_BY_VARIABLE in refusal:
+        named = "stack.files in the settings" if compose.files else "COMPOSE_FILE, or unset it"
+        return f"correct {named}"
     missing = re.match(r"env file (.+) not found: ", refusal)
     required = re.search(r"required variable (\w+) is missing", refusal)
     if missing:
