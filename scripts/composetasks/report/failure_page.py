@@ -75,7 +75,7 @@ def _page(
     yield from _changes(data, changes)
     yield from _others(data)
     if diagnosis.get("kept"):
-        yield PageLine(f"  kept whole  {diagnosis['kept']}", "bright_black")
+        yield PageLine(f"  whole page  {diagnosis['kept']}", "bright_black")
 
 
 def _probes(diagnosis: Mapping[str, Any], whole: bool) -> Iterator[PageLine]:
