@@ -170,6 +170,25 @@ def test_code_that_is_mounted_over_its_copy_builds_nothing(shop: Built) -> None:
     assert [step.action.value for step in shop.plan().steps][:1] == [BUILD]
 
 
+def test_an_image_that_runs_and_lost_its_digest_tag_is_not_built_again(shop: Built) -> None:
+    """As by ``docker image prune -a``, which spares the last tag of an image that is used."""
+    shop.dockerfile("web", "COPY a /a\n")
+    shop.file("web/a", "first")
+    shop.services(web={})
+    shop.up()
+    for tag in shop.digest_tags("web"):
+        shop.docker("rmi", tag)
+    assert shop.plan().steps == ()
+    shop.file("web/a", "second")
+    assert [step.reason for step in shop.plan().steps][:1] == ["web/a was modified"]
+    shop.up()
+    # The first image has no tag at all now, and is still the image of the first content.
+    shop.file("web/a", "first")
+    assert [step.action.value for step in shop.plan().steps][:1] == [RETAG]
+    shop.up()
+    assert shop.content("web", "/a") == "first"
+
+
 def test_folders_that_a_start_makes_to_mount_on_build_nothing(shop: Built) -> None:
     shop.dockerfile("web", "COPY . /code\n")
     shop.file("web/app.py", "a")

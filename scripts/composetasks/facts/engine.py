@@ -232,7 +232,8 @@ def replicas_of(
 @frozen
 class Image:
     """An image of the engine. ``tags`` are its full references, ``digests`` its names in registries
-    (``repository@sha256:...``)."""
+    (``repository@sha256:...``), ``untagged`` the digests of build inputs that are recorded for it
+    and are not in its tags."""
 
     id: str
     tags: tuple[str, ...]
@@ -240,12 +241,13 @@ class Image:
     size: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
+    untagged: tuple[str, ...] = ()
 
     @property
     def inputs_digests(self) -> tuple[str, ...]:
-        """The digests of the build inputs that this library built it from, read from its tags."""
+        """The digests of the build inputs that this library built it from."""
         digests = map(DIGEST_TAG.match, self.tags)
-        return tuple(match["digest"] for match in digests if match)
+        return (*(match["digest"] for match in digests if match), *self.untagged)
 
 
 @frozen
@@ -298,8 +300,9 @@ class Engine:
     volumes: tuple[Volume, ...] = ()
 
     def built_from(self, digest: str) -> Image | None:
-        """An image that was built from the inputs with this digest."""
-        return next((one for one in self.images if digest in one.inputs_digests), None)
+        """An image that was built from the inputs with this digest, first one with its tag."""
+        built = [image for image in self.images if digest in image.inputs_digests]
+        return min(built, key=lambda image: digest in image.untagged, default=None)
 
     def image(self, reference: str) -> Image | None:
         """The image with this id or reference; parts of a reference that have defaults may be

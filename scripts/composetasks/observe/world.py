@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Blocker, BuildInputs, Model, Scope, Shared, World
-from composetasks.facts.references import plain
+from composetasks.facts.references import DIGEST_TAG, plain
 from composetasks.observe.compose.contents import old_contents
 from composetasks.observe.compose.hashes import with_asked_hashes, with_resolved_hashes
 from composetasks.observe.conflicts.host import port_holders, real_paths, unheld
@@ -45,7 +45,8 @@ def observe_world(
 
     Raises TaskFailure if the engine does not answer or a build context is missing.
     """
-    images = Images(client, None if scope.leftovers else model.images)
+    recorded = build_records.load_tags(cache)
+    images = Images(client, None if scope.leftovers else model.images, recorded)
     world = _on_the_engine(model, client, compose, cache, images)
     if not scope.inputs:
         return world
@@ -91,6 +92,7 @@ def _with_images(
 
     wanted, faults = inputs_and_faults(model, images, cache, client=client, listed=listed)
     wanted, shared, warnings = _shared(wanted, model, images, cache, client, scope, listed)
+    build_records.save_tags(cache, _digest_tags(model, images, wanted))
     local = is_here(client.base_url)
     edited = {name: one for name, one in wanted.items() if local and by_hand(one)}
     compared = _compared(model, images, wanted)
@@ -191,6 +193,14 @@ def _by_hand(
     present = images.image(model.service(inputs.service).image)
     foreign = present and present.id not in undigested and not present.inputs_digests
     return bool(foreign) and images.built_from(inputs.digest) is not None
+
+
+def _digest_tags(model: Model, images: Images, services: Iterable[str]) -> dict[str, str]:
+    """Return the digest tags of the services' present images, with the images' ids."""
+    present = (images.image(model.service(name).image) for name in services)
+    return {
+        tag: image.id for image in present if image for tag in image.tags if DIGEST_TAG.match(tag)
+    }
 
 
 def _compared(model: Model, images: Images, inputs: Mapping[str, BuildInputs]) -> list[str]:

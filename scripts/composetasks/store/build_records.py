@@ -25,6 +25,7 @@ DIGITS = 24
 KEPT_BUILDS = 20
 KEPT_RUNS = 5
 KEPT_UNDIGESTED = 50
+KEPT_TAGS = 200
 COUNTED = re.compile(r"^\[[^\]]*\] ")
 """BuildKit's prefix with a step's number and the number of steps, which changes for every step when
 a line is inserted."""
@@ -121,6 +122,22 @@ def save_undigested(cache: Path, image: str) -> None:
 
 def _undigested(cache: Path) -> list[str]:
     return cache_entry.load(cache / "undigested.json", cache_entry.as_names) or []
+
+
+def load_tags(cache: Path) -> dict[str, str]:
+    """The recently seen digest tags, ``<repository>:ct-<digest>``, with the ids of their images.
+    `docker image prune -a` removes such a tag from an image that a container runs, but not its
+    normal tag."""
+    return cache_entry.load(cache / "digest-tags.json", cache_entry.as_texts) or {}
+
+
+def save_tags(cache: Path, tags: Mapping[str, str]) -> None:
+    """Record digest tags, in place of what was recorded for the same tags."""
+    recorded = load_tags(cache)
+    if {**recorded, **tags} != recorded:
+        others = {tag: image for tag, image in recorded.items() if tag not in tags}
+        newest = list({**others, **tags}.items())[-KEPT_TAGS:]
+        cache_entry.save(cache / "digest-tags.json", dict(newest))
 
 
 def save_times(

@@ -86,6 +86,7 @@ class BuildRecord:
                 self._client.tag(image_id, name, shared)
             else:
                 named(self._client, first, service)
+            build_records.save_tags(self._cache, {f"{name}:{shared}": first})
 
     def _learned(
         self, inputs: BuildInputs, seen: Mapping[str, str], *, triggers: bool

@@ -3,7 +3,9 @@ number of images, most of which are left from earlier builds."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from composetasks.facts import Engine, Image
@@ -22,11 +24,18 @@ class Images:
     from its first lookup on.
 
     All images are listed if ``expected`` is None, if the engine is on another host (one answer from
-    there takes longer than any list), or if the known ones do not answer a lookup.
+    there takes longer than any list), or if the known ones do not answer a lookup. ``recorded``
+    are digest tags that images had, with the images' ids.
     """
 
-    def __init__(self, client: APIClient, expected: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        client: APIClient,
+        expected: Collection[str] | None,
+        recorded: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._client, self._expected = client, frozenset(expected or ())
+        self._recorded = recorded
         self._by_name = expected is not None and len(self._expected) <= FEW
         self._requested: set[str] = set()
         self._all, self._engine = False, Engine()
@@ -61,7 +70,19 @@ class Images:
             return
         self._requested |= set(references)
         images = {one.id: one for one in (*self.images, *answer)}
-        self._engine = Engine(images=tuple(sorted(images.values(), key=lambda one: one.id)))
+        self._engine = self._known(sorted(images.values(), key=lambda one: one.id))
 
     def _list(self) -> None:
-        self._engine, self._all = Engine(images=read_images(self._client)), True
+        self._engine, self._all = self._known(read_images(self._client)), True
+
+    def _known(self, images: Iterable[Image]) -> Engine:
+        """Return the images with the recorded digests of those that lost their digest tags."""
+        lost: dict[str, set[str]] = {}
+        for tag, image_id in self._recorded.items():
+            lost.setdefault(image_id, set()).add(tag.rpartition(":ct-")[2])
+        known = []
+        for image in images:
+            tagged = replace(image, untagged=())
+            untagged = lost.get(image.id, set()).difference(tagged.inputs_digests)
+            known.append(replace(tagged, untagged=tuple(sorted(untagged))))
+        return Engine(images=tuple(known))
