@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
+from composetasks.apply.carry_out import carry_out
+from composetasks.apply.tools import Tools
+from composetasks.run.failure import NotUp
+from composetasks.run.settings import Limits
 from tests.engine.engine_proxy import EngineProxy
+from tests.engine.planned import Planned
 from tests.engine.stacks import docker
 from tests.project import Project, Ran
 
@@ -342,6 +347,28 @@ def test_the_container_goes_while_the_engine_is_away(project: Project, tmp_path:
     waiting.proxy.cut()
     code, last = waiting.end()
     assert (code, last["kind"]) == (8, "removed")
+
+
+def test_a_container_that_is_to_be_stopped_goes_before_its_turn(planned: Planned) -> None:
+    """The engine's refusal is an answer: it is not waited for as for an engine that went away."""
+    waits = {"depends_on": {"db": {"condition": "service_started", "restart": True}}}
+    planned.write({"db": {}, "web": waits})
+    planned.up()
+    planned.write({"db": {"environment": {"A": "1"}}, "web": waits})
+    plan, world = planned.plan(), planned.world()
+    run_folder = planned.kept.new_run("up")
+    tools = Tools(planned.compose, planned.client, run_folder, planned.kept.cache, Limits(False, 9))
+
+    def removed_meanwhile() -> None:
+        for event in carry_out(plan, world, tools):
+            if (event.service, event.message) == ("web", "starting"):
+                planned.docker("rm", "-f", f"{planned.name}-web-1")
+
+    with pytest.raises(NotUp) as failed:
+        removed_meanwhile()
+    assert "No such container" in failed.value.message
+    planned.up()
+    assert planned.plan().steps == ()
 
 
 def test_the_engine_does_not_come_back(project: Project, tmp_path: Path) -> None:

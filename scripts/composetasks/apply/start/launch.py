@@ -76,8 +76,9 @@ def _has(steps: Sequence[Step], operations: type | UnionType) -> bool:
 
 def launch(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
     """Carry out the steps of each service. Raises NotLaunched, and one of :func:`engine_lost`."""
-    for steps in services.values():
-        _by_hand(tools, steps)
+    for name, steps in services.items():
+        with _refusals_named(tools, name):
+            _by_hand(tools, steps)
     _restart(tools, model, services)
     as_they_were = [name for name, steps in services.items() if any(map(_as_it_was, steps))]
     _start_again(tools, model, {name: services[name] for name in as_they_were})
@@ -122,17 +123,13 @@ def _as_it_was(step: Step) -> bool:
 def _start_again(tools: Tools, model: Model, services: Mapping[str, Sequence[Step]]) -> None:
     """Start the same containers that were stopped, even if Compose would recreate them by now: by
     the engine, or by Compose if they have ``post_start`` hooks."""
-    from docker import errors
-
     hooked = [name for name in services if model.services[name].config.get("post_start")]
     if hooked:
         _run_compose(tools, model, [*UP, "--no-deps", "--no-recreate"], hooked)
     for name, steps in services.items():
         for step in steps if name not in hooked else ():
-            try:
+            with _refusals_named(tools, name):
                 tools.client.start(step.key)
-            except errors.APIError as error:
-                raise NotLaunched([name], str(error.explanation or error)) from error
 
 
 def _sees_dependencies(step: Step) -> bool:
@@ -176,12 +173,22 @@ def _restart_by_compose(tools: Tools, model: Model, services: Mapping[str, Seque
 
 
 def _restart_by_engine(tools: Tools, service: str, key: str) -> None:
+    with _refusals_named(tools, service):
+        removal.stop(tools.client, tools.client.inspect_container(key))
+        tools.client.start(key)
+
+
+@contextlib.contextmanager
+def _refusals_named(tools: Tools, service: str) -> Iterator[None]:
+    """Raise NotLaunched for a service if the engine refuses a request in the block. (To the SDK, a
+    refusal is an error of the connection, too.)"""
     from docker import errors
 
     try:
-        removal.stop(tools.client, tools.client.inspect_container(key))
-        tools.client.start(key)
+        yield
     except errors.APIError as error:
+        if not engine_answers(tools):
+            raise EngineGone from error
         raise NotLaunched([service], str(error.explanation or error)) from error
 
 
