@@ -30,7 +30,17 @@ ONE_SHOT_FINE = f"""
   one: {{image: ct-test/busybox, {STAYS},
     depends_on: {{job: {{condition: service_completed_successfully}}}}}}
 """
-GOOD = {"healthy late": HEALTHY_LATE, "one-shot fine": ONE_SHOT_FINE}
+SCALED_TO_ZERO = f"""
+  none: {{image: ct-test/busybox, {STAYS}, scale: 0, healthcheck: {{test: [CMD, "true"]}}}}
+  job: {{image: ct-test/busybox, command: ["true"], deploy: {{replicas: 0}}}}
+  one: {{image: ct-test/busybox, {STAYS}, depends_on: {{none: {{condition: service_healthy}},
+    job: {{condition: service_completed_successfully}}}}}}
+"""
+GOOD = {
+    "healthy late": HEALTHY_LATE,
+    "one-shot fine": ONE_SHOT_FINE,
+    "waits for none": SCALED_TO_ZERO,
+}
 
 NEVER_HEALTHY = f"""
   good: {{image: ct-test/busybox, {STAYS}}}

@@ -24,7 +24,7 @@ class Dependencies:
         shared = namespaces_of(self.model.services[name]) if self.services[name].too_early else ()
         for dependency in self.model.services[name].depends_on:
             other = self.services.get(dependency.service)
-            if other is None:
+            if other is None or self.is_scaled_to_zero(dependency.service):
                 continue
             if self.model.services[dependency.service].provided and other.launched is None:
                 waits += self.waits_for(dependency.service)
@@ -33,6 +33,12 @@ class Dependencies:
             ):
                 waits.append(dependency.service)
         return list(dict.fromkeys(waits))
+
+    def is_scaled_to_zero(self, name: str) -> bool:
+        """Whether a service is to have no containers: then nothing waits for it, as with Compose
+        (convergence.go, shouldWaitForDependency)."""
+        service = self.model.services[name]
+        return not service.replicas and not service.provided
 
     def runs_along(self, name: str, ready: Collection[str]) -> bool:
         """Whether a provider is run later, together with its dependents: Compose passes the

@@ -97,6 +97,8 @@ class Start:
                 if not launches(progress.steps):
                     progress.launched = time.monotonic()
                     self.record.launched(name)
+                if self.dependencies.is_scaled_to_zero(name):
+                    progress.phase = Phase.UP
             changed: set[str] | None = None
             while True:
                 try:

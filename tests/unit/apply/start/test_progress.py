@@ -118,6 +118,17 @@ def test_what_can_be_done_without_is_waited_for_until_it_is_ill() -> None:
     assert not dependencies.is_optional("web")
 
 
+def test_nothing_waits_for_a_service_that_is_scaled_to_zero() -> None:
+    waits = [
+        Dependency("db", "service_healthy"),
+        Dependency("seed", "service_completed_successfully"),
+    ]
+    none = {"container_names": ()}
+    of = model(service("db", **none), service("seed", **none), service("web", depends_on=waits))
+    services = {"db": progress(), "seed": progress(), "web": progress(launched=None)}
+    assert Dependencies(of, services).waits_for("web") == []
+
+
 def test_a_start_goes_on_for_what_waits_only_for_what_may_come() -> None:
     on_db = [Dependency("db", "service_healthy")]
     of = model(
