@@ -242,7 +242,8 @@ with `create_host_path: false`. For sources on another machine the check is left
 
 """
 CONFLICTS_LEFT_OVER = """`up` does not remove a leftover that blocks nothing; it names such
-leftovers on one line. Checkouts are compared by the real path of the Compose project's folder.
+leftovers on one line, and does not mention a one-off that is still running. Checkouts are
+compared by the real path of the Compose project's folder.
 `clean-orphans` also removes networks of this project that no container is on.
 
 """

@@ -249,6 +249,7 @@ def test_left_overs_of_ours_are_told_apart(planned: Planned) -> None:
 
     up = planned.plan()
     assert up.steps == ()
+    assert not any(f"{name}-at-work" in warning for warning in up.warnings)
     assert any("3 containers" in warning and "clean-orphans" in warning for warning in up.warnings)
     planned.clean()
     assert planned.leftovers().steps == ()

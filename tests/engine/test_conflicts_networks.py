@@ -182,10 +182,13 @@ def test_containers_on_a_network_that_is_gone_are_recreated(planned: Planned) ->
     planned.by_compose("exec", "a", "touch", "/data/kept")
     planned.by_compose("stop")
     planned.docker("network", "rm", f"{planned.name}_default")
-    assert steps(planned.plan()) == [
+    plan = planned.plan()
+    assert steps(plan) == [
         ("recreate-container", f"{planned.name}-a-1"),
         ("recreate-container", f"{planned.name}-b-1"),
     ]
+    reasons = {step.reason for step in plan.steps}
+    assert reasons == {f"network {planned.name}_default no longer exists"}
     planned.up()
     assert planned.plan().steps == ()
     planned.by_compose("exec", "a", "ls", "/data/kept")

@@ -59,8 +59,11 @@ def sentence(event: Event) -> str:
     name = event.target if event.step else event.service
     if event.kind in ("log", "warning") or not name:
         return message
-    took = f" in {duration(event.seconds)}" if event.seconds is not None else ""
-    return f"{name}: {message}{took}"
+    if event.seconds is None:
+        return f"{name}: {message}"
+    took = duration(event.seconds)
+    failed = event.kind in ("step-failed", "step-skipped")
+    return f"{name}: {message} ({took})" if failed else f"{name}: {message} in {took}"
 
 
 class Progress:

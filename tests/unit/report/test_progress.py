@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
+import pytest
 from rich.console import Console
 
 from composetasks.facts import Event
-from composetasks.report.progress import LiveLines
+from composetasks.report.progress import LiveLines, sentence
 
 
 def last_screen(*events: Event, failed: str = "") -> str:
@@ -38,3 +40,16 @@ def test_a_service_that_is_not_up_is_left_standing_as_that() -> None:
 
 def test_a_failure_of_what_has_no_line_adds_none() -> None:
     assert "db" not in last_screen(waiting("web"), failed="db")
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"kind": "step-done", "message": "pulled"}, "redis:7: pulled in 0.2 s"),
+        ({"kind": "step-failed", "message": "not pulled"}, "redis:7: not pulled (0.2 s)"),
+        ({"kind": "step-skipped", "message": "already gone"}, "redis:7: already gone (0.2 s)"),
+    ],
+)
+def test_only_what_was_done_was_done_in_some_time(fields: dict[str, Any], line: str) -> None:
+    event = Event(time="", step="pull-image:redis:7", target="redis:7", seconds=0.2, **fields)
+    assert sentence(event) == line

@@ -41,7 +41,12 @@ from composetasks.plan.conflicts.claims import (
     gather,
     removal_step,
 )
-from composetasks.plan.conflicts.leftovers import left_containers, left_networks, one_line
+from composetasks.plan.conflicts.leftovers import (
+    left_containers,
+    left_networks,
+    one_line,
+    running_one_offs,
+)
 from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
 from composetasks.plan.conflicts.treatment import rename_step, treated
 from composetasks.plan.images.tags import old_tags
@@ -97,8 +102,9 @@ def leftovers(world: World, names: Mapping[str, str], force: bool = False) -> Fi
     containers runs on it."""
     starting = tuple(world.model.services)
     findings = _in_the_way(world, starting, names, force)
-    rest = left_containers(world, {step.key for step in findings.steps})
-    findings += rest
+    planned = {step.key for step in findings.steps}
+    findings += left_containers(world, planned)
+    findings += Findings(warnings=tuple(running_one_offs(world, planned)))
     return findings + Findings(left_networks(world, findings.steps, findings.steps))
 
 

@@ -22,11 +22,10 @@ from composetasks.plan.conflicts.origin import Origin, container_state, origin
 from composetasks.plan.conflicts.policy import CONSENT, LEFT_OVER, Treatment
 
 REASONS = {
-    Origin.GONE_CHECKOUT: "its checkout no longer exists",
-    Origin.NO_SERVICE: "its service is no longer in the model",
-    Origin.ONE_OFF: "a one-off that has exited",
-    Origin.HELPER: "exited; Compose creates another when it needs one",
+    Origin.ONE_OFF: "a one-off that has exited; ",
+    Origin.HELPER: "exited; Compose creates another when it needs one; ",
 }
+"""What precedes the description of a container whose maker alone is not the reason."""
 NAMED = 5
 """How many leftovers a warning names."""
 
@@ -35,16 +34,16 @@ def left_containers(world: World, planned: Set[str]) -> Findings:
     """The removals of leftover containers, and warnings about those that are kept. Containers whose
     ids are in ``planned`` already have steps."""
     steps: list[Step] = []
-    spared: dict[Origin, list[Container]] = {}
+    spared: list[Container] = []
     for container in world.engine.containers:
         maker = origin(world, container)
         treatment = LEFT_OVER[maker][container_state(container)]
         if container.id in planned:
             continue
-        if treatment is Treatment.SPARE:
-            spared.setdefault(maker, []).append(container)
+        if treatment is Treatment.SPARE and maker is not Origin.ONE_OFF:
+            spared.append(container)
         elif treatment in CONSENT:
-            reason = f"{REASONS[maker]}; {container_summary.removal(world, container)}"
+            reason = f"{REASONS.get(maker, '')}{container_summary.removal(world, container)}"
             because = (Evidence(kind="left-over"),)
             steps.append(
                 removal_step(world, container, reason, CONSENT[treatment], because=because)
@@ -52,16 +51,22 @@ def left_containers(world: World, planned: Set[str]) -> Findings:
     return Findings(tuple(steps), warnings=tuple(_spared(world, spared)))
 
 
-def _spared(world: World, spared: dict[Origin, list[Container]]) -> Iterator[str]:
-    for maker, containers in spared.items():
-        for container in containers:
-            why = (
-                "a one-off that is still running"
-                if maker is Origin.ONE_OFF
-                else f"{container_summary.made_by(world, container)}; "
-                f"{container_summary.state(container)}"
-            )
-            yield f"container {container.name} is not removed: {why}"
+def running_one_offs(world: World, planned: Set[str]) -> Iterator[str]:
+    """Yield a warning for each one-off that still runs, except those in ``planned``."""
+    for container in world.engine.containers:
+        if container.id not in planned and origin(world, container) is Origin.ONE_OFF:
+            treatment = LEFT_OVER[Origin.ONE_OFF][container_state(container)]
+            if treatment is Treatment.SPARE:
+                yield f"container {container.name} is not removed: a one-off that is still running"
+
+
+def _spared(world: World, spared: Iterable[Container]) -> Iterator[str]:
+    for container in spared:
+        why = (
+            f"created {container_summary.made_by(world, container)}; "
+            f"{container_summary.state(container)}"
+        )
+        yield f"container {container.name} is not removed: {why}"
 
 
 def left_networks(

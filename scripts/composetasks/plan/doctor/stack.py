@@ -91,7 +91,7 @@ def ports(
         for claim in published.claims(world, names)
     ]
     if ports:
-        return failed("ports", _some(ports), f"{task('up --plan')} shows what it does about each")
+        return failed("ports", _some(ports), f"{task('up --plan')} shows how to resolve each")
     if not on_this_host:
         return ok("ports", "no container holds one; processes on the engine's host can't be seen")
     inside = sorted(

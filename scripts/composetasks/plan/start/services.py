@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from composetasks.facts import (
+    MADE_BY_PLAN,
     Container,
     ContainerStart,
     CreateContainer,
@@ -364,6 +365,8 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
             "mounted-image": f"mounted image {e.name} changed",
             "network": f"not connected to network {e.name}"
             if e.old == networks.NOT_ATTACHED
+            else f"network {e.name} no longer exists"
+            if e.new == MADE_BY_PLAN
             else f"network {e.name} changed",
             "volume": f"volume at {e.name} changed",
             "content": f"config {e.name} was edited",
