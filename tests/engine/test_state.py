@@ -269,6 +269,38 @@ volumes: {seeded: {}}
     assert (ran.code, fresh) == (0, content(volume(project, "seeded"))), ran.err
 
 
+def test_a_volume_is_filled_from_the_service_that_compose_would_create_first(
+    project: Project,
+) -> None:
+    """Not from a container made by hand, nor from a service that depends on that service."""
+    project.compose("""
+services:
+  a: &app
+    build: {context: app, args: {OF: a}}
+    init: true
+    command: [sleep, "3600"]
+    volumes: ["shared:/seeded"]
+    depends_on: [b]
+  b:
+    <<: *app
+    build: {context: app, args: {OF: b}}
+    depends_on: []
+volumes: {shared: {}}
+""")
+    lines = "FROM ct-test/busybox\nARG OF\nRUN mkdir /seeded && echo $OF > /seeded/of\n"
+    project.write("app/Dockerfile", f"{lines}LABEL of={project.name}\n")
+    assert project.inv("up").code == 0
+    place = volume(project, "shared")
+    fresh = content(place)
+    by_hand = f"{project.name}-by-hand"
+    docker("create", "--name", by_hand, "-v", f"{place}:/bin", "ct-test/busybox")
+    try:
+        ran = project.inv("reset-state", "--yes", "--no-snapshot")
+    finally:
+        docker("rm", by_hand)
+    assert (ran.code, content(place)) == (0, fresh), ran.err
+
+
 def test_a_job_that_filled_the_state_runs_again(project: Project) -> None:
     project.compose("""
 services:

@@ -187,14 +187,14 @@ class StateReplacement:
     # --- after ------------------------------------------------------------------------------
 
     def _fill(self, state: State) -> None:
-        """Let the engine fill an empty volume from the image of a container that uses it, as it
-        does when it creates such a container; owner and mode come from the image too. The command
-        is never run, but the engine refuses a container without one. (The image may be removed.)"""
+        """Let the engine fill an empty volume from the images of the services that use it, as it
+        does when Compose creates their containers, dependencies first: the first image with content
+        at that place fills it. Owner and mode come from the image too. The command is never run,
+        but the engine refuses a container without one. (The image may be removed.)"""
         from docker import errors
 
-        for container in self.world.engine.containers:
-            if container.id not in state.containers:
-                continue
+        services = self.world.model.services
+        for container in (one for name in services for one in self.world.replicas(name)):
             for target, name in container.volumes.items():
                 if name == state.place and not self._nocopy(container.service, target):
                     mount = {"Type": "volume", "Source": name, "Target": target}
