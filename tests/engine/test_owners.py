@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from composetasks.apply.instances.teardown import empty_as_root
+from composetasks.apply.instances.teardown import empty_as_root, end_instance
 from composetasks.observe.engine.inventory import connect
+from composetasks.run.owner import this_machine
+from composetasks.run.settings import Settings
+from composetasks.store import instance_folder
+from composetasks.verbs.connection import EngineConnection
+from composetasks.verbs.instance import Instance
 from tests.engine.owners import (
     SECONDS,
     containers,
@@ -191,3 +198,46 @@ def test_what_containers_wrote_as_root_is_emptied_by_way_of_the_engine(tmp_path:
         client.close()
     assert list(place.iterdir()) == []
     assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an instance whose owner has ended, with a file in the folder of a volume that
+    only root can remove."""
+    place = tmp_path / "ct-test-ended"
+    file = place / "volumes" / "pg" / "file"
+    file.parent.mkdir(parents=True)
+    file.write_text("content")
+    instance_folder.claim_new(place, f"1 1 boot {this_machine()}")
+    rmtree = shutil.rmtree
+
+    def as_another_user(path: Path) -> None:
+        if file.exists():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", as_another_user)
+    return place
+
+
+def test_an_instance_whose_only_folders_stand_for_volumes_ends_though_root_wrote_them(
+    written: Path,
+) -> None:
+    client = connect()
+    try:
+        end_instance(client, written.name, instance_folder.recorded(written) or "", written)
+    finally:
+        client.close()
+    assert not written.exists()
+
+
+def test_the_name_of_an_ended_instance_is_used_again_though_root_wrote_its_folders(
+    written: Path,
+) -> None:
+    engine = EngineConnection(Settings())
+    try:
+        Instance(written.name, written, owner=None).claim(engine)
+    finally:
+        engine.client.close()
+    assert [one.name for one in written.iterdir()] == [instance_folder.RECORD]
+    assert instance_folder.recorded(written) == instance_folder.BY_HAND

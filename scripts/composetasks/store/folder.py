@@ -26,6 +26,8 @@ ROOM = 65_536
 """The bytes that a run needs for its record."""
 EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - only in folders of our own there
 """Folders with possible free space if the user's own have none; the last one is in memory."""
+MOUNTED = ("state", "volumes")
+"""The folders of an instance that its services write to."""
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 JOURNAL = "replacing.json"
 """The journal of a replacement of state; exists from before the first change until after the
@@ -202,15 +204,15 @@ def user(number: int) -> str:
 
 def hand_over(root: Path) -> None:
     """Give the files that root created in another user's project to that user, who could not use
-    them otherwise. State of instances is left as its services wrote it."""
+    them otherwise. What the services of instances write is left as they wrote it."""
     if os.geteuid() != files.ROOT or not root.is_dir():
         return
     project = root.parent.stat()
     if project.st_uid == files.ROOT:
         return
     for place, folders, names, opened in os.fwalk(root):
-        if Path(place).parent == root / "instances" and "state" in folders:
-            folders.remove("state")
+        if Path(place).parent == root / "instances":
+            folders[:] = [name for name in folders if name not in MOUNTED]
         # The folder itself comes last: until then its owner shows that root created it.
         for name in (*names, "."):
             with contextlib.suppress(OSError):

@@ -28,9 +28,12 @@ BY_HAND = ""
 
 
 def recorded(place: Path) -> str | None:
-    """The owner's text, BY_HAND, or None if the instance is not claimed."""
-    record = folder.read_json(place / RECORD)
-    return None if record is None else str(record.get("owner") or BY_HAND)
+    """The owner's text, BY_HAND, or None if the instance is not claimed. A record that can't be
+    read means BY_HAND: what is not claimed is removed."""
+    if not os.path.lexists(place / RECORD):
+        return None
+    record = folder.read_json(place / RECORD) or {}
+    return str(record.get("owner") or BY_HAND)
 
 
 def keep_images(place: Path, tags: Sequence[str]) -> None:

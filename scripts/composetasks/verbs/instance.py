@@ -31,6 +31,7 @@ from composetasks.run.failure import TaskFailure
 from composetasks.run.owner import Owner
 from composetasks.store import files, folder, instance_folder, lock
 from composetasks.store.instance_folder import OVERRIDE
+from composetasks.verbs.connection import EngineConnection
 
 CHOICE_SECONDS = 30.0
 """How long to wait for other instances to choose their ports."""
@@ -65,15 +66,26 @@ class Instance:
         if instance_folder.lives_here(instance_folder.recorded(self.place)):
             ensure_watched(self.place)
 
-    def claim(self) -> None:
+    def claim(self, engine: EngineConnection) -> None:
         """Make sure, under the lock, that this run may change the instance. Raises TaskFailure if
         it belongs to another owner."""
         text = instance_folder.recorded(self.place)
         if text is None or instance_folder.ended(text):
-            instance_folder.take_over(self.place, self._mine)
+            self._take_over(engine)
         else:
             instance_folder.refuse_other(self.name, text, self.owner)
         self.watch_over()
+
+    def _take_over(self, engine: EngineConnection) -> None:
+        from composetasks.apply.instances.teardown import empty_mounted
+
+        try:
+            instance_folder.take_over(self.place, self._mine)
+        except PermissionError:  # files written by containers often belong to root
+            if engine.remote:
+                raise
+            empty_mounted(engine.client, self.name, self.place)
+            instance_folder.take_over(self.place, self._mine)
 
     @property
     def _mine(self) -> str:

@@ -34,7 +34,7 @@ class ProjectLock:
                 folder.make()
             if self._project.instance:
                 folder.make()
-                self._project.copy(folder.root).claim()
+                self._project.copy(folder.root).claim(self._engine)
             self._held, self._leased = stack, False
             try:
                 yield

@@ -150,3 +150,18 @@ def test_nothing_is_made_in_another_users_home(
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "caches"))
     assert elsewhere(project) == result
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away takes root")
+def test_what_root_makes_is_handed_to_the_projects_owner_but_not_what_services_wrote(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / ".composetasks"
+    place = root / "instances" / "one"
+    for name in ("state/data", "volumes/pg", "runs"):
+        (place / name).mkdir(parents=True)
+        (place / name / "file").touch()
+    os.chown(tmp_path, 65534, 65534)
+    folder.hand_over(root)
+    owned = {str(one.relative_to(place)): one.stat().st_uid for one in place.rglob("file")}
+    assert owned == {"state/data/file": 0, "volumes/pg/file": 0, "runs/file": 65534}

@@ -28,6 +28,7 @@ from composetasks.facts import (
 )
 from composetasks.run.failure import TaskFailure
 from composetasks.store import instance_folder, lock
+from composetasks.store.folder import MOUNTED
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -139,7 +140,7 @@ def _remove_folder(client: APIClient, name: str, place: Path) -> None:
     try:
         _remove_content(place)
     except PermissionError:  # files written by containers often belong to root
-        empty_as_root(client, name, place / "state")
+        empty_mounted(client, name, place)
         _remove_content(place)
     ended = place.rename(place.with_name(f".{name}.{os.getpid()}.ended"))
     for last in LAST:
@@ -153,6 +154,12 @@ def _remove_content(place: Path) -> None:
             shutil.rmtree(entry)
         elif entry.name not in LAST:
             entry.unlink()
+
+
+def empty_mounted(client: APIClient, name: str, place: Path) -> None:
+    """Empty, as root, the folders of an instance that its services write to."""
+    for mounted in filter(Path.is_dir, map(place.joinpath, MOUNTED)):
+        empty_as_root(client, name, mounted)
 
 
 def empty_as_root(client: APIClient, name: str, place: Path) -> None:
