@@ -189,6 +189,22 @@ def test_an_image_that_runs_and_lost_its_digest_tag_is_not_built_again(shop: Bui
     assert shop.content("web", "/a") == "first"
 
 
+def test_a_container_that_compose_leaves_as_it_is_is_not_said_to_be_recreated(shop: Built) -> None:
+    """Compose built the image, from the same files: the build here gives the same one."""
+    shop.dockerfile("web", "COPY a /a\n")
+    shop.file("web/a", "a")
+    shop.services(web={})
+    shop.by_compose("up", "-d", "--build")
+    before = shop.find(f"{shop.name}-web-1")
+    assert [step.action.value for step in shop.plan().steps] == [BUILD, "recreate-container"]
+    done = [event.message for event in shop.up() if event.kind == "step-done"]
+    assert done[-1] == "nothing changed, so it was not recreated"
+    after = shop.find(f"{shop.name}-web-1")
+    assert before is not None
+    assert after is not None
+    assert before.id == after.id
+
+
 def test_folders_that_a_start_makes_to_mount_on_build_nothing(shop: Built) -> None:
     shop.dockerfile("web", "COPY . /code\n")
     shop.file("web/app.py", "a")

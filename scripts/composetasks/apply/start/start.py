@@ -215,7 +215,12 @@ class Start:
                 self.services[name].phase = Phase.UP
                 self.record.ready(name)
             for step in self.services[name].steps:
-                yield event("step-done", step, _done(step.action), time.monotonic() - began)
+                recreation = step.action is Action.RECREATE_CONTAINER
+                if recreation and step.key in self.services[name].containers:
+                    # The image that was built or pulled turned out to be the one that it runs.
+                    yield event("step-done", step, "nothing changed, so it was not recreated")
+                else:
+                    yield event("step-done", step, _done(step.action), time.monotonic() - began)
 
     def _not_launched(self, names: Sequence[str]) -> None:
         for name in names:
