@@ -258,13 +258,14 @@ def _by_psutil(host_ip: str, number: int, protocol: str) -> PortHolder:
 def real_paths(
     model: Model, containers: Iterable[Container], *, local: bool = True
 ) -> Mapping[str, str | None]:
-    """Return the real paths of the model's folder and files, and of those that the labels of the
-    project's containers name; None for a missing path. A working folder of the same checkout counts
-    as the model's folder. On an engine that other hosts use too (not ``local``), missing paths may
-    be theirs and are left out."""
+    """Return the real paths of the model's folder and files, of those that the labels of the
+    project's containers name, and of the folders of other projects; None for a missing path. A
+    working folder of the same checkout counts as the model's folder. On an engine that other hosts
+    use too (not ``local``), missing paths may be theirs and are left out."""
+    containers = tuple(containers)
     ours = [one for one in containers if one.project == model.project]
     files = {*map(str, model.files), *(file for one in ours for file in one.config_files)}
-    folders = {str(model.directory), *(one.working_dir for one in ours if one.working_dir)}
+    folders = {str(model.directory), *(one.working_dir for one in containers if one.working_dir)}
     paths = {
         path: file_systems.realpath(path) if file_systems.exists(path) else None
         for path in sorted(files | folders)

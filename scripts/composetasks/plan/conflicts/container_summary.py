@@ -5,7 +5,7 @@ from __future__ import annotations
 from composetasks.facts import Container, Evidence, World
 from composetasks.facts.engine import PROJECT
 from composetasks.facts.references import short_volume
-from composetasks.plan.conflicts.origin import Origin, origin, project_folder, real_path
+from composetasks.plan.conflicts.origin import Origin, is_gone, origin, project_folder, real_path
 
 TOOLS = {
     "com.docker.swarm.service.name": "Docker Swarm, service",
@@ -24,7 +24,8 @@ def made_by(world: World, container: Container) -> str:
         return _by_hand(container)
     if maker is Origin.OTHER_PROJECT:
         folder = f" in {container.working_dir}" if container.working_dir else ""
-        return f"by Compose project {container.project}{folder}, {service}"
+        gone = ", which is gone" if is_gone(world, container) else ""
+        return f"by Compose project {container.project}{folder}{gone}, {service}"
     if maker is Origin.OTHER_CHECKOUT:
         who = f" ({person(world)})" if world.maker else ""
         return f"by another checkout of this project in {container.working_dir}{who}, {service}"

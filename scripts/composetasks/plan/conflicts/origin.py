@@ -84,6 +84,11 @@ def real_path(world: World, path: str) -> str | None:
     return world.paths.get(path, path)
 
 
+def is_gone(world: World, container: Container) -> bool:
+    """Whether the folder of the project that made ``container`` no longer exists."""
+    return bool(container.working_dir) and real_path(world, container.working_dir) is None
+
+
 def project_folder(world: World) -> str:
     """The real path of the project's folder."""
     return real_path(world, str(world.model.directory)) or str(world.model.directory)

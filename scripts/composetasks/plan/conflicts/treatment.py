@@ -15,7 +15,7 @@ from composetasks.plan.conflicts.claims import (
     conflict,
     removal_step,
 )
-from composetasks.plan.conflicts.origin import Origin, container_state, origin
+from composetasks.plan.conflicts.origin import Origin, container_state, is_gone, origin
 from composetasks.plan.conflicts.policy import CONSENT, IN_THE_WAY, Treatment
 
 LET_GO = {
@@ -70,6 +70,12 @@ def _ways_out(world: World, holder: ContainerClaims) -> str:
     """What would resolve the conflict: commands for the container and, if another project has only
     a name or a port, an instance of this one."""
     commands = _commands(holder)
+    if origin(world, holder.container) is Origin.OTHER_PROJECT and is_gone(world, holder.container):
+        same = f"`COMPOSE_PROJECT_NAME={holder.container.project}` in .env"
+        commands = (
+            f"if that folder was renamed to this one, {same} goes on with its containers and "
+            f"volumes; {commands}"
+        )
     apart = {claim.kind for claim in holder.claims} <= {ClaimKind.NAME, ClaimKind.PORT}
     if (
         world.model.instance

@@ -102,6 +102,15 @@ def test_the_maker_of_a_container_is_told_by_its_labels(who: Origin) -> None:
     assert origin(seen(of(who)), made_by(who)) is who
 
 
+def test_a_project_whose_folder_is_gone_may_be_this_one_under_its_old_name() -> None:
+    gone = found(seen(model(DB), made_by(Origin.OTHER_PROJECT), paths={"/srv/bakery": None}))
+    [blocker] = gone.blockers
+    assert "by Compose project bakery in /srv/bakery, which is gone, service db" in blocker.message
+    assert blocker.hint.startswith("if that folder was renamed to this one, `COMPOSE_PROJECT_NAME=")
+    [blocker] = found(seen(model(DB), made_by(Origin.OTHER_PROJECT))).blockers
+    assert "COMPOSE_PROJECT_NAME" not in blocker.hint
+
+
 def test_checkouts_are_compared_by_real_path() -> None:
     one = container("db", labels={WORKING_DIR: "/link"})
     paths = {str(HERE): "/real", "/link": "/real"}
