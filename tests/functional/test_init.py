@@ -144,6 +144,29 @@ def test_a_projects_own_variable_is_none_of_composes_whatever_its_name(
     assert "COMPOSE_PROJECT_NAME" not in proposed
 
 
+def test_variables_of_the_login_are_none_of_the_project_s(shop: Project) -> None:
+    own = (
+        "    hostname: ${WEB_HOST:-web}\n    volumes: ['$PWD/data:/data', '${HOME}/.aws:/aws:ro']\n"
+    )
+    shop.write("compose.yaml", COMPOSE + own)
+    proposed = shop.inv("init", "--plan").out
+    assert "\n+WEB_HOST=web\n" in proposed
+    assert "PWD" not in proposed
+    assert "HOME" not in proposed
+
+
+def test_a_folder_that_a_start_creates_is_no_path_to_check_for(shop: Project) -> None:
+    own = "    volumes: ['${CONF:-./conf}:/conf', '${DATA:-./data}:/data', '${LIB}:/lib']\n"
+    shop.write("compose.yaml", COMPOSE + own)
+    shop.write(".env", "LIB=./lib\n")
+    shop.write("conf/app.conf", "")
+    assert shop.inv("init", "--yes").code == 0
+    proposed = (shop.folder / ".env.example").read_text()
+    assert "\n# type: path\nCONF=./conf\n" in proposed
+    assert "\n\nDATA=./data\n\nLIB=\n" in proposed
+    assert "no file or folder" not in shop.inv("env", "--check").err
+
+
 def test_a_default_that_has_another_variable_is_shown_as_what_it_comes_to(shop: Project) -> None:
     nested = "    hostname: ${HOST_A:-${HOST_B:-web}-1}${HOST_C:-${HOST_D}}\n"
     shop.write("compose.yaml", COMPOSE + nested)

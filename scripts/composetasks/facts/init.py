@@ -19,6 +19,8 @@ OF_COMPOSE = frozenset(
 )
 """Compose's own settings (docs.docker.com, "pre-defined environment variables in Docker Compose"),
 which are never secret. A project's own variables may share their prefix."""
+OF_LOGIN = frozenset(("HOME", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "USER"))
+"""Variables that a login or a shell sets in every process: never the project's to choose."""
 
 
 @frozen
@@ -27,7 +29,8 @@ class ModelVariable:
     default in the compose files, ``value`` the value in ``.env`` ("" if none), ``comment`` the
     comment above it there; ``required``: Compose refuses the model without it, with ``message``;
     ``formed``: it is used in a field with its own syntax, in which a number is only one of the
-    allowed forms: a published port (``127.0.0.1:80``), a user, a size, an image's tag."""
+    allowed forms: a published port (``127.0.0.1:80``), a user, a size, an image's tag; ``absent``:
+    as a path, one of its values leads to nothing, such as a folder that a start creates."""
 
     name: str
     default: str = ""
@@ -36,6 +39,7 @@ class ModelVariable:
     message: str = ""
     secret: bool = False
     formed: bool = False
+    absent: bool = False
     comment: tuple[str, ...] = ()
 
 

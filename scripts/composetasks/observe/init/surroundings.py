@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from composetasks.facts import Environment, ModelVariable, Surroundings, Usage
-from composetasks.facts.init import OF_COMPOSE
+from composetasks.facts.init import OF_COMPOSE, OF_LOGIN
 from composetasks.observe.compose import project_files
 from composetasks.run import git, process
 from composetasks.run.secret_values import secret_name
@@ -98,19 +98,27 @@ def _variables(environment: Environment, usage: Usage) -> Iterator[ModelVariable
     of_files = [name for file in environment.files for name in file.set]
     names = dict.fromkeys([*used, *demanded, *of_services, *usage.defaults, *of_files])
     for name in names:
-        if name in OF_COMPOSE and name not in of_files:
+        if name in OF_COMPOSE | OF_LOGIN and name not in of_files:
             continue
         given = next((file for file in environment.files if name in file.set), None)
+        default = usage.defaults.get(name, "")
+        value = (given.set[name].value or "") if given else ""
         yield ModelVariable(
             name=name,
-            default=usage.defaults.get(name, ""),
-            value=(given.set[name].value or "") if given else "",
+            default=default,
+            value=value,
             required=name in demanded,
             message=demanded.get(name, ""),
             secret=secret_name(name),
             formed=not all(place.startswith(FREE) for place in _uses(usage, name)),
+            absent=not all(map(os.path.exists, _paths(environment.folder, default, value))),
             comment=tuple(_comment(given.lines, given.set[name].line)) if given else (),
         )
+
+
+def _paths(folder: Path, *values: str) -> Iterator[Path]:
+    """Yield the values that are relative paths, from the folder on."""
+    return (folder / value for value in values if value.startswith(("./", "../")))
 
 
 def _uses(usage: Usage, name: str) -> Iterator[str]:

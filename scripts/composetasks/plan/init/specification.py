@@ -51,7 +51,7 @@ def _candidates(variable: ModelVariable, values: Sequence[str]) -> Iterator[tupl
         yield ("bool",)
     if variable.name.upper().endswith("PORT"):
         yield ("port",)
-    if all(value.startswith(("./", "../")) for value in values):
+    if all(value.startswith(("./", "../")) for value in values) and not variable.absent:
         yield ("path",)
     yield from GUESSES
 
