@@ -20,6 +20,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.plain_text import first_of
 from composetasks.facts.program import task
+from composetasks.facts.references import plain
 from composetasks.facts.units import counted
 from composetasks.plan.conflicts import ports as published
 from composetasks.plan.conflicts.mounts import WAYS_THERE
@@ -187,10 +188,12 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
     """The images that a start and a build need and the engine lacks, for when no registry answers.
     ``bases`` are the base images of each service with a build, "" for one never seen here."""
     engine, services = world.engine, world.model.services.values()
+    built = world.model.builders()
     absent = [
         service.image
         for service in services
-        if service.build is None and engine.image(service.image) is None
+        if not (service.provided or plain(service.image) in built)
+        and engine.image(service.image) is None
     ]
     unbuilt = [one for one in services if one.build and engine.image(one.image) is None]
     unseen = {name for one in bases.values() for name, base in one.items() if not base}

@@ -128,6 +128,12 @@ def test_images_for_work_without_a_network() -> None:
     assert (check.status, "web still to be built" in check.message) == (Status.OK, True)
 
 
+def test_an_image_that_another_service_builds_needs_no_registry() -> None:
+    job = service("migrate", image="docker.io/library/shop-web")
+    check = stack.images(world(model(built("web"), job), engine=Engine(images=())), {})
+    assert (check.status, check.message.split(" still")[0]) == (Status.OK, "web")
+
+
 def test_health_checks_are_judged_by_the_rules_of_a_start() -> None:
     slow = service(
         "db",
