@@ -79,7 +79,7 @@ services:
 """)
     ran = project.inv("up")
     assert ran.code == 0, ran.err
-    assert "slow (every 6s): its health check runs so rarely" in ran.err
+    assert "slow (every 6s): the health check runs so rarely" in ran.err
     [line] = [line for line in ran.out.splitlines() if line.startswith("critical path: ")]
     assert line.startswith("critical path: slow ")
     [advice] = told(project)[0]["advice"]

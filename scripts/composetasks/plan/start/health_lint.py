@@ -78,7 +78,7 @@ def _of_one(service: Service) -> Iterator[tuple[str, str]]:
         return
     interval = _interval(check)
     if seconds(interval) > SLOW_SECONDS:
-        advice = "its health check runs so rarely that a start has to wait for it"
+        advice = "the health check runs so rarely that a start has to wait for it"
         yield (
             f"{service.name} (every {interval})",
             f"{advice}: add start_period: 60s and start_interval: 500ms",

@@ -91,7 +91,7 @@ def test_the_same_advice_for_many_is_one_line() -> None:
     many = [checked(f"s{number}", test=["CMD", "true"], interval="10s") for number in range(3)]
     [line] = warnings(*many)
     assert line.startswith(
-        "s0 (every 10s), s1 (every 10s), s2 (every 10s): its health check runs so rarely"
+        "s0 (every 10s), s1 (every 10s), s2 (every 10s): the health check runs so rarely"
     )
 
 
