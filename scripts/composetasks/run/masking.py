@@ -147,10 +147,11 @@ def hide_all(values: Iterable[str]) -> None:
 
 
 def unhide(names: Iterable[str]) -> None:
-    """Register public names (services, images without their tags): a password that equals one, or a
-    word in one, is masked under its name only, also in later calls of :func:`hide`."""
+    """Register public names (services, images without their tags): a password that equals one, a
+    component of its path, or a word in one, is masked under its name only, also in later calls of
+    :func:`hide`."""
     for name in names:
-        _public.update((name, *WORD.findall(name)))
+        _public.update((name, *name.split("/"), *WORD.findall(name)))
     _hidden.difference_update(_public)
 
 

@@ -105,11 +105,11 @@ def test_a_password_that_stands_in_a_public_name_is_a_word_like_any_other(
 ) -> None:
     monkeypatch.setattr(masking, "_hidden", set())
     monkeypatch.setattr(masking, "_public", set())
-    masking.hide(["airflow", "hunter22"])
-    masking.unhide(["airflow-init", "apache/airflow"])
+    masking.hide(["airflow", "dify-sandbox", "hunter22"])
+    masking.unhide(["airflow-init", "apache/airflow", "langgenius/dify-sandbox"])
     masking.hide(["airflow"])
-    shown = masking.safe("airflow-init of apache/airflow:3.0.1 has hunter22")
-    assert shown == "airflow-init of apache/airflow:3.0.1 has ***"
+    shown = masking.safe("airflow-init of apache/airflow:3.0.1 and dify-sandbox:0.2 has hunter22")
+    assert shown == "airflow-init of apache/airflow:3.0.1 and dify-sandbox:0.2 has ***"
     assert masking.safe_data({"DB_PASSWORD": "airflow"}) == {"DB_PASSWORD": MASK}
 
 
