@@ -341,16 +341,22 @@ def _lives(tools: Tools, keys: Sequence[str]) -> set[tuple[str, str]]:
 def culprit(
     tools: Tools, model: Model, failed: NotLaunched, containers: Mapping[str, Sequence[str]]
 ) -> str:
-    """The service that Compose's error is about: one whose container has an error recorded by the
-    engine, one that the error names, or the first. ``containers`` are ids by service."""
+    """The service that Compose's error is about: one whose container has this error recorded by the
+    engine, one whose container has another, one that the error names, or the first. ``containers``
+    are ids by service."""
     import requests
     from docker import errors
 
+    recorded = {}
     for name in failed.services:
         for key in containers[name]:
             with contextlib.suppress(requests.exceptions.RequestException, errors.DockerException):
-                if tools.client.inspect_container(key)["State"].get("Error"):
-                    return name
+                if error := tools.client.inspect_container(key)["State"].get("Error"):
+                    recorded[name] = error
+                    if _in_one_line(error) in _in_one_line(*failed.lines):
+                        return name
+    if recorded:
+        return next(iter(recorded))
     for name in failed.services:
         for container in model.services[name].container_names:
             if container in failed.why or any(
@@ -362,3 +368,7 @@ def culprit(
         if any(line.startswith(beginnings) for line in failed.lines):
             return name
     return failed.services[0]
+
+
+def _in_one_line(*text: str) -> str:
+    return " ".join(" ".join(text).split())
