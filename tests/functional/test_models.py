@@ -206,6 +206,26 @@ def test_every_variable_of_a_text_with_several_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("services:\n  web:\n    image: a\n     b: c\n", "the syntax of more/web.yaml, line 4"),
+        ("services:\n\tweb: {image: a}\n", "the syntax of more/web.yaml, line 2"),
+        ("services:\n  web: {image: a, ports: [abc]}\n", "compose.yaml or more/web.yaml"),
+        ("services:\n  web: {dependson: [a]}\n", "the file it names"),
+    ],
+)
+def test_a_model_that_is_refused_names_the_file_to_correct(
+    tmp_path: Path, text: str, advice: str
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "compose.yaml").write_text("include: [more/web.yaml]\n")
+    (tmp_path / "more" / "web.yaml").write_text(text)
+    with pytest.raises(TaskFailure) as refused:
+        load(tmp_path)
+    assert refused.value.hint.endswith(f"; correct {advice}")
+
+
+@pytest.mark.parametrize(
     "refused_for",
     ["volumes: ['$UPLOADS:/data']", "volumes: ['$UPLOADS:/data'], hostname: $NAME_OF_IT"],
     ids=["one", "two"],

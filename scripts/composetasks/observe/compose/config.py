@@ -15,7 +15,7 @@ from composetasks.facts.dollars import doubled, undoubled
 from composetasks.facts.frozen import frozen
 from composetasks.observe.compose.contents import inline_contents
 from composetasks.observe.compose.hashes import by_service, resource_hashes
-from composetasks.observe.compose.sources import TRUE, example_of, variable
+from composetasks.observe.compose.sources import TRUE, example_of, existing_files, variable
 from composetasks.run import masking
 from composetasks.run.compose import Compose
 from composetasks.run.external_failures import parsing
@@ -100,7 +100,7 @@ def ask(
             config, spelled, warnings = asking.printed(*relaxed)
         hashes = asking(*relaxed, "--hash", "*").stdout
     except ProgramError as error:
-        raise _refused(compose, error) from error
+        raise _refused(compose, files, error) from error
     with parsing("Compose's answer", ExitCode.INVALID):
         literal = hide_declared(config)
         return {
@@ -213,7 +213,7 @@ def interpolated(compose: Compose, expected: Mapping[str, str]) -> dict[str, str
 # --- what Compose refuses -------------------------------------------------------------------
 
 
-def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
+def _refused(compose: Compose, files: Sequence[Path], error: ProgramError) -> TaskFailure:
     """Return the failure for a model that Compose refuses: errors first, then warnings."""
     reasons = _warnings_last(error.stderr) or [str(error)]
     unset = any(UNSET.fullmatch(_warning(line)) for line in error.stderr.splitlines())
@@ -224,8 +224,36 @@ def _refused(compose: Compose, error: ProgramError) -> TaskFailure:
         "the Compose model is invalid",
         code=ExitCode.INVALID,
         detail="\n".join(reasons),
-        hint=hint or "`docker compose config -q` shows the same; correct the file it names",
+        hint=hint
+        or f"`docker compose config -q` shows the same; {_advice(compose, files, reasons)}",
     )
+
+
+def _advice(compose: Compose, files: Sequence[Path], reasons: Sequence[str]) -> str:
+    """Return which file to correct: Compose names none if the syntax or a value is wrong."""
+    read = existing_files(files, compose.folder, compose.environment)
+    names = {file: os.path.relpath(file, compose.folder) for file in read}
+    for file, name in names.items():
+        line = _wrong_line(file)
+        if line:
+            return f"correct the syntax of {name}, line {line}"
+    if any(file.name in reason for file in read for reason in reasons):
+        return "correct the file it names"
+    return f"correct {' or '.join(names.values())}" if names else "correct the compose file"
+
+
+def _wrong_line(file: Path) -> int | None:
+    """Return the number of the line at which a file stops being YAML; None if it is YAML."""
+    import yaml
+
+    try:
+        for _ in yaml.parse(file.read_text("utf-8-sig"), Loader=yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        return error.problem_mark.line + 1 if error.problem_mark else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return None
 
 
 def _warnings_last(stderr: str) -> list[str]:

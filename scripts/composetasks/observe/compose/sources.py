@@ -195,6 +195,18 @@ def reached(
     return model_files.files()
 
 
+def existing_files(
+    files: Sequence[Path], folder: Path, environment: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """Return the existing compose files that the model is read from, as far as they can be
+    determined."""
+    model_files = _ModelFiles()
+    with contextlib.suppress(_UnknownPath):
+        _reach(files, folder, environment, model_files)
+    named = (path for path, of_compose in model_files.files().items() if of_compose)
+    return tuple(filter(project_files.exists, named))
+
+
 def pipes(files: Sequence[Path], folder: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Return those of the model's files that Compose would block on: named pipes, which may have no
     writer, and standard input."""
