@@ -329,6 +329,7 @@ def test_two_at_once_and_one_that_was_killed(
 
     assert second.code == 75
     assert f"another run is deploying {shop.name}: root@" in second.err
+    assert f"`docker config rm {shop.name}_deploying`, on a manager, frees the stack" in second.err
     assert waited >= 3
     assert third.code == 0, third.err
     assert manager.docker(*claim) == ""

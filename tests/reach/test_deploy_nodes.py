@@ -114,6 +114,7 @@ def test_images_reach_all_nodes_by_their_digests(
 
     assert worker.code == 5
     assert "not a swarm manager" in worker.err
+    assert "next: create a swarm there with `docker swarm init`, or set stack.deploy" in worker.err
     # Without a registry, other nodes could not have what is built here.
     assert alone.code == 6
     assert "stack.registry" in alone.err

@@ -21,7 +21,9 @@ def deployed_document(
 ) -> dict[str, Any]:
     """The result of a deployment; ``began`` is its beginning by the monotonic clock."""
     took = after(time.monotonic() - began, done=bool(plan.steps))
-    message = f"{plan.project} is deployed" if tasks else f"{plan.project} is gone"
+    message = (
+        f"{plan.project} is deployed" if tasks else f"{plan.project} is removed from the swarm"
+    )
     return result_document(
         plan.command, deployed=services_document(tasks), message=f"{message}{took}"
     )

@@ -72,7 +72,7 @@ def _claim(client: Any, stack: str, name: str, deadline: float) -> str:
                 f"another run is deploying {stack}: {other['who']}, since {other['since']}",
                 code=ExitCode.LOCKED,
                 hint="wait for it to end, or give --wait-lock SECONDS; if it was killed, "
-                f"`docker config rm {name}` frees the stack",
+                f"`docker config rm {name}`, on a manager, frees the stack",
             )
         threading.Event().wait(ASK_SECONDS)
 

@@ -87,7 +87,7 @@ def with_rollback(failure: TaskFailure, back: Sequence[RolledBack], stack: Stack
     if not as_before:
         last = stack.swarm.last
         failure.message += ", and the stack could not be rolled back completely"
-        failure.hint = f"`docker stack ps {stack.name}` shows what is running; " + (
+        failure.hint = f"`docker stack ps {stack.name}`, on a manager, shows what is running; " + (
             f"after the cause is corrected, {task(f'deploy --rollback {last.number}')} rolls back"
             if last
             else f"{task('deploy --remove --yes')} removes it"

@@ -42,8 +42,8 @@ def _nodes(client: Any) -> list[dict[str, Any]]:
             "the engine is not a swarm manager",
             code=ExitCode.NO_ENGINE,
             detail=str(error.explanation or error),
-            hint="set stack.deploy.context to a manager's docker context, or create a "
-            "swarm with `docker swarm init`",
+            hint="create a swarm there with `docker swarm init`, or set stack.deploy.context to "
+            "the docker context of a manager",
         ) from error
     return nodes
 
