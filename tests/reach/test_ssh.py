@@ -156,6 +156,10 @@ def test_the_doctor_says_that_the_engine_is_missing_and_not_the_way(project: Pro
 
     assert ran.code == 1
     assert "ssh reaches ssh://far/nowhere/docker.sock (DOCKER_HOST), but no engine" in ran.out
+    other = project.inv("status", DOCKER_HOST="ssh://far/nowhere/docker.sock")
+    assert other.code == 5
+    assert "next: `ssh far docker version` shows why" in other.err
+    assert "Error while fetching" not in other.err
 
 
 def test_the_doctor_knows_the_link_and_what_is_only_here(project: Project) -> None:

@@ -7,7 +7,6 @@ import stat
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from composetasks.facts import Daemon, ExitCode
 from composetasks.facts.timestamps import seconds
@@ -18,6 +17,7 @@ from composetasks.observe.engine.inventory import (
     NotAnAddress,
     TooOld,
     connect,
+    how_to_start,
 )
 from composetasks.observe.engine.local import PODMAN, is_here
 from composetasks.run import ssh_link
@@ -155,9 +155,6 @@ def _by_ssh(failure: TaskFailure, where: str, address: str) -> TaskFailure:
     """Distinguish a failure of ssh itself from a missing engine at its other end."""
     if not ssh_link.is_open(address):
         return _failure(f"ssh does not reach {where}", failure.detail, failure.hint)
-    host = urlsplit(address).netloc
     return _failure(
-        f"ssh reaches {where}, but no engine answers there",
-        failure.detail,
-        f"`ssh {host} docker version` shows why: Docker must run there, and your user may use it",
+        f"ssh reaches {where}, but no engine answers there", failure.detail, how_to_start(address)
     )

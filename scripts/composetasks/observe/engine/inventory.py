@@ -68,7 +68,7 @@ def connect(seconds: float = ENGINE_SECONDS, context: str = "") -> Client:
         # The SDK asks for the engine's version, and wraps the errors of that request.
         if isinstance(error.__cause__, requests.exceptions.Timeout):
             raise silent(seconds, f"{error.__cause__}, at {where}") from error
-        raise _unreachable(_cause(error), where, address) from error
+        raise _unreachable(_cause(error), where, endpoint.address) from error
     if too_old := old_podman(client.server):
         raise TooOld(
             f"Podman {too_old} at {where} is too old",
@@ -128,13 +128,31 @@ START_THERE = (
 NO_CONTEXT = "`docker context ls` lists the contexts; unset DOCKER_CONTEXT for the default"
 
 
+def how_to_start(address: str) -> str:
+    """Return the hint for an address at which no engine answers."""
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        return START
+    if parts.scheme != "ssh":
+        return START_THERE
+    port = f"-p {parts.port} " if parts.port else ""
+    host = parts.netloc.rpartition(":")[0] if port else parts.netloc
+    return (
+        f"`ssh {port}{host} docker version` shows why: Docker must run there, and your user must "
+        "be allowed to use it"
+    )
+
+
 def _cause(error: BaseException) -> str:
     """Return the system's own message, which the SDK and its libraries wrap several times; else
     that of ``error``."""
+    import requests
+
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
-            return inner.strerror
+        # An error of requests is an OSError, too.
+        if isinstance(inner, OSError) and not isinstance(inner, requests.RequestException):
+            return inner.strerror or str(inner)
         inner = inner.__cause__ or inner.__context__
     return str(error)
 
@@ -151,7 +169,7 @@ def _unreachable(why: str, where: str, address: str) -> TaskFailure:
         f"no engine answers at {where}",
         code=ExitCode.NO_ENGINE,
         detail=why,
-        hint=(START if address.startswith("unix://") else START_THERE) if address else NO_CONTEXT,
+        hint=how_to_start(address) if address else NO_CONTEXT,
     )
 
 
