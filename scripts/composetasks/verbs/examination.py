@@ -21,7 +21,7 @@ from composetasks.apply.doctor.container import (
     remove_left_over,
     usable_here,
 )
-from composetasks.facts import Check, Daemon, Engine, Reach, Status, World
+from composetasks.facts import BuildInputs, Check, Daemon, Engine, Reach, Status, World
 from composetasks.observe.doctor import machine, stack
 from composetasks.plan.doctor import engine as of_engine
 from composetasks.plan.doctor import network as of_network
@@ -62,7 +62,7 @@ class Examination:
         )
         self.held = Bounded(self._held, ENGINE_SECONDS, "the engine")
         self.world = Bounded(self._world, ENGINE_SECONDS, "the engine and a valid model")
-        self.bases = Bounded(self._bases, ENGINE_SECONDS)
+        self.inputs = Bounded(self._inputs, ENGINE_SECONDS)
         self.roots = Bounded(self._roots, ENGINE_SECONDS)
         self.cleared = Bounded(self._clear, ENGINE_SECONDS)
         self.refusal = Bounded(self._refusal, ENGINE_SECONDS)
@@ -105,14 +105,13 @@ class Examination:
         paths = real_paths(model, held.containers, local=local)
         return World(model, held, ports=ports, paths=paths)
 
-    def _bases(self) -> Mapping[str, Mapping[str, str]]:
-        """The base images of each service that builds."""
+    def _inputs(self) -> Mapping[str, BuildInputs]:
+        """The build inputs of each service that builds."""
         from composetasks.observe.images.build_inputs import build_inputs
 
         world, cache = self.world.or_unavailable(), self.session.own_folder.cache
         client = self.engine.or_unavailable()[0]
-        bases = build_inputs(world.model, world.engine, cache, client=client)
-        return {name: one.bases for name, one in bases.items()}
+        return build_inputs(world.model, world.engine, cache, client=client)
 
     def _roots(self) -> dict[str, bool | None]:
         world = self.world.or_unavailable()
@@ -167,7 +166,7 @@ class Examination:
         client, daemon = self.engine.or_unavailable()
         usable_here(daemon)
         held = self.held.or_unavailable()
-        base = base_of(client, of_stack.base_image(held, self.bases.or_none() or {}))
+        base = base_of(client, of_stack.base_image(held, self.inputs.or_none() or {}))
         return in_step(base, index, self._environment)
 
     # --- checks -----------------------------------------------------------------------------
@@ -287,7 +286,7 @@ def _builders(examination: Examination) -> Check:
 
 def _images(examination: Examination) -> Check:
     world = examination.world.or_unavailable()
-    return of_stack.images(world, examination.bases.value())
+    return of_stack.images(world, examination.inputs.value())
 
 
 def _open_ports(examination: Examination) -> Check:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from composetasks.facts import (
+    BuildInputs,
     Check,
     Container,
     Daemon,
@@ -184,9 +185,10 @@ def root(users: Mapping[str, bool | None], daemon: Daemon) -> Check:
     )
 
 
-def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
+def images(world: World, inputs: Mapping[str, BuildInputs]) -> Check:
     """The images that a start and a build need and the engine lacks, for when no registry answers.
-    ``bases`` are the base images of each service with a build, "" for one never seen here."""
+    BuildKit looks up the image of a ``# syntax`` line for every build; it is no reason to warn,
+    since it is not known which BuildKit has cached."""
     engine, services = world.engine, world.model.services.values()
     built = world.model.builders()
     absent = [
@@ -196,7 +198,9 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
         and engine.image(service.image) is None
     ]
     unbuilt = [one for one in services if one.build and engine.image(one.image) is None]
-    unseen = {name for one in bases.values() for name, base in one.items() if not base}
+    unseen = {
+        name for one in inputs.values() for name, identity in one.bases.items() if not identity
+    }
     needed = sorted({*absent, *unseen})
     if needed:
         return warning(
@@ -204,11 +208,14 @@ def images(world: World, bases: Mapping[str, Mapping[str, str]]) -> Check:
             f"not on this engine, and only available from a registry: {_some(needed)}",
             f"while it can be reached, {task('up')} pulls them all, `docker pull` each of them",
         )
+    frontends = sorted({name for one in inputs.values() if (name := _frontend(one))})
+    away = [name for name in frontends if engine.image(name) is None]
+    online = f"a build asks a registry for {_some(away)} (`# syntax`)"
     if unbuilt:
-        return ok(
-            "images",
-            f"{_some(one.name for one in unbuilt)} still to be built; the base images are here",
-        )
+        others = f"{_some(one.name for one in unbuilt)} still to be built; the base images are here"
+        return ok("images", f"{others}; {online}" if away else others)
+    if away:
+        return ok("images", f"everything that a start needs is here; {online}")
     return ok("images", "everything that a start and a build need is here: both work offline")
 
 
@@ -264,10 +271,16 @@ def probed_image(model: Model | None, engine: Engine) -> str:
     return smallest.id if smallest else ""
 
 
-def base_image(engine: Engine, bases: Mapping[str, Mapping[str, str]]) -> str:
+def _frontend(inputs: BuildInputs) -> str:
+    """The image that the Dockerfile's ``# syntax`` line names; "" if it has none."""
+    directive, _, name = inputs.options.get("dockerfile", "").partition("\n")[0].partition("=")
+    return name.split()[0] if directive == "# syntax" and name.strip() else ""
+
+
+def base_image(engine: Engine, inputs: Mapping[str, BuildInputs]) -> str:
     """The base image to test a build with: one of the project's base images that the engine has by
     name, "" if there is none."""
-    named = sorted({name for one in bases.values() for name in one})
+    named = sorted({name for one in inputs.values() for name in one.bases})
     return next((name for name in named if engine.image(name) is not None), "")
 
 

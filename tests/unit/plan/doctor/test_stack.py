@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from composetasks.facts import (
     Binding,
+    BuildInputs,
     Engine,
     Environment,
     NotSent,
@@ -116,16 +118,27 @@ def test_who_a_service_runs_as_is_not_known_before_its_image_is_here() -> None:
     assert check.message.startswith("the images of web")
 
 
+def based(bases: Mapping[str, str], dockerfile: str = "") -> dict[str, BuildInputs]:
+    """The inputs of an image upon these base images."""
+    return {"web": BuildInputs("web", "", bases=bases, options={"dockerfile": dockerfile})}
+
+
 def test_images_for_work_without_a_network() -> None:
     of = model(service("db"), built("web"))
     here = world(of)
-    assert stack.images(here, {"web": {"base:1": "sha256:1"}}).status is Status.OK
-    check = stack.images(here, {"web": {"base:1": ""}})
+    assert stack.images(here, based({"base:1": "sha256:1"})).status is Status.OK
+    check = stack.images(here, based({"base:1": ""}))
     assert (check.status, "base:1" in check.message) == (Status.WARNING, True)
     check = stack.images(world(of, engine=Engine(images=(image("web"),))), {})
     assert (check.status, "shop-db:latest" in check.message) == (Status.WARNING, True)
     check = stack.images(world(of, engine=Engine(images=(image("db"),))), {})
     assert (check.status, "web still to be built" in check.message) == (Status.OK, True)
+    syntax = based({}, "# syntax=docker/dockerfile:1.4\nFROM base:1")
+    check = stack.images(here, syntax)
+    assert check.message.endswith("a build asks a registry for docker/dockerfile:1.4 (`# syntax`)")
+    pulled = (*here.engine.images, image("frontend", tags=("docker/dockerfile:1.4",)))
+    check = stack.images(world(of, engine=Engine(images=pulled)), syntax)
+    assert check.message.endswith("both work offline")
 
 
 def test_an_image_that_another_service_builds_needs_no_registry() -> None:
@@ -186,10 +199,8 @@ def test_a_container_is_tried_with_the_smallest_image_where_the_project_has_none
 
 def test_a_build_is_tried_on_a_base_that_is_here_under_its_name() -> None:
     engine = Engine(images=(image("base", tags=("base:1",)),))
-    assert (
-        stack.base_image(engine, {"web": {"gone:1": "sha256:2", "base:1": "sha256:b"}}) == "base:1"
-    )
-    assert stack.base_image(engine, {"web": {"gone:1": ""}}) == ""
+    assert stack.base_image(engine, based({"gone:1": "sha256:2", "base:1": "sha256:b"})) == "base:1"
+    assert stack.base_image(engine, based({"gone:1": ""})) == ""
 
 
 def test_what_is_only_here_and_never_sent_is_no_mount_that_is_sent() -> None:
