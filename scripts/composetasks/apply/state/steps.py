@@ -54,7 +54,7 @@ def _keep(step: Step, operation: TakeSnapshot, world: World, tools: Tools) -> It
             f"snapshot {step.target} could not be written: {error.strerror or error}",
             hint="the state is unchanged; free space in .composetasks/snapshots",
         ) from error
-    yield event("step-done", step, "kept", time.monotonic() - began)
+    yield event("step-done", step, "saved", time.monotonic() - began)
 
 
 @contextlib.contextmanager

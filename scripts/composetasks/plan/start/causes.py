@@ -253,7 +253,7 @@ def _health(case: Case, probes: Sequence[Mapping[str, Any]], in_time: str) -> Ca
         return Cause(
             "health-check-broken", (words,), "add it to the image, or use another health check"
         )
-    count = f"{len(probes)} probes" if len(probes) > 1 else "the only probe"
+    count = f"the last {len(probes)} probes" if len(probes) > 1 else "the only probe"
     words = f"its health check did not pass {in_time}; {count} exited with code {code}"
     if code == 0:
         words = f"its health check passed, but the container was not healthy {in_time}"

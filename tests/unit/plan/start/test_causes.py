@@ -98,3 +98,13 @@ def test_a_script_that_reports_a_refusal_is_not_what_was_refused(line: str, path
     refused = re.search(r"denied access to (\S+),", result.words[0])
     assert (refused[1] if refused else "") == path
     assert result.kind == ("mount-not-permitted" if path else "command-not-executable")
+
+
+def test_of_many_probes_the_engine_shows_the_last() -> None:
+    probe = {"Start": "2026-03-01T10:00:00Z", "ExitCode": 1, "Output": ""}
+    state = {"Running": True, "Health": {"Status": "unhealthy", "Log": [probe] * 5}}
+    verdict = Readiness(Phase.WAITING, "starting", "timeout")
+    record = {"State": {**state, "StartedAt": "2026-03-01T09:00:00Z"}, "HostConfig": {}}
+    result = cause(Case("one", verdict, record=record, limit=60))
+    words = "its health check did not pass within 60 s; the last 5 probes exited with code 1"
+    assert result.words == (words,)
