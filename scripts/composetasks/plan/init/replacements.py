@@ -62,8 +62,8 @@ def _of_command(words: Sequence[str], state: Sequence[str]) -> Meaning:
         return of_compose(rest)
     if name == "docker":
         return of_docker(rest)
-    if name == "rm" and _removes_state(rest, state):
-        return EMPTIES
+    if name == "rm" and (partly := _removed_state(rest, state)) is not None:
+        return done("reset-state", why=_whole(partly)) if partly else EMPTIES
     if name in OTHERS:
         return OTHERS[name](rest)
     if name in SHELL or ("=" in name and name.partition("=")[0].rstrip("+").isidentifier()):
@@ -76,13 +76,21 @@ OF_PROJECT = re.compile(r"^(?:(?:\.\.?|\$PWD|\$\{PWD\}|\$OTHER)/)*")
 """Prefixes of a path that mean the project's folder, wherever the script is."""
 
 
-def _removes_state(rest: Sequence[str], state: Sequence[str]) -> bool:
-    """Whether everything that ``rm`` removes is state of services: a folder of it, content of one,
-    or a parent folder."""
+def _removed_state(rest: Sequence[str], state: Sequence[str]) -> tuple[str, ...] | None:
+    """The folders of state of which ``rm`` removes only a part; None if not everything that it
+    removes is state of services: a folder of it, content of one, or a parent folder."""
     taken = [OF_PROJECT.sub("", word).rstrip("/*") for word in rest if not word.startswith("-")]
-    return bool(taken) and all(
-        path and any(within(one, path) or within(path, one) for one in state) for path in taken
-    )
+    partly: dict[str, None] = {}
+    for path in taken:
+        above = [one for one in state if path != one and within(path, one)]
+        if not path or not (above or any(within(one, path) for one in state)):
+            return None
+        partly.update(dict.fromkeys(above))
+    return tuple(partly) if taken else None
+
+
+def _whole(folders: Sequence[str]) -> str:
+    return f"empties all of {' and '.join(folders)} after a snapshot, which `restore` puts back"
 
 
 READS_ENV = "Compose and the tasks read .env themselves"

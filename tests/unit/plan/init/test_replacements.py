@@ -88,6 +88,13 @@ def test_state_that_is_removed_by_hand_is_emptied_by_a_task(command: str, replac
     assert result.fate is (Fate.REPLACED if replaced else Fate.UNKNOWN)
 
 
+def test_where_a_script_removes_a_part_of_state_the_task_that_empties_all_of_it_says_so() -> None:
+    whole, part = (replacements(f"rm -rf ./data/{end}", ("data",))[0] for end in ("*", "cache"))
+    assert whole.tasks == part.tasks == ("reset-state",)
+    assert "all of data" not in whole.why
+    assert part.why.startswith("empties all of data after a snapshot")
+
+
 @pytest.mark.parametrize(
     "command", ["npm run migrate", "./seed.sh", "docker frobnicate", 'echo "never closed']
 )
