@@ -119,3 +119,32 @@ def test_it_follows_what_happens_and_runs_tasks_by_keys(project: Project) -> Non
     finally:
         up.kill()
         up.communicate()
+
+
+def test_keys_pressed_at_once_stop_at_the_first_and_the_last_service(project: Project) -> None:
+    project.compose(COMPOSE.replace("test: test -e /ready", 'test: "true"'))
+    project.start("up").communicate(timeout=LONGEST_SECONDS)
+
+    def began() -> list[str]:
+        names = [f"{project.name}-{one}-1" for one in ("db", "api")]
+        return docker("inspect", "-f", "{{.State.StartedAt}}", *names).split()
+
+    with terminal(project, "status", "--watch") as shown:
+        for keys, chosen in (("kr", 0), ("jjjr", 1)):
+            shown.until("2 of 2 up")
+            before = began()
+            shown.press(keys)
+            shown.until("is restarted")
+            after = began()
+            assert after[chosen] != before[chosen]
+            assert after[1 - chosen] == before[1 - chosen]
+        shown.press("q")
+        assert shown.ended() == 0
+
+
+def test_without_an_active_service_there_is_nothing_to_choose(project: Project) -> None:
+    project.compose(COMPOSE.replace("init: true", "init: true\n    profiles: [other]"))
+    with terminal(project, "status", "--watch") as shown:
+        shown.until("no active service")
+        shown.press("jrloq")
+        assert shown.ended() == 0

@@ -40,7 +40,9 @@ def live_page(
     below = [facts_line(services[chosen])] if with_facts else []
     for line in below:
         line.no_wrap, line.overflow = True, "ellipsis"
-    return Group(_title(document, services), table, Text(), *below, _footer(services, chosen))
+    return Group(
+        _title(document, services), table, Text(), *below, _footer(services[chosen : chosen + 1])
+    )
 
 
 def _title(document: Mapping[str, Any], services: Sequence[Mapping[str, Any]]) -> Text:
@@ -67,18 +69,18 @@ def _last(service: Mapping[str, Any], lines: Mapping[str, str]) -> Text:
     return Text(clean(lines.get(str(service["name"]), "")).strip(), style=QUIET)
 
 
-def _footer(services: Sequence[Mapping[str, Any]], chosen: int) -> Text:
-    """The chosen service's problem, its addresses, or why it is stale; and the keys."""
+def _footer(chosen: Sequence[Mapping[str, Any]]) -> Text:
+    """The chosen service's problem, its addresses, or why it is stale; and the keys. ``chosen`` is
+    empty if the model has no active service."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    service = services[chosen]
-    if service["problem"]:
-        text.append(clean(str(service["problem"])) + "\n", style="red")
-    elif service["urls"] or service["ports"]:
-        text.append(clean(addresses(service)) + "\n")
-    elif service["stale"]:
-        text.append(clean(f"stale: {'; '.join(service['stale_because'])}") + "\n", style="yellow")
-    else:
-        text.append("\n")
+    for service in chosen:
+        if service["problem"]:
+            text.append(clean(str(service["problem"])), style="red")
+        elif service["urls"] or service["ports"]:
+            text.append(clean(addresses(service)))
+        elif service["stale"]:
+            text.append(clean(f"stale: {'; '.join(service['stale_because'])}"), style="yellow")
+    text.append("\n" if chosen else "the model has no active service\n")
     for key, does in KEYS:
         text.append(key, style="bold").append(f" {does}   ", style=QUIET)
     return text

@@ -44,13 +44,19 @@ def live_status(
                 if key in ("q", "Q"):
                     session.reporter.close()
                     return ExitCode.OK
-                if key in TASKS:
-                    _run(session, keys, key, document["services"][chosen])
+                services = document["services"]
+                if key in TASKS and services:
+                    _run(session, keys, key, services[chosen])
                     look, changed = again(session, look), True
-                chosen += (key in DOWN) - (key in UP)
+                chosen = _within(services, chosen + (key in DOWN) - (key in UP))
             if changed or time.monotonic() - measured >= idle:
                 document, measured = look.document(), time.monotonic()
-            chosen = min(max(0, chosen), len(document["services"]) - 1)
+            chosen = _within(document["services"], chosen)
+
+
+def _within(services: Sequence[Mapping[str, Any]], chosen: int) -> int:
+    """The number of an existing service, the nearest to ``chosen``; 0 if there is none."""
+    return max(0, min(chosen, len(services) - 1))
 
 
 def _run(session: Session, keys: Keys, key: str, service: Mapping[str, Any]) -> None:

@@ -85,3 +85,10 @@ def test_the_facts_of_the_chosen_service_are_on_one_line_below() -> None:
     assert len(lines) <= 24
     many = [service(f"s{number}", facts={"lag": "1"}) for number in range(50)]
     assert len(page(80, many, chosen=40, height=24)) <= 24
+
+
+def test_a_model_without_an_active_service_has_a_page_too() -> None:
+    lines = [line.rstrip() for line in page(80, [], chosen=0)]
+    assert lines[0] == "shop  0 of 0 up"
+    assert lines[-2] == "the model has no active service"
+    assert lines[-1].startswith("q quit")
