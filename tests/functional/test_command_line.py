@@ -391,7 +391,7 @@ def published(name: str, *ports: tuple[int, int]) -> dict[str, Any]:
 
 
 def test_open_opens_the_url_that_is_meant(shop: Project, engine: ScriptedEngine) -> None:
-    browser = shop.write("browser", '#!/bin/sh\nprintf %s "$1" > opened\n')
+    browser = shop.write("browser", '#!/bin/sh\nprintf %s "$1" > opened; echo hello\n')
     browser.chmod(0o755)
 
     def opened(*words: str) -> Ran:

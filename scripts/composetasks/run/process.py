@@ -25,6 +25,7 @@ GRACE_SECONDS = 10.0
 KILLED_SECONDS = 2.0
 """How long a killed child may take. One that takes longer waits for a file system that does not
 answer and can't be ended: it is left behind."""
+STDOUT, STDERR = 1, 2
 TOO_LONG = 124
 """The exit code of a program that took too long, as in `timeout`."""
 
@@ -225,6 +226,26 @@ def hand_over(
         for number, handler in before.items():
             signal.signal(number, handler)
     return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def stdout_kept() -> Iterator[None]:
+    """Let programs that other code starts in the block write to stderr, unless stdout is a
+    terminal: a reader of stdout gets only the result, and waits for no other program's end."""
+    if os.isatty(STDOUT):
+        yield
+        return
+    try:
+        kept = os.dup(STDOUT)
+        os.dup2(STDERR, STDOUT)
+    except OSError:  # one of them is closed
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.dup2(kept, STDOUT)
+        os.close(kept)
 
 
 def _in_foreground() -> bool:

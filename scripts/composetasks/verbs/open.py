@@ -6,6 +6,7 @@ from composetasks.facts import Container, Engine, ExitCode, Model, World
 from composetasks.facts.program import task
 from composetasks.report.service_documents import guessed_urls, open_document, urls
 from composetasks.run.failure import TaskFailure
+from composetasks.run.process import stdout_kept
 from composetasks.verbs.session import Session
 
 
@@ -24,7 +25,8 @@ def open_in_browser(session: Session, name: str) -> ExitCode:
         for service_name in model.services
     }
     service, url = _chosen(model, name, running)
-    opened = webbrowser.open(url)
+    with stdout_kept():
+        opened = webbrowser.open(url)
     session.reporter.result(open_document(service, url, opened=opened), [url])
     if not opened:
         session.reporter.note("no browser could be started here (BROWSER names one)")
