@@ -181,6 +181,26 @@ def test_a_check_leaves_services_alone_whose_names_begin_like_its_own(
     assert sorted(manager.specs(shop.name)) == sorted(names)
 
 
+def test_a_check_may_have_any_name_and_removes_what_was_left_of_one_with_the_same_job(
+    shop: Project, manager: Manager
+) -> None:
+    """As when a deployment was killed during the second of two checks named in Japanese."""
+    named = [f"{{name: {name}, service: web, command: ['true']}}" for name in ("起動", "応答")]
+    shop.write(
+        "invoke.yaml", f"stack:\n  deploy: {{endpoint: dnsrr}}\n  checks: [{', '.join(named)}]\n"
+    )
+    first = shop.inv("deploy")
+    assert first.code == 0, first.err
+    labels = (f"com.docker.stack.namespace={shop.name}", "composetasks.deploy.check=応答")
+    options = [word for label in labels for word in ("--label", label)]
+    left = ("--mode", "replicated-job", "--name", f"{shop.name}_check", *options)
+    manager.docker("service", "create", "--detach", *left, busybox.TAG, "sleep", "1000")
+    edit(shop, 'BROKEN: "no"', 'BROKEN: "maybe"')
+    ran = shop.inv("deploy")
+    assert ran.code == 0, ran.err
+    assert sorted(manager.specs(shop.name)) == ["api", "prepare", "web"]
+
+
 def test_what_fails_takes_all_of_the_stack_back(shop: Project, manager: Manager) -> None:
     name = shop.name
     assert shop.inv("deploy").code == 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.apply.deploy.claim import who
 from composetasks.apply.deploy.failure import not_up, roll_back, with_rollback
-from composetasks.apply.deploy.stack import ASK_SECONDS, Stack, slug
+from composetasks.apply.deploy.stack import ASK_SECONDS, Stack, check_job_name
 from composetasks.apply.tools import event
 from composetasks.facts import (
     CreateService,
@@ -175,18 +175,14 @@ def _check(step: Step, stack: Stack) -> Iterator[Event]:
         "RestartPolicy": {"Condition": "none"},
         "Networks": [{"Target": one["Target"]} for one in template.get("Networks") or ()],
     }
-    # By its labels, not by its name: the engine's filter matches all names that begin with one.
-    labels = {NAMESPACE: stack.name, CHECK: step.target}
-    of_check = [f"{name}={value}" for name, value in labels.items()]
-    for left in stack.client.services(filters={"label": of_check}):
+    # By labels, since the engine's filter matches all names that begin with one. All checks of the
+    # stack, whose claim this run holds: the jobs of two checks may have the same name.
+    for left in stack.client.services(filters={"label": [f"{NAMESPACE}={stack.name}", CHECK]}):
         stack.client.remove_service(left["ID"])
-    name = f"check-{slug(step.target)}"
-    while name in services:  # a service of the stack may be called that
-        name += "-job"
     identity = stack.client.create_service(
         template,
-        name=f"{stack.name}_{name}",
-        labels=labels,
+        name=f"{stack.name}_{check_job_name(stack.name, step.target, services)}",
+        labels={NAMESPACE: stack.name, CHECK: step.target},
         mode={"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}},
         endpoint_spec={"Mode": "dnsrr"},
     )["ID"]

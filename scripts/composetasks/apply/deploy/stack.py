@@ -28,6 +28,7 @@ SETTLED_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
 """How long a service may take if no time is given for it."""
 LAST_LINES = 30
+LONGEST_SERVICE_NAME = 63
 
 
 @frozen
@@ -173,6 +174,12 @@ def _late(convergence: Convergence, limit: float) -> Convergence:
     )
 
 
-def slug(text: str) -> str:
-    """``text`` in a form that can be part of a service's name."""
-    return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-").lower()[:30]
+def check_job_name(stack: str, check: str, services: Collection[str]) -> str:
+    """The name of the job that runs a check, as in the stack file; none of ``services`` has it.
+    Swarm allows 63 characters with the stack's name: ASCII letters, digits, and hyphens between
+    them."""
+    room = LONGEST_SERVICE_NAME - len(f"{stack}_-job")
+    name = re.sub(r"[^a-z0-9]+", "-", f"check {check}".lower())[:room].strip("-")
+    while name in services:
+        name += "-job"
+    return name
