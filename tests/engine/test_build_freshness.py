@@ -147,6 +147,21 @@ def test_what_somebody_put_on_the_tag_after_us_stays_there(shop: Built) -> None:
     assert shop.content("web", "/file") == "b"
 
 
+def test_what_somebody_put_on_the_tag_stays_there_though_ours_lost_its_digest_tag(
+    shop: Built,
+) -> None:
+    shop.dockerfile("web", "COPY a /a\n")
+    shop.file("web/a", "first")
+    shop.services(web={})
+    shop.up()
+    for tag in shop.digest_tags("web"):
+        shop.docker("rmi", tag)
+    shop.docker("tag", TAG, shop.image("web"))
+    plan = shop.plan()
+    assert [step.action.value for step in plan.steps] == ["recreate-container"]
+    assert "was retagged by someone else" in "".join(plan.warnings)
+
+
 def test_code_that_is_mounted_over_its_copy_builds_nothing(shop: Built) -> None:
     shop.dockerfile("web", "WORKDIR /app\nCOPY lock .\nRUN --network=none cp lock /l\nCOPY . .\n")
     shop.file("web/.dockerignore", "Dockerfile\n")

@@ -232,8 +232,8 @@ def replicas_of(
 @frozen
 class Image:
     """An image of the engine. ``tags`` are its full references, ``digests`` its names in registries
-    (``repository@sha256:...``), ``untagged`` the digests of build inputs that are recorded for it
-    and are not in its tags."""
+    (``repository@sha256:...``), ``lost_tags`` the digest tags that are recorded for it and that it
+    has no longer."""
 
     id: str
     tags: tuple[str, ...]
@@ -241,13 +241,13 @@ class Image:
     size: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
-    untagged: tuple[str, ...] = ()
+    lost_tags: tuple[str, ...] = ()
 
     @property
     def inputs_digests(self) -> tuple[str, ...]:
         """The digests of the build inputs that this library built it from."""
-        digests = map(DIGEST_TAG.match, self.tags)
-        return (*(match["digest"] for match in digests if match), *self.untagged)
+        digests = map(DIGEST_TAG.match, (*self.tags, *self.lost_tags))
+        return tuple(dict.fromkeys(match["digest"] for match in digests if match))
 
 
 @frozen
@@ -302,7 +302,9 @@ class Engine:
     def built_from(self, digest: str) -> Image | None:
         """An image that was built from the inputs with this digest, first one with its tag."""
         built = [image for image in self.images if digest in image.inputs_digests]
-        return min(built, key=lambda image: digest in image.untagged, default=None)
+        tag = f":ct-{digest}"
+        lost = {image.id for image in built if not any(one.endswith(tag) for one in image.tags)}
+        return min(built, key=lambda image: image.id in lost, default=None)
 
     def image(self, reference: str) -> Image | None:
         """The image with this id or reference; parts of a reference that have defaults may be

@@ -76,13 +76,12 @@ class Images:
         self._engine, self._all = self._known(read_images(self._client)), True
 
     def _known(self, images: Iterable[Image]) -> Engine:
-        """Return the images with the recorded digests of those that lost their digest tags."""
-        lost: dict[str, set[str]] = {}
+        """Return the images with the digest tags that are recorded for them and that they lost."""
+        recorded: dict[str, list[str]] = {}
         for tag, image_id in self._recorded.items():
-            lost.setdefault(image_id, set()).add(tag.rpartition(":ct-")[2])
+            recorded.setdefault(image_id, []).append(tag)
         known = []
         for image in images:
-            tagged = replace(image, untagged=())
-            untagged = lost.get(image.id, set()).difference(tagged.inputs_digests)
-            known.append(replace(tagged, untagged=tuple(sorted(untagged))))
+            lost = set(recorded.get(image.id, ())).difference(image.tags)
+            known.append(replace(image, lost_tags=tuple(sorted(lost))))
         return Engine(images=tuple(known))

@@ -70,7 +70,7 @@ def put_by_hand(world: World, service: Service, present: Image, same: Image) -> 
     there: ``present`` was not built here, and ``same`` was built for this tag. If a file was edited
     since (another branch, for example), ``present`` does not count as intended."""
     own = f"{repository(service.image)}:ct-"
-    for_this = any(tag.startswith(own) for tag in same.tags)
+    for_this = any(tag.startswith(own) for tag in (*same.tags, *same.lost_tags))
     his = present.id != same.id and for_this and not is_ours(world, present)
     return his and service.name not in world.edited
 
