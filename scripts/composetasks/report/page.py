@@ -263,8 +263,8 @@ def evidence_line(evidence: Evidence) -> str:
         size = f" ({evidence.detail})" if evidence.detail else ""
         return clean(f"{evidence.change} {name}{size}")
     if evidence.old is None and evidence.new is None:
-        if evidence.kind == "network":
-            return ""  # The reason or the step names the network.
+        if evidence.kind in ("network", "content"):
+            return ""  # The reason or the step names the network, the reason the file.
         return clean(f"{name}: {evidence.detail}" if evidence.detail else name)
     old, new = evidence.old, evidence.new
     change = f"{'(unset)' if old is None else old} -> {'(unset)' if new is None else new}"

@@ -369,12 +369,12 @@ def _recreate_reason(because: tuple[Evidence, ...]) -> str:
             if e.new == MADE_BY_PLAN
             else f"network {e.name} changed",
             "volume": f"volume at {e.name} changed",
-            "content": f"config {e.name} was edited",
+            "content": f"content of {e.name} changed",
             "dependency": f"shares namespaces or volumes with {e.name}, which "
             f"{e.detail or 'is recreated'}",
             "provider": f"gets its variables from the provider {e.name}",
         }[e.kind]
         for e in because
-        if e.kind != "config"
+        if e.kind != "config" and not (e.kind == "image" and "image" in fields)
     ]
     return ", ".join(dict.fromkeys(parts)) or "configuration changed"

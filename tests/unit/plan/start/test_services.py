@@ -18,6 +18,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan.start.services import plan_services, seeing_dependencies
+from composetasks.report.page import evidence_line
 from tests.unit.worlds import built, container, image, model, service, world
 
 IMAGES = {name: f"sha256:{name}" for name in ("db", "web", "job")}
@@ -50,6 +51,24 @@ def test_another_configuration_recreates_and_names_the_field() -> None:
     [evidence] = step.because
     assert (evidence.field, evidence.old, evidence.new) == ("environment.TEXT_WEIGHT", "0.3", "0.9")
     assert "environment.TEXT_WEIGHT" in step.reason
+
+
+def test_an_image_that_the_model_changed_is_named_once() -> None:
+    now = service("web", config={"image": "web:2"}, config_hash="new")
+    before = {"hash-web": {"image": "web:1"}}
+    [step] = steps(
+        world(model(now), [container("web")], recorded_configs=before), images={"web": "sha256:new"}
+    )
+    assert [one.kind for one in step.because] == ["config", "image"]
+    assert step.reason == "configuration changed (image)"
+
+
+def test_content_of_the_model_that_changed_recreates_and_is_named_once() -> None:
+    on = container("web")
+    inline = {on.id: ("/etc/app.conf", "/run/secrets/key")}
+    [step] = steps(world(model(service("web")), [on], old_contents=inline))
+    assert step.reason == "content of /etc/app.conf changed, content of /run/secrets/key changed"
+    assert [evidence_line(one) for one in step.because] == ["", ""]
 
 
 def test_an_unrecorded_configuration_is_admitted() -> None:
