@@ -3,7 +3,8 @@ remote engine.
 
 The lease is a container, whose name only one run can claim. Its program reads its input until the
 end, and the holder sends nothing. When the holder ends, for whatever reason, the connection and
-then the program end, and the engine removes the container. So a stale lease cannot exist.
+then the program end, and the engine removes the container. Only a holder that ends between creating
+and starting the container leaves it behind: whoever finds it after START_SECONDS removes it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import ExitCode, Maker
+from composetasks.facts.timestamps import parse_time
 from composetasks.run.failure import TaskFailure
 from composetasks.store import folder
 
@@ -31,6 +33,8 @@ IMAGE = "composetasks.lease:1"
 LABEL = "composetasks.lease."
 RELEASE_SECONDS = 3.0
 """How long the engine may take to remove a lease that nobody holds any more."""
+START_SECONDS = 30.0
+"""How long a holder may take to start the container that it created."""
 
 PROGRAMS = {
     # do { rax = read(0, rsp-16, 1) } while (rax > 0); exit(0)
@@ -65,12 +69,18 @@ def hold(
         yield
         return
     untyped: Any = client
-    line = untyped.attach_socket(key, {"stdin": 1, "stream": 1})
+    started, line = False, None
     try:
+        line = untyped.attach_socket(key, {"stdin": 1, "stream": 1})
         client.start(key)
+        started = True
         yield
     finally:
-        _hang_up(line)
+        if line is not None:
+            _hang_up(line)
+        if not started:
+            with contextlib.suppress(errors.APIError, requests.exceptions.RequestException):
+                client.remove_container(key, force=True)
         with contextlib.suppress(errors.APIError, requests.exceptions.RequestException):
             client.wait(key, timeout=math.ceil(RELEASE_SECONDS), condition="removed")
 
@@ -116,6 +126,13 @@ def wait_for_end(client: APIClient, project: str, seconds: float) -> None:
 
     try:
         record = client.inspect_container(name(project))
+        if _left_behind(client, record):
+            try:
+                client.remove_container(record["Id"])
+                return
+            except errors.APIError as error:
+                if error.status_code != 409:  # it was started after all
+                    raise
         ended = record["State"]["Status"] not in ("created", "running")
         patience = max(seconds, RELEASE_SECONDS if ended else 0.0)
         if patience > 0:
@@ -132,6 +149,16 @@ def wait_for_end(client: APIClient, project: str, seconds: float) -> None:
         code=ExitCode.LOCKED,
         hint="wait for it to end, or give --wait-lock SECONDS",
     )
+
+
+def _left_behind(client: APIClient, record: Mapping[str, Any]) -> bool:
+    """Whether the holder ended before it started the lease: by the engine's clock, it was created
+    too long ago."""
+    if record["State"]["Status"] != "created":
+        return False
+    created = parse_time(str(record.get("Created", "")))
+    now = parse_time(str(client.info().get("SystemTime", "")))
+    return (now - created).total_seconds() > START_SECONDS
 
 
 def _hang_up(line: Any) -> None:
