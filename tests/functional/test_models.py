@@ -241,3 +241,16 @@ def test_a_model_refused_with_variables_unset_names_the_example_of_them(
     with pytest.raises(TaskFailure) as refused:
         load(tmp_path)
     assert refused.value.hint.startswith(f"`cp {tmp_path}/example.env {tmp_path}/.env`")
+
+
+def test_a_password_that_is_a_word_of_a_service_s_name_is_masked_under_its_name_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  airflow-init:\n    image: postgres\n    command: ls /opt/airflow pa55word\n"
+        "    environment: {DB_PASSWORD: airflow, OTHER_PASSWORD: pa55word}\n"
+    )
+    config = load(tmp_path).services["airflow-init"].config
+    assert config["command"][:2] == ["ls", "/opt/airflow"]
+    assert "pa55word" not in str(config)
+    assert config["environment"]["DB_PASSWORD"].startswith("***")

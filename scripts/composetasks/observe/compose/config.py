@@ -6,13 +6,15 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ExitCode
 from composetasks.facts.dollars import doubled, undoubled
 from composetasks.facts.frozen import frozen
+from composetasks.facts.references import repository
 from composetasks.observe.compose.contents import inline_contents
 from composetasks.observe.compose.hashes import by_service, resource_hashes
 from composetasks.observe.compose.sources import TRUE, example_of, existing_files, variable
@@ -103,6 +105,8 @@ def ask(
         raise _refused(compose, files, error) from error
     with parsing("Compose's answer", ExitCode.INVALID):
         literal = hide_declared(config)
+        # A password that equals a name of the model would be masked in every command and path.
+        masking.unhide(_names(config))
         return {
             "inactive": {}
             if all_profiles
@@ -320,6 +324,15 @@ def hide_declared(config: dict[str, Any]) -> bool:
     new = values - masking.hidden()
     masking.hide(new)
     return bool(new)
+
+
+def _names(config: dict[str, Any]) -> Iterator[str]:
+    """Yield the names that are never masked: of the project, its services, networks, volumes and
+    images."""
+    sections = [config.get(kind) or {} for kind in ("services", "networks", "volumes")]
+    images = (str((one or {}).get("image") or "") for one in sections[0].values())
+    names = (str(config.get("name", "")), *chain(*sections), *map(repository, filter(None, images)))
+    yield from filter(None, names)
 
 
 def hide_literals(compose: Compose) -> None:
