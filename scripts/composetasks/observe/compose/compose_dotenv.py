@@ -42,7 +42,11 @@ def _ignore(_name: str) -> None:
     """Ignore an unset name."""
 
 
-def read(text: str, outer: Lookup) -> list[Reading]:
+def _no_value(_name: str) -> None:
+    """Look up no variable at all."""
+
+
+def read(text: str, outer: Lookup = _no_value) -> list[Reading]:
     """Return the statements of a dotenv file in order, including those that Compose refuses.
 
     ``outer`` looks up variables that take precedence over the file's own (those of the process).

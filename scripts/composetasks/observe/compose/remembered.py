@@ -130,7 +130,7 @@ def _words(path: Path, is_compose: bool) -> set[str]:
     if is_compose:
         return {word.decode() for word in WORD.findall(content)}
     text = content.decode(errors="replace")
-    names = {one.name for one in compose_dotenv.read(text, lambda _name: None)}
+    names = {one.name for one in compose_dotenv.read(text)}
     referred = compose_dotenv.REFERENCE.finditer(text)
     return names | {word for one in referred for word in re.findall(r"[A-Za-z_]\w*", one[0])}
 

@@ -169,7 +169,8 @@ def _specification(path: Path) -> tuple[Variable, ...] | None:
         return None
     return tuple(
         _variable(binding, _comment_above(lines, binding.line))
-        for binding in compose_dotenv.read(text, _nothing)
+        # Its text is meant literally.
+        for binding in compose_dotenv.read(text)
         if binding.name and not binding.refused
     )
 
@@ -217,10 +218,6 @@ def _variable(reading: Reading, comment: Iterable[str]) -> Variable:
     )
 
 
-def _nothing(_name: str) -> None:
-    """Look up no variable at all: the text of ``.env.example`` is meant literally."""
-
-
 # --- the compose files ----------------------------------------------------------------------
 
 
@@ -252,4 +249,4 @@ def _names_beside(file: Path) -> frozenset[str]:
     """Return the names in the ``.env`` beside a compose file that another file may include: Compose
     reads that ``.env`` only for the included file."""
     text = project_files.text(file.parent / ".env")
-    return frozenset(one.name for one in compose_dotenv.read(text, _nothing))
+    return frozenset(one.name for one in compose_dotenv.read(text))
