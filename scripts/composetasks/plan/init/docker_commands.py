@@ -131,8 +131,7 @@ NAMES = {
 WITH_VALUE = (
     *("--scale", "-t", "--timeout", "--wait-timeout", "--pull", "--attach"),
     *("--no-attach", "--exit-code-from", "--tail", "-n", "--since", "--until", "-u"),
-    *("--user", "-w", "--workdir", "-e", "--env", "--index", "--name", "--rmi"),
-    *("--progress"),
+    *("--user", "-w", "--workdir", "-e", "--env", "--index", "--name", "--rmi", "--progress"),
 )
 
 

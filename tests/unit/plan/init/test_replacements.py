@@ -47,6 +47,7 @@ def test_there_are_a_dozen_of_them() -> None:
         ("sudo -E docker-compose --env-file=.env up -t 10 web db", "up web db"),
         ('DC="docker compose -p x"; $DC up db', "up db"),
         ("docker compose up $SERVICES", "up"),
+        ("docker compose build --progress plain web", "build web"),
         ("docker compose build --no-cache web", "build --no-cache web"),
         ("docker compose logs -f --tail 10 web", "logs --follow web"),
         ("docker compose exec -T -u root db psql -c 'select 1'", "exec db COMMAND"),
