@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import asdict, field, replace
 from enum import Enum
 from typing import Any
 
@@ -138,12 +138,7 @@ class Maker:
     machine: str = ""
 
     def labels(self) -> dict[str, str]:
-        return {
-            "user": self.user,
-            "host": self.host,
-            "path": self.path,
-            "machine": self.machine,
-        }
+        return asdict(self)
 
 
 @frozen

@@ -44,9 +44,9 @@ def _network(key: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> d
         return {"external": True, "name": entry.get("name") or key}
     driver = str(entry.get("driver") or "bridge")
     subnets = [
-        {"subnet": config["subnet"]}
-        for config in (entry.get("ipam") or {}).get("config") or ()
-        if config.get("subnet")
+        {"subnet": pool["subnet"]}
+        for pool in (entry.get("ipam") or {}).get("config") or ()
+        if pool.get("subnet")
     ]
     return {
         "driver": "overlay" if driver == "bridge" else driver,

@@ -56,11 +56,11 @@ def _with_name(meaning: Meaning, rest: Sequence[str]) -> Meaning:
     for the service, since the script names a container."""
     if meaning.tasks == ("exec",):
         return meaning._replace(tasks=("exec SERVICE COMMAND",))
-    follow = meaning.tasks == ("logs",) and any(
+    follow = any(
         word in ("-f", "--follow") or (word[:1] == "-" and word[1:2] != "-" and "f" in word)
         for word in rest
     )
-    return meaning._replace(tasks=(f"{meaning.tasks[0]} {'--follow ' if follow else ''}SERVICE",))
+    return meaning._replace(tasks=(f"logs {'--follow ' if follow else ''}SERVICE",))
 
 
 _OF_ALL_CONTAINERS = "this affects the containers of every project on the machine"

@@ -127,25 +127,20 @@ def _ports(_rest: Sequence[str]) -> Meaning:
 
 
 OTHERS: Mapping[str, Callable[[Sequence[str]], Meaning]] = {
-    "sleep": lambda rest: done("up", why=WAITS),
-    "wait-for-it.sh": lambda rest: done("up", why=WAITS),
-    "wait-for-it": lambda rest: done("up", why=WAITS),
-    "wait-for": lambda rest: done("up", why=WAITS),
-    "dockerize": lambda rest: done("up", why=WAITS),
-    "nc": lambda rest: done("up", why=WAITS),
-    "source": _source,
-    ".": _source,
+    **dict.fromkeys(
+        ("sleep", "wait-for-it.sh", "wait-for-it", "wait-for", "dockerize", "nc"),
+        lambda rest: done("up", why=WAITS),
+    ),
+    **dict.fromkeys(("source", "."), _source),
     "cp": _copy,
     "mkdir": lambda rest: Meaning(Fate.STAYS, why="a mounted folder is up to the project"),
-    "chmod": lambda rest: Meaning(Fate.STAYS, why="file permissions are up to the project"),
-    "chown": lambda rest: Meaning(Fate.STAYS, why="file permissions are up to the project"),
-    "systemctl": _by_engine("starting it"),
-    "service": _by_engine("starting it"),
+    **dict.fromkeys(
+        ("chmod", "chown"),
+        lambda rest: Meaning(Fate.STAYS, why="file permissions are up to the project"),
+    ),
+    **dict.fromkeys(("systemctl", "service"), _by_engine("starting it")),
     "command": _by_engine("installing it"),
-    "open": _open,
-    "xdg-open": _open,
-    "lsof": _ports,
-    "fuser": _ports,
-    "kill": _ports,
+    **dict.fromkeys(("open", "xdg-open"), _open),
+    **dict.fromkeys(("lsof", "fuser", "kill"), _ports),
     "curl": lambda rest: done("up", "status", why="wait for health checks, and show the URLs"),
 }
