@@ -118,7 +118,7 @@ def clock(daemon: Daemon) -> Check:
 def memory(daemon: Daemon, available: int | None, limits: int) -> Check:
     """The total and free memory. ``limits`` is the sum of the memory limits of the model's
     services."""
-    words = f"{size(daemon.memory)}"
+    words = size(daemon.memory)
     if available is not None:
         words += f", {size(available)} of it free"
     free = daemon.memory if available is None else available

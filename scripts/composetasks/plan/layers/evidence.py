@@ -9,7 +9,7 @@ from composetasks.facts import BuildTime, Commits, Layer, LayeredImage
 from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import first_of
 from composetasks.plan.layers.commands import manifests
-from composetasks.plan.layers.predict import Predictor, files_below
+from composetasks.plan.layers.predict import Predictor, files_below, longest_path
 
 LAYER_SECONDS = 0.2
 """The cost of a layer besides its command: a container, and a snapshot of the differences. Measured
@@ -88,13 +88,8 @@ class WeeklyCosts:
 
     def cost_from(self, at: int) -> float:
         """The seconds of a layer and of all layers that depend on it."""
-        ends: dict[int, float] = {}
-        for layer in self.predictor.invalidated([at]):
-            begin = max(
-                (ends[need] for need in self.layers[layer].needs if need in ends), default=0
-            )
-            ends[layer] = begin + self.seconds(layer)
-        return max(ends.values(), default=0.0)
+        invalidated = self.predictor.invalidated([at])
+        return longest_path(self.layers, {one: self.seconds(one) for one in invalidated})
 
     def before(self, at: int) -> list[int]:
         """The positions of the layers that precede a layer in its stage."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage, StepTime
 from composetasks.facts.frozen import frozen
@@ -145,19 +145,17 @@ class Predictor:
         return Prediction(edit, path, line, tuple(layers), whole)
 
     def path_seconds(self, layers: Iterable[int], *, first: bool = False) -> float | None:
-        """The seconds until all of ``layers`` are made. Stages are built in parallel, so this is
-        the longest path through them. None if a layer has never run here."""
-        ends: dict[int, float] = {}
-        for at in sorted(layers):
+        """The seconds until all of ``layers`` are made; None if one has never run here."""
+        seconds: dict[int, float] = {}
+        for at in layers:
             layer = self.image.layers[at]
             time = layer.time
             if time is None and layer.keyword == "WORKDIR":
                 time = StepTime(0.0, 0.0)  # at most a folder is created
             if time is None:
                 return None
-            begin = max((ends[one] for one in layer.needs if one in ends), default=0.0)
-            ends[at] = begin + (time.first if first else time.last)
-        return max(ends.values(), default=0.0)
+            seconds[at] = time.first if first else time.last
+        return longest_path(self.image.layers, seconds)
 
     def overhead(self, layers: Sequence[int]) -> float:
         """The seconds besides the layers: the start of the build, checking files, and the export of
@@ -174,6 +172,16 @@ class Predictor:
         chosen = self.image.chain if layers is None else layers
         own = (self.image.layers[at] for at in chosen)
         return sum(one.bytes or 0 for one in own if one.keyword != "FROM")
+
+
+def longest_path(layers: Sequence[Layer], seconds: Mapping[int, float]) -> float:
+    """The seconds until all layers at the positions in ``seconds`` are made, each in its time.
+    Stages are built in parallel, so this is the longest path through these layers."""
+    ends: dict[int, float] = {}
+    for at in sorted(seconds):
+        begin = max((ends[one] for one in layers[at].needs if one in ends), default=0.0)
+        ends[at] = begin + seconds[at]
+    return max(ends.values(), default=0.0)
 
 
 def files_below(layers: Sequence[Layer], at: int) -> set[str]:

@@ -134,7 +134,7 @@ def merge(costs: WeeklyCosts) -> Iterator[Advice]:
                 (costs.layers[at].line, other.last_line),
                 "merge these two: package lists in a layer of their own are stale when the "
                 "install runs again",
-                max(costs.rerun_rate(row[1]) * LAYER_SECONDS, 0.0),
+                costs.rerun_rate(row[1]) * LAYER_SECONDS,
             )
             continue
         preceding = costs.before(at)
@@ -279,7 +279,7 @@ def lists(costs: WeeklyCosts) -> Iterator[Advice]:
 def wide(costs: WeeklyCosts) -> Iterator[Advice]:
     """A copy of a whole folder that includes files no build needs."""
     for at, layer in enumerate(costs.layers):
-        if layer not in costs.copies([at]) or (layer.flags and "--from" in " ".join(layer.flags)):
+        if layer not in costs.copies([at]) or "--from" in " ".join(layer.flags):
             continue
         later = " ".join(costs.layers[one].text for one in costs.after(at))
         sources = words(layer)[:-1]

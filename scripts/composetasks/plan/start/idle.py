@@ -29,8 +29,8 @@ def is_idle(record: Mapping[str, Any]) -> bool:
         rest = words[at + 1 :]
         if _waits(name, rest):
             return True
-        if name in SHELLS and _script(rest) is not None:
-            return _idle_script(str(_script(rest)))
+        if name in SHELLS and (script := _script(rest)) is not None:
+            return _idle_script(script)
     on_terminal = bool((record.get("Config") or {}).get("Tty"))
     typed = [name for name, word in zip(names, words, strict=True) if not word.startswith("-")]
     return on_terminal and bool(typed) and typed[-1] in INTERACTIVE
@@ -62,9 +62,7 @@ def _idle_script(script: str) -> bool:
         words = command.strip("(){} ").split()
         while words and words[0] in SILENT:
             words = words[1:]
-        if words and (words[0] in BUILT_IN or words[0] == QUOTED):
-            continue
-        if not words:
+        if not words or words[0] in BUILT_IN or words[0] == QUOTED:
             continue
         if not _waits(posixpath.basename(words[0]), words[1:]):
             return False
