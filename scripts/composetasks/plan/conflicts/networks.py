@@ -33,7 +33,13 @@ from composetasks.facts.frozen import frozen
 from composetasks.facts.program import task
 from composetasks.plan.conflicts import container_summary
 from composetasks.plan.conflicts.claims import Claim, ClaimKind, conflict
-from composetasks.plan.conflicts.origin import ContainerState, Origin, container_state, origin
+from composetasks.plan.conflicts.origin import (
+    ContainerState,
+    Origin,
+    container_state,
+    origin,
+    used_unchanged,
+)
 
 NOT_ATTACHED = "not attached"
 LEAVE_WITH_CONSENT = (Origin.NO_SERVICE, Origin.INACTIVE, Origin.GONE_CHECKOUT)
@@ -280,12 +286,7 @@ def foreign(world: World, services: Iterable[str]) -> Iterator[str]:
         resource = world.model.networks.get(key)
         network = by_name.get(resource.name) if resource and not resource.external else None
         if network and network.labels.get(PROJECT) != world.model.project:
-            maker = network.labels.get(PROJECT)
-            how = f"by Compose project {maker}" if maker else "by hand"
-            yield (
-                f"network {network.name} was created {how}, not by this project; it is used "
-                "unchanged (declare it `external: true` in the model)"
-            )
+            yield used_unchanged("network", network.name, network.labels)
 
 
 # --- unused networks ------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 from composetasks.facts import Container, Role, World
+from composetasks.facts.engine import PROJECT
 
 
 class Origin(enum.Enum):
@@ -99,3 +101,14 @@ def _other_files(world: World, container: Container) -> bool:
     ours = {real_path(world, str(path)) for path in world.model.files}
     theirs = {real_path(world, path) for path in container.config_files}
     return bool(theirs - ours - {None})
+
+
+def used_unchanged(kind: str, name: str, labels: Mapping[str, str]) -> str:
+    """The warning about a network or volume, with these labels, that is used although this project
+    did not create it."""
+    maker = labels.get(PROJECT)
+    how = f"by Compose project {maker}" if maker else "by hand"
+    return (
+        f"{kind} {name} was created {how}, not by this project; it is used unchanged (declare it "
+        "`external: true` in the model)"
+    )

@@ -20,7 +20,7 @@ from composetasks.facts import (
 )
 from composetasks.facts.engine import CONFIG_HASH, PROJECT, VOLUME
 from composetasks.facts.program import task
-from composetasks.plan.conflicts.origin import project_folder, real_path
+from composetasks.plan.conflicts.origin import project_folder, real_path, used_unchanged
 
 
 def used(model: Model, services: Iterable[str]) -> Mapping[str, list[str]]:
@@ -124,13 +124,8 @@ def changed(world: World, services: Iterable[str]) -> Iterator[str]:
         volume = by_name.get(resource.name)
         if volume is None or resource.external:
             continue
-        maker = volume.labels.get(PROJECT)
-        if maker != world.model.project:
-            how = f"by Compose project {maker}" if maker else "by hand"
-            yield (
-                f"volume {volume.name} was created {how}, not by this project; it is used "
-                "unchanged (declare it `external: true` in the model)"
-            )
+        if volume.labels.get(PROJECT) != world.model.project:
+            yield used_unchanged("volume", volume.name, volume.labels)
         elif _differs(volume, resource):
             yield _used_as_it_is(volume, resource)
 

@@ -256,8 +256,12 @@ def _is_set(value: Any) -> bool:
 
 def _harmless(key: str, value: Any) -> bool:
     """Whether a field only states the default."""
-    usual = {"network_mode": ("bridge", "default"), "ipc": ("private", "shareable")}
-    return str(value) in (*usual.get(key, ()), *(("private",) if key == "cgroup" else ()))
+    usual = {
+        "network_mode": ("bridge", "default"),
+        "ipc": ("private", "shareable"),
+        "cgroup": ("private",),
+    }
+    return str(value) in usual.get(key, ())
 
 
 def _without_nothing(value: Any) -> Any:

@@ -71,9 +71,7 @@ def plan_snapshot(world: World, name: str, live: Mapping[str, tuple[str, ...]]) 
     )
     operation = TakeSnapshot(_names(held), paused=tuple(one.name for one in users.live))
     snapshot = replace(snapshot, operation=operation, because=(*snapshot.because, *paused))
-    steps: list[Step] = [*stopped, snapshot]
-    done = tuple(step.id for step in steps if isinstance(step.operation, TakeSnapshot))
-    steps += starts(world, users, done)
+    steps = [*stopped, snapshot, *starts(world, users, (snapshot.id,))]
     return _plan(world, "snapshot", steps, users, _unkept(world, "kept"))
 
 
@@ -122,11 +120,8 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
             old=_amount(restored),
             new=f"{size(part.bytes)} in {counted(part.files, 'file')}",
         )
-        lost = (
-            ()
-            if snapshot or restored not in replaced
-            else (f"{restored.name}: {_amount(restored)}",)
-        )
+        foreign = _foreign(wanted, part)
+        lost = restored in replaced and not snapshot
         steps.append(
             Step(
                 operation=RestoreState(wanted.name, special=wanted.made_here or part.special != 0),
@@ -136,11 +131,11 @@ def plan_restore(world: World, wanted: Snapshot, *, snapshot: bool) -> Plan:
                 because=(
                     Evidence(kind="snapshot", name=wanted.name, detail=of),
                     held,
-                    *_foreign(wanted, part),
+                    *foreign,
                 ),
                 needs=before,
-                destroys=lost,
-                consent=Consent.FORCE if _foreign(wanted, part) else _consent(restored),
+                destroys=(f"{restored.name}: {_amount(restored)}",) if lost else (),
+                consent=Consent.FORCE if foreign else _consent(restored),
             )
         )
     done = tuple(step.id for step in steps if isinstance(step.operation, RestoreState))

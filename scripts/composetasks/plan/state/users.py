@@ -44,6 +44,7 @@ class Users:
 def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> Users:
     """The running containers that use ``state``, and those that depend on them and would lose what
     they work with. Services in ``live`` may stay up."""
+    may_stay = frozenset(live)
     uses: dict[str, tuple[str, ...]] = {}
     for part in state:
         for key in part.containers:
@@ -51,7 +52,7 @@ def users_of(world: World, state: Sequence[State], live: Iterable[str] = ()) -> 
     running = [one for one in world.engine.containers if one.running]
     using = [one for one in running if one.id in uses]
     foreign = [one for one in using if origin(world, one) not in OURS]
-    pausable = [one for one in using if one.service in set(live) and one.state == "running"]
+    pausable = [one for one in using if one.service in may_stay and one.state == "running"]
     ours = {one.id: one for one in using if one not in foreign and one not in pausable}
     touched = {one.service for one in ours.values() if origin(world, one) is Origin.OURS}
     for name in _dependents(world, touched):
