@@ -89,7 +89,7 @@ def ask(
 
     Raises TaskFailure, code 6, if Compose refuses the model.
     """
-    asking = _ConfigCommand(compose, (*EVERY,) if all_profiles else ())
+    asking = _ConfigCommand(compose, EVERY if all_profiles else ())
     # With all profiles active, an inconsistency in a service that no profile starts is no error.
     relaxed = ("--no-consistency",) if all_profiles else ()
     faults: dict[str, str] = {}
