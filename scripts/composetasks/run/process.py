@@ -80,7 +80,7 @@ def _start(
     argv: Sequence[str],
     cwd: Path | None,
     env: Mapping[str, str] | None,
-    stdin: int,
+    stdin: str | None,
 ) -> subprocess.Popen[bytes]:
     try:
         with _children_lock:
@@ -88,7 +88,7 @@ def _start(
                 list(argv),
                 cwd=cwd,
                 env=_environment(env),
-                stdin=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
@@ -165,7 +165,7 @@ def run(
     the time that a program has to end after its timeout. Raises :class:`ProgramError` if it can't
     be started or takes too long, and, with ``check``, if it does not exit with code 0.
     """
-    child = _start(argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    child = _start(argv, cwd, env, stdin)
     data = None if stdin is None else stdin.encode()
     try:
         with waiting.on(named(argv)):
@@ -278,9 +278,7 @@ class Running:
         stdin: str | None = None,
     ) -> None:
         self.argv = tuple(argv)
-        self._child = _start(
-            argv, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE
-        )
+        self._child = _start(argv, cwd, env, stdin)
         self._lines: queue.Queue[Line | None] = queue.Queue(maxsize=10_000)
         self._threads = [
             threading.Thread(target=self._read, args=(name,), daemon=True)

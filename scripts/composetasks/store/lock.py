@@ -97,11 +97,8 @@ def _unusable(path: Path, error: OSError | None = None) -> TaskFailure:
 
 def _take(descriptor: int, grace_seconds: float) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _acquired(descriptor):
             return
-        except BlockingIOError:
-            pass
         holder = _holding(descriptor)
         if holder is not None and holder.pid != os.getpid() and owner.alive(holder):
             with contextlib.suppress(ProcessLookupError):
@@ -112,14 +109,19 @@ def _take(descriptor: int, grace_seconds: float) -> None:
 
 
 def _acquire(descriptor: int, wait_seconds: float) -> None:
+    if not (
+        _acquired(descriptor) or (wait_seconds > 0 and _acquire_within(descriptor, wait_seconds))
+    ):
+        raise _locked(descriptor)
+
+
+def _acquired(descriptor: int) -> bool:
+    """Take the lock if nobody holds it; tell whether it was taken."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
     except BlockingIOError:
-        pass
-    if wait_seconds > 0 and _acquire_within(descriptor, wait_seconds):
-        return
-    raise _locked(descriptor)
+        return False
+    return True
 
 
 def _locked(descriptor: int) -> TaskFailure:
