@@ -23,14 +23,10 @@ BYTES_PER_BUILD = 2 * 1024**3
 def default_jobs() -> int:
     """How many images are built in parallel: one more than the number of cores, because a build
     also waits for the network and the disk, but no more than the free memory allows."""
-    most = (os.cpu_count() or 1) + 1
-    try:
-        with open("/proc/meminfo", encoding="ascii") as stream:
-            rows = dict(line.split(":", 1) for line in stream)
-        free = int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return most
-    return max(1, min(most, free // BYTES_PER_BUILD))
+    from composetasks.observe.doctor.machine import available_memory
+
+    most, free = (os.cpu_count() or 1) + 1, available_memory()
+    return most if free is None else max(1, min(most, free // BYTES_PER_BUILD))
 
 
 def build(steps: Sequence[Step], world: World, tools: Tools) -> Iterator[Event]:

@@ -69,11 +69,10 @@ def lacks_ipvs() -> bool:
 
 def available_memory() -> int | None:
     """Return the bytes of available memory; None if the system does not report them."""
+    import psutil
+
     try:
-        rows = dict(
-            line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines()
-        )
-        return int(rows["MemAvailable"].split()[0]) * 1024
+        return int(psutil.virtual_memory().available)
     except (OSError, KeyError, ValueError):
         return None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
+import psutil
 import pytest
 
 from composetasks.apply.images import build
+from composetasks.observe.doctor import machine
 
 
 @pytest.mark.parametrize(
@@ -15,16 +15,21 @@ from composetasks.apply.images import build
 def test_cores_and_memory_decide(
     cores: int | None, free_gib: int, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = f"MemTotal: 99 kB\nMemAvailable: {free_gib * 1024**2} kB\n"
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    monkeypatch.setattr(build, "open", lambda _, encoding: io.StringIO(shown), raising=False)
+    monkeypatch.setattr(machine, "available_memory", lambda: free_gib * 1024**3)
     assert build.default_jobs() == jobs
 
 
 def test_cores_alone_decide_where_memory_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_: str, encoding: str) -> io.StringIO:
+    def missing() -> None:
         raise FileNotFoundError
 
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr(build, "open", missing, raising=False)
+    monkeypatch.setattr("psutil.virtual_memory", missing)
     assert build.default_jobs() == 3
+
+
+def test_free_memory_is_a_part_of_the_machine_s() -> None:
+    free = machine.available_memory()
+    assert free is not None
+    assert 0 < free < psutil.virtual_memory().total
