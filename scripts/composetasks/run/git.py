@@ -1,4 +1,4 @@
-"""Runs git in a folder.
+"""Runs git in a folder, and finds its folder.
 
 A git hook's environment names the hook's own repository (``GIT_DIR``), and git would take any
 folder for the top of its work tree. These variables are not passed on: git finds the repository
@@ -7,6 +7,7 @@ around the folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -30,3 +31,16 @@ def run(
     environment = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
     argv = ["git", "-C", str(folder), *arguments]
     return process.run(argv, env=environment, timeout=timeout, check=check)
+
+
+def git_folder(directory: Path) -> Path | None:
+    """The git folder of the work tree around ``directory``, found without starting git; None if
+    there is none. A linked work tree has a file that names its git folder."""
+    for place in (directory, *directory.parents):
+        git = place / ".git"
+        if os.path.isdir(git):
+            return git
+        if os.path.isfile(git):
+            with contextlib.suppress(OSError, UnicodeError):
+                return place / git.read_text("utf-8").removeprefix("gitdir:").strip()
+    return None

@@ -17,6 +17,7 @@ from composetasks.observe.images.selection import Root
 from composetasks.observe.images.tree import Files
 from composetasks.observe.state.code_folders import why_no_state
 from composetasks.run import file_systems
+from composetasks.run.git import git_folder
 from composetasks.store import build_records, cache_entry
 
 LARGE_BYTES = 100_000_000
@@ -73,19 +74,19 @@ def _state_within(folder: str, files: Files, model: Model, cache: Path) -> list[
             if mount.type == "bind" and not mount.read_only
         }
     )
-    within = [path for path in mounts if path.split("/")[0] not in (os.curdir, os.pardir)]
-    if not within:
+    inside = [path for path in mounts if path.split("/")[0] not in (os.curdir, os.pardir)]
+    if not inside:
         return []
     # Ask git and search all names only once for each state of the files and of git's index.
     place = cache / "state-in-contexts"
     tracked = [_index(Path(folder)), _index(model.directory)]
-    key = json.dumps([folder, within, files.digest, tracked])
+    key = json.dumps([folder, inside, files.digest, tracked])
     cached = cache_entry.load(place, _lists) or {}
     if key not in cached:
         paths = files.entries()
         inside = [
             path
-            for path in within
+            for path in inside
             if path in paths
             and not why_no_state(Path(folder, path), project=model.directory, named=False)
         ]
@@ -102,14 +103,9 @@ def _lists(entry: Any) -> dict[str, list[str]]:
 
 def _index(folder: Path) -> tuple[int, ...]:
     """Return inode, size and time of the git index around a folder, to detect a change."""
-    for place in (folder, *folder.parents):
-        git = place / ".git"
+    git = git_folder(folder)
+    if git is not None:
         with contextlib.suppress(OSError):
-            # A linked work tree has a file that names its git folder.
-            if os.path.isfile(git):
-                git = Path(place, git.read_text("utf-8").removeprefix("gitdir:").strip())
             status = (git / "index").stat()
             return status.st_ino, status.st_size, status.st_mtime_ns
-        if os.path.exists(git):
-            break
     return ()

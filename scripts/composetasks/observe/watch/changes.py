@@ -14,6 +14,7 @@ from composetasks.facts import ExitCode
 from composetasks.facts.paths import within
 from composetasks.facts.program import task
 from composetasks.run.failure import TaskFailure
+from composetasks.run.git import git_folder
 
 QUIET_MILLISECONDS = 50
 """A batch ends when nothing has changed for this long."""
@@ -39,7 +40,8 @@ class Changes:
 
     def __init__(self, paths: Iterable[str], directory: Path) -> None:
         self._paths = tuple(paths)
-        self._git = _git(directory)
+        git = git_folder(directory)
+        self._git = _Git(git) if git else None
         self._batches: queue.Queue[Batch | BaseException] = queue.Queue()
         self._stop = threading.Event()
         self._watchers = 0
@@ -212,18 +214,6 @@ class _Git:
         """Tell whether git is at work, or was since the last call."""
         before, self._seen = self._seen, self._written()
         return self._lock.exists() or self._seen != before
-
-
-def _git(directory: Path) -> _Git | None:
-    """Return the detector for the git work tree around ``directory``."""
-    for place in (directory, *directory.parents):
-        git = place / ".git"
-        if os.path.isdir(git):
-            return _Git(git)
-        if os.path.isfile(git):
-            with contextlib.suppress(OSError, UnicodeError):
-                return _Git(place / git.read_text().removeprefix("gitdir:").strip())
-    return None
 
 
 def _unwatchable(error: Exception) -> TaskFailure:
