@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
@@ -52,13 +53,18 @@ class Mount:
 class Build:
     """A service's ``build`` section, as Compose resolves it.
 
-    ``context`` is an absolute path or a URL; ``dockerfile`` is relative to it unless absolute;
-    ``definition`` is the whole section, for the keys without a field here.
+    ``context`` is an absolute path or a URL; ``dockerfile`` (``Dockerfile`` by default) is relative
+    to it unless absolute; ``definition`` is the whole section, for the keys without a field here.
     """
 
     context: str
     dockerfile: str
     definition: Mapping[str, Any]
+
+    @property
+    def dockerfile_path(self) -> str:
+        """The path of the Dockerfile, if the context is a folder."""
+        return posixpath.join(self.context, self.dockerfile)
 
     @property
     def tags(self) -> tuple[str, ...]:

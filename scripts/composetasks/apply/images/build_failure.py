@@ -64,5 +64,5 @@ def _dockerfile(service: Service, directory: Path) -> str | None:
     build = service.build
     if build is None or build.definition.get("dockerfile_inline"):
         return None
-    place = os.path.join(build.context, build.dockerfile or "Dockerfile")
+    place = build.dockerfile_path
     return os.path.relpath(place, directory) if os.path.isfile(place) else build.dockerfile

@@ -62,17 +62,15 @@ def read_dockerfile(service: Service, build: Build, folder: str) -> tuple[Docker
     inline = build.definition.get("dockerfile_inline")
     if inline:
         return parse(str(inline)), None
-    name = build.dockerfile or "Dockerfile"
-    place = os.path.join(folder, name)
-    if not project_files.exists(Path(place)) and name == "Dockerfile":
+    place = named = os.path.join(folder, build.dockerfile)
+    if not project_files.exists(Path(place)) and build.dockerfile == "Dockerfile":
         # BuildKit accepts this name too.
         place = os.path.join(folder, "dockerfile")
     try:
         return parse(project_files.read(Path(place)).decode(errors="surrogateescape")), place
     except OSError as error:
         raise TaskFailure(
-            f"{service.name}: its Dockerfile {os.path.join(folder, name)} can't be read "
-            f"({error.strerror})",
+            f"{service.name}: its Dockerfile {named} can't be read ({error.strerror})",
             code=ExitCode.INVALID,
             hint="create it, or correct build.dockerfile in the compose file",
         ) from error

@@ -99,7 +99,7 @@ def _places(inputs: BuildInputs, build: Build, model: Model) -> Iterator[tuple[s
         named = contexts.get(context) if colon else None
         yield path, Path(named, rest) if named else model.directory / path
     if not build.definition.get("dockerfile_inline"):
-        yield build.dockerfile, Path(build.context, build.dockerfile or "Dockerfile")
+        yield build.dockerfile, Path(build.dockerfile_path)
 
 
 def _time(place: Path) -> float:

@@ -154,7 +154,7 @@ def dockerfiles(model: Model, service: str) -> Iterator[str]:
 
 
 def _dockerfile(build: Build) -> str:
-    return clean(os.path.join(build.context, build.dockerfile or "Dockerfile"))
+    return clean(build.dockerfile_path)
 
 
 def _below(path: str, folder: str) -> str:

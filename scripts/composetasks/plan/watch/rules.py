@@ -135,7 +135,7 @@ def _of_build(service: Service) -> Iterator[WatchRule]:
         return
     contexts = build.definition.get("additional_contexts") or {}
     folders = [one for one in (build.context, *contexts.values()) if str(one).startswith("/")]
-    dockerfile = posixpath.normpath(posixpath.join(build.context, build.dockerfile or "Dockerfile"))
+    dockerfile = posixpath.normpath(build.dockerfile_path)
     elsewhere = not dockerfile.startswith(f"{build.context.rstrip('/')}/")
     if build.context.startswith("/") and elsewhere:
         folders += [dockerfile, f"{dockerfile}.dockerignore"]
