@@ -102,8 +102,7 @@ def surroundings(folder: Path) -> dict[str, str]:
             paths = (_from(stands, path) for path in environment[name].split(separator))
             environment[name] = separator.join(paths)
     environment["PWD"] = _as_reached(folder, stands, environment.get("PWD"))
-    own = Path(environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))
-    if "BUILDX_CONFIG" not in environment and not _can_be_made(own):
+    if "BUILDX_CONFIG" not in environment and not _can_be_made(docker_folder(environment)):
         # Buildx needs a writable folder; bootstrap uses the same HOME in this case.
         environment["BUILDX_CONFIG"] = str(folder / ".composetasks/home/.docker/buildx")
     return environment
@@ -136,9 +135,15 @@ def _as_reached(folder: Path, stands: Path, named: str | None) -> str:
 
 def buildx(env: Mapping[str, str]) -> list[str]:
     """The command that starts Buildx: its binary, which avoids starting the docker client."""
-    home = env.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    for folder in (os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS):
-        path = os.path.join(folder, "docker-buildx")
-        if os.access(path, os.X_OK):
-            return [path]
-    return ["docker", "buildx"]
+    return next(([str(path)] for path in plugins("docker-buildx", env)), ["docker", "buildx"])
+
+
+def plugins(name: str, environment: Mapping[str, str]) -> list[Path]:
+    """The docker client's plugins of this name, in the order in which it searches them."""
+    folders = (docker_folder(environment) / "cli-plugins", *PLUGIN_FOLDERS)
+    return [path for path in (Path(place, name) for place in folders) if os.access(path, os.X_OK)]
+
+
+def docker_folder(environment: Mapping[str, str]) -> Path:
+    """The docker client's own folder."""
+    return Path(environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))

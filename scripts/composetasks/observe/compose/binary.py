@@ -11,7 +11,7 @@ from pathlib import Path
 
 from composetasks.facts import OLDEST_COMPOSE, ExitCode
 from composetasks.run import process
-from composetasks.run.compose import PLUGIN_FOLDERS, Compose, naming, surroundings
+from composetasks.run.compose import Compose, naming, plugins, surroundings
 from composetasks.run.failure import TaskFailure
 from composetasks.store import cache_entry
 
@@ -19,11 +19,9 @@ from composetasks.store import cache_entry
 def candidates(environment: Mapping[str, str]) -> list[Path]:
     """Return the Compose binaries of this machine in the order in which the docker client
     searches."""
-    home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
-    candidates = [Path(folder, "docker-compose") for folder in folders]
-    candidates.append(Path(sys.executable).parent / "docker-compose")
-    return [path for path in candidates if os.access(path, os.X_OK)]
+    beside_python = Path(sys.executable).parent / "docker-compose"
+    own = [beside_python] if os.access(beside_python, os.X_OK) else []
+    return plugins("docker-compose", environment) + own
 
 
 def version(binary: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from composetasks.facts import Disk, Plugin, Watching
 from composetasks.observe.compose.binary import candidates
 from composetasks.run import process
-from composetasks.run.compose import PLUGIN_FOLDERS
+from composetasks.run.compose import plugins
 from composetasks.run.masking import without_user
 
 DEFAULT_INDEX = "pypi.org"
@@ -127,19 +127,16 @@ NUMBER = re.compile(r"v?(\d+\.\d+[\w.+~-]*)")
 def compose_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
     """Return the Compose binaries: those of the docker client in its own search order, the one that
     was installed with this package, and ``docker-compose`` in PATH."""
-    plugins = [(path, True) for path in candidates(environment)]
+    found = [(path, True) for path in candidates(environment)]
     return _with_versions(
-        [*plugins, *_in_path("docker-compose", environment)], ["version", "--short"]
+        [*found, *_in_path("docker-compose", environment)], ["version", "--short"]
     )
 
 
 def buildx_plugins(environment: Mapping[str, str]) -> tuple[Plugin, ...]:
     """Return the docker client's Buildx binaries in its order, and ``docker-buildx`` in PATH."""
-    home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    folders = [os.path.join(home, "cli-plugins"), *PLUGIN_FOLDERS]
-    paths = [Path(folder, "docker-buildx") for folder in folders]
-    plugins = [(path, True) for path in paths if os.access(path, os.X_OK)]
-    return _with_versions([*plugins, *_in_path("docker-buildx", environment)], ["version"])
+    found = [(path, True) for path in plugins("docker-buildx", environment)]
+    return _with_versions([*found, *_in_path("docker-buildx", environment)], ["version"])
 
 
 def _in_path(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:

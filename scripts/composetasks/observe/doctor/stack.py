@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Builder, Container, Engine, Model
 from composetasks.facts.engine import replicas_of
+from composetasks.run.compose import docker_folder
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -85,8 +86,9 @@ def builders(engine: Engine) -> tuple[Builder, ...]:
 
 def known_builders(environment: Mapping[str, str]) -> frozenset[str]:
     """Return the names of this user's builders, as stored by Buildx."""
-    home = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    folder = Path(environment.get("BUILDX_CONFIG") or Path(home, "buildx"), "instances")
+    folder = Path(
+        environment.get("BUILDX_CONFIG") or docker_folder(environment) / "buildx", "instances"
+    )
     try:
         return frozenset(os.listdir(folder))
     except OSError:

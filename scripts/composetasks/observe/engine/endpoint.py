@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts.frozen import frozen
+from composetasks.run.compose import docker_folder
 
 if TYPE_CHECKING:
     from docker.tls import TLSConfig
@@ -61,7 +62,7 @@ def chosen() -> Endpoint:
     # As in the docker client, certificates alone do not enable TLS.
     verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
     encrypted = verified or bool(os.environ.get("DOCKER_TLS"))
-    folder = Path(os.environ.get("DOCKER_CERT_PATH") or _home())
+    folder = Path(os.environ.get("DOCKER_CERT_PATH") or docker_folder(os.environ))
     if not host:
         return Endpoint("the default", DEFAULT)
     if not encrypted or host.startswith(WITHOUT_TLS):
@@ -85,7 +86,7 @@ def _written_out(host: str) -> str:
 def of_context(name: str) -> Endpoint:
     """Return the engine of a context."""
     how, key = f"context {name}", hashlib.sha256(name.encode()).hexdigest()
-    contexts = _home() / "contexts"
+    contexts = docker_folder(os.environ) / "contexts"
     try:
         meta: Any = json.loads((contexts / "meta" / key / "meta.json").read_text("utf-8"))
         engine = meta["Endpoints"]["docker"]
@@ -103,14 +104,9 @@ def _context_name() -> str:
     name = os.environ.get("DOCKER_CONTEXT", "")
     if not name:
         try:
-            name = json.loads((_home() / "config.json").read_text("utf-8")).get(
+            name = json.loads((docker_folder(os.environ) / "config.json").read_text("utf-8")).get(
                 "currentContext", ""
             )
         except (OSError, ValueError, AttributeError):
             name = ""
     return "" if name == "default" else name
-
-
-def _home() -> Path:
-    """Return the docker client's folder."""
-    return Path(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Model
+from composetasks.facts.engine import PROJECT, SERVICE
 from composetasks.run import process
 from composetasks.run.build_log import BuildLog
 from composetasks.run.compose import buildx
@@ -81,9 +82,7 @@ class _BuildHistory:
 
     def _is_of(self, service: str, record: Mapping[str, Any]) -> bool:
         labels = {one.get("Name"): one.get("Value") for one in record.get("Labels") or ()}
-        prefix = "com.docker.compose"
-        expected = {f"{prefix}.project": self.model.project, f"{prefix}.service": service}
-        return expected.items() <= labels.items()
+        return {PROJECT: self.model.project, SERVICE: service}.items() <= labels.items()
 
     def _log(self, reference: str) -> BuildLog:
         log = BuildLog(io.StringIO())

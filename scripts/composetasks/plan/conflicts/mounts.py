@@ -20,6 +20,7 @@ from composetasks.facts import (
     Step,
     World,
 )
+from composetasks.facts.engine import COMPOSE
 from composetasks.facts.references import plain, short_id
 
 FILE_NAME = re.compile(r"[^.]\.(?!d$)[A-Za-z]\w*$")
@@ -127,7 +128,7 @@ def mounted_images(
 ) -> Iterator[Evidence]:
     """Yield the mounted images (``type: image``) that changed since a container was created, by the
     label with their ids. Compose versions without this label do not recreate the container."""
-    label = container.labels.get("com.docker.compose.image-volume-digest", "")
+    label = container.labels.get(f"{COMPOSE}image-volume-digest", "")
     mounted = dict(part.rpartition("=")[::2] for part in label.split(",") if part)
     builders = world.model.builders()
     for mount in service.mounts:

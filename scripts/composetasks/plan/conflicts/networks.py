@@ -28,7 +28,7 @@ from composetasks.facts import (
     Step,
     World,
 )
-from composetasks.facts.engine import CONFIG_HASH, NETWORK, PROJECT
+from composetasks.facts.engine import COMPOSE, CONFIG_HASH, NETWORK, PROJECT
 from composetasks.facts.frozen import frozen
 from composetasks.facts.program import task
 from composetasks.plan.conflicts import container_summary
@@ -158,7 +158,7 @@ def _subnets(config: Mapping[str, Any]) -> list[str]:
 
 
 def _labels(labels: Mapping[str, Any]) -> str:
-    own = sorted((k, v) for k, v in labels.items() if not k.startswith("com.docker.compose."))
+    own = sorted((k, v) for k, v in labels.items() if not k.startswith(COMPOSE))
     return ", ".join(f"{name}={value}" for name, value in own)
 
 
