@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.project import Project
 from tests.unit.observe.start.test_timeline import RECORD
 from tests.unit.report.test_timeline import parsed
@@ -33,10 +35,18 @@ def test_a_start_is_drawn(project: Project) -> None:
     assert parsed((project.folder / "start.svg").read_text()).tag.endswith("svg")
 
 
-def test_a_picture_needs_a_folder_that_is_there(project: Project) -> None:
+@pytest.mark.parametrize("place", ["nowhere/start.svg", f"{'long' * 100}.svg"])
+def test_a_picture_needs_a_place_that_can_be_written(project: Project, place: str) -> None:
     keep(project)
-    ran = project.inv("timeline", "--svg", "nowhere/start.svg", "--json")
+    ran = project.inv("timeline", "--svg", place, "--json")
     assert (ran.code, ran.document["code"]) == (2, 2)
+    assert "can't be written" in ran.document["message"]
+
+
+def test_a_full_disk_is_told_as_everywhere(project: Project) -> None:
+    keep(project)
+    ran = project.inv("timeline", "--svg", "/dev/full")
+    assert (ran.code, ran.err.splitlines()[0]) == (1, "error: the disk is full")
 
 
 def test_no_start_is_known_before_the_first(project: Project) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from composetasks.facts import ExitCode, Model
 from composetasks.facts.references import plain
 from composetasks.plan.layers.predict import TriedEdit
 from composetasks.report.layers import document, show
 from composetasks.run.failure import TaskFailure
+from composetasks.verbs.picture import write_picture
 from composetasks.verbs.session import Session
 from composetasks.verbs.validate import try_edits
 
@@ -55,7 +55,9 @@ def layers(
     if commits is None:
         session.reporter.note("no git repository: how often files change is not known")
     if svg:
-        _write(Path(svg), result)
+        from composetasks.report.layers_svg import picture
+
+        write_picture(Path(svg), picture(result))
     session.reporter.result(result, [])
     if session.reporter.draws:
         show(session.reporter.page, result)
@@ -76,20 +78,6 @@ def _learn(session: Session, model: Model, services: Sequence[str]) -> None:
     ]
     if unknown:
         learn(model, unknown, cache, session.compose.environment, session.client)
-
-
-def _write(place: Path, result: Mapping[str, Any]) -> None:
-    """Write the picture. Raises TaskFailure if that fails."""
-    from composetasks.report.layers_svg import picture
-
-    try:
-        place.write_text(picture(result), "utf-8")
-    except OSError as error:
-        raise TaskFailure(
-            f"the picture can't be written to {place}: {error.strerror}",
-            code=ExitCode.USAGE,
-            hint="name a file in a folder that exists and is writable",
-        ) from error
 
 
 def _edited(edit: str, directory: Path) -> str:

@@ -8,6 +8,7 @@ from composetasks.facts import ExitCode
 from composetasks.facts.program import task
 from composetasks.report.documents import timeline_document
 from composetasks.run.failure import TaskFailure
+from composetasks.verbs.picture import write_picture
 from composetasks.verbs.session import Session
 
 
@@ -31,7 +32,7 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
     if svg:
         from composetasks.report.timeline_svg import picture
 
-        _write(Path(svg), picture(start, path))
+        write_picture(Path(svg), picture(start, path))
     session.reporter.result(timeline_document(start, path, advice), [])
     if session.reporter.draws:
         from composetasks.report.timeline import show
@@ -40,15 +41,3 @@ def timeline(session: Session, svg: str = "") -> ExitCode:
     if svg:
         session.reporter.note(f"written to {svg}")
     return ExitCode.OK
-
-
-def _write(place: Path, text: str) -> None:
-    try:
-        place.write_text(text, encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise TaskFailure(
-            f"--svg: {place} can't be written",
-            code=ExitCode.USAGE,
-            detail=str(error.strerror),
-            hint="name a file in a folder that exists",
-        ) from error

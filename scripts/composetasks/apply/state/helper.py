@@ -6,7 +6,6 @@ exits, and exits when this process ends.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import socket
@@ -21,6 +20,7 @@ from composetasks.facts import ExitCode, World
 from composetasks.observe.engine.host_files import empty_image
 from composetasks.observe.engine.local import is_here
 from composetasks.run import waiting
+from composetasks.run.external_failures import FULL
 from composetasks.run.failure import TaskFailure
 from composetasks.run.process import ProgramError
 
@@ -48,7 +48,7 @@ class HelperFailed(Exception):
 def failure(what: str, error: HelperFailed) -> TaskFailure:
     """The failure of a run because of a failed request to the helper."""
     hint = "the state is unchanged"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         hint += "; free space where the engine stores it, and run the task again"
     return TaskFailure(f"{what}: {error.why}", detail=error.path, hint=hint)
 

@@ -16,6 +16,7 @@ from composetasks.apply.state.helper import Helper, HelperFailed
 from composetasks.apply.state.mounts import Archives
 from composetasks.apply.tools import Tools
 from composetasks.facts import State, World
+from composetasks.run.external_failures import FULL
 from composetasks.store import container_configs, folder, snapshot_folder
 from composetasks.store.snapshot_folder import SNAPSHOTS
 
@@ -98,7 +99,7 @@ def _archive_there(
             yield _progress(state, reply["written"])
             reply = at_work.answer()
     except HelperFailed as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in (*FULL, errno.EFBIG):
             # Reading never fails with these errors: the disk of the snapshot's folder is full.
             raise OSError(error.errno, error.why, str(path)) from error
         raise
