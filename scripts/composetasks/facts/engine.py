@@ -64,6 +64,12 @@ def listed_name(listed: Mapping[str, Any]) -> str:
     return min(map(str, listed.get("Names") or ("/",)), key=len).lstrip("/")
 
 
+def health_check(inspected: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The health check in the engine's record of a container or an image; empty if it has none."""
+    check: Mapping[str, Any] = (inspected.get("Config") or {}).get("Healthcheck") or {}
+    return check if (check.get("Test") or ["NONE"])[0] != "NONE" else {}
+
+
 def _number(labels: Mapping[str, str]) -> int:
     return whole_number(labels.get(f"{COMPOSE}container-number", "")) or 0
 

@@ -98,9 +98,17 @@ def this_machine() -> str:
     name = socket.gethostname().replace(" ", "_")
     with contextlib.suppress(OSError):
         name += f"/{(PROC / 'self/ns/pid').readlink().name}"
-    with contextlib.suppress(OSError):
-        name += f"/{Path('/etc/machine-id').read_text('ascii').strip()[:12]}"
+    if machine := machine_id():
+        name += f"/{machine}"
     return name
+
+
+def machine_id() -> str:
+    """The start of this machine's id; "" if it has none, as on macOS."""
+    try:
+        return Path("/etc/machine-id").read_text("ascii").strip()[:12]
+    except OSError:
+        return ""
 
 
 def _boot() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, Engine, Image, Model, Service
-from composetasks.facts.engine import replicas_of
+from composetasks.facts.engine import health_check, replicas_of
 from composetasks.store import cache_entry
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ def _has_one(client: Any, image: Image) -> bool:
     from docker import errors
 
     try:
-        record = client.inspect_image(image.id)
+        return bool(health_check(client.inspect_image(image.id)))
     except errors.APIError:
         return False  # the image was removed meanwhile
-    check = (record.get("Config") or {}).get("Healthcheck") or {}
-    return bool((check.get("Test") or ["NONE"])[0] != "NONE")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from composetasks.facts import Engine, Maker
 from composetasks.facts.world import MAKER_LABEL
+from composetasks.run.owner import machine_id
 
 
 def myself(directory: Path) -> Maker:
@@ -18,10 +19,7 @@ def myself(directory: Path) -> Maker:
     user = str(os.getuid())
     with contextlib.suppress(KeyError, OSError):  # no such user in the password file
         user = getpass.getuser()
-    machine = ""
-    with contextlib.suppress(OSError):
-        machine = Path("/etc/machine-id").read_text("ascii").strip()[:12]
-    return Maker(user, socket.gethostname(), os.path.realpath(directory), machine)
+    return Maker(user, socket.gethostname(), os.path.realpath(directory), machine_id())
 
 
 def other_maker(engine: Engine, project: str, me: Maker) -> Maker | None:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from composetasks.facts import Model
+from composetasks.facts.engine import health_check
 from composetasks.facts.frozen import frozen
 from composetasks.facts.plain_text import lines_of
 from composetasks.facts.timestamps import parse_time
@@ -241,16 +242,10 @@ def fresh_probes(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in log if parse_time(str(one["Start"])) >= started]
 
 
-def _check(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A container's health check; empty if it has none."""
-    check: Mapping[str, Any] = (record.get("Config") or {}).get("Healthcheck") or {}
-    return check if (check.get("Test") or ["NONE"])[0] != "NONE" else {}
-
-
 def asked_every(record: Mapping[str, Any]) -> float | None:
     """The seconds between two health probes of a container that is starting, with the engine's own
     defaults; None if it has no check."""
-    check = _check(record)
+    check = health_check(record)
     if not check:
         return None
     in_start = check.get("StartPeriod")
@@ -261,7 +256,7 @@ def asked_every(record: Mapping[str, Any]) -> float | None:
 def allowance(record: Mapping[str, Any]) -> float:
     """The seconds after which the engine itself declares a container unhealthy; 0 without a check.
     A start without its own time limit waits as long, as Compose does."""
-    check = _check(record)
+    check = health_check(record)
     if not check:
         return 0.0
     each = int(check.get("Interval") or 30e9) + int(check.get("Timeout") or 30e9)
@@ -294,8 +289,8 @@ def _ended_well(
     warning = ""
     if state.get("OOMKilled"):
         warning = "exited with code 0, but one of its processes was OOM-killed"
-    elif not of.awaited and (of.ports or _check(record)):
-        what = "a health check" if _check(record) else "ports"
+    elif not of.awaited and (of.ports or health_check(record)):
+        what = "a health check" if health_check(record) else "ports"
         warning = f"exited with code 0 although it has {what}: is it a job, or should it stay up?"
     return Readiness(Phase.DONE, "exited with code 0", warning=warning)
 
