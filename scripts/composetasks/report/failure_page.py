@@ -145,9 +145,7 @@ def completed(failure: TaskFailure, plan: Plan, record: RunRecord) -> TaskFailur
     changed = [EVERYTHING] if EVERYTHING in reasons else list(reasons)
     diagnosis = {**failure.data["diagnosis"], "kept": record.page}
     data = {**failure.data, "changed": changed, "diagnosis": diagnosis}
-    full = TaskFailure(
-        failure.message, code=failure.code, hint=failure.hint, detail=failure.detail, data=data
-    )
+    full = failure.altered(data=data)
     record.failure({"message": full.message, "hint": full.hint, **data}, whole(full))
     return full
 

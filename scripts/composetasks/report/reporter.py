@@ -246,17 +246,13 @@ RUN_AGAIN = re.compile(
 
 def _by_an_edit(failure: TaskFailure) -> TaskFailure:
     """The failure of a run that continues: its hint does not tell to run a task again."""
-    hint = RUN_AGAIN.sub(r"\1", failure.hint)
-    return TaskFailure(
-        failure.message, code=failure.code, hint=hint, detail=failure.detail, data=failure.data
-    )
+    return failure.altered(hint=RUN_AGAIN.sub(r"\1", failure.hint))
 
 
 def _safe(failure: TaskFailure) -> TaskFailure:
     """A failure without secrets: it often quotes the output of another program."""
-    return TaskFailure(
+    return failure.altered(
         safe(failure.message),
-        code=failure.code,
         hint=safe(failure.hint),
         detail=safe(failure.detail),
         data=safe_data(failure.data),

@@ -29,6 +29,11 @@ class TaskFailure(Exception):
         self.message, self.code, self.hint, self.detail = message, code, hint, detail
         self.data: Mapping[str, Any] = data or {}
 
+    def altered(self, message: str | None = None, **fields: Any) -> TaskFailure:
+        """The same failure, except for what is given."""
+        given = {"code": self.code, "hint": self.hint, "detail": self.detail, "data": self.data}
+        return TaskFailure(self.message if message is None else message, **{**given, **fields})
+
 
 def did_you_mean(word: str, words: Iterable[str], otherwise: str = "") -> str:
     """The hint for a word that is not among ``words``: the closest of these as a question, or

@@ -153,9 +153,7 @@ def _left(failure: TaskFailure, session: Session | None, reporting: Reporter) ->
         ]
         data = {"done": done, "not_done": not_done}
     detail = "\n".join([*([failure.detail] if failure.detail else []), *lines])
-    return TaskFailure(
-        failure.message, code=failure.code, hint=failure.hint, detail=detail, data=data
-    )
+    return failure.altered(detail=detail, data=data)
 
 
 def _bug(folder: Path, session: Session | None, error: Exception) -> TaskFailure:

@@ -248,12 +248,9 @@ def _no_subnet(failure: TaskFailure, world: World) -> TaskFailure:
     """Add the networks that hold the subnets to the engine's one-line failure."""
     from composetasks.plan.conflicts.networks import pool_report
 
-    return TaskFailure(
-        failure.message,
-        code=failure.code,
+    return failure.altered(
         detail=pool_report(world),
         hint="composetasks removes no networks of others: free one, then run the task again",
-        data=failure.data,
     )
 
 
