@@ -33,6 +33,13 @@ def run(
     return process.run(argv, env=environment, timeout=timeout, check=check)
 
 
+def work_tree(directory: Path) -> Path | None:
+    """The git work tree around ``directory``, found without starting git; None if there is none. A
+    linked work tree has a file ``.git`` instead of a folder."""
+    around = (directory, *directory.parents)
+    return next((place for place in around if os.path.exists(place / ".git")), None)
+
+
 def git_folder(directory: Path) -> Path | None:
     """The git folder of the work tree around ``directory``, found without starting git; None if
     there is none. A linked work tree has a file that names its git folder."""

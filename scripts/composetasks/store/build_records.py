@@ -19,7 +19,7 @@ from typing import Any
 from composetasks.facts import BuildInputs, BuildTime, StepTime
 from composetasks.facts.frozen import frozen
 from composetasks.store import cache_entry
-from composetasks.store.folder import OWN_FOLDER
+from composetasks.store.folder import own_folder
 
 DIGITS = 24
 KEPT_BUILDS = 20
@@ -39,8 +39,7 @@ def combined(core: str, bases: Mapping[str, str]) -> str:
 
 def own_path(context: str, cache: Path) -> str:
     """The path of this library's own folder in a build context; "" if it is not in it."""
-    own = next((one for one in (cache, *cache.parents) if one.name == OWN_FOLDER), cache)
-    path = os.path.relpath(os.path.realpath(own), os.path.realpath(context))
+    path = os.path.relpath(os.path.realpath(own_folder(cache)), os.path.realpath(context))
     return "" if path.startswith(os.pardir) or path == os.curdir else path
 
 

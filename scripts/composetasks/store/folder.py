@@ -117,12 +117,12 @@ def elsewhere(project: Path) -> OwnFolder | None:
     name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
     for place in _other_places():
         root = place / name
-        own_folder = OwnFolder(root, root / "cache")
+        chosen = OwnFolder(root, root / "cache")
         with contextlib.suppress(OSError, TaskFailure):
             _make_own(place)
-            own_folder.make()
-            own_folder.check_room()
-            return own_folder
+            chosen.make()
+            chosen.check_room()
+            return chosen
     return None
 
 
@@ -164,6 +164,12 @@ def read_only(root: Path) -> bool:
     return mounted_so and not (root / JOURNAL).exists()
 
 
+def own_folder(path: Path) -> Path:
+    """The folder ``.composetasks`` around a path of this library's; the path itself if it is in
+    none, as a cache elsewhere."""
+    return next((one for one in (path, *path.parents) if one.name == OWN_FOLDER), path)
+
+
 def not_a(path: Path, kind: str) -> TaskFailure:
     """The failure for a path of another kind in place of one of the library's files or folders."""
     return TaskFailure(
@@ -184,7 +190,7 @@ def closed(path: Path) -> TaskFailure:
             hint="check its permissions, and whether its file system is read-only",
         )
     owner, mine = user(number), user(os.geteuid())
-    own = next((one for one in (path, *path.parents) if one.name == OWN_FOLDER), path)
+    own = own_folder(path)
     way = f"chown -R {mine}:" if own.exists() else f"install -d -o {mine}"
     return TaskFailure(
         f"{there} can't be written to: it belongs to {owner}, and this is {mine}",

@@ -214,11 +214,10 @@ class Trial:
         """The path of a folder in the copy; the same path if it is outside the project."""
         top = self._folder / "project"
         depth = len(self.copy.relative_to(top).parts)
-        original = Path(os.path.realpath(self.directory))
-        for _ in range(depth):
-            original = original.parent
+        here = Path(os.path.realpath(self.directory))
+        original = (here, *here.parents)[depth]
         real = Path(os.path.realpath(path)) if os.path.isabs(path) else Path(path)
-        return str(top / real.relative_to(original)) if original in (real, *real.parents) else path
+        return str(top / real.relative_to(original)) if real.is_relative_to(original) else path
 
     # --- edits ------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def surroundings(
     folder = environment.folder
     contexts = tuple(contexts)
     names = (*FILES, *(f"{place}/.dockerignore" for place, _ in contexts if place))
-    in_git = any(os.path.exists(place / ".git") for place in (folder, *folder.parents))
+    in_git = git.work_tree(folder) is not None
     return Surroundings(
         project=project,
         texts={

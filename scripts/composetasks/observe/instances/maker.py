@@ -11,6 +11,7 @@ from pathlib import Path
 
 from composetasks.facts import Engine, Maker
 from composetasks.facts.world import MAKER_LABEL
+from composetasks.run import git
 from composetasks.run.owner import machine_id
 
 
@@ -37,10 +38,7 @@ def other_maker(engine: Engine, project: str, me: Maker) -> Maker | None:
 def checkout_name(directory: Path) -> str:
     """Return the folder name of the checkout: that of the git work tree around ``directory`` (a
     linked work tree has a file ``.git`` instead of a folder), or else of ``directory`` itself."""
-    for place in (directory, *directory.parents):
-        if os.path.exists(place / ".git"):
-            return place.name
-    return directory.name
+    return (git.work_tree(directory) or directory).name
 
 
 def same_checkout(path: Path, other: Path) -> bool:
@@ -48,7 +46,7 @@ def same_checkout(path: Path, other: Path) -> bool:
     the other, as with and without ``COMPOSE_FILE=deploy/compose.yaml``, and no git work tree begins
     between them."""
     outer, inner = sorted((path, other), key=lambda place: len(place.parts))
-    if outer not in (inner, *inner.parents):
+    if not inner.is_relative_to(outer):
         return False
     between = [place for place in (inner, *inner.parents) if outer in place.parents]
     return not any(os.path.exists(place / ".git") for place in between)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from composetasks.facts import InCommon, Model
+from composetasks.facts.paths import OF_THE_MACHINE, within
 from composetasks.observe.state.code_folders import why_no_state
 from composetasks.observe.state.places import (
     by_path,
@@ -19,10 +20,7 @@ from composetasks.observe.state.places import (
 )
 from composetasks.run import file_systems, settings
 
-SYSTEM = (
-    *("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr"),
-    "/var/run",
-)
+SYSTEM = (*OF_THE_MACHINE, "/bin", "/boot", "/etc", "/lib", "/sbin", "/usr")
 """Folders of the machine: a service that mounts them means the machine's own."""
 CODE = ("git tracks", "a git repository")
 """The prefixes of reasons for which a folder is code: all copies run the same code."""
@@ -71,8 +69,5 @@ def shared_sources(
 
 
 def _of_the_machine(place: Path) -> bool:
-    if file_systems.is_special(place):
-        return True
-    return place == Path("/") or any(
-        place == part or part in place.parents for part in map(Path, SYSTEM)
-    )
+    inside = place == Path("/") or any(within(str(place), folder) for folder in SYSTEM)
+    return inside or file_systems.is_special(place)

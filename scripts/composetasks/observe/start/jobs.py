@@ -95,7 +95,7 @@ def read_source(
 def _in_project(model: Model, source: str) -> bool:
     """Tell whether a folder is in or beside the project's folder: others are the machine's."""
     home = model.directory.parent
-    return home != Path(home.anchor) and home in (Path(source), *Path(source).parents)
+    return home != Path(home.anchor) and Path(source).is_relative_to(home)
 
 
 def _is_state(model: Model, service: Service, mount: Mount) -> bool:
@@ -110,7 +110,7 @@ def _is_state(model: Model, service: Service, mount: Mount) -> bool:
 
 def _holds_code(model: Model, folder: Path) -> bool:
     contexts = (Path(one.build.context) for one in model.services.values() if one.build)
-    return any(folder in (place, *place.parents) for place in (*model.files, *contexts))
+    return any(place.is_relative_to(folder) for place in (*model.files, *contexts))
 
 
 def inner_state(model: Model, source: str) -> Iterator[str]:

@@ -352,7 +352,7 @@ def _outermost(folders: Mapping[str, State], warnings: list[str]) -> Iterator[St
 def holds_project(place: Path, model: Model, folder: Path) -> str:
     """Return why a folder is too large to be state: it contains the project itself."""
     inner = (model.directory.resolve(), folder, *(path.resolve() for path in model.files))
-    if any(place == path or place in path.parents for path in inner):
+    if any(path.is_relative_to(place) for path in inner):
         return "it contains the project itself"
     return ""
 
