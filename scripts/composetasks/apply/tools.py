@@ -1,4 +1,8 @@
-"""The tools that carrying out a plan needs, and the events that it yields."""
+"""The tools that carrying out a plan needs, and the events that it yields.
+
+``verbs/carry_through.py`` makes the tools once for a run; most modules of ``apply`` take them,
+beside the step and the world.
+"""
 
 from __future__ import annotations
 

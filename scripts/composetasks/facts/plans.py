@@ -1,4 +1,8 @@
-"""Plans: steps with reasons and evidence, and the blockers that stop them."""
+"""Plans: steps with reasons and evidence, and the blockers that stop them.
+
+``plan`` computes them from a world, ``report`` shows them, and ``apply`` carries out the operation
+of each step (:mod:`composetasks.facts.operations`).
+"""
 
 from __future__ import annotations
 

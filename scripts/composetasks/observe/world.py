@@ -1,4 +1,10 @@
-"""The world, observed once for a run."""
+"""The world, observed once for a run: what each plan is computed from.
+
+``Session.observe`` calls :func:`observe_world` with the model and a scope, which limits what is
+read for verbs that need less. The parts come from the other modules of ``observe``, in three
+stages: the engine, then the images' build inputs, then what a start needs besides. The result goes
+to ``plan``, and with the plan to ``apply``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Reports to a person at a terminal, or to a program that reads JSON."""
+"""Reports to a person at a terminal, or to a program that reads JSON.
+
+``tasks/run_verb.py`` makes the one that a task's flags ask for; verbs call its methods. ``page.py``
+draws what a person sees, ``documents.py`` makes what a program reads. Secrets are removed here from
+what other programs said.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The basis of every verb: one run, on a project and an engine."""
+"""The basis of every verb: one run, on a project and an engine.
+
+``tasks/run_verb.py`` makes a session and passes it to the verb. A verb that changes something asks
+it for the world, has ``plan`` compute a plan from that, and passes the plan to
+:mod:`composetasks.verbs.carry_through`. The parts (project, engine, lock) are made when they are
+first used: a verb that needs no engine never connects to one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Carries out image steps in parallel up to a limit, base images first."""
+"""Carries out image steps in parallel up to a limit, base images first.
+
+``apply/carry_out.py`` calls :func:`build` with the steps of a plan. This module decides when a step
+begins; :class:`ImageSteps` carries it out, in a thread of the pool.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Single image steps: build, pull and retag, and exchange with a shared registry."""
+"""Single image steps: build, pull and retag, and exchange with a shared registry.
+
+``apply/images/build.py`` calls :meth:`ImageSteps.carry_out` for each step, from several threads;
+``build_record.py`` tags and records what a build made.
+"""
 
 from __future__ import annotations
 

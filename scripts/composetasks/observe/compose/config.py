@@ -1,4 +1,9 @@
-"""Run ``docker compose config`` and combine its outputs into one answer about the model."""
+"""Run ``docker compose config`` and combine its outputs into one answer about the model.
+
+``observe/compose/model.py`` turns the answer of :func:`ask` into facts, unless an earlier answer is
+still valid (``remembered.py``). If Compose can't read the ``env_file`` of a service, it is asked
+again without it: the other services can still be started.
+"""
 
 from __future__ import annotations
 

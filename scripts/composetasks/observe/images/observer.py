@@ -1,4 +1,9 @@
-"""Observe everything that an image is built from, service by service."""
+"""Observe everything that an image is built from, service by service.
+
+``observe/images/build_inputs.py`` makes one observer for a model. For each service it reads the
+``build`` section and the Dockerfile (``build_section.py``, ``stages.py``), selects the files of the
+contexts that the build reads (``selection.py``), and digests them (``tree.py``).
+"""
 
 from __future__ import annotations
 
