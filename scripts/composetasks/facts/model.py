@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,11 @@ class Port:
     published: tuple[int, int] | None
     host_ip: str
     protocol: str
+
+    @property
+    def numbers(self) -> range:
+        """The numbers on the host that it may be published on; none for an ephemeral port."""
+        return range(self.published[0], self.published[1] + 1) if self.published else range(0)
 
 
 @frozen
@@ -190,6 +195,13 @@ class Model:
         """Return a service, active or not (a service can be built upon an inactive one). Raises
         KeyError."""
         return self.services[name] if name in self.services else self.inactive[name]
+
+    def published(self) -> Iterator[tuple[str, int, str]]:
+        """The address, number and protocol of each port that may be published."""
+        for service in self.services.values():
+            for port in service.ports:
+                for number in port.numbers:
+                    yield port.host_ip, number, port.protocol
 
     def providers_of(self, name: str) -> tuple[str, ...]:
         """The dependencies of a service that a provider creates."""

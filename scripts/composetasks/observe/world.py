@@ -8,7 +8,7 @@ to ``plan``, and with the plan to ``apply``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -131,7 +131,7 @@ def _with_surroundings(world: World, client: APIClient, cache: Path, scope: Scop
     return replace(
         world,
         mounted=mounted_digests(model, job_services(model, engine, world.ended), cache),
-        ports=port_holders(unheld(_published(model), engine.containers)),
+        ports=port_holders(unheld(model.published(), engine.containers)),
         missing=missing_sources(model, engine.volumes, client),
         empty_folders=empty_folders(model),
         silent=silent_sources(model),
@@ -149,7 +149,7 @@ def look_again(world: World, client: APIClient) -> World:
     """Return ``world`` with the engine's containers and the holders of host ports as of now."""
     containers = read_containers(client)
     local = is_here(client.base_url)
-    ports = port_holders(unheld(_published(world.model), containers)) if local else ()
+    ports = port_holders(unheld(world.model.published(), containers)) if local else ()
     return replace(world.with_containers(containers), ports=ports)
 
 
@@ -215,12 +215,3 @@ def _compared(model: Model, images: Images, inputs: Mapping[str, BuildInputs]) -
     stale = (one.service for one in inputs.values() if images.built_from(one.digest) is None)
     present = (images.image(model.service(name).image) for name in stale)
     return sorted({digest for image in present if image for digest in image.inputs_digests})
-
-
-def _published(model: Model) -> Iterator[tuple[str, int, str]]:
-    for service in model.services.values():
-        for port in service.ports:
-            if port.published:
-                first, last = port.published
-                for number in range(first, last + 1):
-                    yield port.host_ip, number, port.protocol

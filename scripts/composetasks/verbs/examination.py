@@ -92,16 +92,10 @@ class Examination:
     def _world(self) -> World:
         """The model and the engine, with the processes that hold the model's ports."""
         from composetasks.observe.conflicts.host import port_holders, real_paths, unheld
-        from composetasks.plan.conflicts.ports import demands
 
         model, held = self.model.or_unavailable(), self.held.or_unavailable()
         local = self.daemon().local
-        wanted = [
-            (demand.host_ip, number, demand.protocol)
-            for demand in demands(model, model.services)
-            for number in range(demand.first, demand.last + 1)
-        ]
-        ports = port_holders(unheld(wanted, held.containers)) if local else ()
+        ports = port_holders(unheld(model.published(), held.containers)) if local else ()
         paths = real_paths(model, held.containers, local=local)
         return World(model, held, ports=ports, paths=paths)
 

@@ -37,13 +37,7 @@ def with_since(client: APIClient, engine: Engine, model: Model) -> Engine:
 
 def _suspects(engine: Engine, model: Model) -> Iterator[Container]:
     names = {name: s.name for s in model.services.values() for name in s.container_names}
-    ports = {
-        (number, port.protocol)
-        for service in model.services.values()
-        for port in service.ports
-        if port.published
-        for number in range(port.published[0], port.published[1] + 1)
-    }
+    ports = {(number, protocol) for _, number, protocol in model.published()}
     networks = {resource.name for resource in model.networks.values() if not resource.external}
     for container in engine.containers:
         if container.project == model.project:

@@ -30,6 +30,10 @@ class Demand:
     count: int
 
     @property
+    def numbers(self) -> range:
+        return range(self.first, self.last + 1)
+
+    @property
     def fixed(self) -> bool:
         return self.first == self.last
 
@@ -216,12 +220,12 @@ def _full_range(
     world: World, held: _PortHolders, demand: Demand, starting: tuple[str, ...]
 ) -> Iterator[Blocker]:
     taken: list[str] = []
-    for number in range(demand.first, demand.last + 1):
+    for number in demand.numbers:
         holders = [f"container {c.name}" for c in _holders(world, held, demand, number, starting)]
         holders += [process_text(p) for p in _processes(held, demand, number)]
         if holders:
             taken.append(f"{number} by {holders[0]}")
-    free = demand.last - demand.first + 1 - len(taken)
+    free = len(demand.numbers) - len(taken)
     if taken and free < demand.count:
         yield conflict(
             ClaimKind.PORT,
@@ -289,7 +293,7 @@ def _too_narrow(wanted: tuple[Demand, ...]) -> Iterator[Blocker]:
     for demand in sorted(wanted, key=lambda one: (one.last, one.first)):
         free = [
             number
-            for number in range(demand.first, demand.last + 1)
+            for number in demand.numbers
             if not any(
                 number == other and protocol == demand.protocol and meet(address, demand.host_ip)
                 for address, other, protocol in given

@@ -100,7 +100,7 @@ def ports(
         {
             number
             for demand in wanted
-            for number in range(demand.first, demand.last + 1)
+            for number in demand.numbers
             if local and local[0] <= number <= local[1] and number not in reserved
         }
     )
