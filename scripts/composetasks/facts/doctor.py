@@ -8,6 +8,9 @@ from dataclasses import field
 
 from composetasks.facts.frozen import frozen
 
+BUILDKIT = "buildx_buildkit_"
+"""The prefix of the containers and volumes of Buildx's builders."""
+
 
 class Status(str, enum.Enum):
     """The result of a check; SKIPPED if the subject of the check is not accessible."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from composetasks.facts.frozen import frozen
-from composetasks.facts.model import Model, Service
+from composetasks.facts.model import NAMESPACES, Model, Service
 
 DIGITS = 9
 
@@ -42,7 +42,7 @@ def sortable(stamp: str) -> str:
 def namespaces_of(service: Service) -> tuple[str, ...]:
     """The services whose container's network or processes this service's container shares. It loses
     them when that container stops, and does not regain them when that one is started again."""
-    modes = [str(service.config.get(key) or "") for key in ("network_mode", "ipc", "pid")]
+    modes = [str(service.config.get(key) or "") for key in NAMESPACES]
     named = (mode.removeprefix("service:") for mode in modes if mode.startswith("service:"))
     return tuple(dict.fromkeys(named))
 

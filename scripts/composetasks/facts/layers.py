@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from composetasks.facts.frozen import frozen
 
+TAKES_TIME = ("RUN", "COPY", "ADD", "WORKDIR")
+"""The instructions that are build steps; the others change the image's configuration."""
+
 
 class StepTime(NamedTuple):
     """The duration of a build step in seconds: ``first`` is its first run (its cache mounts may

@@ -15,6 +15,9 @@ from composetasks.facts.references import plain
 OLDEST_COMPOSE = (2, 40)
 """The oldest Compose that the tests run with (``nox -s composes``). Builds need ``build --print``,
 which came with 2.35; Debian ships 2.40."""
+NAMESPACES = ("network_mode", "ipc", "pid")
+"""The fields of a service whose value may be ``service:NAME``: it shares that service's
+container."""
 
 
 @frozen

@@ -7,6 +7,11 @@ from dataclasses import field
 
 from composetasks.facts.frozen import frozen
 
+RECORD = "timeline.json"
+"""The file in a run's folder that a start is recorded in."""
+MOMENTS = ("launched", "created", "started", "failed", "ready")
+"""The moments of a service in a start, in this order."""
+
 
 @frozen
 class ServiceStart:

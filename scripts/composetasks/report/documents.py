@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from composetasks.facts.timeline import MOMENTS
 from composetasks.run.masking import MASK, mask, safe
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
         WatchRule,
     )
     from composetasks.run.failure import TaskFailure
-
-
-MOMENTS = ("launched", "created", "started", "failed", "ready")
 
 
 def schema(name: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.apply.start.probe import Probe
+from composetasks.facts.timeline import RECORD
 from composetasks.store import folder
 
-NAME = "timeline.json"
 NEVER = "0001"
 """The beginning of the engine's timestamps for events that did not happen yet."""
 
@@ -64,7 +64,7 @@ class StartRecord:
             },
         }
         with contextlib.suppress(OSError):
-            folder.write_json(place / NAME, document)
+            folder.write_json(place / RECORD, document)
 
     def _moments(self, name: str) -> dict[str, Any]:
         """The service is created with its first container and started with its last."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from composetasks.facts import Container, Engine, Model, Service
 from composetasks.facts.engine import replicas_of
+from composetasks.facts.model import NAMESPACES
 from composetasks.run.compose import Compose
 from composetasks.run.process import ProgramError
 from composetasks.store import cache_entry, container_configs
@@ -138,10 +139,6 @@ def _place(cache: Path) -> Path:
     return cache / "labels.json"
 
 
-SHARED = ("network_mode", "ipc", "pid")
-"""Fields whose value may be ``service:NAME``."""
-
-
 def with_resolved_hashes(
     model: Model, containers: Iterable[Container], compose: Compose, cache: Path
 ) -> Model:
@@ -183,7 +180,7 @@ def resolved(config: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any
         if not all(references):
             return {}
         fields["volumes_from"] = references
-    for field in SHARED:
+    for field in NAMESPACES:
         kind, _, name = str(config.get(field) or "").partition(":")
         if kind == "service":
             if name not in ids:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Builder, Container, Engine, Model
+from composetasks.facts.doctor import BUILDKIT
 from composetasks.facts.engine import replicas_of
 from composetasks.run.compose import docker_folder
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-BUILDKIT = "buildx_buildkit_"
-"""The prefix of the containers and volumes of Buildx's builders."""
 
 
 def root_services(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Engine, Layer, LayeredImage, Model, StepTime
+from composetasks.facts.layers import TAKES_TIME
 from composetasks.facts.references import plain
 from composetasks.observe.images.build_section import without_secrets
 from composetasks.observe.images.dockerfile import Instruction
@@ -24,8 +25,6 @@ from composetasks.store import build_records
 if TYPE_CHECKING:
     from docker import APIClient
 
-TAKES_TIME = ("RUN", "COPY", "ADD", "WORKDIR")
-"""The instructions that are build steps; the others change the image's configuration."""
 VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
 
 

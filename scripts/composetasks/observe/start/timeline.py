@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from composetasks.facts import ServiceStart, Timeline, timestamps
+from composetasks.facts.timeline import MOMENTS, RECORD
 from composetasks.run.external_failures import MALFORMED
 from composetasks.store.folder import read_json
-
-NAME = "timeline.json"
-MOMENTS = ("launched", "created", "started", "failed", "ready")
 
 
 def last_start(runs: Path) -> Timeline | None:
@@ -25,7 +23,7 @@ def last_start(runs: Path) -> Timeline | None:
 
 def read_start(run: Path) -> Timeline | None:
     """Return the start of one run; None if it started nothing, or its record is damaged."""
-    document = read_json(run / NAME)
+    document = read_json(run / RECORD)
     try:
         return _timeline(run, document) if document is not None else None
     except MALFORMED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from composetasks.facts import OLDEST_COMPOSE, Builder, Check, Daemon, Disk, Plugin
+from composetasks.facts.doctor import BUILDKIT
 from composetasks.facts.program import task
 from composetasks.facts.units import size
 from composetasks.plan.doctor.verdict import at_least, dotted, failed, ok, skipped, warning
@@ -13,7 +14,6 @@ OLDEST_ENGINE = (25, 0)
 """Older engines do not support ``start_interval``."""
 OLDEST_BUILDX = (0, 17)
 """The oldest version with which Compose 5 can build."""
-BUILDKIT = "buildx_buildkit_"
 
 SKEW_SECONDS = 2.0
 """From this difference on, files written by one side have times in the other side's future."""

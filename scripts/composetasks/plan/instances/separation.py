@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import InCommon, Model, Resource, Service, bind_device
+from composetasks.facts.model import NAMESPACES
 from composetasks.plan.conflicts.addresses import FIELDS, pools, subnets
 from composetasks.plan.conflicts.networks import keys_of, users
 from composetasks.plan.conflicts.volumes import options_of, used
@@ -20,7 +21,6 @@ OF_THE_LAN = ("macvlan", "ipvlan")
 IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 NOT_VALUES = ("networks", "ports", "build", "develop")
 """Sections of a service without addresses that are passed to its programs."""
-ANOTHERS = ("network_mode", "ipc", "pid")
 
 
 # --- volumes --------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def own_namespaces(model: Model, service: Service) -> dict[str, str]:
     """``container:NAME``, if NAME is the fixed name of another service of the model, replaced by
     that service in the same copy."""
     named = {one.config.get("container_name"): key for key, one in model.services.items()}
-    modes = {field: str(service.config.get(field) or "") for field in ANOTHERS}
+    modes = {field: str(service.config.get(field) or "") for field in NAMESPACES}
     return {
         field: f"service:{named[mode.removeprefix('container:')]}"
         for field, mode in modes.items()

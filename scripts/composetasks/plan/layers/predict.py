@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from composetasks.facts import BuildTime, Commits, Layer, LayeredImage, StepTime
 from composetasks.facts.frozen import frozen
+from composetasks.facts.layers import TAKES_TIME
 from composetasks.plan.layers.commands import manifests
-
-STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
 
 
 class EditKind(str, enum.Enum):
@@ -198,5 +197,5 @@ def steps(layers: Sequence[Layer]) -> Iterator[int]:
     return (
         at
         for at, layer in enumerate(layers)
-        if layer.keyword in STEPS or (layer.keyword == "FROM" and not layer.needs)
+        if layer.keyword in TAKES_TIME or (layer.keyword == "FROM" and not layer.needs)
     )
