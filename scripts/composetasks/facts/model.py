@@ -15,6 +15,9 @@ from composetasks.facts.references import plain
 OLDEST_COMPOSE = (2, 40)
 """The oldest Compose that the tests run with (``nox -s composes``). Builds need ``build --print``,
 which came with 2.35; Debian ships 2.40."""
+STARTED, HEALTHY = "service_started", "service_healthy"
+COMPLETED = "service_completed_successfully"
+"""What a dependency may have to be before its dependents start."""
 NAMESPACES = ("network_mode", "ipc", "pid")
 """The fields of a service whose value may be ``service:NAME``: it shares that service's
 container."""
@@ -41,7 +44,7 @@ class Dependency:
     """One entry of ``depends_on``."""
 
     service: str
-    condition: str = "service_started"
+    condition: str = STARTED
     restart: bool = False
     required: bool = True
 
@@ -269,7 +272,7 @@ class Model:
         """Whether some service waits for this one to complete
         (``service_completed_successfully``)."""
         return any(
-            dependency.service == name and dependency.condition == "service_completed_successfully"
+            dependency.service == name and dependency.condition == COMPLETED
             for other in self.services.values()
             for dependency in other.depends_on
         )

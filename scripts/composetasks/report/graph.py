@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from composetasks.facts import Dependency, Model, Port
+from composetasks.facts.model import COMPLETED, HEALTHY
 from composetasks.report.documents import schema
 from composetasks.report.text import state_of
 
-LABELS = {"service_healthy": "healthy", "service_completed_successfully": "completed"}
+LABELS = {HEALTHY: "healthy", COMPLETED: "completed"}
 """The conditions of dependencies that require more than a start."""
 COLOURS = {"up": "#d3f3da", "bad": "#fbd5d5", "absent": "#eeeeee"}
 

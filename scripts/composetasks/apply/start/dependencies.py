@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from composetasks.apply.start.progress import ServiceProgress
 from composetasks.facts import Dependency, Model
 from composetasks.facts.jobs import namespaces_of
+from composetasks.facts.model import COMPLETED, HEALTHY
 from composetasks.plan.start.readiness import Phase
 
 
@@ -102,8 +103,8 @@ def _satisfied(dependency: Dependency, other: ServiceProgress) -> bool:
     if (other.hopeless or other.phase is Phase.FAILED) and not dependency.required:
         return True
     return {
-        "service_healthy": other.phase is Phase.UP,
-        "service_completed_successfully": other.phase is Phase.DONE,
+        HEALTHY: other.phase is Phase.UP,
+        COMPLETED: other.phase is Phase.DONE,
     }.get(dependency.condition, other.launched is not None)
 
 

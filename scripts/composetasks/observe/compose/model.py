@@ -22,6 +22,7 @@ from composetasks.facts import (
     Resource,
     Service,
 )
+from composetasks.facts.model import STARTED
 from composetasks.observe.compose import remembered, sources
 from composetasks.observe.compose.config import ask
 from composetasks.run.compose import Compose
@@ -144,7 +145,7 @@ def _service(name: str, section: dict[str, Any], named: NameParts, config_hash: 
         depends_on=tuple(
             Dependency(
                 service=other,
-                condition=str(entry.get("condition", "service_started")),
+                condition=str(entry.get("condition", STARTED)),
                 restart=bool(entry.get("restart")),
                 required=bool(entry.get("required", True)),
             )

@@ -8,11 +8,11 @@ from typing import Any
 
 from composetasks.facts import Blocker, ExitCode
 from composetasks.facts.deploy import WAITS_FOR, StackFile
+from composetasks.facts.model import COMPLETED
 from composetasks.plan.deploy.fields import COMPOSE_ONLY, PLACED, REFUSED, SAME, TRANSLATED
 from composetasks.plan.deploy.shared import network_warnings, shared_resources
 
 VERSION = "3.13"
-COMPLETED = "service_completed_successfully"
 EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from composetasks.facts import Service, World
+from composetasks.facts.model import COMPLETED
 from composetasks.facts.units import seconds
 from composetasks.plan.start.jobs import looks_like_job
 
@@ -33,7 +34,7 @@ def health_warnings(
         dependency.service
         for service in services
         for dependency in service.depends_on
-        if dependency.condition != "service_completed_successfully"
+        if dependency.condition != COMPLETED
     }
     unasked = [
         service.name

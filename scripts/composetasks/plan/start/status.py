@@ -15,6 +15,7 @@ from composetasks.facts import (
     RetagImage,
     ServiceStatus,
 )
+from composetasks.facts.model import COMPLETED, HEALTHY
 
 WARNING = "warning: "
 """The prefix of an output line in which a passing health check warns of a problem."""
@@ -72,9 +73,9 @@ def waited_for(statuses: Iterable[ServiceStatus]) -> dict[str, tuple[str, ...]]:
 def _is_on_its_way(status: ServiceStatus, condition: str) -> bool:
     if status.shown is None or status.shown.state not in ("running", "restarting", "created"):
         return False
-    if condition == "service_completed_successfully":
+    if condition == COMPLETED:
         return not status.done
-    if condition == "service_healthy":
+    if condition == HEALTHY:
         return status.shown.health != "healthy"
     return status.shown.state != "running"
 
