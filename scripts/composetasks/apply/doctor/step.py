@@ -12,12 +12,13 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from composetasks.apply import interpreter
 from composetasks.apply.doctor.container import MODULES, PROGRAM, RESOLVER, read
 from composetasks.apply.inside.reach import LONGEST_SECONDS
 from composetasks.facts import Reach
+from composetasks.observe.engine.inventory import inspect_image
 from composetasks.run import process
 from composetasks.run.compose import buildx
 from composetasks.run.external_failures import cure
@@ -48,16 +49,8 @@ COPY --from=step /{answer} /
 def base_of(client: APIClient, image: str) -> str:
     """``image``, or "" if a build based on it would do more than the step (``ONBUILD``), or if that
     is unknown."""
-    from docker import errors
-
-    if not image:
-        return ""
-    untyped: Any = client
-    try:
-        record: Mapping[str, Any] = untyped.inspect_image(image)
-    except errors.APIError:
-        return ""
-    return "" if (record.get("Config") or {}).get("OnBuild") else image
+    record = inspect_image(client, image) if image else {}
+    return "" if not record or (record.get("Config") or {}).get("OnBuild") else image
 
 
 def in_step(base: str, index: str, environment: Mapping[str, str]) -> Reach:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from composetasks.facts import Builder, Container, Engine, Model
 from composetasks.facts.doctor import BUILDKIT
 from composetasks.facts.engine import replicas_of
+from composetasks.observe.engine.inventory import inspect_image
 from composetasks.run.compose import docker_folder
 
 if TYPE_CHECKING:
@@ -53,14 +54,8 @@ def _all_root(client: APIClient, key: str) -> bool:
 
 
 def _image_root(client: APIClient, image: str) -> bool | None:
-    from docker import errors
-
-    untyped: Any = client
-    try:
-        record: Mapping[str, Any] = untyped.inspect_image(image)
-    except errors.APIError:
-        return None
-    return _is_root(str((record.get("Config") or {}).get("User") or ""))
+    record = inspect_image(client, image)
+    return None if not record else _is_root(str((record.get("Config") or {}).get("User") or ""))
 
 
 def _is_root(user: str) -> bool:

@@ -302,14 +302,7 @@ def _copied(labels: Mapping[str, str], image: str, client: APIClient) -> bool:
     made_of = labels.get(IMAGE)
     if not made_of or made_of == image:
         return False
-    from docker import errors
-
-    untyped: Any = client
-    try:
-        record = untyped.inspect_image(image)
-    except errors.APIError:
-        return False
-    inherited = (record.get("Config") or {}).get("Labels") or {}
+    inherited = (inspect_image(client, image).get("Config") or {}).get("Labels") or {}
     return bool(inherited.get(IMAGE) == made_of)
 
 
@@ -367,6 +360,17 @@ def inspect_container(client: APIClient, key: str) -> dict[str, Any]:
     try:
         record: dict[str, Any] = client.inspect_container(key)
     except errors.NotFound:
+        return {}
+    return record
+
+
+def inspect_image(client: Any, image: str) -> dict[str, Any]:
+    """Return the engine's full record of an image; empty if it was removed meanwhile."""
+    from docker.errors import DockerException
+
+    try:
+        record: dict[str, Any] = client.inspect_image(image)
+    except DockerException:
         return {}
     return record
 

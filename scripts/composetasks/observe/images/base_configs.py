@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from composetasks.observe.engine.inventory import inspect_image
 from composetasks.observe.images.dockerfile import parse_one
 from composetasks.observe.images.needs import ImageConfig
 from composetasks.store import cache_entry
@@ -46,11 +47,9 @@ def _understood(entry: Any) -> dict[str, dict[str, Any]]:
 
 
 def _inspect(client: Any, image_id: str) -> dict[str, Any] | None:
-    from docker.errors import DockerException
-
-    try:
-        config = client.inspect_image(image_id).get("Config") or {}
-    except DockerException:
+    record = inspect_image(client, image_id)
+    if not record:
         return None
+    config = record.get("Config") or {}
     env = dict(pair.split("=", 1) for pair in config.get("Env") or () if "=" in pair)
     return {"env": env, "onbuild": list(config.get("OnBuild") or ())}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Build, BuildInputs, Engine, Model
 from composetasks.facts.timestamps import seconds
+from composetasks.observe.engine.inventory import inspect_image
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -75,13 +76,7 @@ def _on_older_bases(
 
 def _tagged(client: Any, image: str) -> float:
     """Return when an image was last tagged, in seconds since the epoch; 0 if unknown."""
-    from docker.errors import DockerException
-
-    try:
-        record = client.inspect_image(image)
-    except DockerException:
-        return 0.0
-    stamp = str((record.get("Metadata") or {}).get("LastTagTime") or "")
+    stamp = str((inspect_image(client, image).get("Metadata") or {}).get("LastTagTime") or "")
     try:
         # The engine represents "never" by the year 1.
         return max(0.0, float(seconds(stamp, 0.0)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Container, Engine, Image, Model, Service
 from composetasks.facts.engine import health_check, replicas_of
+from composetasks.observe.engine.inventory import inspect_image
 from composetasks.store import cache_entry
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def image_checks(client: APIClient, model: Model, engine: Engine, cache: Path) -
         elif not any(_shows_none(one, service, image) for one in containers):
             if image.id not in answers:
                 answers[image.id] = (
-                    cached[image.id] if image.id in cached else _has_one(client, image)
+                    cached[image.id]
+                    if image.id in cached
+                    else bool(health_check(inspect_image(client, image.id)))
                 )
             if answers[image.id]:
                 checks[name] = service.image
@@ -53,12 +56,3 @@ def _shows_none(container: Container, service: Service, image: Image) -> bool:
 
 def _understood(entry: Any) -> dict[str, bool]:
     return {key: bool(one) for key, one in cache_entry.as_mapping(entry).items()}
-
-
-def _has_one(client: Any, image: Image) -> bool:
-    from docker import errors
-
-    try:
-        return bool(health_check(client.inspect_image(image.id)))
-    except errors.APIError:
-        return False  # the image was removed meanwhile

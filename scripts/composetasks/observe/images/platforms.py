@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from composetasks.facts import Engine, Image, Model, Service
 from composetasks.facts.engine import replicas_of
+from composetasks.observe.engine.inventory import inspect_image
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -52,12 +53,7 @@ def _runs(engine: Engine, model: Model, service: Service, image: Image) -> bool:
 
 def _platform(client: Any, image: Image) -> str:
     """Return an image's platform: os/architecture[/variant]; "" if it was removed meanwhile."""
-    from docker import errors
-
-    try:
-        record = client.inspect_image(image.id)
-    except errors.APIError:
-        return ""
+    record = inspect_image(client, image.id)
     parts = (record.get("Os"), record.get("Architecture"), record.get("Variant"))
     return "/".join(str(one) for one in parts if one)
 
