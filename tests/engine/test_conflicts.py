@@ -349,6 +349,7 @@ def test_builds_beyond_the_last_five_go_with_consent(planned: Planned) -> None:
         assert set(builds) <= _tags(planned)
         ran = planned.inv("clean-orphans", "--yes")
         assert ran.code == ExitCode.OK, ran.err
+        assert "nothing is left to remove (2 steps)" in ran.out
         assert _tags(planned) == set(builds) - old
         assert planned.inv("clean-orphans", "--plan", "--json").document["steps"] == []
     finally:

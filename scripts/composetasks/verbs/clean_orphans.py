@@ -16,4 +16,4 @@ def clean_orphans(session: Session) -> ExitCode:
         world = session.observe(scope=Scope(leftovers=True))
         names = needed_names(world, world.model.services)
         plan = plan_clean(world, names, force=session.options.force)
-        return carry_to_end(session, plan, world, "nothing to remove")
+        return carry_to_end(session, plan, world, "nothing is left to remove")

@@ -134,7 +134,9 @@ def _blockers(world: World, missing: list[str], steps: list[Step]) -> tuple[Bloc
             target=name,
             service=name,
             message=f"service {name} has no container to restart",
-            hint=f"{task(f'up {name}')} creates it",
+            hint=f"{task(f'up {name}')} creates it"
+            if world.model.services[name].replicas or world.model.services[name].provided
+            else f"the model scales {name} to 0",
             code=ExitCode.INVALID,
         )
         for name in missing

@@ -56,6 +56,9 @@ def test_without_a_name_everything_that_has_a_container_is_restarted() -> None:
 def test_what_has_no_container_is_refused_where_it_was_asked_for() -> None:
     [blocker] = plan_restart(chain(web=None), ["db", "web"]).blockers
     assert (blocker.service, blocker.code, blocker.hint) == ("web", 6, "`inv up web` creates it")
+    scaled = world(model(service("db", container_names=())))
+    [blocker] = plan_restart(scaled, ["db"]).blockers
+    assert blocker.hint == "the model scales db to 0"
     [blocker] = plan_restart(world(model(*CHAIN)), []).blockers
     assert (blocker.target, blocker.hint) == ("shop", "`inv up` creates them")
 
