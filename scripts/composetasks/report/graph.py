@@ -27,6 +27,7 @@ def graph_document(model: Model, states: Sequence[Mapping[str, Any]]) -> dict[st
             {
                 "name": name,
                 "state": by_name[name]["state"] if name in by_name else None,
+                "wanted": service.replicas,
                 "provider": service.provider,
                 "health": by_name[name]["health"] if name in by_name else None,
                 "exit_code": by_name[name]["exit_code"] if name in by_name else None,
@@ -91,7 +92,7 @@ def mermaid(document: Mapping[str, Any]) -> str:
 def _kind(service: Mapping[str, Any]) -> str:
     """The colour class of a service; "" for a neutral state."""
     if service["state"] in (None, "missing"):
-        return "absent" if service["state"] else ""
+        return "absent" if service["state"] and service["wanted"] else ""
     if service["state"] == "exited":
         return "bad" if service["exit_code"] else ""
     if service["health"] == "unhealthy" or service["state"] in ("dead", "restarting"):

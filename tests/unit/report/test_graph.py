@@ -64,3 +64,9 @@ def test_a_provider_is_named_for_what_it_is() -> None:
     provided = model(service("db", config={"provider": {"type": "cloud"}}))
     document = validate(graph_document(provided, [state("db", state="provided")]))
     assert '  s0["db<br/>provider cloud"]' in mermaid(document).splitlines()
+
+
+def test_a_service_without_replicas_is_not_missing() -> None:
+    scaled = model(service("db", container_names=()))
+    document = validate(graph_document(scaled, [state("db", state="missing")]))
+    assert mermaid(document).splitlines()[1:] == ['  s0["db<br/>scaled to 0"]']
