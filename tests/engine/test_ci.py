@@ -18,10 +18,20 @@ services:
 """
 
 
+def commands(printed: str) -> list[str]:
+    """Return the lines that GitHub's runner, which ignores blanks before them, takes for
+    commands."""
+    lines = map(str.strip, printed.splitlines())
+    return [line for line in lines if line.startswith("::")]
+
+
 def test_a_failed_start_is_in_the_summary_and_an_annotation(project: Project) -> None:
     project.compose(COMPOSE)
     project.write(".env", "DB_PASSWORD=tr0ub4dor-and-3\n")
-    project.write("bad/Dockerfile", "FROM ct-test/busybox\n\nRUN echo no such luck; exit 5\n")
+    project.write(
+        "bad/Dockerfile",
+        "FROM ct-test/busybox\n\nRUN echo no such luck; echo ::error::not ours; exit 5\n",
+    )
     summary, output = project.folder / "summary.md", project.folder / "output"
     github = {
         "GITHUB_ACTIONS": "true",
@@ -32,7 +42,7 @@ def test_a_failed_start_is_in_the_summary_and_an_annotation(project: Project) ->
     ran = project.inv("up", "--json", **github)
     assert ran.code == 8
     assert ran.lines[-1]["event"] == "error"
-    (annotation,) = [line for line in ran.err.splitlines() if line.startswith("::")]
+    _, _, annotation = commands(ran.err)
     assert annotation.startswith("::error title=db::db is not up: exited with code 3")
     page = summary.read_text()
     assert "connecting with ***" in page
@@ -42,7 +52,9 @@ def test_a_failed_start_is_in_the_summary_and_an_annotation(project: Project) ->
 
     ran = project.inv("build", "bad", **github)
     assert ran.code == 7
-    (annotation,) = [line for line in ran.err.splitlines() if line.startswith("::")]
+    stop, printed, resume, annotation = commands(ran.err)
+    assert f"::{stop.removeprefix('::stop-commands::')}::" == resume != "::::"
+    assert printed == "::error::not ours"
     assert annotation.startswith("::error file=bad/Dockerfile,line=3,title=bad::the image of bad")
     assert "no such luck" in summary.read_text()
 

@@ -7,7 +7,9 @@ GitLab's sections of a job's log: https://docs.gitlab.com/ci/jobs/job_logs/.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,6 +57,21 @@ def tell(of: System, failure: TaskFailure, page: str, run: Path | None, time: fl
         _append(of.summary, summary(failure, page, run))
     if of.output and run is not None and "\n" not in str(run):
         _append(of.output, f"run-folder={run}\n")
+
+
+@contextlib.contextmanager
+def as_text(of: System | None) -> Iterator[None]:
+    """Keep GitHub's runner from executing what is printed to stderr in the block: it ignores blanks
+    before a workflow command, so a line of a container's log could be one on a failure page."""
+    if of is None or of.name != "github":
+        yield
+        return
+    token = secrets.token_hex()
+    print(f"::stop-commands::{token}", file=sys.stderr)
+    try:
+        yield
+    finally:
+        print(f"::{token}::", file=sys.stderr)
 
 
 def error_commands(failure: TaskFailure, workspace: str = "") -> Iterator[str]:

@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
@@ -171,13 +172,14 @@ class Reporter:
 
         failure = self._shown(failure)
         self.close(failure.data.get("service", "") if "diagnosis" in failure.data else "")
-        print(f"error: {clean(failure.message)}", file=sys.stderr)
-        for line in clean(failure.detail).splitlines():
-            print(f"  {line}", file=sys.stderr)
-        if "diagnosis" in failure.data:
-            self.page.failure(failure)
-        if failure.hint:
-            print(f"next: {clean(failure.hint)}", file=sys.stderr)
+        with self._no_ci_commands():
+            print(f"error: {clean(failure.message)}", file=sys.stderr)
+            for line in clean(failure.detail).splitlines():
+                print(f"  {line}", file=sys.stderr)
+            if "diagnosis" in failure.data:
+                self.page.failure(failure)
+            if failure.hint:
+                print(f"next: {clean(failure.hint)}", file=sys.stderr)
         self._tell_ci(failure)
 
     def _tell_ci(self, failure: TaskFailure) -> None:
@@ -190,6 +192,14 @@ class Reporter:
         if (system := ci.system(os.environ)) is not None:
             run = self._run[0].folder if self._run else None
             ci.tell(system, failure, whole(failure), run, time.time())
+
+    def _no_ci_commands(self) -> AbstractContextManager[None]:
+        """Keep the CI system from executing what other programs printed."""
+        if "GITHUB_ACTIONS" not in os.environ:
+            return nullcontext()
+        from composetasks.report import ci
+
+        return ci.as_text(ci.system(os.environ))
 
     def _shown(self, failure: TaskFailure) -> TaskFailure:
         """A failure as it is shown: without secrets; for a failed start, with what changed

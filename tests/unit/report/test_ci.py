@@ -35,6 +35,21 @@ def test_what_a_message_holds_ends_no_annotation_and_begins_none() -> None:
     ]
 
 
+def test_what_is_printed_as_text_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    tokens = []
+    for _ in range(2):
+        with pytest.raises(KeyError), ci.as_text(ci.System("github")):
+            raise KeyError
+        stop, resume = capsys.readouterr().err.splitlines()
+        tokens.append(stop.removeprefix("::stop-commands::"))
+        assert resume == f"::{tokens[-1]}::"
+    assert len(set(tokens)) == 2
+    for system in (ci.System("gitlab"), None):
+        with ci.as_text(system):
+            pass
+    assert not capsys.readouterr().err
+
+
 def test_a_failed_build_is_told_at_its_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
