@@ -28,7 +28,8 @@ CHANGING = {
     "exit_code": (False, "with --plan: exit with code 10 if there is something to do"),
     "wait_lock": ("", "seconds to wait for another run to end"),
 }
-
+LONGEST_SECONDS = 1_000_000.0
+"""Eleven days, instead of any longer wait: the system's timers can't count much further."""
 
 SHORT = {
     "service": "s",
@@ -147,7 +148,8 @@ def _options(flags: Mapping[str, Any]) -> Options:
 
 
 def number(flag: str, value: Any) -> float | None:
-    """A flag's number of seconds, None if it is not set. Raises TaskFailure, code 2."""
+    """A flag's number of seconds, at most LONGEST_SECONDS, None if it is not set. Raises
+    TaskFailure, code 2."""
     if value in (None, ""):
         return None
     try:
@@ -160,7 +162,7 @@ def number(flag: str, value: Any) -> float | None:
             code=ExitCode.USAGE,
             hint=f"for example `--{flag} 60`",
         )
-    return seconds
+    return min(seconds, LONGEST_SECONDS)
 
 
 def one_name(names: tuple[str, ...], listed_by: str) -> str:
