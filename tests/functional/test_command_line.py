@@ -441,6 +441,26 @@ def test_the_graph_is_drawn_without_an_engine_too(shop: Project, engine: Scripte
     assert "without states" in ran.err
 
 
+def test_the_graph_is_a_picture_in_the_file_that_is_named(
+    shop: Project, engine: ScriptedEngine
+) -> None:
+    engine.containers = [published("db", (5432, 5432))]
+    ran = shop.inv("graph", "--svg", "graph.svg")
+    assert (ran.code, ran.out, ran.err) == (0, "", "written to graph.svg\n")
+    picture = (shop.folder / "graph.svg").read_text()
+    assert "web depends on db" in picture
+    assert "127.0.0.1:5432-&gt;5432/tcp" in picture
+    printed = shop.inv("graph", "--mermaid").out
+    assert printed == shop.inv("graph").out
+    assert shop.inv("graph", "--mermaid", "--svg", "again.svg").out == printed
+    assert (shop.folder / "again.svg").read_text() == picture
+    ran = shop.inv("graph", "--svg", "nowhere/graph.svg", "--json")
+    assert ran.code == 2
+    assert "can't be written to nowhere/graph.svg: No such file or directory" in ran.err
+    ran = shop.inv("graph", "--svg", "graph.svg", "--json")
+    assert [one["name"] for one in ran.document["services"]] == ["db", "web"]
+
+
 def test_env_masks_what_the_model_makes_a_password_and_no_name_that_everybody_sees(
     project: Project,
 ) -> None:

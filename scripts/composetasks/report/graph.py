@@ -1,5 +1,5 @@
 """The dependencies between services, as a document and as a Mermaid flowchart (which GitHub, GitLab
-and most Markdown viewers draw)."""
+and most Markdown viewers draw). ``graph_svg.py`` draws the document as a picture."""
 
 from __future__ import annotations
 
@@ -71,25 +71,34 @@ def mermaid(document: Mapping[str, Any]) -> str:
     numbers = {one["name"]: f"s{place}" for place, one in enumerate(document["services"])}
     lines = ["flowchart LR"]
     for service in document["services"]:
-        shown = state_of(service) if service["state"] else ""
-        parts = [service["name"], shown, *service["ports"]]
-        label = "<br/>".join(part for part in parts if part).replace('"', "#quot;")
-        kind = _kind(service)
-        lines.append(f'  {numbers[service["name"]]}["{label}"]' + (f":::{kind}" if kind else ""))
-    for service in document["dependencies"]:
-        words = [LABELS.get(service["condition"], ""), "restart" if service["restart"] else ""]
-        label = ", ".join(word for word in words if word)
-        arrow = "-->" if service["required"] else "-.->"
+        label = "<br/>".join(box_lines(service)).replace('"', "#quot;")
+        colour = f":::{kind(service)}" if kind(service) else ""
+        lines.append(f'  {numbers[service["name"]]}["{label}"]{colour}')
+    for dependency in document["dependencies"]:
+        label = condition(dependency)
+        arrow = "-->" if dependency["required"] else "-.->"
         text = f"|{label}|" if label else ""
-        lines.append(f"  {numbers[service['from']]} {arrow}{text} {numbers[service['to']]}")
-    used = {_kind(one) for one in document["services"]}
+        lines.append(f"  {numbers[dependency['from']]} {arrow}{text} {numbers[dependency['to']]}")
+    used = {kind(one) for one in document["services"]}
     lines += [
-        f"  classDef {kind} fill:{colour}" for kind, colour in COLOURS.items() if kind in used
+        f"  classDef {name} fill:{colour}" for name, colour in COLOURS.items() if name in used
     ]
     return "\n".join(lines)
 
 
-def _kind(service: Mapping[str, Any]) -> str:
+def box_lines(service: Mapping[str, Any]) -> list[str]:
+    """The lines in a service's box: its name, its state and its ports."""
+    state = state_of(service) if service["state"] else ""
+    return [line for line in (service["name"], state, *service["ports"]) if line]
+
+
+def condition(dependency: Mapping[str, Any]) -> str:
+    """The label of an arrow: what a dependency requires beyond a start, "" for nothing."""
+    words = [LABELS.get(dependency["condition"], ""), "restart" if dependency["restart"] else ""]
+    return ", ".join(word for word in words if word)
+
+
+def kind(service: Mapping[str, Any]) -> str:
     """The colour class of a service; "" for a neutral state."""
     if service["state"] in (None, "missing"):
         return "absent" if service["state"] and service["wanted"] else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
-from xml.sax.saxutils import escape
 
-from composetasks.facts.plain_text import clean
 from composetasks.facts.units import size
+from composetasks.report import svg
 from composetasks.report.layers import unmeasured
 from composetasks.report.text import duration
 
@@ -24,10 +24,9 @@ COLOURS = (
     (50, "#96231f", "#ffffff"),
 )
 """The fewest commits that rebuild a layer of this colour, the colour, and that of its text."""
-INK, QUIET, GRID = "#1d2b36", "#5b6b76", "#e3e8ec"
-FONT = "font-family='system-ui, Helvetica, Arial, sans-serif'"
-CHARACTER = 6.6
-"""The approximate width of a letter at 12 px."""
+GRID = "#e3e8ec"
+POINTS = 12
+_text = partial(svg.text, points=POINTS)
 
 
 def picture(document: Mapping[str, Any]) -> str:
@@ -37,16 +36,14 @@ def picture(document: Mapping[str, Any]) -> str:
     longest = max(sums, default=0.0) or 1.0
     scale = (WIDTH - LEFT - RIGHT) / longest
     height = TOP + len(images) * STEP + 44
-    shape = f"width='{WIDTH}' height='{height}'"
     parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' {shape} viewBox='0 0 {WIDTH} {height}' {FONT}>",
-        f"<rect {shape} fill='#ffffff'/>",
+        svg.begin(WIDTH, height),
         _text(16, 24, "How long each layer takes to build, and how often it is rebuilt", points=15),
         *_legend(),
         *(_grid(longest, scale, height - 36) if any(sums) else ()),
     ]
     if not images:
-        parts.append(_text(LEFT, TOP, "no image is built here", ink=QUIET))
+        parts.append(_text(LEFT, TOP, "no image is built here", ink=svg.QUIET))
     for number, (image, whole) in enumerate(zip(images, sums, strict=True)):
         parts += _bar(image, whole, TOP + number * STEP, scale)
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -54,15 +51,6 @@ def picture(document: Mapping[str, Any]) -> str:
 
 def _seconds(layer: Mapping[str, Any]) -> float:
     return float(layer["seconds"] or 0)
-
-
-def _text(
-    x: float, y: float, words: str, *, points: int = 12, ink: str = INK, anchor: str = "start"
-) -> str:
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' font-size='{points}' fill='{ink}' "
-        f"text-anchor='{anchor}'>{escape(clean(words))}</text>"
-    )
 
 
 def _legend() -> Iterator[str]:
@@ -73,9 +61,9 @@ def _legend() -> Iterator[str]:
         if end is not None and end - least > 1:
             words = f"{least} to {end - 1}"
         yield f"<rect x='{x:.1f}' y='38' width='14' height='14' rx='2' fill='{colour}'/>"
-        yield _text(x + 20, 49, words, ink=QUIET)
-        x += LEGEND + 20 + len(words) * CHARACTER
-    yield _text(x, 49, "of the last 200 commits", ink=QUIET)
+        yield _text(x + 20, 49, words, ink=svg.QUIET)
+        x += LEGEND + 20 + svg.width_of(words, POINTS)
+    yield _text(x, 49, "of the last 200 commits", ink=svg.QUIET)
 
 
 def _grid(longest: float, scale: float, bottom: float) -> Iterator[str]:
@@ -84,7 +72,7 @@ def _grid(longest: float, scale: float, bottom: float) -> Iterator[str]:
     for number in range(int(longest / step) + 1):
         x = LEFT + number * step * scale
         yield f"<path d='M{x:.1f} {TOP - 8} V{bottom:.1f}' stroke='{GRID}'/>"
-        yield _text(x, bottom + 16, f"{number * step:g} s", ink=QUIET, anchor="middle")
+        yield _text(x, bottom + 16, f"{number * step:g} s", ink=svg.QUIET, anchor="middle")
 
 
 def _round_step(longest: float) -> float:
@@ -96,7 +84,7 @@ def _round_step(longest: float) -> float:
 def _bar(image: Mapping[str, Any], whole: float, y: float, scale: float) -> Iterator[str]:
     yield _text(LEFT - 10, y + 15, str(image["service"]), points=13, anchor="end")
     held = "" if image["bytes"] is None else size(image["bytes"])
-    yield _text(LEFT - 10, y + 30, held, points=11, ink=QUIET, anchor="end")
+    yield _text(LEFT - 10, y + 30, held, points=11, ink=svg.QUIET, anchor="end")
     x = float(LEFT)
     layers: Sequence[Mapping[str, Any]] = image["layers"]
     for layer in layers:
@@ -105,7 +93,7 @@ def _bar(image: Mapping[str, Any], whole: float, y: float, scale: float) -> Iter
             yield from _segment(layer, x, y, width)
         x += width
     if unmeasured(image):
-        yield _text(x, y + 21, "no step ran here yet: their duration is not known", ink=QUIET)
+        yield _text(x, y + 21, "no step ran here yet: their duration is not known", ink=svg.QUIET)
         return
     unknown = any(layer["seconds"] is None for layer in layers)
     yield _text(x + 8, y + 21, f"{duration(whole)}{' and more' if unknown else ''}")
@@ -119,14 +107,14 @@ def _segment(layer: Mapping[str, Any], x: float, y: float, width: float) -> Iter
         f"rebuilt for {layer['remade']} of the last commits"
     )
     yield "<g>"
-    yield f"<title>{escape(clean(text))}</title>"
+    yield svg.title(text)
     yield (
         f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{BAR}' fill='{colour}' "
         "stroke='#ffffff' stroke-width='1'/>"
     )
     word = str(layer["instruction"]).partition(" ")[0]
     for label in (f"{word}, line {layer['line']}", f"line {layer['line']}", str(layer["line"])):
-        if len(label) * CHARACTER + 8 <= width:
+        if svg.width_of(label, POINTS) + 8 <= width:
             yield _text(x + width / 2, y + 21, label, ink=ink, anchor="middle")
             break
     yield "</g>"

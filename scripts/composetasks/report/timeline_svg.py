@@ -1,19 +1,16 @@
-"""The last start as a picture: an SVG without external resources."""
+"""The last start as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from xml.sax.saxutils import escape
 
 from composetasks.facts import Link, ServiceStart, Timeline
-from composetasks.facts.plain_text import clean
+from composetasks.report import svg
 from composetasks.report.text import duration
 from composetasks.report.timeline import ending, path_line, phases
 
 WIDTH, ROW, BAR, TOP, MARGIN = 960, 30, 16, 84, 24
-LETTER = 7.4
-"""The approximate width of a letter of the labels."""
 COLOURS = {
     "waiting": "#dfe3e8",
     "creating": "#a8c8ec",
@@ -21,10 +18,8 @@ COLOURS = {
     "getting ready": "#2f6fb5",
 }
 CRITICAL, FAILED, WAITED = "#d9630f", "#c22f2f", "#9aa5b1"
-QUIET, INK = "#6b7480", "#1f2933"
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 MOST_TICKS = 12
-FONT = "font-family='system-ui, Segoe UI, Helvetica, Arial, sans-serif'"
 
 
 def picture(timeline: Timeline, path: Sequence[Link]) -> str:
@@ -39,10 +34,10 @@ class _Picture:
         self.timeline, self.path = timeline, path
         self.critical = [link.service for link in path]
         self.rows = {one.name: number for number, one in enumerate(timeline.services)}
-        names = [clean(one.name) for one in timeline.services]
-        ends = [ending(timeline, one) for one in timeline.services]
-        self.left = MARGIN + LETTER * max(map(len, names)) + 16
-        self.right = WIDTH - MARGIN - LETTER * max(map(len, ends)) - 12
+        names = [svg.width_of(one.name) for one in timeline.services]
+        ends = [svg.width_of(ending(timeline, one)) for one in timeline.services]
+        self.left = MARGIN + max(names) + 16
+        self.right = WIDTH - MARGIN - max(ends) - 12
         self.bottom = TOP + ROW * len(names) + 8
         self.height = self.bottom + 84
 
@@ -56,12 +51,10 @@ class _Picture:
 
     def parts(self) -> Iterator[str]:
         timeline = self.timeline
-        size = f"width='{WIDTH}' height='{self.height}' viewBox='0 0 {WIDTH} {self.height}'"
-        yield f"<svg xmlns='http://www.w3.org/2000/svg' {size} {FONT} font-size='13'>"
-        yield f"<rect width='{WIDTH}' height='{self.height}' fill='#ffffff'/>"
+        yield svg.begin(WIDTH, self.height)
         title = f"{timeline.project}: {timeline.outcome} after {duration(timeline.seconds)}"
-        yield _text(MARGIN, 34, title, INK, "font-size='18' font-weight='600'")
-        yield _text(MARGIN, 54, f"began {timeline.began}", QUIET)
+        yield svg.text(MARGIN, 34, title, points=18, bold=True)
+        yield svg.text(MARGIN, 54, f"began {timeline.began}", ink=svg.QUIET)
         yield from self._ticks()
         for service in timeline.services:
             yield from self._row(service)
@@ -79,13 +72,12 @@ class _Picture:
                 f"<line x1='{at}' y1='{TOP - 4}' x2='{at}' y2='{self.bottom}' stroke='#eceff2'/>"
             )
             label = f"{number * step:g} s"
-            yield _text(at, TOP - 10, label, QUIET, "text-anchor='middle' font-size='11'")
+            yield svg.text(at, TOP - 10, label, points=11, ink=svg.QUIET, anchor="middle")
 
     def _row(self, start: ServiceStart) -> Iterator[str]:
         middle = self.y(start.name)
-        hot, name = start.name in self.critical, clean(start.name)
-        weight = "font-weight='600'" if hot else ""
-        yield _text(self.left - 12, middle + 4.5, name, INK, f"text-anchor='end' {weight}")
+        hot = start.name in self.critical
+        yield svg.text(self.left - 12, middle + 4.5, start.name, anchor="end", bold=hot)
         for word, begin, until in phases(self.timeline, start):
             colour, height = COLOURS[word], BAR
             if word == "waiting":
@@ -93,14 +85,14 @@ class _Picture:
             elif word == "getting ready" and (start.state == "failed" or hot):
                 colour = FAILED if start.state == "failed" else CRITICAL
             first, width = self.x(begin), max(1.0, round(self.x(until) - self.x(begin), 1))
-            title = escape(f"{name}: {word}, {duration(until - begin)}")
+            title = svg.title(f"{start.name}: {word}, {duration(until - begin)}")
             yield (
                 f"<rect x='{first}' y='{middle - height / 2}' width='{width}' height='{height}' "
-                f"fill='{colour}'><title>{title}</title></rect>"
+                f"fill='{colour}'>{title}</rect>"
             )
-        colour = FAILED if start.state == "failed" else INK
+        ink = FAILED if start.state == "failed" else svg.INK
         end = self.timeline.seconds if start.decided is None else start.decided
-        yield _text(self.x(end) + 8, middle + 4.5, ending(self.timeline, start), colour)
+        yield svg.text(self.x(end) + 8, middle + 4.5, ending(self.timeline, start), ink=ink)
 
     def _waits(self, start: ServiceStart) -> Iterator[str]:
         """A line from the end of each service that was waited for: an arrow to this service's
@@ -133,10 +125,6 @@ class _Picture:
             entries["failed"] = FAILED
         for word, colour in entries.items():
             yield f"<rect x='{at}' y='{middle - 9}' width='12' height='12' fill='{colour}'/>"
-            yield _text(at + 18, middle + 1.5, word, QUIET)
-            at += 18 + LETTER * len(word) + 18
-        yield _text(MARGIN, middle + 32, path_line(self.path), INK)
-
-
-def _text(x: float, y: float, text: str, colour: str, more: str = "") -> str:
-    return f"<text x='{round(x, 1)}' y='{round(y, 1)}' fill='{colour}' {more}>{escape(text)}</text>"
+            yield svg.text(at + 18, middle + 1.5, word, ink=svg.QUIET)
+            at += 18 + svg.width_of(word) + 18
+        yield svg.text(MARGIN, middle + 32, path_line(self.path))

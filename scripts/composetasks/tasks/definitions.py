@@ -209,12 +209,20 @@ def open_(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
     return open_in_browser(session, one_name(service, "status"))
 
 
-@verb_task(help={"service": SERVICE})
-def graph(session: Session, service: tuple[str, ...] = ()) -> ExitCode:
-    """Show the services' dependencies, health and ports as a Mermaid graph."""
+@verb_task(
+    help={
+        "service": SERVICE,
+        "svg": "write a picture to this file",
+        "mermaid": "print Mermaid; without --svg it is printed anyway",
+    }
+)
+def graph(
+    session: Session, service: tuple[str, ...] = (), svg: str = "", mermaid: bool = False
+) -> ExitCode:
+    """Show the services' dependencies, health and ports as Mermaid or as a picture."""
     from composetasks.verbs.graph import graph as verb
 
-    return verb(session, service)
+    return verb(session, service, svg, as_mermaid=mermaid)
 
 
 @verb_task(help={"svg": "also write a picture to this file"})

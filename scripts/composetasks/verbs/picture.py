@@ -1,4 +1,4 @@
-"""Writing the picture that ``--svg`` of ``timeline`` and of ``layers`` names."""
+"""Writing the picture that ``--svg`` of ``timeline``, ``layers`` and ``graph`` names."""
 
 from __future__ import annotations
 
