@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import select
 import sys
 import termios
@@ -13,7 +14,17 @@ import tty
 from collections.abc import Callable, Iterator
 from typing import Any
 
-ARROWS = {b"\x1b[A": "up", b"\x1b[B": "down", b"\x1bOA": "up", b"\x1bOB": "down"}
+ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down"}
+KEY = re.compile(r"\x1b[\[O][0-;]*.?|\x1b|[^\x1b]", re.DOTALL)
+"""A key as a terminal sends it: an escape sequence (ECMA-48, 5.4), Escape, or a character."""
+
+
+def keys_of(text: str) -> Iterator[str]:
+    """Yield the keys in what a terminal has sent, which may be several at once (a key that is held
+    down): characters, "up" and "down". Other escape sequences are no keys."""
+    for key in KEY.findall(text):
+        if key in ARROWS or not key.startswith("\x1b"):
+            yield ARROWS.get(key, key)
 
 
 class Keys:
@@ -73,11 +84,8 @@ class Keys:
                 text = os.read(terminal, 32) if ready else b""
                 if not text:
                     return  # the terminal was closed
-                if text in ARROWS:
-                    self._pressed.put(ARROWS[text])
-                elif not text.startswith(b"\x1b"):
-                    for character in text.decode(errors="ignore"):
-                        self._pressed.put(character)
+                for key in keys_of(text.decode(errors="ignore")):
+                    self._pressed.put(key)
                 self._wake()
         except OSError:
             return

@@ -129,7 +129,8 @@ class _LogReader:
         stack = self.session.settings.deploy.name or self.project
         lines = read_logs(self.session.client, stack, self.names, self.wanted)
         if lines is None:
-            self.session.reporter.note(f"{', '.join(self.names)}: no containers yet")
+            names = ", ".join(self.names) or self.project
+            self.session.reporter.note(f"{names}: no containers yet")
         elif follow:
             self.session.reporter.note(
                 "to follow the logs of a swarm's tasks: `docker service logs --follow "

@@ -3,7 +3,7 @@ the stack's own checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from composetasks.facts import (
@@ -90,8 +90,20 @@ def plan_start(world: World, names: Iterable[str], options: StartOptions) -> Pla
             *folders_for_files(world, containers),
             *from_elsewhere(world, containers),
             *health_warnings(world, dict.fromkeys(step.service for step in containers)),
+            *_not_run_again(options.rerun, containers),
         ),
     )
+
+
+def _not_run_again(rerun: Iterable[str], containers: Iterable[Step]) -> Iterator[str]:
+    """Yield a warning for each service of ``--rerun`` that nothing is done for."""
+    starting = {step.service for step in containers}
+    for name in dict.fromkeys(rerun):
+        if name not in starting:
+            yield (
+                f"{name} is not a completed job, so --rerun does not run it again; "
+                f"{task(f'restart {name}')} restarts what is running"
+            )
 
 
 def _linked(before: Sequence[Step], containers: Sequence[Step]) -> tuple[Step, ...]:

@@ -18,6 +18,7 @@ from composetasks.facts import (
     World,
 )
 from composetasks.plan.start.services import plan_services, seeing_dependencies
+from composetasks.plan.start.start import StartOptions, plan_start
 from composetasks.report.page import evidence_line
 from tests.unit.worlds import built, container, image, model, service, world
 
@@ -146,6 +147,16 @@ def test_a_job_that_is_done_is_not_run_twice() -> None:
     of = world(model(service("job"), after), [done, container("web")])
     assert steps(of) == []
     assert actions(of, rerun=["job"]) == [(Action.START_CONTAINER, "shop-job-1")]
+
+
+def test_what_is_no_completed_job_is_not_run_again_and_says_so() -> None:
+    done = container("job", state="exited", exit_code=0)
+    after = service("web", depends_on=[Dependency("job", "service_completed_successfully")])
+    of = world(model(service("job"), after), [done, container("web")])
+    plan = plan_start(of, (), StartOptions(rerun=("web", "job", "web")))
+    assert [step.service for step in plan.steps] == ["job"]
+    [warning] = plan.warnings
+    assert warning.startswith("web is not a completed job, so --rerun does not run it again; ")
 
 
 def test_a_job_that_failed_runs_again() -> None:
