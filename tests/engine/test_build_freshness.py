@@ -147,15 +147,20 @@ def test_what_somebody_put_on_the_tag_after_us_stays_there(shop: Built) -> None:
     assert shop.content("web", "/file") == "b"
 
 
-def test_what_somebody_put_on_the_tag_stays_there_though_ours_lost_its_digest_tag(
-    shop: Built,
-) -> None:
+def start_without_digest_tag(shop: Built) -> None:
+    """As after ``docker image prune -a``, which spares the last tag of an image that is used."""
     shop.dockerfile("web", "COPY a /a\n")
     shop.file("web/a", "first")
     shop.services(web={})
     shop.up()
     for tag in shop.digest_tags("web"):
         shop.docker("rmi", tag)
+
+
+def test_what_somebody_put_on_the_tag_stays_there_though_ours_lost_its_digest_tag(
+    shop: Built,
+) -> None:
+    start_without_digest_tag(shop)
     shop.docker("tag", TAG, shop.image("web"))
     plan = shop.plan()
     assert [step.action.value for step in plan.steps] == ["recreate-container"]
@@ -186,13 +191,7 @@ def test_code_that_is_mounted_over_its_copy_builds_nothing(shop: Built) -> None:
 
 
 def test_an_image_that_runs_and_lost_its_digest_tag_is_not_built_again(shop: Built) -> None:
-    """As by ``docker image prune -a``, which spares the last tag of an image that is used."""
-    shop.dockerfile("web", "COPY a /a\n")
-    shop.file("web/a", "first")
-    shop.services(web={})
-    shop.up()
-    for tag in shop.digest_tags("web"):
-        shop.docker("rmi", tag)
+    start_without_digest_tag(shop)
     assert shop.plan().steps == ()
     shop.file("web/a", "second")
     assert [step.reason for step in shop.plan().steps][:1] == ["web/a was modified"]

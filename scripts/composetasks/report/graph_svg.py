@@ -1,7 +1,7 @@
 """The graph of services as a picture; ``report/graph.py`` makes its document.
 
 The layout is layered (Sugiyama, Tagawa and Toda 1981): a service is in the column after the last
-service that depends on it; an arrow that crosses a column has a place in it; and the places of a
+service that depends on it; an arrow that crosses a column has a cell in it; and the cells of a
 column are ordered by the mean height of their neighbours, in turns from both sides.
 """
 
@@ -20,9 +20,9 @@ from composetasks.report.graph import COLOURS, box_lines, condition, kind
 MARGIN, TOP, FOOT = 24, 84, 24
 LINE, PADDING = 17, 10
 GAP, CHANNEL = 22, 160
-"""The space between two places of a column, and between two columns, where arrows are labelled."""
+"""The space between two cells of a column, and between two columns, where arrows are labelled."""
 CROSSING = 10
-"""The height of an arrow's place in a column that it crosses."""
+"""The height of an arrow's cell in a column that it crosses."""
 SWEEPS = 6
 LABEL, HEAD = 11, 8
 """The font size of an arrow's label, and the length of its head."""
@@ -35,14 +35,14 @@ Box = tuple[float, float, float, float]
 
 
 class _Cell(NamedTuple):
-    """A place in a column: a service's, or that of an arrow (its number) that crosses it."""
+    """A cell of a column: a service's, or that of an arrow (its number) that crosses it."""
 
     name: str
     arrow: int = -1
 
 
 class _Layout:
-    """The places of all columns, and their coordinates. ``routes`` are the places of each arrow,
+    """The cells of all columns, and their coordinates. ``routes`` are the cells of each arrow,
     from the service that depends to its dependency."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -63,62 +63,60 @@ class _Layout:
         self.middle: dict[_Cell, float] = {}
         self._order()
         self.height = max(map(self._tall, self.columns))
-        for places in self.columns:
-            self._stack(places, TOP + (self.height - self._tall(places)) / 2)
+        for cells in self.columns:
+            self._stack(cells, TOP + (self.height - self._tall(cells)) / 2)
         self.left: list[float] = []
         self.width = float(MARGIN)
-        for places in self.columns:
+        for cells in self.columns:
             self.left.append(self.width)
-            self.width += max(map(self._wide, places), default=0.0) + CHANNEL
+            self.width += max(map(self._wide, cells), default=0.0) + CHANNEL
         self.width += MARGIN - CHANNEL
-        self.column = {
-            place: number for number, places in enumerate(self.columns) for place in places
-        }
+        self.column = {cell: number for number, cells in enumerate(self.columns) for cell in cells}
 
-    def box(self, place: _Cell) -> Box:
-        """The edges of a place; one of an arrow is as wide as its column."""
-        number, tall = self.column[place], self._high(place)
+    def box(self, cell: _Cell) -> Box:
+        """The edges of a cell; one of an arrow is as wide as its column."""
+        number, tall = self.column[cell], self._high(cell)
         wide = max(map(self._wide, self.columns[number]))
-        top = self.middle[place] - tall / 2
+        top = self.middle[cell] - tall / 2
         return self.left[number], top, self.left[number] + wide, top + tall
 
-    def _high(self, place: _Cell) -> float:
-        return CROSSING if place.arrow >= 0 else LINE * len(self.lines[place.name]) + PADDING
+    def _high(self, cell: _Cell) -> float:
+        return CROSSING if cell.arrow >= 0 else LINE * len(self.lines[cell.name]) + PADDING
 
-    def _wide(self, place: _Cell) -> float:
-        if place.arrow >= 0:
+    def _wide(self, cell: _Cell) -> float:
+        if cell.arrow >= 0:
             return 0.0
-        name, *rest = self.lines[place.name]
+        name, *rest = self.lines[cell.name]
         widths = [svg.width_of(name) * 1.06, *(svg.width_of(one, LABEL) for one in rest)]
         return max(widths) + 2 * PADDING
 
-    def _tall(self, places: Sequence[_Cell]) -> float:
-        return sum(map(self._high, places)) + GAP * max(len(places) - 1, 0)
+    def _tall(self, cells: Sequence[_Cell]) -> float:
+        return sum(map(self._high, cells)) + GAP * max(len(cells) - 1, 0)
 
-    def _stack(self, places: Iterable[_Cell], top: float) -> None:
-        for place in places:
-            self.middle[place] = top + self._high(place) / 2
-            top += self._high(place) + GAP
+    def _stack(self, cells: Iterable[_Cell], top: float) -> None:
+        for cell in cells:
+            self.middle[cell] = top + self._high(cell) / 2
+            top += self._high(cell) + GAP
 
     def _order(self) -> None:
-        """Order the places of each column by the mean height of their neighbours."""
+        """Order the cells of each column by the mean height of their neighbours."""
         after: dict[_Cell, list[_Cell]] = {}
         before: dict[_Cell, list[_Cell]] = {}
         for route in self.routes:
-            for place, following in pairwise(route):
-                after.setdefault(place, []).append(following)
-                before.setdefault(following, []).append(place)
-        for places in self.columns:
-            self._stack(places, -self._tall(places) / 2)
+            for cell, following in pairwise(route):
+                after.setdefault(cell, []).append(following)
+                before.setdefault(following, []).append(cell)
+        for cells in self.columns:
+            self._stack(cells, -self._tall(cells) / 2)
         for sweep in range(SWEEPS):
             neighbours = after if sweep % 2 == 0 else before
-            for places in reversed(self.columns) if sweep % 2 == 0 else self.columns:
+            for cells in reversed(self.columns) if sweep % 2 == 0 else self.columns:
                 heights = {
                     one: mean([self.middle[other] for other in neighbours.get(one, [one])])
-                    for one in places
+                    for one in cells
                 }
-                places.sort(key=heights.__getitem__)
-                self._stack(places, -self._tall(places) / 2)
+                cells.sort(key=heights.__getitem__)
+                self._stack(cells, -self._tall(cells) / 2)
 
 
 def _columns(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -155,7 +153,7 @@ def _parts(document: Mapping[str, Any]) -> Iterator[str]:
     if legend:
         yield svg.text(MARGIN, 54, legend, ink=svg.QUIET)
     arrows = [
-        (dependency, [layout.box(place) for place in route])
+        (dependency, [layout.box(cell) for cell in route])
         for dependency, route in zip(dependencies, layout.routes, strict=True)
     ]
     for dependency, boxes in arrows:
